@@ -1,1 +1,4 @@
-"""TODO"""
+"""The assets: thin wiring from inputs through plain functions to outputs, one module a group.
+
+Each module has `build(settings)`. Logic belongs to `features/`, `ml/` and `registry/`.
+"""

@@ -1,1 +1,5 @@
-"""TODO"""
+"""Splits, preprocessing, algorithms, cross-validation, evaluation and pictures.
+
+Plain functions on Spark DataFrames and numpy, usable from a notebook; nothing here imports dagster or stores
+anything.
+"""

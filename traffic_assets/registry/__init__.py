@@ -1,1 +1,9 @@
-"""TODO"""
+"""The model registry: immutable versions of a lane, and what may point to them.
+
+Stands on `dagster_hdfs` without Dagster, so a service or a notebook can use it.
+"""
+
+from traffic_assets.registry.metadata import VersionMetadata
+from traffic_assets.registry.models import ModelRegistry, RegistryError
+
+__all__ = ["ModelRegistry", "RegistryError", "VersionMetadata"]

@@ -1,1 +1,24 @@
-"""TODO"""
+"""The algorithms, one file and one spec each.
+
+`ALGORITHMS` is the one list of them: lanes, registry and command line go by it.
+"""
+
+from traffic_assets.ml.algorithms.gradient_boosted_trees import GRADIENT_BOOSTED_TREES
+from traffic_assets.ml.algorithms.linear_regression import LINEAR_REGRESSION
+from traffic_assets.ml.algorithms.random_forest import RANDOM_FOREST
+from traffic_assets.ml.algorithms.spec import Algorithm
+
+ALGORITHMS: dict[str, Algorithm] = {a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES)}
+
+__all__ = ["ALGORITHMS", "Algorithm", "algorithm_named"]
+
+
+def algorithm_named(name: str) -> Algorithm:
+    """The algorithm of this name.
+
+    Raises:
+        ValueError: naming those that there are.
+    """
+    if name not in ALGORITHMS:
+        raise ValueError(f"unknown algorithm {name!r}; the known ones are {', '.join(ALGORITHMS)}")
+    return ALGORITHMS[name]

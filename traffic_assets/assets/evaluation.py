@@ -1,0 +1,86 @@
+"""The comparison of a week's models: leaderboard and picture.
+
+It rescores the models themselves and is not downstream of any gate, so that a failed gate never hides it. Each
+model's own evaluation is in `lanes.py`.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.partitions import weekly
+from traffic_assets.resources import DOCUMENTS
+from traffic_assets.settings import Settings
+
+COMPARISON = "model_comparison"
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of the group that belong to no lane."""
+    lanes = {name: Lane(name) for name in settings.enabled_models}
+    # one input for each model and verdict, whatever their number: the parameters are collected by name
+    names = ["test_split", *(key for lane in lanes.values() for key in (lane.model, lane.temporal_verdict))]
+    ins = {name: dg.AssetIn(name, dagster_type=_STORED) for name in names}
+
+    def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
+        """The leaderboard of the week, under both verdicts."""
+        from traffic_assets.assets import presentation
+        from traffic_assets.ml import plots
+        from traffic_assets.ml.cross_validation import Trial
+        from traffic_assets.ml.evaluation import Standing, leaderboard
+        from traffic_assets.ml.gates import failed, judge
+        from traffic_assets.ml.metrics import evaluate
+        from traffic_assets.ml.temporal import TemporalVerdict
+        from traffic_assets.ml.training import cached_rows
+
+        split = require_same_split(inputs)
+        standings = {}
+        with cached_rows(inputs["test_split"].value, settings.training.cache_partitions) as test:
+            for name, lane in lanes.items():
+                model, verdict = inputs[lane.model], TemporalVerdict.model_validate(inputs[lane.temporal_verdict].value)
+                metrics = evaluate(model.value.transform(test))
+                trial = Trial.model_validate(model.record["cross_validation"])
+                results = judge(getattr(settings.evaluation.targets, name), metrics, trial)
+                standings[name] = Standing(
+                    model=name,
+                    kind=algorithm_named(name).kind,
+                    test=metrics,
+                    temporal=verdict.metrics,
+                    targets_missed=failed(results),
+                )
+                context.log.info(
+                    f"{algorithm_named(name).title}: test RMSE {metrics.rmse:.3f} mph, later in time "
+                    f"{verdict.metrics.rmse:.3f} mph"
+                )
+        board = leaderboard(standings, settings.evaluation.primary_metric)
+        figure = plots.comparison(board)
+        context.add_output_metadata(
+            {
+                "leaderboard": presentation.leaderboard(board),
+                "picture": presentation.picture(figure),
+                "best": board[0].model,
+            }
+        )
+        return Stored(
+            {"leaderboard": [presentation.document(s) for s in board]},
+            record={"split_id": split},
+            files={"comparison.png": figure},
+        )
+
+    return [
+        dg.asset(
+            compare,
+            name=COMPARISON,
+            group_name=EVALUATION,
+            partitions_def=weekly(settings),
+            io_manager_key=DOCUMENTS,
+            ins=ins,
+            kinds={"spark"},
+        )
+    ]
+
+
+_STORED = dg.PythonObjectDagsterType(Stored)

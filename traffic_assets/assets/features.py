@@ -1,0 +1,106 @@
+"""The feature table: one row a reading with a speed, one partition a local day.
+
+How a feature is computed is in `features/engineering.py`; here is which days go in and what is recorded.
+"""
+
+import dagster as dg
+
+from traffic_assets.assets.readings import publishable, source_of
+from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
+from traffic_assets.dagster_hdfs.resources import SparkResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.partitions import daily, require_partition
+from traffic_assets.resources import DAILY_FRAMES
+from traffic_assets.settings import Settings
+
+GROUP = "features"
+FEATURE_TABLE = "feature_table"
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of the group: computed from readings, or taken from a ready-made table."""
+    return [_from_readings(settings) if settings.data.kind == "readings" else _ready_made(settings)]
+
+
+def _from_readings(settings: Settings) -> dg.AssetsDefinition:
+    days_of = daily(settings)
+
+    @dg.asset(
+        name=FEATURE_TABLE,
+        group_name=GROUP,
+        partitions_def=days_of,
+        io_manager_key=DAILY_FRAMES,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        # the tail of the day before, for lags; a partition mapping would split backfills in two
+        ins={"sensor_readings": dg.AssetIn(metadata={LOOKBACK: 1})},
+        kinds={"spark", "hdfs"},
+    )
+    def feature_table(context: dg.AssetExecutionContext, sensor_readings: Stored, sensor_table: Stored) -> Stored:
+        """The 21 features and the speed of every reading of a local day."""
+        require_partition(context, days_of, "day")
+        from traffic_assets.features.engineering import build_features
+
+        days = list(context.partition_keys)
+        rows = build_features(sensor_readings.value, sensor_table.value, days, settings.data)
+        records = {
+            day: {
+                "sensor_table": sensor_table.generation.id,
+                "sensor_readings": sensor_readings.generations[day].id,
+                "lookback": _published_before(day, sensor_readings),
+                "rows_without_target": sensor_readings.records[day]["without_target"],
+                "missing_columns": sensor_readings.records[day]["missing_columns"],
+                "missing_features": _missing_features(sensor_readings.records[day]["missing_columns"], sensor_table),
+            }
+            for day in days
+        }
+        for day, record in records.items():
+            context.add_asset_metadata(
+                {
+                    "lookback": record["lookback"] or "none: the lags of the first hour are null",
+                    "rows_without_target": record["rows_without_target"],
+                    "missing_features": dg.MetadataValue.json(record["missing_features"]),
+                },
+                partition_key=day,
+            )
+        return Stored(rows, records=records)
+
+    return feature_table
+
+
+def _ready_made(settings: Settings) -> dg.AssetsDefinition:
+    days_of = daily(settings)
+
+    @dg.asset(
+        name=FEATURE_TABLE,
+        group_name=GROUP,
+        partitions_def=days_of,
+        io_manager_key=DAILY_FRAMES,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"spark", "hdfs"},
+        metadata={"source": settings.source_uri},
+    )
+    def feature_table(context: dg.AssetExecutionContext, spark: SparkResource) -> Stored:
+        """A ready-made feature table's rows of a local day, checked by type and range."""
+        require_partition(context, days_of, "day")
+        from traffic_assets.features.ingestion import ingest_feature_table
+
+        days = list(context.partition_keys)
+        source = source_of(settings.source_uri, settings, spark)
+        ingested = ingest_feature_table(spark.session, source, days, settings.data)
+        return publishable(context, ingested, ingested.rows.where("speed IS NOT NULL"), days)
+
+    return feature_table
+
+
+def _published_before(day: str, readings: Stored) -> str | None:
+    earlier = [key for key in readings.generations if key < day]
+    return max(earlier) if earlier else None
+
+
+def _missing_features(missing_columns: list[str], sensor_table: Stored) -> list[str]:
+    """Features that no row can have, since the input lacks what they are computed from."""
+    missing = set(missing_columns)
+    if sensor_table.record["facts"]["clusters"] == 0:
+        missing |= {"latitude", "longitude"}
+    return [c.name for c in FEATURES if missing & set(c.source)]

@@ -1,0 +1,351 @@
+"""One model's lane, built from its algorithm: cv report -> model -> temporal verdict, evaluation -> registry entry.
+
+A lane returns its assets and its checks from one object, so that no gate can name an asset that is not there.
+Nothing here is written once per model; what differs between models is in `ml/algorithms`.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from pydantic import create_model
+
+from traffic_assets.assets.training import PREPROCESSOR
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.partitions import weekly
+from traffic_assets.resources import DOCUMENTS, MODELS
+from traffic_assets.settings import Settings
+from traffic_assets.settings.hyperparameters import ModelSettings
+
+TRAINING, EVALUATION = "training", "evaluation"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The keys of a lane, whose id is its algorithm's name at horizon 0 for the default target."""
+
+    id: str
+
+    def key(self, what: str) -> str:
+        """The key of one of its assets: `<lane>_<what>`."""
+        return f"{self.id}_{what}"
+
+    @property
+    def cv_report(self) -> str:
+        """Key of the cross-validation report."""
+        return self.key("cv_report")
+
+    @property
+    def model(self) -> str:
+        """Key of the fitted model."""
+        return self.key("model")
+
+    @property
+    def temporal_verdict(self) -> str:
+        """Key of the temporal verdict."""
+        return self.key("temporal_verdict")
+
+    @property
+    def evaluation(self) -> str:
+        """Key of the evaluation, on which the gate sits."""
+        return self.key("evaluation")
+
+    @property
+    def registry_entry(self) -> str:
+        """Key of the registry entry, behind the gate."""
+        return self.key("registry_entry")
+
+
+def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of a lane up to its evaluation.
+
+    Args:
+        name: of the algorithm.
+        settings: of the deployment.
+    """
+    algorithm, model_settings, lane = algorithm_named(name), settings.enabled_models[name], Lane(name)
+    return [
+        _cv_report(lane, algorithm, model_settings, settings),
+        _model(lane, algorithm, settings),
+        _temporal_verdict(lane, algorithm, settings),
+        _evaluation(lane, algorithm, settings),
+    ]
+
+
+def config_class(algorithm: Algorithm, model_settings: ModelSettings) -> type[dg.Config]:
+    """The Launchpad's form: the algorithm's hyperparameters with the profile's values as defaults, and `tune`."""
+    profile = model_settings.hyperparameters
+    fields: dict[str, Any] = {
+        name: (field.rebuild_annotation(), getattr(profile, name))
+        for name, field in algorithm.hyperparameters.model_fields.items()
+    }
+    fields["tune"] = (bool, model_settings.tune)
+    return create_model(f"{algorithm.hyperparameters.__name__}Config", __base__=dg.Config, **fields)
+
+
+def require_same_split(inputs: dict[str, Stored]) -> str:
+    """The split that all inputs were made from.
+
+    Raises:
+        dagster.Failure: naming the split of each, where they differ.
+    """
+    ids = {name: stored.record["split_id"] for name, stored in inputs.items()}
+    if len(set(ids.values())) > 1:
+        listed = ", ".join(f"{name} {split}" for name, split in ids.items())
+        raise dg.Failure(
+            f"made from different splits: {listed}. Run the job train for this week again, whole.", allow_retries=False
+        )
+    return next(iter(ids.values()))
+
+
+def _cv_report(
+    lane: Lane, algorithm: Algorithm, model_settings: ModelSettings, settings: Settings
+) -> dg.AssetsDefinition:
+    config_type = config_class(algorithm, model_settings)
+    training = settings.training
+
+    @dg.asset(
+        name=lane.cv_report,
+        group_name=TRAINING,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        description=f"{algorithm.title}: cross-validation on train, trials, and the hyperparameters chosen.",
+        kinds={"spark"},
+    )
+    def cv_report(
+        context: dg.AssetExecutionContext,
+        config: config_type,  # type: ignore[valid-type]
+        train_split: Stored,
+        fitted_preprocessor: Stored,
+    ) -> Stored:
+        from traffic_assets.assets.presentation import cross_validation, document, picture
+        from traffic_assets.ml import plots
+        from traffic_assets.ml.cross_validation import candidates, cross_validate
+        from traffic_assets.ml.preprocessing import FeatureSet
+        from traffic_assets.ml.training import cached_rows
+
+        given = config.model_dump()  # type: ignore[attr-defined]
+        tune = given.pop("tune")
+        requested = algorithm.hyperparameters.model_validate(given)
+        split = require_same_split({"train_split": train_split, PREPROCESSOR: fitted_preprocessor})
+        tried = candidates(requested, model_settings.grid, tune)
+        context.log.info(f"{algorithm.title}: {len(tried)} candidate(s) on {training.folds} folds")
+        with cached_rows(train_split.value, training.cache_partitions) as train:
+            search = cross_validate(
+                train,
+                FeatureSet.of(fitted_preprocessor.record["features"]),
+                algorithm,
+                tried,
+                folds=training.folds,
+                seed=training.seed,
+                primary_metric=settings.evaluation.primary_metric,
+                notify=context.log.info,
+            )
+        best = search.best
+        figure = plots.folds(best, algorithm.title)
+        context.add_output_metadata(
+            {
+                "effective": dg.MetadataValue.json(best.hyperparameters),
+                "profile": dg.MetadataValue.json(model_settings.hyperparameters.model_dump()),
+                "tuned": tune,
+                **cross_validation(search),
+                "picture": picture(figure),
+            }
+        )
+        value = {"requested": requested.model_dump(), "tuned": tune, "search": document(search)}
+        return Stored(value, record={"split_id": split}, files={"folds.png": figure})
+
+    return cv_report
+
+
+def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+    training = settings.training
+
+    @dg.asset(
+        name=lane.model,
+        group_name=TRAINING,
+        partitions_def=weekly(settings),
+        io_manager_key=MODELS,
+        ins={"cv_report": dg.AssetIn(lane.cv_report)},
+        description=f"{algorithm.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
+        kinds={"spark"},
+    )
+    def model(
+        context: dg.AssetExecutionContext, train_split: Stored, fitted_preprocessor: Stored, cv_report: Stored
+    ) -> Stored:
+        from traffic_assets.assets.presentation import document
+        from traffic_assets.ml.cross_validation import Search
+        from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, pipeline_of
+
+        split = require_same_split(
+            {"train_split": train_split, PREPROCESSOR: fitted_preprocessor, lane.cv_report: cv_report}
+        )
+        search = Search.model_validate(cv_report.value["search"])
+        chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
+        context.log.info(f"{algorithm.title}: fitting on train with {chosen.model_dump()}")
+        started = time.monotonic()
+        preprocessing = fitted_preprocessor.value
+        with (
+            cached_rows(train_split.value, training.cache_partitions) as train,
+            cached_vectors(preprocessing, train) as vectors,
+        ):
+            fitted = fit_model(vectors, algorithm, chosen, training.seed)
+        minutes = (time.monotonic() - started) / 60
+        context.add_output_metadata(
+            {
+                "hyperparameters": dg.MetadataValue.json(chosen.model_dump()),
+                "training_minutes": minutes,
+                **algorithm.describe(fitted),
+            }
+        )
+        return Stored(
+            pipeline_of(preprocessing, fitted),
+            record={
+                "split_id": split,
+                "algorithm": algorithm.name,
+                "hyperparameters": chosen.model_dump(),
+                "cross_validation": document(search.best),
+                "training_minutes": minutes,
+                "facts": algorithm.describe(fitted),
+                "features": fitted_preprocessor.record["features"],
+                "slots": fitted_preprocessor.record["slots"],
+                "preprocessor": fitted_preprocessor.generation.uri,
+                "splits": train_split.generation.uri,
+                "days": train_split.record["days"],
+                "sensor_tables": train_split.record["sensor_tables"],
+                "schema": train_split.record["schema"],
+                "counts": train_split.record["counts"],
+            },
+        )
+
+    return model
+
+
+def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+    training = settings.training
+
+    @dg.asset(
+        name=lane.temporal_verdict,
+        group_name=EVALUATION,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        ins={"cv_report": dg.AssetIn(lane.cv_report)},
+        description=f"{algorithm.title}: a second fit on the first part of the window's time, judged on the rest.",
+        kinds={"spark"},
+    )
+    def verdict(
+        context: dg.AssetExecutionContext,
+        train_split: Stored,
+        validation_split: Stored,
+        test_split: Stored,
+        fitted_preprocessor: Stored,
+        cv_report: Stored,
+    ) -> Stored:
+        from traffic_assets.assets.presentation import document
+        from traffic_assets.ml.cross_validation import candidates
+        from traffic_assets.ml.metrics import METRICS
+        from traffic_assets.ml.preprocessing import FeatureSet
+        from traffic_assets.ml.temporal import temporal_verdict
+        from traffic_assets.ml.training import cached_rows
+
+        split = require_same_split(
+            {
+                "train_split": train_split,
+                "validation_split": validation_split,
+                "test_split": test_split,
+                PREPROCESSOR: fitted_preprocessor,
+                lane.cv_report: cv_report,
+            }
+        )
+        requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
+        tried = candidates(requested, settings.enabled_models[algorithm.name].grid, cv_report.value["tuned"])
+        every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
+        with cached_rows(every, training.cache_partitions) as rows:
+            found = temporal_verdict(
+                rows,
+                FeatureSet.of(fitted_preprocessor.record["features"]),
+                algorithm,
+                tried,
+                share=training.temporal_train_share,
+                folds=training.folds,
+                seed=training.seed,
+                primary_metric=settings.evaluation.primary_metric,
+                notify=context.log.info,
+            )
+        context.add_output_metadata(
+            {"boundary": found.boundary.isoformat(), **{m: getattr(found.metrics, m) for m in METRICS}}
+        )
+        return Stored(document(found), record={"split_id": split})
+
+    return verdict
+
+
+def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=lane.evaluation,
+        group_name=EVALUATION,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        ins={"model": dg.AssetIn(lane.model), "verdict": dg.AssetIn(lane.temporal_verdict)},
+        description=f"{algorithm.title}, as loaded from storage, on train and test; the gate sits here.",
+        kinds={"spark"},
+    )
+    def evaluation(
+        context: dg.AssetExecutionContext,
+        hdfs: HdfsResource,
+        model: Stored,
+        train_split: Stored,
+        test_split: Stored,
+        verdict: Stored,
+    ) -> Stored:
+        from traffic_assets.assets.presentation import document, picture
+        from traffic_assets.assets.presentation import evaluation as shown
+        from traffic_assets.ml import plots
+        from traffic_assets.ml.evaluation import evaluate_model, sample_points
+        from traffic_assets.ml.preprocessing import Slot
+        from traffic_assets.ml.temporal import TemporalVerdict
+        from traffic_assets.ml.training import cached_rows
+
+        split = require_same_split(
+            {lane.model: model, "train_split": train_split, "test_split": test_split, lane.temporal_verdict: verdict}
+        )
+        slots = [Slot(**slot) for slot in model.record["slots"]]
+        with cached_rows(test_split.value, settings.training.cache_partitions) as test:
+            found = evaluate_model(
+                model.value, train_split.value, test, TemporalVerdict.model_validate(verdict.value), algorithm, slots
+            )
+            points = sample_points(
+                model.value, test, found.test.rows, settings.evaluation.plot_points, settings.training.seed
+            )
+        files = {
+            "predicted_against_actual.png": plots.predicted_against_actual(points, algorithm.title),
+            "residuals.png": plots.residuals(points, algorithm.title),
+            "importances.png": plots.importances(found.importances, algorithm.title),
+        }
+        size = hdfs.filesystem.size(model_folder(model, hdfs))
+        context.add_output_metadata(
+            {
+                **shown(found),
+                "model_bytes": size,
+                **{name.removesuffix(".png"): picture(content) for name, content in files.items()},
+            }
+        )
+        value = {
+            **document(found),
+            "cross_validation": model.record["cross_validation"],
+            "model_generation": model.generation.uri,
+            "model_bytes": size,
+            "training_minutes": model.record["training_minutes"],
+        }
+        return Stored(value, record={"split_id": split, "model_generation": model.generation.uri}, files=files)
+
+    return evaluation
+
+
+def model_folder(model: Stored, hdfs: HdfsResource) -> str:
+    """Where the bare model lies inside a stored pipeline: the last stage."""
+    stages = hdfs.filesystem.list(f"{model.generation.uri}/stages")
+    return max(stages, key=lambda entry: int(entry.name.split("_", 1)[0])).uri

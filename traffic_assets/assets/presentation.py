@@ -1,0 +1,113 @@
+"""How results look in the UI: tables, pictures and flat numbers for an asset's metadata.
+
+Imported inside the assets' functions, since it needs what a fit needs and a code location must load without it.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+from pydantic import BaseModel
+
+from traffic_assets.features.ingestion import Ingested
+from traffic_assets.ml.cross_validation import Search, Trial
+from traffic_assets.ml.evaluation import Evaluation, Standing
+from traffic_assets.ml.metrics import METRICS, Metrics
+
+
+def document(model: BaseModel) -> Any:
+    """A pydantic model as what JSON can hold (NaN as null)."""
+    return json.loads(model.model_dump_json())
+
+
+def picture(content: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG as the UI shows it."""
+    return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(content).decode()})")
+
+
+def ingested_day(ingested: Ingested, day: str) -> dict[str, Any]:
+    """What was quarantined or missing on a day."""
+    count = ingested.counts[day]
+    return {
+        "quarantined": count["quarantined"],
+        "quarantine_reasons": dg.MetadataValue.json(count["reasons"]),
+        "rows_without_target": count["without_target"],
+        "missing_columns": dg.MetadataValue.json(ingested.missing_columns),
+    }
+
+
+def cross_validation(search: Search) -> dict[str, Any]:
+    """The folds of the chosen trial, every trial, and the numbers that the UI plots over weeks."""
+    best = search.best
+    return {
+        "folds": _fold_table(best),
+        "trials": _trial_table(search),
+        **{f"cv_{m}_{k}": getattr(best.summary[m], k) for m in METRICS for k in ("mean", "std")},
+    }
+
+
+def evaluation(found: Evaluation) -> dict[str, Any]:
+    """Both verdicts side by side, and the numbers that the UI plots over weeks."""
+    top, weight = found.importances.top
+    return {
+        "verdicts": _verdict_table(found.test, found.temporal.metrics),
+        **{m: getattr(found.test, m) for m in METRICS},
+        **{f"train_{m}": getattr(found.train, m) for m in METRICS},
+        **{f"temporal_{m}": getattr(found.temporal.metrics, m) for m in METRICS},
+        "top_feature": top,
+        "top_feature_importance": weight,
+    }
+
+
+def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
+    """The models of the week, best first."""
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord(
+                {
+                    "model": s.model,
+                    "kind": s.kind,
+                    "R²": round(s.test.r2, 6),
+                    "RMSE": round(s.test.rmse, 4),
+                    "MAE": round(s.test.mae, 4),
+                    "later R²": round(s.temporal.r2, 6),
+                    "later RMSE": round(s.temporal.rmse, 4),
+                    "targets missed": "; ".join(s.targets_missed) or "none",
+                }
+            )
+            for s in board
+        ]
+    )
+
+
+def _fold_table(trial: Trial) -> dg.TableMetadataValue:
+    rows = [dg.TableRecord({"fold": i + 1, "rows": f.rows, **_rounded(f)}) for i, f in enumerate(trial.folds)]
+    return dg.MetadataValue.table(records=rows)
+
+
+def _trial_table(search: Search) -> dg.TableMetadataValue:
+    rows = [
+        dg.TableRecord(
+            {
+                "chosen": "yes" if i == search.chosen else "",
+                **{name: str(value) for name, value in trial.hyperparameters.items()},
+                **{f"{m}_mean": round(trial.summary[m].mean, 6) for m in METRICS},
+            }
+        )
+        for i, trial in enumerate(search.trials)
+    ]
+    return dg.MetadataValue.table(records=rows)
+
+
+def _verdict_table(random: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
+    rows = [
+        dg.TableRecord({"verdict": name, "rows": m.rows, **_rounded(m)})
+        for name, m in (("random hold-out", random), ("later in time", temporal))
+    ]
+    return dg.MetadataValue.table(records=rows)
+
+
+def _rounded(metrics: Metrics) -> dict[str, float]:
+    return {m: round(getattr(metrics, m), 6) for m in METRICS}

@@ -1,0 +1,82 @@
+"""The assets of raw data: the sensor table and the validated readings of each day.
+
+Not here: the features (`features.py`); a deployment with a ready-made feature table has none of these assets.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.dagster_hdfs.filesystem import filesystem_for
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
+from traffic_assets.dagster_hdfs.reading import read_generations
+from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.partitions import daily, require_partition
+from traffic_assets.resources import DAILY_FRAMES, FRAMES
+from traffic_assets.settings import Settings
+
+GROUP = "readings"
+
+
+def source_of(uri: str, settings: Settings, spark: SparkResource) -> Any:
+    """The users' files at a URI, as the settings say they are to be read (a `features.readers.Source`)."""
+    from traffic_assets.features.readers import Source
+
+    return Source(uri, filesystem_for(uri, lambda: spark.session), settings.data.format, settings.data.aliases)
+
+
+def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> Stored:
+    """Validated days (`features.ingestion.Ingested`) ready to publish, with what was found told to log and UI."""
+    from traffic_assets.assets.presentation import ingested_day
+
+    records = {day: {**ingested.counts[day], "missing_columns": ingested.missing_columns} for day in days}
+    for day, record in records.items():
+        if day in ingested.refused:
+            continue
+        if not record["rows"]:
+            context.log.warning(f"{day}: no rows; the day is published empty and counts as missing")
+        if record["quarantined"]:
+            context.log.warning(f"{day}: {record['quarantined']} rows quarantined: {record['reasons']}")
+        context.add_asset_metadata(ingested_day(ingested, day), partition_key=day)
+    return Stored(rows, records=records, folders={Internal.QUARANTINE: ingested.quarantined}, refused=ingested.refused)
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of the group."""
+    data = settings.data
+    days_of = daily(settings)
+
+    @dg.asset(group_name=GROUP, io_manager_key=FRAMES, kinds={"spark", "hdfs"})
+    def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> Stored:
+        """One row a sensor: position, highway, lanes, and what is fixed for it (codes, cluster, free flow)."""
+        from traffic_assets.features.sensors import SensorTable, build_sensor_table
+
+        source = source_of(data.sensors_source or settings.source_uri, settings, spark)
+        current = hdfs.dataset(context.asset_key).current(UNPARTITIONED)
+        previous = SensorTable(read_generations(spark.session, [current]), current.record["facts"]) if current else None
+        table = build_sensor_table(spark.session, source, data, previous)
+        context.log.info(
+            f"{table.record['sensors']} sensors, {table.record['sensors_without_position']} of them without a position"
+        )
+        context.add_output_metadata({k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")})
+        return Stored(table.rows, record={"facts": table.record})
+
+    @dg.asset(
+        group_name=GROUP,
+        partitions_def=days_of,
+        io_manager_key=DAILY_FRAMES,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"spark", "hdfs"},
+    )
+    def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource) -> Stored:
+        """Validated detector readings of a local day, with the quarantined rows beside them."""
+        require_partition(context, days_of, "day")
+        from traffic_assets.features.ingestion import ingest_readings
+
+        days = list(context.partition_keys)
+        ingested = ingest_readings(spark.session, source_of(settings.source_uri, settings, spark), days, data)
+        return publishable(context, ingested, ingested.rows, days)
+
+    return [sensor_table, sensor_readings]

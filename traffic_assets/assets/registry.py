@@ -1,0 +1,176 @@
+"""Each lane's registry entry, behind its gate.
+
+Dagster stops a lane after a failed gate only in the same run, so the entry holds the stored metrics against the
+targets once more. What a version is, and how it is published, is in `registry/`.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.lanes import Lane
+from traffic_assets.dagster_hdfs.io_managers import retried_connection_errors
+from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.partitions import weekly
+from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
+from traffic_assets.registry.models import ModelRegistry, NewVersion
+from traffic_assets.resources import REGISTRY_FOLDER
+from traffic_assets.settings import Settings
+
+GROUP = "registry"
+
+
+def registry_of(hdfs: HdfsResource) -> ModelRegistry:
+    """The registry of a deployment."""
+    return ModelRegistry(hdfs.uri(REGISTRY_FOLDER), hdfs.filesystem)
+
+
+def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
+    """The registry entry of a lane.
+
+    Args:
+        name: of the algorithm.
+        settings: of the deployment.
+    """
+    algorithm, lane = algorithm_named(name), Lane(name)
+    targets = getattr(settings.evaluation.targets, name)
+
+    @dg.asset(
+        name=lane.registry_entry,
+        group_name=GROUP,
+        partitions_def=weekly(settings),
+        ins={"evaluation": dg.AssetIn(lane.evaluation)},
+        description=f"{algorithm.title}: an immutable version of the model that passed its gate.",
+        kinds={"hdfs"},
+    )
+    def registry_entry(
+        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Stored
+    ) -> dg.MaterializeResult:
+        from traffic_assets.ml.cross_validation import Trial
+        from traffic_assets.ml.evaluation import Evaluation
+        from traffic_assets.ml.gates import failed, judge
+
+        found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
+        trial = Trial.model_validate(evaluation.value["cross_validation"])
+        results = judge(targets, found.test, trial)
+        if missed := failed(results):
+            raise dg.Failure(
+                f"{lane.id} is not registered, since it misses its targets: {'; '.join(missed)}. Train it again, or "
+                f"change evaluation.targets.{name}.",
+                allow_retries=False,
+            )
+        with retried_connection_errors(hdfs.base_uri):
+            new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, found, results)
+            registry = registry_of(hdfs)
+            metadata = registry.register(new)
+            removed = _remove_old(hdfs, registry, settings)
+        if removed:
+            context.log.info(f"{len(removed)} replaced generation(s) removed after their time")
+        return dg.MaterializeResult(
+            metadata={
+                "version": metadata.version,
+                "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
+                "test_r2": found.test.r2,
+                "test_rmse": found.test.rmse,
+                "temporal_rmse": found.temporal.metrics.rmse,
+                "model_bytes": metadata.model_bytes,
+            },
+            data_version=dg.DataVersion(metadata.version),
+        )
+
+    return [registry_entry]
+
+
+def _new_version(
+    context: dg.AssetExecutionContext,
+    hdfs: HdfsResource,
+    lane: Lane,
+    algorithm: Algorithm,
+    settings: Settings,
+    evaluation: Stored,
+    found: Any,
+    results: list[Any],
+) -> NewVersion:
+    """What is registered: the very generation that was evaluated, not whatever is current now."""
+    week, model_uri = context.partition_key, evaluation.value["model_generation"]
+    filesystem = hdfs.filesystem
+    current = hdfs.dataset(lane.model).current(week)
+    if current is None or current.uri != model_uri:
+        raise dg.Failure(
+            f"{lane.model} was trained again after {lane.evaluation} of {week}: evaluate it first, or run the job "
+            f"train for this week again, whole.",
+            allow_retries=False,
+        )
+    record = current.record
+    stages = filesystem.list(f"{model_uri}/stages")
+    bare = max(stages, key=lambda entry: int(entry.name.split("_", 1)[0])).uri
+    artifacts = {
+        entry.name: filesystem.read_bytes(entry.uri)
+        for entry in filesystem.list(evaluation.generation.uri)
+        if entry.name.endswith(".png")
+    }
+
+    def metadata(version: str, created_at: datetime) -> VersionMetadata:
+        return VersionMetadata(
+            lane=lane.id,
+            version=version,
+            kind=algorithm.kind,
+            algorithm=algorithm.name,
+            model_class=algorithm.model_class,
+            created_at=created_at,
+            metrics={"train": evaluation.value["train"], "test": evaluation.value["test"]},
+            temporal=evaluation.value["temporal"],
+            cross_validation=evaluation.value["cross_validation"],
+            gap=found.gap,
+            targets=[result.model_dump() for result in results],
+            hyperparameters=record["hyperparameters"],
+            importances=evaluation.value["importances"],
+            facts=record["facts"],
+            features=record["features"],
+            slots=[slot["name"] for slot in record["slots"]],
+            columns=record["schema"],
+            training=Training(
+                week=week,
+                days=record["days"],
+                sensor_tables=record["sensor_tables"],
+                split_id=record["split_id"],
+                splits=record["splits"],
+                preprocessor=record["preprocessor"],
+                model=model_uri,
+                rows=record["counts"],
+                seeds={"split": settings.training.seed, "folds": settings.training.seed, "fit": settings.training.seed},
+                profile=settings.profile,
+                run_id=current.run_id,
+            ),
+            model_bytes=evaluation.value["model_bytes"],
+            training_minutes=record["training_minutes"],
+            code_version=code_version(),
+            libraries=library_versions(),
+        )
+
+    return NewVersion(lane.id, model_uri, bare, artifacts, metadata, identity=model_uri)
+
+
+def _remove_old(hdfs: HdfsResource, registry: ModelRegistry, settings: Settings) -> list[str]:
+    """Apply the retention setting to everything that the training publishes."""
+    hours = settings.persistence.keep_generations_hours
+    if hours is None:
+        return []
+    referenced = registry.references()
+    keys = [
+        "sensor_table",
+        "sensor_readings",
+        "feature_table",
+        "train_split",
+        "fitted_preprocessor",
+        "model_comparison",
+    ]
+    for name in settings.enabled_models:
+        lane = Lane(name)
+        keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.evaluation]
+    datasets: list[Dataset] = [hdfs.dataset(key) for key in keys]
+    return [uri for dataset in datasets for uri in dataset.remove_old(timedelta(hours=hours), referenced)]

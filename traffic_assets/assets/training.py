@@ -1,0 +1,177 @@
+"""The assets that a week's lanes share: the three splits and the fitted preprocessor.
+
+The lanes themselves are in `lanes.py`; how rows are split and preprocessed is in `ml/`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, retried_connection_errors
+from traffic_assets.dagster_hdfs.publish import Generation
+from traffic_assets.dagster_hdfs.reading import read_generations
+from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.features.catalogue import feature_columns
+from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
+from traffic_assets.partitions import require_partition, training_window, weekly, window_mapping
+from traffic_assets.resources import DATE, FRAMES, MODELS
+from traffic_assets.settings import Settings
+
+GROUP = "training"
+PREPROCESSOR = "fitted_preprocessor"
+SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of the group."""
+    return [_splits(settings), _preprocessor(settings)]
+
+
+def require_days(week: str, found: dict[str, Generation], settings: Settings) -> dict[str, Generation]:
+    """The days of the window that hold readings, or a refusal.
+
+    Raises:
+        dagster.Failure: naming the days that are missing or empty.
+    """
+    days = training_window(week, settings)
+    filled = {day: found[day] for day in days if day in found and found[day].record["rows"]}
+    required = settings.training.required_days
+    if len(filled) >= required:
+        return filled
+    empty = [day for day in days if day in found and day not in filled]
+    missing = [day for day in days if day not in found]
+    raise dg.Failure(
+        f"Week {week} has {len(filled)} of the {required} days it needs. Not materialized: "
+        f"{', '.join(missing) or 'none'}; empty: {', '.join(empty) or 'none'}. Materialize {FEATURE_TABLE} for them "
+        f"(job features), or allow fewer days by training.minimum_days.",
+        allow_retries=False,
+    )
+
+
+def split_id(settings: Settings, days: dict[str, Generation]) -> str:
+    """What identifies a split: its kind, shares and seed, and the generations of the days that went in."""
+    made_of = {
+        "split": settings.training.split.model_dump(),
+        "seed": settings.training.seed,
+        "generations": {day: generation.id for day, generation in sorted(days.items())},
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _splits(settings: Settings) -> dg.AssetsDefinition:
+    weeks = weekly(settings)
+    training = settings.training
+    specs = [
+        dg.AssetSpec(
+            name,
+            deps=[dg.AssetDep(FEATURE_TABLE, partition_mapping=window_mapping(settings))],
+            group_name=GROUP,
+            partitions_def=weeks,
+            description=f"The {split} rows of the training window, by hash of their keys.",
+            metadata={SUBFOLDER: f"{SPLIT}={split}"},
+            kinds={"spark", "hdfs"},
+        ).with_io_manager_key(FRAMES)
+        for split, name in SPLIT_ASSETS.items()
+    ]
+
+    @dg.multi_asset(name="splits", specs=specs, can_subset=False)
+    def splits(
+        context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource
+    ) -> Iterator[dg.MaterializeResult]:
+        """Three splits in one generation: nobody can rebuild the test rows alone."""
+        require_partition(context, weeks, "week")
+        from traffic_assets.ml.splits import shared_keys, with_split
+
+        week = context.partition_key
+        features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
+        with retried_connection_errors(hdfs.base_uri):
+            days = require_days(week, features.currents(training_window(week, settings)), settings)
+            rows = read_generations(spark.session, list(days.values()))
+            assigned = with_split(rows, training.split, training.seed)
+            staged = target.stage(context.run_id)
+            data = f"{staged}/{DATA}"
+            try:
+                assigned.write.partitionBy(SPLIT).parquet(data)
+                written = spark.session.read.parquet(data)
+                counts = {r[SPLIT]: r["count"] for r in written.groupBy(SPLIT).count().collect()}
+                record: dict[str, Any] = {
+                    "split_id": split_id(settings, days),
+                    "counts": {split: counts.get(split, 0) for split in SPLITS},
+                    "shared_keys": shared_keys(written),
+                    "days": {day: generation.id for day, generation in days.items()},
+                    "sensor_tables": sorted(
+                        {g.record["sensor_table"] for g in days.values() if "sensor_table" in g.record}
+                    ),
+                    "rows": sum(counts.values()),
+                    "bytes": target.filesystem.size(data),
+                    "schema": [{"name": f.name, "type": f.dataType.simpleString()} for f in rows.schema.fields],
+                }
+                generation = target.publish(week, data, context.run_id, record)
+            finally:
+                target.discard(staged)
+        expected = Shares.of(training.split)
+        for split, name in SPLIT_ASSETS.items():
+            yield dg.MaterializeResult(
+                asset_key=name,
+                metadata={
+                    "dagster/row_count": record["counts"][split],
+                    "share": record["counts"][split] / max(record["rows"], 1),
+                    "expected_share": getattr(expected, split),
+                    "split_id": record["split_id"],
+                    "days": len(days),
+                    "path": dg.MetadataValue.path(f"{generation.uri}/{SPLIT}={split}"),
+                    "generation": generation.id,
+                    "bytes": record["bytes"],
+                    "dagster/column_schema": dg.TableSchema(
+                        columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]
+                    ),
+                },
+            )
+
+    return splits
+
+
+def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=PREPROCESSOR, group_name=GROUP, partitions_def=weekly(settings), io_manager_key=MODELS, kinds={"spark"}
+    )
+    def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Stored) -> Stored:
+        """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
+        from traffic_assets.ml.preprocessing import slots, usable_features, vector_report
+        from traffic_assets.ml.training import cached_vectors, fit_preprocessor
+
+        train = train_split.value
+        context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
+        features = usable_features(train, feature_columns(settings.training.exclude_features))
+        model = fit_preprocessor(train, features)
+        named = slots(model, features)
+        with cached_vectors(model, train) as vectors:
+            report = vector_report(vectors, named)
+        if features.missing:
+            context.log.warning(f"left out, since they hold no value in train: {', '.join(features.missing)}")
+        context.add_output_metadata(
+            {
+                "features": dg.MetadataValue.json(list(features.names)),
+                "missing_features": dg.MetadataValue.json(list(features.missing)),
+                "imputed_nulls": dg.MetadataValue.json(features.nulls),
+                "constant_slots": dg.MetadataValue.json(report.constant),
+                "slots": len(named),
+            }
+        )
+        return Stored(
+            model,
+            record={
+                "split_id": train_split.record["split_id"],
+                "features": asdict(features),
+                "slots": [asdict(slot) for slot in named],
+                "vector": asdict(report),
+            },
+        )
+
+    return fitted_preprocessor

@@ -1,0 +1,88 @@
+"""Putting the code location together: `build_defs(settings, resource_overrides)`.
+
+Tests swap storage or Spark by `resource_overrides`, without patching anything. Nothing is built at import.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets import automation, checks, jobs
+from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
+from traffic_assets.resources import build_resources
+from traffic_assets.settings import Settings, load_settings
+
+
+class BrokenLocationError(ValueError):
+    """The location would not do what it says: a check gates nothing, or a registry entry has no gate."""
+
+
+def build_defs(
+    settings: Settings | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+    extra_checks: list[dg.AssetChecksDefinition] | None = None,
+) -> dg.Definitions:
+    """The whole code location.
+
+    Args:
+        settings: `load_settings()` if absent.
+        resource_overrides: resources to use instead of those that the settings describe.
+        extra_checks: a deployment's own checks on these assets.
+
+    Raises:
+        BrokenLocationError: where a check is on an asset that does not exist, or a registry entry stands behind
+            no blocking gate.
+    """
+    with warnings.catch_warnings():
+        # partitioned checks and single-run backfills are what Dagster still calls preview and beta
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _build_defs(settings or load_settings(), resource_overrides or {}, extra_checks or [])
+
+
+def _build_defs(
+    settings: Settings, resource_overrides: Mapping[str, Any], extra_checks: list[dg.AssetChecksDefinition]
+) -> dg.Definitions:
+    assets: list[dg.AssetsDefinition] = []
+    if settings.data.kind == "readings":
+        assets += readings.build(settings)
+    assets += [*features.build(settings), *training.build(settings), *evaluation.build(settings)]
+    all_checks = [*checks.build(settings), *extra_checks]
+    for name in settings.enabled_models:
+        assets += [*lanes.build(name, settings), *registry.build(name, settings)]
+        all_checks += checks.build_lane(name, settings)
+    require_sound(assets, all_checks, list(settings.enabled_models))
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=all_checks,
+        jobs=jobs.build(),
+        sensors=[automation.build(settings, jobs.TRAIN)],
+        resources={**build_resources(settings), **resource_overrides},
+        executor=dg.in_process_executor,
+    )
+
+
+def require_sound(
+    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], names: list[str]
+) -> None:
+    """Refuse what Dagster lets pass: a check on a key that does not exist gates nothing.
+
+    Raises:
+        BrokenLocationError: naming the check or the registry entry.
+    """
+    keys = {key for asset in assets for key in asset.keys}
+    specs = [spec for check in all_checks for spec in check.check_specs]
+    if lost := [spec for spec in specs if spec.asset_key not in keys]:
+        named = ", ".join(f"{s.name} on {s.asset_key.to_user_string()}" for s in lost)
+        raise BrokenLocationError(
+            f"checks on assets that do not exist: {named}; "
+            f"the assets are {', '.join(sorted(k.to_user_string() for k in keys))}"
+        )
+    gated = {spec.asset_key for spec in specs if spec.blocking and spec.name == checks.GATE}
+    for name in names:
+        lane = lanes.Lane(name)
+        entry = next(a for a in assets if dg.AssetKey(lane.registry_entry) in a.keys)
+        if not gated & set(entry.asset_deps[dg.AssetKey(lane.registry_entry)]):
+            raise BrokenLocationError(f"{lane.registry_entry} does not stand behind a blocking {checks.GATE} check")

@@ -1,0 +1,190 @@
+"""The asset checks: gates that stop a lane, and warnings that only tell.
+
+One factory a kind; what is measured is computed by the assets and stored with them, so a check reads a record and
+computes nothing. Every check is partitioned like its asset.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.lanes import Lane
+from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
+from traffic_assets.dagster_hdfs.io_managers import retried_connection_errors
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.shares import SPLITS, Shares
+from traffic_assets.partitions import weekly
+from traffic_assets.settings import Settings
+
+GATE = "meets_targets"
+RATIO_TOLERANCE = 0.01
+STANDARDISED_TOLERANCE = 1e-6
+PRIMARY = "random_forest"
+
+
+def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The checks on what all lanes share."""
+    expected = Shares.of(settings.training.split)
+
+    def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
+        total = sum(record["counts"].values())
+        shares = {split: record["counts"][split] / total if total else 0.0 for split in SPLITS}
+        far = {s: share for s, share in shares.items() if abs(share - getattr(expected, s)) > RATIO_TOLERANCE}
+        return _result(
+            not far,
+            "shares of the rows lie within one point of the settings",
+            {"shares": shares, "expected": {s: getattr(expected, s) for s in SPLITS}, "rows": total},
+        )
+
+    def no_shared_key(record: dict[str, Any]) -> dg.AssetCheckResult:
+        return _result(
+            record["shared_keys"] == 0,
+            "no (sensor, timestamp) lies in two splits",
+            {"shared_keys": record["shared_keys"]},
+        )
+
+    def no_null(record: dict[str, Any]) -> dg.AssetCheckResult:
+        nulls = record["vector"]["nulls"]
+        return _result(
+            not nulls, "no null, NaN or infinity in the vector", {"slots": nulls, "rows": record["vector"]["rows"]}
+        )
+
+    def standardised(record: dict[str, Any]) -> dg.AssetCheckResult:
+        vector = record["vector"]
+        worst = max(vector["worst_mean"], vector["worst_deviation"])
+        return _result(
+            worst <= STANDARDISED_TOLERANCE,
+            "columns that vary have mean 0 and deviation 1 on train",
+            {k: vector[k] for k in ("worst_mean", "worst_deviation", "constant")},
+        )
+
+    train = SPLIT_ASSETS["train"]
+    return [
+        _record_check("split_ratios_hold", train, ratios, settings),
+        _record_check("no_shared_key", train, no_shared_key, settings),
+        _record_check("no_null_in_vector", PREPROCESSOR, no_null, settings),
+        _record_check("standardised", PREPROCESSOR, standardised, settings),
+    ]
+
+
+def build_lane(name: str, settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The gate and the warnings of a lane."""
+    lane = Lane(name)
+    warnings = [_training_time(lane, settings)]
+    if name == PRIMARY:
+        if settings.evaluation.top_feature:
+            warnings.append(_top_feature(lane, settings))
+        if settings.evaluation.model_size_mb:
+            warnings.append(_model_size(lane, settings))
+    return [_gate(lane, name, settings), *warnings]
+
+
+def _gate(lane: Lane, name: str, settings: Settings) -> dg.AssetChecksDefinition:
+    targets = getattr(settings.evaluation.targets, name)
+
+    @dg.asset_check(
+        asset=lane.evaluation,
+        name=GATE,
+        blocking=True,
+        partitions_def=weekly(settings),
+        description=f"{algorithm_named(name).title} meets its targets on the random hold-out.",
+    )
+    def gate(evaluation: Stored) -> dg.AssetCheckResult:
+        from traffic_assets.ml.cross_validation import Trial
+        from traffic_assets.ml.gates import failed, judge
+        from traffic_assets.ml.metrics import Metrics
+
+        results = judge(
+            targets,
+            Metrics.model_validate(evaluation.value["test"]),
+            Trial.model_validate(evaluation.value["cross_validation"]),
+        )
+        missed = failed(results)
+        rows = [dg.TableRecord({**r.model_dump(), "passed": "yes" if r.passed else "NO"}) for r in results]
+        return dg.AssetCheckResult(
+            passed=not missed,
+            description="; ".join(missed) or "all targets met",
+            metadata={"targets": dg.MetadataValue.table(records=rows)} if rows else {},
+        )
+
+    return gate
+
+
+def _training_time(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
+    limit = settings.evaluation.max_training_minutes
+
+    def judge_time(value: dict[str, Any]) -> dg.AssetCheckResult:
+        minutes = value["training_minutes"]
+        return _result(minutes <= limit, f"the fit took at most {limit:g} minutes", {"minutes": minutes}, warn=True)
+
+    return _warning("training_time", lane, judge_time, settings)
+
+
+def _top_feature(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
+    asked, band = settings.evaluation.top_feature, settings.evaluation.top_feature_importance
+
+    def judge_top(value: dict[str, Any]) -> dg.AssetCheckResult:
+        name, weight = next(iter(value["importances"]["features"].items()))
+        good = name == asked and band.low <= weight <= band.high
+        return _result(
+            good,
+            f"{asked} is the most important feature, with {band.low:g} to {band.high:g}",
+            {"top_feature": name, "importance": weight},
+            warn=True,
+        )
+
+    return _warning("top_feature", lane, judge_top, settings)
+
+
+def _model_size(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
+    band = settings.evaluation.model_size_mb
+    assert band is not None
+
+    def judge_size(value: dict[str, Any]) -> dg.AssetCheckResult:
+        megabytes = value["model_bytes"] / 1e6
+        return _result(
+            band.low <= megabytes <= band.high,
+            f"the stored model has {band.low:g} to {band.high:g} MB",
+            {"megabytes": megabytes},
+            warn=True,
+        )
+
+    return _warning("model_size", lane, judge_size, settings)
+
+
+def _record_check(
+    name: str, asset: str, judge_record: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
+) -> dg.AssetChecksDefinition:
+    """A blocking check on the record that an asset stored with this week's generation."""
+
+    @dg.asset_check(asset=asset, name=name, blocking=True, partitions_def=weekly(settings))
+    def check(context: dg.AssetCheckExecutionContext, hdfs: HdfsResource) -> dg.AssetCheckResult:
+        with retried_connection_errors(hdfs.base_uri):
+            current = hdfs.dataset(asset).current(context.partition_key)
+        if current is None:
+            return _result(False, f"{asset} is materialized for {context.partition_key}", {})
+        return judge_record(current.record)
+
+    return check
+
+
+def _warning(
+    name: str, lane: Lane, judge_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=lane.evaluation, name=name, partitions_def=weekly(settings))
+    def check(evaluation: Stored) -> dg.AssetCheckResult:
+        return judge_value(evaluation.value)
+
+    return check
+
+
+def _result(passed: bool, what: str, metadata: dict[str, Any], warn: bool = False) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=bool(passed),
+        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+        description=what if passed else f"it does not hold that {what}",
+        metadata={k: dg.MetadataValue.json(v) if isinstance(v, dict | list) else v for k, v in metadata.items()},
+    )

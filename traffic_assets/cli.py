@@ -1,0 +1,276 @@
+"""The command line `traffic-assets`: sample, demo, train, models, settings.
+
+Here are only arguments and what is printed; runs are in `pipeline.py`, everything else in the layers below. Heavy
+imports stay inside the commands, so that `--help` answers at once.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+models_app = typer.Typer(no_args_is_help=True)
+app.add_typer(models_app, name="models", help="List and show registered models.")
+out, err = Console(), Console(stderr=True)
+
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", "-p", help="A profile's name or a JSON file; TRAFFIC_PROFILE or local if absent."),
+]
+FAILED, USAGE = 1, 2
+SHOWN_METRICS = ("r2", "rmse", "mae")
+
+
+@app.callback()
+def _app() -> None:
+    """Loop-detector readings to gated, registered Spark MLlib speed models."""
+
+
+@app.command()
+def sample(
+    to: Annotated[Path | None, typer.Option(help="Folder; the deployment's raw/readings if absent.")] = None,
+    sensors: Annotated[int, typer.Option(help="Detector stations.")] = 12,
+    days: Annotated[int, typer.Option(help="Local days.")] = 14,
+    first_day: Annotated[str, typer.Option(help="YYYY-MM-DD.")] = "2026-01-05",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same readings.")] = 42,
+    bad_share: Annotated[float, typer.Option(help="Share of rows made wrong on purpose, to see the quarantine.")] = 0.0,
+    profile: Profile = None,
+) -> None:
+    """Write simulated detector readings, the same for the same seed."""
+    with told_errors():
+        write_readings(_settings(profile), to, sensors, days, date.fromisoformat(first_day), seed, bad_share)
+
+
+@app.command()
+def demo(profile: Profile = None) -> None:
+    """Sample, features, one training week and a leaderboard, in one process on one Spark session."""
+    with told_errors():
+        settings = _settings(profile)
+        first = date(2026, 1, 5)
+        days = settings.training.window_days
+        started = time.monotonic()
+        out.print("[bold]1/3 Simulated readings[/bold]")
+        write_readings(settings, None, 12, days, first, 42, 0.0)
+        week = first + timedelta(days=days - 7)
+        with told_progress():
+            out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
+            run_job("features", settings, first_day=first, last_day=first + timedelta(days=days - 1))
+            out.print(f"[bold]3/3 Training week {week}[/bold]")
+            run_job("train", settings, week=week)
+        show_leaderboard(settings, week.isoformat())
+        minutes, seconds = divmod(round(time.monotonic() - started), 60)
+        out.print(f"\nDone in {minutes} min {seconds:02d} s. Look next:")
+        out.print("  make dev                                 the Dagster UI on this data")
+        out.print("  .venv/bin/traffic-assets models list     what is registered")
+        out.print(f"  {escape(settings.persistence.base_uri)}")
+
+
+@app.command()
+def train(
+    week: Annotated[str, typer.Argument(help="The Monday of the week, YYYY-MM-DD.")],
+    profile: Profile = None,
+) -> None:
+    """Train, judge and register one week; what spark-submit runs. Exit code 1 where a gate or a step failed."""
+    with told_errors(), told_progress():
+        settings = _settings(profile)
+        run_job("train", settings, week=week)
+        show_leaderboard(settings, week)
+
+
+@app.command()
+def settings(
+    profile: Annotated[str | None, typer.Argument(help="A profile's name or a JSON file.")] = None,
+) -> None:
+    """Check the settings and print them as they are in force; every mistake is listed at once."""
+    with told_errors():
+        out.print_json(_settings(profile).model_dump_json())
+        err.print(f"valid; profiles that come along: {', '.join(profile_names())}")
+
+
+@models_app.command("list")
+def list_models(profile: Profile = None) -> None:
+    """The registered versions of every lane."""
+    from traffic_assets.registry.models import summary
+
+    with told_errors():
+        versions = [summary(metadata) for metadata in _registry(_settings(profile)).every()]
+        if not versions:
+            out.print("no model is registered yet: run `traffic-assets demo`, or the job train")
+            return
+        table = Table("lane", "version", "kind", "week", "R²", "RMSE mph", "MAE mph", "later RMSE", "registered")
+        for v in versions:
+            table.add_row(
+                v["lane"],
+                v["version"],
+                v["kind"],
+                v["week"],
+                f"{v['r2']:.5f}",
+                f"{v['rmse']:.3f}",
+                f"{v['mae']:.3f}",
+                f"{v['temporal_rmse']:.3f}",
+                f"{v['created_at']:%Y-%m-%d %H:%M}",
+            )
+        out.print(table)
+
+
+@models_app.command("show")
+def show_model(
+    lane: Annotated[str, typer.Argument(help="Such as random_forest.")],
+    version: Annotated[str, typer.Argument(help="Such as v1.0.0.")] = "latest",
+    profile: Profile = None,
+) -> None:
+    """Everything that is known of a version, as JSON."""
+    with told_errors():
+        out.print_json(_registry(_settings(profile)).metadata(lane, version).model_dump_json())
+
+
+def write_readings(
+    settings: Settings, to: Path | None, sensors: int, days: int, first_day: date, seed: int, bad_share: float
+) -> None:
+    """Write a sample and say what is in it."""
+
+    from traffic_assets.dagster_hdfs.uris import is_local, local_path
+    from traffic_assets.features.sample import SampleSpec, write_sample
+
+    if to is None:
+        if not is_local(settings.source_uri):
+            raise ValueError(
+                f"the readings of this deployment are at {settings.source_uri}: write the sample to a "
+                f"local folder with --to, and copy it there"
+            )
+        to = local_path(settings.source_uri)
+    spec = SampleSpec(
+        sensors=sensors,
+        days=days,
+        first_day=first_day,
+        seed=seed,
+        time_zone=settings.data.time_zone,
+        interval_minutes=settings.data.interval_minutes,
+        bad_share=bad_share,
+    )
+    from rich.progress import Progress
+
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("simulating", total=days)
+        report = write_sample(spec, to, lambda done, total: progress.update(task, completed=done, total=total))
+    out.print(
+        f"{report.readings:,} simulated readings of {report.sensors} sensors on {report.days} days: "
+        f"{report.missing_share:.1%} missing, {report.congested_share:.1%} congested, persistence error at 15 min "
+        f"{report.persistence_rmse_15min_mph:.2f} mph; in {to}"
+    )
+
+
+def run_job(job: str, settings: Settings, **asked: Any) -> None:
+    """Run a job in this process and tell its problems; exit code 1 where it failed."""
+    from traffic_assets import pipeline
+    from traffic_assets.features.clock import day_range
+
+    instance = pipeline.open_instance(lambda text: err.print(escape(text)))
+    if job == "features":
+        outcome = pipeline.run_features(settings, day_range(asked["first_day"], asked["last_day"]), instance)
+    else:
+        outcome = pipeline.run_train(settings, str(asked["week"]), instance)
+    for problem in outcome.problems:
+        err.print(f"[yellow]{escape(problem)}[/yellow]")
+    if not outcome.success:
+        err.print(f"[red]The job {job} failed[/red] (run {outcome.run_id}); what it had published stays.")
+        raise typer.Exit(FAILED)
+
+
+def show_leaderboard(settings: Settings, week: str) -> None:
+    """Print the comparison of a week."""
+    import json
+
+    from traffic_assets.assets.evaluation import COMPARISON
+    from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+    from traffic_assets.resources import build_resources
+
+    hdfs = build_resources(settings)["hdfs"]
+    current = hdfs.dataset(COMPARISON).current(week)
+    board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
+    table = Table(
+        "model",
+        "kind",
+        "R²",
+        "RMSE mph",
+        "MAE mph",
+        "later in time: R²",
+        "RMSE mph",
+        "targets",
+        title=f"Week {week}: random hold-out, and a second fit judged on later time",
+    )
+    for row in board:
+        test, later = row["test"], row["temporal"]
+        table.add_row(
+            row["model"],
+            row["kind"],
+            f"{test['r2']:.5f}",
+            f"{test['rmse']:.3f}",
+            f"{test['mae']:.3f}",
+            f"{later['r2']:.5f}",
+            f"{later['rmse']:.3f}",
+            "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
+        )
+    out.print(table)
+
+
+@contextmanager
+def told_progress() -> Iterator[None]:
+    """Show what the package logs while it works, with the time since the start."""
+    started = time.monotonic()
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            minutes, seconds = divmod(int(time.monotonic() - started), 60)
+            err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(record.getMessage())}", highlight=False)
+
+    logger = logging.getLogger("traffic_assets")
+    handler, level = Told(logging.INFO), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Turn the errors that a user can mend into one message and exit code 2; others keep their trace."""
+    from traffic_assets.dagster_hdfs.errors import StorageError
+    from traffic_assets.registry.models import RegistryError
+
+    try:
+        yield
+    except (SettingsError, StorageError, RegistryError, ValueError) as error:
+        err.print(f"[red]{escape(str(error))}[/red]")
+        raise typer.Exit(USAGE) from None
+
+
+def _settings(profile: str | None) -> Settings:
+    return load_settings(profile)
+
+
+def _registry(settings: Settings) -> Any:
+    from traffic_assets.assets.registry import registry_of
+    from traffic_assets.resources import build_resources
+
+    return registry_of(build_resources(settings)["hdfs"])
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(app())

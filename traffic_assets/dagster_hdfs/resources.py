@@ -1,0 +1,103 @@
+"""The Dagster resources: a lazy Spark session, and the place on HDFS (or a local folder) where things are kept.
+
+Loading this module, or the code location, starts nothing: the session is made at its first use, and work on
+`file:` URIs never makes one.
+"""
+
+import os
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, filesystem_for
+from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.dagster_hdfs.uris import join
+
+LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+"""What keeps a local session to this machine."""
+
+DEFAULTS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+class SparkResource(dg.ConfigurableResource):
+    """One lazy Spark session a process, by way of dagster-pyspark.
+
+    An active session (a notebook's, or an earlier run's in the same process) is used as it is: Spark allows one
+    a process, and its memory cannot be changed once its JVM runs.
+    """
+
+    app_name: str = Field(default="dagster", description="the application's name in Spark's own pages")
+    master: str | None = Field(default="local[*]", description="left to spark-submit if absent")
+    driver_memory: str = Field(default="2g", description="set before the JVM starts")
+    config: dict[str, str] = Field(default_factory=dict, description="any other spark.* setting")
+
+    _lazy: Any = PrivateAttr(default=None)
+
+    def spark_config(self) -> dict[str, str]:
+        """The settings that a new session gets."""
+        from traffic_assets.dagster_hdfs.hadoop import FAIL_FAST
+
+        config = DEFAULTS | {f"spark.hadoop.{key}": value for key, value in FAIL_FAST.items()}
+        config |= {"spark.app.name": self.app_name}
+        submitted = "PYSPARK_GATEWAY_PORT" in os.environ  # under spark-submit the JVM runs and has its master
+        if not submitted:
+            config |= {"spark.driver.memory": self.driver_memory}
+            if self.master is not None:
+                config |= {"spark.master": self.master}
+            if (self.master or "").startswith("local"):
+                config |= LOOPBACK
+        return config | self.config
+
+    @property
+    def session(self) -> Any:
+        """The SparkSession, made at the first call."""
+        from dagster_pyspark import LazyPySparkResource
+        from pyspark.sql import SparkSession
+
+        active = SparkSession.getActiveSession()
+        if active is not None and active.sparkContext._jsc is not None:
+            return active
+        # a resource whose session was stopped would keep the dead one
+        self._lazy = LazyPySparkResource(spark_config=self.spark_config())
+        session = self._lazy.spark_session
+        session.sparkContext.setLogLevel("ERROR")
+        return session
+
+
+class HdfsResource(dg.ConfigurableResource):
+    """Where assets are kept: a base URI, and below it one dataset an asset key."""
+
+    spark: dg.ResourceDependency[SparkResource]
+    base_uri: str = Field(description="a folder or any Hadoop URI; no asset is kept outside it")
+    default_folder: str = Field(default="assets", description="for asset keys without a location of their own")
+    locations: dict[str, str] = Field(
+        default_factory=dict, description="asset key (with slashes) -> path below the base"
+    )
+
+    @property
+    def filesystem(self) -> FileSystem:
+        """The file system of the base URI; starts a session only when a Hadoop URI is touched."""
+        return filesystem_for(self.base_uri, lambda: self.spark.session)
+
+    def uri(self, *parts: str) -> str:
+        """A URI below the base.
+
+        Raises:
+            ValueError: where a part is no safe path segment.
+        """
+        return join(self.base_uri, *parts)
+
+    def dataset(self, key: dg.AssetKey | str, partition_column: str | None = None) -> Dataset:
+        """The dataset of an asset.
+
+        Args:
+            key: the asset's key; its whole path names the place, so that equal last parts do not meet.
+            partition_column: the column that the partition key becomes when the data is read.
+        """
+        name = key if isinstance(key, str) else "/".join(key.path)
+        path = self.locations.get(name, f"{self.default_folder}/{name}")
+        return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column)

@@ -1,0 +1,229 @@
+"""The catalogue of columns: the one source for names, units, ranges, and when a value is known.
+
+Schema validation, the UI's column schema, the docs, the preprocessor and the audit of answers read it. How a
+feature is computed lives in `engineering.py` (per reading) and `sensors.py` (per sensor).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["key", "numeric", "categorical", "target", "measurement", "description"]
+Known = Literal["always", "before", "with the reading", "with the target"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the tables that we define.
+
+    Attributes:
+        name: as in the users' feature tables.
+        role: what it is to a model.
+        spark_type: simple name of its Spark SQL type.
+        unit: unit of its values, empty for codes and shares.
+        low: smallest allowed value, inclusive.
+        high: largest allowed value, inclusive.
+        known: when its value is known, seen from the moment the target is observed.
+        source: the columns of a reading or a sensor that it is computed from.
+        description: its definition in a line.
+    """
+
+    name: str
+    role: Role
+    spark_type: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    known: Known = "always"
+    source: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def holds_answer(self) -> bool:
+        """Whether the column, at horizon 0, is a function of the target."""
+        return self.known == "with the target" and self.role in ("numeric", "categorical")
+
+
+MAX_SPEED_MPH = 120.0
+_POSITION = ("latitude", "longitude")
+
+READING_COLUMNS = (
+    Column("sensor_id", "key", "string", description="the detector station"),
+    Column("timestamp", "key", "timestamp", unit="UTC", description="start of the interval"),
+    Column("speed", "measurement", "double", "mph", 0, MAX_SPEED_MPH, description="mean speed of the interval"),
+    Column("flow", "measurement", "double", "veh/interval", 0, 20_000, description="vehicles, all lanes"),
+    Column("occupancy", "measurement", "double", "", 0, 1, description="share of the interval covered"),
+)
+SENSOR_COLUMNS = (
+    Column("sensor_id", "key", "string", description="the detector station"),
+    Column("latitude", "description", "double", "degrees", -90, 90, description="position, WGS 84"),
+    Column("longitude", "description", "double", "degrees", -180, 180, description="position, WGS 84"),
+    Column("highway", "description", "string", description="name of the highway"),
+    Column("lanes", "description", "int", "", 1, 20, description="lanes covered by the station"),
+)
+REQUIRED_READING_COLUMNS = ("sensor_id", "timestamp", "speed")
+
+NUMERIC_FEATURES = (
+    Column("hour_sin", "numeric", "double", "", -1, 1, "always", ("timestamp",), "sin of 2π h / 24, h local"),
+    Column("hour_cos", "numeric", "double", "", -1, 1, "always", ("timestamp",), "cos of 2π h / 24, h local"),
+    Column(
+        "time_since_midnight",
+        "numeric",
+        "double",
+        "min",
+        0,
+        1440,
+        "always",
+        ("timestamp",),
+        "local minutes since midnight",
+    ),
+    Column(
+        "lat_normalized",
+        "numeric",
+        "double",
+        "",
+        0,
+        1,
+        "always",
+        _POSITION,
+        "latitude over the bounding box of the sensors",
+    ),
+    Column(
+        "lon_normalized",
+        "numeric",
+        "double",
+        "",
+        0,
+        1,
+        "always",
+        _POSITION,
+        "longitude over the bounding box of the sensors",
+    ),
+    Column(
+        "distance_from_center",
+        "numeric",
+        "double",
+        "km",
+        0,
+        20_040,
+        "always",
+        _POSITION,
+        "great-circle distance to the network's centre",
+    ),
+    Column(
+        "traffic_efficiency",
+        "numeric",
+        "double",
+        "",
+        0,
+        1.5,
+        "with the target",
+        ("speed",),
+        "speed over free-flow speed, clipped",
+    ),
+    Column(
+        "occupancy_ratio",
+        "numeric",
+        "double",
+        "",
+        0,
+        1,
+        "with the reading",
+        ("occupancy",),
+        "share of the interval in which the detector is covered",
+    ),
+    Column(
+        "flow_rate",
+        "numeric",
+        "double",
+        "veh/h/lane",
+        0,
+        20_000,
+        "with the reading",
+        ("flow",),
+        "vehicles per hour and lane (one lane where the lanes are not known)",
+    ),
+    Column(
+        "speed_variance",
+        "numeric",
+        "double",
+        "mph²",
+        0,
+        None,
+        "before",
+        ("speed",),
+        "population variance of the speeds in the 30 minutes before the reading",
+    ),
+    *(
+        Column(
+            f"speed_lag_{k}",
+            "numeric",
+            "double",
+            "mph",
+            0,
+            MAX_SPEED_MPH,
+            "before",
+            ("speed",),
+            f"speed {k} interval{'s' if k > 1 else ''} earlier, by time",
+        )
+        for k in (1, 2, 3)
+    ),
+    *(
+        Column(
+            f"speed_ma_{m}min",
+            "numeric",
+            "double",
+            "mph",
+            0,
+            MAX_SPEED_MPH,
+            "before",
+            ("speed",),
+            f"mean speed in the {m} minutes before the reading",
+        )
+        for m in (15, 30, 60)
+    ),
+)
+CATEGORICAL_FEATURES = (
+    Column("highway_encoded", "categorical", "int", "", 0, None, "always", ("highway",), "code of the highway"),
+    Column("is_weekend", "categorical", "int", "", 0, 1, "always", ("timestamp",), "local Saturday or Sunday"),
+    Column(
+        "is_rush_hour", "categorical", "int", "", 0, 1, "always", ("timestamp",), "local weekday within the rush hours"
+    ),
+    Column("sensor_cluster", "categorical", "int", "", 0, None, "always", _POSITION, "k-means on position"),
+    Column(
+        "congestion_level",
+        "categorical",
+        "int",
+        "",
+        0,
+        3,
+        "with the target",
+        ("speed",),
+        "0 free (efficiency at least 0.8), 1 moderate (0.6), 2 heavy (0.4), 3 severe",
+    ),
+)
+FEATURES = NUMERIC_FEATURES + CATEGORICAL_FEATURES
+TARGET = Column(
+    "speed", "target", "double", "mph", 0, MAX_SPEED_MPH, "with the target", ("speed",), "mean speed of the interval"
+)
+KEYS = ("sensor_id", "timestamp")
+FEATURE_TABLE_COLUMNS = (*READING_COLUMNS[:2], *FEATURES, TARGET)
+FEATURE_NAMES = tuple(column.name for column in FEATURES)
+ANSWER_FEATURES = tuple(column.name for column in FEATURES if column.holds_answer)
+
+
+def feature_columns(exclude: Iterable[str] = ()) -> tuple[Column, ...]:
+    """The features of the catalogue without those named.
+
+    Raises:
+        ValueError: where a name is no feature, or none is left.
+    """
+    excluded = set(exclude)
+    if unknown := sorted(excluded - set(FEATURE_NAMES)):
+        raise ValueError(
+            f"exclude_features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
+        )
+    left = tuple(column for column in FEATURES if column.name not in excluded)
+    if not left:
+        raise ValueError("exclude_features: every feature is excluded; leave at least one")
+    return left

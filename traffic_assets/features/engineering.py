@@ -1,0 +1,100 @@
+"""The 21 features of a reading, computed on Spark as the catalogue defines them.
+
+What is fixed for a sensor (position, codes, cluster, free flow) comes ready from `sensors.py`; reading files and
+quarantine live in `readers.py` and `validation.py`.
+"""
+
+import math
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
+
+from traffic_assets.features import clock
+from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS
+from traffic_assets.settings.schema import DataSettings
+
+LONGEST_LOOKBACK_MINUTES = 60
+
+
+def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> DataFrame:
+    """The feature rows of some local days.
+
+    Lags and moving statistics look back by time within a sensor: where an interval is missing they hold null,
+    never a neighbour's value. Rows without a speed have no target: they are left out here (and counted by
+    `count_without_target`), but an interval without a speed is also no predecessor.
+
+    Args:
+        readings: validated readings (sensor_id, timestamp, speed, flow, occupancy) of the days and, where it is
+            published, of the day before.
+        sensors: the sensor table, one row a sensor.
+        days: keys of the local days to return, without gaps.
+        data: interval, time zone, free-flow and rush-hour settings.
+
+    Returns:
+        Key columns, features, target and `date`; one row a reading with a speed.
+    """
+    start, end = clock.bounds(days, data.zone)
+    seconds = F.col("timestamp").cast("long")
+    with_target = readings.where(
+        F.col("speed").isNotNull()
+        & (F.col("timestamp") >= F.lit(start) - F.expr(f"INTERVAL {LONGEST_LOOKBACK_MINUTES} MINUTES"))
+        & (F.col("timestamp") < F.lit(end))
+    )
+    with_past = with_target.select("*", *_past(seconds, data.interval_minutes)).where(
+        F.col("timestamp") >= F.lit(start)
+    )
+    joined = with_past.join(F.broadcast(sensors), "sensor_id", "left")
+    local = clock.local_time("timestamp", data.zone)
+    with_clock = joined.withColumns(_clock(local, data)).withColumns(_concurrent(data))
+    with_level = with_clock.withColumn("congestion_level", _congestion_level(F.col("traffic_efficiency")))
+    columns = [F.col(c.name).cast(c.spark_type).alias(c.name) for c in FEATURE_TABLE_COLUMNS]
+    return with_level.select(*columns, F.date_format(local, "yyyy-MM-dd").alias("date"))
+
+
+def _past(seconds: Column, interval_minutes: int) -> list[Column]:
+    """Lags, moving means and the variance: range frames over one ordering, so that Spark sorts once."""
+    by_time = Window.partitionBy("sensor_id").orderBy(seconds)
+
+    def before(minutes: int) -> WindowSpec:  # the minutes before the reading, itself excluded
+        return by_time.rangeBetween(-60 * minutes, -1)
+
+    lags = [
+        F.max("speed").over(by_time.rangeBetween(*(2 * [-60 * interval_minutes * k]))).alias(f"speed_lag_{k}")
+        for k in (1, 2, 3)
+    ]
+    means = [F.avg("speed").over(before(m)).alias(f"speed_ma_{m}min") for m in (15, 30, 60)]
+    variance = F.when(F.count("speed").over(before(30)) >= 2, F.var_pop("speed").over(before(30)))
+    return [*lags, *means, variance.alias("speed_variance")]
+
+
+def _clock(local: Column, data: DataSettings) -> dict[str, Column]:
+    minutes = F.hour(local) * 60 + F.minute(local) + F.second(local) / 60
+    angle = 2 * math.pi * minutes / (24 * 60)
+    weekend = F.dayofweek(local).isin(1, 7)  # Spark counts from Sunday = 1
+    rush = F.lit(False)
+    for start, end in data.rush_hours:
+        rush = rush | ((minutes >= 60 * start) & (minutes < 60 * end))
+    return {
+        "hour_sin": F.sin(angle),
+        "hour_cos": F.cos(angle),
+        "time_since_midnight": minutes,
+        "is_weekend": weekend.cast("int"),
+        "is_rush_hour": (rush & ~weekend).cast("int"),
+    }
+
+
+def _concurrent(data: DataSettings) -> dict[str, Column]:
+    free_flow = F.col("free_flow_speed") if data.free_flow_speed == "per_sensor" else F.lit(float(data.free_flow_speed))
+    per_hour = 60 / data.interval_minutes
+    efficiency = F.least(F.lit(1.5), F.greatest(F.lit(0.0), F.col("speed") / free_flow))
+    return {
+        "traffic_efficiency": F.when(free_flow.isNotNull(), efficiency),
+        "occupancy_ratio": F.col("occupancy"),
+        "flow_rate": F.col("flow") * per_hour / F.coalesce(F.col("lanes"), F.lit(1)),
+    }
+
+
+def _congestion_level(efficiency: Column) -> Column:
+    return F.when(efficiency >= 0.8, 0).when(efficiency >= 0.6, 1).when(efficiency >= 0.4, 2).when(efficiency >= 0, 3)

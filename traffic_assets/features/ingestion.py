@@ -1,0 +1,176 @@
+"""Some days of input, validated: good rows, quarantined rows, the count of each, and the days refused.
+
+One Spark pass over the input, kept for the writes that follow. The parts of it are in `readers.py` and
+`validation.py`; publishing is the IO manager's business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
+from traffic_assets.features import clock
+from traffic_assets.features.catalogue import (
+    FEATURE_TABLE_COLUMNS,
+    KEYS,
+    READING_COLUMNS,
+    REQUIRED_READING_COLUMNS,
+    Column,
+)
+from traffic_assets.features.readers import InputError, Part, Source
+from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.settings.schema import DataSettings
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """Validated days.
+
+    Attributes:
+        rows: the good rows with `date`, in the catalogue's columns and types.
+        quarantined: the bad rows with `date` and `_reason`.
+        counts: by day, the number of good rows, bad rows, bad rows by reason, and rows without the target.
+        refused: by day, why it is not to be published.
+        missing_columns: catalogue columns that the input lacks in at least one day.
+        cached: what to unpersist when rows and quarantined have been written.
+    """
+
+    rows: DataFrame
+    quarantined: DataFrame
+    counts: dict[str, dict[str, Any]]
+    refused: dict[str, str]
+    missing_columns: list[str]
+    cached: DataFrame
+
+
+def ingest_readings(spark: SparkSession, source: Source, days: Sequence[str], data: DataSettings) -> Ingested:
+    """Raw readings of some local days.
+
+    Raises:
+        InputError: where the source itself cannot be used; what concerns one day only is in `refused`.
+    """
+    return _ingest(spark, source, days, data, READING_COLUMNS, REQUIRED_READING_COLUMNS)
+
+
+def ingest_feature_table(spark: SparkSession, source: Source, days: Sequence[str], data: DataSettings) -> Ingested:
+    """A ready-made feature table's rows of some local days, taken as they are and checked by type and range.
+
+    Only key and target are required; a feature that the table lacks comes out null and is named. Categorical
+    columns come out as text, since such a table may hold names, codes or booleans.
+
+    Raises:
+        InputError: as `ingest_readings`.
+    """
+    columns = [replace(c, spark_type="string") if c.role == "categorical" else c for c in FEATURE_TABLE_COLUMNS]
+    return _ingest(spark, source, days, data, columns, REQUIRED_READING_COLUMNS)
+
+
+def _ingest(
+    spark: SparkSession,
+    source: Source,
+    days: Sequence[str],
+    data: DataSettings,
+    columns: Sequence[Column],
+    required: Sequence[str],
+) -> Ingested:
+    parts = source.parts(days)
+    refused: dict[str, str] = {}
+    missing: set[str] = set()
+    while True:  # once, and once more for each day whose files break in the middle of the pass
+        marked, unreadable, absent = _marked(spark, source, parts, data, columns, required)
+        refused |= unreadable
+        missing |= absent
+        cached = marked.where(F.col("date").isin(list(days))).persist()
+        try:
+            with storage_errors(source.uri):
+                counted = (
+                    cached.groupBy("date", REASON)
+                    .agg(F.count(F.lit(1)).alias("rows"), F.count_if(F.col("speed").isNull()).alias("without_target"))
+                    .collect()
+                )
+            break
+        except StorageError as error:
+            cached.unpersist()
+            broken = _parts_named(parts, error)
+            if not broken:
+                raise
+            refused |= {day: str(error) for part in broken for day in part.days or ()}
+            parts = [part for part in parts if part not in broken]
+    counts: dict[str, dict[str, Any]] = {
+        day: {"rows": 0, "quarantined": 0, "without_target": 0, "reasons": {}} for day in days
+    }
+    for row in counted:
+        count = counts[row["date"]]
+        if row[REASON] is None:
+            count["rows"] += row["rows"]
+            count["without_target"] += row["without_target"]
+        else:
+            count["quarantined"] += row["rows"]
+            count["reasons"][row[REASON]] = row["rows"]
+    for day, count in counts.items():
+        total = count["rows"] + count["quarantined"]
+        if count["quarantined"] > data.max_bad_share * total:
+            worst = ", ".join(f"{n} x {r}" for r, n in sorted(count["reasons"].items(), key=lambda x: -x[1]))
+            refused.setdefault(
+                day,
+                f"{count['quarantined']} of {total} rows are bad ({worst}); at most "
+                f"{data.max_bad_share:.0%} is allowed (data.max_bad_share)",
+            )
+    good = F.col(REASON).isNull()
+    return Ingested(
+        rows=cached.where(good).drop(REASON),
+        quarantined=cached.where(~good),
+        counts=counts,
+        refused=refused,
+        missing_columns=sorted(missing),
+        cached=cached,
+    )
+
+
+def _marked(
+    spark: SparkSession,
+    source: Source,
+    parts: Sequence[Part],
+    data: DataSettings,
+    columns: Sequence[Column],
+    required: Sequence[str],
+) -> tuple[DataFrame, dict[str, str], set[str]]:
+    """Every row with its local day and the reason that makes it bad; days refused; columns absent."""
+    read, refused = source.read_all(spark, parts)
+    names = [c.name for c in columns]
+    frames: list[DataFrame] = []
+    missing: set[str] = set()
+    for part, frame in read:
+        where = part.paths[0] if len(part.paths) == 1 else f"{part.paths[0]} (and {len(part.paths) - 1} more)"
+        try:
+            require_columns(frame, required, where)
+            typed = checked(frame, columns, data, where)
+        except InputError as error:
+            if part.days is None:
+                raise
+            refused |= {day: str(error) for day in part.days}
+            continue
+        missing |= set(names) - set(frame.columns)
+        fallback = F.lit(part.days[0]) if part.days and len(part.days) == 1 else F.lit(None).cast("string")
+        if part.days and len(part.days) > 1:
+            fallback = F.regexp_extract(F.input_file_name(), r"date=(\d{4}-\d{2}-\d{2})", 1)
+        # a row whose timestamp cannot be read belongs to the day of its file
+        frames.append(typed.withColumn("date", F.coalesce(clock.local_day("timestamp", data.zone), fallback)))
+    if frames:
+        every = frames[0]
+        for frame in frames[1:]:
+            every = every.unionByName(frame)
+    else:
+        schema = ", ".join(f"{c.name} {c.spark_type}" for c in columns)
+        every = spark.createDataFrame([], f"{schema}, {REASON} string, date string")
+    order = [c.name for c in columns if c.name not in KEYS]
+    return mark_duplicates(every, KEYS, order), refused, missing
+
+
+def _parts_named(parts: Sequence[Part], error: StorageError) -> list[Part]:
+    """The day folders whose path the error names."""
+    text = f"{error} {error.__cause__}"
+    return [part for part in parts if part.days and any(path.rstrip("/") + "/" in text for path in part.paths)]

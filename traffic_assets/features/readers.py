@@ -1,0 +1,180 @@
+"""Reading the users' files: raw readings, sensor metadata and ready-made feature tables.
+
+Parquet, CSV (with a header) or JSON lines, detected by the files' endings, on any Hadoop URI. A folder of
+`date=YYYY-MM-DD` folders (local days) is pruned to the days asked for; any other layout is filtered by time.
+Columns come out under our names and as the file has them; types and ranges are `validation.py`'s business.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
+from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".json.gz": "json",
+}
+_DAY_PREFIX = "date="
+
+
+class InputError(ValueError):
+    """The input cannot be read as asked; the message names the file or day, and what to do."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files that are read in one go: all have the same columns.
+
+    Attributes:
+        paths: files or folders.
+        days: the local days they hold, or None where the layout does not say.
+    """
+
+    paths: tuple[str, ...]
+    days: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place with the users' files, and how they are to be read."""
+
+    uri: str
+    filesystem: FileSystem
+    format: str = "auto"
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def entries(self) -> list[FileStatus]:
+        """The visible files and folders of the source.
+
+        Raises:
+            InputError: where there is nothing to read.
+        """
+        try:
+            entries = [e for e in self.filesystem.list(self.uri) if not e.name.startswith(("_", "."))]
+        except (FileNotFoundError, NotADirectoryError):
+            if self.filesystem.exists(self.uri):
+                return []  # a single file
+            raise InputError(
+                f"no input at {self.uri}: put files there, set data.source, or run `traffic-assets sample`"
+            ) from None
+        if not entries:
+            raise InputError(f"the input folder {self.uri} is empty: put Parquet, CSV or JSON files there")
+        return entries
+
+    def day_folders(self) -> dict[str, FileStatus]:
+        """The `date=` folders by day, empty where the source is laid out otherwise."""
+        return {
+            e.name.removeprefix(_DAY_PREFIX): e for e in self.entries() if e.is_dir and e.name.startswith(_DAY_PREFIX)
+        }
+
+    def parts(self, days: Sequence[str] | None = None) -> list[Part]:
+        """What to read for the days, or everything: one part a day folder, else one for the whole source."""
+        folders = self.day_folders()
+        if not folders:
+            return [Part((self.uri,), None)]
+        chosen = folders if days is None else [day for day in days if day in folders]
+        return [Part((folders[day].uri,), (day,)) for day in chosen]
+
+    def read(self, spark: SparkSession, part: Part) -> DataFrame:
+        """The part's rows under our column names.
+
+        Raises:
+            InputError: where a name is claimed by two columns, or the format cannot be told.
+            StorageError: where a file cannot be read; the message names it.
+        """
+        kind = self._format_of(part.paths[0])
+        reader = spark.read.option("recursiveFileLookup", "true")
+        options = {
+            "parquet": {},
+            "csv": {"header": "true", "mode": "PERMISSIVE"},
+            "json": {"primitivesAsString": "true"},
+        }[kind]
+        with storage_errors(part.paths[0]):
+            frame = reader.options(**options).format(kind).load(list(part.paths))
+        return self._renamed(frame, part)
+
+    def read_all(
+        self, spark: SparkSession, parts: Sequence[Part]
+    ) -> tuple[list[tuple[Part, DataFrame]], dict[str, str]]:
+        """The parts, those of the same columns read together, and why some days cannot be read.
+
+        Returns:
+            (part, rows) pairs, and by day the reason for refusing it.
+        """
+        by_schema: dict[str, list[Part]] = defaultdict(list)
+        refused: dict[str, str] = {}
+        for part in parts:
+            try:
+                by_schema[self.read(spark, part).schema.json()].append(part)
+            except (InputError, StorageError, PySparkException) as error:
+                if part.days is None or (isinstance(error, StorageError) and error.retryable):
+                    raise
+                refused |= {day: first_line(error) for day in part.days}
+        groups = [
+            Part(
+                tuple(path for p in same for path in p.paths),
+                None if same[0].days is None else tuple(day for p in same for day in p.days or ()),
+            )
+            for same in by_schema.values()
+        ]
+        return [(group, self.read(spark, group)) for group in groups], refused
+
+    def _renamed(self, frame: DataFrame, part: Part) -> DataFrame:
+        names: dict[str, str] = {}
+        for given in frame.columns:
+            ours = self.aliases.get(given, given)
+            if ours != given and ours in frame.columns:
+                continue  # a column that has our name already wins over an alias
+            if ours in names:
+                raise InputError(
+                    f"{part.paths[0]}: the columns {names[ours]!r} and {given!r} both mean {ours!r}; "
+                    f"drop one, or give it another meaning in data.aliases"
+                )
+            names[ours] = given
+        return frame.withColumnsRenamed({given: ours for ours, given in names.items()})
+
+    def _format_of(self, path: str) -> str:
+        if self.format != "auto":
+            return self.format
+        name = self._first_file(path)
+        for ending, kind in FORMATS.items():
+            if name.lower().endswith(ending):
+                return kind
+        raise InputError(
+            f"{name}: cannot tell the format from the file's ending; known endings are "
+            f"{', '.join(FORMATS)}; else set data.format to parquet, csv or json"
+        )
+
+    def _first_file(self, uri: str) -> str:
+        try:
+            entries = self.filesystem.list(uri)
+        except NotADirectoryError:
+            return uri
+        for entry in entries:
+            if entry.name.startswith(("_", ".")):
+                continue
+            if not entry.is_dir:
+                return entry.uri
+            if found := self._first_file_or_none(entry.uri):
+                return found
+        raise InputError(f"{uri} holds no files: put Parquet, CSV or JSON files there")
+
+    def _first_file_or_none(self, uri: str) -> str | None:
+        try:
+            return self._first_file(uri)
+        except InputError:
+            return None
+
+
+def first_line(error: BaseException) -> str:
+    """The part of an error's text that a person needs."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,40 @@
+"""Gradient-boosted trees (Friedman 2001), the alternative."""
+
+from typing import TYPE_CHECKING, Any
+
+from traffic_assets.ml.algorithms.random_forest import MAX_MEMORY_MB
+from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pyspark.ml.regression import GBTRegressionModel, GBTRegressor
+
+
+def _build(h: GradientBoostedTreesHyperparameters, seed: int, target: str, vector: str) -> "GBTRegressor":
+    from pyspark.ml.regression import GBTRegressor
+
+    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, maxMemoryInMB=MAX_MEMORY_MB, **h.model_dump())
+
+
+def _importances(model: "GBTRegressionModel") -> "NDArray[np.float64]":
+    """Mean decrease of impurity over the trees, summing to 1."""
+    return model.featureImportances.toArray()
+
+
+def _describe(model: "GBTRegressionModel") -> dict[str, Any]:
+    return {"trees": int(model.getNumTrees), "nodes": int(model.totalNumNodes)}
+
+
+GRADIENT_BOOSTED_TREES = Algorithm(
+    name="gradient_boosted_trees",
+    title="Gradient-boosted trees",
+    kind="alternative",
+    hyperparameters=GradientBoostedTreesHyperparameters,
+    build=_build,
+    model_class="pyspark.ml.regression.GBTRegressionModel",
+    importances=_importances,
+    importance_kind="mean decrease of impurity",
+    describe=_describe,
+)

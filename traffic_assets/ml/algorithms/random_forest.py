@@ -1,0 +1,44 @@
+"""Random forest (Breiman 2001), the primary model."""
+
+from typing import TYPE_CHECKING, Any
+
+from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pyspark.ml.regression import RandomForestRegressionModel, RandomForestRegressor
+
+# MLlib passes over the rows once for each group of nodes that fits; the default 256 MB makes needless passes
+MAX_MEMORY_MB = 1024
+
+
+def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) -> "RandomForestRegressor":
+    from pyspark.ml.regression import RandomForestRegressor
+
+    return RandomForestRegressor(
+        featuresCol=vector, labelCol=target, seed=seed, maxMemoryInMB=MAX_MEMORY_MB, **h.model_dump()
+    )
+
+
+def _importances(model: "RandomForestRegressionModel") -> "NDArray[np.float64]":
+    """Mean decrease of impurity, summing to 1."""
+    return model.featureImportances.toArray()
+
+
+def _describe(model: "RandomForestRegressionModel") -> dict[str, Any]:
+    return {"trees": int(model.getNumTrees), "nodes": int(model.totalNumNodes)}
+
+
+RANDOM_FOREST = Algorithm(
+    name="random_forest",
+    title="Random forest",
+    kind="primary",
+    hyperparameters=RandomForestHyperparameters,
+    build=_build,
+    model_class="pyspark.ml.regression.RandomForestRegressionModel",
+    importances=_importances,
+    importance_kind="mean decrease of impurity",
+    describe=_describe,
+)

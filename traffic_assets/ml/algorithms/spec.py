@@ -1,0 +1,55 @@
+"""What an algorithm is to the rest of the package: a spec of plain functions.
+
+The estimators themselves are built in the files beside this one; hyperparameters and their ranges are settings.
+Specs are needed when the code location loads, so pyspark and numpy are imported only where a fit needs them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from traffic_assets.settings.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pyspark.ml import Estimator, Model
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One algorithm.
+
+    Attributes:
+        name: its lane's name: in asset keys, paths and on the command line.
+        title: its name for people.
+        kind: its part among the models of a week.
+        hyperparameters: the class of its hyperparameters.
+        build: makes the unfitted estimator from hyperparameters, seed, target and vector column.
+        model_class: full name of what a fit returns; a registered version is loaded as this class and no other.
+        importances: the weight of each vector slot in a fitted model, all at least 0, shape (slots,).
+        importance_kind: what the weights are.
+        describe: further facts of a fitted model for its metadata.
+    """
+
+    name: str
+    title: str
+    kind: Literal["baseline", "primary", "alternative"]
+    hyperparameters: type[Hyperparameters]
+    build: Callable[[Any, int, str, str], "Estimator"]
+    model_class: str
+    importances: Callable[[Any], "NDArray[np.float64]"]
+    importance_kind: str
+    describe: Callable[[Any], dict[str, Any]]
+
+    def fit(self, vectors: Any, hyperparameters: Hyperparameters, seed: int, target: str, vector: str) -> "Model":
+        """Fit on preprocessed rows.
+
+        Raises:
+            TypeError: where the hyperparameters are another algorithm's.
+        """
+        if not isinstance(hyperparameters, self.hyperparameters):
+            raise TypeError(
+                f"{self.name} takes {self.hyperparameters.__name__}, given {type(hyperparameters).__name__}"
+            )
+        return self.build(hyperparameters, seed, target, vector).fit(vectors)

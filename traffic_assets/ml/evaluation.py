@@ -1,0 +1,117 @@
+"""The evaluation of a model as it is loaded back from storage, and the comparison of a week's models.
+
+Pictures are drawn in `plots.py`; whether the metrics suffice is decided in `gates.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.importances import Importances, importances_of
+from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
+from traffic_assets.ml.preprocessing import Slot
+from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.temporal import TemporalVerdict
+from traffic_assets.ml.training import model_of
+
+
+class Evaluation(BaseModel):
+    """What is known of a model.
+
+    Attributes:
+        train: metrics on the rows it was fitted on.
+        test: metrics on the random hold-out.
+        temporal: the temporal verdict, of a second fit.
+        importances: of the model.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    train: Metrics
+    test: Metrics
+    temporal: TemporalVerdict
+    importances: Importances
+
+    @property
+    def gap(self) -> dict[str, float]:
+        """Train minus test, by metric."""
+        return {
+            "rmse": self.train.rmse - self.test.rmse,
+            "mae": self.train.mae - self.test.mae,
+            "r2": self.train.r2 - self.test.r2,
+        }
+
+
+@dataclass(frozen=True)
+class Points:
+    """A sample of observed and predicted speeds for pictures, each of shape (points,), in mph."""
+
+    actual: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+
+class Standing(BaseModel):
+    """One line of the leaderboard."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    kind: str
+    test: Metrics
+    temporal: Metrics
+    targets_missed: list[str]
+
+
+def evaluate_model(
+    pipeline: PipelineModel,
+    train: DataFrame,
+    test: DataFrame,
+    temporal: TemporalVerdict,
+    algorithm: Algorithm,
+    slots: Sequence[Slot],
+) -> Evaluation:
+    """Metrics on train and test, and the importances.
+
+    Args:
+        pipeline: the model as loaded from storage.
+        train: the rows that it was fitted on.
+        test: the random hold-out, which nothing has seen.
+        temporal: the lane's temporal verdict.
+        algorithm: of the model.
+        slots: of the preprocessor's vector.
+    """
+    return Evaluation(
+        train=evaluate(pipeline.transform(train)),
+        test=evaluate(pipeline.transform(test)),
+        temporal=temporal,
+        importances=importances_of(model_of(pipeline), algorithm, slots),
+    )
+
+
+def sample_points(pipeline: PipelineModel, rows: DataFrame, total: int, points: int, seed: int) -> Points:
+    """About `points` of the rows, chosen by hash on Spark, with their predictions.
+
+    Args:
+        pipeline: the model.
+        rows: rows of which `total` is the number.
+        total: number of rows.
+        points: how many to draw, at most.
+        seed: of the hash.
+    """
+    drawn = rows.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
+    found: Any = pipeline.transform(drawn).select(F.col(TARGET).cast("double"), F.col(PREDICTION).cast("double")).toPandas()
+    return Points(actual=found[TARGET].to_numpy(), predicted=found[PREDICTION].to_numpy())
+
+
+def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:
+    """The models from best to worst on the random hold-out."""
+    sign = -1 if primary_metric == "r2" else 1
+    return sorted(standings.values(), key=lambda s: (sign * getattr(s.test, primary_metric), s.model))

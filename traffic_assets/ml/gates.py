@@ -1,0 +1,70 @@
+"""Whether a model meets its targets: one line a target, with what was measured and what was asked."""
+
+import math
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from traffic_assets.ml.cross_validation import Trial
+from traffic_assets.ml.metrics import Metrics
+from traffic_assets.settings.schema import Targets
+
+
+class TargetResult(BaseModel):
+    """One target, held against what was measured.
+
+    Attributes:
+        target: what is measured, such as "R² on test".
+        asked: the limit with its relation, such as ">= 0.9996".
+        measured: the value; NaN never passes.
+        passed: whether it holds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    target: str
+    asked: str
+    measured: float
+    passed: bool
+
+
+def judge(targets: Targets, test: Metrics, cross_validation: Trial | None) -> list[TargetResult]:
+    """Hold a model's metrics against its targets.
+
+    Args:
+        targets: the limits; absent ones are not judged.
+        test: metrics on the test split, of the model as stored.
+        cross_validation: the chosen trial; needed where its mean or deviation has a limit.
+
+    Raises:
+        ValueError: where a limit on cross-validation has nothing to be held against.
+    """
+    r2_of_folds = cross_validation.summary["r2"] if cross_validation else None
+    if r2_of_folds is None and (targets.cv_r2_mean_min is not None or targets.cv_r2_std_max is not None):
+        raise ValueError("targets on cross-validation, but there is no cross-validation: run the cv report")
+    asked: list[tuple[str, str, float | None, float]] = [
+        ("R² on test", ">=", targets.r2_min, test.r2),
+        ("RMSE on test, mph", "<=", targets.rmse_max, test.rmse),
+        ("MAE on test, mph", "<=", targets.mae_max, test.mae),
+    ]
+    if r2_of_folds is not None:
+        asked += [
+            ("mean R² of the folds", ">", targets.cv_r2_mean_min, r2_of_folds.mean),
+            ("deviation of the folds' R²", "<", targets.cv_r2_std_max, r2_of_folds.std),
+        ]
+    return [
+        TargetResult(target=name, asked=f"{relation} {limit:g}", measured=value, passed=_holds(value, relation, limit))
+        for name, relation, limit, value in asked
+        if limit is not None
+    ]
+
+
+def failed(results: Sequence[TargetResult]) -> list[str]:
+    """A sentence for each target that was missed."""
+    return [f"{r.target} is {r.measured:.6g}, asked for {r.asked}" for r in results if not r.passed]
+
+
+def _holds(value: float, relation: str, limit: float) -> bool:
+    if math.isnan(value):
+        return False
+    return {">=": value >= limit, "<=": value <= limit, ">": value > limit, "<": value < limit}[relation]

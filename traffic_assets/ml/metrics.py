@@ -1,0 +1,90 @@
+"""The metrics of a prediction, computed on Spark in one pass.
+
+RMSE and MAE are in mph. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| / |speed| over the rows whose
+speed is at least `MAPE_FLOOR_MPH`, since a relative error near zero says nothing (Hyndman and Koehler 2006).
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+TARGET, PREDICTION = "speed", "prediction"
+MAPE_FLOOR_MPH = 5.0
+METRICS = ("rmse", "mae", "mape", "r2")
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A float whose NaN is written as null, since JSON has no NaN."""
+
+
+class Metrics(BaseModel):
+    """The metrics of one model on some rows.
+
+    Attributes:
+        rows: number of rows judged.
+        rmse: root of the mean squared error, mph.
+        mae: mean absolute error, mph.
+        mape: mean absolute relative error, a share; NaN where every speed lies under the floor.
+        r2: share of the variance explained; NaN where the speed does not vary.
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+    rows: int
+    rmse: Number
+    mae: Number
+    mape: Number
+    r2: Number
+
+
+class Spread(BaseModel):
+    """Mean and sample standard deviation of a metric over folds."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+    mean: Number
+    std: Number
+
+
+def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDICTION) -> Metrics:
+    """The metrics of a predicted DataFrame.
+
+    Args:
+        predicted: rows with target and prediction, both in mph.
+        target: column of the observed value.
+        prediction: column of the predicted value.
+
+    Raises:
+        ValueError: without rows, or where a prediction is not finite.
+    """
+    y, p = F.col(target), F.col(prediction)
+    error = p - y
+    counted = y.isNotNull() & (F.abs(y) >= MAPE_FLOOR_MPH)
+    row = predicted.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(p.isNull() | F.isnan(p) | (F.abs(p) == math.inf)).alias("not_finite"),
+        F.avg(error * error).alias("mse"),
+        F.avg(F.abs(error)).alias("mae"),
+        F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
+        F.var_pop(y).alias("variance"),
+    ).collect()[0]
+    if row["rows"] == 0:
+        raise ValueError("no rows to evaluate: the split is empty")
+    if row["not_finite"]:
+        raise ValueError(f"{row['not_finite']} of {row['rows']} predictions are not finite numbers")
+    return Metrics(
+        rows=row["rows"],
+        rmse=math.sqrt(row["mse"]),
+        mae=row["mae"],
+        mape=math.nan if row["mape"] is None else row["mape"],
+        r2=1 - row["mse"] / row["variance"] if row["variance"] else math.nan,
+    )
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Mean and sample standard deviation."""
+    array = np.asarray(list(values), dtype=float)
+    return Spread(mean=float(array.mean()), std=float(array.std(ddof=1)) if len(array) > 1 else 0.0)

@@ -1,0 +1,187 @@
+"""The preprocessor: impute, index, one-hot, assemble, standardise, with the name of every vector slot.
+
+Fitted on train rows only (of each fold, in cross-validation). What a column means comes from the catalogue; what
+is fitted on the vector lives in `algorithms/`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.feature import (
+    Imputer,
+    OneHotEncoder,
+    StandardScaler,
+    StringIndexer,
+    StringIndexerModel,
+    VectorAssembler,
+)
+from pyspark.ml.stat import Summarizer
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.features.catalogue import Column
+
+ASSEMBLED, VECTOR = "assembled", "features"
+OTHER = "other"
+CONSTANT_BELOW = 1e-12
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The columns to train on, in the order of the vector.
+
+    Attributes:
+        numeric: imputed with train's median and standardised.
+        categorical: indexed and one-hot encoded; an unseen or null value has the slot `other`.
+        missing: features of the catalogue that hold no value in train and are left out.
+        nulls: by feature, how many train rows have no value.
+    """
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    missing: tuple[str, ...]
+    nulls: dict[str, int]
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "FeatureSet":
+        """The features as `dataclasses.asdict` and JSON left them."""
+        return cls(
+            tuple(stored["numeric"]), tuple(stored["categorical"]), tuple(stored["missing"]), dict(stored["nulls"])
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every feature trained on."""
+        return self.numeric + self.categorical
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One element of the vector: its name, and the feature that it belongs to."""
+
+    name: str
+    feature: str
+
+
+@dataclass(frozen=True)
+class VectorReport:
+    """What the vector of the train rows looks like after the preprocessor.
+
+    Attributes:
+        rows: number of rows.
+        nulls: by slot, rows whose element is NaN or infinite (only slots with any).
+        constant: slots with one value in train; the scaler leaves them at 0.
+        worst_mean: largest distance of a mean from 0 over the other slots.
+        worst_deviation: largest distance of a standard deviation from 1 over the other slots.
+    """
+
+    rows: int
+    nulls: dict[str, int]
+    constant: list[str]
+    worst_mean: float
+    worst_deviation: float
+
+
+def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
+    """The catalogue columns that hold at least one value in train.
+
+    Args:
+        train: train rows.
+        columns: catalogue columns to consider.
+
+    Raises:
+        ValueError: where train has no rows, or none of the columns holds a value.
+    """
+    present = [c for c in columns if c.name in train.columns]
+    counts = train.agg(F.count(F.lit(1)).alias("_rows"), *(F.count(c.name).alias(c.name) for c in present)).collect()[0]
+    if counts["_rows"] == 0:
+        raise ValueError("train has no rows: the training window is empty")
+    filled = [c for c in present if counts[c.name]]
+    if not filled:
+        raise ValueError(f"none of the features holds a value in train: {', '.join(c.name for c in columns)}")
+    names = {c.name for c in filled}
+    return FeatureSet(
+        numeric=tuple(c.name for c in filled if c.role == "numeric"),
+        categorical=tuple(c.name for c in filled if c.role == "categorical"),
+        missing=tuple(c.name for c in columns if c.name not in names),
+        nulls={c.name: counts["_rows"] - counts[c.name] for c in filled if counts["_rows"] > counts[c.name]},
+    )
+
+
+def preprocessor(features: FeatureSet) -> Pipeline:
+    """The unfitted pipeline from feature columns to the vector `features`."""
+    stages: list[Any] = []
+    if features.numeric:
+        stages.append(
+            Imputer(
+                strategy="median", inputCols=list(features.numeric), outputCols=_prefixed("imputed", features.numeric)
+            )
+        )
+    if features.categorical:
+        indexed = _prefixed("index", features.categorical)
+        stages += [
+            # alphabetical, so that the order of slots does not hang on how often a value occurs
+            StringIndexer(
+                inputCols=list(features.categorical),
+                outputCols=indexed,
+                handleInvalid="keep",
+                stringOrderType="alphabetAsc",
+            ),
+            OneHotEncoder(inputCols=indexed, outputCols=_prefixed("onehot", features.categorical), dropLast=False),
+        ]
+    assembled = _prefixed("imputed", features.numeric) + _prefixed("onehot", features.categorical)
+    stages += [
+        # "keep" lets a null through as NaN, so that the check on the vector sees it
+        VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"),
+        StandardScaler(inputCol=ASSEMBLED, outputCol=VECTOR, withMean=True, withStd=True),
+    ]
+    return Pipeline(stages=stages)
+
+
+def slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
+    """The slots of the vector, in order: numeric features, then each category of each categorical one."""
+    named = [Slot(name, name) for name in features.numeric]
+    indexer = next((s for s in model.stages if isinstance(s, StringIndexerModel)), None)
+    if indexer is not None:
+        for name, labels in zip(features.categorical, indexer.labelsArray, strict=True):
+            named += [Slot(f"{name}={label}", name) for label in (*labels, OTHER)]
+    return named
+
+
+def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
+    """Look at the preprocessed train rows: nulls, constant slots, means and deviations. One pass.
+
+    Args:
+        vectors: rows with the column `features`.
+        named: the slots of the vector.
+    """
+    summary = Summarizer.metrics("mean", "std", "count").summary(F.col(VECTOR)).alias("s")
+    found = vectors.select(summary).collect()[0]["s"]
+    mean, deviation = found["mean"].toArray(), found["std"].toArray()
+    names = [slot.name for slot in named]
+    nulls: dict[str, int] = {}
+    if not np.isfinite(mean).all():
+        from pyspark.ml.functions import vector_to_array
+
+        values = vector_to_array(F.col(VECTOR))
+        bad = [i for i in range(len(names)) if not math.isfinite(mean[i])]
+        counts = vectors.agg(
+            *(F.count_if(F.isnan(values[i]) | (F.abs(values[i]) == math.inf)).alias(str(i)) for i in bad)
+        ).collect()[0]
+        nulls = {names[i]: counts[str(i)] for i in bad}
+    varies = deviation > CONSTANT_BELOW
+    return VectorReport(
+        rows=int(found["count"]),
+        nulls=nulls,
+        constant=[name for name, v in zip(names, varies, strict=True) if not v],
+        worst_mean=float(np.abs(mean[varies]).max(initial=0)),
+        worst_deviation=float(np.abs(deviation[varies] - 1).max(initial=0)),
+    )
+
+
+def _prefixed(prefix: str, names: Sequence[str]) -> list[str]:
+    return [f"{prefix}_{name}" for name in names]

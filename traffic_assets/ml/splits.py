@@ -1,0 +1,71 @@
+"""Which row belongs to which split, fold or half: functions of the row's key, never of its place or partition.
+
+A row is placed by a hash of (sensor_id, timestamp, seed), so it lands in the same split on every cluster, day and
+partitioning. Cross-validation itself lives in `cross_validation.py`.
+
+    random       |----------- train -----------|- validation -|--- test ---|   by hash
+    temporal     time ->  train train train train | validation | test          by time
+
+Where the settings give no validation share, a tenth of train is carved out for it, by hash as well.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.features.catalogue import KEYS
+from traffic_assets.ml.shares import SPLIT, TEST, TRAIN, VALIDATION
+from traffic_assets.settings.schema import SplitSettings
+
+_BUCKETS = 2**32
+_QUANTILE_ACCURACY = 100_000
+
+
+def unit_hash(seed: int, salt: str) -> Column:
+    """A number in [0, 1) for each row, from xxHash64 of its key, the seed and what it is used for."""
+    hashed = F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long"), F.lit(seed), F.lit(salt))
+    return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
+
+
+def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
+    """The rows with their split in the column `split`.
+
+    Args:
+        rows: feature rows with the key columns.
+        split: kind and shares.
+        seed: of the hash.
+    """
+    if split.kind == "random":
+        position = unit_hash(seed, "split")
+        first, second = F.lit(split.train), F.lit(split.train + split.validation)
+    else:
+        position = F.col("timestamp").cast("long")
+        first, second = (F.lit(t) for t in time_quantiles(rows, [split.train, split.train + split.validation]))
+    assigned = F.when(position < first, TRAIN).when(position < second, VALIDATION).otherwise(TEST)
+    if split.validation == 0:
+        carved = (assigned == TRAIN) & (unit_hash(seed, "carve") < split.carved_validation)
+        assigned = F.when(carved, VALIDATION).otherwise(assigned)
+    return rows.withColumn(SPLIT, assigned)
+
+
+def time_quantiles(rows: DataFrame, shares: list[float]) -> list[int]:
+    """The instants (seconds since 1970) before which the given shares of the rows lie.
+
+    Raises:
+        ValueError: without rows.
+    """
+    seconds = F.col("timestamp").cast("long")
+    found = rows.agg(F.percentile_approx(seconds, shares, _QUANTILE_ACCURACY).alias("at")).collect()[0]["at"]
+    if found is None:
+        raise ValueError("no rows to split in time: the training window is empty")
+    return list(found)
+
+
+def fold_of(folds: int, seed: int) -> Column:
+    """The fold of each row, 0 to folds - 1."""
+    return F.floor(unit_hash(seed, "fold") * folds).cast("int")
+
+
+def shared_keys(rows: DataFrame) -> int:
+    """How many keys lie in more than one split; 0 is the only good answer."""
+    per_key = rows.groupBy(*KEYS).agg(F.min(SPLIT).alias("a"), F.max(SPLIT).alias("b"))
+    return per_key.where(F.col("a") != F.col("b")).count()

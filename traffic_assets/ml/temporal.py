@@ -1,0 +1,92 @@
+"""The temporal verdict: a second fit on the first part of the window's time, judged on the rest.
+
+A random split of autocorrelated rows flatters a model, since it has seen the neighbours of every test row (Roberts
+et al. 2017); this verdict says by how much. It chooses nothing.
+
+    time ->   fit fit fit fit fit fit fit fit | judged judged
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.cross_validation import cross_validate
+from traffic_assets.ml.metrics import Metrics, evaluate
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.splits import time_quantiles
+from traffic_assets.ml.training import fit_pipeline
+from traffic_assets.settings.hyperparameters import Hyperparameters
+
+_LOG = logging.getLogger(__name__)
+
+
+class TemporalVerdict(BaseModel):
+    """How a lane does on time it has not seen.
+
+    Attributes:
+        boundary: rows before this instant were fitted on, the others judged.
+        fit_rows: rows fitted on.
+        metrics: on the rows judged.
+        hyperparameters: of the fit.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    boundary: datetime
+    fit_rows: int
+    metrics: Metrics
+    hyperparameters: dict[str, Any]
+
+
+def temporal_verdict(
+    rows: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    tried: Sequence[Hyperparameters],
+    *,
+    share: float,
+    folds: int,
+    seed: int,
+    primary_metric: str = "rmse",
+    notify: Callable[[str], None] = _LOG.info,
+) -> TemporalVerdict:
+    """Fit on the first part of the rows in time and judge on the rest.
+
+    Args:
+        rows: all rows of the window, whatever their split.
+        features: columns to train on.
+        algorithm: what to fit.
+        tried: the hyperparameters; where there are several, a search on the first part alone chooses.
+        share: the first part's share of the rows.
+        folds: of that search.
+        seed: of the fit.
+        primary_metric: of that search.
+        notify: told of progress.
+
+    Raises:
+        ValueError: where one of the parts would be empty.
+    """
+    boundary = time_quantiles(rows, [share])[0]
+    seconds = F.col("timestamp").cast("long")
+    earlier, later = rows.where(seconds < boundary), rows.where(seconds >= boundary)
+    chosen = tried[0]
+    if len(tried) > 1:
+        search = cross_validate(
+            earlier, features, algorithm, tried, folds=folds, seed=seed, primary_metric=primary_metric, notify=notify
+        )
+        chosen = tried[search.chosen]
+    pipeline = fit_pipeline(earlier, features, algorithm, chosen, seed)
+    metrics = evaluate(pipeline.transform(later))
+    notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} mph, R² {metrics.r2:.5f}")
+    return TemporalVerdict(
+        boundary=datetime.fromtimestamp(boundary, UTC),
+        fit_rows=earlier.count(),
+        metrics=metrics,
+        hyperparameters=chosen.model_dump(),
+    )

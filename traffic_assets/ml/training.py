@@ -1,0 +1,84 @@
+"""Fitting: preprocessor and model on train rows, as one PipelineModel that predicts from feature columns.
+
+Which rows are train is decided in `splits.py`; the search for hyperparameters lives in `cross_validation.py`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.ml import Model, PipelineModel
+from pyspark.sql import DataFrame
+
+from traffic_assets.features.catalogue import KEYS
+from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor
+from traffic_assets.settings.hyperparameters import Hyperparameters
+
+
+def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
+    """The preprocessor fitted on train rows.
+
+    Args:
+        train: train rows.
+        features: columns that hold values in train (`usable_features`).
+    """
+    return preprocessor(features).fit(train)
+
+
+def fit_model(vectors: DataFrame, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int) -> Model:
+    """The algorithm fitted on preprocessed rows (columns `features` and `speed`)."""
+    return algorithm.fit(vectors, hyperparameters, seed, TARGET, VECTOR)
+
+
+def fit_pipeline(
+    train: DataFrame, features: FeatureSet, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int
+) -> PipelineModel:
+    """Preprocessor and model, both fitted on the train rows."""
+    preprocessing = fit_preprocessor(train, features)
+    with cached_vectors(preprocessing, train) as vectors:
+        return pipeline_of(preprocessing, fit_model(vectors, algorithm, hyperparameters, seed))
+
+
+def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
+    """What predicts: the preprocessor, then the model."""
+    return PipelineModel([preprocessing, model])
+
+
+def preprocessor_of(pipeline: PipelineModel) -> PipelineModel:
+    """The fitted preprocessor of a pipeline made by `pipeline_of`."""
+    return pipeline.stages[0]  # type: ignore[return-value]
+
+
+def model_of(pipeline: PipelineModel) -> Model:
+    """The bare model of a pipeline made by `pipeline_of`."""
+    return pipeline.stages[-1]  # type: ignore[return-value]
+
+
+@contextmanager
+def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
+    """The rows kept in Spark's memory (or on its disks) inside the block, placed by key.
+
+    Trees draw their samples partition by partition, so a fit is the same again only where the same rows lie in
+    the same partition in the same order: they are hashed and sorted by key, however the files lie.
+
+    Args:
+        rows: rows with the key columns.
+        partitions: how many; as many as Spark has cores if absent.
+    """
+    number = partitions or rows.sparkSession.sparkContext.defaultParallelism
+    cached = rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS).persist()
+    try:
+        yield cached
+    finally:
+        cached.unpersist()
+
+
+@contextmanager
+def cached_vectors(preprocessing: PipelineModel, rows: DataFrame) -> Iterator[DataFrame]:
+    """The rows as vector and target, kept in Spark's memory (or on its disks) inside the block."""
+    vectors = preprocessing.transform(rows).select(VECTOR, TARGET).persist()
+    try:
+        yield vectors
+    finally:
+        vectors.unpersist()

@@ -1,0 +1,105 @@
+"""The partitions: local days of the network, and training weeks that begin on Monday.
+
+What a day or a week is lives here and in `features/clock.py`; which days a week trains on is `training_window`.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from traffic_assets.features.clock import day_range
+from traffic_assets.settings import Settings
+
+MONDAY = 1  # Dagster counts from Sunday
+
+
+def daily(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition a local day."""
+    data = settings.data
+    return dg.DailyPartitionsDefinition(
+        start_date=data.first_day.isoformat(),
+        end_date=(data.last_day + timedelta(days=1)).isoformat() if data.last_day else None,
+        timezone=data.time_zone,
+    )
+
+
+def weekly(settings: Settings) -> dg.WeeklyPartitionsDefinition:
+    """One partition a training week, from the Monday on or before the first day."""
+    data = settings.data
+    return dg.WeeklyPartitionsDefinition(
+        start_date=_monday(data.first_day).isoformat(),
+        end_date=(_monday(data.last_day) + timedelta(days=7)).isoformat() if data.last_day else None,
+        timezone=data.time_zone,
+        day_offset=MONDAY,
+    )
+
+
+def window_mapping(settings: Settings) -> dg.TimeWindowPartitionMapping:
+    """The days of a training week's window: its own and those of the weeks before."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=-(settings.training.window_weeks - 1), allow_nonexistent_upstream_partitions=True
+    )
+
+
+def training_window(week: str, settings: Settings) -> list[str]:
+    """Keys of the days that a week trains on, in order."""
+    start = date.fromisoformat(week)
+    first = start - timedelta(weeks=settings.training.window_weeks - 1)
+    days = day_range(first, start + timedelta(days=6))
+    return [day for day in days if day >= settings.data.first_day.isoformat()]
+
+
+def week_of(day: str) -> str:
+    """The key of the training week that a day belongs to."""
+    return _monday(date.fromisoformat(day)).isoformat()
+
+
+def require_partition(
+    context: dg.AssetExecutionContext, partitions: dg.TimeWindowPartitionsDefinition, what: str
+) -> None:
+    """Refuse a run without a usable partition key, before any work.
+
+    Args:
+        context: of the asset.
+        partitions: what the key must be one of.
+        what: "day" or "week", for the message.
+
+    Raises:
+        dagster.Failure: naming what was given, what is allowed and how to give it.
+    """
+    keys = partitions.get_partition_keys()
+    if not keys:
+        raise _refused(
+            f"there is no {what} to work on yet: data.first_day lies in the future or the first {what} is not over"
+        )
+    allowed = f"allowed are {keys[0]} to {keys[-1]}"
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise _refused(
+            f'no {what} was given; {allowed}. Give one: --tags \'{{"dagster/partition": "{keys[-1]}"}}\' or, for '
+            f"days, a range by dagster/asset_partition_range_start and dagster/asset_partition_range_end"
+        )
+    asked = context.partition_key_range
+    for key in {asked.start: None, asked.end: None}:
+        if partitions.has_partition_key(key):
+            continue
+        raise _refused(f"{key!r} is not a {what} to work on: {_why_not(key, what, partitions)}; {allowed}")
+
+
+def _why_not(key: str, what: str, partitions: dg.TimeWindowPartitionsDefinition) -> str:
+    try:
+        day = date.fromisoformat(key)
+    except ValueError:
+        return "a key has the form YYYY-MM-DD"
+    if what == "week" and _monday(day) != day:
+        return f"weeks are named by their Monday, here {_monday(day)}"
+    if day > datetime.now(UTC).date() - timedelta(days=8 if what == "week" else 2):
+        return f"it is not over yet (time zone {partitions.timezone})"
+    return "it lies outside data.first_day and data.last_day"
+
+
+def _refused(message: str) -> dg.Failure:
+    return dg.Failure(message[:1].upper() + message[1:] + ".", allow_retries=False)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())

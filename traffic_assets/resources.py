@@ -1,0 +1,46 @@
+"""The resources, configured from settings; what they are is in `dagster_hdfs`.
+
+`LOCATIONS` is the one table of where assets are kept below the base URI.
+"""
+
+from typing import Any
+
+from traffic_assets.dagster_hdfs.io_managers import DataFrameIOManager, JsonIOManager, SparkModelIOManager
+from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.settings import Settings
+
+DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS = "daily_frames", "frames", "models", "documents"
+DATE = "date"
+SPLITS_LOCATION = "training/splits"
+LOCATIONS = {
+    "sensor_table": "processed/sensors",
+    "sensor_readings": "processed/readings",
+    "feature_table": "processed/ml-features",
+    **dict.fromkeys(("train_split", "validation_split", "test_split"), SPLITS_LOCATION),
+}
+TRAINING_FOLDER = "training"
+REGISTRY_FOLDER = "models"
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """The resources by key."""
+    spark = SparkResource(
+        app_name=settings.spark.app_name,
+        master=settings.spark.master,
+        driver_memory=settings.spark.driver_memory,
+        config=settings.spark.config,
+    )
+    hdfs = HdfsResource(
+        spark=spark,
+        base_uri=settings.persistence.base_uri,
+        default_folder=TRAINING_FOLDER,
+        locations=LOCATIONS,
+    )
+    return {
+        "spark": spark,
+        "hdfs": hdfs,
+        DAILY_FRAMES: DataFrameIOManager(hdfs=hdfs, partition_column=DATE),
+        FRAMES: DataFrameIOManager(hdfs=hdfs),
+        MODELS: SparkModelIOManager(hdfs=hdfs),
+        DOCUMENTS: JsonIOManager(hdfs=hdfs),
+    }

@@ -1,0 +1,112 @@
+"""The hyperparameters of each algorithm: names, ranges and the defaults of the users' plan.
+
+Names are Spark MLlib's own. These classes are the one source for the settings files, the Launchpad and the
+search grids; how an estimator is built from them lives in `ml/algorithms`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SubsetStrategy = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d*)$",
+        description="features tried at each split: auto, all, onethird, sqrt, log2, a share or a number",
+    ),
+]
+Trees = Annotated[int, Field(ge=1, le=10_000)]
+Depth = Annotated[int, Field(ge=1, le=30, description="MLlib grows at most 30 levels")]
+Bins = Annotated[int, Field(ge=2, le=65_536, description="candidate thresholds a feature")]
+Rows = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Grid = dict[str, list[Any]]
+
+
+class Hyperparameters(BaseModel):
+    """Base of an algorithm's hyperparameters: unknown names are errors, values are checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LinearRegressionHyperparameters(Hyperparameters):
+    """Least squares with an elastic-net penalty (MLlib's LinearRegression)."""
+
+    maxIter: Annotated[int, Field(ge=1)] = 100
+    regParam: Annotated[float, Field(ge=0)] = 0.01
+    elasticNetParam: Annotated[float, Field(ge=0, le=1)] = 0.0
+    fitIntercept: bool = True
+
+
+class RandomForestHyperparameters(Hyperparameters):
+    """MLlib's RandomForestRegressor; the defaults are the users' plan to the letter."""
+
+    numTrees: Trees = 100
+    maxDepth: Depth = 10
+    maxBins: Bins = 32
+    minInstancesPerNode: Rows = 1
+    featureSubsetStrategy: SubsetStrategy = "auto"
+    subsamplingRate: Share = 1.0
+
+
+class GradientBoostedTreesHyperparameters(Hyperparameters):
+    """MLlib's GBTRegressor; the defaults are the users' plan to the letter."""
+
+    maxIter: Trees = 100
+    maxDepth: Depth = 8
+    maxBins: Bins = 32
+    stepSize: Share = 0.1
+    minInstancesPerNode: Rows = 1
+    subsamplingRate: Share = 1.0
+    featureSubsetStrategy: SubsetStrategy = "all"
+    lossType: Literal["squared", "absolute"] = "squared"
+
+
+class ModelSettings(BaseModel):
+    """One lane's algorithm: whether it runs, with which hyperparameters, and what a search would try."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    hyperparameters: Hyperparameters
+    tune: bool = Field(default=False, description="search `grid` by cross-validation before the final fit")
+    grid: Grid = Field(default_factory=dict, description="values to try, by hyperparameter")
+
+    @model_validator(mode="after")
+    def _grid_is_valid(self) -> "ModelSettings":
+        kind = type(self.hyperparameters)
+        problems = []
+        for name, values in self.grid.items():
+            if name not in kind.model_fields:
+                problems.append(f"grid.{name}: not a hyperparameter; allowed: {', '.join(kind.model_fields)}")
+            elif not values:
+                problems.append(f"grid.{name}: given no values; give at least one")
+            for value in values if name in kind.model_fields else ():
+                try:
+                    kind.model_validate(self.hyperparameters.model_dump() | {name: value})
+                except ValidationError as error:
+                    problems.append(f"grid.{name}: given {value!r}; {error.errors()[0]['msg']}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class LinearRegressionSettings(ModelSettings):
+    """Settings of the linear_regression lane."""
+
+    hyperparameters: LinearRegressionHyperparameters = LinearRegressionHyperparameters()
+    grid: Grid = {"regParam": [0.0, 0.01, 0.1], "elasticNetParam": [0.0, 0.5]}
+
+
+class RandomForestSettings(ModelSettings):
+    """Settings of the random_forest lane."""
+
+    hyperparameters: RandomForestHyperparameters = RandomForestHyperparameters()
+    grid: Grid = {"numTrees": [50, 100, 150], "maxDepth": [8, 10, 12], "minInstancesPerNode": [1, 2, 5]}
+
+
+class GradientBoostedTreesSettings(ModelSettings):
+    """Settings of the gradient_boosted_trees lane."""
+
+    hyperparameters: GradientBoostedTreesHyperparameters = GradientBoostedTreesHyperparameters()
+    grid: Grid = {"maxIter": [50, 100], "maxDepth": [6, 8]}

@@ -1,0 +1,170 @@
+"""Reading settings: a profile (a name or a path to JSON), then the environment on top.
+
+`TRAFFIC_PROFILE` chooses the profile; `TRAFFIC_<SECTION>__<KEY>` overrides one value, with `__` for each
+further level, such as `TRAFFIC_TRAINING__SPLIT__TRAIN=0.7`. Values that are not text are JSON.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from traffic_assets.settings.schema import Settings
+
+PREFIX = "TRAFFIC_"
+NOT_SETTINGS = {"TRAFFIC_PROFILE", "TRAFFIC_REAL_DATA"}
+_PROFILES = files("traffic_assets.settings") / "profiles"
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message lists every mistake with its path and what is allowed."""
+
+
+def profile_names() -> list[str]:
+    """The profiles that come with the package."""
+    return sorted(p.name.removesuffix(".json") for p in _PROFILES.iterdir() if p.name.endswith(".json"))
+
+
+def load_settings(
+    profile: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The validated settings.
+
+    Args:
+        profile: a profile's name or the path of a JSON file; `TRAFFIC_PROFILE` or `local` if absent.
+        overrides: a nested mapping laid over file and environment, for tests and notebooks.
+        environ: the environment; `os.environ` if absent.
+
+    Raises:
+        SettingsError: with one line for every mistake.
+    """
+    environ = os.environ if environ is None else environ
+    chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
+    merged = merge(_read(chosen), _from_environment(environ))
+    merged = merge(merged, overrides or {})
+    merged["profile"] = chosen
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in describe(error))
+        raise SettingsError(f"{error.error_count()} mistake(s) in the settings ({chosen}):\n{lines}") from None
+
+
+def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """`top` laid over `base`, mapping by mapping; a list or value replaces what was there."""
+    result = dict(base)
+    for key, value in top.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merge(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def _read(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A profile's JSON, with the profile it `extends` underneath."""
+    if profile in seen:
+        raise SettingsError(f"profiles extend each other in a circle: {' -> '.join((*seen, profile))}")
+    packaged = _PROFILES / f"{profile}.json"
+    path = packaged if profile in profile_names() else Path(profile).expanduser()
+    if not path.is_file():
+        raise SettingsError(
+            f"no profile {profile!r}: give one of {', '.join(profile_names())}, or the path of a JSON file"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: given a {type(content).__name__}; a JSON object with sections is allowed")
+    base = content.pop("extends", None)
+    if base is None:
+        return content
+    return merge(_read(str(base), (*seen, profile)), content)
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`TRAFFIC_A__B=value` as `{"a": {"b": value}}`; every unknown name is an error."""
+    result: dict[str, Any] = {}
+    unknown = []
+    for name, text in sorted(environ.items()):
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        given = name.removeprefix(PREFIX).split("__")
+        path = _match(given, Settings)
+        if path is None:
+            unknown.append(
+                f"  {name}: no such setting; the form is {PREFIX}<SECTION>__<KEY>, the sections are "
+                f"{', '.join(k for k in Settings.model_fields if k != 'profile')}"
+            )
+            continue
+        nested: Any = _value(text)
+        for key in reversed(path):
+            nested = {key: nested}
+        result = merge(result, nested)
+    if unknown:
+        raise SettingsError("unknown settings in the environment:\n" + "\n".join(unknown))
+    return result
+
+
+def _match(given: list[str], model: Any) -> list[str] | None:
+    """The path that upper-case `given` names below `model`, or None; below a free mapping anything goes."""
+    if not given:
+        return []
+    fields = _model_of(model)
+    if fields is None:
+        return [key.lower() for key in given]
+    for name, field in fields.model_fields.items():
+        if name.upper() == given[0].upper() and name != "profile":
+            rest = _match(given[1:], field.annotation)
+            return None if rest is None else [name, *rest]
+    return None
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType):
+        return next((m for a in get_args(annotation) if (m := _model_of(a))), None)
+    return None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def describe(error: ValidationError) -> list[str]:
+    """One line a mistake: path, what was given, what is allowed."""
+    lines = []
+    for item in error.errors(include_url=False):
+        path = ".".join(str(part) for part in item["loc"]) or "settings"
+        if item["type"] == "extra_forbidden":
+            allowed = _keys_at(item["loc"][:-1])
+            near = difflib.get_close_matches(str(item["loc"][-1]), allowed, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
+            continue
+        given = item.get("input")
+        shown = "" if isinstance(given, BaseModel | dict) else f"given {given!r}; "
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{path}: {shown}{message[:1].lower()}{message[1:]}")
+    return lines
+
+
+def _keys_at(path: Iterable[Any]) -> list[str]:
+    model: type[BaseModel] | None = Settings
+    for part in path:
+        field = model.model_fields.get(str(part)) if model else None
+        model = _model_of(field.annotation) if field else None
+    return [name for name in model.model_fields if name != "profile"] if model else []

@@ -1,0 +1,318 @@
+"""The sections of the settings, with their units, ranges and defaults.
+
+What a value does belongs to the layer that uses it; reading files and the environment belongs to `loading.py`.
+"""
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesSettings,
+    LinearRegressionSettings,
+    ModelSettings,
+    RandomForestSettings,
+)
+
+
+class Section(BaseModel):
+    """A section: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+Percent = Annotated[float, Field(ge=0, le=1)]
+Hour = Annotated[float, Field(ge=0, le=24)]
+Name = Annotated[str, Field(min_length=1)]
+
+# What users' files call our columns; a setting adds to this or replaces an entry.
+ALIASES = {
+    "avg_speed": "speed",
+    "speed_mph": "speed",
+    "traffic_volume": "flow",
+    "volume": "flow",
+    "occ": "occupancy",
+    "station": "sensor_id",
+    "station_id": "sensor_id",
+    "detector_id": "sensor_id",
+    "ts": "timestamp",
+    "time": "timestamp",
+    "datetime": "timestamp",
+    "lat": "latitude",
+    "lon": "longitude",
+    "lng": "longitude",
+    "freeway": "highway",
+    "road": "highway",
+}
+
+
+class DataSettings(Section):
+    """Where readings come from and how they are to be understood."""
+
+    source: str | None = Field(default=None, description="URI of the input; {base_uri}/raw/readings if absent")
+    kind: Literal["readings", "features"] = Field(
+        default="readings", description="raw detector readings, or a ready-made feature table (read only)"
+    )
+    format: Literal["auto", "parquet", "csv", "json"] = "auto"
+    sensors_source: str | None = Field(
+        default=None, description="URI of sensor metadata; taken from the readings if absent"
+    )
+    aliases: dict[Name, Name] = Field(default_factory=lambda: dict(ALIASES), description="name in the file -> our name")
+    time_zone: str = Field(default="America/Los_Angeles", description="the network's; days and weeks are local")
+    timestamps: Literal["utc", "local"] = Field(
+        default="utc", description="what a timestamp without a zone means in the input"
+    )
+    timestamp_formats: list[Name] = Field(
+        default=["MM/dd/yyyy HH:mm:ss"], description="tried after ISO 8601, as Spark's to_timestamp writes them"
+    )
+    interval_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    speed_unit: Literal["mph", "km/h"] = "mph"
+    first_day: date = Field(default=date(2024, 1, 1), description="the first daily partition")
+    last_day: date | None = Field(default=None, description="the last daily partition; open if absent")
+    free_flow_speed: Annotated[float, Field(gt=0)] | Literal["per_sensor"] = Field(
+        default=65.0, description="mph for the whole network, or per_sensor (85th percentile at night)"
+    )
+    center: tuple[float, float] | None = Field(
+        default=None, description="latitude, longitude; the mean of the sensors if absent"
+    )
+    rush_hours: list[tuple[Hour, Hour]] = Field(default=[(7, 10), (16, 19)], description="local, on weekdays")
+    max_bad_share: Percent = Field(default=0.05, description="a day with more quarantined rows is refused")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, KeyError) as error:
+            raise ValueError("not a time zone of the IANA database, such as America/Los_Angeles") from error
+        return value
+
+    @field_validator("aliases")
+    @classmethod
+    def _aliases_add_to_ours(cls, value: dict[str, str]) -> dict[str, str]:
+        return ALIASES | value
+
+    @model_validator(mode="after")
+    def _days_are_in_order(self) -> "DataSettings":
+        if self.last_day and self.last_day < self.first_day:
+            raise ValueError(f"last_day {self.last_day} lies before first_day {self.first_day}")
+        for start, end in self.rush_hours:
+            if start >= end:
+                raise ValueError(f"rush_hours: {start} to {end} is not a span; give [from, to] with from < to")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The network's time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+class ModelsSettings(Section):
+    """The algorithms, one lane each."""
+
+    linear_regression: LinearRegressionSettings = Field(default_factory=LinearRegressionSettings)
+    random_forest: RandomForestSettings = Field(default_factory=RandomForestSettings)
+    gradient_boosted_trees: GradientBoostedTreesSettings = Field(default_factory=GradientBoostedTreesSettings)
+
+    def named(self) -> dict[str, ModelSettings]:
+        """Every algorithm's settings by name, in the order of the file."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class SplitSettings(Section):
+    """Shares of the rows; they add up to 1."""
+
+    kind: Literal["random", "temporal"] = "random"
+    train: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    carved_validation: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.1, description="share of train set aside as validation where `validation` is 0"
+    )
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "SplitSettings":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + validation + test is {total:g}; it must be 1")
+        return self
+
+
+class TrainingSettings(Section):
+    """The training window, the splits and the cross-validation."""
+
+    window_weeks: Annotated[int, Field(ge=1, le=53)] = Field(
+        default=2, description="weeks in a training window: the partition's and those before it"
+    )
+    minimum_days: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="days that must hold readings; all of the window if absent"
+    )
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    folds: Annotated[int, Field(ge=2, le=50)] = 5
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
+    temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.8, description="the temporal verdict fits on this first part of the window's time"
+    )
+    exclude_features: list[Name] = Field(default=[], description="catalogue columns not to train on")
+    cache_partitions: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Spark partitions of the cached rows; as many as cores if absent"
+    )
+
+    @property
+    def window_days(self) -> int:
+        """Days in a whole training window."""
+        return 7 * self.window_weeks
+
+    @property
+    def required_days(self) -> int:
+        """Days of the window that must hold readings."""
+        return self.minimum_days or self.window_days
+
+    @model_validator(mode="after")
+    def _minimum_fits(self) -> "TrainingSettings":
+        if self.required_days > self.window_days:
+            raise ValueError(f"minimum_days {self.minimum_days} is more than the {self.window_days} days of the window")
+        return self
+
+
+class Targets(Section):
+    """What a lane's gate enforces on the random hold-out; absent values are not enforced."""
+
+    r2_min: float | None = Field(default=None, description="R² on test at least this")
+    rmse_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
+    mae_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
+    cv_r2_mean_min: float | None = Field(default=None, description="mean R² of the folds, above this")
+    cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="deviation of the folds' R², below this"
+    )
+
+
+class TargetsByModel(Section):
+    """The targets of the users' plan."""
+
+    linear_regression: Targets = Targets(r2_min=0.90, rmse_max=5.0, mae_max=3.0)
+    random_forest: Targets = Targets(
+        r2_min=0.9996, rmse_max=0.752, mae_max=0.289, cv_r2_mean_min=0.999, cv_r2_std_max=0.001
+    )
+    gradient_boosted_trees: Targets = Targets(r2_min=0.9992, rmse_max=1.061)
+
+
+class Band(Section):
+    """An inclusive range."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Band":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
+
+class EvaluationSettings(Section):
+    """Targets that stop a lane, and what only warns."""
+
+    primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
+    targets: TargetsByModel = Field(default_factory=TargetsByModel)
+    model_size_mb: Band | None = Field(
+        default=None, description="warn when the random forest's stored model lies outside"
+    )
+    top_feature: Name | None = Field(default="traffic_efficiency", description="warn when another leads")
+    top_feature_importance: Band = Band(low=0.70, high=0.90)
+    max_training_minutes: Annotated[float, Field(gt=0)] = Field(default=10.0, description="warn above")
+    plot_points: Annotated[int, Field(ge=100, le=20_000)] = Field(
+        default=2000, description="rows drawn in a picture; sampled by hash on Spark"
+    )
+
+
+class PersistenceSettings(Section):
+    """Where everything is stored, and for how long."""
+
+    base_uri: str = Field(default="traffic-data", description="a folder, or any Hadoop URI such as hdfs://...")
+    keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
+        default=None, description="remove replaced generations after this; never if absent"
+    )
+
+    @field_validator("base_uri")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.username or parts.password:
+            raise ValueError("a user or password in a URI would be written to logs; use Hadoop's credentials")
+        if parts.scheme in ("", "file"):
+            path = parts.path if parts.scheme else value
+            if not path:
+                raise ValueError("given an empty folder")
+            return f"file://{Path(path).expanduser().resolve()}"  # as Spark writes it: nothing encoded
+        return value.rstrip("/")
+
+
+class SparkSettings(Section):
+    """The Spark session."""
+
+    app_name: Name = "traffic_assets"
+    master: Annotated[str, Field(pattern=r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$")] | None = Field(
+        default="local[*]", description="null leaves it to spark-submit"
+    )
+    driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
+        default="4g", description="set before the JVM starts"
+    )
+    config: dict[Name, str] = Field(default_factory=dict, description="any other spark.* setting")
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _values_as_spark_writes_them(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            k: str(v).lower() if isinstance(v, bool) else v if not isinstance(v, int | float) else str(v)
+            for k, v in value.items()
+        }
+
+    @field_validator("config")
+    @classmethod
+    def _only_spark_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        wrong = [k for k in value if not k.startswith("spark.")]
+        if wrong:
+            raise ValueError(f"not Spark settings: {', '.join(wrong)}; names begin with 'spark.'")
+        own = {"spark.master": "spark.master", "spark.app.name": "app_name", "spark.driver.memory": "driver_memory"}
+        if clash := [k for k in value if k in own]:
+            raise ValueError(f"{', '.join(clash)} have settings of their own: master, app_name, driver_memory")
+        return value
+
+
+class Settings(Section):
+    """All settings of one deployment; made by `load_settings`."""
+
+    profile: str = Field(default="local", description="where these values came from; set by loading")
+    data: DataSettings = Field(default_factory=DataSettings)
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    persistence: PersistenceSettings = Field(default_factory=PersistenceSettings)
+    spark: SparkSettings = Field(default_factory=SparkSettings)
+
+    @model_validator(mode="after")
+    def _one_model_at_least(self) -> "Settings":
+        if not self.enabled_models:
+            raise ValueError("models: every model is disabled; enable at least one")
+        return self
+
+    @cached_property
+    def enabled_models(self) -> dict[str, ModelSettings]:
+        """The lanes to build: name to settings, in order."""
+        return {name: model for name, model in self.models.named().items() if model.enabled}
+
+    @property
+    def source_uri(self) -> str:
+        """Where the input is read from."""
+        source = self.data.source
+        if source is None:
+            return f"{self.persistence.base_uri}/raw/readings"
+        return source if urlsplit(source).scheme else f"file://{Path(source).expanduser().resolve()}"

@@ -1,0 +1,76 @@
+"""Fixtures shared by all tests: one local Spark session, a real HDFS, a real Spark standalone cluster.
+
+Each is started when the first test asks for it and ended after the last one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
+from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A local session whose Hadoop client also reaches the test HDFS (by full URIs)."""
+    from pyspark.sql import SparkSession
+
+    os.environ.update(spark_env())
+    builder = (
+        SparkSession.builder.master("local[2]")
+        .appName("traffic_assets_tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.memory", "2g")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
+        .config("spark.log.level", "ERROR")  # the faults that tests cause would fill pages
+    )
+    for key, value in CLIENT_SETTINGS.items():
+        builder = builder.config(f"spark.hadoop.{key}", value)
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def hdfs() -> Iterator[MiniHdfs]:
+    """A real HDFS that stays healthy; tests that break theirs start their own."""
+    with MiniHdfs() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def spark_cluster() -> Iterator[MiniSpark]:
+    """A real Spark standalone cluster of one worker."""
+    with MiniSpark() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def hadoop_fs(spark: SparkSession) -> HadoopFileSystem:
+    """Hadoop's client in the test session."""
+    return HadoopFileSystem(lambda: spark)
+
+
+@pytest.fixture(params=["local", pytest.param("hdfs", marks=pytest.mark.cluster)])
+def storage(request: pytest.FixtureRequest, tmp_path: os.PathLike[str]) -> tuple[FileSystem, str]:
+    """Each file system in turn, with the URI of an empty folder on it."""
+    if request.param == "local":
+        return LocalFileSystem(), f"file://{tmp_path}"
+    cluster, fs = request.getfixturevalue("hdfs"), request.getfixturevalue("hadoop_fs")
+    base = f"{cluster.uri}{tmp_path}"
+    fs.mkdirs(base)
+    return fs, base

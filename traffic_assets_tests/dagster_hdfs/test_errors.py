@@ -1,0 +1,155 @@
+"""What Spark and the operating system throw is explained; faults of HDFS: `cluster/test_hdfs_faults.py`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from traffic_assets.dagster_hdfs.errors import StorageError, explain, storage_errors
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+KILLED_JVM = """
+import os, signal, subprocess, sys
+from pyspark.sql import SparkSession
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+fs = HadoopFileSystem(lambda: spark)
+fs.exists(sys.argv[1])
+os.kill(spark._jvm.java.lang.ProcessHandle.current().pid(), signal.SIGKILL)
+kinds = []
+for attempt in range(2):  # the first call finds its connection closed, the next one nobody there
+    try:
+        fs.exists(sys.argv[1])
+    except StorageError as error:
+        kinds.append((error.kind, error.retryable))
+print(kinds)
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("number", "kind", "words"), [
+    (errno.EACCES, "permission", "Permission denied"),
+    (errno.EROFS, "permission", "Give this user access"),
+    (errno.ENOSPC, "no_space", "disk is full"),
+    (errno.EDQUOT, "space_quota", "space quota is used up"),
+    (errno.ETIMEDOUT, "frozen", "does not answer"),
+])
+def test_errors_of_the_operating_system(number: int, kind: str, words: str) -> None:
+    with pytest.raises(StorageError, match=words) as caught, storage_errors("file:///data/x"):
+        raise OSError(number, os.strerror(number), "/data/x")
+    assert caught.value.kind == kind
+    assert caught.value.retryable == (kind == "frozen")
+    assert "file:///data/x" in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("error", [
+    FileNotFoundError(errno.ENOENT, "No such file"), FileExistsError(errno.EEXIST, "File exists"),
+    ValueError("java.io.EOFException AccessControlException"), StorageError("already explained", "frozen"),
+    KeyboardInterrupt(),
+])
+def test_other_errors_pass_unchanged(error: BaseException) -> None:
+    assert explain(error, "file:///data") is None
+    with pytest.raises(type(error)) as caught, storage_errors("file:///data"):
+        raise error
+    assert caught.value is error
+
+
+def test_a_storage_error_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(StorageError("gone", "unreachable", retryable=True)))
+    assert (str(error), error.kind, error.retryable) == ("gone", "unreachable", True)
+
+
+def test_a_password_in_the_uri_is_left_out() -> None:
+    error = explain(PermissionError(errno.EACCES, "at hdfs://jane:s3cret@host/x"), "hdfs://jane:s3cret@host/x")
+    assert error is not None
+    assert "hdfs://***@host/x" in str(error)
+    assert "s3cret" not in str(error)
+
+
+def test_a_missing_path_is_file_not_found(spark: SparkSession, tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/nothing"
+    with pytest.raises(FileNotFoundError, match="nothing"), storage_errors(uri):
+        spark.read.parquet(uri)
+
+
+def test_a_mistake_in_a_query_is_no_storage_error(spark: SparkSession) -> None:
+    from pyspark.errors import AnalysisException
+
+    with pytest.raises(AnalysisException, match="UNRESOLVED_COLUMN"), storage_errors("file:///data"):
+        spark.range(1).select("speed")
+
+
+@pytest.mark.parametrize("content", [b"this is text, as long as a footer", b"PAR1"])
+def test_a_corrupt_parquet_file_is_named(spark: SparkSession, tmp_path: Path, content: bytes) -> None:
+    spark.range(100).coalesce(1).write.parquet(f"file://{tmp_path}/data")
+    (tmp_path / "data" / "part-bad.parquet").write_bytes(content)
+    with pytest.raises(StorageError, match=r"file file:.*part-bad\.parquet\)") as caught, \
+            storage_errors(f"file://{tmp_path}/data"):
+        spark.read.schema("id long").parquet(f"file://{tmp_path}/data").collect()
+    assert (caught.value.kind, caught.value.retryable) == ("corrupt_file", False)
+
+
+def test_a_damaged_page_is_a_corrupt_file(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(100_000).coalesce(1).write.option("compression", "zstd").parquet(f"file://{tmp_path}/data")
+    (part,) = (tmp_path / "data").glob("part-*")
+    (tmp_path / "data" / f".{part.name}.crc").unlink()
+    good = part.read_bytes()
+    part.write_bytes(good[:20_000] + bytes(2000) + good[22_000:])
+    with pytest.raises(StorageError, match=part.name) as caught, storage_errors(f"file://{tmp_path}/data"):
+        spark.read.parquet(f"file://{tmp_path}/data").collect()
+    assert caught.value.kind == "corrupt_file"
+
+
+def test_a_column_of_another_type_is_no_corrupt_file(spark: SparkSession, tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/data"
+    spark.range(10).selectExpr("cast(id as string) as speed").write.parquet(uri)
+    with pytest.raises(StorageError, match="another type") as caught, storage_errors(uri):
+        spark.read.schema("speed double").parquet(uri).collect()
+    assert caught.value.kind == "schema_mismatch"
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_missing(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(10).write.parquet(f"file://{tmp_path}/data")
+    frame = spark.read.parquet(f"file://{tmp_path}/data")
+    for part in (tmp_path / "data").glob("part-*"):
+        part.unlink()
+    with pytest.raises(FileNotFoundError, match="removed meanwhile"), storage_errors(f"file://{tmp_path}/data"):
+        frame.collect()
+
+
+def test_an_unknown_host_and_an_unknown_scheme(spark: SparkSession) -> None:
+    for uri, kind in (("hdfs://nowhere.invalid:9000/x", "unknown_host"), ("nosuch://host/x", "no_client"),
+                      ("s3a://bucket/x", "no_client")):
+        with pytest.raises(StorageError) as caught, storage_errors(uri):
+            spark.read.parquet(uri)
+        assert (caught.value.kind, caught.value.retryable) == (kind, False)
+
+
+def test_an_error_in_python_code_on_the_workers_is_no_storage_error(spark: SparkSession) -> None:
+    from pyspark.errors import PySparkException
+    from pyspark.sql.functions import udf
+
+    @udf("long")
+    def broken(_: int) -> int:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    with pytest.raises(PySparkException, match="Connection refused"), storage_errors("file:///data"):
+        spark.range(1).select(broken("id")).collect()
+
+
+def test_a_killed_jvm_is_a_lost_session(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED_JVM, f"file://{tmp_path}"], capture_output=True,
+                          text=True, timeout=120, check=False)
+    assert done.stdout.strip() == "[('session_lost', False), ('session_lost', False)]", done.stderr

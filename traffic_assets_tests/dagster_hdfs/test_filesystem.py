@@ -1,0 +1,261 @@
+"""The contract of a file system, held against the local disk and a real HDFS alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem, filesystem_for
+from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+
+Storage = tuple[FileSystem, str]
+
+
+def _tree(fs: FileSystem, uri: str) -> None:
+    fs.write_bytes(f"{uri}/part-0", b"zero")
+    fs.write_bytes(f"{uri}/deep/part-1", b"one")
+
+
+def test_files_are_written_read_and_replaced(storage: Storage) -> None:
+    fs, base = storage
+    data = bytes(range(256)) * 1000
+    fs.write_bytes(f"{base}/new/folder/file", data)
+    assert fs.read_bytes(f"{base}/new/folder/file") == data
+    fs.write_bytes(f"{base}/new/folder/file", b"")
+    assert fs.read_bytes(f"{base}/new/folder/file") == b""
+    assert [entry.name for entry in fs.list(f"{base}/new/folder")] == ["file"]
+
+
+def test_a_new_file_never_overwrites(storage: Storage) -> None:
+    fs, base = storage
+    fs.write_new(f"{base}/file", b"first")
+    with pytest.raises(FileExistsError, match=r"/file"):
+        fs.write_new(f"{base}/file", b"second")
+    assert fs.read_bytes(f"{base}/file") == b"first"
+
+
+def test_missing_things_are_file_not_found(storage: Storage) -> None:
+    fs, base = storage
+    missing = f"{base}/nothing/here"
+    assert not fs.exists(missing)
+    for call in (fs.read_bytes, fs.list, fs.size):
+        with pytest.raises(FileNotFoundError, match="nothing"):
+            call(missing)
+    with pytest.raises(FileNotFoundError):
+        fs.copy(missing, f"{base}/copy")
+    with pytest.raises(FileNotFoundError):
+        fs.replace(missing, f"{base}/file")
+    fs.delete(missing)
+    assert fs.list(base) == []
+
+
+def test_listing_is_sorted_and_tells_what_is_there(storage: Storage) -> None:
+    fs, base = storage
+    fs.mkdirs(f"{base}/b/c")
+    fs.mkdirs(f"{base}/b/c")
+    fs.write_bytes(f"{base}/c", b"123")
+    fs.write_bytes(f"{base}/a", b"1")
+    fs.write_new(f"{base}/.d.0123456789abcdef.aside", b"what a killed writer leaves behind")
+    entries = fs.list(base)
+    assert [(entry.name, entry.is_dir, entry.size) for entry in entries] == [
+        ("a", False, 1), ("b", True, 0), ("c", False, 3)]
+    assert [entry.uri for entry in entries] == [f"{base}/a", f"{base}/b", f"{base}/c"]
+    assert all(abs(datetime.now(UTC) - entry.modified) < timedelta(minutes=10) for entry in entries)
+    assert all(fs.exists(entry.uri) for entry in entries)
+
+
+def test_a_file_is_no_folder(storage: Storage) -> None:
+    fs, base = storage
+    fs.write_bytes(f"{base}/file", b"data")
+    assert not fs.exists(f"{base}/file/below")
+    with pytest.raises(NotADirectoryError, match=r"/file"):
+        fs.list(f"{base}/file")
+    for path in ("file", "file/below"):
+        with pytest.raises((NotADirectoryError, FileExistsError), match=r"/file"):
+            fs.mkdirs(f"{base}/{path}")
+
+
+def test_rename_moves_files_and_folders(storage: Storage) -> None:
+    fs, base = storage
+    _tree(fs, f"{base}/tree")
+    fs.write_bytes(f"{base}/file", b"data")
+    fs.rename(f"{base}/tree", f"{base}/moved")
+    fs.rename(f"{base}/file", f"{base}/moved/file")
+    assert fs.read_bytes(f"{base}/moved/deep/part-1") == b"one"
+    assert [entry.name for entry in fs.list(base)] == ["moved"]
+
+
+@pytest.mark.parametrize("source", ["file", "tree"])
+@pytest.mark.parametrize("target", ["file", "tree", "empty"])
+def test_rename_never_nests_and_never_overwrites(storage: Storage, source: str, target: str) -> None:
+    fs, base = storage
+    for side in ("from", "to"):
+        fs.write_bytes(f"{base}/{side}/file", side.encode())
+        _tree(fs, f"{base}/{side}/tree")
+        fs.mkdirs(f"{base}/{side}/empty")
+    with pytest.raises(FileExistsError, match=target):
+        fs.rename(f"{base}/from/{source}", f"{base}/to/{target}")
+    assert [entry.name for entry in fs.list(f"{base}/from")] == ["empty", "file", "tree"]
+    assert fs.read_bytes(f"{base}/to/file") == b"to"
+    assert fs.list(f"{base}/to/empty") == []
+    assert len(fs.list(f"{base}/to/tree")) == 2
+
+
+def test_rename_needs_a_source_and_a_folder(storage: Storage) -> None:
+    fs, base = storage
+    fs.write_bytes(f"{base}/file", b"data")
+    _tree(fs, f"{base}/tree")
+    with pytest.raises(FileNotFoundError):
+        fs.rename(f"{base}/nothing", f"{base}/target")
+    for source in ("file", "tree"):
+        with pytest.raises(FileNotFoundError):
+            fs.rename(f"{base}/{source}", f"{base}/no/folder")
+        assert fs.exists(f"{base}/{source}")
+
+
+def test_replace_is_for_files_only(storage: Storage) -> None:
+    fs, base = storage
+    fs.write_bytes(f"{base}/old", b"old")
+    fs.write_bytes(f"{base}/new", b"new")
+    fs.replace(f"{base}/new", f"{base}/old")
+    assert fs.read_bytes(f"{base}/old") == b"new"
+    assert not fs.exists(f"{base}/new")
+    fs.replace(f"{base}/old", f"{base}/free")
+    fs.mkdirs(f"{base}/folder")
+    for source, target in (("folder", "free"), ("free", "folder")):
+        with pytest.raises(IsADirectoryError, match="folder"):
+            fs.replace(f"{base}/{source}", f"{base}/{target}")
+    assert fs.read_bytes(f"{base}/free") == b"new"
+
+
+def test_readers_never_miss_a_file_that_is_replaced(storage: Storage) -> None:
+    fs, base = storage
+    fs.write_bytes(f"{base}/file", b"0" * 1000)
+    done = threading.Event()
+
+    def read() -> int:
+        count = 0
+        while not done.is_set() or count < 20:
+            assert len(set(fs.read_bytes(f"{base}/file"))) == 1
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        try:
+            for number in range(100):
+                fs.write_bytes(f"{base}/file", str(number % 10).encode() * 1000)
+        finally:
+            done.set()
+        assert reader.result() >= 20
+
+
+def test_delete_takes_all_and_does_not_mind_nothing(storage: Storage) -> None:
+    fs, base = storage
+    _tree(fs, f"{base}/tree")
+    fs.write_bytes(f"{base}/file", b"data")
+    for _ in range(2):
+        fs.delete(f"{base}/tree")
+        fs.delete(f"{base}/file")
+    assert fs.list(base) == []
+
+
+def test_copy_of_files_and_trees(storage: Storage) -> None:
+    fs, base = storage
+    _tree(fs, f"{base}/tree")
+    fs.copy(f"{base}/tree", f"{base}/new/copy")
+    fs.copy(f"{base}/tree/part-0", f"{base}/new/file")
+    assert fs.read_bytes(f"{base}/new/copy/deep/part-1") == b"one"
+    assert fs.read_bytes(f"{base}/new/file") == b"zero"
+    assert fs.size(f"{base}/new/copy") == fs.size(f"{base}/tree") == 7
+    for target in ("new/copy", "new/file"):
+        with pytest.raises(FileExistsError, match="never overwrites"):
+            fs.copy(f"{base}/tree", f"{base}/{target}")
+    with pytest.raises(ValueError, match="into itself"):
+        fs.copy(f"{base}/tree", f"{base}/tree/deep/copy")
+
+
+def test_size_of_files_and_trees(storage: Storage) -> None:
+    fs, base = storage
+    _tree(fs, f"{base}/tree")
+    assert fs.size(f"{base}/tree") == 7
+    assert fs.size(f"{base}/tree/part-0") == 4
+    fs.mkdirs(f"{base}/empty")
+    assert fs.size(f"{base}/empty") == 0
+
+
+def test_exclusive_create_has_one_winner_among_threads(storage: Storage) -> None:
+    fs, base = storage
+    barrier = threading.Barrier(20)
+
+    def claim(number: int) -> bool:
+        barrier.wait()
+        return fs.create_exclusive(f"{base}/claims/v1.0.0", f"{number}".encode() * 100)
+
+    with ThreadPoolExecutor(20) as pool:
+        won = list(pool.map(claim, range(20)))
+    assert won.count(True) == 1
+    assert fs.read_bytes(f"{base}/claims/v1.0.0") == f"{won.index(True)}".encode() * 100
+    assert fs.size(f"{base}/claims") == fs.size(f"{base}/claims/v1.0.0"), "the losers left nothing behind"
+    assert not fs.create_exclusive(f"{base}/claims/v1.0.0", b"too late")
+
+
+def test_exclusive_create_has_one_winner_among_processes(tmp_path: Path) -> None:
+    script = ("import sys; from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem as Fs\n"
+              "print('ready', flush=True); sys.stdin.readline()\n"
+              "print(Fs().create_exclusive(sys.argv[1], sys.argv[2].encode()))")
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, f"file://{tmp_path}/claim", str(number)], text=True,
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for number in range(20)
+    ]
+    for process in processes:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    won = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert sorted(won) == ["False"] * 19 + ["True"]
+    assert (tmp_path / "claim").read_text() == str(won.index("True"))
+
+
+def test_the_local_disk_is_never_deleted_whole() -> None:
+    with pytest.raises(ValueError, match="whole disk"):
+        LocalFileSystem().delete("file:///")
+
+
+def test_local_files_start_no_jvm(tmp_path: Path) -> None:
+    script = ("import sys; from traffic_assets.dagster_hdfs.filesystem import filesystem_for\n"
+              "fs = filesystem_for(sys.argv[1]); fs.write_bytes(sys.argv[1] + '/file', b'data')\n"
+              "assert not {'pyspark', 'py4j', 'dagster'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+
+
+def test_the_scheme_chooses_the_file_system() -> None:
+    def no_session() -> None:
+        raise AssertionError("the session is not asked for before the first operation")
+
+    assert isinstance(filesystem_for("/data"), LocalFileSystem)
+    assert isinstance(filesystem_for("file:///data", no_session), LocalFileSystem)  # type: ignore[arg-type]
+    for uri in ("hdfs://namenode:9000/data", "viewfs://cluster/data", "s3a://bucket/data"):
+        assert isinstance(filesystem_for(uri, no_session), HadoopFileSystem)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="pass `spark`"):
+        filesystem_for("hdfs://namenode:9000/data")
+    with pytest.raises(ValueError, match="give an absolute path"):
+        filesystem_for("data")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that is closed to root too")
+def test_a_closed_local_folder_is_a_storage_error() -> None:
+    with pytest.raises(StorageError, match=r"Permission denied \(file:///sys/traffic\)") as caught:
+        LocalFileSystem().mkdirs("file:///sys/traffic")
+    assert caught.value.kind == "permission"
+    assert not caught.value.retryable

@@ -1,0 +1,324 @@
+"""Publishing partitions: the current generation is the old or the new one, whole, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from traffic_assets.dagster_hdfs import publish
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
+
+Storage = tuple[FileSystem, str]
+STEPS = ("staging written", "renamed", "pointer written aside", "pointer swapped")
+PARTS = 3
+DAY = timedelta(days=1)
+
+
+class CrashError(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def dataset(storage: Storage) -> Dataset:
+    fs, base = storage
+    return Dataset(f"{base}/features", fs, "date")
+
+
+def _publish(dataset: Dataset, key: str, content: str) -> Generation:
+    staged = dataset.stage("run-1")
+    for part in range(PARTS):
+        dataset.filesystem.write_new(f"{staged}/part-{part}", content.encode())
+    return dataset.publish(key, staged, "run-1", {"content": content})
+
+
+def _content(dataset: Dataset, key: str) -> str | None:
+    """What a reader finds: one content in every part and in the record."""
+    generation = dataset.current(key)
+    if generation is None:
+        return None
+    parts = dataset.filesystem.list(generation.uri)
+    found = {dataset.filesystem.read_bytes(part.uri).decode() for part in parts}
+    assert (len(parts), found) == (PARTS, {generation.record["content"]})
+    return found.pop()
+
+
+@contextmanager
+def _at_step(step: str, action: Any) -> Iterator[None]:
+    """Call the action when a publisher logs the step, as the kill tests do."""
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == f"publish step: {step}":
+                action(record)
+
+    logger, handler = logging.getLogger(publish.__name__), Handler()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def test_a_published_generation_is_current(dataset: Dataset) -> None:
+    assert dataset.current("2026-01-05") is None
+    assert dataset.partitions() == []
+    published = _publish(dataset, "2026-01-05", "first")
+    assert dataset.current("2026-01-05") == published
+    assert published.uri == f"{dataset.root}/_generations/date=2026-01-05/{published.id}"
+    assert published.run_id == "run-1"
+    assert datetime.now(UTC) - published.published_at < timedelta(minutes=5)
+    assert _content(dataset, "2026-01-05") == "first"
+    assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
+
+
+def test_a_second_publish_takes_the_place_of_the_first(dataset: Dataset) -> None:
+    first = _publish(dataset, "2026-01-05", "first")
+    second = _publish(dataset, "2026-01-05", "second")
+    assert second.id > first.id
+    assert _content(dataset, "2026-01-05") == "second"
+    assert dataset.filesystem.read_bytes(f"{first.uri}/part-0") == b"first", "who still reads it can go on"
+
+
+def test_partitions_in_order(dataset: Dataset) -> None:
+    for key in ("2026-01-07", "2026-01-05", "2026-01-06"):
+        _publish(dataset, key, key)
+    assert dataset.partitions() == ["2026-01-05", "2026-01-06", "2026-01-07"]
+    assert list(dataset.currents()) == dataset.partitions()
+    asked = ["2026-01-07", "2026-01-08", "2026-01-05"]
+    assert list(dataset.currents(asked)) == ["2026-01-07", "2026-01-05"]
+
+
+def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
+    staged = dataset.stage("run-1")
+    for key in ("2026-01-05", "2026-01-06"):
+        dataset.filesystem.write_new(f"{staged}/date={key}/part-0", key.encode())
+        dataset.publish(key, f"{staged}/date={key}", "run-1", {})
+    dataset.discard(staged)
+    dataset.discard(staged)
+    assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
+    for key, generation in dataset.currents().items():
+        assert dataset.filesystem.read_bytes(f"{generation.uri}/part-0") == key.encode()
+
+
+def test_datasets_without_partition_column(storage: Storage) -> None:
+    fs, base = storage
+    dataset = Dataset(f"{base}/sensors/", fs)
+    generation = _publish(dataset, UNPARTITIONED, "table")
+    assert generation.uri == f"{base}/sensors/_generations/all/{generation.id}"
+    assert dataset.current(UNPARTITIONED) == generation
+    assert not fs.exists(f"{base}/sensors/_pointers/other.json")
+
+
+def test_readers_never_miss_a_partition_that_is_replaced(dataset: Dataset) -> None:
+    _publish(dataset, "2026-01-05", "0")
+    done = threading.Event()
+
+    def read() -> int:
+        count = 0
+        while not done.is_set() or count < 20:
+            assert _content(dataset, "2026-01-05") is not None
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        try:
+            for number in range(30):
+                _publish(dataset, "2026-01-05", str(number))
+        finally:
+            done.set()
+        assert reader.result() >= 20
+
+
+def test_concurrent_publishers_leave_one_whole_generation(dataset: Dataset) -> None:
+    barrier = threading.Barrier(6)
+
+    def run(number: int) -> Generation:
+        barrier.wait()
+        return _publish(dataset, "2026-01-05", str(number))
+
+    with ThreadPoolExecutor(6) as pool:
+        published = list(pool.map(run, range(6)))
+    assert len({generation.id for generation in published}) == 6
+    assert dataset.current("2026-01-05") in published
+    assert _content(dataset, "2026-01-05") in {"0", "1", "2", "3", "4", "5"}
+    assert len(dataset.filesystem.list(f"{dataset.root}/_generations/date=2026-01-05")) == 6
+    assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
+
+
+def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> None:
+    """The later swap wins, also when its generation is the older one; remove_old keeps what is current."""
+    def overtake(record: logging.LogRecord) -> None:
+        if record.generation == first[0]:  # type: ignore[attr-defined]
+            _publish(dataset, "2026-01-05", "fast")
+
+    first: list[str] = []
+    with _at_step("staging written", lambda record: first.append(record.generation)), \
+            _at_step("renamed", overtake):
+        _publish(dataset, "2026-01-05", "slow")
+    assert _content(dataset, "2026-01-05") == "slow"
+    removed = dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+    assert [uri.rpartition("/")[2] > first[0] for uri in removed] == [True]
+    assert _content(dataset, "2026-01-05") == "slow"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_at_each_step_leaves_the_old_or_the_new(dataset: Dataset, step: str) -> None:
+    def crash(_: logging.LogRecord) -> None:
+        raise CrashError
+
+    _publish(dataset, "2026-01-05", "old")
+    with _at_step(step, crash), pytest.raises(CrashError):
+        _publish(dataset, "2026-01-05", "new")
+    assert _content(dataset, "2026-01-05") == ("new" if step == "pointer swapped" else "old")
+    _publish(dataset, "2026-01-05", "next")
+    assert _content(dataset, "2026-01-05") == "next"
+    dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+    assert len(dataset.filesystem.list(f"{dataset.root}/_generations/date=2026-01-05")) == 1
+    assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
+    assert _content(dataset, "2026-01-05") == "next"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([None, *STEPS]), st.booleans()), max_size=8))
+def test_any_sequence_of_publishes_crashes_and_clean_ups(events: list[tuple[str, str | None, bool]]) -> None:
+    def crash(_: logging.LogRecord) -> None:
+        raise CrashError
+
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = Dataset(folder, LocalFileSystem(), "date")
+        expected: dict[str, str] = {}
+        for number, (key, crash_at, clean) in enumerate(events):
+            if crash_at is None:
+                _publish(dataset, key, str(number))
+            else:
+                with _at_step(crash_at, crash), pytest.raises(CrashError):
+                    _publish(dataset, key, str(number))
+            if crash_at in (None, "pointer swapped"):
+                expected[key] = str(number)
+            if clean:
+                dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+            assert {key: _content(dataset, key) for key in dataset.currents()} == expected
+
+
+def test_old_generations_are_removed(dataset: Dataset) -> None:
+    named, old, current = (_publish(dataset, "2026-01-05", name) for name in ("named", "old", "current"))
+    abandoned = dataset.stage("killed-run")
+    assert dataset.remove_old(DAY, [named.uri]) == [], "nothing is a day old"
+    later = datetime.now(UTC) + 2 * DAY
+    assert dataset.remove_old(DAY, [named.uri], now=later) == [old.uri, abandoned]
+    assert not dataset.filesystem.exists(old.uri)
+    assert dataset.remove_old(DAY, lambda uri: uri != named.uri, now=later) == [named.uri]
+    assert dataset.remove_old(DAY, [], now=later + 1000 * DAY) == []
+    assert dataset.current("2026-01-05") == current
+    assert _content(dataset, "2026-01-05") == "current"
+
+
+def test_a_generation_counts_from_when_it_was_replaced(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), LocalFileSystem())
+    old = _publish(dataset, "all", "old")
+    past = tmp_path / "_generations" / "all" / f"20250101T000000000000-{old.id[-8:]}"
+    Path(old.uri.removeprefix("file://")).rename(past)
+    _publish(dataset, "all", "new")
+    assert dataset.remove_old(DAY, []) == [], "it was current until a moment ago: someone may be reading it"
+    assert dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
+
+
+def test_too_short_a_keep_is_refused(dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match=r"keep=23:00:00 is too short.* at least 1 day"):
+        dataset.remove_old(timedelta(hours=23), [])
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    (lambda text: text[:40], "JSONDecodeError"),
+    (lambda text: "", "JSONDecodeError"),
+    (lambda text: "[]", "TypeError"),
+    (lambda text: text.replace("run_id", "other"), "KeyError"),
+    (lambda text: text.replace("_generations/", "../elsewhere/"), "ValueError"),
+    (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), "none of partition"),
+    (lambda text: text.replace('"published_at": "', '"published_at": "x'), "isoformat"),
+    (lambda text: "\ufffe" + text, "JSONDecodeError"),
+])
+def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> None:
+    dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
+    _publish(dataset, "2026-01-05", "first")
+    old = _publish(dataset, "2026-01-05", "second")
+    pointer = tmp_path / "_pointers" / "2026-01-05.json"
+    pointer.write_text(change(pointer.read_text()))
+    for call in (lambda: dataset.current("2026-01-05"), dataset.currents,
+                 lambda: dataset.remove_old(DAY, [], now=datetime.now(UTC) + 9 * DAY)):
+        with pytest.raises(PointerError, match=rf"_pointers/2026-01-05\.json is damaged.*{why}.*materialize"):
+            call()
+    assert dataset.filesystem.exists(old.uri), "nothing is removed while it is unclear what is current"
+    assert _content_after_repair(dataset) == "third"
+
+
+def _content_after_repair(dataset: Dataset) -> str | None:
+    _publish(dataset, "2026-01-05", "third")
+    return _content(dataset, "2026-01-05")
+
+
+def test_what_cannot_be_published(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
+    staged = dataset.stage("run-1")
+    for key in ("", "..", "a/b", "_pointers", "2026-01-05 10:00"):
+        with pytest.raises(ValueError, match="partition key"):
+            dataset.publish(key, staged, "run-1", {})
+        with pytest.raises(ValueError, match="partition key"):
+            dataset.current(key)
+    with pytest.raises(ValueError, match="run id"):
+        dataset.stage("../run")
+    with pytest.raises(ValueError, match=r"made by stage\(\)"):
+        dataset.publish("2026-01-05", str(tmp_path / "elsewhere"), "run-1", {})
+    with pytest.raises(ValueError, match=r"made by stage\(\)"):
+        dataset.publish("2026-01-05", f"{staged}/../../_generations", "run-1", {})
+    with pytest.raises(TypeError, match="JSON"):
+        dataset.publish("2026-01-05", staged, "run-1", {"when": datetime.now(UTC)})
+    with pytest.raises(ValueError, match="JSON"):
+        dataset.publish("2026-01-05", staged, "run-1", {"r2": float("nan")})
+    with pytest.raises(ValueError, match="partition column"):
+        Dataset(str(tmp_path), LocalFileSystem(), "a=b")
+    with pytest.raises(ValueError, match="absolute path"):
+        Dataset("relative", LocalFileSystem())
+    assert dataset.partitions() == []
+    dataset.discard(staged)
+    with pytest.raises(FileNotFoundError):
+        dataset.publish("2026-01-05", staged, "run-1", {})
+    assert dataset.partitions() == []
+
+
+def test_the_pointer_says_what_it_points_to(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
+    published = _publish(dataset, "2026-01-05", "first")
+    pointer = json.loads((tmp_path / "_pointers" / "2026-01-05.json").read_text())
+    assert pointer == {
+        "generation": published.id,
+        "path": f"_generations/date=2026-01-05/{published.id}",
+        "published_at": published.published_at.isoformat(),
+        "run_id": "run-1",
+        "record": {"content": "first"},
+    }
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    assert _content(Dataset(f"file://{moved}", LocalFileSystem(), "date"), "2026-01-05") == "first"
+
+
+def test_each_step_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="traffic_assets.dagster_hdfs.publish"):
+        _publish(Dataset(str(tmp_path), LocalFileSystem()), "all", "first")
+    assert caplog.messages == [f"publish step: {step}" for step in STEPS]
+    assert [record.step for record in caplog.records] == list(STEPS)  # type: ignore[attr-defined]

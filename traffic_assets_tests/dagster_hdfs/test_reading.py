@@ -1,0 +1,130 @@
+"""Reading what is published with Spark: current rows only, once each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.publish import Dataset, Generation
+from traffic_assets.dagster_hdfs.reading import read_current, read_generations
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
+
+
+@pytest.fixture
+def dataset(storage: tuple[FileSystem, str]) -> Dataset:
+    fs, base = storage
+    return Dataset(f"{base}/features", fs, "date")
+
+
+def _publish(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
+    staged = dataset.stage("run-1")
+    frame.coalesce(1).write.mode("append").parquet(staged)
+    frame.coalesce(1).write.parquet(f"{staged}/_quarantine")
+    return dataset.publish(key, staged, "run-1", {})
+
+
+def _rows(frame: DataFrame) -> list[tuple[object, ...]]:
+    return sorted(tuple(row) for row in frame.collect())
+
+
+def test_current_rows_come_once_with_their_partition(dataset: Dataset, spark: SparkSession) -> None:
+    for number, key in enumerate(DAYS):
+        _publish(dataset, key, spark.range(100, 105))
+        _publish(dataset, key, spark.range(number, number + 1))
+    assert read_current(spark, dataset.root).dtypes == [("id", "bigint"), ("date", "string")]
+    assert _rows(read_current(spark, dataset.root)) == [(number, key) for number, key in enumerate(DAYS)]
+    assert _rows(read_current(spark, dataset.root, DAYS[1], DAYS[1])) == [(1, DAYS[1])]
+    assert _rows(read_current(spark, dataset.root, start=DAYS[1])) == [(1, DAYS[1]), (2, DAYS[2])]
+    assert _rows(read_current(spark, dataset.root, end="2026-01-06")) == [(0, DAYS[0]), (1, DAYS[1])]
+
+
+def test_an_empty_partition_has_columns_and_no_rows(dataset: Dataset, spark: SparkSession) -> None:
+    _publish(dataset, DAYS[0], spark.range(2))
+    _publish(dataset, DAYS[1], spark.range(0))
+    assert _rows(read_current(spark, dataset.root)) == [(0, DAYS[0]), (1, DAYS[0])]
+    assert read_current(spark, dataset.root, start=DAYS[1]).columns == ["id", "date"]
+
+
+def test_an_empty_selection_says_what_there_is(dataset: Dataset, spark: SparkSession) -> None:
+    with pytest.raises(FileNotFoundError, match=r"features from the first to the last.*no partition"):
+        read_current(spark, dataset.root)
+    _publish(dataset, DAYS[0], spark.range(1))
+    _publish(dataset, DAYS[2], spark.range(1))
+    with pytest.raises(FileNotFoundError, match=r"from 2026-02-01 to 2026-02-07 .* 2026-01-05 to 2026-01-07"):
+        read_current(spark, dataset.root, "2026-02-01", "2026-02-07")
+
+
+def test_a_plain_read_fails_instead_of_doubling_rows(dataset: Dataset, spark: SparkSession) -> None:
+    from pyspark.errors import AnalysisException
+
+    _publish(dataset, DAYS[0], spark.range(1))
+    _publish(dataset, DAYS[0], spark.range(1))
+    with pytest.raises(AnalysisException, match="UNABLE_TO_INFER_SCHEMA"):
+        spark.read.parquet(dataset.root)
+
+
+def test_keys_stay_strings_and_win_over_a_column_in_the_files(dataset: Dataset, spark: SparkSession) -> None:
+    _publish(dataset, "007", spark.range(1).selectExpr("date'2020-01-01' as date", "id"))
+    frame = read_current(spark, dataset.root)
+    assert frame.dtypes == [("id", "bigint"), ("date", "string")]
+    assert _rows(frame) == [(0, "007")]
+
+
+def test_columns_are_those_of_the_last_generation(dataset: Dataset, spark: SparkSession) -> None:
+    first = _publish(dataset, DAYS[0], spark.range(1).selectExpr("id", "1.5D as gone"))
+    last = _publish(dataset, DAYS[1], spark.range(1).selectExpr("id", "2.5D as added"))
+    frame = read_generations(spark, [first, last])
+    assert frame.columns == ["id", "added", "date"]
+    assert {(row.added, row.date) for row in frame.collect()} == {(None, DAYS[0]), (2.5, DAYS[1])}
+
+
+def test_datasets_without_partition_column(
+    storage: tuple[FileSystem, str], spark: SparkSession, dataset: Dataset
+) -> None:
+    fs, base = storage
+    splits = Dataset(f"{base}/splits", fs)
+    staged = splits.stage("run-1")
+    spark.range(4).selectExpr("id", "if(id < 3, 'train', 'test') as split").coalesce(1) \
+        .write.mode("append").partitionBy("split").parquet(staged)
+    week = splits.publish("2026-01-05", staged, "run-1", {})
+    assert _rows(read_current(spark, splits.root)) == [(0, "train"), (1, "train"), (2, "train"), (3, "test")]
+    other = _publish(dataset, DAYS[0], spark.range(1))
+    with pytest.raises(ValueError, match="2 generations with 2 layouts"):
+        read_generations(spark, [week, other])
+    with pytest.raises(ValueError, match="0 generations"):
+        read_generations(spark, [])
+
+
+def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
+    first = _publish(dataset, "001", spark.range(3))
+    for day in range(2, 366):
+        staged = dataset.stage("run-1")
+        dataset.discard(staged)
+        dataset.filesystem.copy(first.uri, staged)
+        dataset.publish(f"{day:03}", staged, "run-1", {})
+    frame = read_current(spark, dataset.root, "001", "365")
+    assert frame._jdf.queryExecution().executedPlan().toString().count("FileScan") == 1
+    assert (frame.count(), frame.select("date").distinct().count()) == (3 * 365, 365)
+
+
+def test_a_generation_that_was_removed_is_missing(dataset: Dataset, spark: SparkSession) -> None:
+    generation = _publish(dataset, DAYS[0], spark.range(1))
+    dataset.filesystem.delete(generation.uri)
+    with pytest.raises(FileNotFoundError, match=generation.id):
+        read_current(spark, dataset.root)
+
+
+def test_a_column_that_changed_its_type_is_explained(dataset: Dataset, spark: SparkSession) -> None:
+    _publish(dataset, DAYS[0], spark.range(1).selectExpr("'fast' as speed"))
+    _publish(dataset, DAYS[1], spark.range(1).selectExpr("1.0D as speed"))
+    with pytest.raises(StorageError, match="another type"), storage_errors(dataset.root):
+        read_current(spark, dataset.root).collect()
