@@ -23,6 +23,7 @@ def build_defs(
     settings: Settings | None = None,
     resource_overrides: Mapping[str, Any] | None = None,
     extra_checks: list[dg.AssetChecksDefinition] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """The whole code location.
 
@@ -30,6 +31,7 @@ def build_defs(
         settings: `load_settings()` if absent.
         resource_overrides: resources to use instead of those that the settings describe.
         extra_checks: a deployment's own checks on these assets.
+        loggers: further loggers that a run may ask for.
 
     Raises:
         BrokenLocationError: where a check is on an asset that does not exist, or a registry entry stands behind
@@ -39,11 +41,14 @@ def build_defs(
         # partitioned checks and single-run backfills are what Dagster still calls preview and beta
         warnings.simplefilter("ignore", dg.PreviewWarning)
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _build_defs(settings or load_settings(), resource_overrides or {}, extra_checks or [])
+        return _build_defs(settings or load_settings(), resource_overrides or {}, extra_checks or [], loggers or {})
 
 
 def _build_defs(
-    settings: Settings, resource_overrides: Mapping[str, Any], extra_checks: list[dg.AssetChecksDefinition]
+    settings: Settings,
+    resource_overrides: Mapping[str, Any],
+    extra_checks: list[dg.AssetChecksDefinition],
+    loggers: Mapping[str, dg.LoggerDefinition],
 ) -> dg.Definitions:
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
@@ -60,6 +65,7 @@ def _build_defs(
         jobs=jobs.build(),
         sensors=[automation.build(settings, jobs.TRAIN)],
         resources={**build_resources(settings), **resource_overrides},
+        loggers=loggers,
         executor=dg.in_process_executor,
     )
 

@@ -4,7 +4,6 @@ Here are only arguments and what is printed; runs are in `pipeline.py`, everythi
 imports stay inside the commands, so that `--help` answers at once.
 """
 
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +30,18 @@ Profile = Annotated[
 ]
 FAILED, USAGE = 1, 2
 SHOWN_METRICS = ("r2", "rmse", "mae")
+
+
+class Progress:
+    """Prints what is told, with the time since the start."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Print a line."""
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(text)}", highlight=False)
 
 
 @app.callback()
@@ -64,11 +75,11 @@ def demo(profile: Profile = None) -> None:
         out.print("[bold]1/3 Simulated readings[/bold]")
         write_readings(settings, None, 12, days, first, 42, 0.0)
         week = first + timedelta(days=days - 7)
-        with told_progress():
-            out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
-            run_job("features", settings, first_day=first, last_day=first + timedelta(days=days - 1))
-            out.print(f"[bold]3/3 Training week {week}[/bold]")
-            run_job("train", settings, week=week)
+        tell = Progress()
+        out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
+        run_job("features", settings, tell, first_day=first, last_day=first + timedelta(days=days - 1))
+        out.print(f"[bold]3/3 Training week {week}[/bold]")
+        run_job("train", settings, tell, week=week)
         show_leaderboard(settings, week.isoformat())
         minutes, seconds = divmod(round(time.monotonic() - started), 60)
         out.print(f"\nDone in {minutes} min {seconds:02d} s. Look next:")
@@ -83,9 +94,9 @@ def train(
     profile: Profile = None,
 ) -> None:
     """Train, judge and register one week; what spark-submit runs. Exit code 1 where a gate or a step failed."""
-    with told_errors(), told_progress():
+    with told_errors():
         settings = _settings(profile)
-        run_job("train", settings, week=week)
+        run_job("train", settings, Progress(), week=week)
         show_leaderboard(settings, week)
 
 
@@ -160,9 +171,9 @@ def write_readings(
         interval_minutes=settings.data.interval_minutes,
         bad_share=bad_share,
     )
-    from rich.progress import Progress
+    from rich import progress as rich_progress
 
-    with Progress(console=err, transient=True) as progress:
+    with rich_progress.Progress(console=err, transient=True) as progress:
         task = progress.add_task("simulating", total=days)
         report = write_sample(spec, to, lambda done, total: progress.update(task, completed=done, total=total))
     out.print(
@@ -172,16 +183,16 @@ def write_readings(
     )
 
 
-def run_job(job: str, settings: Settings, **asked: Any) -> None:
+def run_job(job: str, settings: Settings, tell: Progress, **asked: Any) -> None:
     """Run a job in this process and tell its problems; exit code 1 where it failed."""
     from traffic_assets import pipeline
     from traffic_assets.features.clock import day_range
 
-    instance = pipeline.open_instance(lambda text: err.print(escape(text)))
+    instance = pipeline.open_instance(tell)
     if job == "features":
-        outcome = pipeline.run_features(settings, day_range(asked["first_day"], asked["last_day"]), instance)
+        outcome = pipeline.run_features(settings, day_range(asked["first_day"], asked["last_day"]), instance, tell)
     else:
-        outcome = pipeline.run_train(settings, str(asked["week"]), instance)
+        outcome = pipeline.run_train(settings, str(asked["week"]), instance, tell)
     for problem in outcome.problems:
         err.print(f"[yellow]{escape(problem)}[/yellow]")
     if not outcome.success:
@@ -224,27 +235,6 @@ def show_leaderboard(settings: Settings, week: str) -> None:
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
-
-
-@contextmanager
-def told_progress() -> Iterator[None]:
-    """Show what the package logs while it works, with the time since the start."""
-    started = time.monotonic()
-
-    class Told(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            minutes, seconds = divmod(int(time.monotonic() - started), 60)
-            err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(record.getMessage())}", highlight=False)
-
-    logger = logging.getLogger("traffic_assets")
-    handler, level = Told(logging.INFO), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Dagster's own `dagster job execute` needs none of this. Here are only the runs and what they tell while they work.
 """
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from traffic_assets.settings import Settings
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
+PROGRESS = "progress"
+
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -32,39 +37,37 @@ class RunOutcome:
     run_id: str
 
 
-def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterInstance) -> RunOutcome:
+def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
     """Materialise the feature table of a range of days in one run.
 
     Args:
         settings: of the deployment.
         days: the first and the last day of the range matter.
         instance: where Dagster records the run.
+        tell: told of each step and of what it logs.
     """
-    return _run(settings, jobs.FEATURES, {RANGE_START: min(days), RANGE_END: max(days)}, instance)
+    return _run(settings, jobs.FEATURES, {RANGE_START: min(days), RANGE_END: max(days)}, instance, tell)
 
 
-def run_train(settings: Settings, week: str, instance: dg.DagsterInstance) -> RunOutcome:
+def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
     """Train, judge and register a week in one run."""
-    return _run(settings, jobs.TRAIN, {PARTITION: week}, instance)
+    return _run(settings, jobs.TRAIN, {PARTITION: week}, instance, tell)
 
 
-def open_instance(notify: Callable[[str], None] = print) -> dg.DagsterInstance:
+def open_instance(tell: Tell) -> dg.DagsterInstance:
     """The instance of DAGSTER_HOME, or one in memory where that is not set."""
     if os.environ.get("DAGSTER_HOME"):
         return dg.DagsterInstance.get()
-    notify("DAGSTER_HOME is not set: the runs are kept in memory only, and the Dagster UI will not show them")
+    tell("DAGSTER_HOME is not set: the runs are kept in memory only, and the Dagster UI will not show them")
     return dg.DagsterInstance.ephemeral()
 
 
-def _run(settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance) -> RunOutcome:
+def _run(settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
     result = (
-        build_defs(settings)
+        build_defs(settings, loggers={PROGRESS: _progress_logger(tell)})
         .resolve_job_def(job)
         .execute_in_process(
-            tags=tags,
-            instance=instance,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags=tags, instance=instance, raise_on_error=False, run_config={"loggers": {PROGRESS: {"config": {}}}}
         )
     )
     problems = []
@@ -87,3 +90,24 @@ def _message(error: object) -> str:
     while getattr(error, "cause", None) is not None:
         error = error.cause  # type: ignore[attr-defined]
     return str(getattr(error, "message", error)).strip()
+
+
+def _progress_logger(tell: Tell) -> dg.LoggerDefinition:
+    """Tells of steps as they start and of what assets log; Dagster's other events stay in its own records."""
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            meta = getattr(record, "dagster_meta", {})
+            event = meta.get("dagster_event")
+            if event is None and record.levelno >= logging.INFO:
+                tell(f"  {meta.get('orig_message', record.getMessage())}")
+            elif event is not None and event.event_type == dg.DagsterEventType.STEP_START and "." not in event.step_key:
+                tell(event.step_key)
+
+    @dg.logger({}, description="progress for a person at a terminal")
+    def progress(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("traffic_assets.progress", logging.DEBUG)
+        logger.addHandler(Teller())
+        return logger
+
+    return progress

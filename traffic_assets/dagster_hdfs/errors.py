@@ -25,9 +25,9 @@ class StorageError(OSError):
     `session_lost`, `permission`, `name_quota`, `space_quota`, `no_space`, `no_datanode`, `missing_block`,
     `corrupt_file`, `schema_mismatch`, `failed`.
 
-    `retryable` is True for `unreachable`, `frozen` and `safe_mode` only: that is what a NameNode that restarts
-    or fails over looks like from outside, and it passes without anybody's help. All others come back on a
-    retry until somebody acts.
+    `retryable` is True for `unreachable`, `frozen` and `safe_mode` only: that is what a NameNode that
+    restarts or fails over looks like from outside, and it passes without anybody's help. All others come back
+    on a retry until somebody acts.
     """
 
     def __init__(self, message: str, kind: str = "failed", retryable: bool = False) -> None:

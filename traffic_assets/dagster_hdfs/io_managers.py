@@ -13,7 +13,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -66,7 +66,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     @property
     def storage(self) -> HdfsResource:
         """The resource that `hdfs` is once Dagster has resolved it."""
-        return cast(HdfsResource, self.hdfs)
+        return self.hdfs
 
     @abstractmethod
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ Loading this module, or the code location, starts nothing: the session is made a
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,6 +22,9 @@ DEFAULTS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.showConsoleProgress": "false",
 }
+
+
+_LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
 class SparkResource(dg.ConfigurableResource):
@@ -49,7 +53,7 @@ class SparkResource(dg.ConfigurableResource):
             if self.master is not None:
                 config |= {"spark.master": self.master}
             if (self.master or "").startswith("local"):
-                config |= LOOPBACK
+                config |= LOOPBACK | {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOG4J}"}
         return config | self.config
 
     @property
@@ -63,9 +67,7 @@ class SparkResource(dg.ConfigurableResource):
             return active
         # a resource whose session was stopped would keep the dead one
         self._lazy = LazyPySparkResource(spark_config=self.spark_config())
-        session = self._lazy.spark_session
-        session.sparkContext.setLogLevel("ERROR")
-        return session
+        return self._lazy.spark_session
 
 
 class HdfsResource(dg.ConfigurableResource):

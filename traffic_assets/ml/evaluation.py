@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.importances import Importances, importances_of
@@ -107,7 +106,7 @@ def sample_points(pipeline: PipelineModel, rows: DataFrame, total: int, points: 
         seed: of the hash.
     """
     drawn = rows.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
-    found: Any = pipeline.transform(drawn).select(F.col(TARGET).cast("double"), F.col(PREDICTION).cast("double")).toPandas()
+    found: Any = pipeline.transform(drawn).select(TARGET, PREDICTION).toPandas()
     return Points(actual=found[TARGET].to_numpy(), predicted=found[PREDICTION].to_numpy())
 
 

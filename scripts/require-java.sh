@@ -1,0 +1,52 @@
+#!/bin/sh
+# Spark 4 needs Java 17 or 21. As root on Debian the headless JRE is installed, and the command is shown;
+# elsewhere the exact command is printed.
+set -u
+
+version_of() {
+    "$1" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
+}
+
+java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
+if command -v "$java" >/dev/null 2>&1; then
+    found=$(version_of "$java")
+    case "$found" in
+        17 | 21) exit 0 ;;
+    esac
+    echo "Java $found was found ($(command -v "$java")), but Spark 4 needs Java 17 or 21." >&2
+else
+    echo "No Java was found, and Spark 4 needs Java 17 or 21." >&2
+fi
+
+case "$(uname -s)" in
+    Darwin) echo "Install it with:  brew install openjdk@17 && export JAVA_HOME=\$(brew --prefix openjdk@17)" >&2 ;;
+    Linux)
+        if command -v apt-get >/dev/null 2>&1; then
+            package=openjdk-17-jre-headless
+            if [ "$(id -u)" = 0 ]; then
+                apt-cache show $package >/dev/null 2>&1 || { echo "+ apt-get update"; apt-get update -qq; }
+                apt-cache show $package >/dev/null 2>&1 || package=openjdk-21-jre-headless
+                echo "+ apt-get install -y --no-install-recommends $package"
+                DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $package || exit 1
+                for home in /usr/lib/jvm/java-17-openjdk-* /usr/lib/jvm/java-21-openjdk-*; do
+                    [ -x "$home/bin/java" ] || continue
+                    case "$(version_of java 2>/dev/null)" in
+                        17 | 21) exit 0 ;;
+                    esac
+                    echo "It is installed, but another Java comes first. Run:  export JAVA_HOME=$home" >&2
+                    exit 1
+                done
+            else
+                echo "Install it with:  sudo apt-get install $package" >&2
+                echo "and, if another Java comes first:  export JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64" >&2
+            fi
+        elif command -v dnf >/dev/null 2>&1; then
+            echo "Install it with:  sudo dnf install java-17-openjdk-headless" >&2
+        elif command -v pacman >/dev/null 2>&1; then
+            echo "Install it with:  sudo pacman -S jre17-openjdk-headless" >&2
+        else
+            echo "Install a Java 17 or 21 runtime with your package manager, and set JAVA_HOME to it." >&2
+        fi ;;
+    *) echo "Install a Java 17 or 21 runtime, and set JAVA_HOME to it." >&2 ;;
+esac
+exit 1
