@@ -36,11 +36,14 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         default_folder=TRAINING_FOLDER,
         locations=LOCATIONS,
     )
+    documents = JsonIOManager(hdfs=hdfs)
     return {
+        # the default of Dagster would pickle; an asset that names no manager gets this one
+        "io_manager": documents,
         "spark": spark,
         "hdfs": hdfs,
         DAILY_FRAMES: DataFrameIOManager(hdfs=hdfs, partition_column=DATE),
         FRAMES: DataFrameIOManager(hdfs=hdfs),
         MODELS: SparkModelIOManager(hdfs=hdfs),
-        DOCUMENTS: JsonIOManager(hdfs=hdfs),
+        DOCUMENTS: documents,
     }

@@ -1,0 +1,221 @@
+"""A week's run: what it makes, and how a lane fails alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from pyspark.sql import SparkSession
+
+from traffic_assets.assets.lanes import Lane, config_class
+from traffic_assets.assets.registry import registry_of
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
+from traffic_assets.pipeline import PARTITION
+from traffic_assets.settings import load_settings
+from traffic_assets_tests.assets.conftest import Deployment, deploy
+from traffic_assets_tests.runs import failures, materialized, run_features, run_train
+from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_settings
+
+IMPOSSIBLE = {"r2_min": 1.1}
+
+
+def document(deployment: Deployment, key: str) -> dict[str, Any]:
+    """The stored JSON document of an asset."""
+    hdfs = deployment.hdfs
+    current = hdfs.dataset(key).current(WEEK)
+    assert current is not None, key
+    found = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
+    assert isinstance(found, dict)
+    return found
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
+    """What the UI shows of a materialisation."""
+    (event,) = result.asset_materializations_for_node(key)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_a_week_is_trained_judged_compared_and_registered(trained: Deployment) -> None:
+    assert trained.train is not None
+    assert failures(trained.train) == {}
+    assert trained.train.success
+    made = materialized(trained.train)
+    for name in LANES:
+        lane = Lane(name)
+        assert {lane.cv_report, lane.model, lane.temporal_verdict, lane.evaluation, lane.registry_entry} <= made
+        assert registry_of(trained.hdfs).versions(name) == ["v1.0.0"]
+    assert {"train_split", "validation_split", "test_split", "fitted_preprocessor", "model_comparison"} <= made
+
+
+def test_the_leaderboard_is_in_order_and_has_both_verdicts(trained: Deployment) -> None:
+    board = document(trained, "model_comparison")["leaderboard"]
+    assert {row["model"] for row in board} == set(LANES)
+    errors = [row["test"]["rmse"] for row in board]
+    assert errors == sorted(errors)
+    assert all(row["temporal"]["rmse"] > 0 for row in board)
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: str) -> None:
+    assert trained.train is not None
+    shown = metadata_of(trained.train, Lane(name).evaluation)
+    for picture in ("predicted_against_actual", "residuals", "importances"):
+        assert shown[picture].startswith("![](data:image/png;base64,")
+    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["random hold-out", "later in time"]
+    stored = document(trained, Lane(name).evaluation)
+    assert shown["rmse"] == stored["test"]["rmse"]
+    assert shown["temporal_rmse"] == stored["temporal"]["metrics"]["rmse"]
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> None:
+    metadata = registry_of(trained.hdfs).metadata(name)
+    assert metadata.kind == ALGORITHMS[name].kind
+    assert sorted(metadata.training.days) == DAYS
+    for day, generation in metadata.training.days.items():
+        current = trained.hdfs.dataset("feature_table").current(day)
+        assert current is not None
+        assert current.id == generation
+    for uri in metadata.training.references:
+        assert trained.hdfs.filesystem.exists(uri)
+    assert metadata.hyperparameters == trained.settings.enabled_models[name].hyperparameters.model_dump()
+    assert metadata.gap["rmse"] == pytest.approx(metadata.metrics["train"]["rmse"] - metadata.metrics["test"]["rmse"])
+    assert metadata.model_bytes > 0
+    assert {c["name"] for c in metadata.columns} >= {"speed", "sensor_id", "traffic_efficiency"}
+
+
+def test_nothing_is_pickled_and_nothing_is_left_aside(trained: Deployment) -> None:
+    files = [path for path in trained.base.rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle") or path.name.endswith(".aside")]
+    for path in files:
+        assert not path.read_bytes().startswith(b"\x80\x04"), f"{path} is a pickle"
+    assert not [path for path in trained.base.rglob("_staging/*") if path.exists()]
+
+
+def test_a_failed_gate_stops_only_its_lane(with_features: Deployment, tmp_path: Path) -> None:
+    settings = tiny_settings(with_features.base, {"evaluation": {"targets": {"random_forest": IMPOSSIBLE}}})
+    result = run_train(build_defs(settings), with_features.instance, WEEK)
+    assert not result.success
+    made = materialized(result)
+    assert "random_forest_registry_entry" not in made
+    assert {"linear_regression_registry_entry", "gradient_boosted_trees_registry_entry"} <= made
+    assert "model_comparison" in made
+    gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed)
+    assert gate.asset_key == dg.AssetKey("random_forest_evaluation")
+    assert gate.partition == WEEK
+    assert "R² on test is" in (gate.description or "")
+    board = document(with_features, "model_comparison")["leaderboard"]
+    assert [row["model"] for row in board if row["targets_missed"]] == ["random_forest"]
+
+
+def test_a_registry_entry_alone_refuses_what_the_gate_refused(with_features: Deployment) -> None:
+    changes = {"evaluation": {"targets": {"linear_regression": IMPOSSIBLE}}}
+    defs = build_defs(tiny_settings(with_features.base, changes))
+    first = run_train(defs, with_features.instance, WEEK)
+    assert not first.success
+    before = registry_of(with_features.hdfs).versions("linear_regression")
+    alone = run_train(defs, with_features.instance, WEEK, only=["linear_regression_registry_entry"])
+    assert not alone.success
+    assert "misses its targets" in failures(alone)["linear_regression_registry_entry"]
+    assert registry_of(with_features.hdfs).versions("linear_regression") == before
+
+
+def test_a_lane_that_raises_fails_alone_and_a_rerun_completes(
+    with_features: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defs = build_defs(with_features.settings)
+    fit = Algorithm.fit
+
+    def broken(self: Algorithm, *args: Any) -> Any:
+        if self.name == "random_forest":
+            raise RuntimeError("the forest burnt down")
+        return fit(self, *args)
+
+    monkeypatch.setattr(Algorithm, "fit", broken)
+    result = run_train(defs, with_features.instance, WEEK)
+    assert not result.success
+    assert "the forest burnt down" in failures(result)["random_forest_cv_report"]
+    made = materialized(result)
+    assert {"linear_regression_registry_entry", "gradient_boosted_trees_registry_entry"} <= made
+    assert "model_comparison" not in made
+    monkeypatch.undo()
+
+    again = defs.resolve_job_def("train").execute_in_process(
+        instance=with_features.instance,
+        raise_on_error=False,
+        tags={PARTITION: WEEK},
+        asset_selection=[dg.AssetKey(k) for k in _missing(defs, made)],
+    )
+    assert again.success
+    assert made | materialized(again) >= {Lane(n).registry_entry for n in LANES} | {"model_comparison"}
+
+
+def _missing(defs: dg.Definitions, made: set[str]) -> list[str]:
+    """What a rerun from failure selects: the failed step and what was skipped behind it."""
+    every = {k.to_user_string() for k in defs.resolve_job_def("train").asset_layer.executable_asset_keys}
+    return sorted(every - made)
+
+
+def test_hyperparameters_of_the_launchpad_reach_the_model(with_features: Deployment) -> None:
+    config = {"ops": {"random_forest_cv_report": {"config": {"maxDepth": 4}}}}
+    lane = Lane("random_forest")
+    only = [*("train_split", "validation_split", "test_split"), "fitted_preprocessor", lane.cv_report, lane.model]
+    result = run_train(build_defs(with_features.settings), with_features.instance, WEEK, only=only, config=config)
+    assert result.success, failures(result)
+    shown = metadata_of(result, lane.cv_report)
+    assert shown["effective"]["maxDepth"] == 4
+    assert shown["profile"]["maxDepth"] == 3
+    assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
+
+
+@pytest.mark.parametrize(("given", "said"), [({"maxDepth": 99}, "30"), ({"depth": 3}, "depth")])
+def test_wrong_hyperparameters_are_refused_before_any_work(given: dict[str, Any], said: str, tmp_path: Path) -> None:
+    defs = build_defs(tiny_settings(tmp_path))
+    config = {"ops": {"random_forest_cv_report": {"config": given}}}
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(dg.DagsterError, match=said):
+        result = defs.resolve_job_def("train").execute_in_process(
+            instance=instance,
+            tags={PARTITION: WEEK},
+            run_config=config,
+            asset_selection=[dg.AssetKey("random_forest_cv_report")],
+        )
+        raise dg.DagsterError(str(failures(result)))
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_the_launchpads_defaults_are_the_profiles(name: str) -> None:
+    model_settings = load_settings("local", environ={}).enabled_models[name]
+    config = config_class(algorithm_named(name), model_settings)()
+    shown = config.model_dump()
+    assert shown.pop("tune") is False
+    assert shown == model_settings.hyperparameters.model_dump()
+
+
+def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
+    settings = tiny_settings(
+        with_features.base, {"models": {"random_forest": {"tune": True, "grid": {"maxDepth": [1, 4]}}}}
+    )
+    lane = Lane("random_forest")
+    only = ["train_split", "validation_split", "test_split", "fitted_preprocessor", lane.cv_report, lane.model]
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    assert result.success, failures(result)
+    trials = metadata_of(result, lane.cv_report)["trials"].records
+    assert [record.data["maxDepth"] for record in trials] == ["1", "4"]
+    assert [record.data["chosen"] for record in trials] == ["", "yes"]
+    assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
+
+
+def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSession) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = deploy(tmp_path, instance)
+        names = ["train_split", "validation_split", "test_split"]
+        first = run_train(build_defs(made.settings), instance, WEEK, only=[*names, "fitted_preprocessor"])
+        assert first.success
+        run_features(build_defs(made.settings), instance, DAYS[-1:])  # a day comes again: another generation
+        defs = build_defs(made.settings)
+        assert run_train(defs, instance, WEEK, only=names).success
+        result = run_train(defs, instance, WEEK, only=["linear_regression_cv_report"])
+        assert "different splits" in failures(result)["linear_regression_cv_report"]

@@ -1,0 +1,67 @@
+"""Running the jobs of a code location in a test, on the test's own Dagster instance and Spark session."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets import jobs
+from traffic_assets.pipeline import PARTITION, RANGE_END, RANGE_START
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_features(defs: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[str]) -> dg.ExecuteInProcessResult:
+    """The features job on a range of days."""
+    tags = {RANGE_START: days[0], RANGE_END: days[-1]}
+    return _execute(defs, jobs.FEATURES, instance, tags)
+
+
+def run_train(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    week: str,
+    only: Sequence[str] | None = None,
+    config: dict[str, Any] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """The train job on a week, or some of its assets."""
+    return _execute(defs, jobs.TRAIN, instance, {PARTITION: week}, only, config)
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Message of each failed step, the innermost cause's."""
+    found = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            found[event.step_key or ""] = error.message if error else ""
+    return found
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
+    """Keys of the assets that a run materialised."""
+    return {
+        event.asset_key.to_user_string()
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key
+    }
+
+
+def _execute(
+    defs: dg.Definitions,
+    job: str,
+    instance: dg.DagsterInstance,
+    tags: dict[str, str],
+    only: Sequence[str] | None = None,
+    config: dict[str, Any] | None = None,
+) -> dg.ExecuteInProcessResult:
+    definition = defs.resolve_job_def(job)
+    return definition.execute_in_process(
+        tags=tags,
+        instance=instance,
+        raise_on_error=False,
+        run_config={**QUIET, **(config or {})},
+        asset_selection=[dg.AssetKey(key) for key in only] if only else None,
+    )

@@ -1,0 +1,121 @@
+"""The code location as a whole: what it holds is pinned, and what would gate nothing is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from traffic_assets import checks
+from traffic_assets.assets import lanes, registry
+from traffic_assets.build import BrokenLocationError, build_defs, require_sound
+from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
+from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
+from traffic_assets_tests.tiny import LANES, tiny_settings
+
+SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
+
+
+def described(defs: dg.Definitions) -> dict[str, Any]:
+    """Keys, groups, dependencies, partitions, checks and jobs, as JSON can hold them."""
+    graph = defs.resolve_asset_graph()
+    assets = {}
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        assets[key.to_user_string()] = {
+            "group": node.group_name,
+            "depends_on": sorted(parent.to_user_string() for parent in node.parent_keys),
+            "partitions": type(node.partitions_def).__name__ if node.partitions_def else None,
+            "time_zone": getattr(node.partitions_def, "timezone", None),
+            "io_manager": node.io_manager_key if hasattr(node, "io_manager_key") else None,
+            "checks": sorted(
+                f"{check.name}{' (blocking)' if graph.get(check).blocking else ''}" for check in node.check_keys
+            ),
+        }
+    jobs = {}
+    for name in ("features", "train"):
+        job = defs.resolve_job_def(name)
+        selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+        jobs[name] = sorted(selected)
+    return {"assets": assets, "jobs": jobs, "sensors": sorted(s.name for s in defs.sensors or [])}
+
+
+def test_the_location_is_what_was_agreed(tmp_path: Path) -> None:
+    found = described(build_defs(tiny_settings(tmp_path)))
+    if os.environ.get("UPDATE_SNAPSHOT"):
+        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
+    assert found == json.loads(SNAPSHOT.read_text()), "if the change is meant: UPDATE_SNAPSHOT=1 make test"
+
+
+def test_the_location_loads(tmp_path: Path) -> None:
+    dg.Definitions.validate_loadable(build_defs(tiny_settings(tmp_path)))
+
+
+def test_a_ready_made_feature_table_needs_no_readings(tmp_path: Path) -> None:
+    defs = build_defs(tiny_settings(tmp_path, {"data": {"kind": "features"}}))
+    groups = {defs.resolve_asset_graph().get(k).group_name for k in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert "readings" not in groups
+    assert "features" in groups
+
+
+def test_a_disabled_model_has_no_lane(tmp_path: Path) -> None:
+    defs = build_defs(tiny_settings(tmp_path, {"models": {"random_forest": {"enabled": False}}}))
+    keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert not [key for key in keys if key.startswith("random_forest")]
+    assert "linear_regression_registry_entry" in keys
+
+
+def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    @dg.asset_check(asset="random_forrest_evaluation", blocking=True)
+    def typo() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    with pytest.raises(BrokenLocationError, match="typo on random_forrest_evaluation.*random_forest_evaluation"):
+        build_defs(tiny_settings(tmp_path), extra_checks=[typo])
+
+
+def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
+    name = "linear_regression"
+    assets = [*lanes.build(name, settings), *registry.build(name, settings)]
+    gated = checks.build_lane(name, settings)
+    require_sound(assets, gated, [name])
+    with pytest.raises(BrokenLocationError, match="linear_regression_registry_entry"):
+        require_sound(assets, [check for check in gated if checks.GATE not in str(check.check_keys)], [name])
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_each_gate_is_blocking_and_partitioned(tmp_path: Path, name: str) -> None:
+    gate = checks.build_lane(name, tiny_settings(tmp_path))[0]
+    (spec,) = gate.check_specs
+    assert spec.blocking
+    assert isinstance(spec.partitions_def, dg.WeeklyPartitionsDefinition)
+
+
+def test_dagsters_pickling_io_manager_is_used_nowhere(tmp_path: Path) -> None:
+    defs = build_defs(tiny_settings(tmp_path))
+    resources = defs.resources or {}
+    used = {
+        definition.io_manager_key
+        for asset in defs.assets or []
+        if isinstance(asset, dg.AssetsDefinition)
+        for definition in asset.node_def.output_defs
+    }
+    assert used <= {DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS, "io_manager"}
+    for key in used:
+        assert isinstance(resources[key], HdfsIOManager), key
+    assert not [key for key, resource in resources.items() if isinstance(resource, dg.FilesystemIOManager)]
+
+
+def test_loading_starts_no_session_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, traffic_assets.definitions; "
+        "print([m for m in ('pyspark', 'numpy', 'pandas', 'matplotlib', 'pyarrow') if m in sys.modules])"
+    )
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("TRAFFIC_")}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
+    assert found.stdout.strip() == "[]"
