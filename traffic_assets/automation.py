@@ -6,10 +6,12 @@ latest event of a tick.
 """
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.partitions import training_window, week_of, weekly
 from traffic_assets.settings import Settings
 
@@ -17,6 +19,16 @@ SENSOR = "train_on_new_features"
 SECONDS_BETWEEN_TICKS = 30
 EVENTS_PER_TICK = 1000
 STORAGE_ID_TAG = "traffic_assets/features_storage_id"
+TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])
+RUNS_LOOKED_AT = 20
+RUNS_THAT_COUNT = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
@@ -90,33 +102,27 @@ def _newest_by_day(instance: dg.DagsterInstance) -> dict[str, int]:
 
 
 def _trained_at(instance: dg.DagsterInstance, week: str, job: str) -> int:
-    """The features' storage id that the last training of the week knew, 0 if it was never trained.
-
-    A run that a person started carries no tag: it knew what was stored when it was made.
-    """
-    runs = instance.get_run_records(
-        dg.RunsFilter(
-            job_name=job,
-            tags={"dagster/partition": week},
-            statuses=[
-                dg.DagsterRunStatus.SUCCESS,
-                dg.DagsterRunStatus.FAILURE,
-                dg.DagsterRunStatus.QUEUED,
-                dg.DagsterRunStatus.NOT_STARTED,
-                dg.DagsterRunStatus.STARTING,
-                dg.DagsterRunStatus.STARTED,
-            ],
-        ),
-        limit=1,
+    """The newest features' storage id that a training of the week knew or will know, 0 if there was none."""
+    splits = instance.get_latest_storage_id_by_partition(TRAIN_SPLIT, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    records = instance.get_run_records(
+        dg.RunsFilter(tags={"dagster/partition": week}, statuses=RUNS_THAT_COUNT), limit=RUNS_LOOKED_AT
     )
-    if not runs:
-        return 0
-    tag = runs[0].dagster_run.tags.get(STORAGE_ID_TAG)
+    return max([splits.get(week, 0), *(_known_to(instance, r) for r in records if _trains(r.dagster_run, job))])
+
+
+def _trains(run: dg.DagsterRun, job: str) -> bool:
+    """Whether a run splits the week anew: the whole job, or a selection with the splits in it."""
+    return TRAIN_SPLIT in run.asset_selection if run.asset_selection else run.job_name == job
+
+
+def _known_to(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
+    """The features' storage id that a run was started for; one that a person started knew what was stored then."""
+    tag = record.dagster_run.tags.get(STORAGE_ID_TAG)
     if tag is not None:
         return int(tag)
     earlier = instance.fetch_materializations(
         dg.AssetRecordsFilter(
-            asset_key=dg.AssetKey(FEATURE_TABLE), before_timestamp=runs[0].create_timestamp.timestamp()
+            asset_key=dg.AssetKey(FEATURE_TABLE), before_timestamp=record.create_timestamp.timestamp()
         ),
         limit=1,
     ).records
@@ -124,6 +130,4 @@ def _trained_at(instance: dg.DagsterInstance, week: str, job: str) -> int:
 
 
 def _weeks_later(week: str, weeks: int) -> str:
-    from datetime import date, timedelta
-
     return (date.fromisoformat(week) + timedelta(weeks=weeks)).isoformat()

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
 
@@ -29,7 +29,7 @@ Profile = Annotated[
     typer.Option("--profile", "-p", help="A profile's name or a JSON file; TRAFFIC_PROFILE or local if absent."),
 ]
 FAILED, USAGE = 1, 2
-SHOWN_METRICS = ("r2", "rmse", "mae")
+_NAME_COLUMN = Column("model", no_wrap=True, min_width=22)
 
 
 class Progress:
@@ -120,19 +120,10 @@ def list_models(profile: Profile = None) -> None:
         if not versions:
             out.print("no model is registered yet: run `traffic-assets demo`, or the job train")
             return
-        table = Table("lane", "version", "kind", "week", "R²", "RMSE mph", "MAE mph", "later RMSE", "registered")
+        table = Table(_NAME_COLUMN, "version", "week", "R²", "RMSE", "later")
         for v in versions:
-            table.add_row(
-                v["lane"],
-                v["version"],
-                v["kind"],
-                v["week"],
-                f"{v['r2']:.5f}",
-                f"{v['rmse']:.3f}",
-                f"{v['mae']:.3f}",
-                f"{v['temporal_rmse']:.3f}",
-                f"{v['created_at']:%Y-%m-%d %H:%M}",
-            )
+            numbers = (f"{v['r2']:.5f}", f"{v['rmse']:.3f}", f"{v['temporal_rmse']:.3f}")
+            table.add_row(v["lane"], v["version"], v["week"], *numbers)
         out.print(table)
 
 
@@ -211,22 +202,11 @@ def show_leaderboard(settings: Settings, week: str) -> None:
     hdfs = build_resources(settings)["hdfs"]
     current = hdfs.dataset(COMPARISON).current(week)
     board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
-    table = Table(
-        "model",
-        "kind",
-        "R²",
-        "RMSE mph",
-        "MAE mph",
-        "later in time: R²",
-        "RMSE mph",
-        "targets",
-        title=f"Week {week}: random hold-out, and a second fit judged on later time",
-    )
+    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}")
     for row in board:
         test, later = row["test"], row["temporal"]
         table.add_row(
             row["model"],
-            row["kind"],
             f"{test['r2']:.5f}",
             f"{test['rmse']:.3f}",
             f"{test['mae']:.3f}",
@@ -235,6 +215,7 @@ def show_leaderboard(settings: Settings, week: str) -> None:
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
+    out.print("R², RMSE and MAE (mph) on the random hold-out; later: a second fit, judged on later time")
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def _concurrent(data: DataSettings) -> dict[str, Column]:
     per_hour = 60 / data.interval_minutes
     efficiency = F.least(F.lit(1.5), F.greatest(F.lit(0.0), F.col("speed") / free_flow))
     return {
-        "traffic_efficiency": F.when(free_flow.isNotNull(), efficiency),
+        "traffic_efficiency": F.when(free_flow > 0, efficiency),  # 0: a detector that stood still all night
         "occupancy_ratio": F.col("occupancy"),
         "flow_rate": F.col("flow") * per_hour / F.coalesce(F.col("lanes"), F.lit(1)),
     }

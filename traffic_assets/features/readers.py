@@ -88,18 +88,22 @@ class Source:
         """The part's rows under our column names.
 
         Raises:
-            InputError: where a name is claimed by two columns, or the format cannot be told.
+            InputError: where a name is claimed by two columns, the format cannot be told, or Spark lacks a type.
             StorageError: where a file cannot be read; the message names it.
         """
         kind = self._format_of(part.paths[0])
         reader = spark.read.option("recursiveFileLookup", "true")
         options = {
             "parquet": {},
-            "csv": {"header": "true", "mode": "PERMISSIVE"},
+            "csv": {"header": "true", "mode": "PERMISSIVE", "enforceSchema": "false"},  # else read by position
             "json": {"primitivesAsString": "true"},
         }[kind]
-        with storage_errors(part.paths[0]):
-            frame = reader.options(**options).format(kind).load(list(part.paths))
+        try:
+            with storage_errors(part.paths[0]):
+                frame = reader.options(**options).format(kind).load(list(part.paths))
+        except PySparkException as error:
+            advice = "; write timestamps in microseconds" if "TIMESTAMP(NANOS" in str(error) else ""
+            raise InputError(f"{part.paths[0]}: cannot be read as {kind}: {first_line(error)}{advice}") from error
         return self._renamed(frame, part)
 
     def read_all(
@@ -115,7 +119,7 @@ class Source:
         for part in parts:
             try:
                 by_schema[self.read(spark, part).schema.json()].append(part)
-            except (InputError, StorageError, PySparkException) as error:
+            except (InputError, StorageError) as error:
                 if part.days is None or (isinstance(error, StorageError) and error.retryable):
                     raise
                 refused |= {day: first_line(error) for day in part.days}
@@ -129,18 +133,18 @@ class Source:
         return [(group, self.read(spark, group)) for group in groups], refused
 
     def _renamed(self, frame: DataFrame, part: Part) -> DataFrame:
-        names: dict[str, str] = {}
+        names: dict[str, tuple[str, str]] = {}
         for given in frame.columns:
             ours = self.aliases.get(given, given)
             if ours != given and ours in frame.columns:
                 continue  # a column that has our name already wins over an alias
-            if ours in names:
+            if ours.lower() in names:  # as Spark compares names
                 raise InputError(
-                    f"{part.paths[0]}: the columns {names[ours]!r} and {given!r} both mean {ours!r}; "
+                    f"{part.paths[0]}: the columns {names[ours.lower()][0]!r} and {given!r} both mean {ours!r}; "
                     f"drop one, or give it another meaning in data.aliases"
                 )
-            names[ours] = given
-        return frame.withColumnsRenamed({given: ours for ours, given in names.items()})
+            names[ours.lower()] = (given, ours)
+        return frame.withColumnsRenamed(dict(names.values()))
 
     def _format_of(self, path: str) -> str:
         if self.format != "auto":

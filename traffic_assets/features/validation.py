@@ -3,11 +3,12 @@
 Bad rows are quarantined with a reason, not repaired. Which days are then refused is decided in `ingestion.py`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, StructType, TimestampNTZType
+from pyspark.sql.types import ArrayType, BinaryType, DateType, MapType, StringType, StructType, TimestampNTZType
 
 from traffic_assets.features.catalogue import Column as CatalogueColumn
 from traffic_assets.features.readers import InputError
@@ -15,7 +16,10 @@ from traffic_assets.settings.schema import DataSettings
 
 REASON = "_reason"
 KM_PER_MILE = 1.609344
-_HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2}|[A-Za-z]+/[A-Za-z_]+)\s*$"
+_PER_MILE = {"mph": KM_PER_MILE, "mph²": KM_PER_MILE**2}
+_BEGINS_WITH_DATE = r"^\s*\d{4}-\d"  # Spark's cast would take 12:30 as well, as of today
+_ZONE_AFTER_TIME = r"\d:\d[\d:.]*\s*[A-Za-z+-]"
+_ZONE_LETTERS = re.compile("[VzOXxZ]")
 
 
 def require_columns(frame: DataFrame, required: Iterable[str], where: str) -> None:
@@ -63,13 +67,14 @@ def checked(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSett
                 f"{column.spark_type} is allowed"
             )
         given = F.col(column.name)
-        value = (
-            _timestamp(given, present[column.name], data)
-            if column.spark_type == "timestamp"
-            else given.try_cast(column.spark_type)
-        )
-        if column.name == "speed" and data.speed_unit == "km/h":
-            value = value / KM_PER_MILE
+        if column.spark_type == "timestamp":
+            value = _timestamp(given, present[column.name], data)
+        elif column.spark_type == "int":
+            value = _whole_number(given)
+        else:
+            value = given.try_cast(column.spark_type)
+        if column.unit in _PER_MILE and data.speed_unit == "km/h":
+            value = value / _PER_MILE[column.unit]
         values[column.name] = value
         blank = F.trim(given.cast("string")) == "" if isinstance(present[column.name], StringType) else F.lit(False)
         reasons.append(F.when(given.isNotNull() & ~blank & value.isNull(), F.lit(f"{column.name}: unparsable")))
@@ -86,6 +91,7 @@ def _range_reasons(column: CatalogueColumn, value: Column) -> list[Column]:
     found = []
     if column.spark_type == "double":
         found.append(F.when(F.isnan(value), F.lit(f"{column.name}: NaN")))
+        found.append(F.when(F.abs(value) == float("inf"), F.lit(f"{column.name}: infinite")))
     low = F.lit(False) if column.low is None else value < column.low
     high = F.lit(False) if column.high is None else value > column.high
     limits = (
@@ -97,18 +103,32 @@ def _range_reasons(column: CatalogueColumn, value: Column) -> list[Column]:
 
 def _timestamp(given: Column, given_type: object, data: DataSettings) -> Column:
     """UTC, floored to the interval. The session's time zone is UTC, so a cast reads naive values as UTC."""
+
+    def naive(value: Column) -> Column:
+        return F.to_utc_timestamp(value, data.time_zone) if data.timestamps == "local" else value
+
     value = given.try_cast("timestamp")
-    naive = F.lit(False)
     if isinstance(given_type, StringType):
-        formats = [F.try_to_timestamp(given, F.lit(f)) for f in data.timestamp_formats]
-        value = F.coalesce(value, *formats)
-        naive = ~given.rlike(_HAS_ZONE)
-    elif isinstance(given_type, TimestampNTZType):
-        naive = F.lit(True)
-    if data.timestamps == "local":
-        value = F.when(naive, F.to_utc_timestamp(value, data.time_zone)).otherwise(value)
+        iso = F.when(given.rlike(_BEGINS_WITH_DATE), value)
+        formats = {f: F.try_to_timestamp(given, F.lit(f)) for f in data.timestamp_formats}
+        value = F.coalesce(
+            F.when(given.rlike(_ZONE_AFTER_TIME), iso).otherwise(naive(iso)),
+            *(value if _has_zone(f) else naive(value) for f, value in formats.items()),
+        )
+    elif isinstance(given_type, TimestampNTZType | DateType):
+        value = naive(value)
     seconds = 60 * data.interval_minutes
     return F.timestamp_seconds(F.floor(value.cast("long") / seconds) * seconds)
+
+
+def _has_zone(timestamp_format: str) -> bool:
+    return bool(_ZONE_LETTERS.search(re.sub("'[^']*'", "", timestamp_format)))
+
+
+def _whole_number(given: Column) -> Column:
+    """An int, also from 4.0, as pandas writes whole numbers where some are missing."""
+    number = given.try_cast("double")
+    return F.when(number == F.rint(number), number).try_cast("int")
 
 
 def mark_duplicates(frame: DataFrame, keys: Sequence[str], order: Sequence[str]) -> DataFrame:
