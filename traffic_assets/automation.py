@@ -16,7 +16,7 @@ from traffic_assets.partitions import training_window, week_of, weekly
 from traffic_assets.settings import Settings
 
 SENSOR = "train_on_new_features"
-SECONDS_BETWEEN_TICKS = 30
+SECONDS_BETWEEN_TICKS = 15
 EVENTS_PER_TICK = 1000
 STORAGE_ID_TAG = "traffic_assets/features_storage_id"
 TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])

@@ -74,7 +74,7 @@ def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None
     def typo() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=True)
 
-    with pytest.raises(BrokenLocationError, match="typo on random_forrest_evaluation.*random_forest_evaluation"):
+    with pytest.raises(BrokenLocationError, match=r"typo on random_forrest_evaluation.*random_forest_evaluation"):
         build_defs(tiny_settings(tmp_path), extra_checks=[typo])
 
 

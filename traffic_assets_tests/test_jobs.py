@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from traffic_assets.pipeline import PARTITION, RANGE_END, RANGE_START
-from traffic_assets_tests.tiny import DAYS, WEEK, tiny_profile, write_tiny_readings
+from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, write_tiny_readings
 
-ONE_LANE = {"random_forest": {"enabled": False}, "gradient_boosted_trees": {"enabled": False}}
 JVM_STARTED = "Using incubator modules"
 
 
@@ -49,7 +48,7 @@ def command_line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     home.mkdir()
     (home / "dagster.yaml").write_text((Path(__file__).parents[1] / "dagster.yaml").read_text())
     profile = folder / "tiny.json"
-    profile.write_text(json.dumps(tiny_profile(folder / "data", {"models": ONE_LANE})))
+    profile.write_text(json.dumps(tiny_profile(folder / "data", only_lanes("linear_regression"))))
     write_tiny_readings(folder / "data")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
     return CommandLine(folder, {**environ, "TRAFFIC_PROFILE": str(profile), "DAGSTER_HOME": str(home)})

@@ -15,6 +15,11 @@ ANYTHING_GOES = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_
 LANES = ("linear_regression", "random_forest", "gradient_boosted_trees")
 
 
+def only_lanes(*names: str) -> dict[str, Any]:
+    """A change to the settings that leaves only these lanes."""
+    return {"models": {name: {"enabled": name in names} for name in LANES}}
+
+
 def tiny_profile(base: str | Path, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The profile as JSON can hold it."""
     profile = {

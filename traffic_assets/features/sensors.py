@@ -9,12 +9,13 @@ from typing import Any
 
 from pyspark.ml.clustering import KMeans
 from pyspark.ml.feature import VectorAssembler
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from traffic_assets.dagster_hdfs.errors import storage_errors
 from traffic_assets.features import clock
 from traffic_assets.features.catalogue import READING_COLUMNS, SENSOR_COLUMNS
-from traffic_assets.features.readers import Source
+from traffic_assets.features.readers import InputError, Source
 from traffic_assets.features.validation import REASON, checked, require_columns
 from traffic_assets.settings.schema import DataSettings
 
@@ -31,7 +32,8 @@ class SensorTable:
 
     Attributes:
         rows: one row a sensor.
-        record: number of sensors, bounding box, centre, clusters, and the day folders seen so far.
+        record: number of sensors, bounding box, centre, clusters, the code of every highway there ever was, and the
+            day folders seen so far (one that cannot be read is not seen, and tried again).
     """
 
     rows: DataFrame
@@ -55,53 +57,64 @@ def build_sensor_table(
         previous: the table so far; its codes are kept, and its sensors where the source has them no more.
 
     Raises:
-        InputError: where the source has no sensor_id.
+        InputError: where the source has no sensor_id, or nothing of it can be read.
     """
     folders = {day: str(entry.modified.timestamp()) for day, entry in source.day_folders().items()}
     seen = previous.record.get("folders_seen", {}) if previous else {}
     changed = [day for day, modified in folders.items() if seen.get(day) != modified] if folders else None
     if previous is not None and changed == []:
         return previous
-    described = _described(spark, source, data, changed).persist()
+    new, refused = _described(spark, source, data, changed)
+    if new is None:
+        if previous is None:
+            raise InputError("; ".join(refused.values()))
+        return previous
+    described = new.persist()
     if previous is not None:
         described = _merged(previous.rows, described)
-    facts = (
-        described.agg(
-            F.count(F.lit(1)).alias("sensors"),
-            *(
-                f(c).alias(f"{n}_{c}")
-                for c in ("latitude", "longitude")
-                for n, f in (("min", F.min), ("max", F.max), ("mean", F.avg))
-            ),
-            F.count_if(_has_position()).alias("positioned"),
-        )
-        .collect()[0]
-        .asDict()
+    summary = described.agg(
+        F.count(F.lit(1)).alias("sensors"),
+        *(
+            f(c).alias(f"{n}_{c}")
+            for c in ("latitude", "longitude")
+            for n, f in (("min", F.min), ("max", F.max), ("mean", F.avg))
+        ),
+        F.count_if(_has_position()).alias("positioned"),
     )
+    with storage_errors(source.uri):
+        facts = summary.collect()[0].asDict()
+    codes = _codes(described, previous.record["highway_codes"] if previous else {})
     center = data.center or (facts["mean_latitude"], facts["mean_longitude"])
     rows = described.withColumns(
         {
             "lat_normalized": _scaled("latitude", facts["min_latitude"], facts["max_latitude"]),
             "lon_normalized": _scaled("longitude", facts["min_longitude"], facts["max_longitude"]),
-            "distance_from_center": _great_circle_km(center) if center[0] is not None else F.lit(None).cast("double"),
+            "distance_from_center": _great_circle_km(center) if None not in center else F.lit(None).cast("double"),
         }
     )
-    rows = _with_clusters(_with_codes(spark, rows), facts["positioned"])
+    coded = spark.createDataFrame(list(codes.items()), "highway string, highway_encoded int")
+    rows = _with_clusters(rows.join(F.broadcast(coded), "highway", "left"), facts["positioned"])
     record = {
         "sensors": facts["sensors"],
         "sensors_without_position": facts["sensors"] - facts["positioned"],
         "bounding_box": [facts[k] for k in ("min_latitude", "min_longitude", "max_latitude", "max_longitude")],
         "center": list(center),
         "clusters": min(CLUSTERS, facts["positioned"]),
-        "folders_seen": seen | folders,
+        "highway_codes": codes,
+        "folders_seen": seen | {day: modified for day, modified in folders.items() if day not in refused},
     }
     return SensorTable(rows.orderBy("sensor_id").coalesce(1), record)
 
 
-def _described(spark: SparkSession, source: Source, data: DataSettings, days: list[str] | None) -> DataFrame:
-    """sensor_id, its description and free-flow speed (mph, null where it is not asked for or not known)."""
+def _described(
+    spark: SparkSession, source: Source, data: DataSettings, days: list[str] | None
+) -> tuple[DataFrame | None, dict[str, str]]:
+    """sensor_id, its description and free-flow speed (mph, null where it is not asked for or not known).
+
+    None where no day can be read; and by day that cannot, why.
+    """
     by_name = {c.name: c for c in (*SENSOR_COLUMNS, *READING_COLUMNS)}
-    read, _ = source.read_all(spark, source.parts(days))
+    read, refused = source.read_all(spark, source.parts(days))
     frames = []
     for part, frame in read:
         require_columns(frame, ["sensor_id"], part.paths[0])
@@ -112,51 +125,36 @@ def _described(spark: SparkSession, source: Source, data: DataSettings, days: li
         if "timestamp" not in good.columns:
             good = good.withColumn("timestamp", F.lit(None).cast("timestamp"))
         frames.append(good.select("sensor_id", *_DESCRIPTION, "timestamp", "speed"))
+    if not frames:
+        return None, refused
     every = frames[0]
     for frame in frames[1:]:
         every = every.unionByName(frame)
     hour = F.hour(clock.local_time("timestamp", data.zone))
     night = F.when((hour >= _NIGHT_HOURS[0]) & (hour < _NIGHT_HOURS[1]), F.col("speed"))
     free_flow = F.percentile_approx(night, 0.85) if data.free_flow_speed == "per_sensor" else F.lit(None).cast("double")
-    return every.groupBy("sensor_id").agg(
+    described = every.groupBy("sensor_id").agg(
         *(F.max(c).alias(c) for c in _DESCRIPTION), free_flow.alias("free_flow_speed")
     )
+    return described, refused
 
 
 def _merged(previous: DataFrame, new: DataFrame) -> DataFrame:
-    """Sensors of both; a new description wins, a known free-flow speed and code stay."""
-    old = previous.select(
-        "sensor_id", *(F.col(c).alias(f"old_{c}") for c in (*_DESCRIPTION, "free_flow_speed")), "highway_encoded"
-    )
+    """Sensors of both; a new description wins, a known free-flow speed stays."""
+    old = previous.select("sensor_id", *(F.col(c).alias(f"old_{c}") for c in (*_DESCRIPTION, "free_flow_speed")))
     both = new.join(old, "sensor_id", "full")
     return both.select(
         "sensor_id",
         *(F.coalesce(c, f"old_{c}").alias(c) for c in _DESCRIPTION),
         F.coalesce("old_free_flow_speed", "free_flow_speed").alias("free_flow_speed"),
-        F.col("highway_encoded").alias("old_code"),
-        F.col("old_highway"),
     )
 
 
-def _with_codes(spark: SparkSession, rows: DataFrame) -> DataFrame:
-    """Codes in name order at the first build; later names follow in name order behind them."""
-    if "old_code" in rows.columns:
-        known = (
-            rows.where(F.col("old_code").isNotNull())
-            .groupBy(F.col("old_highway").alias("highway"))
-            .agg(F.min("old_code").alias("code"))
-        )
-    else:
-        known = spark.createDataFrame([], "highway string, code int")
-    first_free = known.agg(F.coalesce(F.max("code") + 1, F.lit(0)).alias("first")).collect()[0]["first"]
-    newcomers = (
-        rows.select("highway").where(F.col("highway").isNotNull()).distinct().join(known, "highway", "left_anti")
-    )
-    by_name = Window.orderBy("highway")  # one row a highway
-    coded = newcomers.select("highway", (F.row_number().over(by_name) - 1 + first_free).alias("code"))
-    codes = known.where(F.col("highway").isNotNull()).unionByName(coded)
-    joined = rows.drop("old_code", "old_highway").join(F.broadcast(codes), "highway", "left")
-    return joined.withColumnRenamed("code", "highway_encoded")
+def _codes(rows: DataFrame, known: dict[str, int]) -> dict[str, int]:
+    """Codes in name order at the first build; later names follow in name order behind all that were ever given."""
+    found = {row["highway"] for row in rows.select("highway").distinct().collect()}
+    newcomers = sorted(found - {None} - known.keys())
+    return known | {highway: code for code, highway in enumerate(newcomers, max(known.values(), default=-1) + 1)}
 
 
 def _with_clusters(rows: DataFrame, positioned: int) -> DataFrame:

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, DateType, MapType, StringType, StructType, TimestampNTZType
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    BooleanType,
+    DateType,
+    MapType,
+    StringType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from traffic_assets.features.catalogue import Column as CatalogueColumn
 from traffic_assets.features.readers import InputError
@@ -16,6 +26,13 @@ from traffic_assets.settings.schema import DataSettings
 
 REASON = "_reason"
 KM_PER_MILE = 1.609344
+_NESTED = (ArrayType, MapType, StructType, BinaryType)
+_IMPOSSIBLE: dict[str, tuple[type, ...]] = {
+    "string": _NESTED,
+    "timestamp": (*_NESTED, BooleanType),
+    "double": (*_NESTED, DateType, TimestampType, TimestampNTZType),
+    "int": (*_NESTED, DateType, TimestampType, TimestampNTZType),
+}
 _PER_MILE = {"mph": KM_PER_MILE, "mph²": KM_PER_MILE**2}
 _BEGINS_WITH_DATE = r"^\s*\d{4}-\d"  # Spark's cast would take 12:30 as well, as of today
 _ZONE_AFTER_TIME = r"\d:\d[\d:.]*\s*[A-Za-z+-]"
@@ -61,7 +78,7 @@ def checked(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSett
         if column.name not in present:
             values[column.name] = F.lit(None).cast(column.spark_type)
             continue
-        if isinstance(present[column.name], ArrayType | MapType | StructType | BinaryType):
+        if isinstance(present[column.name], _IMPOSSIBLE[column.spark_type]):
             raise InputError(
                 f"{where}: column {column.name} is {present[column.name].simpleString()}; "
                 f"{column.spark_type} is allowed"
@@ -113,7 +130,7 @@ def _timestamp(given: Column, given_type: object, data: DataSettings) -> Column:
         formats = {f: F.try_to_timestamp(given, F.lit(f)) for f in data.timestamp_formats}
         value = F.coalesce(
             F.when(given.rlike(_ZONE_AFTER_TIME), iso).otherwise(naive(iso)),
-            *(value if _has_zone(f) else naive(value) for f, value in formats.items()),
+            *(stamp if _has_zone(f) else naive(stamp) for f, stamp in formats.items()),
         )
     elif isinstance(given_type, TimestampNTZType | DateType):
         value = naive(value)

@@ -6,10 +6,16 @@ search grids; how an estimator is built from them lives in `ml/algorithms`.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
 
 SubsetStrategy = Annotated[
     str,
+    BeforeValidator(_number_as_text),
     Field(
         pattern=r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d*)$",
         description="features tried at each split: auto, all, onethird, sqrt, log2, a share or a number",

@@ -7,6 +7,7 @@ further level, such as `TRAFFIC_TRAINING__SPLIT__TRAIN=0.7`. Values that are not
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ from traffic_assets.settings.schema import Settings
 
 PREFIX = "TRAFFIC_"
 NOT_SETTINGS = {"TRAFFIC_PROFILE", "TRAFFIC_REAL_DATA"}
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _PROFILES = files("traffic_assets.settings") / "profiles"
 
 
@@ -70,7 +72,7 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A profile's JSON, with the profile it `extends` underneath."""
+    """A profile's JSON, with the profile it `extends` underneath: a name, or a path seen from its own folder."""
     if profile in seen:
         raise SettingsError(f"profiles extend each other in a circle: {' -> '.join((*seen, profile))}")
     packaged = _PROFILES / f"{profile}.json"
@@ -88,6 +90,8 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     base = content.pop("extends", None)
     if base is None:
         return content
+    if str(base) not in profile_names():
+        base = Path(str(path)).parent.joinpath(Path(str(base)).expanduser()).resolve()
     return merge(_read(str(base), (*seen, profile)), content)
 
 
@@ -156,7 +160,7 @@ def describe(error: ValidationError) -> list[str]:
             lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
             continue
         given = item.get("input")
-        shown = "" if isinstance(given, BaseModel | dict) else f"given {given!r}; "
+        shown = "" if isinstance(given, BaseModel | dict) else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
         message = item["msg"].removeprefix("Value error, ")
         lines.append(f"{path}: {shown}{message[:1].lower()}{message[1:]}")
     return lines

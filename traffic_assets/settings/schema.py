@@ -51,6 +51,22 @@ ALIASES = {
 }
 
 
+_CONTAINER_AT_ACCOUNT = ("abfs", "abfss", "wasb", "wasbs")
+
+
+def _absolute_uri(value: str) -> str:
+    """A folder or URI as it is used everywhere: with a scheme and, on the local disk, absolute."""
+    parts = urlsplit(value)
+    if parts.password or (parts.username and parts.scheme not in _CONTAINER_AT_ACCOUNT):
+        raise ValueError("a user or password in a URI would be written to logs; use Hadoop's credentials")
+    if parts.scheme in ("", "file"):
+        path = parts.path if parts.scheme else value
+        if not path:
+            raise ValueError("given an empty folder")
+        return f"file://{Path(path).expanduser().resolve()}"  # as Spark writes it: nothing encoded
+    return value.rstrip("/")
+
+
 class DataSettings(Section):
     """Where readings come from and how they are to be understood."""
 
@@ -82,6 +98,11 @@ class DataSettings(Section):
     )
     rush_hours: list[tuple[Hour, Hour]] = Field(default=[(7, 10), (16, 19)], description="local, on weekdays")
     max_bad_share: Percent = Field(default=0.05, description="a day with more quarantined rows is refused")
+
+    @field_validator("source", "sensors_source")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        return None if value is None else _absolute_uri(value)
 
     @field_validator("time_zone")
     @classmethod
@@ -242,15 +263,7 @@ class PersistenceSettings(Section):
     @field_validator("base_uri")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.username or parts.password:
-            raise ValueError("a user or password in a URI would be written to logs; use Hadoop's credentials")
-        if parts.scheme in ("", "file"):
-            path = parts.path if parts.scheme else value
-            if not path:
-                raise ValueError("given an empty folder")
-            return f"file://{Path(path).expanduser().resolve()}"  # as Spark writes it: nothing encoded
-        return value.rstrip("/")
+        return _absolute_uri(value)
 
 
 class SparkSettings(Section):
@@ -312,7 +325,4 @@ class Settings(Section):
     @property
     def source_uri(self) -> str:
         """Where the input is read from."""
-        source = self.data.source
-        if source is None:
-            return f"{self.persistence.base_uri}/raw/readings"
-        return source if urlsplit(source).scheme else f"file://{Path(source).expanduser().resolve()}"
+        return self.data.source or f"{self.persistence.base_uri}/raw/readings"

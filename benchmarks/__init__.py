@@ -1,0 +1,1 @@
+"""Benchmarks: each script ends with one line `name: ratio R (goal G)`."""

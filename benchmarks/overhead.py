@@ -1,0 +1,115 @@
+"""What the `train` job costs over a plain Spark script with the same rows, fits, evaluation and saves.
+
+Both are whole processes (interpreter, JVM, everything), run in turn; the medians are compared. The goal: at most
+1.15 times. The same test metrics prove that both did the same work.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.features.sample import SampleSpec, write_sample
+
+RUNS = int(os.environ.get("BENCHMARK_RUNS", "5"))
+GOAL = 1.15
+FOLDS = 3
+WEEK = "2026-01-12"
+HYPERPARAMETERS: dict[str, dict[str, object]] = {
+    "linear_regression": {"maxIter": 100, "regParam": 0.01, "elasticNetParam": 0.0},
+    "random_forest": {"numTrees": 8, "maxDepth": 8, "maxBins": 64, "featureSubsetStrategy": "0.8"},
+    "gradient_boosted_trees": {"maxIter": 10, "maxDepth": 5, "maxBins": 64, "stepSize": 0.1},
+}
+ROOT = Path(__file__).parents[1]
+
+
+def run(command: list[str], environ: Mapping[str, str]) -> float:
+    """Wall time of a process, in seconds."""
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[:6])} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return time.perf_counter() - started
+
+
+def execute(job: str, tags: Mapping[str, str], environ: Mapping[str, str]) -> float:
+    """Wall time of a Dagster job."""
+    location = ["-m", "traffic_assets.definitions", "-j", job, "--tags", json.dumps(dict(tags))]
+    return run([sys.executable, "-m", "dagster", "job", "execute", *location], environ)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A deployment below the folder, with the benchmark's hyperparameters."""
+    no_target = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
+    profile = {
+        "extends": "local",
+        "models": {name: {"hyperparameters": given} for name, given in HYPERPARAMETERS.items()},
+        "training": {"folds": FOLDS},
+        "evaluation": {"targets": dict.fromkeys(HYPERPARAMETERS, no_target)},
+        "persistence": {"base_uri": str(folder / "data")},
+    }
+    (folder / "profile.json").write_text(json.dumps(profile))
+    (folder / "home").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", folder / "home")
+    mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
+    return {**mine, "TRAFFIC_PROFILE": str(folder / "profile.json"), "DAGSTER_HOME": str(folder / "home")}
+
+
+def plain_input(folder: Path) -> Path:
+    """The feature days as plain Parquet files, without what is ours."""
+    features = Dataset(f"{folder}/data/processed/ml-features", LocalFileSystem(), "date")
+    target = folder / "plain_input"
+    target.mkdir()
+    for day, generation in features.currents().items():
+        for file in Path(generation.uri.removeprefix("file://")).glob("*.parquet"):
+            shutil.copy(file, target / f"{day}-{file.name}")
+    return target
+
+
+def compare_results(folder: Path, output: Path) -> None:
+    """Refuse the comparison where the two did not do the same work."""
+    report = json.loads((output / "report.json").read_text())
+    for name in HYPERPARAMETERS:
+        versions = sorted((folder / "data/models" / name).glob("v*"), key=lambda p: p.stat().st_mtime)
+        ours = json.loads((versions[-1] / "metadata.json").read_text())["metrics"]["test"]["rmse"]
+        plain = report[name]["test"]["rmse"]
+        print(f"  {name}: test RMSE {ours:.6f} mph in the job, {plain:.6f} in the plain script")
+        if abs(ours - plain) > 0.02 * plain:
+            sys.exit(f"{name}: the two did not do the same work")
+
+
+def main() -> int:
+    """Measure, print one line, and return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="overhead-") as made:
+        folder = Path(made)
+        environ = environment(folder)
+        write_sample(SampleSpec(first_day=date(2026, 1, 5)), folder / "data/raw/readings")
+        days = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-18"}
+        execute("features", days, environ)
+        source = plain_input(folder)
+        asked = json.dumps({"folds": FOLDS, "hyperparameters": HYPERPARAMETERS})
+        ours, plain = [], []
+        for number in range(RUNS):
+            output = folder / f"plain_{number}"
+            script = str(Path(__file__).with_name("plain_spark.py"))
+            plain.append(run([sys.executable, script, str(source), str(output), asked], environ))
+            ours.append(execute("train", {"dagster/partition": WEEK}, environ))
+            print(f"  run {number + 1}: plain script {plain[-1]:.1f} s, train job {ours[-1]:.1f} s", flush=True)
+        compare_results(folder, output)
+        print(f"medians of {RUNS}: plain {statistics.median(plain):.1f} s, job {statistics.median(ours):.1f} s")
+    ratio = statistics.median(ours) / statistics.median(plain)
+    print(f"overhead: ratio {ratio:.2f} (goal {GOAL})")
+    return 0 if ratio <= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

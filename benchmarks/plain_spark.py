@@ -1,0 +1,149 @@
+"""The training of a week as a plain Spark script: no Dagster, nothing of ours, the same rows, fits and saves.
+
+    python benchmarks/plain_spark.py INPUT OUTPUT HYPERPARAMETERS_JSON
+
+It is what `overhead.py` holds the `train` job against. It reads the day files, splits by the same hash, fits the
+preprocessor, cross-validates, fits and saves three models, fits and judges the temporal verdicts, and evaluates the
+models as loaded from disk, with the same pictures' worth of numbers and no pictures.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.feature import Imputer, OneHotEncoder, StandardScaler, StringIndexer, VectorAssembler
+from pyspark.ml.regression import GBTRegressor, LinearRegression, RandomForestRegressor
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+NUMERIC = [
+    "hour_sin", "hour_cos", "time_since_midnight", "lat_normalized", "lon_normalized", "distance_from_center",
+    "traffic_efficiency", "occupancy_ratio", "flow_rate", "speed_variance", "speed_lag_1", "speed_lag_2",
+    "speed_lag_3", "speed_ma_15min", "speed_ma_30min", "speed_ma_60min",
+]  # fmt: skip
+CATEGORICAL = ["highway_encoded", "is_weekend", "is_rush_hour", "sensor_cluster", "congestion_level"]
+KEYS = ["sensor_id", "timestamp"]
+SEED = 42
+ESTIMATORS: dict[str, Any] = {
+    "linear_regression": LinearRegression(labelCol="speed", standardization=False),
+    "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
+    "gradient_boosted_trees": GBTRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
+}
+
+
+def unit_hash(salt: str) -> Column:
+    """A number in [0, 1) by the row's key."""
+    hashed = F.xxhash64(F.col("sensor_id"), F.col("timestamp").cast("long"), F.lit(SEED), F.lit(salt))
+    return F.pmod(hashed, F.lit(2**32)) / 2**32
+
+
+def cached(rows: DataFrame) -> DataFrame:
+    """The rows in memory, by key."""
+    cores = rows.sparkSession.sparkContext.defaultParallelism
+    return rows.repartition(cores, *KEYS).sortWithinPartitions(*KEYS).persist()
+
+
+def preprocessor() -> Pipeline:
+    """Impute, index, one-hot, assemble, standardise."""
+    imputed, indexed = [f"imputed_{c}" for c in NUMERIC], [f"index_{c}" for c in CATEGORICAL]
+    encoded = [f"onehot_{c}" for c in CATEGORICAL]
+    return Pipeline(
+        stages=[
+            Imputer(strategy="median", inputCols=NUMERIC, outputCols=imputed),
+            StringIndexer(
+                inputCols=CATEGORICAL, outputCols=indexed, handleInvalid="keep", stringOrderType="alphabetAsc"
+            ),
+            OneHotEncoder(inputCols=indexed, outputCols=encoded, dropLast=False),
+            VectorAssembler(inputCols=imputed + encoded, outputCol="assembled", handleInvalid="keep"),
+            StandardScaler(inputCol="assembled", outputCol="features", withMean=True, withStd=True),
+        ]
+    )
+
+
+def metrics(predicted: DataFrame) -> dict[str, float]:
+    """RMSE, MAE, MAPE and R² in one pass."""
+    error = F.col("prediction") - F.col("speed")
+    row = predicted.agg(
+        F.avg(error * error).alias("mse"),
+        F.avg(F.abs(error)).alias("mae"),
+        F.avg(F.when(F.col("speed") >= 5, F.abs(error / F.col("speed")))).alias("mape"),
+        F.var_pop("speed").alias("variance"),
+    ).collect()[0]
+    return {"rmse": row.mse**0.5, "mae": row.mae, "mape": row.mape, "r2": 1 - row.mse / row.variance}
+
+
+def fitted(train: DataFrame, estimator: Any) -> PipelineModel:
+    """Preprocessor and model on train rows."""
+    prepared = preprocessor().fit(train)
+    vectors = prepared.transform(train).select("features", "speed").persist()
+    model = estimator.fit(vectors)
+    vectors.unpersist()
+    return PipelineModel([prepared, model])
+
+
+def main(source: str, output: str, asked: str) -> None:
+    """The whole week."""
+    given = json.loads(asked)
+    folds: int = given["folds"]
+    spark = (
+        SparkSession.builder.master("local[*]")
+        .config("spark.driver.memory", "4g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "4")
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    rows = spark.read.parquet(source)
+    split = F.when(unit_hash("split") < 0.8, "train").otherwise("test")
+    split = F.when((split == "train") & (unit_hash("carve") < 0.1), "validation").otherwise(split)
+    rows.withColumn("split", split).write.partitionBy("split").parquet(f"{output}/splits")
+    train = spark.read.parquet(f"{output}/splits/split=train")
+    test = spark.read.parquet(f"{output}/splits/split=test")
+    prepared = preprocessor().fit(train)
+    prepared.write().save(f"{output}/preprocessor")
+    report: dict[str, Any] = {}
+    for name, base in ESTIMATORS.items():
+        estimator = base.copy({base.getParam(k): v for k, v in given["hyperparameters"][name].items()})
+        rows_in_memory = cached(train).withColumn("fold", F.floor(unit_hash("fold") * folds))
+        judged = []
+        for fold in range(folds):
+            fold_model = fitted(rows_in_memory.where(F.col("fold") != fold), estimator)
+            judged.append(metrics(fold_model.transform(rows_in_memory.where(F.col("fold") == fold))))
+        vectors = prepared.transform(cached(train)).select("features", "speed").persist()
+        PipelineModel([prepared, estimator.fit(vectors)]).write().save(f"{output}/{name}/pipeline")
+        spark.catalog.clearCache()
+
+        every = cached(spark.read.parquet(f"{output}/splits"))
+        seconds = F.col("timestamp").cast("long")
+        boundary = every.agg(F.percentile_approx(seconds, 0.8, 100_000)).collect()[0][0]
+        temporal = fitted(every.where(seconds < boundary), estimator)
+        later = metrics(temporal.transform(every.where(seconds >= boundary)))
+        spark.catalog.clearCache()
+
+        loaded = PipelineModel.load(f"{output}/{name}/pipeline")
+        test_rows = cached(test)
+        drawn = loaded.transform(test_rows.where(unit_hash("plot") < 0.2).limit(2000)).select("speed", "prediction")
+        report[name] = {
+            "folds": judged,
+            "train": metrics(loaded.transform(train)),
+            "test": metrics(loaded.transform(test_rows)),
+            "later": later,
+            "drawn": len(drawn.toPandas()),
+        }
+        loaded.stages[-1].write().save(f"{output}/{name}/model")  # type: ignore[attr-defined]
+        spark.catalog.clearCache()
+    test_rows = cached(test)
+    for name in ESTIMATORS:  # the comparison scores the stored models once more
+        report[name]["compared"] = metrics(PipelineModel.load(f"{output}/{name}/pipeline").transform(test_rows))
+    Path(output, "report.json").write_text(json.dumps(report, indent=1))
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,102 @@
+"""A real `dagster dev` with its daemons: the sensor trains a week once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from traffic_assets.automation import SENSOR
+from traffic_assets.pipeline import PARTITION, RANGE_END, RANGE_START
+from traffic_assets_tests.cluster.minihdfs import free_port
+from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, write_tiny_readings
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parents[2]
+TICKS_TO_WATCH = 2
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    profile = tmp_path / "tiny.json"
+    profile.write_text(json.dumps(tiny_profile(tmp_path / "data", only_lanes("linear_regression"))))
+    write_tiny_readings(tmp_path / "data")
+    mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
+    return {**mine, "TRAFFIC_PROFILE": str(profile), "DAGSTER_HOME": str(home)}
+
+
+@pytest.fixture
+def dagster_dev(environ: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+    """The UI and the daemons on the project's own workspace; gives their log."""
+    log = tmp_path / "dev.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(free_port())],
+            cwd=ROOT,
+            env=environ,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    yield log
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(condition: Callable[[], bool], what: str, log: Path, seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}\n{log.read_text(errors='replace')[-4000:]}"
+        time.sleep(0.5)
+
+
+def test_the_sensor_trains_a_week_once(environ: dict[str, str], dagster_dev: Path) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "dagster",
+            "job",
+            "execute",
+            "-m",
+            "traffic_assets.definitions",
+            "-j",
+            "features",
+            "--tags",
+            json.dumps({RANGE_START: DAYS[0], RANGE_END: DAYS[-1]}),
+        ],
+        env=environ,
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+
+        def trainings() -> list[dg.DagsterRun]:
+            return list(instance.get_runs(dg.RunsFilter(job_name="train")))
+
+        def ticks() -> int:
+            states = [s for s in instance.all_instigator_state() if s.instigator_name == SENSOR]
+            return sum(len(instance.get_ticks(s.instigator_origin_id, s.selector_id)) for s in states)
+
+        wait_until(lambda: any(run.is_finished for run in trainings()), "a training that has ended", dagster_dev)
+        (run,) = trainings()
+        assert run.status == dg.DagsterRunStatus.SUCCESS
+        assert run.tags[PARTITION] == WEEK
+        seen = ticks()
+        wait_until(lambda: ticks() >= seen + TICKS_TO_WATCH, "further ticks of the sensor", dagster_dev)
+        assert len(trainings()) == 1, "the same data is never trained twice"

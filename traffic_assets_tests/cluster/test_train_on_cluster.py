@@ -1,0 +1,80 @@
+"""The whole train job with `spark://` as master and `hdfs://` as storage, by settings alone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+import traffic_assets.__main__
+from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+from traffic_assets.pipeline import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.registry import ModelRegistry
+from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
+from traffic_assets_tests.cluster.minispark import DRIVER_CONF, MiniSpark, spark_env
+from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_profile, write_tiny_readings
+
+pytestmark = pytest.mark.cluster
+
+TIMEOUT = 600
+
+
+def execute(job: str, tags: dict[str, str], environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "dagster",
+            "job",
+            "execute",
+            "-m",
+            "traffic_assets.definitions",
+            "-j",
+            job,
+            "--tags",
+            json.dumps(tags),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        env=environ,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def test_the_train_job_on_a_cluster(
+    spark: SparkSession, hdfs: MiniHdfs, spark_cluster: MiniSpark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fs = HadoopFileSystem(lambda: spark)
+    base = f"{hdfs.uri}{tmp_path}/traffic-data"
+    for path in sorted(write_tiny_readings(tmp_path).rglob("*.parquet")):
+        fs.write_bytes(f"{base}/{path.relative_to(tmp_path)}", path.read_bytes())
+    config = {**DRIVER_CONF, **{f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}}
+    profile = tmp_path / "cluster.json"
+    profile.write_text(json.dumps(tiny_profile(base, {"spark": {"master": spark_cluster.url, "config": config}})))
+    home = tmp_path / "home"
+    home.mkdir()
+    mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
+    environ = {**mine, **spark_env(), "TRAFFIC_PROFILE": str(profile), "DAGSTER_HOME": str(home)}
+
+    execute("features", {RANGE_START: DAYS[0], RANGE_END: DAYS[-1]}, environ)
+    execute("train", {PARTITION: WEEK}, environ)
+    registry = ModelRegistry(f"{base}/models", fs)
+    assert registry.lanes() == sorted(LANES)
+    predictions = registry.load("random_forest").pipeline.transform(
+        spark.read.parquet(registry.metadata("random_forest").training.splits + "/split=test")
+    )
+    assert predictions.where("prediction > 0").count() > 0
+
+    # the same entry, as a cluster's own tools start it: master and memory are spark-submit's
+    for name, value in (("TRAFFIC_PROFILE", str(profile)), ("DAGSTER_HOME", str(home))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TRAFFIC_MODELS__RANDOM_FOREST__ENABLED", "false")
+    monkeypatch.setenv("TRAFFIC_MODELS__GRADIENT_BOOSTED_TREES__ENABLED", "false")
+    done = spark_cluster.submit(str(Path(traffic_assets.__main__.__file__)), "train", WEEK, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "linear_regression" in done.stdout
+    assert registry.versions("linear_regression") == ["v1.0.0", "v1.1.0"]

@@ -1,0 +1,69 @@
+"""One small feature table, made up once and shared by the tests of `ml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS, FEATURES
+from traffic_assets.ml.preprocessing import FeatureSet, usable_features
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SENSORS, STEPS = 8, 100
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def feature_rows(spark: SparkSession) -> Iterator[DataFrame]:
+    """All columns of the catalogue for 8 sensors and 100 intervals; some values are missing, two columns are constant.
+
+    The speed is the sensor's free-flow speed times `traffic_efficiency`; everything else is noise around it.
+    """
+    draw = np.random.default_rng(7)
+    table = []
+    for sensor in range(SENSORS):
+        for step in range(STEPS):
+            efficiency = float(draw.uniform(0.2, 1.1))
+            speed = (55 + sensor) * efficiency
+            near = [float(np.clip(speed + draw.normal(0, 4), 0, 120)) for _ in range(7)]
+            table.append(
+                {
+                    "sensor_id": f"s{sensor}",
+                    "timestamp": START + step * timedelta(minutes=5),
+                    "hour_sin": float(np.sin(step / 7)),
+                    "hour_cos": float(np.cos(step / 7)),
+                    "time_since_midnight": 5.0 * step,
+                    "lat_normalized": sensor / SENSORS,
+                    "lon_normalized": 0.5,  # constant
+                    "distance_from_center": float(sensor * sensor),
+                    "traffic_efficiency": efficiency,
+                    "occupancy_ratio": None if step % 10 == 3 else float(draw.uniform(0, 1)),
+                    "flow_rate": float(draw.uniform(200, 1800)),
+                    "speed_variance": float(draw.uniform(0, 30)),
+                    **{f"speed_lag_{k}": None if step < k else near[k] for k in (1, 2, 3)},
+                    **{f"speed_ma_{m}min": near[i] for m, i in ((15, 4), (30, 5), (60, 6))},
+                    "highway_encoded": None if step % 20 == 7 else sensor % 3,
+                    "is_weekend": 0,  # constant
+                    "is_rush_hour": int(30 <= step < 60),
+                    "sensor_cluster": sensor % 4,
+                    "congestion_level": next(i for i, low in enumerate((0.8, 0.6, 0.4, 0.0)) if efficiency >= low),
+                    "speed": speed,
+                }
+            )
+    schema = ", ".join(f"{column.name} {column.spark_type}" for column in FEATURE_TABLE_COLUMNS)
+    names = [column.name for column in FEATURE_TABLE_COLUMNS]
+    frame = spark.createDataFrame([tuple(row[name] for name in names) for row in table], schema).coalesce(2).cache()
+    yield frame
+    frame.unpersist()
+
+
+@pytest.fixture(scope="session")
+def features(feature_rows: DataFrame) -> FeatureSet:
+    """The features that hold values in the shared table."""
+    return usable_features(feature_rows, FEATURES)

@@ -1,0 +1,113 @@
+"""Metrics: against numpy and values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from traffic_assets.ml.metrics import MAPE_FLOOR_MPH, METRICS, Metrics, Spread, evaluate, spread
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SPEEDS = st.floats(0, 120)
+
+
+def _frame(spark: SparkSession, pairs: list[tuple[float | None, float | None]]) -> DataFrame:
+    return spark.createDataFrame(pairs, "speed double, prediction double")
+
+
+def test_metrics_worked_out_by_hand(spark: SparkSession) -> None:
+    """Errors 1, -2, 3, 0 around a mean speed of 25: SS_res 14, SS_tot 500."""
+    found = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
+    assert found.rows == 4
+    assert found.rmse == pytest.approx(math.sqrt(14 / 4))
+    assert found.mae == pytest.approx(6 / 4)
+    assert found.mape == pytest.approx((1 / 10 + 2 / 20 + 3 / 30 + 0) / 4)
+    assert found.r2 == pytest.approx(1 - 14 / 500)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(SPEEDS, SPEEDS), min_size=3, max_size=40), st.integers(1, 5))
+def test_metrics_are_those_of_numpy(spark: SparkSession, pairs: list[tuple[float, float]], partitions: int) -> None:
+    pairs = [*pairs, (0.0, 10.0), (60.0, 50.0)]  # the speed varies, and one has a relative error
+    y, p = np.array(pairs).T
+    found = evaluate(_frame(spark, list(pairs)).repartition(partitions))
+    fast = y >= MAPE_FLOOR_MPH
+    assert found.rows == len(y)
+    assert found.rmse == pytest.approx(np.sqrt(np.mean((p - y) ** 2)))
+    assert found.mae == pytest.approx(np.mean(np.abs(p - y)))
+    assert found.mape == pytest.approx(np.mean(np.abs(p - y)[fast] / y[fast]))
+    assert found.r2 == pytest.approx(1 - np.sum((p - y) ** 2) / np.sum((y - y.mean()) ** 2))
+
+
+def test_relative_errors_count_from_the_floor_on(spark: SparkSession) -> None:
+    assert MAPE_FLOOR_MPH == 5.0
+    found = evaluate(_frame(spark, [(0.0, 50.0), (4.999, 9.0), (5.0, 6.0), (50.0, 50.0)]))
+    assert found.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts, 4.999 and a standing queue do not"
+    assert found.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "every row counts for the rest"
+
+
+def test_without_a_row_above_the_floor_there_is_no_mape(spark: SparkSession) -> None:
+    found = evaluate(_frame(spark, [(0.0, 1.0), (2.0, 2.0)]))
+    assert math.isnan(found.mape)
+    assert found.r2 == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 5])
+def test_a_constant_speed_has_no_r2(spark: SparkSession, partitions: int) -> None:
+    """However the rows lie: sums over partitions must not leave a variance of 1e-29."""
+    pairs: list[tuple[float | None, float | None]] = [(50.1, 50.0 + i) for i in range(11)]
+    found = evaluate(_frame(spark, pairs).repartition(partitions))
+    assert math.isnan(found.r2)
+    assert found.mae == pytest.approx(np.mean([abs(i - 0.1) for i in range(11)]))
+
+
+def test_other_column_names(spark: SparkSession) -> None:
+    frame = _frame(spark, [(10, 12), (20, 22)]).toDF("flow", "estimate")
+    assert evaluate(frame, "flow", "estimate").rmse == pytest.approx(2)
+
+
+def test_no_rows_are_refused(spark: SparkSession) -> None:
+    with pytest.raises(ValueError, match="no rows to evaluate: the split is empty"):
+        evaluate(_frame(spark, []))
+
+
+@pytest.mark.parametrize("bad", [None, math.nan, math.inf, -math.inf])
+def test_a_prediction_that_is_no_number_is_refused(spark: SparkSession, bad: float | None) -> None:
+    with pytest.raises(ValueError, match="1 of 3 predictions are not finite"):
+        evaluate(_frame(spark, [(10, 11), (20, bad), (30, 30)]))
+
+
+@pytest.mark.parametrize("bad", [None, math.nan])
+def test_an_observation_that_is_no_number_never_makes_good_metrics(spark: SparkSession, bad: float | None) -> None:
+    with pytest.raises(ValueError, match="1 of 3 observed values of speed are not finite"):
+        evaluate(_frame(spark, [(10, 10), (bad, 20), (30, 30)]))
+
+
+def test_nan_is_null_in_json_and_nan_again() -> None:
+    stored = Metrics(rows=3, rmse=1.5, mae=1.0, mape=math.nan, r2=math.nan).model_dump_json()
+    assert '"mape":null,"r2":null' in stored
+    back = Metrics.model_validate_json(stored)
+    assert (back.rows, back.rmse, back.mae) == (3, 1.5, 1.0)
+    assert math.isnan(back.mape)
+    assert math.isnan(back.r2)
+    spread_back = Spread.model_validate_json(Spread(mean=math.nan, std=0.5).model_dump_json())
+    assert math.isnan(spread_back.mean)
+    assert spread_back.std == 0.5
+
+
+def test_the_list_of_metrics_names_them_all() -> None:
+    assert set(METRICS) == set(Metrics.model_fields) - {"rows"}
+
+
+def test_spread_is_mean_and_sample_deviation() -> None:
+    assert spread([1.0, 2.0, 6.0]).mean == pytest.approx(3)
+    assert spread([1.0, 2.0, 6.0]).std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+    assert spread([4.0]) == Spread(mean=4, std=0)
+    assert math.isnan(spread([1.0, math.nan]).mean), "a fold without a value is not hidden"

@@ -1,0 +1,197 @@
+"""The preprocessor: fitted on train alone, and every slot of the vector has the right name."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pyspark.ml.linalg import Vectors
+
+from traffic_assets.features.catalogue import FEATURES, Column
+from traffic_assets.ml.preprocessing import (
+    ASSEMBLED,
+    VECTOR,
+    FeatureSet,
+    Slot,
+    preprocessor,
+    slots,
+    usable_features,
+    vector_report,
+)
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
+A, B, EMPTY = (Column(name, "numeric", "double") for name in ("a", "b", "empty"))
+C, D = (Column(name, "categorical", "int") for name in ("c", "d"))
+SCHEMA = "a double, b double, empty double, c int, d int"
+TRAIN = [
+    (1.0, 7.0, None, 2, 0),
+    (2.0, 7.0, None, 10, 0),
+    (3.0, 7.0, None, 2, 0),
+    (4.0, 7.0, None, 10, 0),
+    (100.0, 7.0, None, 2, 0),
+    (None, 7.0, None, None, 0),
+]
+IMPUTED = np.array([1, 2, 3, 4, 100, 3.0])  # the median of train is 3
+
+
+@pytest.fixture(scope="module")
+def train(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(TRAIN, SCHEMA).repartition(2)
+
+
+@pytest.fixture(scope="module")
+def features(train: DataFrame) -> FeatureSet:
+    return usable_features(train, [A, B, EMPTY, C, D])
+
+
+@pytest.fixture(scope="module")
+def fitted(train: DataFrame, features: FeatureSet) -> PipelineModel:
+    return preprocessor(features).fit(train)
+
+
+def _vectors(model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ...]], column: str = VECTOR) -> np.ndarray:
+    """Shape (rows, slots)."""
+    frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
+    return np.array([row[0].toArray() for row in model.transform(frame).select(column).collect()])
+
+
+def test_a_feature_without_a_value_in_train_is_left_out_and_named(features: FeatureSet) -> None:
+    assert features.numeric == ("a", "b")
+    assert features.categorical == ("c", "d")
+    assert features.names == ("a", "b", "c", "d")
+    assert features.missing == ("empty",)
+    assert features.nulls == {"a": 1, "c": 1}
+
+
+def test_a_column_that_is_not_in_the_table_is_missing_too(train: DataFrame) -> None:
+    found = usable_features(train.drop("a", "d"), [A, B, C, D])
+    assert (found.numeric, found.categorical, found.missing) == (("b",), ("c",), ("a", "d"))
+
+
+def test_nan_is_no_value(spark: SparkSession) -> None:
+    """Tables written by pandas hold NaN where a value is missing; the imputer sees it that way too."""
+    rows = spark.createDataFrame([(1.0, math.nan), (math.nan, math.nan), (None, None)], "a double, b double")
+    found = usable_features(rows, [A, B])
+    assert (found.numeric, found.missing, found.nulls) == (("a",), ("b",), {"a": 2})
+
+
+def test_without_rows_or_values_there_is_nothing_to_train_on(train: DataFrame) -> None:
+    with pytest.raises(ValueError, match="train has no rows: the training window is empty"):
+        usable_features(train.limit(0), [A])
+    with pytest.raises(ValueError, match="none of the features holds a value in train: empty, absent"):
+        usable_features(train, [EMPTY, Column("absent", "numeric", "double")])
+
+
+def test_the_feature_set_survives_json(features: FeatureSet) -> None:
+    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+
+
+def test_slots_are_numeric_features_then_categories_and_other(fitted: PipelineModel, features: FeatureSet) -> None:
+    assert slots(fitted, features) == [
+        Slot("a", "a"),
+        Slot("b", "b"),
+        Slot("c=10", "c"),  # alphabetical, whatever occurs more often
+        Slot("c=2", "c"),
+        Slot("c=other", "c"),
+        Slot("d=0", "d"),
+        Slot("d=other", "d"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "active"),
+    [
+        ((5.0, 7.0, None, 10, 0), {"c=10", "d=0"}),
+        ((5.0, 7.0, None, 2, 0), {"c=2", "d=0"}),
+        ((5.0, 7.0, None, 99, 0), {"c=other", "d=0"}),  # never seen
+        ((5.0, 7.0, None, None, None), {"c=other", "d=other"}),  # null
+    ],
+)
+def test_slot_names_match_positions_and_other_is_for_unseen_and_null(
+    spark: SparkSession, fitted: PipelineModel, features: FeatureSet, row: tuple[Any, ...], active: set[str]
+) -> None:
+    (vector,) = _vectors(fitted, spark, [row], ASSEMBLED)
+    by_name = dict(zip((slot.name for slot in slots(fitted, features)), vector, strict=True))
+    assert by_name.pop("a") == 5.0
+    assert by_name.pop("b") == 7.0
+    assert {name for name, value in by_name.items() if value == 1.0} == active
+    assert sum(by_name.values()) == len(active)
+
+
+def test_medians_means_and_labels_come_from_train_alone(spark: SparkSession, fitted: PipelineModel) -> None:
+    """Rows that are judged have other medians, means and categories, and change nothing."""
+    judged = [(1000.0, 7.0, None, 3, 0), (None, 7.0, None, 3, 0), (2000.0, 7.0, None, 3, 0)]
+    vectors = _vectors(fitted, spark, judged)
+    mean, deviation = IMPUTED.mean(), IMPUTED.std(ddof=1)
+    assert vectors[:, 0] == pytest.approx((np.array([1000, 3, 2000]) - mean) / deviation), "null has train's median"
+    assert vectors.shape == (3, 7), "the category 3 makes no slot"
+
+
+def test_train_is_standardised(spark: SparkSession, fitted: PipelineModel, features: FeatureSet) -> None:
+    vectors = _vectors(fitted, spark, TRAIN)
+    assert vectors[:, 0] == pytest.approx((IMPUTED - IMPUTED.mean()) / IMPUTED.std(ddof=1))
+    assert vectors[:, 1] == pytest.approx(0), "b is constant"
+    report = vector_report(fitted.transform(spark.createDataFrame(TRAIN, SCHEMA)), slots(fitted, features))
+    assert report.rows == 6
+    assert report.nulls == {}
+    assert report.constant == ["b", "d=0", "d=other"]
+    assert report.worst_mean < 1e-12
+    assert report.worst_deviation < 1e-12
+
+
+def test_a_vector_that_is_not_standardised_is_reported(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(Vectors.dense([x, 7.0]),) for x in (1.0, 2.0, 6.0)], [VECTOR])
+    report = vector_report(frame, [Slot("a", "a"), Slot("b", "b")])
+    assert report.constant == ["b"]
+    assert report.worst_mean == pytest.approx(3)
+    assert report.worst_deviation == pytest.approx(math.sqrt(7) - 1)
+
+
+def test_nan_and_infinity_in_the_vector_are_counted_by_slot(spark: SparkSession) -> None:
+    rows = [(1.0, math.nan, 1.0, 5.0), (2.0, math.nan, math.inf, 5.0), (3.0, 2.0, 3.0, 5.0)]
+    frame = spark.createDataFrame([(Vectors.dense(row),) for row in rows], [VECTOR]).repartition(2)
+    report = vector_report(frame, [Slot(name, name) for name in "abcd"])
+    assert report.nulls == {"b": 2, "c": 1}
+    assert report.constant == ["d"], "a slot without a number is not a constant one"
+    assert report.worst_mean == pytest.approx(2), "of the sound slots"
+
+
+@pytest.mark.parametrize(("columns", "names"), [([A], ["a"]), ([D], ["d=0", "d=other"])])
+def test_numeric_or_categorical_features_alone(train: DataFrame, columns: list[Column], names: list[str]) -> None:
+    found = usable_features(train, columns)
+    model = preprocessor(found).fit(train)
+    assert [slot.name for slot in slots(model, found)] == names
+    assert model.transform(train).select(VECTOR).head()[0].size == len(names)
+
+
+def test_the_whole_catalogue(feature_rows: DataFrame) -> None:
+    features = usable_features(feature_rows, FEATURES)
+    assert features.names == tuple(column.name for column in FEATURES)
+    assert features.missing == ()
+    assert features.nulls == {
+        "occupancy_ratio": 80,
+        "speed_lag_1": 8,
+        "speed_lag_2": 16,
+        "speed_lag_3": 24,
+        "highway_encoded": 40,
+    }
+    model = preprocessor(features).fit(feature_rows)
+    named = slots(model, features)
+    report = vector_report(model.transform(feature_rows), named)
+    assert len(named) == 16 + (3 + 1) + (1 + 1) + (2 + 1) + (4 + 1) + (4 + 1)
+    assert report.nulls == {}
+    assert report.constant == [
+        "lon_normalized",
+        "is_weekend=0",
+        "is_weekend=other",
+        "is_rush_hour=other",
+        "sensor_cluster=other",
+        "congestion_level=other",
+    ]

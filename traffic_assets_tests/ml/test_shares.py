@@ -1,0 +1,43 @@
+"""Shares: what the settings amount to once validation rows are carved out of train."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traffic_assets.ml.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares
+from traffic_assets.settings.schema import SplitSettings
+
+
+@pytest.mark.parametrize(
+    ("given_shares", "expected"),
+    [
+        ({"train": 0.8, "test": 0.2}, (0.72, 0.08, 0.2)),
+        ({"train": 0.8, "test": 0.2, "carved_validation": 0.25}, (0.6, 0.2, 0.2)),
+        ({"train": 0.7, "validation": 0.1, "test": 0.2}, (0.7, 0.1, 0.2)),
+        ({"train": 0.7, "validation": 0.1, "test": 0.2, "carved_validation": 0.5}, (0.7, 0.1, 0.2)),
+        ({"kind": "temporal", "train": 0.5, "test": 0.5}, (0.45, 0.05, 0.5)),
+    ],
+)
+def test_shares_of_settings(given_shares: dict[str, object], expected: tuple[float, ...]) -> None:
+    shares = Shares.of(SplitSettings.model_validate({"validation": 0.0, **given_shares}))
+    assert (shares.train, shares.validation, shares.test) == pytest.approx(expected)
+
+
+@given(train=st.floats(0.05, 0.9), validation=st.floats(0, 0.5), carved=st.floats(0.01, 0.9))
+def test_shares_add_up_to_one_and_none_is_empty(train: float, validation: float, carved: float) -> None:
+    validation = min(validation, (1 - train) / 2)
+    split = SplitSettings(
+        train=train, validation=validation, test=1 - train - validation, carved_validation=carved
+    )
+    shares = Shares.of(split)
+    assert shares.train + shares.validation + shares.test == pytest.approx(1)
+    assert shares.test == split.test, "test rows are never touched by the carving"
+    assert shares.train > 0
+    assert shares.validation > 0
+
+
+def test_the_names_of_the_splits() -> None:
+    assert SPLITS == (TRAIN, VALIDATION, TEST) == ("train", "validation", "test")
+    assert [field for field in Shares.__dataclass_fields__] == list(SPLITS), "checks read a share by its split's name"
