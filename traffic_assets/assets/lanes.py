@@ -6,11 +6,10 @@ Nothing here is written once per model; what differs between models is in `ml/al
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
-from pydantic import create_model
 
+from traffic_assets.assets.launchpad import TUNE, config_class, cv_report_of
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.stored import Stored
@@ -36,7 +35,7 @@ class Lane:
     @property
     def cv_report(self) -> str:
         """Key of the cross-validation report."""
-        return self.key("cv_report")
+        return cv_report_of(self.id)
 
     @property
     def model(self) -> str:
@@ -73,17 +72,6 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
         _temporal_verdict(lane, algorithm, settings),
         _evaluation(lane, algorithm, settings),
     ]
-
-
-def config_class(algorithm: Algorithm, model_settings: ModelSettings) -> type[dg.Config]:
-    """The Launchpad's form: the algorithm's hyperparameters with the profile's values as defaults, and `tune`."""
-    profile = model_settings.hyperparameters
-    fields: dict[str, Any] = {
-        name: (field.rebuild_annotation(), getattr(profile, name))
-        for name, field in algorithm.hyperparameters.model_fields.items()
-    }
-    fields["tune"] = (bool, model_settings.tune)
-    return create_model(f"{algorithm.hyperparameters.__name__}Config", __base__=dg.Config, **fields)
 
 
 def require_same_split(inputs: dict[str, Stored]) -> str:
@@ -128,7 +116,7 @@ def _cv_report(
         from traffic_assets.ml.training import cached_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
-        tune = given.pop("tune")
+        tune = given.pop(TUNE)
         requested = algorithm.hyperparameters.model_validate(given)
         split = require_same_split({"train_split": train_split, PREPROCESSOR: fitted_preprocessor})
         tried = candidates(requested, model_settings.grid, tune)

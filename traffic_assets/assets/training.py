@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.launchpad import require_valid_config
 from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, retried_connection_errors
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
@@ -86,6 +87,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
         require_partition(context, weeks, "week")
+        require_valid_config(context.run_config, settings)
         from traffic_assets.ml.splits import shared_keys, with_split
 
         week = context.partition_key

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 TARGET, PREDICTION = "speed", "prediction"
@@ -58,14 +58,15 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         prediction: column of the predicted value.
 
     Raises:
-        ValueError: without rows, or where a prediction is not finite.
+        ValueError: without rows, or where a prediction or an observed value is not finite.
     """
     y, p = F.col(target), F.col(prediction)
     error = p - y
     counted = y.isNotNull() & (F.abs(y) >= MAPE_FLOOR_MPH)
     row = predicted.agg(
         F.count(F.lit(1)).alias("rows"),
-        F.count_if(p.isNull() | F.isnan(p) | (F.abs(p) == math.inf)).alias("not_finite"),
+        F.count_if(_not_finite(p)).alias("not_finite"),
+        F.count_if(_not_finite(y)).alias("not_observed"),
         F.avg(error * error).alias("mse"),
         F.avg(F.abs(error)).alias("mae"),
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
@@ -75,6 +76,8 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         raise ValueError("no rows to evaluate: the split is empty")
     if row["not_finite"]:
         raise ValueError(f"{row['not_finite']} of {row['rows']} predictions are not finite numbers")
+    if row["not_observed"]:
+        raise ValueError(f"{row['not_observed']} of {row['rows']} observed values of {target} are not finite numbers")
     return Metrics(
         rows=row["rows"],
         rmse=math.sqrt(row["mse"]),
@@ -88,3 +91,7 @@ def spread(values: Iterable[float]) -> Spread:
     """Mean and sample standard deviation."""
     array = np.asarray(list(values), dtype=float)
     return Spread(mean=float(array.mean()), std=float(array.std(ddof=1)) if len(array) > 1 else 0.0)
+
+
+def _not_finite(value: Column) -> Column:
+    return value.isNull() | F.isnan(value) | (F.abs(value) == math.inf)

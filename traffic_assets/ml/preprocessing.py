@@ -97,7 +97,11 @@ def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
         ValueError: where train has no rows, or none of the columns holds a value.
     """
     present = [c for c in columns if c.name in train.columns]
-    counts = train.agg(F.count(F.lit(1)).alias("_rows"), *(F.count(c.name).alias(c.name) for c in present)).collect()[0]
+    # NaN is no value either: the imputer takes it for missing, and tables made with pandas hold it
+    counts = train.agg(
+        F.count(F.lit(1)).alias("_rows"),
+        *(F.count_if(F.col(c.name).isNotNull() & ~F.isnan(c.name)).alias(c.name) for c in present),
+    ).collect()[0]
     if counts["_rows"] == 0:
         raise ValueError("train has no rows: the training window is empty")
     filled = [c for c in present if counts[c.name]]
@@ -173,11 +177,12 @@ def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
             *(F.count_if(F.isnan(values[i]) | (F.abs(values[i]) == math.inf)).alias(str(i)) for i in bad)
         ).collect()[0]
         nulls = {names[i]: counts[str(i)] for i in bad}
-    varies = deviation > CONSTANT_BELOW
+    finite = np.isfinite(mean) & np.isfinite(deviation)
+    varies = finite & (deviation > CONSTANT_BELOW)
     return VectorReport(
         rows=int(found["count"]),
         nulls=nulls,
-        constant=[name for name, v in zip(names, varies, strict=True) if not v],
+        constant=[name for name, still in zip(names, finite & ~varies, strict=True) if still],
         worst_mean=float(np.abs(mean[varies]).max(initial=0)),
         worst_deviation=float(np.abs(deviation[varies] - 1).max(initial=0)),
     )

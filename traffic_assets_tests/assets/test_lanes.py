@@ -8,15 +8,14 @@ import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
-from traffic_assets.assets.lanes import Lane, config_class
+from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
-from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
+from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
 from traffic_assets.pipeline import PARTITION
-from traffic_assets.settings import load_settings
 from traffic_assets_tests.assets.conftest import Deployment, deploy
-from traffic_assets_tests.runs import QUIET, failures, materialized, run_features, run_train
+from traffic_assets_tests.runs import failures, materialized, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK, only_lanes, tiny_settings
 
 IMPOSSIBLE = {"r2_min": 1.1}
@@ -173,31 +172,6 @@ def test_hyperparameters_of_the_launchpad_reach_the_model(with_features: Deploym
     assert shown["effective"]["maxDepth"] == 4
     assert shown["profile"]["maxDepth"] == 3
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
-
-
-@pytest.mark.parametrize(("given", "said"), [({"maxDepth": 99}, "less than or equal to 30"), ({"depth": 3}, "depth")])
-def test_wrong_hyperparameters_are_refused_before_any_work(given: dict[str, Any], said: str, tmp_path: Path) -> None:
-    job = build_defs(tiny_settings(tmp_path)).resolve_job_def("train")
-    config = {**QUIET, "ops": {"random_forest_cv_report": {"config": given}}}
-    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(dg.DagsterError) as refused:
-        job.execute_in_process(
-            instance=instance,
-            tags={PARTITION: WEEK},
-            run_config=config,
-            asset_selection=[dg.AssetKey("random_forest_cv_report")],
-        )
-    told = [str(refused.value), str(refused.value.__cause__)]
-    assert any(said in text for text in told), told
-    assert not (tmp_path / "training").exists()
-
-
-@pytest.mark.parametrize("name", LANES)
-def test_the_launchpads_defaults_are_the_profiles(name: str) -> None:
-    model_settings = load_settings("local", environ={}).enabled_models[name]
-    config = config_class(algorithm_named(name), model_settings)()
-    shown = config.model_dump()
-    assert shown.pop("tune") is False
-    assert shown == model_settings.hyperparameters.model_dump()
 
 
 def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:

@@ -74,7 +74,7 @@ def test_defaults_are_the_users_plan() -> None:
 def test_unknown_names_are_errors() -> None:
     for kind in (LINEAR, FOREST, BOOSTED):
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-            kind(max_depth=3)
+            kind.model_validate({"max_depth": 3})
     with pytest.raises(ValidationError, match="numTrees"):
         GradientBoostedTreesSettings.model_validate({"hyperparameters": {"numTrees": 5}})
 

@@ -1,4 +1,4 @@
-"""Values out of range, sums that do not add up and URIs that would leak are refused; the rest comes out ready to use."""
+"""Values out of range, sums that do not add up and URIs that would leak are refused; the rest is ready to use."""
 
 from datetime import date
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_shares_add_up_as_decimals_do() -> None:
     SplitSettings(train=0.7, validation=0.1, test=0.2)  # 0.9999999999999999 in binary
     for wrong in ({"train": 0, "test": 1}, {"train": 1, "test": 0}, {"train": 0.8, "validation": -0.1, "test": 0.3}):
         with pytest.raises(ValidationError):
-            SplitSettings(**wrong)  # type: ignore[arg-type]
+            SplitSettings(**wrong)
 
 
 def test_days_that_must_hold_readings() -> None:

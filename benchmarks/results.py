@@ -1,0 +1,210 @@
+"""The results in docs/: trains each case whole and writes docs/results.json, from which docs/results.md is rendered.
+
+    python benchmarks/results.py [CASE ...]      all cases if none is named; a case that is done is kept
+    python benchmarks/results.py --render        only the tables
+
+Real data are found through TRAFFIC_REAL_DATA. Nothing here asserts anything: what falls short is written down.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.lanes import Lane
+from traffic_assets.assets.training import SPLIT_ASSETS
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.features.catalogue import ANSWER_FEATURES
+from traffic_assets.features.clock import day_range
+from traffic_assets.features.sample import SampleSpec, write_sample
+from traffic_assets.ml.cross_validation import Trial
+from traffic_assets.ml.gates import failed, judge
+from traffic_assets.ml.metrics import Metrics
+from traffic_assets.resources import build_resources
+from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.loading import merge
+from traffic_assets_tests import real_data
+from traffic_assets_tests.runs import run_features, run_train
+
+DOCS = Path(__file__).parents[1] / "docs"
+STORE, PAGE = DOCS / "results.json", DOCS / "results.md"
+SAMPLE_DAYS = day_range(date(2026, 1, 5), date(2026, 1, 18))
+WITHOUT_ANSWERS = {"training": {"exclude_features": list(ANSWER_FEATURES)}}
+QUARTER = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One table of results."""
+
+    title: str
+    write: Callable[[Path], object]
+    days: Sequence[str]
+    week: str
+    profile: str = "local"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _sample(target: Path) -> None:
+    write_sample(SampleSpec(), target)
+
+
+def _san_diego(every: int) -> Callable[[Path], int]:
+    return lambda target: real_data.write_san_diego(_real(), target, every)
+
+
+def _emeryville(target: Path) -> int:
+    return real_data.write_emeryville(_real(), target)
+
+
+def _real() -> Path:
+    found = real_data.folder()
+    if found is None:
+        sys.exit("TRAFFIC_REAL_DATA does not name the folder of the real data")
+    return found
+
+
+def _on_san_diego(title: str, every: int, profile: str = "local", changes: Mapping[str, Any] | None = None) -> Case:
+    return Case(
+        title, _san_diego(every), real_data.SAN_DIEGO_DAYS, real_data.SAN_DIEGO_WEEK, profile,
+        merge(real_data.SAN_DIEGO_SETTINGS, changes or {}),
+    )  # fmt: skip
+
+
+SD_100K = "San Diego, 25 of the 98 sensors (every fourth by id, about 100,000 rows)"
+CASES = {
+    "sample": Case("Simulated sample, profile `local`", _sample, SAMPLE_DAYS, "2026-01-12"),
+    "sample_seed_literal": Case(
+        "Simulated sample, profile `seed_literal`", _sample, SAMPLE_DAYS, "2026-01-12", "seed_literal"
+    ),
+    "emeryville": Case(
+        "Emeryville, two stations, three days, profile `local`", _emeryville, real_data.EMERYVILLE_DAYS,
+        real_data.EMERYVILLE_WEEK, changes=real_data.EMERYVILLE_SETTINGS,
+    ),
+    "san_diego_100k": _on_san_diego(f"{SD_100K}, profile `local`", QUARTER),
+    "san_diego_100k_without_answers": _on_san_diego(
+        f"{SD_100K}, profile `local`, without the columns that contain the answer", QUARTER, changes=WITHOUT_ANSWERS
+    ),
+    "san_diego_100k_seed_literal": _on_san_diego(f"{SD_100K}, profile `seed_literal`", QUARTER, "seed_literal"),
+    "san_diego": _on_san_diego("San Diego, all 98 well-observed sensors, two weeks, profile `local`", 1),
+    "san_diego_without_answers": _on_san_diego(
+        "San Diego, all 98 well-observed sensors, two weeks, profile `local`, without the columns that contain the "
+        "answer", 1, changes=WITHOUT_ANSWERS,
+    ),
+}  # fmt: skip
+
+
+def run(case: Case) -> dict[str, Any]:
+    """Train a case from raw readings and return what is to be told of it."""
+    with tempfile.TemporaryDirectory(prefix="results-") as base, dg.DagsterInstance.ephemeral() as instance:
+        case.write(Path(base, "raw", "readings"))
+        settings = load_settings(case.profile, merge(case.changes, {"persistence": {"base_uri": base}}), environ={})
+        defs = build_defs(settings)
+        started = time.monotonic()
+        features = run_features(defs, instance, case.days)
+        featured = time.monotonic()
+        if not features.success:
+            sys.exit(f"{case.title}: the features failed")
+        run_train(defs, instance, case.week)  # a gate may fail: the table says so
+        trained = time.monotonic()
+        hdfs = build_resources(settings)["hdfs"]
+        splits = hdfs.dataset(SPLIT_ASSETS["train"]).current(case.week)
+        return {
+            "title": case.title,
+            "rows": splits.record["counts"],
+            "seconds": {"features": round(featured - started, 1), "train": round(trained - featured, 1)},
+            "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
+            "when": datetime.now(UTC).date().isoformat(),
+            "models": {name: _model(name, hdfs, settings, case.week) for name in settings.enabled_models},
+        }
+
+
+def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict[str, Any]:
+    current = hdfs.dataset(Lane(name).evaluation).current(week)
+    if current is None:
+        sys.exit(f"{name} was not evaluated")
+    found = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
+    trial = Trial.model_validate(found["cross_validation"])
+    missed = failed(judge(getattr(settings.evaluation.targets, name), Metrics.model_validate(found["test"]), trial))
+    top, weight = next(iter(found["importances"]["features"].items()))
+    return {
+        "hyperparameters": trial.hyperparameters,
+        "train": found["train"], "test": found["test"], "temporal": found["temporal"]["metrics"],
+        "cv_r2": trial.summary["r2"].model_dump(), "cv_rmse": trial.summary["rmse"].model_dump(),
+        "top": [top, weight], "importance_kind": found["importances"]["kind"],
+        "megabytes": found["model_bytes"] / 1e6, "training_minutes": found["training_minutes"],
+        "targets_missed": missed,
+    }  # fmt: skip
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """The page, from the stored results alone."""
+    lines = [
+        "# Results",
+        "",
+        "Rendered by `python benchmarks/results.py --render` from `docs/results.json`, which that script made. "
+        "R², RMSE and MAE (mph) are of the model as loaded back from storage, on the random hold-out; *later* is the "
+        "temporal verdict: a second fit on the first 80 % of the time, judged on the rest. Seconds are of the machine "
+        "named and move from one to another.",
+        "",
+        "A random hold-out of autocorrelated rows flatters, and `traffic_efficiency` is the speed itself divided by a "
+        "constant: at horizon 0 it contains the answer, and so does `congestion_level`. The tables without them say "
+        "what the scores are worth.",
+    ]
+    for key in CASES:
+        if key not in results:
+            continue
+        case = results[key]
+        rows, seconds = case["rows"], case["seconds"]
+        lines += [
+            "", f"## {case['title']}", "",
+            f"{rows['train']:,} train, {rows['validation']:,} validation and {rows['test']:,} test rows. Features "
+            f"{seconds['features']:.0f} s, training {seconds['train']:.0f} s on {case['hardware']}, {case['when']}.",
+            "",
+            "| model | R² | RMSE | MAE | R² of 5 folds | later R² | later RMSE | later MAE | heaviest feature | MB | targets |",
+            "|---|---|---|---|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        for name, m in case["models"].items():
+            test, later, folds = m["test"], m["temporal"], m["cv_r2"]
+            lines.append(
+                f"| {name} | {test['r2']:.5f} | {test['rmse']:.3f} | {test['mae']:.3f} | {folds['mean']:.5f} ± "
+                f"{folds['std']:.5f} | {later['r2']:.5f} | {later['rmse']:.3f} | {later['mae']:.3f} | {m['top'][0]} "
+                f"{m['top'][1]:.3f} | {m['megabytes']:.1f} | {'; '.join(m['targets_missed']) or 'met'} |"
+            )
+    lines += ["", "Weights are each model's own: a mean decrease of impurity (sums to 1) for trees, an absolute "
+              "standardised coefficient (mph) for the linear model."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run what is asked for, store each case as it is done, and render the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--render", action="store_true", help="only the tables")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.cases if name not in CASES]:
+        parser.error(f"no such case: {', '.join(unknown)}; the cases are {', '.join(CASES)}")
+    results = json.loads(STORE.read_text()) if STORE.is_file() else {}
+    todo = [] if asked.render else asked.cases or [name for name in CASES if name not in results]
+    for name in todo:
+        print(f"{name}: {CASES[name].title}", flush=True)
+        results[name] = run(CASES[name])
+        STORE.write_text(json.dumps(results, indent=1) + "\n")
+        print(f"  done: {results[name]['seconds']}", flush=True)
+    PAGE.write_text(render(results))
+
+
+if __name__ == "__main__":
+    main()

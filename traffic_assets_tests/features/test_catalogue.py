@@ -1,0 +1,80 @@
+"""The catalogue names the 21 features of the definition, and which of them hold the answer."""
+
+import pytest
+
+from traffic_assets.features.catalogue import (
+    ANSWER_FEATURES,
+    CATEGORICAL_FEATURES,
+    FEATURE_NAMES,
+    FEATURE_TABLE_COLUMNS,
+    FEATURES,
+    READING_COLUMNS,
+    SENSOR_COLUMNS,
+    TARGET,
+    feature_columns,
+)
+
+BEFORE = {f"speed_lag_{k}" for k in (1, 2, 3)} | {f"speed_ma_{m}min" for m in (15, 30, 60)} | {"speed_variance"}
+
+
+def test_the_21_features_of_the_definition() -> None:
+    numeric = {
+        "hour_sin",
+        "hour_cos",
+        "time_since_midnight",
+        "lat_normalized",
+        "lon_normalized",
+        "distance_from_center",
+        "traffic_efficiency",
+        "occupancy_ratio",
+        "flow_rate",
+    }
+    categorical = {"highway_encoded", "is_weekend", "is_rush_hour", "sensor_cluster", "congestion_level"}
+    assert len(FEATURE_NAMES) == len(set(FEATURE_NAMES)) == 21
+    assert set(FEATURE_NAMES) == numeric | BEFORE | categorical
+    assert {c.name for c in CATEGORICAL_FEATURES} == categorical
+    assert {c.name: c.role for c in FEATURES if c.name in categorical} == dict.fromkeys(categorical, "categorical")
+    assert {c.spark_type for c in FEATURES if c.role == "numeric"} == {"double"}
+
+
+def test_when_each_feature_is_known() -> None:
+    assert {c.name for c in FEATURES if c.known == "before"} == BEFORE
+    assert {c.name for c in FEATURES if c.known == "with the reading"} == {"occupancy_ratio", "flow_rate"}
+    assert ANSWER_FEATURES == ("traffic_efficiency", "congestion_level")
+    assert not TARGET.holds_answer  # it is the answer
+    assert TARGET.known == "with the target"
+
+
+def test_ranges_of_the_definition() -> None:
+    by_name = {c.name: (c.low, c.high) for c in FEATURES}
+    assert by_name["hour_sin"] == by_name["hour_cos"] == (-1, 1)
+    assert by_name["time_since_midnight"] == (0, 1440)
+    assert by_name["traffic_efficiency"] == (0, 1.5)
+    assert by_name["congestion_level"] == (0, 3)
+    assert by_name["speed_variance"] == (0, None)
+    assert by_name["speed_lag_3"] == (TARGET.low, TARGET.high) == (0, 120)
+
+
+def test_every_feature_comes_from_columns_that_are_read() -> None:
+    read = {c.name for c in (*READING_COLUMNS, *SENSOR_COLUMNS)}
+    for column in FEATURES:
+        assert column.source, column.name
+        assert set(column.source) <= read
+        assert column.description
+
+
+def test_a_feature_table_has_keys_features_and_the_target() -> None:
+    assert [c.name for c in FEATURE_TABLE_COLUMNS] == ["sensor_id", "timestamp", *FEATURE_NAMES, "speed"]
+
+
+def test_features_are_left_out_by_name() -> None:
+    assert feature_columns() == FEATURES
+    left = feature_columns(ANSWER_FEATURES)
+    assert [c.name for c in left] == [n for n in FEATURE_NAMES if n not in ("traffic_efficiency", "congestion_level")]
+
+
+def test_unknown_names_and_leaving_out_all_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"no such feature: speed, speed_lag_4; the features are hour_sin, .*level"):
+        feature_columns(["speed_lag_4", "hour_sin", "speed"])
+    with pytest.raises(ValueError, match="every feature is excluded; leave at least one"):
+        feature_columns(FEATURE_NAMES)

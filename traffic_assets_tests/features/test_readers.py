@@ -1,0 +1,231 @@
+"""Files of any supported format come out under our names; what cannot be read is refused by name."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.features.readers import InputError, Part, Source, first_line
+from traffic_assets.settings.schema import ALIASES
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CSV = "sensor_id,timestamp,speed\nA,2026-01-05 08:00:00,60.5\nB,2026-01-05 08:05:00,\n"
+JSON = '{"sensor_id": "A", "timestamp": "2026-01-05 08:00:00", "speed": 60.5}\n{"sensor_id": "B", "lanes": 4}\n'
+
+
+def source(folder: Path, form: str = "auto", aliases: Mapping[str, str] = ALIASES) -> Source:
+    return Source(f"file://{folder}", LocalFileSystem(), form, aliases)
+
+
+def parquet(path: Path, **columns: list[object]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def text(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def rows(frame: DataFrame, *columns: str) -> list[tuple[object, ...]]:
+    return sorted((tuple(row) for row in frame.select(*columns).collect()), key=str)
+
+
+def read(spark: SparkSession, of: Source) -> DataFrame:
+    (part,) = of.parts()
+    return of.read(spark, part)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("readings.csv", CSV),
+        ("READINGS.CSV", CSV),
+        ("deep/er/readings.csv.gz", gzip.compress(CSV.encode())),
+        ("readings.json", JSON),
+        ("readings.jsonl", JSON),
+        ("readings.json.gz", gzip.compress(JSON.encode())),
+    ],
+)
+def test_formats_are_told_by_the_ending(spark: SparkSession, tmp_path: Path, name: str, content: str | bytes) -> None:
+    text(tmp_path / name, content)
+    text(tmp_path / "_SUCCESS", "")
+    text(tmp_path / ".readings.parquet.crc", "x")
+    assert rows(read(spark, source(tmp_path)), "sensor_id", "speed") == [("A", "60.5"), ("B", None)]
+
+
+def test_parquet_keeps_its_types_and_finds_files_at_any_depth(spark: SparkSession, tmp_path: Path) -> None:
+    for name, speed in (("a.parquet", 1.5), ("2026/b.parquet", 2.5)):
+        parquet(tmp_path / name, sensor_id=["A"], timestamp=[datetime(2026, 1, 5)], speed=[speed])
+    frame = read(spark, source(tmp_path))
+    assert frame.dtypes == [("sensor_id", "string"), ("timestamp", "timestamp_ntz"), ("speed", "double")]
+    assert rows(frame, "speed") == [(1.5,), (2.5,)]
+
+
+def test_a_format_that_is_given_is_not_guessed(spark: SparkSession, tmp_path: Path) -> None:
+    text(tmp_path / "readings.txt", CSV)
+    assert rows(read(spark, source(tmp_path, "csv")), "sensor_id") == [("A",), ("B",)]
+    with pytest.raises(InputError, match=r"readings\.txt: cannot tell the format .*known endings are \.parquet, \.csv"):
+        read(spark, source(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["one.parquet", "one.csv"])
+def test_a_source_may_be_a_single_file(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    parquet(tmp_path / "one.parquet", sensor_id=["A"])
+    text(tmp_path / "one.csv", "sensor_id\nA\n")
+    text(tmp_path / "other.json", JSON)
+    of = source(tmp_path / name)
+    assert of.entries() == []
+    assert of.day_folders() == {}
+    assert of.parts(["2026-01-05"]) == [Part((f"file://{tmp_path}/{name}",), None)]
+    assert rows(read(spark, of), "sensor_id") == [("A",)]
+
+
+def test_day_folders_are_pruned_to_the_days_asked_for(tmp_path: Path) -> None:
+    for day in ("2026-01-05", "2026-01-06", "2026-01-07"):
+        parquet(tmp_path / f"date={day}" / "x.parquet", sensor_id=["A"])
+    text(tmp_path / "_staging" / "date=2026-01-08", "")
+    text(tmp_path / "date=2026-01-09", "a file, not a folder")
+    of = source(tmp_path)
+    assert list(of.day_folders()) == ["2026-01-05", "2026-01-06", "2026-01-07"]
+    asked = of.parts(["2026-01-07", "2026-01-05", "2026-01-31"])
+    assert [part.days for part in asked] == [("2026-01-07",), ("2026-01-05",)]
+    assert [part.paths[0].rsplit("/", 1)[1] for part in asked] == ["date=2026-01-07", "date=2026-01-05"]
+    assert [part.days for part in of.parts()] == [("2026-01-05",), ("2026-01-06",), ("2026-01-07",)]
+    assert of.parts([]) == []
+
+
+def test_sources_without_day_folders_are_one_part(tmp_path: Path) -> None:
+    parquet(tmp_path / "2026-01" / "x.parquet", sensor_id=["A"])
+    assert source(tmp_path).parts(["2026-01-05"]) == [Part((f"file://{tmp_path}",), None)]
+
+
+def test_missing_and_empty_sources_say_what_to_do(tmp_path: Path, spark: SparkSession) -> None:
+    with pytest.raises(InputError, match=r"no input at file://.*/nowhere: put files there, set data\.source"):
+        source(tmp_path / "nowhere").parts()
+    text(tmp_path / "empty" / "_SUCCESS", "")
+    with pytest.raises(InputError, match=r"the input folder file://.*/empty is empty: put Parquet, CSV or JSON"):
+        source(tmp_path / "empty").entries()
+    (tmp_path / "hollow" / "inner").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"hollow holds no files"):
+        read(spark, source(tmp_path / "hollow"))
+
+
+def test_columns_come_out_under_our_names(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", station=["A"], ts=["t"], avg_speed=[1.0], lng=[2.0], remark=["r"])
+    frame = read(spark, source(tmp_path))
+    assert frame.columns == ["sensor_id", "timestamp", "speed", "longitude", "remark"]
+    mine = source(tmp_path, aliases={"remark": "highway"})
+    assert read(spark, mine).columns == ["station", "ts", "avg_speed", "lng", "highway"]
+
+
+def test_a_column_with_our_name_wins_over_an_alias(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", volume=[1.0], flow=[2.0])
+    frame = read(spark, source(tmp_path))
+    assert rows(frame, "flow", "volume") == [(2.0, 1.0)]
+
+
+def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", avg_speed=[1.0], speed_mph=[2.0])
+    with pytest.raises(
+        InputError, match="the columns 'avg_speed' and 'speed_mph' both mean 'speed'; drop one, or give"
+    ):
+        read(spark, source(tmp_path))
+    parquet(tmp_path / "x.parquet", Speed=[1.0], avg_speed=[2.0])  # to Spark, Speed is speed
+    with pytest.raises(InputError, match="the columns 'Speed' and 'avg_speed' both mean 'speed'"):
+        read(spark, source(tmp_path))
+
+
+def test_csv_columns_go_by_name_and_files_that_disagree_are_not_read(spark: SparkSession, tmp_path: Path) -> None:
+    text(tmp_path / "date=2026-01-05" / "a.csv", "sensor_id,speed,flow\nA,60,5\n")
+    text(tmp_path / "date=2026-01-06" / "b.csv", "sensor_id,flow,speed\nB,6,61\n")
+    of = source(tmp_path)
+    read_parts, refused = of.read_all(spark, of.parts())
+    assert refused == {}
+    found = [row for _, frame in read_parts for row in rows(frame, "sensor_id", "speed", "flow")]
+    assert sorted(found) == [("A", "60", "5"), ("B", "61", "6")]
+
+    text(tmp_path / "date=2026-01-05" / "z.csv", "sensor_id,flow,speed\nC,7,62\n")
+    frame = of.read(spark, of.parts(["2026-01-05"])[0])
+    with pytest.raises(Exception, match=r"reading file file:.*date=2026-01-05/z\.csv"):
+        rows(frame, "sensor_id", "speed")
+
+
+def test_days_of_the_same_columns_are_read_together(spark: SparkSession, tmp_path: Path) -> None:
+    for day in ("05", "07", "08"):
+        parquet(tmp_path / f"date=2026-01-{day}" / "x.parquet", sensor_id=[day], speed=[1.0])
+    parquet(tmp_path / "date=2026-01-06" / "x.parquet", sensor_id=["06"], speed=[1])
+    of = source(tmp_path)
+    read_parts, refused = of.read_all(spark, of.parts())
+    assert refused == {}
+    assert {part.days: rows(frame, "sensor_id") for part, frame in read_parts} == {
+        ("2026-01-05", "2026-01-07", "2026-01-08"): [("05",), ("07",), ("08",)],
+        ("2026-01-06",): [("06",)],
+    }
+
+
+def test_days_that_cannot_be_read_are_refused_and_the_others_stay(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "date=2026-01-05" / "good.parquet", sensor_id=["A"])
+    text(tmp_path / "date=2026-01-06" / "torn.parquet", b"PAR1 and then nothing")
+    (tmp_path / "date=2026-01-07").mkdir()
+    text(tmp_path / "date=2026-01-08" / "notes.txt", "hello")
+    parquet(tmp_path / "date=2026-01-09" / "twice.parquet", volume=[1], traffic_volume=[1])
+    nanoseconds = pa.table({"timestamp": pa.array([datetime(2026, 1, 5)], pa.timestamp("ns"))})
+    (tmp_path / "date=2026-01-10").mkdir()
+    pq.write_table(nanoseconds, tmp_path / "date=2026-01-10" / "pandas.parquet")
+    of = source(tmp_path)
+    ((part, frame),), refused = of.read_all(spark, of.parts())
+    assert part.days == ("2026-01-05",)
+    assert rows(frame, "sensor_id") == [("A",)]
+    assert set(refused) == {f"2026-01-{day}" for day in ("06", "07", "08", "09", "10")}
+    assert "torn.parquet" in refused["2026-01-06"]
+    assert "date=2026-01-07 holds no files" in refused["2026-01-07"]
+    assert "notes.txt: cannot tell the format" in refused["2026-01-08"]
+    assert "both mean 'flow'" in refused["2026-01-09"]
+    assert "date=2026-01-10: cannot be read as parquet: " in refused["2026-01-10"]
+    assert refused["2026-01-10"].endswith("; write timestamps in microseconds")
+
+
+def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+    torn = text(tmp_path / "torn.parquet", b"PAR1 and then nothing")
+    of = source(tmp_path)
+    with pytest.raises(StorageError, match=r"torn\.parquet") as caught:
+        of.read_all(spark, of.parts())
+    assert caught.value.kind == "corrupt_file"
+    torn.unlink()
+    parquet(tmp_path / "twice.parquet", volume=[1], traffic_volume=[1])
+    with pytest.raises(InputError, match="both mean 'flow'"):
+        of.read_all(spark, of.parts())
+
+
+def test_storage_that_does_not_answer_is_no_reason_to_refuse_a_day(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet(tmp_path / "date=2026-01-05" / "x.parquet", sensor_id=["A"])
+    of = source(tmp_path)
+    parts = of.parts()
+
+    def down(*_: object) -> DataFrame:
+        raise StorageError("the NameNode does not answer", "unreachable", retryable=True)
+
+    monkeypatch.setattr(Source, "read", down)
+    with pytest.raises(StorageError, match="does not answer"):
+        of.read_all(spark, parts)
+
+
+def test_first_line_of_an_error() -> None:
+    assert first_line(ValueError("\n what happened \n at line 7")) == "what happened "
+    assert first_line(KeyError()) == "KeyError"

@@ -1,0 +1,312 @@
+"""Rows are judged one by one: what is wrong gets a reason, what is right comes out in our types and units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from traffic_assets.features.catalogue import (
+    FEATURE_TABLE_COLUMNS,
+    KEYS,
+    READING_COLUMNS,
+    SENSOR_COLUMNS,
+    Column,
+)
+from traffic_assets.features.readers import InputError
+from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.settings.schema import DataSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+UTC_INPUT = DataSettings()
+LOCAL_INPUT = DataSettings(timestamps="local")
+AT = "2026-01-05T08:00:00Z"
+INF = float("inf")
+
+
+def stamps(frame: DataFrame, data: DataSettings) -> dict[str, str | None]:
+    """Every timestamp of `frame` in UTC, by the text of column `given`."""
+    rows = (
+        checked(frame, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
+        .selectExpr("given", "cast(timestamp as string) as found")
+        .collect()
+    )
+    return {row["given"]: row["found"] and row["found"][:-3] for row in rows}
+
+
+def texts(spark: SparkSession, given: Sequence[str]) -> DataFrame:
+    return spark.createDataFrame([(text, text) for text in given], "timestamp string, given string")
+
+
+def reasons(spark: SparkSession, columns: Sequence[Column], rows: Sequence[dict[str, Any]], schema: str) -> list[Any]:
+    """The reason of each row, in order."""
+    names = [part.split()[0] for part in schema.split(", ")]
+    frame = spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], schema).coalesce(1)
+    return [row[REASON] for row in checked(frame, columns, UTC_INPUT, "x").collect()]
+
+
+def test_timestamps_with_a_zone_mean_the_same_whatever_the_input_is_said_to_be(spark: SparkSession) -> None:
+    expected = {
+        "2026-01-05T08:03:59Z": "2026-01-05 08:00",
+        "2026-01-05T08:03:59.123456Z": "2026-01-05 08:00",
+        "2026-01-05 00:03:00-08:00": "2026-01-05 08:00",
+        "2026-01-05T00:03:00-0800": "2026-01-05 08:00",
+        "2026-01-05 00:03:00-08": "2026-01-05 08:00",
+        "2026-01-05 08:03:00 UTC": "2026-01-05 08:00",
+        "2026-01-05 16:03:00 GMT+8": "2026-01-05 08:00",
+        "2026-01-05 13:33:00+05:30": "2026-01-05 08:00",
+        "2026-07-05T10:03:00 Europe/Berlin": "2026-07-05 08:00",
+    }
+    frame = texts(spark, list(expected))
+    assert stamps(frame, UTC_INPUT) == expected
+    assert stamps(frame, LOCAL_INPUT) == expected
+
+
+def test_timestamps_without_a_zone_are_utc_or_local_as_the_setting_says(spark: SparkSession) -> None:
+    utc = {
+        "2026-01-05 08:03:00": "2026-01-05 08:00",
+        "2026-01-05T08:04:59.999": "2026-01-05 08:00",
+        "2026-01-05 08:05": "2026-01-05 08:05",
+        "01/05/2026 08:05:00": "2026-01-05 08:05",  # as PeMS writes it
+        "2026-01-05": "2026-01-05 00:00",
+        "2026-07-05 08:03:00": "2026-07-05 08:00",
+    }
+    local = {
+        "2026-01-05 08:03:00": "2026-01-05 16:00",
+        "2026-01-05T08:04:59.999": "2026-01-05 16:00",
+        "2026-01-05 08:05": "2026-01-05 16:05",
+        "01/05/2026 08:05:00": "2026-01-05 16:05",
+        "2026-01-05": "2026-01-05 08:00",
+        "2026-07-05 08:03:00": "2026-07-05 15:00",  # summer time
+    }
+    frame = texts(spark, list(utc))
+    assert stamps(frame, UTC_INPUT) == utc
+    assert stamps(frame, LOCAL_INPUT) == local
+
+
+def test_other_timestamp_formats_are_tried_in_turn_and_may_name_a_zone(spark: SparkSession) -> None:
+    data = DataSettings(
+        timestamps="local",
+        timestamp_formats=["HH:mm dd-MM-yyyy", "dd.MM.yyyy HH:mm 'Zeit'", "yyyyMMdd HHmm XX", "MM/dd/yyyy hh:mm a"],
+    )
+    expected = {
+        "08:05 05-01-2026": "2026-01-05 16:05",  # -2026 is no zone
+        "05.01.2026 08:05 Zeit": "2026-01-05 16:05",
+        "20260105 0805 +0000": "2026-01-05 08:05",
+        "01/05/2026 08:05 PM": "2026-01-06 04:05",
+        "01/05/2026 08:05:00": None,  # the default format is replaced
+    }
+    assert stamps(texts(spark, list(expected)), data) == expected
+
+
+def test_what_is_no_moment_in_time_is_unparsable_or_missing(spark: SparkSession) -> None:
+    given = ["yesterday", "2026-02-30 00:00:00", "12:30", "T12:30:00", "1767600000", "", "  ", None]
+    rows = [{"sensor_id": "A", "timestamp": text, "speed": 1.0} for text in given]
+    found = reasons(spark, READING_COLUMNS, rows, "sensor_id string, timestamp string, speed double")
+    assert found == ["timestamp: unparsable"] * 5 + ["timestamp: missing"] * 3
+
+
+def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> None:
+    moment = datetime(2026, 1, 5, 8, 3)
+    pacific = moment.replace(tzinfo=timezone(timedelta(hours=-8)))
+    columns = {
+        "naive": pa.array([moment], pa.timestamp("us")),
+        "utc": pa.array([moment.replace(tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
+        "pacific": pa.array([pacific], pa.timestamp("us", tz="America/Los_Angeles")),
+        "millis": pa.array([moment], pa.timestamp("ms")),
+        "day": pa.array([date(2026, 1, 5)]),
+        "epoch": pa.array([1767600180]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    frame = spark.read.parquet(str(tmp_path / "x.parquet"))
+    found = {}
+    for data in (UTC_INPUT, LOCAL_INPUT):
+        one = None
+        for name in columns:
+            part = frame.selectExpr(f"{name} as timestamp", f"'{name}' as given")
+            typed = checked(part, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
+            one = typed if one is None else one.unionByName(typed)
+        assert one is not None
+        found[data.timestamps] = {
+            row[0]: row[1] for row in one.selectExpr("given", "date_format(timestamp, 'MM-dd HH:mm:ss')").collect()
+        }
+    with_zone = {"utc": "01-05 08:00:00", "pacific": "01-05 16:00:00", "epoch": "01-05 08:00:00"}
+    assert found["utc"] == with_zone | {"naive": "01-05 08:00:00", "millis": "01-05 08:00:00", "day": "01-05 00:00:00"}
+    assert found["local"] == with_zone | {
+        "naive": "01-05 16:00:00",
+        "millis": "01-05 16:00:00",
+        "day": "01-05 08:00:00",
+    }
+
+
+@pytest.mark.parametrize(("minutes", "floored"), [(1, "08:59"), (15, "08:45"), (60, "08:00")])
+def test_timestamps_are_floored_to_the_interval(spark: SparkSession, minutes: int, floored: str) -> None:
+    text = "1969-12-31 08:59:59" if minutes == 60 else "2026-01-05 08:59:59"  # also before 1970
+    found = stamps(texts(spark, [text]), DataSettings(interval_minutes=minutes))
+    assert found == {text: f"{text[:10]} {floored}"}
+
+
+def test_readings_out_of_range_unparsable_or_without_key(spark: SparkSession) -> None:
+    good = {"sensor_id": "A", "timestamp": AT, "speed": "60.5", "flow": "10", "occupancy": "0.1"}
+    cases = [
+        ({}, None),
+        ({"speed": None, "flow": None, "occupancy": None}, None),
+        ({"speed": "", "flow": " "}, None),
+        ({"speed": "0", "occupancy": "1"}, None),
+        ({"speed": "120", "flow": "2e4", "occupancy": "0"}, None),
+        ({"speed": "fast"}, "speed: unparsable"),
+        ({"speed": "60,5"}, "speed: unparsable"),
+        ({"speed": "NaN"}, "speed: NaN"),
+        ({"speed": "120.01"}, "speed: outside 0..120 mph"),
+        ({"speed": "-0.01"}, "speed: outside 0..120 mph"),
+        ({"speed": "Infinity"}, "speed: infinite"),
+        ({"flow": "-1"}, "flow: outside 0..20000 veh/interval"),
+        ({"occupancy": "1.5"}, "occupancy: outside 0..1"),
+        ({"occupancy": "15%"}, "occupancy: unparsable"),
+        ({"sensor_id": None}, "sensor_id: missing"),
+        ({"sensor_id": ""}, "sensor_id: missing"),
+        ({"timestamp": None}, "timestamp: missing"),
+        ({"timestamp": "x", "speed": "x"}, "timestamp: unparsable"),  # the first in the catalogue's order
+    ]
+    found = reasons(
+        spark,
+        READING_COLUMNS,
+        [good | case for case, _ in cases],
+        "sensor_id string, timestamp string, speed string, flow string, occupancy string",
+    )
+    assert found == [reason for _, reason in cases]
+
+
+def test_sensor_descriptions(spark: SparkSession) -> None:
+    good = {"sensor_id": "A", "latitude": 32.8, "longitude": -117.1, "highway": "I-5", "lanes": "4"}
+    cases = [
+        ({}, None),
+        ({"lanes": "4.0"}, None),  # as pandas writes a whole number where some are missing
+        ({"lanes": None, "latitude": None, "highway": None}, None),
+        ({"lanes": "4.5"}, "lanes: unparsable"),
+        ({"lanes": "four"}, "lanes: unparsable"),
+        ({"lanes": "NaN"}, "lanes: unparsable"),
+        ({"lanes": "inf"}, "lanes: unparsable"),
+        ({"lanes": "0"}, "lanes: outside 1..20"),
+        ({"latitude": 91.0}, "latitude: outside -90..90 degrees"),
+        ({"longitude": float("nan")}, "longitude: NaN"),
+    ]
+    schema = "sensor_id string, latitude double, longitude double, highway string, lanes string"
+    assert reasons(spark, SENSOR_COLUMNS, [good | case for case, _ in cases], schema) == [why for _, why in cases]
+    frame = spark.createDataFrame([("A", "4.0"), ("B", "3")], "sensor_id string, lanes string")
+    typed = checked(frame, SENSOR_COLUMNS, UTC_INPUT, "x")
+    assert dict(typed.dtypes)["lanes"] == "int"
+    assert {row["sensor_id"]: row["lanes"] for row in typed.collect()} == {"A": 4, "B": 3}
+
+
+def test_columns_come_out_in_the_catalogues_types_also_where_the_input_lacks_them(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(7, AT, 60, "extra")], "sensor_id int, timestamp string, speed int, remark string")
+    typed = checked(frame, READING_COLUMNS, UTC_INPUT, "x")
+    assert typed.dtypes == [
+        ("sensor_id", "string"),
+        ("timestamp", "timestamp"),
+        ("speed", "double"),
+        ("flow", "double"),
+        ("occupancy", "double"),
+        (REASON, "string"),
+    ]
+    assert typed.drop("timestamp").first() == ("7", 60.0, None, None, None)
+
+
+def test_kilometres_become_miles_in_every_column_of_speeds(spark: SparkSession) -> None:
+    data = DataSettings(speed_unit="km/h")
+    frame = spark.createDataFrame(
+        [("A", AT, 160.9344, 80.4672, 2.589988110336, 100.0, 1.0), ("B", AT, 200.0, 1.0, 1.0, 1.0, 1.0)],
+        "sensor_id string, timestamp string, speed double, speed_lag_1 double, speed_variance double, "
+        "flow_rate double, distance_from_center double",
+    )
+    first, second = checked(frame, FEATURE_TABLE_COLUMNS, data, "x").orderBy("sensor_id").collect()
+    assert first["speed"] == pytest.approx(100)
+    assert first["speed_lag_1"] == pytest.approx(50)
+    assert first["speed_variance"] == pytest.approx(1)
+    assert (first["flow_rate"], first["distance_from_center"]) == (100, 1)
+    assert first[REASON] is None
+    assert second[REASON] == "speed: outside 0..120 mph"  # 124 mph
+
+
+def test_a_feature_without_upper_limit_is_finite(spark: SparkSession) -> None:
+    rows = [{"sensor_id": "A", "timestamp": AT, "speed_variance": v} for v in (0.0, 1e9, INF, float("nan"), -1.0)]
+    found = reasons(spark, FEATURE_TABLE_COLUMNS, rows, "sensor_id string, timestamp string, speed_variance double")
+    assert found == [
+        None,
+        None,
+        "speed_variance: infinite",
+        "speed_variance: NaN",
+        "speed_variance: outside 0..inf mph²",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "sql_type", "allowed"),
+    [
+        ("speed", "array<double>", "double"),
+        ("speed", "date", "double"),
+        ("speed", "timestamp", "double"),
+        ("sensor_id", "struct<a:int>", "string"),
+        ("timestamp", "boolean", "timestamp"),
+        ("occupancy", "map<string,int>", "double"),
+    ],
+)
+def test_columns_of_an_impossible_type_are_refused(
+    spark: SparkSession, column: str, sql_type: str, allowed: str
+) -> None:
+    frame = spark.createDataFrame([], f"{column} {sql_type}")
+    with pytest.raises(InputError) as caught:
+        checked(frame, READING_COLUMNS, UTC_INPUT, "file:///in/x.parquet")
+    assert str(caught.value) == f"file:///in/x.parquet: column {column} is {sql_type}; {allowed} is allowed"
+
+
+def test_missing_columns_are_named_with_what_is_there(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([], "sensor_id string, velocity double")
+    require_columns(frame, ["sensor_id"], "x")
+    with pytest.raises(
+        InputError,
+        match=r"^x: missing column\(s\) timestamp, speed; found sensor_id, velocity\. Add them, or .* data\.aliases$",
+    ):
+        require_columns(frame, ["sensor_id", "timestamp", "speed"], "x")
+
+
+def test_of_duplicates_the_same_row_stays_whatever_the_order(spark: SparkSession) -> None:
+    rows = [
+        ("A", "t1", 50.0, 9.0, None),
+        ("A", "t1", 50.0, 3.0, None),  # this one: least speed, then least flow
+        ("A", "t1", 60.0, 1.0, None),
+        ("A", "t1", None, 0.0, None),  # no speed comes last
+        ("A", "t2", 50.0, 9.0, None),
+        ("B", "t1", 50.0, 9.0, None),
+        ("C", "t1", 10.0, 1.0, "speed: NaN"),  # bad already: keeps its reason and does not push out the good one
+        ("C", "t1", 20.0, 1.0, None),
+        ("C", "t1", 15.0, 1.0, "speed: NaN"),
+    ]
+    schema = f"sensor_id string, timestamp string, speed double, flow double, {REASON} string"
+    found = []
+    for order in (rows, rows[::-1]):
+        frame = spark.createDataFrame(order, schema).repartition(3)
+        marked = mark_duplicates(frame, KEYS, ["speed", "flow"])
+        assert marked.columns == frame.columns
+        found.append(sorted((tuple(row) for row in marked.collect()), key=str))
+    assert found[0] == found[1]
+    duplicate = "duplicate key (sensor_id, timestamp)"
+    assert {row[:4]: row[4] for row in found[0]} == {
+        ("A", "t1", 50.0, 9.0): duplicate,
+        ("A", "t1", 50.0, 3.0): None,
+        ("A", "t1", 60.0, 1.0): duplicate,
+        ("A", "t1", None, 0.0): duplicate,
+        ("A", "t2", 50.0, 9.0): None,
+        ("B", "t1", 50.0, 9.0): None,
+        ("C", "t1", 10.0, 1.0): "speed: NaN",
+        ("C", "t1", 15.0, 1.0): "speed: NaN",
+        ("C", "t1", 20.0, 1.0): None,
+    }

@@ -1,0 +1,101 @@
+"""The temporal verdict: the later rows are judged and never fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from traffic_assets.features.catalogue import Column
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.preprocessing import FeatureSet, usable_features
+from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LINEAR = ALGORITHMS["linear_regression"]
+PLAIN = LinearRegressionHyperparameters(regParam=0.0)
+USELESS = LinearRegressionHyperparameters(regParam=1e6)  # predicts the mean
+START = datetime(2026, 1, 5, tzinfo=UTC)
+STEPS, CHANGE, SENSORS = 100, 79, 4  # 80 % of the rows lie at or before step 79
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> Iterator[DataFrame]:
+    """Before the change speed = 40 + a, from it on 40 - a; later rows have a far higher `a`, or none."""
+    table = []
+    for step in range(STEPS):
+        for sensor in range(SENSORS):
+            later = step >= CHANGE
+            a = float((step * 7 + sensor * 3) % 10) + (20.0 if later else 0.0)
+            hidden = later and sensor == 0
+            speed = 40 - a if later else 40 + a
+            table.append((f"s{sensor}", START + step * timedelta(minutes=5), None if hidden else a, speed))
+    frame = spark.createDataFrame(table, "sensor_id string, timestamp timestamp, a double, speed double")
+    frame = frame.orderBy(F.rand(1)).repartition(2).cache()
+    yield frame
+    frame.unpersist()
+
+
+@pytest.fixture(scope="module")
+def features(rows: DataFrame) -> FeatureSet:
+    return usable_features(rows, [Column("a", "numeric", "double")])
+
+
+def _expected_rmse(rows: DataFrame, boundary: int) -> float:
+    """A model that knows the earlier rows alone says 40 + a, with the earlier median where `a` is null."""
+    table = [(row["timestamp"], row["a"], row["speed"]) for row in rows.collect()]
+    at = (START + boundary * timedelta(minutes=5)).replace(tzinfo=None)
+    median = sorted(a for time, a, _ in table if time < at)[(boundary * SENSORS - 1) // 2]
+    errors = [40 + (median if a is None else a) - speed for time, a, speed in table if time >= at]
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> None:
+    told: list[str] = []
+    verdict = temporal_verdict(rows, features, LINEAR, [PLAIN], share=0.8, folds=3, seed=42, notify=told.append)
+    assert verdict.boundary == START + CHANGE * timedelta(minutes=5)
+    assert verdict.fit_rows == CHANGE * SENSORS
+    assert verdict.metrics.rows == (STEPS - CHANGE) * SENSORS
+    assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, CHANGE), rel=1e-6)
+    assert verdict.metrics.r2 < -10, "the regime changed, and nobody had told the model"
+    assert verdict.hyperparameters == PLAIN.model_dump()
+    assert told == [f"Linear regression: temporal verdict, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"]
+    assert TemporalVerdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+def test_an_earlier_boundary_judges_rows_of_both_regimes(rows: DataFrame, features: FeatureSet) -> None:
+    verdict = temporal_verdict(rows, features, LINEAR, [PLAIN], share=0.5, folds=3, seed=42)
+    assert verdict.boundary == START + 49 * timedelta(minutes=5)
+    assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, 49), rel=1e-6)
+
+
+def test_the_search_sees_the_earlier_rows_alone(rows: DataFrame, features: FeatureSet) -> None:
+    """On the later rows the mean is the better guess; on the earlier ones the line, so the line is chosen."""
+    useless, plain = (
+        temporal_verdict(rows, features, LINEAR, tried, share=0.8, folds=2, seed=42).metrics.rmse
+        for tried in ([USELESS], [PLAIN])
+    )
+    assert useless < plain
+    told: list[str] = []
+    verdict = temporal_verdict(
+        rows, features, LINEAR, [USELESS, PLAIN], share=0.8, folds=2, seed=42, notify=told.append
+    )
+    assert verdict.hyperparameters["regParam"] == 0.0
+    assert verdict.metrics.rmse == pytest.approx(plain)
+    assert len(told) == 2 * 2 + 1
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5])
+def test_a_part_without_rows_is_refused(rows: DataFrame, features: FeatureSet, share: float) -> None:
+    first = rows.where(F.col("timestamp") == F.lit(START))
+    with pytest.raises(ValueError, match=r"no rows lie before .*2026-01-05"):
+        temporal_verdict(first, features, LINEAR, [PLAIN], share=share, folds=2, seed=42)
+    with pytest.raises(ValueError, match="the training window is empty"):
+        temporal_verdict(rows.limit(0), features, LINEAR, [PLAIN], share=share, folds=2, seed=42)

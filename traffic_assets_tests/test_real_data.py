@@ -1,0 +1,65 @@
+"""Real detector data goes from raw readings to trained models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from pyspark.sql import SparkSession
+
+from traffic_assets.assets.registry import registry_of
+from traffic_assets.build import build_defs
+from traffic_assets.resources import build_resources
+from traffic_assets.settings.loading import merge
+from traffic_assets_tests import real_data
+from traffic_assets_tests.runs import failures, run_features, run_train
+from traffic_assets_tests.tiny import only_lanes, tiny_settings
+
+FOLDER = real_data.folder()
+pytestmark = pytest.mark.skipif(FOLDER is None, reason="TRAFFIC_REAL_DATA does not name the folder of the real data")
+
+TEN_SENSORS = 10
+
+
+def write_some_of_san_diego(data: Path, target: Path) -> int:
+    return real_data.write_san_diego(data, target, every=TEN_SENSORS)
+
+
+@pytest.mark.parametrize(
+    ("write", "settings", "days", "week", "missing"),
+    [
+        (write_some_of_san_diego, real_data.SAN_DIEGO_SETTINGS, real_data.SAN_DIEGO_DAYS,
+         real_data.SAN_DIEGO_WEEK, {"flow_rate", "occupancy_ratio"}),
+        (real_data.write_emeryville, real_data.EMERYVILLE_SETTINGS, real_data.EMERYVILLE_DAYS,
+         real_data.EMERYVILLE_WEEK,
+         {"lat_normalized", "lon_normalized", "distance_from_center", "sensor_cluster"}),
+    ],
+    ids=["san_diego", "emeryville"],
+)  # fmt: skip
+def test_from_raw_readings_to_registered_models(
+    spark: SparkSession,
+    tmp_path: Path,
+    write: Callable[[Path, Path], int],
+    settings: Mapping[str, Any],
+    days: Sequence[str],
+    week: str,
+    missing: set[str],
+) -> None:
+    assert FOLDER is not None
+    write(FOLDER, tmp_path / "raw" / "readings")
+    names = ("linear_regression", "gradient_boosted_trees")
+    window = {"training": {"window_weeks": -(-len(days) // 7), "minimum_days": len(days)}}
+    changes = merge(merge(only_lanes(*names), window), settings)
+    given = tiny_settings(tmp_path, changes)
+    with dg.DagsterInstance.ephemeral() as instance:
+        features = run_features(build_defs(given), instance, days)
+        assert features.success, failures(features)
+        train = run_train(build_defs(given), instance, week)
+    assert train.success, failures(train)
+    registry = registry_of(build_resources(given)["hdfs"])
+    for name in names:
+        metadata = registry.metadata(name)
+        assert set(metadata.features["missing"]) == missing
+        assert sorted(metadata.training.days) == sorted(days)
+    assert registry.metadata("linear_regression").metrics["test"]["r2"] > 0.9
