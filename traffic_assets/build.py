@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets import automation, checks, jobs
+from traffic_assets import automation, checks, guards, jobs
 from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -64,7 +64,7 @@ def _build_defs(
         asset_checks=all_checks,
         jobs=jobs.build(),
         sensors=[automation.build(settings, jobs.TRAIN)],
-        resources={**build_resources(settings), **resource_overrides},
+        resources={**build_resources(settings), **guards.build(settings), **resource_overrides},
         loggers=loggers,
         executor=dg.in_process_executor,
     )

@@ -3,6 +3,7 @@
 What a day or a week is lives here and in `features/clock.py`; which days a week trains on is `training_window`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -11,6 +12,8 @@ from traffic_assets.features.clock import day_range
 from traffic_assets.settings import Settings
 
 MONDAY = 1  # Dagster counts from Sunday
+PARTITION = "dagster/partition"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def daily(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -54,13 +57,11 @@ def week_of(day: str) -> str:
     return _monday(date.fromisoformat(day)).isoformat()
 
 
-def require_partition(
-    context: dg.AssetExecutionContext, partitions: dg.TimeWindowPartitionsDefinition, what: str
-) -> None:
-    """Refuse a run without a usable partition key, before any work.
+def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitionsDefinition, what: str) -> None:
+    """Refuse a run without a usable partition key.
 
     Args:
-        context: of the asset.
+        tags: of the run.
         partitions: what the key must be one of.
         what: "day" or "week", for the message.
 
@@ -69,20 +70,24 @@ def require_partition(
     """
     keys = partitions.get_partition_keys()
     if not keys:
-        raise _refused(
-            f"there is no {what} to work on yet: data.first_day lies in the future or the first {what} is not over"
-        )
+        raise _refused(f"there is no {what} to work on yet: none since data.first_day is over")
     allowed = f"allowed are {keys[0]} to {keys[-1]}"
-    if not context.has_partition_key and not context.has_partition_key_range:
+    asked = [tags[name] for name in (PARTITION, RANGE_START, RANGE_END) if tags.get(name)]
+    if not asked:
         raise _refused(
-            f'no {what} was given; {allowed}. Give one: --tags \'{{"dagster/partition": "{keys[-1]}"}}\' or, for '
-            f"days, a range by dagster/asset_partition_range_start and dagster/asset_partition_range_end"
+            f'no {what} was given; {allowed}. Give one by --tags \'{{"{PARTITION}": "{keys[-1]}"}}\', or days as a '
+            f"range by {RANGE_START} and {RANGE_END}"
         )
-    asked = context.partition_key_range
-    for key in {asked.start: None, asked.end: None}:
-        if partitions.has_partition_key(key):
-            continue
-        raise _refused(f"{key!r} is not a {what} to work on: {_why_not(key, what, partitions)}; {allowed}")
+    for key in asked:
+        if not _is_key(key, partitions):
+            raise _refused(f"{key!r} is not a {what} to work on: {_why_not(key, what, partitions)}; {allowed}")
+
+
+def _is_key(key: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
+    try:
+        return partitions.has_partition_key(key)
+    except ValueError:  # no date at all
+        return False
 
 
 def _why_not(key: str, what: str, partitions: dg.TimeWindowPartitionsDefinition) -> str:

@@ -12,10 +12,9 @@ import dagster as dg
 
 from traffic_assets import jobs
 from traffic_assets.build import build_defs
+from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.settings import Settings
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-PARTITION = "dagster/partition"
 PROGRESS = "progress"
 
 
@@ -62,6 +61,13 @@ def open_instance(tell: Tell) -> dg.DagsterInstance:
     return dg.DagsterInstance.ephemeral()
 
 
+def innermost_message(error: object) -> str:
+    """The innermost cause's text without its trace."""
+    while getattr(error, "cause", None) is not None:
+        error = error.cause  # type: ignore[attr-defined]
+    return str(getattr(error, "message", error)).strip()
+
+
 def _run(settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
     result = (
         build_defs(settings, loggers={PROGRESS: _progress_logger(tell)})
@@ -74,7 +80,9 @@ def _run(settings: Settings, job: str, tags: dict[str, str], instance: dg.Dagste
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
-            problems.append(f"{event.step_key}: {_message(data.error)}")
+            problems.append(f"{event.step_key}: {innermost_message(data.error)}")
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not problems and event.job_failure_data.error:
+            problems.append(innermost_message(event.job_failure_data.error))  # refused before its first step
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
@@ -83,13 +91,6 @@ def _run(settings: Settings, job: str, tags: dict[str, str], instance: dg.Dagste
                     f"{check.asset_key.to_user_string()}: {blocking} {check.check_name}: {check.description}"
                 )
     return RunOutcome(result.success, problems, result.run_id)
-
-
-def _message(error: object) -> str:
-    """The innermost cause's text without its trace."""
-    while getattr(error, "cause", None) is not None:
-        error = error.cause  # type: ignore[attr-defined]
-    return str(getattr(error, "message", error)).strip()
 
 
 def _progress_logger(tell: Tell) -> dg.LoggerDefinition:

@@ -5,11 +5,16 @@
 
 from typing import Any
 
+import dagster as dg
+
 from traffic_assets.dagster_hdfs.io_managers import DataFrameIOManager, JsonIOManager, SparkModelIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.settings import Settings
 
 DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS = "daily_frames", "frames", "models", "documents"
+DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
+Guard = dg.ResourceParam[object]
+"""Type of an asset's parameter `day_guard` or `week_guard`; what they do is in `guards.py`."""
 DATE = "date"
 SPLITS_LOCATION = "training/splits"
 LOCATIONS = {

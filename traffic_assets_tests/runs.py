@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets import jobs
-from traffic_assets.pipeline import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.pipeline import innermost_message
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -29,14 +30,13 @@ def run_train(
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
-    """Message of each failed step, the innermost cause's."""
+    """Message of each failed step, the innermost cause's; of the run, where it was refused before a step."""
     found = {}
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            found[event.step_key or ""] = error.message if error else ""
+            found[event.step_key or ""] = innermost_message(event.step_failure_data.error)
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not found:
+            found["run"] = innermost_message(event.job_failure_data.error)
     return found
 
 

@@ -12,7 +12,7 @@ from traffic_assets import automation
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.automation import STORAGE_ID_TAG, candidate_weeks
-from traffic_assets.pipeline import PARTITION
+from traffic_assets.partitions import PARTITION
 from traffic_assets.settings import Settings
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 

@@ -10,8 +10,8 @@ from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.features.catalogue import FEATURES
-from traffic_assets.partitions import daily, require_partition
-from traffic_assets.resources import DAILY_FRAMES
+from traffic_assets.partitions import daily
+from traffic_assets.resources import DAILY_FRAMES, Guard
 from traffic_assets.settings import Settings
 
 GROUP = "features"
@@ -24,21 +24,20 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def _from_readings(settings: Settings) -> dg.AssetsDefinition:
-    days_of = daily(settings)
-
     @dg.asset(
         name=FEATURE_TABLE,
         group_name=GROUP,
-        partitions_def=days_of,
+        partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
         # the tail of the day before, for lags; a partition mapping would split backfills in two
         ins={"sensor_readings": dg.AssetIn(metadata={LOOKBACK: 1})},
         kinds={"spark", "hdfs"},
     )
-    def feature_table(context: dg.AssetExecutionContext, sensor_readings: Stored, sensor_table: Stored) -> Stored:
+    def feature_table(
+        context: dg.AssetExecutionContext, sensor_readings: Stored, sensor_table: Stored, day_guard: Guard
+    ) -> Stored:
         """The 21 features and the speed of every reading of a local day."""
-        require_partition(context, days_of, "day")
         from traffic_assets.features.engineering import build_features
 
         days = list(context.partition_keys)
@@ -69,20 +68,17 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _ready_made(settings: Settings) -> dg.AssetsDefinition:
-    days_of = daily(settings)
-
     @dg.asset(
         name=FEATURE_TABLE,
         group_name=GROUP,
-        partitions_def=days_of,
+        partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"spark", "hdfs"},
         metadata={"source": settings.source_uri},
     )
-    def feature_table(context: dg.AssetExecutionContext, spark: SparkResource) -> Stored:
+    def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """A ready-made feature table's rows of a local day, checked by type and range."""
-        require_partition(context, days_of, "day")
         from traffic_assets.features.ingestion import ingest_feature_table
 
         days = list(context.partition_keys)

@@ -15,7 +15,7 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
-from traffic_assets.resources import DOCUMENTS, MODELS
+from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import ModelSettings
 
@@ -108,6 +108,7 @@ def _cv_report(
         config: config_type,  # type: ignore[valid-type]
         train_split: Stored,
         fitted_preprocessor: Stored,
+        week_guard: Guard,
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, picture
         from traffic_assets.ml import plots

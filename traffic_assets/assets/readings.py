@@ -13,8 +13,8 @@ from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.dagster_hdfs.uris import Internal
-from traffic_assets.partitions import daily, require_partition
-from traffic_assets.resources import DAILY_FRAMES, FRAMES
+from traffic_assets.partitions import daily
+from traffic_assets.resources import DAILY_FRAMES, FRAMES, Guard
 from traffic_assets.settings import Settings
 
 GROUP = "readings"
@@ -46,7 +46,6 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the group."""
     data = settings.data
-    days_of = daily(settings)
 
     @dg.asset(group_name=GROUP, io_manager_key=FRAMES, kinds={"spark", "hdfs"})
     def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> Stored:
@@ -65,14 +64,13 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         group_name=GROUP,
-        partitions_def=days_of,
+        partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"spark", "hdfs"},
     )
-    def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource) -> Stored:
+    def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """Validated detector readings of a local day, with the quarantined rows beside them."""
-        require_partition(context, days_of, "day")
         from traffic_assets.features.ingestion import ingest_readings
 
         days = list(context.partition_keys)

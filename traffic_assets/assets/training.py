@@ -12,7 +12,6 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
-from traffic_assets.assets.launchpad import require_valid_config
 from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, retried_connection_errors
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
@@ -20,8 +19,8 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
-from traffic_assets.partitions import require_partition, training_window, weekly, window_mapping
-from traffic_assets.resources import DATE, FRAMES, MODELS
+from traffic_assets.partitions import training_window, weekly, window_mapping
+from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
 from traffic_assets.settings import Settings
 
 GROUP = "training"
@@ -83,11 +82,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="splits", specs=specs, can_subset=False)
     def splits(
-        context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource
+        context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource, week_guard: Guard
     ) -> Iterator[dg.MaterializeResult]:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
-        require_partition(context, weeks, "week")
-        require_valid_config(context.run_config, settings)
         from traffic_assets.ml.splits import shared_keys, with_split
 
         week = context.partition_key

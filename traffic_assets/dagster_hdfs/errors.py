@@ -52,69 +52,118 @@ def _rule(kind: str, pattern: str, happened: str, advice: str, retryable: bool =
 # The first match wins. What the NameNode answered stands before what the network did, since the traces of a
 # clear answer often hold a socket error too; a file is only called corrupt when nothing else explains it.
 _RULES = (
-    _rule("safe_mode", r"\bSafeModeException",
-          "The NameNode is in safe mode, which allows no changes",
-          "After a start it leaves by itself once the DataNodes have reported; otherwise see "
-          "`hdfs dfsadmin -safemode get` and free the cause (often a full disk).", retryable=True),
-    _rule("name_quota", r"NSQuotaExceededException",
-          "The namespace quota (number of files and folders) is used up",
-          "Remove old generations, or have the quota raised: `hdfs dfsadmin -setQuota`."),
-    _rule("space_quota", r"DSQuotaExceededException",
-          "The space quota is used up",
-          "Remove old generations, or have the quota raised: `hdfs dfsadmin -setSpaceQuota`. It counts a "
-          "whole block times the replication for every open file."),
-    _rule("permission", r"AccessControlException|\(Permission denied\)|Mkdirs failed to create",
-          "Permission denied",
-          "Give this user access (`hdfs dfs -chown`, `-chmod`, `-setfacl`), or run as a user who has it "
-          "(HADOOP_USER_NAME, or the Kerberos principal)."),
-    _rule("no_space", r"No space left on device",
-          "The disk is full",
-          "Free space where the message points, or move the storage to a larger disk."),
-    _rule("no_datanode", r"could only be (written|replicated) to 0|[Aa]ll datanodes .{0,200}are bad",
-          "No DataNode took the data",
-          "Start the DataNodes, see that they have space and that this machine reaches them: "
-          "`hdfs dfsadmin -report`."),
-    _rule("missing_block", r"BlockMissingException|Could not obtain block",
-          "No DataNode that holds this data answers",
-          "Start the DataNodes: `hdfs dfsadmin -report`; what is lost for good is listed by "
-          "`hdfs fsck / -list-corruptfileblocks`."),
-    _rule("unknown_host", r"java\.net\.UnknownHostException",
-          "The host name of the storage is unknown",
-          "Check the host in the URI, or HADOOP_CONF_DIR if it is the name of a nameservice."),
-    _rule("no_client", r"UnsupportedFileSystemException|Class \S+FileSystem not found",
-          "The Spark session has no client for this kind of URI",
-          "Check the scheme; if it is right, add the client's jar to `spark.jars.packages` (for s3a: "
-          "org.apache.hadoop:hadoop-aws)."),
-    _rule("frozen", r"SocketTimeoutException|ConnectTimeoutException",
-          "The storage does not answer",
-          "See whether the NameNode hangs (long garbage collection, full disk) or a firewall drops packets.",
-          retryable=True),
-    _rule("unreachable",
-          r"failed on connection exception|End of File Exception between|NoRouteToHostException",
-          "Nothing usable answers at this address",
-          "Check host and port of the URI and that the NameNode runs.", retryable=True),
-    _rule("wrong_port", r"RPC response has (a|invalid) length",
-          "What answers at this address is no NameNode",
-          "Check the port of the URI: it is the NameNode's RPC port, not its web page."),
-    _rule("schema_mismatch", r"PARQUET_COLUMN_DATA_TYPE_MISMATCH|SchemaColumnConvertNotSupported",
-          "A Parquet file holds a column in another type than asked for",
-          "Materialize the partitions again that were written with the earlier type."),
-    _rule("corrupt_file", r"is not a Parquet file|FAILED_READ_FILE\.(?!FILE_NOT_EXIST)|ChecksumException",
-          "A file cannot be read: it is damaged or no Parquet file",
-          "Materialize its partition again; if it is raw input, replace the file."),
+    _rule(
+        "safe_mode",
+        r"\bSafeModeException",
+        "The NameNode is in safe mode, which allows no changes",
+        "After a start it leaves by itself once the DataNodes have reported; otherwise see "
+        "`hdfs dfsadmin -safemode get` and free the cause (often a full disk).",
+        retryable=True,
+    ),
+    _rule(
+        "name_quota",
+        r"NSQuotaExceededException",
+        "The namespace quota (number of files and folders) is used up",
+        "Remove old generations, or have the quota raised: `hdfs dfsadmin -setQuota`.",
+    ),
+    _rule(
+        "space_quota",
+        r"DSQuotaExceededException",
+        "The space quota is used up",
+        "Remove old generations, or have the quota raised: `hdfs dfsadmin -setSpaceQuota`. It counts a "
+        "whole block times the replication for every open file.",
+    ),
+    _rule(
+        "permission",
+        r"AccessControlException|\(Permission denied\)|Mkdirs failed to create",
+        "Permission denied",
+        "Give this user access (`hdfs dfs -chown`, `-chmod`, `-setfacl`), or run as a user who has it "
+        "(HADOOP_USER_NAME, or the Kerberos principal).",
+    ),
+    _rule(
+        "no_space",
+        r"No space left on device",
+        "The disk is full",
+        "Free space where the message points, or move the storage to a larger disk.",
+    ),
+    _rule(
+        "no_datanode",
+        r"could only be (written|replicated) to 0|[Aa]ll datanodes .{0,200}are bad",
+        "No DataNode took the data",
+        "Start the DataNodes, see that they have space and that this machine reaches them: `hdfs dfsadmin -report`.",
+    ),
+    _rule(
+        "missing_block",
+        r"BlockMissingException|Could not obtain block",
+        "No DataNode that holds this data answers",
+        "Start the DataNodes: `hdfs dfsadmin -report`; what is lost for good is listed by "
+        "`hdfs fsck / -list-corruptfileblocks`.",
+    ),
+    _rule(
+        "unknown_host",
+        r"java\.net\.UnknownHostException",
+        "The host name of the storage is unknown",
+        "Check the host in the URI, or HADOOP_CONF_DIR if it is the name of a nameservice.",
+    ),
+    _rule(
+        "no_client",
+        r"UnsupportedFileSystemException|Class \S+FileSystem not found",
+        "The Spark session has no client for this kind of URI",
+        "Check the scheme; if it is right, add the client's jar to `spark.jars.packages` (for s3a: "
+        "org.apache.hadoop:hadoop-aws).",
+    ),
+    _rule(
+        "frozen",
+        r"SocketTimeoutException|ConnectTimeoutException",
+        "The storage does not answer",
+        "See whether the NameNode hangs (long garbage collection, full disk) or a firewall drops packets.",
+        retryable=True,
+    ),
+    _rule(
+        "unreachable",
+        r"failed on connection exception|End of File Exception between|NoRouteToHostException",
+        "Nothing usable answers at this address",
+        "Check host and port of the URI and that the NameNode runs.",
+        retryable=True,
+    ),
+    _rule(
+        "wrong_port",
+        r"RPC response has (a|invalid) length",
+        "What answers at this address is no NameNode",
+        "Check the port of the URI: it is the NameNode's RPC port, not its web page.",
+    ),
+    _rule(
+        "schema_mismatch",
+        r"PARQUET_COLUMN_DATA_TYPE_MISMATCH|SchemaColumnConvertNotSupported",
+        "A Parquet file holds a column in another type than asked for",
+        "Materialize the partitions again that were written with the earlier type.",
+    ),
+    _rule(
+        "corrupt_file",
+        r"is not a Parquet file|FAILED_READ_FILE\.(?!FILE_NOT_EXIST)|ChecksumException",
+        "A file cannot be read: it is damaged or no Parquet file",
+        "Materialize its partition again; if it is raw input, replace the file.",
+    ),
 )
 _SESSION_LOST = _rule(
-    "session_lost", "", "The JVM of the Spark session is gone",
+    "session_lost",
+    "",
+    "The JVM of the Spark session is gone",
     "It crashed (often: out of memory) or was stopped; start the run again with a new session, and see its "
-    "log for `OutOfMemoryError` or `Killed`.")
+    "log for `OutOfMemoryError` or `Killed`.",
+)
 _NO_JVM = re.compile(r"^\w+ does not exist in the JVM$")  # py4j, about a package, when nobody answers
 _MISSING = re.compile(r"java\.io\.FileNotFoundException|\[PATH_NOT_FOUND\]|FAILED_READ_FILE\.FILE_NOT_EXIST")
 _EXISTS = re.compile(r"FileAlreadyExistsException|and destination .+ must both be directories")
 _NOT_A_FOLDER = re.compile(r"ParentNotDirectoryException|\(is not a directory\)")
 _FILE = re.compile(r"while reading file (\S+?)\.?(?=\s)|(\S+) is not a Parquet file")
 _OS_KINDS = {
-    errno.EACCES: "permission", errno.EPERM: "permission", errno.EROFS: "permission",
-    errno.ENOSPC: "no_space", errno.EDQUOT: "space_quota", errno.ETIMEDOUT: "frozen",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EROFS: "permission",
+    errno.ENOSPC: "no_space",
+    errno.EDQUOT: "space_quota",
+    errno.ETIMEDOUT: "frozen",
 }
 
 

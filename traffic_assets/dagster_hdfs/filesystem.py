@@ -59,8 +59,9 @@ class FileSystem(ABC):
             FileNotFoundError: there is no such folder.
             NotADirectoryError: it is a file.
         """
-        return sorted((entry for entry in self._entries(uri) if not entry.name.endswith(_ASIDE)),
-                      key=lambda entry: entry.name)
+        return sorted(
+            (entry for entry in self._entries(uri) if not entry.name.endswith(_ASIDE)), key=lambda entry: entry.name
+        )
 
     @abstractmethod
     def mkdirs(self, uri: str) -> None:
@@ -128,8 +129,7 @@ class FileSystem(ABC):
             ValueError: `dst` is inside `src`.
         """
         if f"{dst.rstrip('/')}/".startswith(f"{src.rstrip('/')}/"):
-            raise ValueError(f"{redact(src)} cannot be copied into itself ({redact(dst)}): choose a target "
-                             "outside")
+            raise ValueError(f"{redact(src)} cannot be copied into itself ({redact(dst)}): choose a target outside")
         if self.exists(dst):
             raise FileExistsError(f"{redact(dst)} already exists: a copy never overwrites")
         self.mkdirs(split(dst)[0])
@@ -271,8 +271,10 @@ def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) ->
         local_path(uri)
         return LocalFileSystem()
     if spark is None:
-        raise ValueError(f"{redact(uri)} is reached by Hadoop's client in a Spark session: pass `spark`, a "
-                         "function that returns the session, or use a file: URI")
+        raise ValueError(
+            f"{redact(uri)} is reached by Hadoop's client in a Spark session: pass `spark`, a "
+            "function that returns the session, or use a file: URI"
+        )
     from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 
     return HadoopFileSystem(spark)

@@ -33,6 +33,7 @@ FAIL_FAST = {
 """Hadoop client settings by which a lost or frozen server fails within seconds (with the prefix
 `spark.hadoop.` they are Spark settings; they must stand before the session first touches the server)."""
 
+
 class HadoopFileSystem(FileSystem):
     """Any storage that Hadoop has a client for, through the JVM of a Spark session and its configuration.
 

@@ -65,8 +65,10 @@ class Dataset:
 
     def __init__(self, root: str, filesystem: FileSystem, partition_column: str | None = None) -> None:
         if partition_column is not None and not _COLUMN.fullmatch(partition_column):
-            raise ValueError(f"{partition_column!r} cannot be a partition column: use ASCII letters, digits "
-                             "and _, beginning with a letter")
+            raise ValueError(
+                f"{partition_column!r} cannot be a partition column: use ASCII letters, digits "
+                "and _, beginning with a letter"
+            )
         self.root = absolute_uri(root).rstrip("/")
         self.filesystem = filesystem
         self.partition_column = partition_column
@@ -99,13 +101,13 @@ class Dataset:
         """
         staging = join(self.root, Internal.STAGING)
         if not absolute_uri(staged_uri).startswith(f"{staging}/") or ".." in staged_uri:
-            raise ValueError(f"{redact(staged_uri)} is not in {redact(staging)}: publish a folder "
-                             "made by stage()")
+            raise ValueError(f"{redact(staged_uri)} is not in {redact(staging)}: publish a folder made by stage()")
         now = datetime.now(UTC)
         generation_id = f"{now.strftime(_ID_TIME)}-{secrets.token_hex(4)}"
         folder = join(self.root, Internal.GENERATIONS, self._partition_dir(partition))
-        generation = Generation(generation_id, partition, join(folder, generation_id), now,
-                                safe_name(run_id, "run id"), record)
+        generation = Generation(
+            generation_id, partition, join(folder, generation_id), now, safe_name(run_id, "run id"), record
+        )
         pointer = self._to_json(generation)
         _step("staging written", generation)
 
@@ -173,8 +175,10 @@ class Dataset:
             PointerError: a pointer is damaged; nothing was removed.
         """
         if keep < SHORTEST_KEEP:
-            raise ValueError(f"keep={keep} is too short: a run that reads an old generation would lose "
-                             f"it; give at least {SHORTEST_KEEP}")
+            raise ValueError(
+                f"keep={keep} is too short: a run that reads an old generation would lose "
+                f"it; give at least {SHORTEST_KEEP}"
+            )
         referenced = is_referenced if callable(is_referenced) else set(is_referenced).__contains__
         before = (now or datetime.now(UTC)) - keep
         folders = self._list(join(self.root, Internal.GENERATIONS))
@@ -226,8 +230,12 @@ class Dataset:
         try:
             pointer = json.loads(data)
             generations, folder, generation_id = pointer["path"].split("/")
-            if (generations != Internal.GENERATIONS or generation_id != pointer["generation"]
-                    or not _ID.fullmatch(generation_id) or not f"={folder}".endswith(f"={partition}")):
+            if (
+                generations != Internal.GENERATIONS
+                or generation_id != pointer["generation"]
+                or not _ID.fullmatch(generation_id)
+                or not f"={folder}".endswith(f"={partition}")
+            ):
                 raise ValueError(f"its path {pointer['path']!r} is none of partition {partition!r}")
             return Generation(
                 id=generation_id,
@@ -238,10 +246,13 @@ class Dataset:
                 record=pointer["record"],
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PointerError(f"The pointer {redact(uri)} is damaged ({error!r}): materialize the partition "
-                               "again, or restore the file; the generations are not touched") from error
+            raise PointerError(
+                f"The pointer {redact(uri)} is damaged ({error!r}): materialize the partition "
+                "again, or restore the file; the generations are not touched"
+            ) from error
 
 
 def _step(done: str, generation: Generation) -> None:
-    _LOG.debug("publish step: %s", done,
-               extra={"step": done, "partition": generation.partition, "generation": generation.id})
+    _LOG.debug(
+        "publish step: %s", done, extra={"step": done, "partition": generation.partition, "generation": generation.id}
+    )

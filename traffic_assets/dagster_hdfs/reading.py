@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def read_current(
-    spark: SparkSession, uri: str, start: str | None = None, end: str | None = None
-) -> DataFrame:
+def read_current(spark: SparkSession, uri: str, start: str | None = None, end: str | None = None) -> DataFrame:
     """The current data of a dataset, as one DataFrame with the partition key as a string column.
 
     Args:
@@ -37,8 +35,10 @@ def read_current(
     chosen = [key for key in keys if (start is None or start <= key) and (end is None or key <= end)]
     if not chosen:
         there = f"published are {keys[0]} to {keys[-1]}" if keys else "no partition is published there"
-        raise FileNotFoundError(f"Nothing is published in {redact(uri)} from {start or 'the first'} to "
-                                f"{end or 'the last'} partition: {there}")
+        raise FileNotFoundError(
+            f"Nothing is published in {redact(uri)} from {start or 'the first'} to "
+            f"{end or 'the last'} partition: {there}"
+        )
     return read_generations(spark, list(dataset.currents(chosen).values()))
 
 
@@ -61,8 +61,10 @@ def read_generations(spark: SparkSession, generations: Sequence[Generation]) -> 
 
     layouts = {_layout(generation) for generation in generations}
     if len(layouts) != 1:
-        raise ValueError(f"{len(generations)} generations with {len(layouts)} layouts (root and partition "
-                         f"column) cannot be read as one: {sorted(map(str, layouts))}; give one dataset's")
+        raise ValueError(
+            f"{len(generations)} generations with {len(layouts)} layouts (root and partition "
+            f"column) cannot be read as one: {sorted(map(str, layouts))}; give one dataset's"
+        )
     root, column = layouts.pop()
     last = generations[-1].uri
     with storage_errors(last):

@@ -45,8 +45,10 @@ def safe_name(name: str, what: str = "name") -> str:
     if len(name) <= _NAME_LENGTH and _NAME.fullmatch(name):
         return name
     given = name if len(name) <= _NAME_LENGTH else f"{name[:_NAME_LENGTH]}..."
-    raise ValueError(f"{given!r} cannot be a {what}: use 1 to {_NAME_LENGTH} ASCII letters, digits "
-                     "and . _ = - (no slash, space or colon), not beginning with . or _")
+    raise ValueError(
+        f"{given!r} cannot be a {what}: use 1 to {_NAME_LENGTH} ASCII letters, digits "
+        "and . _ = - (no slash, space or colon), not beginning with . or _"
+    )
 
 
 def join(base: str, *parts: str | Internal) -> str:
@@ -94,6 +96,7 @@ def local_path(uri: str) -> Path:
     """
     path = _LOCAL_PREFIX.sub("", uri, count=1) if uri[:5].lower() == "file:" else uri
     if not is_local(uri) or not path.startswith("/") or path.startswith("//"):
-        raise ValueError(f"{redact(uri)!r} is no local location: give an absolute path such as /data/traffic "
-                         "or file:///data/traffic")
+        raise ValueError(
+            f"{redact(uri)!r} is no local location: give an absolute path such as /data/traffic or file:///data/traffic"
+        )
     return Path(path)

@@ -114,11 +114,12 @@ class Source:
         Returns:
             (part, rows) pairs, and by day the reason for refusing it.
         """
-        by_schema: dict[str, list[Part]] = defaultdict(list)
+        by_schema: dict[tuple[str, str], list[Part]] = defaultdict(list)
         refused: dict[str, str] = {}
         for part in parts:
             try:
-                by_schema[self.read(spark, part).schema.json()].append(part)
+                schema = self.read(spark, part).schema.json()
+                by_schema[self._format_of(part.paths[0]), schema].append(part)
             except (InputError, StorageError) as error:
                 if part.days is None or (isinstance(error, StorageError) and error.retryable):
                     raise

@@ -99,6 +99,9 @@ def cross_validate(
     if primary_metric not in METRICS:
         raise ValueError(f"unknown metric {primary_metric!r}; the known ones are {', '.join(METRICS)}")
     folded = train.withColumn(_FOLD, fold_of(folds, seed))
+    held = {row[_FOLD] for row in folded.select(_FOLD).distinct().collect()}
+    if empty := sorted(set(range(folds)) - held):
+        raise ValueError(f"fold {empty[0] + 1} of {folds} has no rows: train on more rows, or on fewer folds")
     judged: list[list[Metrics]] = [[] for _ in tried]
     for fold in range(folds):
         fit_rows, judged_rows = folded.where(F.col(_FOLD) != fold), folded.where(F.col(_FOLD) == fold)

@@ -75,6 +75,12 @@ def temporal_verdict(
     boundary = time_quantiles(rows, [share])[0]
     seconds = F.col("timestamp").cast("long")
     earlier, later = rows.where(seconds < boundary), rows.where(seconds >= boundary)
+    fit_rows = earlier.count()
+    if fit_rows == 0:
+        raise ValueError(
+            f"no rows lie before {datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC, where the later part "
+            f"begins: the window holds too few instants for a temporal verdict"
+        )
     chosen = tried[0]
     if len(tried) > 1:
         search = cross_validate(
@@ -86,7 +92,7 @@ def temporal_verdict(
     notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} mph, R² {metrics.r2:.5f}")
     return TemporalVerdict(
         boundary=datetime.fromtimestamp(boundary, UTC),
-        fit_rows=earlier.count(),
+        fit_rows=fit_rows,
         metrics=metrics,
         hyperparameters=chosen.model_dump(),
     )

@@ -31,7 +31,7 @@ def run_with(given: dict[str, Any], base: Path) -> dg.ExecuteInProcessResult:
 def test_a_value_out_of_range_is_refused_before_any_work(tmp_path: Path) -> None:
     result = run_with({"maxDepth": 99, "numTrees": 0}, tmp_path)
     assert not result.success
-    told = failures(result)["splits"]
+    told = failures(result)["run"]
     assert "random_forest_cv_report: maxDepth: given 99; input should be less than or equal to 30" in told
     assert "numTrees: given 0" in told
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 import traffic_assets.__main__
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets.pipeline import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.registry import ModelRegistry
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import DRIVER_CONF, MiniSpark, spark_env

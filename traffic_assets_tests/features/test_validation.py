@@ -155,7 +155,7 @@ def test_timestamps_are_floored_to_the_interval(spark: SparkSession, minutes: in
 
 def test_readings_out_of_range_unparsable_or_without_key(spark: SparkSession) -> None:
     good = {"sensor_id": "A", "timestamp": AT, "speed": "60.5", "flow": "10", "occupancy": "0.1"}
-    cases = [
+    cases: list[tuple[dict[str, Any], str | None]] = [
         ({}, None),
         ({"speed": None, "flow": None, "occupancy": None}, None),
         ({"speed": "", "flow": " "}, None),
@@ -186,7 +186,7 @@ def test_readings_out_of_range_unparsable_or_without_key(spark: SparkSession) ->
 
 def test_sensor_descriptions(spark: SparkSession) -> None:
     good = {"sensor_id": "A", "latitude": 32.8, "longitude": -117.1, "highway": "I-5", "lanes": "4"}
-    cases = [
+    cases: list[tuple[dict[str, Any], str | None]] = [
         ({}, None),
         ({"lanes": "4.0"}, None),  # as pandas writes a whole number where some are missing
         ({"lanes": None, "latitude": None, "highway": None}, None),

@@ -1,0 +1,39 @@
+"""The guards: resources that refuse a run before its first step, where its partition or config cannot be used.
+
+Dagster itself would start, and fail late and unclearly in some step. An asset asks for its guard by
+a parameter; what is refused is decided in `partitions.py` and `assets/launchpad.py`.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.launchpad import require_valid_config
+from traffic_assets.partitions import daily, require_partition, weekly
+from traffic_assets.resources import DAY_GUARD, WEEK_GUARD
+from traffic_assets.settings import Settings
+
+
+def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
+    """The guards by resource key."""
+
+    @dg.resource(description="Refuses a run without a usable day.")
+    def day_guard(context: dg.InitResourceContext) -> Any:
+        if run := _starting_run(context):
+            require_partition(run.tags, daily(settings), "day")
+
+    @dg.resource(description="Refuses a run without a usable week, or with hyperparameters out of range.")
+    def week_guard(context: dg.InitResourceContext) -> Any:
+        if run := _starting_run(context):
+            require_partition(run.tags, weekly(settings), "week")
+            require_valid_config(run.run_config, settings)
+
+    return {DAY_GUARD: day_guard, WEEK_GUARD: week_guard}
+
+
+def _starting_run(context: dg.InitResourceContext) -> dg.DagsterRun | None:
+    """The run that is about to work, if any: the command line makes the resources once more when a run has ended."""
+    if context.dagster_run is None or context.instance is None:
+        return None
+    run = context.instance.get_run_by_id(context.dagster_run.run_id)
+    return None if run is None or run.is_finished else run

@@ -1,0 +1,270 @@
+"""Days of input come out as good rows, quarantined rows and counts; what cannot be published is refused by day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.features.ingestion import Ingested, ingest_feature_table, ingest_readings
+from traffic_assets.features.readers import InputError, Source
+from traffic_assets.settings.schema import ALIASES, DataSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DATA = DataSettings()
+MONDAY, TUESDAY, WEDNESDAY = "2026-01-05", "2026-01-06", "2026-01-07"
+READING = ["sensor_id", "timestamp", "speed", "flow", "occupancy", "date"]
+
+
+def source(folder: Path) -> Source:
+    return Source(f"file://{folder}", LocalFileSystem(), "auto", ALIASES)
+
+
+def at(day: str, interval: int = 0) -> datetime:
+    """The start of a 5-minute interval of a local day (Pacific standard time)."""
+    return datetime.fromisoformat(f"{day}T08:00:00").replace(tzinfo=UTC) + timedelta(minutes=5 * interval)
+
+
+def reading(day: str, interval: int = 0, **other: Any) -> dict[str, Any]:
+    good = {"sensor_id": "A", "timestamp": at(day, interval), "speed": 60.0, "flow": 10.0, "occupancy": 0.1}
+    return good | other
+
+
+def parquet(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(list(rows)), path, compression="none")
+    return path
+
+
+def day_file(folder: Path, day: str, rows: Sequence[dict[str, Any]]) -> Path:
+    return parquet(folder / f"date={day}" / "x.parquet", rows)
+
+
+def text(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in ingested.rows.select("date", "sensor_id").collect():
+        found.setdefault(row["date"], []).append(row["sensor_id"])
+    return {day: sorted(sensors) for day, sensors in found.items()}
+
+
+def count(rows: int = 0, quarantined: int = 0, without_target: int = 0, **reasons: int) -> dict[str, Any]:
+    return {"rows": rows, "quarantined": quarantined, "without_target": without_target, "reasons": reasons}
+
+
+def test_rows_are_counted_by_day_and_reason(spark: SparkSession, tmp_path: Path) -> None:
+    bad = [
+        reading(MONDAY, 0, flow=11.0),  # the second of its key
+        reading(MONDAY, 1, flow=12.0),
+        reading(MONDAY, 20, speed=130.0),
+        reading(MONDAY, 21, speed=float("nan")),
+    ]
+    good = [reading(MONDAY, i) for i in range(16)]
+    good[3]["speed"] = None
+    day_file(tmp_path, MONDAY, good + bad)
+    day_file(tmp_path, TUESDAY, [reading(TUESDAY, i) for i in range(3)])
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DataSettings(max_bad_share=0.2))
+    duplicate = "duplicate key (sensor_id, timestamp)"
+    reasons = {duplicate: 2, "speed: outside 0..120 mph": 1, "speed: NaN": 1}
+    assert ingested.counts == {
+        MONDAY: count(16, 4, 1, **reasons),
+        TUESDAY: count(3),
+        WEDNESDAY: count(),
+    }
+    assert ingested.refused == {}  # 4 of 20 is just allowed; an empty day is no reason
+    assert ingested.missing_columns == []
+    assert ingested.rows.columns == READING
+    assert ingested.quarantined.columns == ["sensor_id", "timestamp", "speed", "flow", "occupancy", "_reason", "date"]
+    assert ingested.rows.groupBy("date").count().collect() != []
+    assert {r["flow"] for r in ingested.quarantined.collect() if r["_reason"] == duplicate} == {11.0, 12.0}
+    assert ingested.rows.where("flow <> 10").count() == 0
+    assert ingested.cached.is_cached
+    ingested.cached.unpersist()
+
+
+def test_a_day_with_too_many_bad_rows_is_refused_with_the_worst_reason_first(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = [reading(MONDAY, i) for i in range(20)]
+    rows[0]["speed"], rows[1]["speed"], rows[2]["occupancy"] = -1.0, -1.0, 2.0
+    day_file(tmp_path, MONDAY, rows)
+    day_file(tmp_path, TUESDAY, [reading(TUESDAY, i, speed=60.0 if i else -1.0) for i in range(20)])  # 5 %
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert ingested.refused == {
+        MONDAY: "3 of 20 rows are bad (2 x speed: outside 0..120 mph, 1 x occupancy: outside 0..1); at most 5% is "
+        "allowed (data.max_bad_share)"
+    }
+    assert ingested.counts[TUESDAY]["quarantined"] == 1
+
+
+def test_rows_belong_to_their_local_day_and_those_of_other_days_are_ignored(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    moments = {
+        "before": at(MONDAY, -1),
+        "first": at(MONDAY),
+        "last": at(MONDAY, 287),
+        "after": at(MONDAY, 288),
+        "far": at(WEDNESDAY),
+    }
+    parquet(tmp_path / "all.parquet", [reading(MONDAY, sensor_id=s, timestamp=t) for s, t in moments.items()])
+    asked = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert sensors_by_day(asked) == {MONDAY: ["first", "last"], TUESDAY: ["after"]}
+    assert asked.counts == {MONDAY: count(2), TUESDAY: count(1)}
+    single = ingest_readings(spark, source(tmp_path / "all.parquet"), [WEDNESDAY], DATA)
+    assert sensors_by_day(single) == {WEDNESDAY: ["far"]}
+
+
+def test_a_row_whose_timestamp_cannot_be_read_belongs_to_the_day_of_its_file(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    header = "sensor_id,timestamp,speed\n"
+    text(tmp_path / f"date={MONDAY}" / "x.csv", f"{header}A,01/05/2026 08:00:00,60\nB,soon,61\n")
+    text(tmp_path / f"date={TUESDAY}" / "x.csv", f"{header}C,,62\nD,later,63\nE,2026-01-06T08:00:00Z,64\n")
+    text(tmp_path / f"date={WEDNESDAY}" / "x.csv", "sensor_id,timestamp,speed,flow\nF,never,65,1\n")  # read apart
+    data = DataSettings(max_bad_share=1)
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], data)
+    assert sensors_by_day(ingested) == {MONDAY: ["A"], TUESDAY: ["E"]}
+    unparsable = "timestamp: unparsable"
+    assert {(r["sensor_id"], r["date"], r["_reason"]) for r in ingested.quarantined.collect()} == {
+        ("B", MONDAY, unparsable),
+        ("C", TUESDAY, "timestamp: missing"),
+        ("D", TUESDAY, unparsable),
+        ("F", WEDNESDAY, unparsable),
+    }
+    assert ingested.counts[TUESDAY] == count(1, 2, 0, **{unparsable: 1, "timestamp: missing": 1})
+    assert ingested.missing_columns == ["flow", "occupancy"]
+
+
+def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [reading(MONDAY)])
+    day_file(
+        tmp_path,
+        TUESDAY,
+        [{"station": 7, "ts": at(TUESDAY).replace(tzinfo=None), "remark": "x", "speed": 55, "occ": 0.5}],
+    )
+    text(tmp_path / f"date={WEDNESDAY}" / "x.json", '{"speed": 50.5, "sensor_id": "C", "time": "2026-01-07T08:00:00Z"}')
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
+    assert ingested.rows.dtypes == [
+        ("sensor_id", "string"),
+        ("timestamp", "timestamp"),
+        ("speed", "double"),
+        ("flow", "double"),
+        ("occupancy", "double"),
+        ("date", "string"),
+    ]
+    rows = ingested.rows.drop("timestamp").orderBy("date").collect()
+    assert [tuple(row) for row in rows] == [
+        ("A", 60.0, 10.0, 0.1, MONDAY),
+        ("7", 55.0, None, 0.5, TUESDAY),
+        ("C", 50.5, None, None, WEDNESDAY),
+    ]
+    assert ingested.missing_columns == ["flow", "occupancy"]
+    assert ingested.refused == {}
+
+
+def test_a_day_without_a_required_column_is_refused_and_the_others_stay(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [reading(MONDAY)])
+    day_file(tmp_path, TUESDAY, [{"sensor_id": "A", "velocity": 60.0}])
+    day_file(tmp_path, WEDNESDAY, [reading(WEDNESDAY, speed=[60.0])])
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
+    assert sensors_by_day(ingested) == {MONDAY: ["A"]}
+    assert set(ingested.refused) == {TUESDAY, WEDNESDAY}
+    assert f"date={TUESDAY}: missing column(s) timestamp, speed; found sensor_id, velocity" in ingested.refused[TUESDAY]
+    assert ingested.refused[WEDNESDAY].endswith("column speed is array<double>; double is allowed")
+    assert ingested.missing_columns == []  # a refused day lacks nothing that is published
+
+
+def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", [{"sensor_id": "A", "timestamp": at(MONDAY)}])
+    with pytest.raises(InputError, match=r"missing column\(s\) speed"):
+        ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+
+
+def test_days_that_were_never_delivered_are_empty(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [reading(MONDAY)])
+    ingested = ingest_readings(spark, source(tmp_path), [WEDNESDAY], DATA)
+    assert ingested.counts == {WEDNESDAY: count()}
+    assert ingested.refused == {}
+    assert ingested.rows.columns == READING
+    assert ingested.rows.collect() == ingested.quarantined.collect() == []
+
+
+def spoil(path: Path) -> None:
+    """Break the first data page and leave the footer, so that only reading rows tells."""
+    content = bytearray(path.read_bytes())
+    content[4:60] = b"\xff" * 56
+    path.write_bytes(content)
+
+
+def test_a_day_whose_file_breaks_half_way_is_refused_by_name_and_the_others_stay(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        broken = day_file(tmp_path, day, [reading(day, i) for i in range(50)])
+        if day != WEDNESDAY:
+            spoil(broken)
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
+    assert set(ingested.refused) == {MONDAY, TUESDAY}
+    for day, why in ingested.refused.items():
+        assert f"date={day}/x.parquet" in why
+    assert ingested.counts[WEDNESDAY] == count(50)
+    assert ingested.rows.select("date").distinct().collect() == [(WEDNESDAY,)]
+
+
+def test_a_file_that_breaks_half_way_in_another_layout_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+    spoil(parquet(tmp_path / "all.parquet", [reading(MONDAY, i) for i in range(50)]))
+    with pytest.raises(StorageError, match=r"all\.parquet"):
+        ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+
+
+def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_path: Path) -> None:
+    row = reading(MONDAY) | {
+        "highway_encoded": "I-5 N",
+        "is_weekend": False,
+        "is_rush_hour": 1,
+        "congestion_level": None,
+        "hour_sin": 0.5,
+        "speed_lag_1": 59,
+        "lat_normalized": None,
+    }
+    rows = [
+        row,
+        row | {"sensor_id": "B", "hour_sin": 1.5},
+        row | {"sensor_id": "C", "speed": None},
+        row | {"sensor_id": "D", "is_weekend": True, "lat_normalized": 0.25},
+        row | {"sensor_id": "D", "is_weekend": True, "lat_normalized": 0.75},
+    ]
+    day_file(tmp_path, MONDAY, rows)
+    ingested = ingest_feature_table(spark, source(tmp_path), [MONDAY], DataSettings(max_bad_share=0.4))
+    assert ingested.refused == {}
+    assert ingested.counts[MONDAY] == count(
+        3, 2, 1, **{"hour_sin: outside -1..1": 1, "duplicate key (sensor_id, timestamp)": 1}
+    )
+    types = dict(ingested.rows.dtypes)
+    assert {types[c] for c in ("highway_encoded", "is_weekend", "is_rush_hour", "congestion_level")} == {"string"}
+    assert types["speed_lag_1"] == types["sensor_id"].replace("string", "double") == "double"
+    good = {r["sensor_id"]: r for r in ingested.rows.collect()}
+    assert set(good) == {"A", "C", "D"}
+    a = good["A"]
+    assert (a["highway_encoded"], a["is_weekend"], a["is_rush_hour"]) == ("I-5 N", "false", "1")
+    assert (a["hour_sin"], a["speed_lag_1"], a["lat_normalized"], a["congestion_level"]) == (0.5, 59.0, None, None)
+    assert (good["D"]["is_weekend"], good["D"]["lat_normalized"]) == ("true", 0.25)
+    assert a["timestamp"].replace(tzinfo=None) == at(MONDAY).replace(tzinfo=None)
+    assert "speed_variance" in ingested.missing_columns
+    assert "sensor_cluster" in ingested.missing_columns
+    assert len(ingested.missing_columns) == 21 - 6
+    assert "flow" not in ingested.rows.columns

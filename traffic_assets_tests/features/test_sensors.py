@@ -1,0 +1,256 @@
+"""The sensor table: codes that never move, positions in their box, distances, clusters and free flow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.features.readers import InputError, Source
+from traffic_assets.features.sensors import SensorTable, build_sensor_table
+from traffic_assets.settings.schema import ALIASES, DataSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row, SparkSession
+
+DATA = DataSettings()
+MONDAY, TUESDAY, WEDNESDAY = "2026-01-05", "2026-01-06", "2026-01-07"
+
+
+def source(folder: Path) -> Source:
+    return Source(f"file://{folder}", LocalFileSystem(), "auto", ALIASES)
+
+
+def parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(list(rows)), path, compression="none")
+
+
+def sensor(name: str, highway: str | None = "I-5", latitude: float | None = 32.0, **other: Any) -> dict[str, Any]:
+    return {"sensor_id": name, "highway": highway, "latitude": latitude, "longitude": -117.0, "lanes": 4} | other
+
+
+def day_file(folder: Path, day: str, rows: Sequence[dict[str, Any]], modified: int) -> Path:
+    """One file of a day's folder, and when the folder was changed."""
+    path = folder / f"date={day}" / "x.parquet"
+    parquet(path, rows)
+    os.utime(path.parent, (modified, modified))
+    return path
+
+
+def by_sensor(table: SensorTable) -> dict[str, Row]:
+    return {row["sensor_id"]: row for row in table.rows.collect()}
+
+
+def codes(table: SensorTable) -> dict[str, int | None]:
+    return {name: row["highway_encoded"] for name, row in by_sensor(table).items()}
+
+
+def stored(spark: SparkSession, table: SensorTable, folder: Path) -> SensorTable:
+    """The table as the next build gets it: from storage, its record from JSON."""
+    table.rows.write.parquet(f"file://{folder}")
+    return SensorTable(spark.read.parquet(f"file://{folder}"), json.loads(json.dumps(table.record)))
+
+
+def test_codes_are_given_in_name_order_and_never_move(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "sensors.parquet"
+    parquet(file, [sensor("a", "SR-52"), sensor("b", "I-5"), sensor("c", "I-805"), sensor("d", None)])
+    first = build_sensor_table(spark, source(file), DATA)
+    assert codes(first) == {"a": 2, "b": 0, "c": 1, "d": None}
+
+    # I-15 comes before all others by name, SR-94 after; a, of the highest code, changes its highway.
+    parquet(file, [sensor("a", "I-5"), sensor("d", "SR-94"), sensor("e", "I-15"), sensor("f", "I-805")])
+    second = build_sensor_table(spark, source(file), DATA, stored(spark, first, tmp_path / "1"))
+    assert codes(second) == {"a": 0, "b": 0, "c": 1, "d": 4, "e": 3, "f": 1}  # b and c are kept
+
+    # All sensors of SR-94 and I-15 leave them: their codes are not given to others, and are there when they return.
+    parquet(file, [sensor("d", "I-5"), sensor("e", "I-5"), sensor("g", "A-1")])
+    third = build_sensor_table(spark, source(file), DATA, stored(spark, second, tmp_path / "2"))
+    assert codes(third) == {"a": 0, "b": 0, "c": 1, "d": 0, "e": 0, "f": 1, "g": 5}
+    parquet(file, [sensor("d", "SR-94"), sensor("e", "SR-52")])
+    fourth = build_sensor_table(spark, source(file), DATA, stored(spark, third, tmp_path / "3"))
+    assert codes(fourth) == {"a": 0, "b": 0, "c": 1, "d": 4, "e": 2, "f": 1, "g": 5}
+    assert fourth.record["highway_codes"] == {"I-5": 0, "I-805": 1, "SR-52": 2, "I-15": 3, "SR-94": 4, "A-1": 5}
+
+
+def test_positions_are_scaled_over_the_box_and_measured_from_the_centre(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "sensors.csv"
+    file.write_text("station,lat,lng,freeway,lanes\np,48.8566,2.3522,A1,4.0\nl,51.5074,-0.1278,M1,\nn,,,A1,3\n")
+    table = build_sensor_table(spark, source(file), DataSettings(center=(51.5074, -0.1278)))
+    paris, london, nowhere = (by_sensor(table)[name] for name in "pln")
+    assert (paris["lat_normalized"], paris["lon_normalized"]) == (0.0, 1.0)
+    assert (london["lat_normalized"], london["lon_normalized"]) == (1.0, 0.0)
+    assert paris["distance_from_center"] == pytest.approx(343.56, abs=0.05)  # known
+    assert london["distance_from_center"] == pytest.approx(0, abs=1e-9)
+    assert (paris["lanes"], london["lanes"]) == (4, None)
+    for column in ("lat_normalized", "lon_normalized", "distance_from_center", "sensor_cluster"):
+        assert nowhere[column] is None
+    assert nowhere["highway_encoded"] == paris["highway_encoded"] == 0
+    assert table.record | {"highway_codes": ..., "folders_seen": ...} == {
+        "sensors": 3,
+        "sensors_without_position": 1,
+        "bounding_box": [48.8566, -0.1278, 51.5074, 2.3522],
+        "center": [51.5074, -0.1278],
+        "clusters": 2,
+        "highway_codes": ...,
+        "folders_seen": ...,
+    }
+
+
+def test_the_centre_is_the_mean_of_the_sensors_and_a_box_of_no_width_gives_a_half(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "sensors.parquet"
+    parquet(file, [sensor("s", latitude=31.0), sensor("m", latitude=32.5), sensor("n", latitude=35.0)])
+    table = build_sensor_table(spark, source(file), DATA)
+    rows = by_sensor(table)
+    assert table.record["center"] == [pytest.approx(98.5 / 3), -117.0]
+    assert {name: row["lat_normalized"] for name, row in rows.items()} == {"s": 0.0, "m": 0.375, "n": 1.0}
+    assert {row["lon_normalized"] for row in rows.values()} == {0.5}
+    degree = 111.1951  # km along a meridian, of a sphere of 6371.0088 km
+    assert rows["s"]["distance_from_center"] == pytest.approx((98.5 / 3 - 31) * degree, rel=1e-6)
+    assert rows["n"]["distance_from_center"] == pytest.approx((35 - 98.5 / 3) * degree, rel=1e-6)
+
+
+def test_one_sensor(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", [sensor("only")])
+    table = build_sensor_table(spark, source(tmp_path), DATA)
+    (row,) = table.rows.collect()
+    assert (row["lat_normalized"], row["lon_normalized"], row["sensor_cluster"]) == (0.5, 0.5, 0)
+    assert row["distance_from_center"] == pytest.approx(0, abs=1e-9)
+    assert table.record["clusters"] == 1
+
+
+@pytest.mark.parametrize("columns", [(), ("latitude",)], ids=["no positions", "latitude alone"])
+def test_without_positions(spark: SparkSession, tmp_path: Path, columns: tuple[str, ...]) -> None:
+    rows = [sensor("a"), sensor("b", latitude=33.0)]
+    parquet(tmp_path / "x.parquet", [{k: r[k] for k in ("sensor_id", "highway", *columns)} for r in rows])
+    table = build_sensor_table(spark, source(tmp_path), DATA)
+    for row in by_sensor(table).values():
+        assert row["distance_from_center"] is row["lon_normalized"] is row["sensor_cluster"] is None
+        assert row["highway_encoded"] == 0
+        assert row["lanes"] is None
+    assert (table.record["sensors_without_position"], table.record["clusters"]) == (2, 0)
+
+
+def test_clusters_are_near_each_other_at_most_eight_and_the_same_again(spark: SparkSession, tmp_path: Path) -> None:
+    places = [(lat, lon) for lat in (30.0, 31.0, 32.0) for lon in (-120.0, -119.0, -118.0)][:8]
+    rows = [
+        sensor(f"{place}-{i}", latitude=lat + 0.001 * i, longitude=lon)
+        for place, (lat, lon) in enumerate(places)
+        for i in range(3)
+    ]
+    parquet(tmp_path / "x.parquet", [*rows, sensor("nowhere", latitude=None)])
+    table = build_sensor_table(spark, source(tmp_path), DATA)
+    clusters = {name: row["sensor_cluster"] for name, row in by_sensor(table).items()}
+    assert clusters.pop("nowhere") is None
+    assert table.record["clusters"] == 8
+    assert set(clusters.values()) <= set(range(8))
+    assert len(set(clusters.values())) >= 6
+    for place in range(8):
+        assert len({clusters[f"{place}-{i}"] for i in range(3)}) == 1
+    parquet(tmp_path / "x.parquet", [sensor("nowhere", latitude=None), *rows[::-1]])
+    again = {
+        name: row["sensor_cluster"]
+        for name, row in by_sensor(build_sensor_table(spark, source(tmp_path), DATA)).items()
+    }
+    assert again == clusters | {"nowhere": None}
+
+
+def night_and_day(name: str, speeds: Sequence[float], day: str = MONDAY) -> list[dict[str, Any]]:
+    """Night speeds from local midnight on, and one far faster at 05:00 and at 23:55."""
+    midnight = datetime.fromisoformat(f"{day}T08:00:00").replace(tzinfo=UTC)
+    moments = [midnight + timedelta(minutes=5 * i) for i in range(len(speeds))]
+    moments += [midnight + timedelta(hours=5), midnight + timedelta(hours=23, minutes=55)]
+    return [sensor(name, timestamp=t, speed=s) for t, s in zip(moments, [*speeds, 119.0, 119.0], strict=True)]
+
+
+def test_free_flow_is_the_85th_percentile_of_the_night_and_stays(spark: SparkSession, tmp_path: Path) -> None:
+    per_sensor = DataSettings(free_flow_speed="per_sensor")
+    rows = night_and_day("a", [float(v) for v in range(51, 71)]) + night_and_day("b", [])
+    rows += [sensor("a", timestamp=rows[0]["timestamp"], speed=s) for s in (500.0, float("nan"), None)]  # not counted
+    day_file(tmp_path, MONDAY, rows, 1)
+    first = build_sensor_table(spark, source(tmp_path), per_sensor)
+    free_flow = {name: row["free_flow_speed"] for name, row in by_sensor(first).items()}
+    assert free_flow == {"a": 67.0, "b": None}
+    fixed = build_sensor_table(spark, source(tmp_path), DATA)
+    assert {row["free_flow_speed"] for row in by_sensor(fixed).values()} == {None}
+
+    day_file(tmp_path, TUESDAY, night_and_day("a", [30.0] * 20, TUESDAY) + night_and_day("b", [40.0], TUESDAY), 2)
+    second = build_sensor_table(spark, source(tmp_path), per_sensor, stored(spark, first, tmp_path / "_stored"))
+    assert {name: row["free_flow_speed"] for name, row in by_sensor(second).items()} == {"a": 67.0, "b": 40.0}
+
+
+def test_only_new_and_changed_day_folders_are_read(spark: SparkSession, tmp_path: Path) -> None:
+    monday = day_file(tmp_path, MONDAY, [sensor("a", "I-5"), sensor("b", "I-8")], 1)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    assert first.record["folders_seen"] == {MONDAY: "1.0"}
+    previous = stored(spark, first, tmp_path / "_1")
+    assert build_sensor_table(spark, source(tmp_path), DATA, previous) is previous  # nothing changed
+
+    monday.write_bytes(b"unreadable by now, but nobody looks")
+    os.utime(monday.parent, (1, 1))
+    day_file(tmp_path, TUESDAY, [sensor("b", "I-805", 33.0), sensor("c", "I-8", 34.0, lanes=2)], 2)
+    second = build_sensor_table(spark, source(tmp_path), DATA, previous)
+    rows = by_sensor(second)
+    assert list(rows) == ["a", "b", "c"]
+    assert (rows["b"]["highway"], rows["b"]["latitude"], rows["c"]["lanes"]) == ("I-805", 33.0, 2)  # the new wins
+    assert codes(second) == {"a": 0, "b": 2, "c": 1}
+    assert second.record["folders_seen"] == {MONDAY: "1.0", TUESDAY: "2.0"}
+    assert second.record["bounding_box"] == [32.0, -117.0, 34.0, -117.0]
+    assert rows["b"]["lat_normalized"] == 0.5  # scaled again over the larger box
+
+    day_file(tmp_path, MONDAY, [sensor("a", "I-5", lanes=6), sensor("b", None, None)], 3)
+    third = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
+    rows = by_sensor(third)
+    assert rows["a"]["lanes"] == 6
+    assert (rows["b"]["highway"], rows["b"]["latitude"]) == ("I-805", 33.0)  # what is not known any more stays
+    assert third.record["folders_seen"] == {MONDAY: "3.0", TUESDAY: "2.0"}
+
+
+def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSession, tmp_path: Path) -> None:
+    monday = tmp_path / f"date={MONDAY}" / "x.parquet"
+    monday.parent.mkdir()
+    monday.write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(InputError, match=r"x\.parquet"):
+        build_sensor_table(spark, source(tmp_path), DATA)
+    day_file(tmp_path, TUESDAY, [sensor("t")], 2)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    assert list(by_sensor(first)) == ["t"]
+    assert first.record["folders_seen"] == {TUESDAY: "2.0"}
+    assert build_sensor_table(spark, source(tmp_path), DATA, first) is first  # still nothing to be had
+    day_file(tmp_path, MONDAY, [sensor("m")], 3)
+    assert list(by_sensor(build_sensor_table(spark, source(tmp_path), DATA, first))) == ["m", "t"]
+
+
+def test_days_with_other_columns_add_up(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [{"sensor_id": "a", "lanes": 3}], 1)
+    day_file(tmp_path, TUESDAY, [{"station": "a", "lat": 32.0, "lon": -117.0, "speed": 60}], 2)
+    day_file(tmp_path, WEDNESDAY, [sensor("b") | {"lanes": 99}, sensor("c") | {"lanes": 2}], 3)
+    rows = by_sensor(build_sensor_table(spark, source(tmp_path), DATA))
+    assert (rows["a"]["lanes"], rows["a"]["latitude"], rows["a"]["highway"]) == (3, 32.0, None)
+    assert set(rows) == {"a", "c"}  # 99 lanes are not believed
+
+
+def test_metadata_without_sensor_id_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", [{"id": "a", "lat": 32.0}])
+    with pytest.raises(InputError, match=r"missing column\(s\) sensor_id; found id, latitude"):
+        build_sensor_table(spark, source(tmp_path), DATA)
+
+
+def test_a_file_that_breaks_half_way_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    path = day_file(tmp_path, MONDAY, [sensor(f"s{i}") for i in range(50)], 1)
+    content = bytearray(path.read_bytes())
+    content[4:60] = b"\xff" * 56
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"date=2026-01-05/x\.parquet"):
+        build_sensor_table(spark, source(tmp_path), DATA)

@@ -1,0 +1,103 @@
+"""Evaluation: of the model as it is loaded back, and the order of a week's models."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from pyspark.ml import PipelineModel
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.evaluation import Evaluation, Standing, evaluate_model, leaderboard, sample_points
+from traffic_assets.ml.metrics import Metrics, evaluate
+from traffic_assets.ml.preprocessing import FeatureSet, Slot, slots
+from traffic_assets.ml.temporal import TemporalVerdict
+from traffic_assets.ml.training import fit_pipeline, preprocessor_of
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+LINEAR = ALGORITHMS["linear_regression"]
+POOR = Metrics(rows=9, rmse=9.0, mae=8.0, mape=0.5, r2=0.1)
+TEMPORAL = TemporalVerdict(boundary=datetime(2026, 1, 6, tzinfo=UTC), fit_rows=9, metrics=POOR, hyperparameters={})
+
+
+@pytest.fixture(scope="module")
+def train(feature_rows: DataFrame) -> DataFrame:
+    return feature_rows.where("sensor_id < 's5'")
+
+
+@pytest.fixture(scope="module")
+def test_rows(feature_rows: DataFrame) -> DataFrame:
+    return feature_rows.where("sensor_id >= 's5'")
+
+
+@pytest.fixture(scope="module")
+def stored(train: DataFrame, features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> PipelineModel:
+    uri = f"file://{tmp_path_factory.mktemp('model')}/pipeline"
+    fit_pipeline(train, features, LINEAR, LinearRegressionHyperparameters(regParam=0.0), 42).write().save(uri)
+    return PipelineModel.load(uri)
+
+
+@pytest.fixture(scope="module")
+def named(stored: PipelineModel, features: FeatureSet) -> list[Slot]:
+    return slots(preprocessor_of(stored), features)
+
+
+def test_metrics_of_train_and_test_and_importances(
+    stored: PipelineModel, train: DataFrame, test_rows: DataFrame, named: list[Slot]
+) -> None:
+    found = evaluate_model(stored, train, test_rows, TEMPORAL, LINEAR, named)
+    assert (found.train.rows, found.test.rows) == (500, 300)
+    assert found.train == evaluate(stored.transform(train))
+    pairs = np.array(stored.transform(test_rows).select("speed", "prediction").collect())
+    assert found.test.mae == pytest.approx(np.abs(pairs[:, 0] - pairs[:, 1]).mean())
+    assert found.temporal == TEMPORAL
+    assert found.importances.top[0] == "traffic_efficiency", "the speed was made from it"
+    assert list(found.importances.slots) == [slot.name for slot in named]
+    back = Evaluation.model_validate_json(found.model_dump_json())
+    assert back == found
+
+
+def test_the_gap_is_train_minus_test(
+    stored: PipelineModel, train: DataFrame, test_rows: DataFrame, named: list[Slot]
+) -> None:
+    base = evaluate_model(stored, train, test_rows, TEMPORAL, LINEAR, named)
+    good = Metrics(rows=9, rmse=1.0, mae=0.5, mape=0.1, r2=0.75)
+    assert base.model_copy(update={"train": good, "test": POOR}).gap == {"rmse": -8.0, "mae": -7.5, "r2": 0.65}
+    constant = POOR.model_copy(update={"r2": math.nan})
+    assert math.isnan(base.model_copy(update={"test": constant}).gap["r2"])
+
+
+def test_a_sample_of_points_is_drawn_from_the_rows(stored: PipelineModel, feature_rows: DataFrame) -> None:
+    known = {(row[0], row[1]) for row in stored.transform(feature_rows).select("speed", "prediction").collect()}
+    points = sample_points(stored, feature_rows, 800, 200, seed=42)
+    drawn = list(zip(points.actual.tolist(), points.predicted.tolist(), strict=True))
+    assert set(drawn) <= known
+    assert len(set(drawn)) == len(drawn)
+    assert 130 < len(drawn) <= 200, "about as many as asked for, and never more"
+    again = sample_points(stored, feature_rows, 800, 200, seed=42)
+    assert (again.actual == points.actual).all()
+    other = sample_points(stored, feature_rows, 800, 200, seed=43)
+    assert set(other.actual) != set(points.actual)
+
+
+def test_where_there_are_fewer_rows_all_are_drawn(stored: PipelineModel, test_rows: DataFrame) -> None:
+    assert sample_points(stored, test_rows, 300, 1000, seed=42).actual.shape == (300,)
+    assert sample_points(stored, test_rows.limit(0), 0, 1000, seed=42).predicted.shape == (0,)
+
+
+def _standing(model: str, rmse: float, r2: float) -> Standing:
+    test = Metrics(rows=9, rmse=rmse, mae=1, mape=0.1, r2=r2)
+    return Standing(model=model, kind="baseline", test=test, temporal=POOR, targets_missed=[])
+
+
+def test_the_leaderboard_goes_from_best_to_worst() -> None:
+    standings = {s.model: s for s in (_standing("b", 2.0, 0.7), _standing("c", 1.0, 0.8), _standing("a", 2.0, 0.9))}
+    assert [s.model for s in leaderboard(standings, "rmse")] == ["c", "a", "b"], "equal ones by name"
+    assert [s.model for s in leaderboard(standings, "r2")] == ["a", "c", "b"]

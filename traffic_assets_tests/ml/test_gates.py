@@ -1,0 +1,106 @@
+"""Gates: each target by itself, at its limit and beside it; NaN never passes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from traffic_assets.ml.cross_validation import Trial
+from traffic_assets.ml.gates import TargetResult, failed, judge
+from traffic_assets.ml.metrics import METRICS, Metrics, Spread
+from traffic_assets.settings.schema import Targets, TargetsByModel
+
+UP, DOWN = math.inf, -math.inf
+
+
+def _metrics(r2: float = 0.5, rmse: float = 9.0, mae: float = 9.0) -> Metrics:
+    return Metrics(rows=10, rmse=rmse, mae=mae, mape=0.1, r2=r2)
+
+
+def _trial(mean: float = 0.5, std: float = 9.0) -> Trial:
+    """Only R² of the folds is good or bad; the other metrics would pass and fail every limit."""
+    others = {metric: Spread(mean=0.9995, std=0.0) for metric in METRICS}
+    return Trial(hyperparameters={}, folds=[], summary=others | {"r2": Spread(mean=mean, std=std)})
+
+
+def _holds(targets: Targets, metrics: Metrics, trial: Trial | None = None) -> bool:
+    (result,) = judge(targets, metrics, trial)
+    return result.passed
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [(0.9996, True), (math.nextafter(0.9996, DOWN), False), (1.0, True), (-5.0, False), (math.nan, False)],
+)
+def test_r2_at_least(value: float, passed: bool) -> None:
+    assert _holds(Targets(r2_min=0.9996), _metrics(r2=value)) is passed
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae"])
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [(0.752, True), (math.nextafter(0.752, UP), False), (0.0, True), (math.inf, False), (math.nan, False)],
+)
+def test_errors_at_most(name: str, value: float, passed: bool) -> None:
+    targets = Targets.model_validate({f"{name}_max": 0.752})
+    assert _holds(targets, _metrics().model_copy(update={name: value})) is passed
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [(0.999, False), (math.nextafter(0.999, UP), True), (0.5, False), (math.nan, False)],
+)
+def test_mean_r2_of_the_folds_above(value: float, passed: bool) -> None:
+    assert _holds(Targets(cv_r2_mean_min=0.999), _metrics(), _trial(mean=value)) is passed
+
+
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [(0.001, False), (math.nextafter(0.001, DOWN), True), (0.5, False), (0.0, True), (math.nan, False)],
+)
+def test_deviation_of_the_folds_below(value: float, passed: bool) -> None:
+    assert _holds(Targets(cv_r2_std_max=0.001), _metrics(), _trial(std=value)) is passed
+
+
+def test_all_targets_in_order_with_what_was_measured() -> None:
+    targets = Targets(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
+    results = judge(targets, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
+    assert results == [
+        TargetResult(target="R² on test", asked=">= 0.9", measured=0.95, passed=True),
+        TargetResult(target="RMSE on test, mph", asked="<= 5", measured=5.5, passed=False),
+        TargetResult(target="MAE on test, mph", asked="<= 3", measured=2, passed=True),
+        TargetResult(target="mean R² of the folds", asked="> 0.999", measured=0.9995, passed=True),
+        TargetResult(target="deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
+    ]
+    assert failed(results) == [
+        "RMSE on test, mph is 5.5, asked for <= 5",
+        "deviation of the folds' R² is 0.002, asked for < 0.001",
+    ]
+    assert failed(results[:1]) == []
+
+
+def test_no_targets_no_results() -> None:
+    assert judge(Targets(), _metrics(r2=math.nan), None) == []
+    assert judge(Targets(), _metrics(), _trial()) == []
+
+
+@pytest.mark.parametrize("limit", [{"cv_r2_mean_min": 0.9}, {"cv_r2_std_max": 0.1}])
+def test_targets_on_cross_validation_need_one(limit: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="no cross-validation: run the cv report"):
+        judge(Targets.model_validate(limit), _metrics(), None)
+
+
+def test_the_targets_of_the_users_plan() -> None:
+    """At their very limits: reached where "at least" was asked, missed where "more than" was."""
+    seed = TargetsByModel()
+    limits = {
+        "linear_regression": (_metrics(0.90, 5.0, 3.0), None, []),
+        "random_forest": (_metrics(0.9996, 0.752, 0.289), _trial(0.999, 0.001), ["mean R²", "deviation"]),
+        "gradient_boosted_trees": (_metrics(0.9992, 1.061, 99), None, []),
+    }
+    assert set(limits) == set(TargetsByModel.model_fields)
+    for name, (metrics, trial, missed) in limits.items():
+        found = failed(judge(getattr(seed, name), metrics, trial))
+        assert [any(line.startswith(m) for m in missed) for line in found] == [True] * len(missed), (name, found)
+        assert failed(judge(getattr(seed, name), _metrics(0.5, 99, 99), trial))
