@@ -55,7 +55,7 @@ def test_a_range_needs_both_ends_to_be_days(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
 def test_what_is_no_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
-    with pytest.raises(dg.Failure, match="YYYY-MM-DD|No week was given"):
+    with pytest.raises(dg.Failure, match=r"YYYY-MM-DD|No week was given"):
         require_partition({PARTITION: key}, weekly(tiny_settings(tmp_path)), "week")
 
 

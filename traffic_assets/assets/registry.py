@@ -14,6 +14,7 @@ from traffic_assets.dagster_hdfs.io_managers import retried_connection_errors
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
@@ -110,8 +111,7 @@ def _new_version(
     bare = max(stages, key=lambda entry: int(entry.name.split("_", 1)[0])).uri
     artifacts = {
         entry.name: filesystem.read_bytes(entry.uri)
-        for entry in filesystem.list(evaluation.generation.uri)
-        if entry.name.endswith(".png")
+        for entry in filesystem.list(join(evaluation.generation.uri, Internal.FILES))
     }
 
     def metadata(version: str, created_at: datetime) -> VersionMetadata:

@@ -23,7 +23,7 @@ from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generati
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.stored import Stored
-from traffic_assets.dagster_hdfs.uris import Internal, safe_name
+from traffic_assets.dagster_hdfs.uris import Internal, join
 
 LOOKBACK = "lookback_partitions"
 """Metadata of an input: how many partitions before the first asked for are added where they are published."""
@@ -158,7 +158,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             for name in stored.folders:
                 dataset.filesystem.rename(self._folder(f"{staged}/{name}", key), f"{folder}/{name}")
             for name, content in stored.files.items():
-                dataset.filesystem.write_new(f"{folder}/{safe_name(name, 'file name')}", content)
+                dataset.filesystem.write_new(join(folder, Internal.FILES, name), content)
             record = {
                 **stored.record,
                 **stored.records.get(key, {}),

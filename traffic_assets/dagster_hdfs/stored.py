@@ -19,7 +19,7 @@ class Stored:
         value: what is stored: a DataFrame, an ML model or a JSON document.
         record: JSON-able facts kept in the pointer, for one partition or all of them.
         records: further facts by partition key.
-        files: small files published beside the value, by name.
+        files: small files published beside the value in the folder `_files`, by name.
         folders: DataFrames published beside the value, by the name of their folder (which begins with `_`, so
             that Spark does not read them with the value).
         refused: by partition key, why it is not published; the others are, before the run fails.

@@ -24,6 +24,7 @@ class Internal(StrEnum):
     GENERATIONS = "_generations"
     POINTERS = "_pointers"
     QUARANTINE = "_quarantine"
+    FILES = "_files"
 
 
 def redact(text: str) -> str:

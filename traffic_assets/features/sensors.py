@@ -69,9 +69,9 @@ def build_sensor_table(
         if previous is None:
             raise InputError("; ".join(refused.values()))
         return previous
-    described = new.persist()
-    if previous is not None:
-        described = _merged(previous.rows, described)
+    merged = new if previous is None else _merged(previous.rows, new)
+    with storage_errors(source.uri):  # one pass; a cached plan would be found again after the files have changed
+        described = spark.createDataFrame(merged.collect(), merged.schema)
     summary = described.agg(
         F.count(F.lit(1)).alias("sensors"),
         *(
@@ -81,8 +81,7 @@ def build_sensor_table(
         ),
         F.count_if(_has_position()).alias("positioned"),
     )
-    with storage_errors(source.uri):
-        facts = summary.collect()[0].asDict()
+    facts = summary.collect()[0].asDict()
     codes = _codes(described, previous.record["highway_codes"] if previous else {})
     center = data.center or (facts["mean_latitude"], facts["mean_longitude"])
     rows = described.withColumns(
@@ -166,7 +165,7 @@ def _with_clusters(rows: DataFrame, positioned: int) -> DataFrame:
     )
     points = assembler.transform(
         rows.select("sensor_id", "lat_normalized", "lon_normalized").orderBy("sensor_id").coalesce(1)
-    ).persist()
+    )
     model = KMeans(
         k=min(CLUSTERS, positioned), seed=CLUSTER_SEED, featuresCol="_position", predictionCol="sensor_cluster"
     ).fit(points)
@@ -191,4 +190,5 @@ def _great_circle_km(center: tuple[float, float]) -> Column:
     lat, lon = F.radians("latitude"), F.radians("longitude")
     lat0, lon0 = (F.radians(F.lit(float(x))) for x in center)
     h = F.pow(F.sin((lat - lat0) / 2), 2) + F.cos(lat) * F.cos(lat0) * F.pow(F.sin((lon - lon0) / 2), 2)
-    return 2 * EARTH_RADIUS_KM * F.asin(F.sqrt(F.least(h, F.lit(1.0))))
+    distance = 2 * EARTH_RADIUS_KM * F.asin(F.sqrt(F.least(h, F.lit(1.0))))
+    return F.when(_has_position(), distance)  # of null and 1, the least is 1

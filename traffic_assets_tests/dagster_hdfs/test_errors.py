@@ -40,13 +40,16 @@ os._exit(0)
 """
 
 
-@pytest.mark.parametrize(("number", "kind", "words"), [
-    (errno.EACCES, "permission", "Permission denied"),
-    (errno.EROFS, "permission", "Give this user access"),
-    (errno.ENOSPC, "no_space", "disk is full"),
-    (errno.EDQUOT, "space_quota", "space quota is used up"),
-    (errno.ETIMEDOUT, "frozen", "does not answer"),
-])
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (errno.EACCES, "permission", "Permission denied"),
+        (errno.EROFS, "permission", "Give this user access"),
+        (errno.ENOSPC, "no_space", "disk is full"),
+        (errno.EDQUOT, "space_quota", "space quota is used up"),
+        (errno.ETIMEDOUT, "frozen", "does not answer"),
+    ],
+)
 def test_errors_of_the_operating_system(number: int, kind: str, words: str) -> None:
     with pytest.raises(StorageError, match=words) as caught, storage_errors("file:///data/x"):
         raise OSError(number, os.strerror(number), "/data/x")
@@ -56,11 +59,16 @@ def test_errors_of_the_operating_system(number: int, kind: str, words: str) -> N
     assert isinstance(caught.value.__cause__, OSError)
 
 
-@pytest.mark.parametrize("error", [
-    FileNotFoundError(errno.ENOENT, "No such file"), FileExistsError(errno.EEXIST, "File exists"),
-    ValueError("java.io.EOFException AccessControlException"), StorageError("already explained", "frozen"),
-    KeyboardInterrupt(),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file"),
+        FileExistsError(errno.EEXIST, "File exists"),
+        ValueError("java.io.EOFException AccessControlException"),
+        StorageError("already explained", "frozen"),
+        KeyboardInterrupt(),
+    ],
+)
 def test_other_errors_pass_unchanged(error: BaseException) -> None:
     assert explain(error, "file:///data") is None
     with pytest.raises(type(error)) as caught, storage_errors("file:///data"):
@@ -97,8 +105,10 @@ def test_a_mistake_in_a_query_is_no_storage_error(spark: SparkSession) -> None:
 def test_a_corrupt_parquet_file_is_named(spark: SparkSession, tmp_path: Path, content: bytes) -> None:
     spark.range(100).coalesce(1).write.parquet(f"file://{tmp_path}/data")
     (tmp_path / "data" / "part-bad.parquet").write_bytes(content)
-    with pytest.raises(StorageError, match=r"file file:.*part-bad\.parquet\)") as caught, \
-            storage_errors(f"file://{tmp_path}/data"):
+    with (
+        pytest.raises(StorageError, match=r"file file:.*part-bad\.parquet\)") as caught,
+        storage_errors(f"file://{tmp_path}/data"),
+    ):
         spark.read.schema("id long").parquet(f"file://{tmp_path}/data").collect()
     assert (caught.value.kind, caught.value.retryable) == ("corrupt_file", False)
 
@@ -132,8 +142,11 @@ def test_a_file_that_vanishes_while_it_is_read_is_missing(spark: SparkSession, t
 
 
 def test_an_unknown_host_and_an_unknown_scheme(spark: SparkSession) -> None:
-    for uri, kind in (("hdfs://nowhere.invalid:9000/x", "unknown_host"), ("nosuch://host/x", "no_client"),
-                      ("s3a://bucket/x", "no_client")):
+    for uri, kind in (
+        ("hdfs://nowhere.invalid:9000/x", "unknown_host"),
+        ("nosuch://host/x", "no_client"),
+        ("s3a://bucket/x", "no_client"),
+    ):
         with pytest.raises(StorageError) as caught, storage_errors(uri):
             spark.read.parquet(uri)
         assert (caught.value.kind, caught.value.retryable) == (kind, False)
@@ -150,6 +163,11 @@ def test_an_error_in_python_code_on_the_workers_is_no_storage_error(spark: Spark
 
 
 def test_a_stopped_session_and_a_killed_jvm_are_a_lost_session(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", LOST_SESSIONS, f"file://{tmp_path}"], capture_output=True,
-                          text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", LOST_SESSIONS, f"file://{tmp_path}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.stdout.strip() == f"{[('session_lost', False)] * 3}", done.stderr

@@ -65,7 +65,10 @@ def test_listing_is_sorted_and_tells_what_is_there(storage: Storage) -> None:
     fs.write_new(f"{base}/.d.0123456789abcdef.aside", b"what a killed writer leaves behind")
     entries = fs.list(base)
     assert [(entry.name, entry.is_dir, entry.size) for entry in entries] == [
-        ("a", False, 1), ("b", True, 0), ("c", False, 3)]
+        ("a", False, 1),
+        ("b", True, 0),
+        ("c", False, 3),
+    ]
     assert [entry.uri for entry in entries] == [f"{base}/a", f"{base}/b", f"{base}/c"]
     assert all(abs(datetime.now(UTC) - entry.modified) < timedelta(minutes=10) for entry in entries)
     assert all(fs.exists(entry.uri) for entry in entries)
@@ -208,12 +211,18 @@ def test_exclusive_create_has_one_winner_among_threads(storage: Storage) -> None
 
 
 def test_exclusive_create_has_one_winner_among_processes(tmp_path: Path) -> None:
-    script = ("import sys; from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem as Fs\n"
-              "print('ready', flush=True); sys.stdin.readline()\n"
-              "print(Fs().create_exclusive(sys.argv[1], sys.argv[2].encode()))")
+    script = (
+        "import sys; from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem as Fs\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "print(Fs().create_exclusive(sys.argv[1], sys.argv[2].encode()))"
+    )
     processes = [
-        subprocess.Popen([sys.executable, "-c", script, f"file://{tmp_path}/claim", str(number)], text=True,
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", script, f"file://{tmp_path}/claim", str(number)],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         for number in range(20)
     ]
     for process in processes:
@@ -233,9 +242,11 @@ def test_the_local_disk_is_never_deleted_whole() -> None:
 
 
 def test_local_files_start_no_jvm(tmp_path: Path) -> None:
-    script = ("import sys; from traffic_assets.dagster_hdfs.filesystem import filesystem_for\n"
-              "fs = filesystem_for(sys.argv[1]); fs.write_bytes(sys.argv[1] + '/file', b'data')\n"
-              "assert not {'pyspark', 'py4j', 'dagster'} & set(sys.modules)")
+    script = (
+        "import sys; from traffic_assets.dagster_hdfs.filesystem import filesystem_for\n"
+        "fs = filesystem_for(sys.argv[1]); fs.write_bytes(sys.argv[1] + '/file', b'data')\n"
+        "assert not {'pyspark', 'py4j', 'dagster'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
 
 

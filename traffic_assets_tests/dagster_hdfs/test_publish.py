@@ -58,6 +58,7 @@ def _content(dataset: Dataset, key: str) -> str | None:
 @contextmanager
 def _at_step(step: str, action: Any) -> Iterator[None]:
     """Call the action when a publisher logs the step, as the kill tests do."""
+
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.getMessage() == f"publish step: {step}":
@@ -163,13 +164,13 @@ def test_concurrent_publishers_leave_one_whole_generation(dataset: Dataset) -> N
 
 def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> None:
     """The later swap wins, also when its generation is the older one; remove_old keeps what is current."""
+
     def overtake(record: logging.LogRecord) -> None:
         if record.generation == first[0]:  # type: ignore[attr-defined]
             _publish(dataset, "2026-01-05", "fast")
 
     first: list[str] = []
-    with _at_step("staging written", lambda record: first.append(record.generation)), \
-            _at_step("renamed", overtake):
+    with _at_step("staging written", lambda record: first.append(record.generation)), _at_step("renamed", overtake):
         _publish(dataset, "2026-01-05", "slow")
     assert _content(dataset, "2026-01-05") == "slow"
     removed = dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
@@ -244,24 +245,30 @@ def test_too_short_a_keep_is_refused(dataset: Dataset) -> None:
         dataset.remove_old(timedelta(hours=23), [])
 
 
-@pytest.mark.parametrize(("change", "why"), [
-    (lambda text: text[:40], "JSONDecodeError"),
-    (lambda text: "", "JSONDecodeError"),
-    (lambda text: "[]", "TypeError"),
-    (lambda text: text.replace("run_id", "other"), "KeyError"),
-    (lambda text: text.replace("_generations/", "../elsewhere/"), "ValueError"),
-    (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), "none of partition"),
-    (lambda text: text.replace('"published_at": "', '"published_at": "x'), "isoformat"),
-    (lambda text: "\ufffe" + text, "JSONDecodeError"),
-])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda text: text[:40], "JSONDecodeError"),
+        (lambda text: "", "JSONDecodeError"),
+        (lambda text: "[]", "TypeError"),
+        (lambda text: text.replace("run_id", "other"), "KeyError"),
+        (lambda text: text.replace("_generations/", "../elsewhere/"), "ValueError"),
+        (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), "none of partition"),
+        (lambda text: text.replace('"published_at": "', '"published_at": "x'), "isoformat"),
+        (lambda text: "\ufffe" + text, "JSONDecodeError"),
+    ],
+)
 def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     _publish(dataset, "2026-01-05", "first")
     old = _publish(dataset, "2026-01-05", "second")
     pointer = tmp_path / "_pointers" / "2026-01-05.json"
     pointer.write_text(change(pointer.read_text()))
-    for call in (lambda: dataset.current("2026-01-05"), dataset.currents,
-                 lambda: dataset.remove_old(DAY, [], now=datetime.now(UTC) + 9 * DAY)):
+    for call in (
+        lambda: dataset.current("2026-01-05"),
+        dataset.currents,
+        lambda: dataset.remove_old(DAY, [], now=datetime.now(UTC) + 9 * DAY),
+    ):
         with pytest.raises(PointerError, match=rf"_pointers/2026-01-05\.json is damaged.*{why}.*materialize"):
             call()
     assert dataset.filesystem.exists(old.uri), "nothing is removed while it is unclear what is current"

@@ -92,8 +92,9 @@ def test_datasets_without_partition_column(
     fs, base = storage
     splits = Dataset(f"{base}/splits", fs)
     staged = splits.stage("run-1")
-    spark.range(4).selectExpr("id", "if(id < 3, 'train', 'test') as split").coalesce(1) \
-        .write.mode("append").partitionBy("split").parquet(staged)
+    spark.range(4).selectExpr("id", "if(id < 3, 'train', 'test') as split").coalesce(1).write.mode(
+        "append"
+    ).partitionBy("split").parquet(staged)
     week = splits.publish("2026-01-05", staged, "run-1", {})
     assert _rows(read_current(spark, splits.root)) == [(0, "train"), (1, "train"), (2, "train"), (3, "test")]
     other = _publish(dataset, DAYS[0], spark.range(1))

@@ -20,8 +20,25 @@ from traffic_assets.dagster_hdfs.uris import (
 )
 
 BASES = ("/data", "file:///data/x", "hdfs://namenode:9000/traffic-data", "hdfs://namenode:9000")
-NASTY = ["", ".", "..", "a/b", "/a", "a\\b", "a\n", "a\x00", "a:b", "_staging", ".hidden", "a b", "ü",
-         "a%2fb", "a*", "١", "x" * 201]
+NASTY = [
+    "",
+    ".",
+    "..",
+    "a/b",
+    "/a",
+    "a\\b",
+    "a\n",
+    "a\x00",
+    "a:b",
+    "_staging",
+    ".hidden",
+    "a b",
+    "ü",
+    "a%2fb",
+    "a*",
+    "١",
+    "x" * 201,
+]
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -63,8 +80,9 @@ def test_internal_folders_are_named_by_their_own_constants_only() -> None:
         join("/data", "_pointers")
 
 
-@pytest.mark.parametrize("uri", ["/data/x", "file:/data/x", "file:///data/x", "FILE:///data/x",
-                                 "file://localhost/data/x"])
+@pytest.mark.parametrize(
+    "uri", ["/data/x", "file:/data/x", "file:///data/x", "FILE:///data/x", "file://localhost/data/x"]
+)
 def test_local_uris(uri: str) -> None:
     assert is_local(uri)
     assert str(local_path(uri)) == "/data/x"

@@ -266,5 +266,5 @@ def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_p
     assert a["timestamp"].replace(tzinfo=None) == at(MONDAY).replace(tzinfo=None)
     assert "speed_variance" in ingested.missing_columns
     assert "sensor_cluster" in ingested.missing_columns
-    assert len(ingested.missing_columns) == 21 - 6
+    assert len(ingested.missing_columns) == 21 - 7
     assert "flow" not in ingested.rows.columns

@@ -1,0 +1,266 @@
+"""The IO managers: one contract over all kinds and file systems, then what is special to each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+import pytest
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import SparkSession
+
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.io_managers import (
+    LOOKBACK,
+    RETRIES,
+    DataFrameIOManager,
+    HdfsIOManager,
+    JsonIOManager,
+    SparkModelIOManager,
+    retried_connection_errors,
+)
+from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.uris import Internal
+
+Storage = tuple[FileSystem, str]
+DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-05")
+FIRST, SECOND, THIRD = "2026-01-05", "2026-01-06", "2026-01-07"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@pytest.fixture
+def hdfs_resource(spark: SparkSession, storage: Storage) -> HdfsResource:
+    return HdfsResource(spark=SparkResource(), base_uri=storage[1])
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def frame(spark: SparkSession, rows: Sequence[tuple[str, int]]) -> Any:
+    return spark.createDataFrame(list(rows), "date string, x int")
+
+
+def run(
+    assets: Sequence[dg.AssetsDefinition],
+    manager: HdfsIOManager,
+    instance: dg.DagsterInstance,
+    days: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Materialise the assets, for a range of days if any are given."""
+    selection = dg.AssetSelection.assets(*(only or [key for asset in assets for key in asset.keys]))
+    job = dg.Definitions(
+        assets=list(assets),
+        jobs=[dg.define_asset_job("job", selection)],
+        resources={"io_manager": manager},
+    ).resolve_job_def("job")
+    tags = {}
+    if days:
+        tags = {
+            "dagster/asset_partition_range_start": days[0],
+            "dagster/asset_partition_range_end": days[-1],
+        }
+    return job.execute_in_process(instance=instance, raise_on_error=False, tags=tags, run_config=QUIET)
+
+
+def values_of(spark: SparkSession) -> dict[str, tuple[type[HdfsIOManager], Any, Callable[[Any], Any]]]:
+    """By kind: the manager, a value, and what must be equal after a round trip."""
+    rows = spark.createDataFrame([("a", 1), ("b", 2)], "name string, x int")
+    model = PipelineModel([VectorAssembler(inputCols=["x"], outputCol="v")])
+    return {
+        "frame": (DataFrameIOManager, rows, lambda value: sorted(map(tuple, value.collect()))),
+        "model": (
+            SparkModelIOManager,
+            model,
+            lambda value: [list(row.v) for row in value.transform(rows.orderBy("x")).collect()],
+        ),
+        "document": (JsonIOManager, {"a": [1, 2.5, None, "ü"]}, lambda value: value),
+    }
+
+
+@pytest.mark.parametrize("kind", ["frame", "model", "document"])
+def test_a_value_comes_back_as_it_was_with_its_record(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
+) -> None:
+    manager_class, value, essence = values_of(spark)[kind]
+    seen: dict[str, Any] = {}
+
+    @dg.asset(key=["group", "thing"])
+    def thing() -> Stored:
+        return Stored(value, record={"made_by": "me"}, files={"note.txt": b"beside"})
+
+    @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
+    def bare(thing: Any) -> None:
+        seen["bare"] = essence(thing)
+
+    @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
+    def stored(thing: Stored) -> None:
+        seen["stored"], seen["record"], seen["uri"] = essence(thing.value), thing.record, thing.generation.uri
+
+    result = run([thing, bare, stored], manager_class(hdfs=hdfs_resource), instance)
+    assert result.success
+    assert seen["bare"] == seen["stored"] == essence(value)
+    assert seen["record"]["made_by"] == "me"
+    assert seen["record"]["bytes"] > 0
+    assert hdfs_resource.filesystem.read_bytes(f"{seen['uri']}/{Internal.FILES}/note.txt") == b"beside"
+    (event,) = result.asset_materializations_for_node("group__thing")
+    assert event.metadata["path"].value == seen["uri"]
+    assert event.metadata["bytes"].value == seen["record"]["bytes"]
+
+
+@pytest.mark.parametrize("kind", ["frame", "model", "document"])
+def test_a_second_materialisation_replaces_and_a_failed_one_does_not(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
+) -> None:
+    manager_class, value, _ = values_of(spark)[kind]
+    given: list[Any] = [value, value, object()]
+
+    @dg.asset
+    def thing() -> Any:
+        return given.pop(0)
+
+    manager = manager_class(hdfs=hdfs_resource)
+    dataset = hdfs_resource.dataset("thing")
+    ids = []
+    for expected in (True, True, False):
+        assert run([thing], manager, instance).success is expected
+        current = dataset.current("all")
+        assert current is not None
+        ids.append(current.id)
+    assert ids[0] < ids[1] == ids[2]
+    staging = f"{dataset.root}/{Internal.STAGING}"
+    assert hdfs_resource.filesystem.list(staging) == [], "a failed writer leaves nothing"
+
+
+def test_equal_last_parts_of_keys_do_not_meet(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
+) -> None:
+    @dg.asset(key=["a", "thing"])
+    def one() -> Any:
+        return {"from": "a"}
+
+    @dg.asset(key=["b", "thing"])
+    def other() -> Any:
+        return {"from": "b"}
+
+    assert run([one, other], JsonIOManager(hdfs=hdfs_resource), instance).success
+    assert hdfs_resource.dataset(dg.AssetKey(["a", "thing"])).root != hdfs_resource.dataset("b/thing").root
+    assert hdfs_resource.dataset("a/thing").current("all") is not None
+
+
+class TestDays:
+    """DataFrames of many days in one run."""
+
+    @pytest.fixture
+    def manager(self, hdfs_resource: HdfsResource) -> DataFrameIOManager:
+        return DataFrameIOManager(hdfs=hdfs_resource, partition_column="date")
+
+    @pytest.fixture
+    def days(self, spark: SparkSession) -> dg.AssetsDefinition:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def days() -> Any:
+            return frame(spark, [(FIRST, 1), (FIRST, 2), (THIRD, 3), ("2025-12-31", 99)])
+
+        return days
+
+    def test_each_day_has_its_own_rows_and_metadata_and_an_empty_one_its_schema(
+        self, spark: SparkSession, manager: DataFrameIOManager, days: dg.AssetsDefinition, instance: dg.DagsterInstance
+    ) -> None:
+        result = run([days], manager, instance, [FIRST, THIRD])
+        assert result.success
+        shown = {
+            e.partition: e.metadata["dagster/row_count"].value for e in result.asset_materializations_for_node("days")
+        }
+        assert shown == {FIRST: 2, SECOND: 0, THIRD: 1}
+        dataset = manager.storage.dataset("days", "date")
+        assert dataset.partitions() == [FIRST, SECOND, THIRD], "no day that was not asked for"
+        empty = dataset.current(SECOND)
+        assert empty is not None
+        assert spark.read.parquet(empty.uri).columns == ["x"]
+
+    def test_two_generations_never_double_rows(
+        self, spark: SparkSession, manager: DataFrameIOManager, days: dg.AssetsDefinition, instance: dg.DagsterInstance
+    ) -> None:
+        for _ in range(2):
+            assert run([days], manager, instance, [FIRST, THIRD]).success
+        root = manager.storage.dataset("days").root
+        assert sorted(map(tuple, read_current(spark, root).select("date", "x").collect())) == [
+            (FIRST, 1), (FIRST, 2), (THIRD, 3)
+        ]  # fmt: skip
+        with pytest.raises(Exception, match=r"UNABLE_TO_INFER_SCHEMA|PATH_NOT_FOUND"):
+            spark.read.parquet(root).count()
+
+    def test_the_days_before_come_along_where_they_are_published(
+        self, manager: DataFrameIOManager, days: dg.AssetsDefinition, instance: dg.DagsterInstance
+    ) -> None:
+        seen: list[tuple[list[str], list[int]]] = []
+
+        @dg.asset(
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
+        )
+        def later(days: Stored) -> None:
+            seen.append((list(days.generations), sorted(row.x for row in days.value.collect())))
+
+        assert run([days], manager, instance, [FIRST, THIRD]).success
+        for asked in ([FIRST, FIRST], [SECOND, THIRD]):
+            assert run([days, later], manager, instance, asked, only=["later"]).success
+        assert seen == [([FIRST], [1, 2]), ([FIRST, SECOND, THIRD], [1, 2, 3])]
+
+    def test_good_days_are_published_and_recorded_before_the_run_fails_naming_the_bad(
+        self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
+    ) -> None:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def days() -> Stored:
+            rows = frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)])
+            return Stored(rows, refused={SECOND: "half of it is noise"})
+
+        result = run([days], manager, instance, [FIRST, THIRD])
+        assert not result.success
+        (failure,) = [e for e in result.all_events if e.is_step_failure]
+        assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
+        assert manager.storage.dataset("days").partitions() == [FIRST, THIRD]
+        recorded = instance.get_latest_storage_id_by_partition(
+            dg.AssetKey("days"), dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        assert sorted(recorded) == [FIRST, THIRD]
+
+    def test_what_is_published_beside_is_not_read_with_the_rows(
+        self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
+    ) -> None:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def days() -> Stored:
+            return Stored(frame(spark, [(FIRST, 1)]), folders={Internal.QUARANTINE: frame(spark, [(FIRST, 666)])})
+
+        assert run([days], manager, instance, [FIRST, SECOND]).success
+        current = manager.storage.dataset("days").current(FIRST)
+        assert current is not None
+        assert [row.x for row in spark.read.parquet(current.uri).collect()] == [1]
+        assert [row.x for row in spark.read.parquet(f"{current.uri}/{Internal.QUARANTINE}").collect()] == [666]
+
+    def test_a_day_that_was_never_published_is_named(
+        self, manager: DataFrameIOManager, days: dg.AssetsDefinition, instance: dg.DagsterInstance
+    ) -> None:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def later(days: Any) -> None: ...
+
+        result = run([days, later], manager, instance, [FIRST, SECOND], only=["later"])
+        (failure,) = [e for e in result.all_events if e.is_step_failure]
+        assert f"days has no published partition {FIRST}, {SECOND}" in str(failure.step_failure_data.error)
+
+
+def test_connection_errors_are_retried_and_others_are_not() -> None:
+    with pytest.raises(dg.RetryRequested) as asked, retried_connection_errors("hdfs://nowhere:1/x"):
+        raise StorageError("the NameNode does not answer", "unreachable", retryable=True)
+    assert asked.value.max_retries == RETRIES
+    with pytest.raises(StorageError, match="quota"), retried_connection_errors("hdfs://nowhere:1/x"):
+        raise StorageError("the quota is used up", "space_quota")
+    with pytest.raises(ZeroDivisionError), retried_connection_errors("hdfs://nowhere:1/x"):
+        raise ZeroDivisionError

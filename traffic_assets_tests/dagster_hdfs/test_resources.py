@@ -1,0 +1,67 @@
+"""The resources: what a session is asked for, that nothing starts early, and where assets are kept."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from pyspark.sql import SparkSession
+
+from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+
+
+@pytest.fixture(autouse=True)
+def not_under_spark_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+
+
+def test_a_local_session_keeps_to_this_machine() -> None:
+    config = SparkResource(master="local[*]", driver_memory="3g").spark_config()
+    assert config["spark.master"] == "local[*]"
+    assert config["spark.driver.memory"] == "3g"
+    assert config["spark.driver.bindAddress"] == "127.0.0.1"
+    assert config["spark.ui.enabled"] == "false"
+    assert config["spark.sql.session.timeZone"] == "UTC"
+
+
+def test_a_cluster_reaches_the_driver_and_users_settings_win() -> None:
+    resource = SparkResource(master="spark://m:7077", config={"spark.sql.session.timeZone": "UTC", "spark.x": "1"})
+    config = resource.spark_config()
+    assert "spark.driver.bindAddress" not in config
+    assert config["spark.x"] == "1"
+
+
+def test_spark_submit_decides_master_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "12345")
+    config = SparkResource(master="spark://m:7077").spark_config()
+    assert "spark.master" not in config
+    assert "spark.driver.memory" not in config
+
+
+def test_a_session_that_is_there_is_used(spark: SparkSession) -> None:
+    assert SparkResource(app_name="another").session is spark
+
+
+def test_work_on_local_uris_starts_no_jvm(tmp_path: Path) -> None:
+    program = (
+        "import sys; from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource\n"
+        f"hdfs = HdfsResource(spark=SparkResource(), base_uri='file://{tmp_path}')\n"
+        "hdfs.filesystem.write_bytes(hdfs.uri('x'), b'y')\n"
+        "print(hdfs.filesystem.read_bytes(hdfs.uri('x')), 'pyspark' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "b'y' False"
+
+
+def test_the_whole_key_names_the_place(tmp_path: Path) -> None:
+    hdfs = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}", locations={"a/b": "elsewhere/c"})
+    assert hdfs.dataset(dg.AssetKey(["a", "b"])).root == f"file://{tmp_path}/elsewhere/c"
+    assert hdfs.dataset(dg.AssetKey(["x", "b"])).root == f"file://{tmp_path}/assets/x/b"
+
+
+@pytest.mark.parametrize("name", ["../up", "a/../../b", "_staging", "a b", ""])
+def test_no_name_leads_out_of_the_base(tmp_path: Path, name: str) -> None:
+    hdfs = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}")
+    with pytest.raises(ValueError, match="cannot be a"):
+        hdfs.dataset(name)

@@ -1,0 +1,165 @@
+"""The contract that every algorithm keeps, run over all of them."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from pyspark.ml import PipelineModel
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
+from traffic_assets.ml.importances import importances_of
+from traffic_assets.ml.metrics import METRICS, evaluate
+from traffic_assets.ml.preprocessing import FeatureSet, slots
+from traffic_assets.ml.training import cached_rows, fit_pipeline, model_of, preprocessor_of
+from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesHyperparameters,
+    Hyperparameters,
+    LinearRegressionHyperparameters,
+    RandomForestHyperparameters,
+)
+from traffic_assets.settings.schema import ModelsSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+SEED = 42
+SMALL: dict[str, Hyperparameters] = {
+    "linear_regression": LinearRegressionHyperparameters(),
+    "random_forest": RandomForestHyperparameters(numTrees=4, maxDepth=5, subsamplingRate=0.7),
+    "gradient_boosted_trees": GradientBoostedTreesHyperparameters(maxIter=4, maxDepth=3, stepSize=0.5),
+}
+WRONG: dict[str, dict[str, Any]] = {
+    "linear_regression": {"regParam": -0.1},
+    "random_forest": {"maxDepth": 31},
+    "gradient_boosted_trees": {"stepSize": 0.0},
+}
+Predictions = dict[tuple[str, int], float]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An algorithm with a model of it, fitted on train."""
+
+    algorithm: Algorithm
+    pipeline: PipelineModel
+    train: DataFrame
+    judged: DataFrame
+    features: FeatureSet
+
+
+def _fit(train: DataFrame, features: FeatureSet, algorithm: Algorithm, seed: int = SEED) -> PipelineModel:
+    with cached_rows(train) as rows:
+        return fit_pipeline(rows, features, algorithm, SMALL[algorithm.name], seed)
+
+
+def _predictions(pipeline: PipelineModel, rows: DataFrame) -> Predictions:
+    found = pipeline.transform(rows).select("sensor_id", F.col("timestamp").cast("long"), "prediction").collect()
+    return {(row[0], row[1]): row[2] for row in found}
+
+
+@pytest.fixture(scope="module", params=list(ALGORITHMS))
+def fitted(request: pytest.FixtureRequest, feature_rows: DataFrame, features: FeatureSet) -> Fitted:
+    algorithm = ALGORITHMS[request.param]
+    boundary = F.lit("2026-01-05 06:40:00").cast("timestamp")
+    train, judged = feature_rows.where(F.col("timestamp") < boundary), feature_rows.where(F.col("timestamp") >= boundary)
+    return Fitted(algorithm, _fit(train, features, algorithm), train, judged, features)
+
+
+def test_every_algorithm_is_under_contract_and_has_settings() -> None:
+    assert set(SMALL) == set(WRONG) == set(ALGORITHMS), "a new algorithm needs small hyperparameters here"
+    settings = ModelsSettings().named()
+    assert set(settings) == set(ALGORITHMS)
+    for name, algorithm in ALGORITHMS.items():
+        assert algorithm.name == name
+        assert algorithm_named(name) is algorithm
+        assert type(settings[name].hyperparameters) is algorithm.hyperparameters
+        assert type(SMALL[name]) is algorithm.hyperparameters
+    assert [a.kind for a in ALGORITHMS.values()].count("primary") == 1
+    for different in ("title", "model_class"):
+        assert len({getattr(a, different) for a in ALGORITHMS.values()}) == len(ALGORITHMS)
+
+
+def test_metrics_are_finite_and_better_than_the_mean(fitted: Fitted) -> None:
+    found = evaluate(fitted.pipeline.transform(fitted.judged))
+    assert all(math.isfinite(getattr(found, metric)) for metric in METRICS)
+    assert found.rows == 160
+    assert found.r2 > 0.8, "the speed is all but a function of the features"
+
+
+def test_a_loaded_model_predicts_the_very_same(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> None:
+    uri = f"file://{tmp_path_factory.mktemp(fitted.algorithm.name)}"
+    fitted.pipeline.write().save(f"{uri}/pipeline")
+    loaded = PipelineModel.load(f"{uri}/pipeline")
+    expected = _predictions(fitted.pipeline, fitted.judged)
+    assert len(set(expected.values())) > 5
+    assert _predictions(loaded, fitted.judged) == expected
+
+    model: Any = model_of(fitted.pipeline)
+    model.write().save(f"{uri}/model")
+    module, _, name = fitted.algorithm.model_class.rpartition(".")
+    bare = getattr(importlib.import_module(module), name).load(f"{uri}/model")
+    assert _predictions(PipelineModel([preprocessor_of(loaded), bare]), fitted.judged) == expected
+    assert (fitted.algorithm.importances(bare) == fitted.algorithm.importances(model)).all()
+    assert fitted.algorithm.describe(bare) == fitted.algorithm.describe(model)
+
+
+def test_the_same_seed_is_the_same_model_however_the_rows_came(fitted: Fitted) -> None:
+    shuffled = fitted.train.orderBy(F.rand(3)).repartition(5)
+    again = _fit(shuffled, fitted.features, fitted.algorithm)
+    assert _predictions(again, fitted.judged) == _predictions(fitted.pipeline, fitted.judged)
+
+
+def test_importances_align_with_the_slots(fitted: Fitted) -> None:
+    model = model_of(fitted.pipeline)
+    named = slots(preprocessor_of(fitted.pipeline), fitted.features)
+    weights = fitted.algorithm.importances(model)
+    assert weights.shape == (len(named),)
+    assert np.isfinite(weights).all()
+    assert (weights >= 0).all()
+    found = importances_of(model, fitted.algorithm, named)
+    assert found.top[0] == "traffic_efficiency", "the speed was made from it"
+    assert found.features["lon_normalized"] == 0, "a constant tells nothing"
+    assert found.kind == fitted.algorithm.importance_kind
+
+
+def test_model_class_names_what_a_fit_returns(fitted: Fitted) -> None:
+    kind = type(model_of(fitted.pipeline))
+    assert f"{kind.__module__}.{kind.__qualname__}" == fitted.algorithm.model_class
+
+
+def test_facts_of_a_model_are_json(fitted: Fitted) -> None:
+    facts = fitted.algorithm.describe(model_of(fitted.pipeline))
+    assert facts
+    assert {type(value) for value in facts.values()} <= {int, float, str, bool}
+
+
+def test_the_hyperparameters_reach_the_estimator(fitted: Fitted) -> None:
+    algorithm = fitted.algorithm
+    given: dict[str, Any] = SMALL[algorithm.name].model_dump()
+    estimator: Any = algorithm.build(SMALL[algorithm.name], SEED, "flow", "vector")
+    assert {name: estimator.getOrDefault(name) for name in given} == given
+    assert estimator.getLabelCol() == "flow"
+    assert estimator.getFeaturesCol() == "vector"
+
+
+def test_wrong_hyperparameters_are_refused(fitted: Fitted) -> None:
+    kind = fitted.algorithm.hyperparameters
+    for wrong in (WRONG[fitted.algorithm.name], {"no_such_parameter": 1}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            kind.model_validate(wrong)
+    for name, others in SMALL.items():
+        if name != fitted.algorithm.name:
+            with pytest.raises(TypeError, match=f"{fitted.algorithm.name} takes {kind.__name__}, given {type(others).__name__}"):
+                fitted.algorithm.fit(fitted.train, others, SEED, "speed", "features")
+
+
+def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="unknown algorithm 'svr'; the known ones are linear_regression, random_forest"):
+        algorithm_named("svr")

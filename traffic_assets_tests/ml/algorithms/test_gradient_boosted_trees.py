@@ -1,0 +1,83 @@
+"""Gradient-boosted trees: each tree corrects those before it, by the step asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pyspark.ml.linalg import Vectors
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+BOOSTED = ALGORITHMS["gradient_boosted_trees"]
+
+
+@pytest.fixture(scope="module")
+def vectors(spark: SparkSession) -> Iterator[DataFrame]:
+    """Two levels of speed in a, and one more step in b; c is constant."""
+    table = [(Vectors.dense([float(a), float(b), 1.0]), 20.0 + 30 * a + 4 * b) for a in (0, 1) for b in (0, 1)]
+    frame = spark.createDataFrame(table * 5, ["features", "speed"]).coalesce(1).cache()
+    yield frame
+    frame.unpersist()
+
+
+def _fit(vectors: DataFrame, seed: int = 42, **given: Any) -> Any:
+    small = GradientBoostedTreesHyperparameters.model_validate({"maxIter": 3, "maxDepth": 1, "stepSize": 0.5, **given})
+    return BOOSTED.fit(vectors, small, seed, "speed", "features")
+
+
+def _predictions(model: Any, vectors: DataFrame) -> dict[tuple[float, ...], float]:
+    return {tuple(row.features): row.prediction for row in model.transform(vectors).collect()}
+
+
+def test_boosting_by_hand(vectors: DataFrame) -> None:
+    """Stumps: the first says 22 or 52 by a; the next halves what is left.
+
+    MLlib's squared loss is (y - F)², so a tree fits 2 (y - F) = ±4 by b, and adds half of it: after two trees
+    the answer is exact, and a third adds nothing.
+    """
+    one, two, three = (_predictions(_fit(vectors, maxIter=trees), vectors) for trees in (1, 2, 3))
+    exact = {(a, b, 1.0): 20 + 30 * a + 4 * b for a in (0.0, 1.0) for b in (0.0, 1.0)}
+    assert one == pytest.approx({key: 22 + 30 * key[0] for key in exact})
+    assert two == pytest.approx(exact)
+    assert three == pytest.approx(exact)
+
+
+def test_the_step_is_the_weight_of_every_tree_but_the_first(vectors: DataFrame) -> None:
+    assert _fit(vectors, stepSize=0.25).treeWeights == [1.0, 0.25, 0.25]
+
+
+def test_facts_count_trees_and_nodes(vectors: DataFrame) -> None:
+    model = _fit(vectors, maxIter=2)
+    assert BOOSTED.describe(model) == {"trees": 2, "nodes": 2 * 3}
+
+
+def test_importances_are_shares(vectors: DataFrame) -> None:
+    weights = BOOSTED.importances(_fit(vectors))
+    assert weights.sum() == pytest.approx(1)
+    assert weights[0] > 0
+    assert weights[1] > 0
+    assert weights[2] == 0, "c is constant"
+
+
+def test_the_absolute_loss_is_another_model(vectors: DataFrame) -> None:
+    squared, absolute = (_predictions(_fit(vectors, maxIter=2, lossType=loss), vectors) for loss in ("squared", "absolute"))
+    assert absolute == pytest.approx({key: 22 + 30 * key[0] + 0.5 * np.sign(key[1] - 0.5) for key in squared})
+
+
+def test_the_seed_draws_the_rows_of_each_tree(vectors: DataFrame) -> None:
+    noisy = vectors.selectExpr("features", "speed + 3 * (xxhash64(monotonically_increasing_id()) % 7) as speed").cache()
+    one, same, other = (_predictions(_fit(noisy, seed=seed, subsamplingRate=0.5), noisy) for seed in (1, 1, 2))
+    noisy.unpersist()
+    assert one == same
+    assert one != other
+
+
+def test_it_is_an_alternative() -> None:
+    assert BOOSTED.kind == "alternative"

@@ -1,0 +1,63 @@
+"""Linear regression: it finds a line, penalises as asked, and knows no chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pyspark.ml.linalg import Vectors
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LINEAR = ALGORITHMS["linear_regression"]
+
+
+@pytest.fixture(scope="module")
+def vectors(spark: SparkSession) -> DataFrame:
+    """speed = 30 + 4 a - 2 b with slots of mean 0 and (population) deviation 1; c is constant."""
+    table = [(Vectors.dense([a, b, 0.0]), 30 + 4 * a - 2 * b) for a in (-1.0, 1.0) for b in (-1.0, 1.0)]
+    return spark.createDataFrame(table * 3, ["features", "speed"]).coalesce(1)
+
+
+def _fit(vectors: DataFrame, seed: int = 42, **given: Any) -> Any:
+    return LINEAR.fit(vectors, LinearRegressionHyperparameters(**given), seed, "speed", "features")
+
+
+def test_the_line_is_found(vectors: DataFrame) -> None:
+    model = _fit(vectors, regParam=0.0)
+    assert model.coefficients.toArray() == pytest.approx([4, -2, 0])
+    assert LINEAR.describe(model) == {"intercept": pytest.approx(30)}
+
+
+def test_importances_are_absolute_coefficients(vectors: DataFrame) -> None:
+    assert LINEAR.importances(_fit(vectors, regParam=0.0)) == pytest.approx([4, 2, 0])
+
+
+def test_the_penalty_is_on_the_standardised_vector(vectors: DataFrame) -> None:
+    """Ridge by hand: minimise 1/2 mean((y - Xw)²) + λ/2 |w|², so that w = w_ols / (1 + λ)."""
+    assert _fit(vectors, regParam=0.25).coefficients.toArray() == pytest.approx([4 / 1.25, -2 / 1.25, 0], rel=1e-5)
+
+
+def test_the_lasso_drops_what_is_light(vectors: DataFrame) -> None:
+    """Soft threshold by hand: sign(w) max(|w| - λ, 0)."""
+    model = _fit(vectors, regParam=2.5, elasticNetParam=1.0)
+    assert model.coefficients.toArray() == pytest.approx([1.5, 0, 0], abs=1e-5)
+
+
+def test_without_intercept(vectors: DataFrame) -> None:
+    assert _fit(vectors, regParam=0.0, fitIntercept=False).intercept == 0
+
+
+def test_another_seed_is_the_same_model(vectors: DataFrame) -> None:
+    one, other = _fit(vectors, seed=1), _fit(vectors, seed=2)
+    assert (np.array(one.coefficients) == np.array(other.coefficients)).all()
+    assert one.intercept == other.intercept
+
+
+def test_it_is_the_baseline() -> None:
+    assert LINEAR.kind == "baseline"

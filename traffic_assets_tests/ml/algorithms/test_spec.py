@@ -1,0 +1,54 @@
+"""The spec of an algorithm: plain functions, cheap to import, and only its own hyperparameters."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, RandomForestHyperparameters
+
+LINEAR = ALGORITHMS["linear_regression"]
+PLAIN = LinearRegressionHyperparameters(regParam=0.5)
+
+
+def test_a_fit_builds_the_estimator_and_fits_it() -> None:
+    def build(*given: Any) -> Any:
+        return SimpleNamespace(fit=lambda rows: (given, rows))
+
+    algorithm = replace(LINEAR, build=build)
+    found: Any = algorithm.fit("rows", PLAIN, seed=7, target="speed", vector="features")
+    assert found == ((PLAIN, 7, "speed", "features"), "rows")
+
+
+def test_hyperparameters_of_another_algorithm_are_refused_before_anything_is_built() -> None:
+    def build(*_: Any) -> Any:
+        raise AssertionError("built")
+
+    algorithm = replace(LINEAR, build=build)
+    expected = "linear_regression takes LinearRegressionHyperparameters, given RandomForestHyperparameters"
+    with pytest.raises(TypeError, match=expected):
+        algorithm.fit("rows", RandomForestHyperparameters(), seed=7, target="speed", vector="features")
+    with pytest.raises(AssertionError, match="built"):
+        algorithm.fit("rows", PLAIN, seed=7, target="speed", vector="features")
+
+
+def test_a_spec_is_immutable() -> None:
+    with pytest.raises(FrozenInstanceError):
+        LINEAR.name = "other"  # type: ignore[misc]
+
+
+def test_the_list_of_algorithms_is_cheap_to_import() -> None:
+    """The code location imports it when it loads; pyspark and numpy wait until a fit needs them."""
+    code = (
+        "import sys, traffic_assets.ml.algorithms as a; "
+        "assert len(a.ALGORITHMS) >= 3; "
+        "print(*sorted({'pyspark', 'numpy', 'pandas', 'dagster', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == []
