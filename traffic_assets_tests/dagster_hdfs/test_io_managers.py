@@ -54,7 +54,8 @@ def run(
     only: Sequence[str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Materialise the assets, for a range of days if any are given."""
-    selection = dg.AssetSelection.assets(*(only or [key for asset in assets for key in asset.keys]))
+    chosen = [dg.AssetKey(key) for key in only] if only else [key for asset in assets for key in asset.keys]
+    selection = dg.AssetSelection.assets(*chosen)
     job = dg.Definitions(
         assets=list(assets),
         jobs=[dg.define_asset_job("job", selection)],
