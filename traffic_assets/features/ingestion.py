@@ -83,7 +83,8 @@ def _ingest(
         marked, unreadable, absent = _marked(spark, source, parts, data, columns, required)
         refused |= unreadable
         missing |= absent
-        cached = marked.where(F.col("date").isin(list(days))).persist()
+        # unpersist first: Spark knows a cached plan by its paths, and the files may have changed since
+        cached = marked.where(F.col("date").isin(list(days))).unpersist().persist()
         try:
             with storage_errors(source.uri):
                 counted = (

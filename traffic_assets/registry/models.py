@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import ALGORITHMS
@@ -136,10 +138,13 @@ class ModelRegistry:
         """The metadata of a version.
 
         Raises:
-            RegistryError: where there is no such version.
+            RegistryError: where there is no such version, or its metadata cannot be read.
         """
-        uri = f"{self._version_uri(lane, version)}/{METADATA}"
-        return VersionMetadata.model_validate_json(self.filesystem.read_bytes(uri))
+        uri = self._version_uri(lane, version)
+        try:
+            return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
+        except (FileNotFoundError, ValidationError) as error:
+            raise self._damaged(lane, version, uri, METADATA) from error
 
     def every(self) -> list[VersionMetadata]:
         """The metadata of every version of every lane."""
@@ -212,14 +217,20 @@ class ModelRegistry:
             RegistryError: naming the files that are missing, added or changed.
         """
         uri = self._version_uri(lane, version)
-        expected = json.loads(self.filesystem.read_bytes(f"{uri}/{MANIFEST}"))["sha256"]
+        try:
+            expected = dict(json.loads(self.filesystem.read_bytes(f"{uri}/{MANIFEST}"))["sha256"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(lane, version, uri, MANIFEST) from error
         found = {path: sum_ for path, sum_ in self._sums(uri) if path != MANIFEST}
         if found != expected:
             wrong = sorted(path for path in found.keys() | expected.keys() if found.get(path) != expected.get(path))
-            raise RegistryError(
-                f"{lane} {version} at {uri} is damaged: {', '.join(wrong)} differ(s) from {MANIFEST}; "
-                f"use another version ({', '.join(self.versions(lane))})"
-            )
+            raise self._damaged(lane, version, uri, *wrong)
+
+    def _damaged(self, lane: str, version: str, uri: str, *files: str) -> RegistryError:
+        return RegistryError(
+            f"{lane} {version} at {uri} is damaged: {', '.join(files)} missing, added or changed (see {MANIFEST}); "
+            f"use another version ({', '.join(self.versions(lane))})"
+        )
 
     def _gather(self, new: NewVersion, version: Version, staged: str) -> VersionMetadata:
         filesystem = self.filesystem
@@ -275,7 +286,10 @@ class ModelRegistry:
         return f"{self._lane_uri(lane)}/{wanted}"
 
     def _lane_uri(self, lane: str) -> str:
-        return join(self.root, *lane.split("/"))
+        segments = lane.split("/")
+        if any(_VERSION.fullmatch(segment) for segment in segments):
+            raise ValueError(f"{lane!r} cannot be a lane: it would lie inside a version, which is immutable")
+        return join(self.root, *segments)
 
     def _lanes_below(self, uri: str, prefix: str) -> Iterable[str]:
         try:

@@ -194,6 +194,14 @@ def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
 
 
+def test_a_file_that_was_replaced_is_read_again_in_the_same_session(spark: SparkSession, tmp_path: Path) -> None:
+    for delivered in (3, 5):
+        day_file(tmp_path, MONDAY, [reading(MONDAY, i, speed=float(delivered)) for i in range(delivered)])
+        ingested = ingest_readings(spark, source(tmp_path), [MONDAY], DATA)  # what the first one cached is still there
+        assert ingested.counts == {MONDAY: count(delivered)}
+        assert [row["speed"] for row in ingested.rows.collect()] == [delivered] * delivered
+
+
 def test_days_that_were_never_delivered_are_empty(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [reading(MONDAY)])
     ingested = ingest_readings(spark, source(tmp_path), [WEDNESDAY], DATA)

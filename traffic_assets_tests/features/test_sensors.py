@@ -32,10 +32,11 @@ def source(folder: Path) -> Source:
 
 def parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(list(rows)), path, compression="none")
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
+    pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), path, compression="none")
 
 
-def sensor(name: str, highway: str | None = "I-5", latitude: float | None = 32.0, **other: Any) -> dict[str, Any]:
+def sensor(name: str, highway: str | None = "I-5", latitude: float | None = None, **other: Any) -> dict[str, Any]:
     return {"sensor_id": name, "highway": highway, "latitude": latitude, "longitude": -117.0, "lanes": 4} | other
 
 
@@ -122,7 +123,7 @@ def test_the_centre_is_the_mean_of_the_sensors_and_a_box_of_no_width_gives_a_hal
 
 
 def test_one_sensor(spark: SparkSession, tmp_path: Path) -> None:
-    parquet(tmp_path / "x.parquet", [sensor("only")])
+    parquet(tmp_path / "x.parquet", [sensor("only", latitude=32.0)])
     table = build_sensor_table(spark, source(tmp_path), DATA)
     (row,) = table.rows.collect()
     assert (row["lat_normalized"], row["lon_normalized"], row["sensor_cluster"]) == (0.5, 0.5, 0)
@@ -132,7 +133,7 @@ def test_one_sensor(spark: SparkSession, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [(), ("latitude",)], ids=["no positions", "latitude alone"])
 def test_without_positions(spark: SparkSession, tmp_path: Path, columns: tuple[str, ...]) -> None:
-    rows = [sensor("a"), sensor("b", latitude=33.0)]
+    rows = [sensor("a", latitude=32.0), sensor("b", latitude=33.0)]
     parquet(tmp_path / "x.parquet", [{k: r[k] for k in ("sensor_id", "highway", *columns)} for r in rows])
     table = build_sensor_table(spark, source(tmp_path), DATA)
     for row in by_sensor(table).values():
@@ -191,7 +192,7 @@ def test_free_flow_is_the_85th_percentile_of_the_night_and_stays(spark: SparkSes
 
 
 def test_only_new_and_changed_day_folders_are_read(spark: SparkSession, tmp_path: Path) -> None:
-    monday = day_file(tmp_path, MONDAY, [sensor("a", "I-5"), sensor("b", "I-8")], 1)
+    monday = day_file(tmp_path, MONDAY, [sensor("a", "I-5", 32.0), sensor("b", "I-8", 32.0)], 1)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert first.record["folders_seen"] == {MONDAY: "1.0"}
     previous = stored(spark, first, tmp_path / "_1")

@@ -68,14 +68,16 @@ def search(train: DataFrame, features: FeatureSet) -> Search:
 
 
 def _rmse(pipeline: PipelineModel, rows: DataFrame) -> float:
-    pairs = np.array(pipeline.transform(rows).select("speed", "prediction").collect())
+    pairs: np.ndarray = np.array(pipeline.transform(rows).select("speed", "prediction").collect())
     return float(np.sqrt(np.mean((pairs[:, 0] - pairs[:, 1]) ** 2)))
 
 
 def test_fold_metrics_are_those_of_a_hand_made_loop(train: DataFrame, features: FeatureSet, search: Search) -> None:
     """And the preprocessor is refitted in each fold: with train's medians the loop gives other numbers."""
     whole = fit_preprocessor(train, features)
-    refitted, leaking, rows = [], [], []
+    refitted: list[float] = []
+    leaking: list[float] = []
+    rows = []
     for fold in range(FOLDS):
         fit_rows, judged = train.where(fold_of(FOLDS, SEED) != fold), train.where(fold_of(FOLDS, SEED) == fold)
         for found, preprocessing in ((refitted, fit_preprocessor(fit_rows, features)), (leaking, whole)):
@@ -131,7 +133,10 @@ def test_one_candidate_is_told_of_without_a_trial(train: DataFrame, features: Fe
     told: list[str] = []
     search = cross_validate(train, features, LINEAR, [PLAIN], folds=2, seed=7, notify=told.append)
     assert search.chosen == 0
-    assert [line.split(", ")[0] for line in told] == ["Linear regression: fold 1 of 2", "Linear regression: fold 2 of 2"]
+    assert [line.split(", ")[0] for line in told] == [
+        "Linear regression: fold 1 of 2",
+        "Linear regression: fold 2 of 2",
+    ]
     assert "trial" not in "".join(told)
     expected = train.where(fold_of(2, 7) == 0).count()
     assert search.best.folds[0].rows == expected, "the folds hang on the seed"

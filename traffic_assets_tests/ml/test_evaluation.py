@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +54,7 @@ def test_metrics_of_train_and_test_and_importances(
     found = evaluate_model(stored, train, test_rows, TEMPORAL, LINEAR, named)
     assert (found.train.rows, found.test.rows) == (500, 300)
     assert found.train == evaluate(stored.transform(train))
-    pairs = np.array(stored.transform(test_rows).select("speed", "prediction").collect())
+    pairs: np.ndarray = np.array(stored.transform(test_rows).select("speed", "prediction").collect())
     assert found.test.mae == pytest.approx(np.abs(pairs[:, 0] - pairs[:, 1]).mean())
     assert found.temporal == TEMPORAL
     assert found.importances.top[0] == "traffic_efficiency", "the speed was made from it"

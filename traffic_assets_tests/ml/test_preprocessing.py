@@ -56,7 +56,9 @@ def fitted(train: DataFrame, features: FeatureSet) -> PipelineModel:
     return preprocessor(features).fit(train)
 
 
-def _vectors(model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ...]], column: str = VECTOR) -> np.ndarray:
+def _vectors(
+    model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ...]], column: str = VECTOR
+) -> np.ndarray:
     """Shape (rows, slots)."""
     frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
     return np.array([row[0].toArray() for row in model.transform(frame).select(column).collect()])
@@ -168,7 +170,7 @@ def test_numeric_or_categorical_features_alone(train: DataFrame, columns: list[C
     found = usable_features(train, columns)
     model = preprocessor(found).fit(train)
     assert [slot.name for slot in slots(model, found)] == names
-    assert model.transform(train).select(VECTOR).head()[0].size == len(names)
+    assert model.transform(train).select(VECTOR).collect()[0][0].size == len(names)
 
 
 def test_the_whole_catalogue(feature_rows: DataFrame) -> None:

@@ -28,9 +28,7 @@ def test_shares_of_settings(given_shares: dict[str, object], expected: tuple[flo
 @given(train=st.floats(0.05, 0.9), validation=st.floats(0, 0.5), carved=st.floats(0.01, 0.9))
 def test_shares_add_up_to_one_and_none_is_empty(train: float, validation: float, carved: float) -> None:
     validation = min(validation, (1 - train) / 2)
-    split = SplitSettings(
-        train=train, validation=validation, test=1 - train - validation, carved_validation=carved
-    )
+    split = SplitSettings(train=train, validation=validation, test=1 - train - validation, carved_validation=carved)
     shares = Shares.of(split)
     assert shares.train + shares.validation + shares.test == pytest.approx(1)
     assert shares.test == split.test, "test rows are never touched by the carving"
@@ -40,4 +38,4 @@ def test_shares_add_up_to_one_and_none_is_empty(train: float, validation: float,
 
 def test_the_names_of_the_splits() -> None:
     assert SPLITS == (TRAIN, VALIDATION, TEST) == ("train", "validation", "test")
-    assert [field for field in Shares.__dataclass_fields__] == list(SPLITS), "checks read a share by its split's name"
+    assert list(Shares.__dataclass_fields__) == list(SPLITS), "checks read a share by its split's name"

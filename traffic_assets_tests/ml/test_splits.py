@@ -138,10 +138,7 @@ def test_carved_validation_comes_out_of_train_and_leaves_test_alone(keys: DataFr
 
 def test_a_share_for_validation_is_not_carved(keys: DataFrame) -> None:
     shares = {"train": 0.6, "validation": 0.2, "test": 0.2}
-    plain, carving = (
-        _placed(keys, SplitSettings(carved_validation=carved, **shares), 42)  # type: ignore[arg-type]
-        for carved in (0.1, 0.9)
-    )
+    plain, carving = (_placed(keys, SplitSettings(carved_validation=carved, **shares), 42) for carved in (0.1, 0.9))
     assert plain == carving
 
 

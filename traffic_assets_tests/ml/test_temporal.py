@@ -66,7 +66,9 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
     assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, CHANGE), rel=1e-6)
     assert verdict.metrics.r2 < -10, "the regime changed, and nobody had told the model"
     assert verdict.hyperparameters == PLAIN.model_dump()
-    assert told == [f"Linear regression: temporal verdict, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"]
+    assert told == [
+        f"Linear regression: temporal verdict, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"
+    ]
     assert TemporalVerdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 

@@ -61,7 +61,7 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
         assert vectors.storageLevel.useMemory
         assert vectors.columns == [VECTOR, "speed"]
         assert vectors.count() == 800
-    with pytest.raises(RuntimeError, match="planted"), cached_rows(feature_rows) as kept:  # noqa: PT012
+    with pytest.raises(RuntimeError, match="planted"), cached_rows(feature_rows) as kept:
         raise RuntimeError("planted")
     for frame in (rows, vectors, kept):
         assert not frame.storageLevel.useMemory
@@ -74,8 +74,8 @@ def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features:
     for found in (pipeline, PipelineModel.load(uri)):
         vectors = preprocessor_of(found).transform(feature_rows)
         assert "prediction" not in vectors.columns
-        by_parts = np.array(model_of(found).transform(vectors).select("prediction").collect())
-        whole = np.array(pipeline.transform(feature_rows).select("prediction").collect())
+        by_parts: np.ndarray = np.array(model_of(found).transform(vectors).select("prediction").collect())
+        whole: np.ndarray = np.array(pipeline.transform(feature_rows).select("prediction").collect())
         assert (by_parts == whole).all()
         assert type(model_of(found)).__name__ == "LinearRegressionModel"
 
@@ -85,8 +85,7 @@ def test_fit_pipeline_is_the_fit_of_its_parts(feature_rows: DataFrame, features:
     preprocessing = fit_preprocessor(train, features)
     by_parts = pipeline_of(preprocessing, fit_model(preprocessing.transform(train), LINEAR, PLAIN, 42))
     at_once = fit_pipeline(train, features, LINEAR, PLAIN, 42)
-    expected, found = (
-        np.array(p.transform(rest).select("prediction").collect()).ravel() for p in (by_parts, at_once)
-    )
+    expected: np.ndarray = np.array(by_parts.transform(rest).select("prediction").collect()).ravel()
+    found: np.ndarray = np.array(at_once.transform(rest).select("prediction").collect()).ravel()
     assert found == pytest.approx(expected, rel=1e-9)
     assert np.std(found) > 1

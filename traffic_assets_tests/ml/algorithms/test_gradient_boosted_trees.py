@@ -67,7 +67,9 @@ def test_importances_are_shares(vectors: DataFrame) -> None:
 
 
 def test_the_absolute_loss_is_another_model(vectors: DataFrame) -> None:
-    squared, absolute = (_predictions(_fit(vectors, maxIter=2, lossType=loss), vectors) for loss in ("squared", "absolute"))
+    squared, absolute = (
+        _predictions(_fit(vectors, maxIter=2, lossType=loss), vectors) for loss in ("squared", "absolute")
+    )
     assert absolute == pytest.approx({key: 22 + 30 * key[0] + 0.5 * np.sign(key[1] - 0.5) for key in squared})
 
 

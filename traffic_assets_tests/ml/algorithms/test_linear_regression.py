@@ -39,8 +39,10 @@ def test_importances_are_absolute_coefficients(vectors: DataFrame) -> None:
 
 
 def test_the_penalty_is_on_the_standardised_vector(vectors: DataFrame) -> None:
-    """Ridge by hand: minimise 1/2 mean((y - Xw)²) + λ/2 |w|², so that w = w_ols / (1 + λ)."""
-    assert _fit(vectors, regParam=0.25).coefficients.toArray() == pytest.approx([4 / 1.25, -2 / 1.25, 0], rel=1e-5)
+    """Ridge by hand: w = w_ols / (1 + λ / σ), since MLlib counts the speed in its deviations, here σ = √(4² + 2²)."""
+    shrink = 1 + 0.25 / np.sqrt(20)
+    expected = [4 / shrink, -2 / shrink, 0]
+    assert _fit(vectors, regParam=0.25).coefficients.toArray() == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_lasso_drops_what_is_light(vectors: DataFrame) -> None:

@@ -38,7 +38,7 @@ def _predictions(model: Any, vectors: DataFrame) -> np.ndarray:
 
 
 def _error(model: Any, vectors: DataFrame) -> float:
-    observed = np.array(vectors.select("speed").collect()).ravel()
+    observed: np.ndarray = np.array(vectors.select("speed").collect()).ravel()
     return float(np.sqrt(np.mean((_predictions(model, vectors) - observed) ** 2)))
 
 
