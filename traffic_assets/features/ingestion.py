@@ -80,7 +80,7 @@ def _ingest(
     refused: dict[str, str] = {}
     missing: set[str] = set()
     while True:  # once, and once more for each day whose files break in the middle of the pass
-        marked, unreadable, absent = _marked(spark, source, parts, data, columns, required)
+        marked, unreadable, absent = _marked(spark, source, parts, days, data, columns, required)
         refused |= unreadable
         missing |= absent
         # unpersist first: Spark knows a cached plan by its paths, and the files may have changed since
@@ -135,6 +135,7 @@ def _marked(
     spark: SparkSession,
     source: Source,
     parts: Sequence[Part],
+    days: Sequence[str],
     data: DataSettings,
     columns: Sequence[Column],
     required: Sequence[str],
@@ -155,11 +156,7 @@ def _marked(
             refused |= {day: str(error) for day in part.days}
             continue
         missing |= set(names) - set(frame.columns)
-        fallback = F.lit(part.days[0]) if part.days and len(part.days) == 1 else F.lit(None).cast("string")
-        if part.days and len(part.days) > 1:
-            fallback = F.regexp_extract(F.input_file_name(), r"date=(\d{4}-\d{2}-\d{2})", 1)
-        # a row whose timestamp cannot be read belongs to the day of its file
-        frames.append(typed.withColumn("date", F.coalesce(clock.local_day("timestamp", data.zone), fallback)))
+        frames.append(_placed(typed, part, days, data))
     if frames:
         every = frames[0]
         for frame in frames[1:]:
@@ -169,6 +166,22 @@ def _marked(
         every = spark.createDataFrame([], f"{schema}, {REASON} string, date string")
     order = [c.name for c in columns if c.name not in KEYS]
     return mark_duplicates(every, KEYS, order), refused, missing
+
+
+def _placed(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings) -> DataFrame:
+    """The rows with their local day. None is lost without being counted.
+
+    A row in a day folder belongs to that day, and is bad where its timestamp says another. Elsewhere a row
+    whose timestamp cannot be read is told with the first day asked for.
+    """
+    own_day = clock.local_day("timestamp", data.zone)
+    if part.days is None:
+        return rows.withColumn("date", F.coalesce(own_day, F.lit(days[0])))
+    folder_day = F.regexp_extract(F.input_file_name(), r"date=(\d{4}-\d{2}-\d{2})", 1)
+    if len(part.days) == 1:
+        folder_day = F.lit(part.days[0])
+    elsewhere = F.when(own_day != folder_day, F.lit("timestamp: not of the folder's local day"))
+    return rows.withColumns({"date": folder_day, REASON: F.coalesce(F.col(REASON), elsewhere)})
 
 
 def _parts_named(parts: Sequence[Part], error: StorageError) -> list[Part]:

@@ -32,8 +32,14 @@ CACHE = Path(os.environ.get("MINIHDFS_CACHE", Path.home() / ".cache" / "minihdfs
 CLIENT_SETTINGS = {**FAIL_FAST, "dfs.replication": "1"}
 """What a client of this HDFS has to set: replication is the client's choice, and there is one DataNode."""
 
-JVM = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-       "-Djava.net.preferIPv4Stack=true", "--add-opens=java.base/java.lang=ALL-UNNAMED"]
+JVM = [
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-Djava.net.preferIPv4Stack=true",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+]
 NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 DATANODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 LOG4J = """log4j.rootLogger=INFO,out
@@ -45,14 +51,35 @@ log4j.appender.out.layout.ConversionPattern=%d{HH:mm:ss,SSS} %p %c{1}: %m%n
 
 def _fetch(folder: Path) -> None:
     if shutil.which("mvn"):
-        command = ["mvn", "-B", "-ntp", "-q", "-f", str(POM), "dependency:copy-dependencies",
-                   f"-DoutputDirectory={folder}"]
+        command = [
+            "mvn",
+            "-B",
+            "-ntp",
+            "-q",
+            "-f",
+            str(POM),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={folder}",
+        ]
     else:
         ivy = next(PYSPARK_JARS.glob("ivy-*.jar"))
         version = next(PYSPARK_JARS.glob("hadoop-client-api-*.jar")).stem.rsplit("-", 1)[1]
-        command = ["java", "-jar", str(ivy), "-cache", str(folder.with_suffix(".ivy")), "-confs", "default",
-                   "-notransitive", "-dependency", "org.apache.hadoop", "hadoop-client-minicluster", version,
-                   "-retrieve", f"{folder}/[artifact]-[revision].[ext]"]
+        command = [
+            "java",
+            "-jar",
+            str(ivy),
+            "-cache",
+            str(folder.with_suffix(".ivy")),
+            "-confs",
+            "default",
+            "-notransitive",
+            "-dependency",
+            "org.apache.hadoop",
+            "hadoop-client-minicluster",
+            version,
+            "-retrieve",
+            f"{folder}/[artifact]-[revision].[ext]",
+        ]
     subprocess.run(command, check=True, timeout=600, stdout=subprocess.DEVNULL)
 
 
@@ -143,8 +170,9 @@ class MiniHdfs:
             **self._site,
         }
         self.conf_dir.mkdir(parents=True, exist_ok=True)
-        rows = "".join(f"<property><name>{key}</name><value>{escape(value)}</value></property>\n"
-                       for key, value in site.items())
+        rows = "".join(
+            f"<property><name>{key}</name><value>{escape(value)}</value></property>\n" for key, value in site.items()
+        )
         for name in ("core-site.xml", "hdfs-site.xml"):
             (self.conf_dir / name).write_text(f"<configuration>\n{rows}</configuration>\n")
         (self.conf_dir / "log4j.properties").write_text(LOG4J)
@@ -157,7 +185,12 @@ class MiniHdfs:
         with (self.folder / f"{main.rsplit('.', 1)[1].lower()}.log").open("ab") as log:
             return subprocess.Popen(
                 [str(java), *JVM, "-cp", f"{self.conf_dir}:{server_classpath()}", main, *args],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.folder)
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+                cwd=self.folder,
+            )
 
     def start_namenode(self) -> None:
         """Start the NameNode; `wait_ready` waits for it."""

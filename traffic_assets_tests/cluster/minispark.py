@@ -86,8 +86,13 @@ class MiniSpark:
         }
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [str(SPARK_HOME / "bin" / "spark-class"), main, *args], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=env, cwd=self.folder)
+                [str(SPARK_HOME / "bin" / "spark-class"), main, *args],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+                cwd=self.folder,
+            )
 
     def _await(self, name: str, pattern: str, timeout: float = 60) -> re.Match[str]:
         end = time.monotonic() + timeout
@@ -101,8 +106,21 @@ class MiniSpark:
 
     def start_worker(self, name: str) -> None:
         """Start a Worker and wait until the Master knows it."""
-        self._start(name, WORKER, "--host", "127.0.0.1", "--port", "0", "--webui-port", "0",
-                    "--cores", str(self.cores), "--memory", self.memory, self.url)
+        self._start(
+            name,
+            WORKER,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--webui-port",
+            "0",
+            "--cores",
+            str(self.cores),
+            "--memory",
+            self.memory,
+            self.url,
+        )
         self._await(name, "Successfully registered with master")
 
     def kill_worker(self, name: str) -> None:
@@ -119,4 +137,10 @@ class MiniSpark:
         flags = [text for key, value in settings.items() for text in ("--conf", f"{key}={value}")]
         return subprocess.run(
             [str(SPARK_HOME / "bin" / "spark-submit"), "--master", self.url, *flags, *args],
-            env=spark_env(), capture_output=True, text=True, timeout=timeout, cwd=self.folder, check=False)
+            env=spark_env(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=self.folder,
+            check=False,
+        )

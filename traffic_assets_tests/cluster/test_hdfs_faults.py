@@ -86,8 +86,12 @@ def _file_changes(fs: HadoopFileSystem, uri: str) -> list[Callable[[], Any]]:
 
 
 def _file_looks(fs: HadoopFileSystem, uri: str) -> list[Callable[[], Any]]:
-    return [lambda: fs.exists(f"{uri}/file"), lambda: fs.list(uri), lambda: fs.size(uri),
-            lambda: fs.read_bytes(f"{uri}/file")]
+    return [
+        lambda: fs.exists(f"{uri}/file"),
+        lambda: fs.list(uri),
+        lambda: fs.size(uri),
+        lambda: fs.read_bytes(f"{uri}/file"),
+    ]
 
 
 def _admin(spark: SparkSession, uri: str) -> tuple[Any, Any]:
@@ -113,8 +117,11 @@ def _user(spark: SparkSession, name: str) -> Iterator[None]:
 def test_wrong_port(spark: SparkSession, hadoop_fs: HadoopFileSystem) -> None:
     uri = f"hdfs://127.0.0.1:{free_port()}/table"
     _assert_fault(
-        "unreachable", r"Check host and port.*(Connection refused|ConnectionRefused)", uri,
-        *_file_looks(hadoop_fs, uri), *_file_changes(hadoop_fs, uri),
+        "unreachable",
+        r"Check host and port.*(Connection refused|ConnectionRefused)",
+        uri,
+        *_file_looks(hadoop_fs, uri),
+        *_file_changes(hadoop_fs, uri),
         lambda: spark.range(3).write.parquet(uri),
         lambda: spark.read.parquet(uri),
         lambda: read_current(spark, uri),
@@ -126,14 +133,15 @@ def test_the_port_of_the_web_page(cluster: MiniHdfs, hadoop_fs: HadoopFileSystem
     _assert_fault("wrong_port", "RPC port, not its web page", uri, lambda: hadoop_fs.exists(uri))
 
 
-def test_dead_namenode(
-    cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str
-) -> None:
+def test_dead_namenode(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str) -> None:
     frame = spark.read.parquet(f"{table}/rows")
     cluster.kill_namenode()
     _assert_fault(
-        "unreachable", "that the NameNode runs", table,
-        *_file_looks(hadoop_fs, table), *_file_changes(hadoop_fs, table),
+        "unreachable",
+        "that the NameNode runs",
+        table,
+        *_file_looks(hadoop_fs, table),
+        *_file_changes(hadoop_fs, table),
         lambda: spark.range(3).write.parquet(f"{table}/new"),
         lambda: spark.read.parquet(f"{table}/rows"),
         frame.collect,
@@ -144,12 +152,12 @@ def test_dead_namenode(
     assert frame.count() == 10
 
 
-def test_frozen_namenode(
-    cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str
-) -> None:
+def test_frozen_namenode(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str) -> None:
     cluster.freeze_namenode()
     _assert_fault(
-        "frozen", "does not answer .*See whether the NameNode hangs", table,
+        "frozen",
+        "does not answer .*See whether the NameNode hangs",
+        table,
         lambda: hadoop_fs.exists(f"{table}/file"),
         lambda: spark.range(3).write.parquet(f"{table}/new"),
         lambda: spark.read.parquet(f"{table}/rows").collect(),
@@ -169,7 +177,10 @@ def test_safe_mode(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFile
     admin.setSafeMode(action.ENTER)
     try:
         _assert_fault(
-            "safe_mode", "safe mode.*dfsadmin -safemode", table, *_file_changes(hadoop_fs, table),
+            "safe_mode",
+            "safe mode.*dfsadmin -safemode",
+            table,
+            *_file_changes(hadoop_fs, table),
             lambda: spark.range(3).write.parquet(f"{table}/new"),
             lambda: dataset.publish("2026-01-05", new, "new", {}),
         )
@@ -181,47 +192,51 @@ def test_safe_mode(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFile
     assert dataset.publish("2026-01-05", new, "new", {}) == dataset.current("2026-01-05")
 
 
-def test_no_permission(
-    cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str
-) -> None:
+def test_no_permission(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str) -> None:
     admin, path = _admin(spark, table)
     with _user(spark, "stranger"):
         assert hadoop_fs.read_bytes(f"{table}/file") == b"data"
         _assert_fault(
-            "permission", "Permission denied .*user=stranger, access=WRITE", table,
-            *_file_changes(hadoop_fs, table), lambda: spark.range(3).write.parquet(f"{table}/new"),
+            "permission",
+            "Permission denied .*user=stranger, access=WRITE",
+            table,
+            *_file_changes(hadoop_fs, table),
+            lambda: spark.range(3).write.parquet(f"{table}/new"),
         )
         assert hadoop_fs.list(table), "a folder that may be read can be read"
     jvm: Any = spark._jvm
     admin.setPermission(path, jvm.org.apache.hadoop.fs.permission.FsPermission("700"))
     with _user(spark, "stranger"):
         _assert_fault(
-            "permission", "Permission denied .*user=stranger, access=", table,
-            *_file_looks(hadoop_fs, table), lambda: spark.read.parquet(f"{table}/rows"),
+            "permission",
+            "Permission denied .*user=stranger, access=",
+            table,
+            *_file_looks(hadoop_fs, table),
+            lambda: spark.read.parquet(f"{table}/rows"),
         )
     assert hadoop_fs.exists(f"{table}/file")
 
 
-def test_namespace_quota(
-    cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str
-) -> None:
+def test_namespace_quota(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str) -> None:
     admin, path = _admin(spark, table)
     admin.setQuota(path, admin.getContentSummary(path).getDirectoryCount() + 3, UNCHANGED)
     _assert_fault(
-        "name_quota", "namespace quota .*is used up.*-setQuota", table,
+        "name_quota",
+        "namespace quota .*is used up.*-setQuota",
+        table,
         lambda: hadoop_fs.mkdirs(f"{table}/new"),
         lambda: hadoop_fs.write_bytes(f"{table}/other", b"new"),
         lambda: spark.range(3).write.parquet(f"{table}/new"),
     )
 
 
-def test_space_quota(
-    cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str
-) -> None:
+def test_space_quota(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str) -> None:
     admin, path = _admin(spark, table)
     admin.setQuota(path, UNCHANGED, 64 * 1024 * 1024)  # less than one block
     _assert_fault(
-        "space_quota", "space quota is used up.*-setSpaceQuota", table,
+        "space_quota",
+        "space quota is used up.*-setSpaceQuota",
+        table,
         lambda: hadoop_fs.write_bytes(f"{table}/file", b"new"),
         lambda: hadoop_fs.create_exclusive(f"{table}/claim", b"new"),
         lambda: spark.range(3).write.parquet(f"{table}/new"),
@@ -230,18 +245,20 @@ def test_space_quota(
     assert not hadoop_fs.exists(f"{table}/claim")
 
 
-def test_dead_datanode(
-    cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str
-) -> None:
+def test_dead_datanode(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem, table: str) -> None:
     cluster.kill_datanode()
     _assert_fault(
-        "no_datanode", "No DataNode took the data .*dfsadmin -report", table,
+        "no_datanode",
+        "No DataNode took the data .*dfsadmin -report",
+        table,
         lambda: hadoop_fs.write_bytes(f"{table}/file", b"new"),
         lambda: hadoop_fs.create_exclusive(f"{table}/claim", b"new"),
         lambda: spark.range(3).write.parquet(f"{table}/new"),
     )
     _assert_fault(
-        "missing_block", "No DataNode that holds this data answers .*dfsadmin -report", table,
+        "missing_block",
+        "No DataNode that holds this data answers .*dfsadmin -report",
+        table,
         lambda: hadoop_fs.read_bytes(f"{table}/file"),
         lambda: spark.read.parquet(f"{table}/rows").collect(),
         lambda: spark.read.schema("id long").parquet(f"{table}/rows").collect(),

@@ -29,9 +29,7 @@ print("RESULT", len(pythons), set(pythons), spark.sparkContext.master)
 
 
 @pytest.mark.cluster
-def test_executors_share_what_is_published(
-    spark_cluster: MiniSpark, hdfs: MiniHdfs, tmp_path: Path
-) -> None:
+def test_executors_share_what_is_published(spark_cluster: MiniSpark, hdfs: MiniHdfs, tmp_path: Path) -> None:
     script = tmp_path / "job.py"
     script.write_text(SCRIPT)
     conf = {f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}

@@ -149,6 +149,26 @@ def test_a_row_whose_timestamp_cannot_be_read_belongs_to_the_day_of_its_file(
     assert ingested.missing_columns == ["flow", "occupancy"]
 
 
+def test_a_row_of_another_day_than_its_folders_is_quarantined(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [
+        reading(MONDAY, sensor_id="own", timestamp=at(MONDAY)),
+        reading(MONDAY, sensor_id="x", timestamp=at(TUESDAY)),
+    ]
+    parquet(tmp_path / f"date={MONDAY}" / "all.parquet", rows)
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DataSettings(max_bad_share=1))
+    assert sensors_by_day(ingested) == {MONDAY: ["own"]}
+    assert ingested.counts[MONDAY]["reasons"] == {"timestamp: not of the folder's local day": 1}
+
+
+def test_without_day_folders_a_row_that_cannot_be_placed_is_told_with_the_first_day(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,2026-01-06T20:00:00Z,60\nB,soon,61\n")
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DataSettings(max_bad_share=1))
+    assert ingested.counts[MONDAY]["reasons"] == {"timestamp: unparsable": 1}
+    assert ingested.counts[TUESDAY]["rows"] == 1
+
+
 def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [reading(MONDAY)])
     day_file(

@@ -58,9 +58,7 @@ def test_readings_carry_their_sensor(spec: SampleSpec, frame: pd.DataFrame) -> N
 
 def test_same_spec_same_tables_and_another_seed_other_tables() -> None:
     first, again, other = (list(simulate_days(SampleSpec(days=2, seed=seed))) for seed in (42, 42, 43))
-    for (day, table), (day_again, table_again), (day_other, table_other) in zip(
-        first, again, other, strict=True
-    ):
+    for (day, table), (day_again, table_again), (day_other, table_other) in zip(first, again, other, strict=True):
         assert day == day_again == day_other
         assert table.schema.equals(sample.READING_SCHEMA, check_metadata=True)
         assert table.equals(table_again)
@@ -186,9 +184,7 @@ def test_flow_speed_and_occupancy_agree(frame: pd.DataFrame) -> None:
     assert known[jammed]["flow"].mean() / known[jammed]["lanes"].mean() * 12 < 1700
 
 
-@pytest.mark.parametrize(
-    ("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 3, 9), 24), (date(2026, 11, 1), 25)]
-)
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 3, 9), 24), (date(2026, 11, 1), 25)])
 def test_local_days_have_as_many_hours_as_the_clock_says(day: date, hours: int) -> None:
     ((simulated, table),) = simulate_days(SampleSpec(first_day=day, days=1))
     stamps = table.to_pandas()["timestamp"]
@@ -281,9 +277,7 @@ def test_write_sample_writes_one_file_per_local_day_and_reports(tmp_path: Path) 
     assert (report.days, report.sensors, report.readings) == (3, 16, len(frame))
     assert report.missing_share == pytest.approx(1 - len(frame) / (3 * 16 * 288))
     assert report.congested_share == pytest.approx((frame["speed"].dropna() < 45).mean())
-    assert report.persistence_rmse_15min_mph == pytest.approx(
-        np.sqrt(np.nanmean((grid.shift(-3) - grid) ** 2))
-    )
+    assert report.persistence_rmse_15min_mph == pytest.approx(np.sqrt(np.nanmean((grid.shift(-3) - grid) ** 2)))
 
 
 def test_report_looks_past_rows_made_wrong_on_purpose(tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def test_the_penalty_is_on_the_standardised_vector(vectors: DataFrame) -> None:
     assert _fit(vectors, regParam=0.25).coefficients.toArray() == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_vector_is_not_scaled_a_second_time(spark: SparkSession) -> None:
+    """One slot of variance 100, σ = 4: w = cov / (variance + λ / σ), not that of the slot scaled to variance 1."""
+    table = [(Vectors.dense([x]), 30 + 0.4 * x) for x in (-10.0, 10.0)] * 3
+    model = _fit(spark.createDataFrame(table, ["features", "speed"]).coalesce(1), regParam=40.0)
+    assert model.coefficients.toArray() == pytest.approx([40 / (100 + 40 / 4)], rel=1e-6)
+
+
 def test_the_lasso_drops_what_is_light(vectors: DataFrame) -> None:
     """Soft threshold by hand: sign(w) max(|w| - λ, 0)."""
     model = _fit(vectors, regParam=2.5, elasticNetParam=1.0)
