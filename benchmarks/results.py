@@ -173,7 +173,7 @@ def render(results: Mapping[str, Any]) -> str:
             f"{rows['train']:,} train, {rows['validation']:,} validation and {rows['test']:,} test rows. Features "
             f"{seconds['features']:.0f} s, training {seconds['train']:.0f} s on {case['hardware']}, {case['when']}.",
             "",
-            "| model | R² | RMSE | MAE | R² of folds | later R² | later RMSE | later MAE | top feature | MB | targets |",
+            "| model | R² | RMSE | MAE | R² of folds | later R² | later RMSE | later MAE | heaviest | MB | targets |",
             "|---|---|---|---|---|---|---|---|---|---|---|",
         ]  # fmt: skip
         for name, m in case["models"].items():
