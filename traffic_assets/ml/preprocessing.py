@@ -20,6 +20,7 @@ from pyspark.ml.feature import (
     VectorAssembler,
 )
 from pyspark.ml.stat import Summarizer
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -97,10 +98,9 @@ def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
         ValueError: where train has no rows, or none of the columns holds a value.
     """
     present = [c for c in columns if c.name in train.columns]
-    # NaN is no value either: the imputer takes it for missing, and tables made with pandas hold it
     counts = train.agg(
         F.count(F.lit(1)).alias("_rows"),
-        *(F.count_if(F.col(c.name).isNotNull() & ~F.isnan(c.name)).alias(c.name) for c in present),
+        *(F.count_if(_has_value(c)).alias(c.name) for c in present),
     ).collect()[0]
     if counts["_rows"] == 0:
         raise ValueError("train has no rows: the training window is empty")
@@ -114,6 +114,17 @@ def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
         missing=tuple(c.name for c in columns if c.name not in names),
         nulls={c.name: counts["_rows"] - counts[c.name] for c in filled if counts["_rows"] > counts[c.name]},
     )
+
+
+def narrowed(features: FeatureSet, rows: DataFrame) -> FeatureSet:
+    """Those of the features that hold a value in these rows, where they are only a part of train.
+
+    Raises:
+        ValueError: as `usable_features`.
+    """
+    numeric = [Column(name, "numeric", "double") for name in features.numeric]
+    categorical = [Column(name, "categorical", "string") for name in features.categorical]
+    return usable_features(rows, numeric + categorical)
 
 
 def preprocessor(features: FeatureSet) -> Pipeline:
@@ -186,6 +197,12 @@ def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
         worst_mean=float(np.abs(mean[varies]).max(initial=0)),
         worst_deviation=float(np.abs(deviation[varies] - 1).max(initial=0)),
     )
+
+
+def _has_value(column: Column) -> SparkColumn:
+    """Not null and, of a number, not NaN: the imputer takes it for missing, and tables made with pandas hold it."""
+    value = F.col(column.name)
+    return value.isNotNull() & ~F.isnan(value) if column.role == "numeric" else value.isNotNull()
 
 
 def _prefixed(prefix: str, names: Sequence[str]) -> list[str]:

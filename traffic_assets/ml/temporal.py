@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.cross_validation import cross_validate
 from traffic_assets.ml.metrics import Metrics, evaluate
-from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.preprocessing import FeatureSet, narrowed
 from traffic_assets.ml.splits import time_quantiles
 from traffic_assets.ml.training import fit_pipeline
 from traffic_assets.settings.hyperparameters import Hyperparameters
@@ -81,6 +81,8 @@ def temporal_verdict(
             f"no rows lie before {datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC, where the later part "
             f"begins: the window holds too few instants for a temporal verdict"
         )
+    # what only later rows hold cannot be learned from the earlier ones
+    features = narrowed(features, earlier)
     chosen = tried[0]
     if len(tried) > 1:
         search = cross_validate(

@@ -94,6 +94,15 @@ def test_the_search_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
     assert len(told) == 2 * 2 + 1
 
 
+def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, features: FeatureSet) -> None:
+    seconds = F.unix_timestamp("timestamp") - int(START.timestamp())
+    with_late = rows.withColumn("late", F.when(seconds >= 60 * 5 * CHANGE, F.lit(1.0)))
+    both = usable_features(with_late, [Column("a", "numeric", "double"), Column("late", "numeric", "double")])
+    assert both.names == ("a", "late")
+    alone = temporal_verdict(rows, features, LINEAR, [PLAIN], share=0.8, folds=3, seed=42)
+    assert temporal_verdict(with_late, both, LINEAR, [PLAIN], share=0.8, folds=3, seed=42).metrics == alone.metrics
+
+
 @pytest.mark.parametrize("share", [0.01, 0.5])
 def test_a_part_without_rows_is_refused(rows: DataFrame, features: FeatureSet, share: float) -> None:
     first = rows.where(F.col("timestamp") == F.lit(START))

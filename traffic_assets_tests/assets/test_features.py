@@ -1,0 +1,75 @@
+"""The feature table as an asset: what each day records, and a ready-made table of the users."""
+
+from datetime import UTC
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+from pyspark.sql import SparkSession
+
+from traffic_assets.assets.registry import registry_of
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.resources import build_resources
+from traffic_assets_tests.assets.conftest import Deployment
+from traffic_assets_tests.runs import failures, run_features, run_train
+from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_settings
+
+
+def test_each_day_records_what_went_in(with_features: Deployment) -> None:
+    dataset = with_features.hdfs.dataset("feature_table")
+    records = {day: generation.record for day, generation in dataset.currents(DAYS).items()}
+    readings = with_features.hdfs.dataset("sensor_readings").currents(DAYS)
+    assert [records[day]["sensor_readings"] for day in DAYS] == [readings[day].id for day in DAYS]
+    assert [records[day]["lookback"] for day in DAYS] == [None, *DAYS[:-1]]
+    for day in DAYS:
+        assert records[day]["rows"] == readings[day].record["rows"] - records[day]["rows_without_target"]
+        assert records[day]["missing_features"] == []
+
+
+def test_the_lags_of_the_first_hour_come_from_the_day_before(spark: SparkSession, with_features: Deployment) -> None:
+    root = with_features.hdfs.dataset("feature_table").root
+    nulls = {
+        row["date"]: row["nulls"]
+        for row in read_current(spark, root)
+        .where("time_since_midnight = 0")
+        .selectExpr("date", "speed_lag_1 IS NULL AS none")
+        .groupBy("date")
+        .agg({"none": "max"})
+        .withColumnRenamed("max(none)", "nulls")
+        .collect()
+    }
+    assert nulls[DAYS[0]], "nothing is published before the first day"
+    assert not all(nulls[day] for day in DAYS[1:])
+
+
+def test_a_ready_made_table_with_names_for_codes_is_trained_on(
+    spark: SparkSession, with_features: Deployment, tmp_path: Path
+) -> None:
+    table = read_current(spark, with_features.hdfs.dataset("feature_table").root).drop("date").toPandas()
+    assert isinstance(table, pd.DataFrame)
+    table["timestamp"] = table["timestamp"].dt.tz_localize(UTC)
+    table["highway_encoded"] = "I-" + table["highway_encoded"].astype(str)
+    table["is_weekend"] = table["is_weekend"] == 1
+    table = table.rename(columns={"speed": "avg_speed"}).drop(columns=["flow_rate"])
+    source = tmp_path / "theirs"
+    source.mkdir()
+    table.to_csv(source / "features.csv", index=False)
+    before = (source / "features.csv").read_bytes()
+
+    changes = {**only_lanes("linear_regression"), "data": {"kind": "features", "source": str(source)}}
+    settings = tiny_settings(tmp_path / "base", changes)
+    with dg.DagsterInstance.ephemeral() as instance:
+        features = run_features(build_defs(settings), instance, DAYS)
+        assert features.success, failures(features)
+        train = run_train(build_defs(settings), instance, WEEK)
+    assert train.success, failures(train)
+    metadata = registry_of(build_resources(settings)["hdfs"]).metadata("linear_regression")
+    assert metadata.features["missing"] == ["flow_rate"]
+    assert "highway_encoded=I-0" in metadata.slots
+    assert "is_weekend=false" in metadata.slots
+    assert set(metadata.features["numeric"]) | set(metadata.features["categorical"]) == {
+        c.name for c in FEATURES if c.name != "flow_rate"
+    }
+    assert (source / "features.csv").read_bytes() == before, "the users' table is only read"
