@@ -12,8 +12,8 @@ import dagster as dg
 
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
-from traffic_assets.dagster_hdfs.io_managers import retried_connection_errors
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.shares import SPLITS, Shares

@@ -15,6 +15,7 @@ from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
+from traffic_assets_tests.tiny import QUICK_JVM
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,8 +39,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
         .config("spark.log.level", "ERROR")  # the faults that tests cause would fill pages
     )
-    for key, value in CLIENT_SETTINGS.items():
-        builder = builder.config(f"spark.hadoop.{key}", value)
+    settings = {**QUICK_JVM, **{f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}}
+    for key, value in settings.items():
+        builder = builder.config(key, value)
     session = builder.getOrCreate()
     yield session
     session.stop()

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
@@ -25,6 +26,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     names = ["test_split", *(key for lane in lanes.values() for key in (lane.model, lane.temporal_verdict))]
     ins = {name: dg.AssetIn(name, dagster_type=_STORED) for name in names}
 
+    @retries_connection_errors
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation

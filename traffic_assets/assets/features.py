@@ -8,6 +8,7 @@ import dagster as dg
 from traffic_assets.assets.readings import publishable, source_of
 from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
+from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.partitions import daily
@@ -34,6 +35,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
         ins={"sensor_readings": dg.AssetIn(metadata={LOOKBACK: 1})},
         kinds={"spark", "hdfs"},
     )
+    @retries_connection_errors
     def feature_table(
         context: dg.AssetExecutionContext, sensor_readings: Stored, sensor_table: Stored, day_guard: Guard
     ) -> Stored:
@@ -77,6 +79,7 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
         kinds={"spark", "hdfs"},
         metadata={"source": settings.source_uri},
     )
+    @retries_connection_errors
     def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """A ready-made feature table's rows of a local day, checked by type and range."""
         from traffic_assets.features.ingestion import ingest_feature_table

@@ -12,6 +12,7 @@ import dagster as dg
 from traffic_assets.assets.launchpad import TUNE, config_class, cv_report_of
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
@@ -33,11 +34,13 @@ class Lane:
         return f"{self.id}_{what}"
 
     @property
+    @retries_connection_errors
     def cv_report(self) -> str:
         """Key of the cross-validation report."""
         return cv_report_of(self.id)
 
     @property
+    @retries_connection_errors
     def model(self) -> str:
         """Key of the fitted model."""
         return self.key("model")
@@ -48,6 +51,7 @@ class Lane:
         return self.key("temporal_verdict")
 
     @property
+    @retries_connection_errors
     def evaluation(self) -> str:
         """Key of the evaluation, on which the gate sits."""
         return self.key("evaluation")
@@ -225,6 +229,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         description=f"{algorithm.title}: a second fit on the first part of the window's time, judged on the rest.",
         kinds={"spark"},
     )
+    @retries_connection_errors
     def verdict(
         context: dg.AssetExecutionContext,
         train_split: Stored,

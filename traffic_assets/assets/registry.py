@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.lanes import Lane
-from traffic_assets.dagster_hdfs.io_managers import retried_connection_errors
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named

@@ -12,10 +12,11 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
-from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, retried_connection_errors
+from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.dagster_hdfs.retries import retried_connection_errors, retries_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
@@ -140,6 +141,7 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         name=PREPROCESSOR, group_name=GROUP, partitions_def=weekly(settings), io_manager_key=MODELS, kinds={"spark"}
     )
+    @retries_connection_errors
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Stored) -> Stored:
         """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
         from traffic_assets.ml.preprocessing import slots, usable_features, vector_report

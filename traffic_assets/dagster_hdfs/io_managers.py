@@ -11,17 +11,16 @@ What a publish is lives in `publish.py`; reading without Dagster is `reading.rea
 import json
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
 
@@ -31,30 +30,12 @@ LOOKBACK = "lookback_partitions"
 SUBFOLDER = "subfolder"
 """Metadata of an asset: the folder of a shared generation that holds its part."""
 
-RETRIES, SECONDS_BETWEEN = 2, 10.0
 DATA = "data"
 DOCUMENT = "document.json"
 
 
 class MissingPartitionError(RuntimeError):
     """A partition that an asset needs was never published."""
-
-
-@contextmanager
-def retried_connection_errors(uri: str) -> Iterator[None]:
-    """Ask Dagster to run the step again when storage did not answer; all other errors pass as they are.
-
-    Raises:
-        dagster.RetryRequested: for the connection errors that `StorageError.retryable` names.
-        StorageError: for what a retry does not mend.
-    """
-    try:
-        with storage_errors(uri):
-            yield
-    except StorageError as error:
-        if error.retryable:
-            raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=SECONDS_BETWEEN) from error
-        raise
 
 
 class HdfsIOManager(dg.ConfigurableIOManager):

@@ -9,16 +9,13 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import SparkSession
 
-from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.io_managers import (
     LOOKBACK,
-    RETRIES,
     DataFrameIOManager,
     HdfsIOManager,
     JsonIOManager,
     SparkModelIOManager,
-    retried_connection_errors,
 )
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -255,13 +252,3 @@ class TestDays:
         result = run([days, later], manager, instance, [FIRST, SECOND], only=["later"])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert f"days has no published partition {FIRST}, {SECOND}" in str(failure.step_failure_data.error)
-
-
-def test_connection_errors_are_retried_and_others_are_not() -> None:
-    with pytest.raises(dg.RetryRequested) as asked, retried_connection_errors("hdfs://nowhere:1/x"):
-        raise StorageError("the NameNode does not answer", "unreachable", retryable=True)
-    assert asked.value.max_retries == RETRIES
-    with pytest.raises(StorageError, match="quota"), retried_connection_errors("hdfs://nowhere:1/x"):
-        raise StorageError("the quota is used up", "space_quota")
-    with pytest.raises(ZeroDivisionError), retried_connection_errors("hdfs://nowhere:1/x"):
-        raise ZeroDivisionError
