@@ -5,7 +5,7 @@ computes nothing. Every check is partitioned like its asset.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -36,53 +36,56 @@ def ratio_tolerance(share: float, rows: int) -> float:
 
 def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """The checks on what all lanes share."""
-    expected = Shares.of(settings.training.split)
-
-    def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
-        total = sum(record["counts"].values())
-        shares = {split: record["counts"][split] / total if total else 0.0 for split in SPLITS}
-        allowed = {split: ratio_tolerance(getattr(expected, split), total) for split in SPLITS}
-        far = [s for s in SPLITS if abs(shares[s] - getattr(expected, s)) > allowed[s]]
-        return _result(
-            not far,
-            "shares of the rows lie within one point of the settings (or what chance allows, where rows are few)",
-            {
-                "shares": shares,
-                "expected": {s: getattr(expected, s) for s in SPLITS},
-                "allowed_distance": allowed,
-                "rows": total,
-            },
-        )
-
-    def no_shared_key(record: dict[str, Any]) -> dg.AssetCheckResult:
-        return _result(
-            record["shared_keys"] == 0,
-            "no (sensor, timestamp) lies in two splits",
-            {"shared_keys": record["shared_keys"]},
-        )
-
-    def no_null(record: dict[str, Any]) -> dg.AssetCheckResult:
-        nulls = record["vector"]["nulls"]
-        return _result(
-            not nulls, "no null, NaN or infinity in the vector", {"slots": nulls, "rows": record["vector"]["rows"]}
-        )
-
-    def standardised(record: dict[str, Any]) -> dg.AssetCheckResult:
-        vector = record["vector"]
-        worst = max(vector["worst_mean"], vector["worst_deviation"])
-        return _result(
-            worst <= STANDARDISED_TOLERANCE,
-            "columns that vary have mean 0 and deviation 1 on train",
-            {k: vector[k] for k in ("worst_mean", "worst_deviation", "constant")},
-        )
-
     train = SPLIT_ASSETS["train"]
+    expected = Shares.of(settings.training.split)
     return [
-        _record_check("split_ratios_hold", train, ratios, settings),
-        _record_check("no_shared_key", train, no_shared_key, settings),
-        _record_check("no_null_in_vector", PREPROCESSOR, no_null, settings),
-        _record_check("standardised", PREPROCESSOR, standardised, settings),
+        _record_check("split_ratios_hold", train, lambda record: judge_ratios(record, expected), settings),
+        _record_check("no_shared_key", train, judge_shared_keys, settings),
+        _record_check("no_null_in_vector", PREPROCESSOR, judge_nulls, settings),
+        _record_check("standardised", PREPROCESSOR, judge_standardised, settings),
     ]
+
+
+def judge_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetCheckResult:
+    """Whether the splits have the shares that the settings ask for."""
+    total = sum(record["counts"].values())
+    shares = {split: record["counts"][split] / total if total else 0.0 for split in SPLITS}
+    allowed = {split: ratio_tolerance(getattr(expected, split), total) for split in SPLITS}
+    far = [s for s in SPLITS if abs(shares[s] - getattr(expected, s)) > allowed[s]]
+    return _result(
+        total > 0 and not far,
+        "shares of the rows lie within one point of the settings (or what chance allows, where rows are few)",
+        {
+            "shares": shares,
+            "expected": {s: getattr(expected, s) for s in SPLITS},
+            "allowed_distance": allowed,
+            "rows": total,
+        },
+    )
+
+
+def judge_shared_keys(record: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Whether every key lies in one split only."""
+    shared = record["shared_keys"]
+    return _result(shared == 0, "no (sensor, timestamp) lies in two splits", {"shared_keys": shared})
+
+
+def judge_nulls(record: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Whether the vector of the train rows is complete."""
+    vector = record["vector"]
+    what = "no null, NaN or infinity in the vector"
+    return _result(not vector["nulls"], what, {"slots": vector["nulls"], "rows": vector["rows"]})
+
+
+def judge_standardised(record: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Whether the slots that vary were standardised on train; constant ones are listed."""
+    vector = record["vector"]
+    worst = max(vector["worst_mean"], vector["worst_deviation"])
+    return _result(
+        worst <= STANDARDISED_TOLERANCE,
+        "columns that vary have mean 0 and deviation 1 on train",
+        {name: vector[name] for name in ("worst_mean", "worst_deviation", "constant")},
+    )
 
 
 def build_lane(name: str, settings: Settings) -> list[dg.AssetChecksDefinition]:

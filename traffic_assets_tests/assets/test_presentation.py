@@ -1,0 +1,30 @@
+"""How results look in the UI."""
+
+import base64
+import math
+
+from traffic_assets.assets.presentation import document, leaderboard, picture
+from traffic_assets.ml.evaluation import Standing
+from traffic_assets.ml.metrics import Metrics
+
+METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.987654321)
+
+
+def test_a_picture_is_markdown_that_holds_it() -> None:
+    shown = picture(b"png")
+    assert shown.value == f"![](data:image/png;base64,{base64.b64encode(b'png').decode()})"
+
+
+def test_a_document_has_null_for_nan() -> None:
+    assert document(METRICS)["mape"] is None
+
+
+def test_the_leaderboard_says_which_targets_were_missed() -> None:
+    board = [
+        Standing(model="a", kind="baseline", test=METRICS, temporal=METRICS, targets_missed=[]),
+        Standing(model="b", kind="primary", test=METRICS, temporal=METRICS, targets_missed=["too slow", "too large"]),
+    ]
+    rows = [record.data for record in leaderboard(board).records]
+    assert [row["model"] for row in rows] == ["a", "b"]
+    assert [row["targets missed"] for row in rows] == ["none", "too slow; too large"]
+    assert rows[0]["RMSE"] == 1.2346

@@ -1,0 +1,99 @@
+"""Raw data as assets: quarantine beside the day, refused days by name, empty days, the sensor table."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from pyspark.sql import SparkSession
+
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.resources import build_resources
+from traffic_assets_tests.runs import failures, materialized, run_features
+from traffic_assets_tests.tiny import DAYS, tiny_settings
+
+HEADER = "sensor_id,timestamp,speed,latitude,longitude\n"
+NOON = "T20:00:00Z"  # local noon
+
+
+def write_day(base: Path, day: str, rows: list[str], header: str = HEADER) -> None:
+    folder = base / "raw" / "readings" / f"date={day}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "readings.csv").write_text(header + "".join(f"{row}\n" for row in rows))
+
+
+def good_rows(day: str) -> list[str]:
+    return [f"A,{day}T20:{minute:02d}:00Z,{60 + minute / 10},32.7,-117.1" for minute in range(0, 60, 5)]
+
+
+@pytest.fixture
+def hdfs(tmp_path: Path) -> HdfsResource:
+    resource = build_resources(tiny_settings(tmp_path))["hdfs"]
+    assert isinstance(resource, HdfsResource)
+    return resource
+
+
+def run(base: Path, days: list[str], **data: object) -> dg.ExecuteInProcessResult:
+    with dg.DagsterInstance.ephemeral() as instance:
+        return run_features(build_defs(tiny_settings(base, {"data": data})), instance, days)
+
+
+def test_bad_rows_lie_beside_their_day_with_the_reason(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+    write_day(tmp_path, DAYS[0], [*good_rows(DAYS[0]), f"A,{DAYS[0]}T21:00:00Z,-5,32.7,-117.1"])
+    result = run(tmp_path, DAYS[:1], max_bad_share=0.2)
+    assert result.success, failures(result)
+    current = hdfs.dataset("sensor_readings").current(DAYS[0])
+    assert current is not None
+    assert current.record["rows"] == spark.read.parquet(current.uri).count() == 12
+    assert current.record["reasons"] == {"speed: outside 0..120 mph": 1}
+    (bad,) = spark.read.parquet(f"{current.uri}/{Internal.QUARANTINE}").collect()
+    assert (bad["speed"], bad["_reason"]) == (-5.0, "speed: outside 0..120 mph")
+    (event,) = result.asset_materializations_for_node("sensor_readings")
+    assert event.metadata["quarantined"].value == 1
+
+
+def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
+    spark: SparkSession, tmp_path: Path, hdfs: HdfsResource
+) -> None:
+    for day in DAYS:
+        write_day(tmp_path, day, good_rows(day))
+    assert run(tmp_path, DAYS).success
+    before = hdfs.dataset("sensor_readings").currents(DAYS)
+    write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
+    write_day(tmp_path, DAYS[2], [row.rsplit(",", 2)[0] for row in good_rows(DAYS[2])], "sensor_id,timestamp,fast\n")
+    result = run(tmp_path, DAYS)
+    assert not result.success
+    said = failures(result)["sensor_readings"]
+    assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable); at most 5% is allowed" in said
+    assert f"{DAYS[2]}: " in said
+    assert "missing column(s) speed; found sensor_id, timestamp, fast" in said
+    after = hdfs.dataset("sensor_readings").currents(DAYS)
+    assert [after[day].id == before[day].id for day in DAYS] == [False, True, True]
+
+
+def test_a_corrupt_file_refuses_its_day_by_name(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+    write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
+    torn = tmp_path / "raw" / "readings" / f"date={DAYS[1]}"
+    torn.mkdir()
+    (torn / "torn.parquet").write_bytes(b"PAR1 not really")
+    result = run(tmp_path, DAYS[:2])
+    assert not result.success
+    assert "torn.parquet" in failures(result)["sensor_readings"]
+    assert hdfs.dataset("sensor_readings").partitions() == DAYS[:1]
+
+
+def test_a_day_without_rows_is_published_empty(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+    write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
+    result = run(tmp_path, DAYS[:2])
+    assert result.success, failures(result)
+    assert {"sensor_readings", "feature_table", "sensor_table"} <= materialized(result)
+    empty = hdfs.dataset("feature_table").current(DAYS[1])
+    assert empty is not None
+    assert empty.record["rows"] == 0
+    assert "traffic_efficiency" in spark.read.parquet(empty.uri).columns
+
+
+def test_no_input_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
+    result = run(tmp_path, DAYS[:1])
+    assert "put files there, set data.source, or run `traffic-assets sample`" in str(failures(result))

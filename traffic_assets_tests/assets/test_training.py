@@ -1,0 +1,74 @@
+"""The splits and the preprocessor of a week, and the refusal of a week with too few days."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from pyspark.sql import SparkSession
+
+from traffic_assets.assets.training import SPLIT_ASSETS, require_days, split_id
+from traffic_assets.dagster_hdfs.publish import Generation
+from traffic_assets.features.catalogue import KEYS
+from traffic_assets.ml.shares import SPLITS
+from traffic_assets_tests.assets.conftest import Deployment
+from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
+
+
+def generation(day: str, rows: int = 10, name: str = "g") -> Generation:
+    return Generation(f"{name}-{day}", day, f"file:///x/{day}", datetime(2026, 1, 5, tzinfo=UTC), "run", {"rows": rows})
+
+
+def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, trained: Deployment) -> None:
+    hdfs = trained.hdfs
+    generations = {name: hdfs.dataset(name).current(WEEK) for name in SPLIT_ASSETS.values()}
+    current = generations["train_split"]
+    assert current is not None
+    assert all(g == current for g in generations.values()), "one pointer for the three"
+    rows = spark.read.parquet(current.uri)
+    days = hdfs.dataset("feature_table").currents(DAYS)
+    assert rows.count() == sum(g.record["rows"] for g in days.values()) == current.record["rows"]
+    assert rows.select(*KEYS).distinct().count() == rows.count()
+    counted = {row["split"]: row["count"] for row in rows.groupBy("split").count().collect()}
+    assert counted == current.record["counts"]
+    assert set(counted) == set(SPLITS)
+    assert current.record["days"] == {day: g.id for day, g in days.items()}
+
+
+def test_the_preprocessor_knows_the_train_rows_alone(trained: Deployment) -> None:
+    splits = trained.hdfs.dataset("train_split").current(WEEK)
+    fitted = trained.hdfs.dataset("fitted_preprocessor").current(WEEK)
+    assert splits is not None
+    assert fitted is not None
+    assert fitted.record["split_id"] == splits.record["split_id"]
+    assert fitted.record["vector"]["rows"] == splits.record["counts"]["train"]
+    assert fitted.record["vector"]["nulls"] == {}
+    assert len(fitted.record["slots"]) == len({slot["name"] for slot in fitted.record["slots"]})
+
+
+def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
+    days = {day: generation(day) for day in DAYS}
+    same = split_id(settings, dict(reversed(days.items())))
+    assert split_id(settings, days) == same
+    late = days | {DAYS[0]: generation(DAYS[0], name="late")}
+    changes: list[dict[str, Any]] = [{"training": {"seed": 7}}, {"training": {"split": {"train": 0.7, "test": 0.3}}}]
+    others = [split_id(settings, late), *(split_id(tiny_settings(tmp_path, change), days) for change in changes)]
+    assert len({same, *others}) == 4
+
+
+def test_missing_and_empty_days_are_named(tmp_path: Path) -> None:
+    found = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
+    with pytest.raises(dg.Failure) as refused:
+        require_days(WEEK, found, tiny_settings(tmp_path))
+    said = refused.value.description or ""
+    assert f"Week {WEEK} has 1 of the 3 days it needs" in said
+    assert f"empty: {DAYS[1]}" in said
+    assert DAYS[2] in said
+    assert "training.minimum_days" in said
+
+
+def test_an_empty_day_beyond_what_is_needed_is_left_out(tmp_path: Path) -> None:
+    found = {day: generation(day) for day in DAYS} | {"2026-01-08": generation("2026-01-08", rows=0)}
+    assert list(require_days(WEEK, found, tiny_settings(tmp_path))) == DAYS

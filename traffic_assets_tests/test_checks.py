@@ -1,0 +1,65 @@
+"""The checks hold what assets stored against the settings; a broken record must not pass."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from traffic_assets import checks
+from traffic_assets.checks import (
+    RATIO_TOLERANCE,
+    judge_nulls,
+    judge_ratios,
+    judge_shared_keys,
+    judge_standardised,
+    ratio_tolerance,
+)
+from traffic_assets.ml.shares import Shares
+from traffic_assets.settings.schema import SplitSettings
+from traffic_assets_tests.tiny import tiny_settings
+
+GOOD_SPLIT = {"counts": {"train": 72_000, "validation": 8_000, "test": 20_000}, "shared_keys": 0}
+GOOD_VECTOR = {"rows": 10, "nulls": {}, "constant": ["x=other"], "worst_mean": 1e-12, "worst_deviation": 1e-12}
+
+
+def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
+    return judge_ratios(record, Shares.of(SplitSettings()))
+
+
+@pytest.mark.parametrize(
+    ("judge", "record", "passed"),
+    [
+        (ratios, GOOD_SPLIT, True),
+        (ratios, {"counts": {"train": 70_000, "validation": 10_000, "test": 20_000}}, False),
+        (ratios, {"counts": {"train": 0, "validation": 0, "test": 0}}, False),
+        (judge_shared_keys, GOOD_SPLIT, True),
+        (judge_shared_keys, {**GOOD_SPLIT, "shared_keys": 1}, False),
+        (judge_nulls, {"vector": GOOD_VECTOR}, True),
+        (judge_nulls, {"vector": {**GOOD_VECTOR, "nulls": {"speed_lag_1": 3}}}, False),
+        (judge_standardised, {"vector": GOOD_VECTOR}, True),
+        (judge_standardised, {"vector": {**GOOD_VECTOR, "worst_mean": 0.1}}, False),
+        (judge_standardised, {"vector": {**GOOD_VECTOR, "worst_deviation": 0.1}}, False),
+    ],
+)
+def test_a_check_passes_what_is_right_and_nothing_else(
+    judge: Callable[[dict[str, Any]], dg.AssetCheckResult], record: dict[str, Any], passed: bool
+) -> None:
+    result = judge(record)
+    assert result.passed is passed
+    assert (result.description or "").startswith("it does not hold") is not passed
+
+
+def test_a_ratio_may_be_off_by_a_point_or_by_what_chance_allows() -> None:
+    assert ratio_tolerance(0.8, 1_000_000) == RATIO_TOLERANCE
+    assert ratio_tolerance(0.8, 2_500) == pytest.approx(4 * 0.008)
+
+
+def test_every_check_is_blocking_unless_it_only_warns(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"evaluation": {"model_size_mb": {"low": 1, "high": 2}}})
+    every = [*checks.build(settings), *checks.build_lane("random_forest", settings)]
+    blocking = {spec.name for check in every for spec in check.check_specs if spec.blocking}
+    warning = {spec.name for check in every for spec in check.check_specs if not spec.blocking}
+    assert blocking == {"split_ratios_hold", "no_shared_key", "no_null_in_vector", "standardised", "meets_targets"}
+    assert warning == {"training_time", "top_feature", "model_size"}

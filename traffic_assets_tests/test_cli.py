@@ -1,0 +1,66 @@
+"""The command line: what it prints, its exit codes, and errors without a trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from traffic_assets.cli import app
+from traffic_assets_tests.assets.conftest import Deployment
+from traffic_assets_tests.tiny import tiny_profile
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def profile(trained: Deployment, tmp_path: Path) -> str:
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(tiny_profile(trained.base)))
+    return str(path)
+
+
+def test_models_are_listed_and_shown(profile: str) -> None:
+    listed = runner.invoke(app, ["models", "list", "-p", profile])
+    assert listed.exit_code == 0, listed.output
+    assert "gradient_boosted_trees" in listed.output
+    assert "v1.0.0" in listed.output
+    shown = runner.invoke(app, ["models", "show", "random_forest", "-p", profile])
+    assert json.loads(shown.output)["kind"] == "primary"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["models", "show", "forest"], "no model is registered as 'forest'"),
+        (["models", "show", "random_forest", "v9.0.0"], "it has: v1.0.0"),
+        (["models", "show", "../up"], "cannot be a path segment"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(profile: str, arguments: list[str], said: str) -> None:
+    done = runner.invoke(app, [*arguments, "-p", profile])
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+
+
+def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps({"extends": "local", "training": {"folds": 3}}))
+    bad.write_text(json.dumps({"training": {"folds": 1, "sede": 4}}))
+    shown = runner.invoke(app, ["settings", str(good)])
+    assert shown.exit_code == 0
+    assert '"folds": 3' in shown.output
+    refused = runner.invoke(app, ["settings", str(bad)])
+    assert refused.exit_code == 2
+    assert "2 mistake(s)" in refused.output
+    assert "did you mean seed?" in refused.output
+
+
+def test_a_sample_is_written_where_it_is_wanted(tmp_path: Path) -> None:
+    done = runner.invoke(app, ["sample", "--to", str(tmp_path / "raw"), "--days", "2", "--sensors", "3"])
+    assert done.exit_code == 0, done.output
+    assert "simulated readings of 3 sensors on 2 days" in " ".join(done.output.split())
+    assert sorted(p.name for p in (tmp_path / "raw").iterdir()) == ["date=2026-01-05", "date=2026-01-06"]
+    refused = runner.invoke(app, ["sample", "--to", str(tmp_path / "raw"), "--sensors", "0"])
+    assert refused.exit_code == 2
+    assert "sensors is 0" in " ".join(refused.output.split())
