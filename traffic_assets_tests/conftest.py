@@ -9,13 +9,17 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import pytest
 
+from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
-from traffic_assets_tests.tiny import QUICK_JVM
+from traffic_assets_tests.deployment import Deployment, deploy
+from traffic_assets_tests.runs import run_train
+from traffic_assets_tests.tiny import WEEK
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,9 +43,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
         .config("spark.log.level", "ERROR")  # the faults that tests cause would fill pages
     )
-    settings = {**QUICK_JVM, **{f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}}
-    for key, value in settings.items():
-        builder = builder.config(key, value)
+    for key, value in CLIENT_SETTINGS.items():
+        builder = builder.config(f"spark.hadoop.{key}", value)
     session = builder.getOrCreate()
     yield session
     session.stop()
@@ -76,3 +79,19 @@ def storage(request: pytest.FixtureRequest, tmp_path: os.PathLike[str]) -> tuple
     base = f"{cluster.uri}{tmp_path}"
     fs.mkdirs(base)
     return fs, base
+
+
+@pytest.fixture(scope="session")
+def with_features(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Iterator[Deployment]:
+    """Features only; tests lay their own settings over the same storage."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield deploy(tmp_path_factory.mktemp("features"), instance)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Iterator[Deployment]:
+    """A whole week, trained and registered; look, but do not touch."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = deploy(tmp_path_factory.mktemp("trained"), instance)
+        train = run_train(build_defs(made.settings), instance, WEEK)
+        yield Deployment(made.base, made.settings, made.instance, made.features, train)

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from traffic_assets.cli import app
-from traffic_assets_tests.assets.conftest import Deployment
+from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.tiny import tiny_profile
 
 runner = CliRunner()

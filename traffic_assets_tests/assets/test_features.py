@@ -12,7 +12,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.resources import build_resources
-from traffic_assets_tests.assets.conftest import Deployment
+from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.runs import failures, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_settings
 
@@ -68,7 +68,7 @@ def test_a_ready_made_table_with_names_for_codes_is_trained_on(
     metadata = registry_of(build_resources(settings)["hdfs"]).metadata("linear_regression")
     assert metadata.features["missing"] == ["flow_rate"]
     assert "highway_encoded=I-0" in metadata.slots
-    assert "is_weekend=false" in metadata.slots
+    assert "is_weekend=False" in metadata.slots
     assert set(metadata.features["numeric"]) | set(metadata.features["categorical"]) == {
         c.name for c in FEATURES if c.name != "flow_rate"
     }

@@ -14,7 +14,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
 from traffic_assets.partitions import PARTITION
-from traffic_assets_tests.assets.conftest import Deployment, deploy
+from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.runs import failures, materialized, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK, only_lanes, tiny_settings
 

@@ -12,7 +12,7 @@ from traffic_assets.assets.training import SPLIT_ASSETS, require_days, split_id
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.shares import SPLITS
-from traffic_assets_tests.assets.conftest import Deployment
+from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 

@@ -274,8 +274,8 @@ def test_write_sample_writes_one_file_per_local_day_and_reports(tmp_path: Path) 
 
     frame = readings(spec)
     grid = speed_grid(frame)
-    assert (report.days, report.sensors, report.readings) == (3, 16, len(frame))
-    assert report.missing_share == pytest.approx(1 - len(frame) / (3 * 16 * 288))
+    assert (report.days, report.sensors, report.readings) == (3, 12, len(frame))
+    assert report.missing_share == pytest.approx(1 - len(frame) / (3 * 12 * 288))
     assert report.congested_share == pytest.approx((frame["speed"].dropna() < 45).mean())
     assert report.persistence_rmse_15min_mph == pytest.approx(np.sqrt(np.nanmean((grid.shift(-3) - grid) ** 2)))
 

@@ -1,0 +1,40 @@
+"""A tiny deployment for tests that look at what the jobs made; the fixtures of it are in `conftest.py`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.resources import build_resources
+from traffic_assets.settings import Settings
+from traffic_assets_tests.runs import run_features
+from traffic_assets_tests.tiny import DAYS, tiny_settings, write_tiny_readings
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A tiny deployment with its feature table, and what its train job did."""
+
+    base: Path
+    settings: Settings
+    instance: dg.DagsterInstance
+    features: dg.ExecuteInProcessResult
+    train: dg.ExecuteInProcessResult | None = None
+
+    @property
+    def hdfs(self) -> HdfsResource:
+        """Its storage."""
+        resource = build_resources(self.settings)["hdfs"]
+        assert isinstance(resource, HdfsResource)
+        return resource
+
+
+def deploy(base: Path, instance: dg.DagsterInstance) -> Deployment:
+    """Readings and features of a tiny deployment."""
+    settings = tiny_settings(base)
+    write_tiny_readings(base)
+    features = run_features(build_defs(settings), instance, DAYS)
+    assert features.success
+    return Deployment(base, settings, instance, features)
