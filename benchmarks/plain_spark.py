@@ -26,11 +26,18 @@ NUMERIC = [
 CATEGORICAL = ["highway_encoded", "is_weekend", "is_rush_hour", "sensor_cluster", "congestion_level"]
 KEYS = ["sensor_id", "timestamp"]
 SEED = 42
-ESTIMATORS: dict[str, Any] = {
-    "linear_regression": LinearRegression(labelCol="speed", standardization=False),
-    "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
-    "gradient_boosted_trees": GBTRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
-}
+
+
+def estimators(hyperparameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The three algorithms; a session must run."""
+    made: dict[str, Any] = {
+        "linear_regression": LinearRegression(labelCol="speed", standardization=False),
+        "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
+        "gradient_boosted_trees": GBTRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
+    }
+    for name, given in hyperparameters.items():
+        made[name].setParams(**given)
+    return made
 
 
 def unit_hash(salt: str) -> Column:
@@ -108,8 +115,8 @@ def main(source: str, output: str, asked: str) -> None:
     prepared = preprocessor().fit(train)
     prepared.write().save(f"{output}/preprocessor")
     report: dict[str, Any] = {}
-    for name, base in ESTIMATORS.items():
-        estimator = base.copy({base.getParam(k): v for k, v in given["hyperparameters"][name].items()})
+    models = estimators(given["hyperparameters"])
+    for name, estimator in models.items():
         rows_in_memory = cached(train).withColumn("fold", F.floor(unit_hash("fold") * folds))
         judged = []
         for fold in range(folds):
@@ -139,7 +146,7 @@ def main(source: str, output: str, asked: str) -> None:
         loaded.stages[-1].write().save(f"{output}/{name}/model")  # type: ignore[attr-defined]
         spark.catalog.clearCache()
     test_rows = cached(test)
-    for name in ESTIMATORS:  # the comparison scores the stored models once more
+    for name in models:  # the comparison scores the stored models once more
         report[name]["compared"] = metrics(PipelineModel.load(f"{output}/{name}/pipeline").transform(test_rows))
     Path(output, "report.json").write_text(json.dumps(report, indent=1))
     spark.stop()
