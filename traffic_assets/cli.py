@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -30,6 +31,7 @@ Profile = Annotated[
 ]
 FAILED, USAGE = 1, 2
 _NAME_COLUMN = Column("model", no_wrap=True, min_width=22)
+_PLAIN: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False}  # fits 80 columns
 
 
 class Progress:
@@ -120,7 +122,7 @@ def list_models(profile: Profile = None) -> None:
         if not versions:
             out.print("no model is registered yet: run `traffic-assets demo`, or the job train")
             return
-        table = Table(_NAME_COLUMN, "version", "week", "R²", "RMSE", "later")
+        table = Table(_NAME_COLUMN, "version", "week", "R²", "RMSE", "later RMSE", **_PLAIN)
         for v in versions:
             numbers = (f"{v['r2']:.5f}", f"{v['rmse']:.3f}", f"{v['temporal_rmse']:.3f}")
             table.add_row(v["lane"], v["version"], v["week"], *numbers)
@@ -202,7 +204,9 @@ def show_leaderboard(settings: Settings, week: str) -> None:
     hdfs = build_resources(settings)["hdfs"]
     current = hdfs.dataset(COMPARISON).current(week)
     board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
-    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}")
+    table = Table(
+        _NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}", **_PLAIN
+    )
     for row in board:
         test, later = row["test"], row["temporal"]
         table.add_row(
@@ -215,7 +219,7 @@ def show_leaderboard(settings: Settings, week: str) -> None:
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
-    out.print("R², RMSE and MAE (mph) on the random hold-out; later: a second fit, judged on later time")
+    out.print("RMSE and MAE in mph, on the random hold-out; later: a second fit, judged on later time")
 
 
 @contextmanager
