@@ -319,7 +319,7 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
             "residuals.png": plots.residuals(points, algorithm.title),
             "importances.png": plots.importances(found.importances, algorithm.title),
         }
-        size = hdfs.filesystem.size(model_folder(model, hdfs))
+        size = hdfs.filesystem.size(model_folder(model.generation.uri, hdfs))
         context.add_output_metadata(
             {
                 **shown(found),
@@ -339,7 +339,7 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
     return evaluation
 
 
-def model_folder(model: Stored, hdfs: HdfsResource) -> str:
+def model_folder(pipeline_uri: str, hdfs: HdfsResource) -> str:
     """Where the bare model lies inside a stored pipeline: the last stage."""
-    stages = hdfs.filesystem.list(f"{model.generation.uri}/stages")
+    stages = hdfs.filesystem.list(f"{pipeline_uri}/stages")
     return max(stages, key=lambda entry: int(entry.name.split("_", 1)[0])).uri

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.lanes import Lane
+from traffic_assets.assets.lanes import Lane, model_folder
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
@@ -107,8 +107,7 @@ def _new_version(
             allow_retries=False,
         )
     record = current.record
-    stages = filesystem.list(f"{model_uri}/stages")
-    bare = max(stages, key=lambda entry: int(entry.name.split("_", 1)[0])).uri
+    bare = model_folder(model_uri, hdfs)
     artifacts = {
         entry.name: filesystem.read_bytes(entry.uri)
         for entry in filesystem.list(join(evaluation.generation.uri, Internal.FILES))
