@@ -87,7 +87,7 @@ def fitted(train: DataFrame, estimator: Any) -> PipelineModel:
     vectors = prepared.transform(train).select("features", "speed").persist()
     model = estimator.fit(vectors)
     vectors.unpersist()
-    return PipelineModel([prepared, model])
+    return PipelineModel([*prepared.stages, model])
 
 
 def main(source: str, output: str, asked: str) -> None:
@@ -97,6 +97,7 @@ def main(source: str, output: str, asked: str) -> None:
     spark = (
         SparkSession.builder.master("local[*]")
         .config("spark.driver.memory", "4g")
+        .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")  # the job's too: the ratio is of the rest
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
@@ -123,7 +124,7 @@ def main(source: str, output: str, asked: str) -> None:
             fold_model = fitted(rows_in_memory.where(F.col("fold") != fold), estimator)
             judged.append(metrics(fold_model.transform(rows_in_memory.where(F.col("fold") == fold))))
         vectors = prepared.transform(cached(train)).select("features", "speed").persist()
-        PipelineModel([prepared, estimator.fit(vectors)]).write().save(f"{output}/{name}/pipeline")
+        PipelineModel([*prepared.stages, estimator.fit(vectors)]).write().save(f"{output}/{name}/pipeline")
         spark.catalog.clearCache()
 
         every = cached(spark.read.parquet(f"{output}/splits"))

@@ -14,7 +14,7 @@ from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.shares import SPLITS, Shares
 from traffic_assets.partitions import weekly
@@ -110,7 +110,7 @@ def _gate(lane: Lane, name: str, settings: Settings) -> dg.AssetChecksDefinition
         partitions_def=weekly(settings),
         description=f"{algorithm_named(name).title} meets its targets on the random hold-out.",
     )
-    def gate(context: dg.AssetCheckExecutionContext, evaluation: Stored) -> dg.AssetCheckResult:
+    def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
         from traffic_assets.ml.cross_validation import Trial
         from traffic_assets.ml.gates import failed, judge
         from traffic_assets.ml.metrics import Metrics
@@ -195,7 +195,7 @@ def _warning(
     name: str, lane: Lane, judge_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=lane.evaluation, name=name, partitions_def=weekly(settings))
-    def check(evaluation: Stored) -> dg.AssetCheckResult:
+    def check(evaluation: Loaded) -> dg.AssetCheckResult:
         return judge_value(evaluation.value)
 
     return check

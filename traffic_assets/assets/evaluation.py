@@ -10,7 +10,7 @@ import dagster as dg
 
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
@@ -24,7 +24,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     lanes = {name: Lane(name) for name in settings.enabled_models}
     # one input for each model and verdict, whatever their number: the parameters are collected by name
     names = ["test_split", *(key for lane in lanes.values() for key in (lane.model, lane.temporal_verdict))]
-    ins = {name: dg.AssetIn(name, dagster_type=_STORED) for name in names}
+    ins = {name: dg.AssetIn(name, dagster_type=_LOADED) for name in names}
 
     @retries_connection_errors
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
@@ -85,4 +85,4 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     ]
 
 
-_STORED = dg.PythonObjectDagsterType(Stored)
+_LOADED = dg.PythonObjectDagsterType(Loaded)

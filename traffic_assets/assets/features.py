@@ -9,7 +9,7 @@ from traffic_assets.assets.readings import publishable, source_of
 from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.partitions import daily
 from traffic_assets.resources import DAILY_FRAMES, Guard
@@ -37,7 +37,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
     )
     @retries_connection_errors
     def feature_table(
-        context: dg.AssetExecutionContext, sensor_readings: Stored, sensor_table: Stored, day_guard: Guard
+        context: dg.AssetExecutionContext, sensor_readings: Loaded, sensor_table: Loaded, day_guard: Guard
     ) -> Stored:
         """The 21 features and the speed of every reading of a local day."""
         from traffic_assets.features.engineering import build_features
@@ -92,12 +92,12 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
     return feature_table
 
 
-def _published_before(day: str, readings: Stored) -> str | None:
+def _published_before(day: str, readings: Loaded) -> str | None:
     earlier = [key for key in readings.generations if key < day]
     return max(earlier) if earlier else None
 
 
-def _missing_features(missing_columns: list[str], sensor_table: Stored) -> list[str]:
+def _missing_features(missing_columns: list[str], sensor_table: Loaded) -> list[str]:
     """Features that no row can have, since the input lacks what they are computed from."""
     missing = set(missing_columns)
     if sensor_table.record["facts"]["clusters"] == 0:

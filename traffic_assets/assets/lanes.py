@@ -13,7 +13,7 @@ from traffic_assets.assets.launchpad import TUNE, config_class, cv_report_of
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS, MODELS, Guard
@@ -34,13 +34,11 @@ class Lane:
         return f"{self.id}_{what}"
 
     @property
-    @retries_connection_errors
     def cv_report(self) -> str:
         """Key of the cross-validation report."""
         return cv_report_of(self.id)
 
     @property
-    @retries_connection_errors
     def model(self) -> str:
         """Key of the fitted model."""
         return self.key("model")
@@ -51,7 +49,6 @@ class Lane:
         return self.key("temporal_verdict")
 
     @property
-    @retries_connection_errors
     def evaluation(self) -> str:
         """Key of the evaluation, on which the gate sits."""
         return self.key("evaluation")
@@ -78,7 +75,7 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
     ]
 
 
-def require_same_split(inputs: dict[str, Stored]) -> str:
+def require_same_split(inputs: dict[str, Loaded]) -> str:
     """The split that all inputs were made from.
 
     Raises:
@@ -107,11 +104,12 @@ def _cv_report(
         description=f"{algorithm.title}: cross-validation on train, trials, and the hyperparameters chosen.",
         kinds={"spark"},
     )
+    @retries_connection_errors
     def cv_report(
         context: dg.AssetExecutionContext,
         config: config_type,  # type: ignore[valid-type]
-        train_split: Stored,
-        fitted_preprocessor: Stored,
+        train_split: Loaded,
+        fitted_preprocessor: Loaded,
         week_guard: Guard,
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, picture
@@ -166,8 +164,9 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         description=f"{algorithm.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
         kinds={"spark"},
     )
+    @retries_connection_errors
     def model(
-        context: dg.AssetExecutionContext, train_split: Stored, fitted_preprocessor: Stored, cv_report: Stored
+        context: dg.AssetExecutionContext, train_split: Loaded, fitted_preprocessor: Loaded, cv_report: Loaded
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.cross_validation import Search
@@ -232,11 +231,11 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     @retries_connection_errors
     def verdict(
         context: dg.AssetExecutionContext,
-        train_split: Stored,
-        validation_split: Stored,
-        test_split: Stored,
-        fitted_preprocessor: Stored,
-        cv_report: Stored,
+        train_split: Loaded,
+        validation_split: Loaded,
+        test_split: Loaded,
+        fitted_preprocessor: Loaded,
+        cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.cross_validation import candidates
@@ -287,13 +286,14 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
         description=f"{algorithm.title}, as loaded from storage, on train and test; the gate sits here.",
         kinds={"spark"},
     )
+    @retries_connection_errors
     def evaluation(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,
-        model: Stored,
-        train_split: Stored,
-        test_split: Stored,
-        verdict: Stored,
+        model: Loaded,
+        train_split: Loaded,
+        test_split: Loaded,
+        verdict: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document, picture
         from traffic_assets.assets.presentation import evaluation as shown

@@ -13,7 +13,7 @@ from traffic_assets.assets.lanes import Lane, model_folder
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
@@ -49,7 +49,7 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"hdfs"},
     )
     def registry_entry(
-        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Stored
+        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Loaded
     ) -> dg.MaterializeResult:
         from traffic_assets.ml.cross_validation import Trial
         from traffic_assets.ml.evaluation import Evaluation
@@ -92,7 +92,7 @@ def _new_version(
     lane: Lane,
     algorithm: Algorithm,
     settings: Settings,
-    evaluation: Stored,
+    evaluation: Loaded,
     found: Any,
     results: list[Any],
 ) -> NewVersion:

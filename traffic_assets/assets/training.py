@@ -17,7 +17,7 @@ from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors, retries_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import training_window, weekly, window_mapping
@@ -86,7 +86,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource, week_guard: Guard
     ) -> Iterator[dg.MaterializeResult]:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
-        from traffic_assets.ml.splits import shared_keys, with_split
+        from traffic_assets.ml.splits import census, with_split
 
         week = context.partition_key
         features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
@@ -98,12 +98,11 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             data = f"{staged}/{DATA}"
             try:
                 assigned.write.partitionBy(SPLIT).parquet(data)
-                written = spark.session.read.parquet(data)
-                counts = {r[SPLIT]: r["count"] for r in written.groupBy(SPLIT).count().collect()}
+                counts, shared = census(spark.session.read.parquet(data))
                 record: dict[str, Any] = {
                     "split_id": split_id(settings, days),
-                    "counts": {split: counts.get(split, 0) for split in SPLITS},
-                    "shared_keys": shared_keys(written),
+                    "counts": counts,
+                    "shared_keys": shared,
                     "days": {day: generation.id for day, generation in days.items()},
                     "sensor_tables": sorted(
                         {g.record["sensor_table"] for g in days.values() if "sensor_table" in g.record}
@@ -142,18 +141,17 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
         name=PREPROCESSOR, group_name=GROUP, partitions_def=weekly(settings), io_manager_key=MODELS, kinds={"spark"}
     )
     @retries_connection_errors
-    def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Stored) -> Stored:
+    def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
         """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
         from traffic_assets.ml.preprocessing import slots, usable_features, vector_report
-        from traffic_assets.ml.training import cached_vectors, fit_preprocessor
+        from traffic_assets.ml.training import fit_preprocessor
 
         train = train_split.value
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         features = usable_features(train, feature_columns(settings.training.exclude_features))
         model = fit_preprocessor(train, features)
         named = slots(model, features)
-        with cached_vectors(model, train) as vectors:
-            report = vector_report(vectors, named)
+        report = vector_report(model.transform(train), named)
         if features.missing:
             context.log.warning(f"left out, since they hold no value in train: {', '.join(features.missing)}")
         context.add_output_metadata(

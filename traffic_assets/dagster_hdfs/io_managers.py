@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
 
 LOOKBACK = "lookback_partitions"
@@ -29,6 +29,9 @@ LOOKBACK = "lookback_partitions"
 
 SUBFOLDER = "subfolder"
 """Metadata of an asset: the folder of a shared generation that holds its part."""
+
+MODELS_KEPT = 4
+"""Models that a process keeps of those it read."""
 
 DATA = "data"
 DOCUMENT = "document.json"
@@ -81,7 +84,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 context.step_context.add_asset_metadata(found, context.asset_key, key)
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The value, or a Stored with records and generations where the input is annotated so.
+        """The value, or where the input is annotated `Loaded` what will read it, with records and generations.
 
         Raises:
             MissingPartitionError: naming the partitions that were never published.
@@ -97,17 +100,16 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                     f"{context.asset_key.to_user_string()} has no published partition {', '.join(missing)} "
                     f"below {dataset.root}: materialize it first"
                 )
-            value = self._read(list(generations.values()), subfolder)
         if len(partitions) == 1:  # Dagster has no place for it on an input of many partitions
             context.add_input_metadata(
                 {"generations": dg.MetadataValue.json({k: g.id for k, g in generations.items()})}
             )
-        if context.dagster_type.typing_type is not Stored:
-            return value
-        record = generations[partitions[-1]].record if len(partitions) == 1 else {}
-        return Stored(
-            value, record=record, records={k: g.record for k, g in generations.items()}, generations=generations
-        )
+
+        def read() -> Any:
+            with retried_connection_errors(dataset.root):
+                return self._read(list(generations.values()), subfolder)
+
+        return Loaded(read, generations) if context.dagster_type.typing_type is Loaded else read()
 
     def _publish(
         self, dataset: Dataset, stored: Stored, partitions: Sequence[str], run_id: str
@@ -210,7 +212,12 @@ class DataFrameIOManager(HdfsIOManager):
 
 
 class SparkModelIOManager(HdfsIOManager):
-    """Spark ML pipelines (PipelineModel), one a partition, in Spark's own format."""
+    """Spark ML pipelines (PipelineModel), one a partition, in Spark's own format.
+
+    A generation never changes, so the steps that share a process read one only once.
+    """
+
+    _models: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
         value.write().save(folder)
@@ -221,7 +228,11 @@ class SparkModelIOManager(HdfsIOManager):
 
         (generation,) = generations
         self.storage.spark.session  # noqa: B018  (a model is read by the active session)
-        return PipelineModel.load(generation.uri)
+        model = self._models.pop(generation.uri, None) or PipelineModel.load(generation.uri)
+        self._models[generation.uri] = model  # the newest last
+        for oldest in list(self._models)[:-MODELS_KEPT]:
+            del self._models[oldest]
+        return model
 
 
 class JsonIOManager(HdfsIOManager):

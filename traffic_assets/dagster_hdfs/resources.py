@@ -23,6 +23,8 @@ DEFAULTS = {
     "spark.ui.showConsoleProgress": "false",
 }
 
+THROUGHPUT = "-XX:+UseParallelGC"
+"""The collector for work in batches: Java's default works beside the program, which on few cores costs a tenth."""
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
@@ -53,7 +55,9 @@ class SparkResource(dg.ConfigurableResource):
             if self.master is not None:
                 config |= {"spark.master": self.master}
             if (self.master or "").startswith("local"):
-                config |= LOOPBACK | {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOG4J}"}
+                config |= LOOPBACK | {
+                    "spark.driver.extraJavaOptions": f"{THROUGHPUT} -Dlog4j2.configurationFile=file:{_LOG4J}"
+                }
         return config | self.config
 
     @property

@@ -1,11 +1,12 @@
-"""A value together with what is published beside it.
+"""A value together with what is published beside it, on its way out and on its way in.
 
-Assets hand one to an IO manager instead of the bare value when they have a record, small files or a reason to
-refuse a partition; an input annotated `Stored` gets the record and the generations back.
+An asset hands a `Stored` to its IO manager instead of the bare value when it has a record, small files or a reason to
+refuse a partition; an input annotated `Loaded` gets the record and the generations back, and its value when it asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from traffic_assets.dagster_hdfs.publish import Generation
@@ -13,7 +14,7 @@ from traffic_assets.dagster_hdfs.publish import Generation
 
 @dataclass(frozen=True)
 class Stored:
-    """A value and its company.
+    """A value to publish, and its company.
 
     Attributes:
         value: what is stored: a DataFrame, an ML model or a JSON document.
@@ -23,7 +24,6 @@ class Stored:
         folders: DataFrames published beside the value, by the name of their folder (which begins with `_`, so
             that Spark does not read them with the value).
         refused: by partition key, why it is not published; the others are, before the run fails.
-        generations: by partition key, what was loaded; empty on the way out.
     """
 
     value: Any
@@ -32,11 +32,42 @@ class Stored:
     files: Mapping[str, bytes] = field(default_factory=dict)
     folders: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
-    generations: Mapping[str, Generation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the pointers of an input name.
+
+    Attributes:
+        read: reads the value.
+        generations: by partition key, what the pointers named when the input was loaded.
+    """
+
+    read: Callable[[], Any]
+    generations: Mapping[str, Generation]
+
+    @cached_property
+    def value(self) -> Any:
+        """What is stored, read when it is first asked for: many assets need the record alone."""
+        return self.read()
+
+    @property
+    def records(self) -> dict[str, Mapping[str, Any]]:
+        """The facts of each partition, by its key."""
+        return {key: generation.record for key, generation in self.generations.items()}
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The facts of the one generation.
+
+        Raises:
+            ValueError: where there is not exactly one.
+        """
+        return self.generation.record
 
     @property
     def generation(self) -> Generation:
-        """The one generation that was loaded.
+        """The one generation.
 
         Raises:
             ValueError: where there is not exactly one.

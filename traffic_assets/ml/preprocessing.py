@@ -40,18 +40,24 @@ class FeatureSet:
         categorical: indexed and one-hot encoded; an unseen or null value has the slot `other`.
         missing: features of the catalogue that hold no value in train and are left out.
         nulls: by feature, how many train rows have no value.
+        rows: how many train rows there are.
     """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     missing: tuple[str, ...]
     nulls: dict[str, int]
+    rows: int
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "FeatureSet":
         """The features as `dataclasses.asdict` and JSON left them."""
         return cls(
-            tuple(stored["numeric"]), tuple(stored["categorical"]), tuple(stored["missing"]), dict(stored["nulls"])
+            tuple(stored["numeric"]),
+            tuple(stored["categorical"]),
+            tuple(stored["missing"]),
+            dict(stored["nulls"]),
+            stored["rows"],
         )
 
     @property
@@ -113,6 +119,7 @@ def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
         categorical=tuple(c.name for c in filled if c.role == "categorical"),
         missing=tuple(c.name for c in columns if c.name not in names),
         nulls={c.name: counts["_rows"] - counts[c.name] for c in filled if counts["_rows"] > counts[c.name]},
+        rows=counts["_rows"],
     )
 
 

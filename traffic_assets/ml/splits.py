@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
-from traffic_assets.ml.shares import SPLIT, TEST, TRAIN, VALIDATION
+from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION
 from traffic_assets.settings.schema import SplitSettings
 
 _BUCKETS = 2**32
@@ -65,7 +65,11 @@ def fold_of(folds: int, seed: int) -> Column:
     return F.floor(unit_hash(seed, "fold") * folds).cast("int")
 
 
-def shared_keys(rows: DataFrame) -> int:
-    """How many keys lie in more than one split; 0 is the only good answer."""
-    per_key = rows.groupBy(*KEYS).agg(F.min(SPLIT).alias("a"), F.max(SPLIT).alias("b"))
-    return per_key.where(F.col("a") != F.col("b")).count()
+def census(rows: DataFrame) -> tuple[dict[str, int], int]:
+    """How many rows each split has, and how many keys lie in more than one; 0 is the only good answer. One pass."""
+    per_key = rows.groupBy(*KEYS).agg(*(F.count_if(F.col(SPLIT) == split).alias(split) for split in SPLITS))
+    held = sum((F.when(F.col(split) > 0, 1).otherwise(0) for split in SPLITS), F.lit(0))
+    found = per_key.agg(
+        *(F.coalesce(F.sum(split), F.lit(0)).alias(split) for split in SPLITS), F.count_if(held > 1).alias("shared")
+    ).collect()[0]
+    return {split: found[split] for split in SPLITS}, found["shared"]

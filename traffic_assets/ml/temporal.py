@@ -72,11 +72,10 @@ def temporal_verdict(
     Raises:
         ValueError: where one of the parts would be empty.
     """
-    boundary = time_quantiles(rows, [share])[0]
+    first, boundary = time_quantiles(rows, [0.0, share])
     seconds = F.col("timestamp").cast("long")
     earlier, later = rows.where(seconds < boundary), rows.where(seconds >= boundary)
-    fit_rows = earlier.count()
-    if fit_rows == 0:
+    if first == boundary:
         raise ValueError(
             f"no rows lie before {datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC, where the later part "
             f"begins: the window holds too few instants for a temporal verdict"
@@ -94,7 +93,7 @@ def temporal_verdict(
     notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} mph, R² {metrics.r2:.5f}")
     return TemporalVerdict(
         boundary=datetime.fromtimestamp(boundary, UTC),
-        fit_rows=fit_rows,
+        fit_rows=features.rows,
         metrics=metrics,
         hyperparameters=chosen.model_dump(),
     )

@@ -41,13 +41,16 @@ def fit_pipeline(
 
 
 def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
-    """What predicts: the preprocessor, then the model."""
-    return PipelineModel([preprocessing, model])
+    """What predicts: the preprocessor's stages, then the model.
+
+    One flat pipeline: Spark's own writer takes it, where one pipeline inside another goes through Python's.
+    """
+    return PipelineModel([*preprocessing.stages, model])
 
 
 def preprocessor_of(pipeline: PipelineModel) -> PipelineModel:
     """The fitted preprocessor of a pipeline made by `pipeline_of`."""
-    return pipeline.stages[0]  # type: ignore[return-value]
+    return PipelineModel(pipeline.stages[:-1])
 
 
 def model_of(pipeline: PipelineModel) -> Model:

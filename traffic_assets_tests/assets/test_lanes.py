@@ -1,18 +1,25 @@
 """A week's run: what it makes, and how a lane fails alone."""
 
+import inspect
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
+from traffic_assets.assets import lanes
 from traffic_assets.assets.lanes import Lane
+from traffic_assets.assets.launchpad import config_class
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
-from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
+from traffic_assets.dagster_hdfs.publish import Generation
+from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
 from traffic_assets.partitions import PARTITION
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.runs import failures, materialized, run_features, run_train
@@ -199,3 +206,26 @@ def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSe
         assert run_train(defs, instance, WEEK, only=names).success
         result = run_train(defs, instance, WEEK, only=["linear_regression_cv_report"])
         assert "different splits" in failures(result)["linear_regression_cv_report"]
+
+
+@pytest.mark.parametrize("what", ["cv_report", "model", "temporal_verdict", "evaluation"])
+def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: str, tmp_path: Path) -> None:
+    """The inputs are read when they are asked for, so it is the asset's own function that meets the silence."""
+    settings = tiny_settings(tmp_path)
+    lane = Lane("linear_regression")
+    key = dg.AssetKey(getattr(lane, what))
+    (asset,) = [a for a in lanes.build(lane.id, settings) if key in a.keys]
+    compute = cast(Any, asset.op.compute_fn).decorated_fn
+
+    def silent() -> Any:
+        raise StorageError("the NameNode does not answer", "unreachable", retryable=True)
+
+    record = {"split_id": "one", "slots": [], "features": {}}
+    generation = Generation("id", WEEK, "file:///nowhere", datetime(2026, 1, 12, tzinfo=UTC), "run", record)
+    given: dict[str, Any] = {
+        "context": dg.build_asset_context(partition_key=WEEK),
+        "config": config_class(algorithm_named(lane.id), settings.enabled_models[lane.id])(),
+    }
+    arguments = {n: given.get(n, Loaded(silent, {WEEK: generation})) for n in inspect.signature(compute).parameters}
+    with pytest.raises(dg.RetryRequested):
+        compute(**arguments)

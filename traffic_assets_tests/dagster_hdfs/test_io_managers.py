@@ -19,7 +19,7 @@ from traffic_assets.dagster_hdfs.io_managers import (
 )
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal
 
 Storage = tuple[FileSystem, str]
@@ -98,7 +98,7 @@ def test_a_value_comes_back_as_it_was_with_its_record(
         seen["bare"] = essence(thing)
 
     @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
-    def stored(thing: Stored) -> None:
+    def stored(thing: Loaded) -> None:
         seen["stored"], seen["record"], seen["uri"] = essence(thing.value), thing.record, thing.generation.uri
 
     result = run([thing, bare, stored], manager_class(hdfs=hdfs_resource), instance)
@@ -204,7 +204,7 @@ class TestDays:
             backfill_policy=dg.BackfillPolicy.single_run(),
             ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
         )
-        def later(days: Stored) -> None:
+        def later(days: Loaded) -> None:
             seen.append((list(days.generations), sorted(row.x for row in days.value.collect())))
 
         assert run([days], manager, instance, [FIRST, THIRD]).success

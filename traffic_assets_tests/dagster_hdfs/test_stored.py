@@ -1,23 +1,39 @@
 """A value with its company."""
 
+import itertools
 from datetime import UTC, datetime
 
 import pytest
 
 from traffic_assets.dagster_hdfs.publish import Generation
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.stored import Loaded
 
 
 def generation(key: str) -> Generation:
-    return Generation(f"id-{key}", key, f"file:///x/{key}", datetime(2026, 1, 5, tzinfo=UTC), "run", {})
+    return Generation(f"id-{key}", key, f"file:///x/{key}", datetime(2026, 1, 5, tzinfo=UTC), "run", {"about": key})
+
+
+def test_the_value_is_read_once_and_only_when_it_is_asked_for() -> None:
+    numbers = itertools.count(1)
+    loaded = Loaded(lambda: next(numbers), {"a": generation("a")})
+    assert loaded.record == {"about": "a"}
+    assert (next(numbers), loaded.value, loaded.value) == (1, 2, 2)
 
 
 def test_one_generation_is_the_generation() -> None:
     one = generation("a")
-    assert Stored(1, generations={"a": one}).generation is one
+    assert Loaded(lambda: 1, {"a": one}).generation is one
+
+
+def test_each_partition_has_its_own_record() -> None:
+    many = Loaded(lambda: 1, {key: generation(key) for key in "ab"})
+    assert many.records == {"a": {"about": "a"}, "b": {"about": "b"}}
 
 
 @pytest.mark.parametrize("keys", [[], ["a", "b"]])
-def test_none_or_many_have_no_single_generation(keys: list[str]) -> None:
+def test_none_or_many_have_no_single_generation_or_record(keys: list[str]) -> None:
+    loaded = Loaded(lambda: 1, {key: generation(key) for key in keys})
     with pytest.raises(ValueError, match=f"{len(keys)} generations"):
-        _ = Stored(1, generations={key: generation(key) for key in keys}).generation
+        _ = loaded.generation
+    with pytest.raises(ValueError, match=f"{len(keys)} generations"):
+        _ = loaded.record

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, Shares
-from traffic_assets.ml.splits import fold_of, shared_keys, time_quantiles, unit_hash, with_split
+from traffic_assets.ml.splits import census, fold_of, time_quantiles, unit_hash, with_split
 from traffic_assets.settings.schema import SplitSettings
 
 if TYPE_CHECKING:
@@ -204,10 +204,13 @@ def test_folds_of_train_are_even_too(keys: DataFrame) -> None:
     assert all(_near(counts[fold] / rows, 0.2, rows) for fold in range(5)), counts
 
 
-def test_shared_keys_counts_a_planted_overlap(keys: DataFrame) -> None:
+def test_the_census_counts_the_rows_of_each_split_and_a_planted_overlap(keys: DataFrame) -> None:
     placed = with_split(keys, SplitSettings(), 42).cache()
-    assert shared_keys(placed) == 0
+    counts, shared = census(placed)
+    assert counts == {split: placed.where(F.col(SPLIT) == split).count() for split in SPLITS}
+    assert shared == 0
     three = placed.where(F.col(SPLIT) == TRAIN).orderBy("sensor_id", "timestamp").limit(3)
-    assert shared_keys(placed.union(three)) == 0, "a row twice in one split lies in one split"
-    assert shared_keys(placed.union(three.withColumn(SPLIT, F.lit(TEST)))) == 3
+    assert census(placed.union(three))[1] == 0, "a row twice in one split lies in one split"
+    assert census(placed.union(three.withColumn(SPLIT, F.lit(TEST)))) == ({**counts, TEST: counts[TEST] + 3}, 3)
+    assert census(placed.limit(0)) == (dict.fromkeys(SPLITS, 0), 0)
     placed.unpersist()

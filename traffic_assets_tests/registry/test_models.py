@@ -22,7 +22,7 @@ from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import usable_features
-from traffic_assets.ml.training import fit_pipeline
+from traffic_assets.ml.training import fit_pipeline, preprocessor_of
 from traffic_assets.registry import models
 from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError, Version, summary
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
@@ -411,7 +411,7 @@ def test_a_loaded_version_predicts_as_the_model_did(registry: ModelRegistry, row
     )
     assert found == expected
     assert len(set(found)) > 3
-    vectors = loaded.pipeline.stages[0].transform(rows)
+    vectors = preprocessor_of(loaded.pipeline).transform(rows)
     assert [row.prediction for row in loaded.model.transform(vectors).collect()] == expected
 
 

@@ -45,6 +45,7 @@ FEATURES = FeatureSet(
     categorical=("highway_encoded", "sensor_cluster"),
     missing=(),
     nulls={},
+    rows=0,
 )
 Predictions = dict[tuple[str, int], float]
 
