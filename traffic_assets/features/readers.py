@@ -42,6 +42,11 @@ class Part:
     paths: tuple[str, ...]
     days: tuple[str, ...] | None
 
+    @property
+    def place(self) -> str:
+        """Where the files are, for messages."""
+        return self.paths[0] if len(self.paths) == 1 else f"{self.paths[0]} (and {len(self.paths) - 1} more)"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -178,6 +183,14 @@ class Source:
             return self._first_file(uri)
         except InputError:
             return None
+
+
+def parts_named(parts: Sequence[Part], error: StorageError) -> list[Part]:
+    """The day folders whose path an error names, which can be left out; none where waiting may mend it."""
+    if error.retryable:
+        return []
+    text = f"{error} {error.__cause__}"
+    return [part for part in parts if part.days and any(path.rstrip("/") + "/" in text for path in part.paths)]
 
 
 def first_line(error: BaseException) -> str:

@@ -4,7 +4,8 @@ One row a sensor with its codes, cluster, scaled position, distance from the cen
 never move: a newcomer's is appended. Its storage belongs to the `sensor_table` asset.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.ml.clustering import KMeans
@@ -12,10 +13,10 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from traffic_assets.dagster_hdfs.errors import storage_errors
+from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.features import clock
 from traffic_assets.features.catalogue import READING_COLUMNS, SENSOR_COLUMNS
-from traffic_assets.features.readers import InputError, Source
+from traffic_assets.features.readers import InputError, Part, Source, parts_named
 from traffic_assets.features.validation import REASON, checked, require_columns
 from traffic_assets.settings.schema import DataSettings
 
@@ -34,10 +35,12 @@ class SensorTable:
         rows: one row a sensor.
         record: number of sensors, bounding box, centre, clusters, the code of every highway there ever was, and the
             day folders seen so far (one that cannot be read is not seen, and tried again).
+        refused: by day whose folder was left out of this build, why.
     """
 
     rows: DataFrame
     record: dict[str, Any]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_sensor_table(
@@ -48,7 +51,8 @@ def build_sensor_table(
 ) -> SensorTable:
     """The sensor table from metadata or readings, extending the one before it.
 
-    A source of day folders is read incrementally: only folders that are new or have changed since.
+    A source of day folders is read incrementally: only folders that are new or have changed since. One that
+    cannot be read or used is left out, so that it costs its own day only.
 
     Args:
         spark: the session.
@@ -57,21 +61,33 @@ def build_sensor_table(
         previous: the table so far; its codes are kept, and its sensors where the source has them no more.
 
     Raises:
-        InputError: where the source has no sensor_id, or nothing of it can be read.
+        InputError: where the source has no sensor_id, or nothing of it can be used.
+        StorageError: where storage fails in a way that no single day folder is to blame for.
     """
     folders = {day: str(entry.modified.timestamp()) for day, entry in source.day_folders().items()}
     seen = previous.record.get("folders_seen", {}) if previous else {}
     changed = [day for day, modified in folders.items() if seen.get(day) != modified] if folders else None
     if previous is not None and changed == []:
         return previous
-    new, refused = _described(spark, source, data, changed)
-    if new is None:
-        if previous is None:
-            raise InputError("; ".join(refused.values()))
-        return previous
-    merged = new if previous is None else _merged(previous.rows, new)
-    with storage_errors(source.uri):  # one pass; a cached plan would be found again after the files have changed
-        described = spark.createDataFrame(merged.collect(), merged.schema)
+    parts, refused = source.parts(changed), dict[str, str]()
+    while True:  # once, and once more for each day whose files break in the middle of the pass
+        new, unusable = _described(spark, source, data, parts)
+        refused |= unusable
+        if new is None:
+            if previous is None:
+                raise InputError("; ".join(refused.values()))
+            return replace(previous, refused=refused)
+        merged = new if previous is None else _merged(previous.rows, new)
+        try:
+            with storage_errors(source.uri):  # a cached plan would be found again after the files have changed
+                described = spark.createDataFrame(merged.collect(), merged.schema)
+            break
+        except StorageError as error:
+            broken = parts_named(parts, error)
+            if not broken:
+                raise
+            refused |= {day: str(error) for part in broken for day in part.days or ()}
+            parts = [part for part in parts if part not in broken]
     summary = described.agg(
         F.count(F.lit(1)).alias("sensors"),
         *(
@@ -102,25 +118,31 @@ def build_sensor_table(
         "highway_codes": codes,
         "folders_seen": seen | {day: modified for day, modified in folders.items() if day not in refused},
     }
-    return SensorTable(rows.orderBy("sensor_id").coalesce(1), record)
+    return SensorTable(rows.orderBy("sensor_id").coalesce(1), record, refused)
 
 
 def _described(
-    spark: SparkSession, source: Source, data: DataSettings, days: list[str] | None
+    spark: SparkSession, source: Source, data: DataSettings, parts: Sequence[Part]
 ) -> tuple[DataFrame | None, dict[str, str]]:
     """sensor_id, its description and free-flow speed (mph, null where it is not asked for or not known).
 
-    None where no day can be read; and by day that cannot, why.
+    None where no day can be used; and by day that cannot, why.
     """
     by_name = {c.name: c for c in (*SENSOR_COLUMNS, *READING_COLUMNS)}
-    read, refused = source.read_all(spark, source.parts(days))
+    read, refused = source.read_all(spark, parts)
     frames = []
     for part, frame in read:
-        require_columns(frame, ["sensor_id"], part.paths[0])
         columns = tuple(by_name.values())
         if "timestamp" not in frame.columns:
             columns = tuple(c for c in columns if c.name not in ("timestamp", "flow", "occupancy"))
-        good = checked(frame, columns, data, part.paths[0]).where(F.col(REASON).isNull())
+        try:
+            require_columns(frame, ["sensor_id"], part.place)
+            good = checked(frame, columns, data, part.place).where(F.col(REASON).isNull())
+        except InputError as error:
+            if part.days is None:
+                raise
+            refused |= {day: str(error) for day in part.days}
+            continue
         if "timestamp" not in good.columns:
             good = good.withColumn("timestamp", F.lit(None).cast("timestamp"))
         frames.append(good.select("sensor_id", *_DESCRIPTION, "timestamp", "speed"))

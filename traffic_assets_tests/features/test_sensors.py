@@ -228,7 +228,9 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert list(by_sensor(first)) == ["t"]
     assert first.record["folders_seen"] == {TUESDAY: "2.0"}
-    assert build_sensor_table(spark, source(tmp_path), DATA, first) is first  # still nothing to be had
+    again = build_sensor_table(spark, source(tmp_path), DATA, first)  # still nothing to be had
+    assert (again.rows, again.record) == (first.rows, first.record)
+    assert "x.parquet" in again.refused[MONDAY]
     day_file(tmp_path, MONDAY, [sensor("m")], 3)
     assert list(by_sensor(build_sensor_table(spark, source(tmp_path), DATA, first))) == ["m", "t"]
 
@@ -248,10 +250,42 @@ def test_metadata_without_sensor_id_is_refused(spark: SparkSession, tmp_path: Pa
         build_sensor_table(spark, source(tmp_path), DATA)
 
 
-def test_a_file_that_breaks_half_way_is_named(spark: SparkSession, tmp_path: Path) -> None:
-    path = day_file(tmp_path, MONDAY, [sensor(f"s{i}") for i in range(50)], 1)
+def spoil(path: Path) -> None:
+    """Break the first data page and leave the footer, so that only reading rows tells."""
     content = bytearray(path.read_bytes())
     content[4:60] = b"\xff" * 56
     path.write_bytes(content)
-    with pytest.raises(StorageError, match=r"date=2026-01-05/x\.parquet"):
+
+
+def test_days_that_cannot_be_used_are_left_out_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [sensor("m")], 1)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    previous = stored(spark, first, tmp_path / "_1")
+    day_file(tmp_path, TUESDAY, [{"id": "t", "latitude": 32.0}], 2)
+    day_file(tmp_path, WEDNESDAY, [{"sensor_id": "w", "latitude": [32.0]}], 3)
+    thursday, friday = "2026-01-08", "2026-01-09"
+    for modified, day in ((4, thursday), (5, friday)):
+        spoil(day_file(tmp_path, day, [sensor(f"s{i}") for i in range(50)], modified))
+    saturday = "2026-01-10"
+    day_file(tmp_path, saturday, [sensor("good")], 6)
+    table = build_sensor_table(spark, source(tmp_path), DATA, previous)
+    assert list(by_sensor(table)) == ["good", "m"]
+    assert table.record["folders_seen"] == {MONDAY: "1.0", saturday: "6.0"}, "what is left out is tried again"
+    assert set(table.refused) == {TUESDAY, WEDNESDAY, thursday, friday}
+    assert f"date={TUESDAY}: missing column(s) sensor_id; found id, latitude" in table.refused[TUESDAY]
+    assert table.refused[WEDNESDAY].endswith("column latitude is array<double>; double is allowed")
+    for day in (thursday, friday):
+        assert f"date={day}/x.parquet" in table.refused[day]
+
+
+def test_without_any_day_that_can_be_used_the_error_names_them(spark: SparkSession, tmp_path: Path) -> None:
+    spoil(day_file(tmp_path, MONDAY, [sensor(f"s{i}") for i in range(50)], 1))
+    with pytest.raises(InputError, match=r"date=2026-01-05/x\.parquet"):
+        build_sensor_table(spark, source(tmp_path), DATA)
+
+
+def test_a_file_that_breaks_half_way_in_another_layout_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "all.parquet", [sensor(f"s{i}") for i in range(50)])
+    spoil(tmp_path / "all.parquet")
+    with pytest.raises(StorageError, match=r"all\.parquet"):
         build_sensor_table(spark, source(tmp_path), DATA)
