@@ -20,7 +20,7 @@ from traffic_assets.features.catalogue import (
     REQUIRED_READING_COLUMNS,
     Column,
 )
-from traffic_assets.features.readers import InputError, Part, Source
+from traffic_assets.features.readers import InputError, Part, Source, parts_named
 from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
 from traffic_assets.settings.schema import DataSettings
 
@@ -32,7 +32,8 @@ class Ingested:
     Attributes:
         rows: the good rows with `date`, in the catalogue's columns and types.
         quarantined: the bad rows with `date` and `_reason`.
-        counts: by day, the number of good rows, bad rows, bad rows by reason, and rows without the target.
+        counts: by day, the number of good rows, bad rows, bad rows by reason, and rows without the target; of the
+            bad rows those `without_day` are told with the first day, but may belong to any.
         refused: by day, why it is not to be published.
         missing_columns: catalogue columns that the input lacks in at least one day.
         cached: what to unpersist when rows and quarantined have been written.
@@ -89,20 +90,26 @@ def _ingest(
             with storage_errors(source.uri):
                 counted = (
                     cached.groupBy("date", REASON)
-                    .agg(F.count(F.lit(1)).alias("rows"), F.count_if(F.col("speed").isNull()).alias("without_target"))
+                    .agg(
+                        F.count(F.lit(1)).alias("rows"),
+                        F.count_if(F.col("speed").isNull()).alias("without_target"),
+                        F.count_if(F.col("timestamp").isNull()).alias("without_timestamp"),
+                    )
                     .collect()
                 )
             break
         except StorageError as error:
             cached.unpersist()
-            broken = _parts_named(parts, error)
+            broken = parts_named(parts, error)
             if not broken:
                 raise
             refused |= {day: str(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]
     counts: dict[str, dict[str, Any]] = {
-        day: {"rows": 0, "quarantined": 0, "without_target": 0, "reasons": {}} for day in days
+        day: {"rows": 0, "quarantined": 0, "without_target": 0, "without_day": 0, "reasons": {}} for day in days
     }
+    own_reasons: dict[str, dict[str, int]] = {day: {} for day in days}
+    folders = all(part.days for part in parts)
     for row in counted:
         count = counts[row["date"]]
         if row[REASON] is None:
@@ -111,15 +118,27 @@ def _ingest(
         else:
             count["quarantined"] += row["rows"]
             count["reasons"][row[REASON]] = row["rows"]
-    for day, count in counts.items():
-        total = count["rows"] + count["quarantined"]
-        if count["quarantined"] > data.max_bad_share * total:
-            worst = ", ".join(f"{n} x {r}" for r, n in sorted(count["reasons"].items(), key=lambda x: -x[1]))
+            without_day = 0 if folders else row["without_timestamp"]
+            count["without_day"] += without_day
+            if row["rows"] > without_day:
+                own_reasons[row["date"]][row[REASON]] = row["rows"] - without_day
+    for day, reasons in own_reasons.items():
+        bad = sum(reasons.values())
+        total = counts[day]["rows"] + bad
+        if bad > data.max_bad_share * total:
+            worst = ", ".join(f"{n} x {r}" for r, n in sorted(reasons.items(), key=lambda x: -x[1]))
             refused.setdefault(
                 day,
-                f"{count['quarantined']} of {total} rows are bad ({worst}); at most "
+                f"{bad} of {total} rows are bad ({worst}); at most "
                 f"{data.max_bad_share:.0%} is allowed (data.max_bad_share)",
             )
+    without_day = sum(count["without_day"] for count in counts.values())
+    if without_day == sum(count["rows"] + count["quarantined"] for count in counts.values()) > 0:
+        refused |= dict.fromkeys(
+            days,
+            f"no row of it is there, and {without_day} rows of {source.uri} have a timestamp that cannot be read; name "
+            f"its format in data.timestamp_formats",
+        )
     good = F.col(REASON).isNull()
     return Ingested(
         rows=cached.where(good).drop(REASON),
@@ -146,10 +165,9 @@ def _marked(
     frames: list[DataFrame] = []
     missing: set[str] = set()
     for part, frame in read:
-        where = part.paths[0] if len(part.paths) == 1 else f"{part.paths[0]} (and {len(part.paths) - 1} more)"
         try:
-            require_columns(frame, required, where)
-            typed = checked(frame, columns, data, where)
+            require_columns(frame, required, part.place)
+            typed = checked(frame, columns, data, part.place)
         except InputError as error:
             if part.days is None:
                 raise
@@ -172,7 +190,7 @@ def _placed(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings
     """The rows with their local day. None is lost without being counted.
 
     A row in a day folder belongs to that day, and is bad where its timestamp says another. Elsewhere a row
-    whose timestamp cannot be read is told with the first day asked for.
+    whose timestamp cannot be read is told with the first day asked for, whose share of bad rows it is none of.
     """
     own_day = clock.local_day("timestamp", data.zone)
     if part.days is None:
@@ -182,9 +200,3 @@ def _placed(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings
         folder_day = F.lit(part.days[0])
     elsewhere = F.when(own_day != folder_day, F.lit("timestamp: not of the folder's local day"))
     return rows.withColumns({"date": folder_day, REASON: F.coalesce(F.col(REASON), elsewhere)})
-
-
-def _parts_named(parts: Sequence[Part], error: StorageError) -> list[Part]:
-    """The day folders whose path the error names."""
-    text = f"{error} {error.__cause__}"
-    return [part for part in parts if part.days and any(path.rstrip("/") + "/" in text for path in part.paths)]

@@ -61,8 +61,16 @@ def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
     return {day: sorted(sensors) for day, sensors in found.items()}
 
 
-def count(rows: int = 0, quarantined: int = 0, without_target: int = 0, **reasons: int) -> dict[str, Any]:
-    return {"rows": rows, "quarantined": quarantined, "without_target": without_target, "reasons": reasons}
+def count(
+    rows: int = 0, quarantined: int = 0, without_target: int = 0, without_day: int = 0, **reasons: int
+) -> dict[str, Any]:
+    return {
+        "rows": rows,
+        "quarantined": quarantined,
+        "without_target": without_target,
+        "without_day": without_day,
+        "reasons": reasons,
+    }
 
 
 def test_rows_are_counted_by_day_and_reason(spark: SparkSession, tmp_path: Path) -> None:
@@ -167,6 +175,37 @@ def test_without_day_folders_a_row_that_cannot_be_placed_is_told_with_the_first_
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DataSettings(max_bad_share=1))
     assert ingested.counts[MONDAY]["reasons"] == {"timestamp: unparsable": 1}
     assert ingested.counts[TUESDAY]["rows"] == 1
+
+
+def year_file(folder: Path, own_bad: int) -> None:
+    """20 rows of each of two days, some bad in Monday's, and 300 whose timestamps cannot be read."""
+    rows = [f"A,{at(day, i):%Y-%m-%dT%H:%M:%SZ},60" for day in (MONDAY, TUESDAY) for i in range(20)]
+    rows[:own_bad] = [row.replace(",60", ",-60") for row in rows[:own_bad]]
+    text(folder / "year.csv", "\n".join(["sensor_id,timestamp,speed", *rows, *(f"{i},soon,60" for i in range(300))]))
+
+
+def test_without_day_folders_unreadable_timestamps_are_in_no_days_share(spark: SparkSession, tmp_path: Path) -> None:
+    year_file(tmp_path, own_bad=1)
+    unparsable, negative = "timestamp: unparsable", "speed: outside 0..120 mph"
+    for day, own in ((MONDAY, {negative: 1}), (TUESDAY, {})):
+        ingested = ingest_readings(spark, source(tmp_path), [day], DATA)
+        assert ingested.refused == {}
+        bad = sum(own.values())
+        assert ingested.counts == {day: count(20 - bad, 300 + bad, 0, 300, **{unparsable: 300, **own})}
+        assert ingested.quarantined.count() == 300 + bad, "nothing is lost"
+
+    year_file(tmp_path, own_bad=2)
+    refused = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA).refused
+    assert set(refused) == {MONDAY}
+    assert refused[MONDAY].startswith(f"2 of 20 rows are bad (2 x {negative}); at most 5%"), "its own rows only"
+
+
+def test_a_file_whose_timestamps_all_cannot_be_read_is_no_empty_day(spark: SparkSession, tmp_path: Path) -> None:
+    text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,5th of January,60\nB,5th of January,61\n")
+    refused = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA).refused
+    assert set(refused) == {MONDAY, TUESDAY}
+    assert "2 rows of" in refused[TUESDAY]
+    assert "data.timestamp_formats" in refused[TUESDAY]
 
 
 def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, tmp_path: Path) -> None:
