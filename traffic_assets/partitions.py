@@ -60,6 +60,9 @@ def week_of(day: str) -> str:
 def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitionsDefinition, what: str) -> None:
     """Refuse a run without a usable partition key.
 
+    This is not the first to read the tags: Dagster parses them where a run is created, so `dagster job execute`
+    refuses a text that is no date, and a range with one end only, by a message of Dagster's own.
+
     Args:
         tags: of the run.
         partitions: what the key must be one of.
@@ -72,15 +75,24 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
     if not keys:
         raise _refused(f"there is no {what} to work on yet: none since data.first_day is over")
     allowed = f"allowed are {keys[0]} to {keys[-1]}"
-    asked = [tags[name] for name in (PARTITION, RANGE_START, RANGE_END) if tags.get(name)]
-    if not asked:
+    give_one = f'give one by --tags \'{{"{PARTITION}": "{keys[-1]}"}}\''
+    ends = {name: tags[name] for name in (RANGE_START, RANGE_END) if tags.get(name)}
+    asked = [tags[PARTITION]] if tags.get(PARTITION) else []
+    if what == "week" and ends:
         raise _refused(
-            f'no {what} was given; {allowed}. Give one by --tags \'{{"{PARTITION}": "{keys[-1]}"}}\', or days as a '
-            f"range by {RANGE_START} and {RANGE_END}"
+            f"a range of weeks was given ({_listed(ends)}), but a run trains one week; {give_one} to a run for each "
+            f"week; {allowed}"
         )
-    for key in asked:
+    if not asked and not ends:
+        by_range = f", or a range by {RANGE_START} and {RANGE_END}" if what == "day" else ""
+        raise _refused(f"no {what} was given; {allowed}; {give_one}{by_range}")
+    for key in [*asked, *ends.values()]:
         if not _is_key(key, partitions):
             raise _refused(f"{key!r} is not a {what} to work on: {_why_not(key, what, partitions)}; {allowed}")
+    if len(ends) == 1:
+        raise _refused(f"a range has two ends, and only one was given ({_listed(ends)}); {allowed}")
+    if ends and ends[RANGE_START] > ends[RANGE_END]:
+        raise _refused(f"the range ends before it begins ({_listed(ends)}); give the earlier {what} first; {allowed}")
 
 
 def _is_key(key: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
@@ -100,6 +112,10 @@ def _why_not(key: str, what: str, partitions: dg.TimeWindowPartitionsDefinition)
     if day > datetime.now(UTC).date() - timedelta(days=8 if what == "week" else 2):
         return f"it is not over yet (time zone {partitions.timezone})"
     return "it lies outside data.first_day and data.last_day"
+
+
+def _listed(tags: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in tags.items())
 
 
 def _refused(message: str) -> dg.Failure:

@@ -86,8 +86,9 @@ def test_a_failing_gate_does_not_end_with_0(featured: CommandLine) -> None:
         ("train", {PARTITION: "1999-01-04"}, "'1999-01-04' is not a week to work on: it lies outside data.first_day"),
         ("train", {PARTITION: "2999-01-07"}, "it is not over yet"),
         ("train", {PARTITION: "2026-01-07"}, "weeks are named by their Monday, here 2026-01-05"),
-        ("train", {PARTITION: "../../etc"}, "time data '../../etc' does not match format '%Y-%m-%d"),
         ("train", {}, "No week was given; allowed are 2026-01-05 to"),
+        ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "A range of weeks was given"),
+        ("features", {RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "The range ends before it begins"),
         ("features", {PARTITION: "1999-01-04"}, "'1999-01-04' is not a day to work on"),
         ("features", {}, "No day was given; allowed are 2026-01-05 to"),
     ],
@@ -98,6 +99,18 @@ def test_an_unusable_partition_is_refused_before_any_spark_work(
     done = command_line.execute(job, tags)
     assert done.returncode != 0
     assert said in done.stdout + done.stderr
+    assert JVM_STARTED not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("job", "tags"), [("train", {PARTITION: "../../etc"}), ("features", {RANGE_START: "2026-01-05"})]
+)
+def test_a_partition_that_dagster_cannot_parse_is_refused_before_any_spark_work(
+    command_line: CommandLine, job: str, tags: dict[str, str]
+) -> None:
+    """Its parser comes before our guard on the command line, so that the words are Dagster's."""
+    done = command_line.execute(job, tags)
+    assert done.returncode != 0
     assert JVM_STARTED not in done.stdout + done.stderr
 
 

@@ -53,6 +53,38 @@ def test_a_range_needs_both_ends_to_be_days(tmp_path: Path) -> None:
         require_partition({RANGE_START: "2025-12-31", RANGE_END: "2026-01-07"}, days, "day")
 
 
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "ends before it begins .*2026-01-07, .*2026-01-05"),
+        ({RANGE_START: "2026-01-05"}, f"only one was given .{RANGE_START}: 2026-01-05"),
+        ({RANGE_END: "2026-01-05"}, f"only one was given .{RANGE_END}: 2026-01-05"),
+        ({PARTITION: "2026-01-05", RANGE_END: "2026-01-06"}, "only one was given"),
+    ],
+)
+def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
+    tmp_path: Path, tags: dict[str, str], said: str
+) -> None:
+    days = daily(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
+    with pytest.raises(dg.Failure, match=f"{said}.*allowed are 2026-01-05 to 2026-01-14"):
+        require_partition(tags, days, "day")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"},
+        {RANGE_START: "2026-01-05", RANGE_END: "2026-01-05"},
+        {RANGE_START: "2026-01-05"},
+        {PARTITION: "2026-01-05", RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"},
+    ],
+)
+def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> None:
+    weeks = weekly(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
+    with pytest.raises(dg.Failure, match=r"A range of weeks .*: 2026-01-05.* one week.*2026-01-05 to 2026-01-12"):
+        require_partition(tags, weeks, "week")
+
+
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
 def test_what_is_no_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
     with pytest.raises(dg.Failure, match=r"YYYY-MM-DD|No week was given"):
