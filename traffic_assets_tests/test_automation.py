@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 
 from traffic_assets import automation
 from traffic_assets.assets.features import FEATURE_TABLE
-from traffic_assets.assets.training import SPLIT_ASSETS
-from traffic_assets.automation import STORAGE_ID_TAG, candidate_weeks
+from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
+from traffic_assets.automation import FEATURES, ROW_COUNT, STORAGE_ID_TAG, candidate_weeks
 from traffic_assets.partitions import PARTITION
 from traffic_assets.settings import Settings
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
+
+WITHIN_THE_WEEK = datetime(2026, 1, 8, 12, tzinfo=UTC)
+AFTER_THE_WEEK = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -28,9 +32,19 @@ def settings(tmp_path: Path) -> Settings:
     return tiny_settings(tmp_path)
 
 
-def materialize(instance: dg.DagsterInstance, *days: str) -> None:
+def materialize(instance: dg.DagsterInstance, *days: str, rows: int = 10) -> None:
     for day in days:
-        instance.report_runless_asset_event(dg.AssetMaterialization(FEATURE_TABLE, partition=day))
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(FEATURE_TABLE, partition=day, metadata={ROW_COUNT: rows})
+        )
+
+
+def split(instance: dg.DagsterInstance, week: str, knew: int | None = None) -> None:
+    """What the splits report; `knew` is absent in those of an earlier version."""
+    metadata = {} if knew is None else {FEATURES_ID: knew}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(SPLIT_ASSETS["train"], partition=week, metadata=metadata)
+    )
 
 
 def tick(instance: dg.DagsterInstance, settings: Settings, cursor: str | None) -> Any:
@@ -48,20 +62,32 @@ def start(instance: dg.DagsterInstance, result: Any, status: dg.DagsterRunStatus
         run(instance, request.partition_key, status, **request.tags)
 
 
-def run(instance: dg.DagsterInstance, week: str, status: dg.DagsterRunStatus, only: str = "", **tags: str) -> None:
-    instance.add_run(
-        dg.DagsterRun(
-            job_name="train",
-            run_id=str(uuid.uuid4()),
-            status=status,
-            tags={PARTITION: week, **tags},
-            asset_selection=frozenset({dg.AssetKey(only)}) if only else None,
-        )
+def run(
+    instance: dg.DagsterInstance, week: str, status: dg.DagsterRunStatus, only: str = "", **tags: str
+) -> dg.DagsterRun:
+    added = dg.DagsterRun(
+        job_name="train",
+        run_id=str(uuid.uuid4()),
+        status=status,
+        tags={PARTITION: week, **tags},
+        asset_selection=frozenset({dg.AssetKey(only)}) if only else None,
     )
+    instance.add_run(added)
+    return added
+
+
+def finish(instance: dg.DagsterInstance, started: dg.DagsterRun, status: dg.DagsterRunStatus) -> None:
+    ends = {
+        dg.DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
+        dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
+    }
+    instance.report_dagster_event(dg.DagsterEvent(ends[status].value, started.job_name), started.run_id)
 
 
 def test_nothing_happens_without_features(instance: dg.DagsterInstance, settings: Settings) -> None:
-    assert isinstance(tick(instance, settings, None), dg.SkipReason)
+    result = tick(instance, settings, None)
+    assert asked(result) == []
+    assert result.skip_reason
 
 
 def test_a_week_is_asked_for_once_its_days_are_there(instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -71,7 +97,29 @@ def test_a_week_is_asked_for_once_its_days_are_there(instance: dg.DagsterInstanc
     materialize(instance, DAYS[2])
     second = tick(instance, settings, first.cursor)
     assert asked(second) == [WEEK]
-    assert isinstance(tick(instance, settings, second.cursor), dg.SkipReason)
+    start(instance, second)
+    assert asked(tick(instance, settings, second.cursor)) == []
+
+
+def test_a_week_is_asked_for_when_it_is_over_though_its_days_came_before(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    materialize(instance, *DAYS)
+    with dg.partition_loading_context(effective_dt=WITHIN_THE_WEEK):
+        early = tick(instance, settings, None)
+    assert asked(early) == []
+    with dg.partition_loading_context(effective_dt=AFTER_THE_WEEK):
+        assert asked(tick(instance, settings, early.cursor)) == [WEEK], "no event comes at the end of a week"
+
+
+def test_fewer_required_days_ask_for_a_week_that_had_too_few(
+    instance: dg.DagsterInstance, settings: Settings, tmp_path: Path
+) -> None:
+    materialize(instance, *DAYS[:2])
+    before = tick(instance, settings, None)
+    assert asked(before) == []
+    fewer = tiny_settings(tmp_path, {"training": {"minimum_days": 2}})
+    assert asked(tick(instance, fewer, before.cursor)) == [WEEK]
 
 
 def test_days_that_were_there_before_the_first_tick_count(instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -91,7 +139,14 @@ def test_late_data_asks_again_and_the_same_data_never(instance: dg.DagsterInstan
 
 
 @pytest.mark.parametrize(
-    "status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
+    "status",
+    [
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.STARTING,
+    ],
 )
 def test_a_run_that_failed_or_is_under_way_counts(
     instance: dg.DagsterInstance, settings: Settings, status: dg.DagsterRunStatus
@@ -111,8 +166,93 @@ def test_a_run_that_a_person_started_counts(instance: dg.DagsterInstance, settin
 
 def test_splits_that_a_person_materialized_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
-    instance.report_runless_asset_event(dg.AssetMaterialization(SPLIT_ASSETS["train"], partition=WEEK))
+    split(instance, WEEK)
     assert asked(tick(instance, settings, None)) == []
+
+
+def test_a_run_that_a_person_canceled_does_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
+    materialize(instance, *DAYS)
+    run(instance, WEEK, dg.DagsterRunStatus.CANCELED)
+    assert asked(tick(instance, settings, None)) == [WEEK]
+
+
+def test_a_day_that_came_while_the_splits_were_written_is_not_lost(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    materialize(instance, *DAYS)
+    first = tick(instance, settings, None)
+    start(instance, first)
+    knew = newest_id(instance, FEATURES)
+    materialize(instance, DAYS[0])
+    split(instance, WEEK, knew)
+    late = tick(instance, settings, first.cursor)
+    assert asked(late) == [WEEK]
+    start(instance, late)
+    split(instance, WEEK, newest_id(instance, FEATURES))
+    assert asked(tick(instance, settings, late.cursor)) == []
+
+
+def test_a_day_that_the_splits_read_though_their_run_was_for_an_older_one_is_not_trained_again(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    materialize(instance, *DAYS)
+    first = tick(instance, settings, None)
+    materialize(instance, DAYS[0])
+    start(instance, first)
+    split(instance, WEEK, newest_id(instance, FEATURES))
+    assert asked(tick(instance, settings, first.cursor)) == []
+
+
+@pytest.mark.parametrize("ended", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+def test_late_data_waits_for_the_training_that_is_under_way(
+    instance: dg.DagsterInstance, settings: Settings, ended: dg.DagsterRunStatus
+) -> None:
+    materialize(instance, *DAYS)
+    knew = newest_id(instance, FEATURES)
+    started = run(instance, WEEK, dg.DagsterRunStatus.STARTED, **{STORAGE_ID_TAG: str(knew)})
+    materialize(instance, DAYS[0])
+    waiting = tick(instance, settings, None)
+    assert asked(waiting) == []
+    finish(instance, started, ended)
+    assert asked(tick(instance, settings, waiting.cursor)) == [WEEK]
+
+
+def test_splits_that_knew_all_are_read_once(
+    instance: dg.DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    materialize(instance, *DAYS)
+    split(instance, WEEK, newest_id(instance, FEATURES))
+    first = tick(instance, settings, None)
+    assert asked(first) == []
+    read: list[Any] = []
+    fetch = instance.fetch_materializations
+
+    def fetched(wanted: Any, **more: Any) -> Any:
+        read.append(wanted)
+        return fetch(wanted, **more)
+
+    monkeypatch.setattr(instance, "fetch_materializations", fetched)
+    assert asked(tick(instance, settings, first.cursor)) == []
+    assert not [wanted for wanted in read if isinstance(wanted, dg.AssetRecordsFilter)]
+    materialize(instance, DAYS[1])
+    assert asked(tick(instance, settings, first.cursor)) == [WEEK]
+
+
+def test_an_empty_day_counts_as_missing(instance: dg.DagsterInstance, settings: Settings) -> None:
+    materialize(instance, *DAYS[:2])
+    materialize(instance, DAYS[2], rows=0)
+    first = tick(instance, settings, None)
+    assert asked(first) == []
+    materialize(instance, DAYS[2])
+    assert asked(tick(instance, settings, first.cursor)) == [WEEK]
+
+
+def test_an_empty_day_beyond_what_is_needed_is_no_new_data(instance: dg.DagsterInstance, settings: Settings) -> None:
+    materialize(instance, *DAYS)
+    first = tick(instance, settings, None)
+    start(instance, first)
+    materialize(instance, "2026-01-08", rows=0)
+    assert asked(tick(instance, settings, first.cursor)) == []
 
 
 def test_a_run_of_other_assets_does_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -125,7 +265,7 @@ def test_many_days_at_once_are_one_request(instance: dg.DagsterInstance, setting
     materialize(instance, *DAYS, "2026-01-08", "2026-01-09")
     result = tick(instance, settings, None)
     assert asked(result) == [WEEK]
-    assert result.run_requests[0].tags[STORAGE_ID_TAG] == result.cursor
+    assert result.run_requests[0].tags[STORAGE_ID_TAG] == str(newest_id(instance, FEATURES))
 
 
 def test_the_sensor_is_on_by_default(settings: Settings) -> None:

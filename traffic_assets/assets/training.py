@@ -27,6 +27,8 @@ from traffic_assets.settings import Settings
 GROUP = "training"
 PREPROCESSOR = "fitted_preprocessor"
 SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
+FEATURES_ID = "features_storage_id"
+"""Metadata of the splits: the newest materialisation of the features that they are sure to know."""
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -65,6 +67,12 @@ def split_id(settings: Settings, days: dict[str, Generation]) -> str:
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def newest_id(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+    """Storage id of an asset's newest materialisation, of whatever partition; 0 if there is none."""
+    newest = instance.fetch_materializations(key, limit=1).records
+    return newest[0].storage_id if newest else 0
+
+
 def _splits(settings: Settings) -> dg.AssetsDefinition:
     weeks = weekly(settings)
     training = settings.training
@@ -90,6 +98,8 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
 
         week = context.partition_key
         features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
+        # before the pointers: a day that is published later may or may not be read here, and must not count as known
+        features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
         with retried_connection_errors(hdfs.base_uri):
             days = require_days(week, features.currents(training_window(week, settings)), settings)
             rows = read_generations(spark.session, list(days.values()))
@@ -124,6 +134,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "expected_share": getattr(expected, split),
                     "split_id": record["split_id"],
                     "days": len(days),
+                    FEATURES_ID: features_id,
                     "path": dg.MetadataValue.path(f"{generation.uri}/{SPLIT}={split}"),
                     "generation": generation.id,
                     "bytes": record["bytes"],

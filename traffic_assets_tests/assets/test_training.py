@@ -1,5 +1,6 @@
 """The splits and the preprocessor of a week, and the refusal of a week with too few days."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
-from traffic_assets.assets.training import SPLIT_ASSETS, require_days, split_id
-from traffic_assets.dagster_hdfs.publish import Generation
+from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id, require_days, split_id
+from traffic_assets.automation import FEATURES, ROW_COUNT, stale_weeks
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.shares import SPLITS
 from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.runs import run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
@@ -34,6 +38,31 @@ def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, t
     assert counted == current.record["counts"]
     assert set(counted) == set(SPLITS)
     assert current.record["days"] == {day: g.id for day, g in days.items()}
+
+
+def test_a_day_that_comes_after_the_splits_looked_is_new_to_the_sensor(
+    with_features: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knew = newest_id(with_features.instance, FEATURES)
+    currents = Dataset.currents
+
+    def late(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
+        found = currents(self, partitions)
+        with_features.instance.report_runless_asset_event(
+            dg.AssetMaterialization("feature_table", partition=DAYS[0], metadata={ROW_COUNT: 10})
+        )
+        return found
+
+    monkeypatch.setattr(Dataset, "currents", late)
+    defs = build_defs(with_features.settings)
+    result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
+    assert result.success
+    assert [event.metadata[FEATURES_ID].value for event in result.asset_materializations_for_node("splits")] == [
+        knew
+    ] * len(SPLITS)
+    assert stale_weeks(with_features.instance, with_features.settings, "train") == {
+        WEEK: newest_id(with_features.instance, FEATURES)
+    }
 
 
 def test_the_preprocessor_knows_the_train_rows_alone(trained: Deployment) -> None:
