@@ -25,7 +25,11 @@ $(STAMP): pyproject.toml constraints.txt
 java:
 	@sh scripts/require-java.sh
 
+# the project's own home follows the repository's file; a home of yours keeps the file it has
+ifeq ($(DAGSTER_HOME),$(CURDIR)/.dagster_home)
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+endif
+$(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(DAGSTER_HOME)
 	@cp dagster.yaml $@
 
@@ -48,5 +52,6 @@ bench: java $(STAMP)
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/overhead.py
 
+# what was made from the sources; data, models and the run history (.dagster_home) stay
 clean:
-	rm -rf $(VENV) .dagster_home traffic-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -19,6 +19,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
+
+if TYPE_CHECKING:
+    from traffic_assets.pipeline import RunOutcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True)
@@ -79,10 +82,9 @@ def demo(profile: Profile = None) -> None:
         week = first + timedelta(days=days - 7)
         tell = Progress()
         out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
-        run_job("features", settings, tell, first_day=first, last_day=first + timedelta(days=days - 1))
+        build_features(settings, tell, first, first + timedelta(days=days - 1))
         out.print(f"[bold]3/3 Training week {week}[/bold]")
-        run_job("train", settings, tell, week=week)
-        show_leaderboard(settings, week.isoformat())
+        train_week(settings, tell, week.isoformat())
         minutes, seconds = divmod(round(time.monotonic() - started), 60)
         out.print(f"\nDone in {minutes} min {seconds:02d} s. Look next:")
         out.print("  make dev                                 the Dagster UI on this data")
@@ -97,9 +99,7 @@ def train(
 ) -> None:
     """Train, judge and register one week; what spark-submit runs. Exit code 1 where a gate or a step failed."""
     with told_errors():
-        settings = _settings(profile)
-        run_job("train", settings, Progress(), week=week)
-        show_leaderboard(settings, week)
+        train_week(_settings(profile), Progress(), week)
 
 
 @app.command()
@@ -118,7 +118,12 @@ def list_models(profile: Profile = None) -> None:
     from traffic_assets.registry.models import summary
 
     with told_errors():
-        versions = [summary(metadata) for metadata in _registry(_settings(profile)).every()]
+        versions = [
+            summary(metadata)
+            for metadata in _registry(_settings(profile)).every(
+                damaged=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]")
+            )
+        ]
         if not versions:
             out.print("no model is registered yet: run `traffic-assets demo`, or the job train")
             return
@@ -146,7 +151,7 @@ def write_readings(
     """Write a sample and say what is in it."""
 
     from traffic_assets.dagster_hdfs.uris import is_local, local_path
-    from traffic_assets.features.sample import SampleSpec, write_sample
+    from traffic_assets.features.sample import SampleSpec, require_simulated, write_sample
 
     if to is None:
         if not is_local(settings.source_uri):
@@ -155,6 +160,12 @@ def write_readings(
                 f"local folder with --to, and copy it there"
             )
         to = local_path(settings.source_uri)
+        if settings.data.source is not None:
+            raise ValueError(
+                f"data.source is set to {settings.source_uri}: a sample would be mixed with the readings there; write "
+                f"it elsewhere with --to"
+            )
+        require_simulated(to)
     spec = SampleSpec(
         sensors=sensors,
         days=days,
@@ -176,16 +187,25 @@ def write_readings(
     )
 
 
-def run_job(job: str, settings: Settings, tell: Progress, **asked: Any) -> None:
-    """Run a job in this process and tell its problems; exit code 1 where it failed."""
+def build_features(settings: Settings, tell: Progress, first_day: date, last_day: date) -> None:
+    """Run the job features in this process; exit code 1 where it failed."""
     from traffic_assets import pipeline
     from traffic_assets.features.clock import day_range
 
     instance = pipeline.open_instance(tell)
-    if job == "features":
-        outcome = pipeline.run_features(settings, day_range(asked["first_day"], asked["last_day"]), instance, tell)
-    else:
-        outcome = pipeline.run_train(settings, str(asked["week"]), instance, tell)
+    _end("features", pipeline.run_features(settings, day_range(first_day, last_day), instance, tell))
+
+
+def train_week(settings: Settings, tell: Progress, week: str) -> None:
+    """Run the job train in this process and print its leaderboard, also when a gate failed; then exit code 1."""
+    from traffic_assets import pipeline
+
+    outcome = pipeline.run_train(settings, week, pipeline.open_instance(tell), tell)
+    show_leaderboard(settings, week, outcome.run_id)
+    _end("train", outcome)
+
+
+def _end(job: str, outcome: "RunOutcome") -> None:
     for problem in outcome.problems:
         err.print(f"[yellow]{escape(problem)}[/yellow]")
     if not outcome.success:
@@ -193,8 +213,8 @@ def run_job(job: str, settings: Settings, tell: Progress, **asked: Any) -> None:
         raise typer.Exit(FAILED)
 
 
-def show_leaderboard(settings: Settings, week: str) -> None:
-    """Print the comparison of a week."""
+def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
+    """Print the comparison of a week, if this run made one."""
     import json
 
     from traffic_assets.assets.evaluation import COMPARISON
@@ -203,6 +223,8 @@ def show_leaderboard(settings: Settings, week: str) -> None:
 
     hdfs = build_resources(settings)["hdfs"]
     current = hdfs.dataset(COMPARISON).current(week)
+    if current is None or current.run_id != run_id:
+        return
     board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
     table = Table(
         _NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}", **_PLAIN

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -16,6 +17,8 @@ from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.settings import Settings
 
 PROGRESS = "progress"
+_EXPLAINED = {"StorageError", "InputError", "PointerError", "RegistryError", "MissingPartitionError", "Failure"}
+"""Errors that say what to do; what they were raised from is a trace of Java or Python."""
 
 
 Tell = Callable[[str], None]
@@ -61,10 +64,10 @@ def open_instance(tell: Tell) -> dg.DagsterInstance:
     return dg.DagsterInstance.ephemeral()
 
 
-def innermost_message(error: object) -> str:
-    """The innermost cause's text without its trace."""
-    while getattr(error, "cause", None) is not None:
-        error = error.cause  # type: ignore[attr-defined]
+def innermost_message(error: Any) -> str:
+    """The text of what went wrong, without its trace: of the first cause that explains itself, else of the last."""
+    while error.cls_name not in _EXPLAINED and getattr(error, "cause", None) is not None:
+        error = error.cause
     return str(getattr(error, "message", error)).strip()
 
 

@@ -1,16 +1,19 @@
 """A tiny deployment for tests that look at what the jobs made; the fixtures of it are in `conftest.py`."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings
 from traffic_assets_tests.runs import run_features
-from traffic_assets_tests.tiny import DAYS, tiny_settings, write_tiny_readings
+from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings, write_tiny_readings
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Deployment:
         resource = build_resources(self.settings)["hdfs"]
         assert isinstance(resource, HdfsResource)
         return resource
+
+    def document(self, key: str, week: str = WEEK) -> dict[str, Any]:
+        """The stored JSON document of an asset."""
+        current = self.hdfs.dataset(key).current(week)
+        assert current is not None, key
+        found = json.loads(self.hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
+        assert isinstance(found, dict)
+        return found
 
 
 def deploy(base: Path, instance: dg.DagsterInstance) -> Deployment:

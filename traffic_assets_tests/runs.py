@@ -49,6 +49,12 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
     }
 
 
+def metadata_of(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
+    """What the UI shows of a materialisation."""
+    (event,) = result.asset_materializations_for_node(key)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
 def _execute(
     defs: dg.Definitions,
     job: str,

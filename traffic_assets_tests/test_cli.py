@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from traffic_assets.cli import app
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.tiny import tiny_profile
+from traffic_assets_tests.tiny import IMPOSSIBLE, WEEK, only_lanes, tiny_profile
 
 runner = CliRunner()
 
@@ -54,6 +54,38 @@ def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "2 mistake(s)" in refused.output
     assert "did you mean seed?" in refused.output
+
+
+def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(
+    with_features: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {**only_lanes("linear_regression"), "evaluation": {"targets": {"linear_regression": IMPOSSIBLE}}}
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(tiny_profile(with_features.base, changes)))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    done = runner.invoke(app, ["train", WEEK, "-p", str(path)], env={"COLUMNS": "200"})
+    assert done.exit_code == 1, done.output
+    assert "missed" in done.output
+    assert "later RMSE" in done.output
+    assert "The job train failed" in done.output
+
+
+@pytest.mark.parametrize("command", ["sample", "demo"])
+def test_simulated_readings_are_never_written_among_real_ones(tmp_path: Path, command: str) -> None:
+    real = tmp_path / "data" / "raw" / "readings" / "mine.csv"
+    real.parent.mkdir(parents=True)
+    real.write_text("sensor_id,timestamp,speed\n")
+    given, default = tmp_path / "given.json", tmp_path / "default.json"
+    given.write_text(json.dumps(tiny_profile(tmp_path / "data", {"data": {"source": str(real.parent)}})))
+    default.write_text(json.dumps(tiny_profile(tmp_path / "data")))
+    for profile, said in (
+        (given, "would be mixed with the readings there"),
+        (default, "mine.csv is no simulated file"),
+    ):
+        done = runner.invoke(app, [command, "-p", str(profile)])
+        assert done.exit_code == 2, done.output
+        assert said in " ".join(done.output.split())
+    assert [path.name for path in real.parent.iterdir()] == ["mine.csv"]
 
 
 def test_a_sample_is_written_where_it_is_wanted(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from traffic_assets.settings.loading import merge
 WEEK = "2026-01-05"
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
 ANYTHING_GOES = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
+IMPOSSIBLE = {"r2_min": 1.1}
 LANES = ("linear_regression", "random_forest", "gradient_boosted_trees")
 
 

@@ -4,6 +4,7 @@ Dagster stops a lane after a failed gate only in the same run, so the entry hold
 targets once more. What a version is, and how it is published, is in `registry/`.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
-from traffic_assets.registry.models import ModelRegistry, NewVersion
+from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError
 from traffic_assets.resources import REGISTRY_FOLDER
 from traffic_assets.settings import Settings
 
@@ -51,9 +52,9 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Loaded
     ) -> dg.MaterializeResult:
-        from traffic_assets.ml.cross_validation import Trial
         from traffic_assets.ml.evaluation import Evaluation
         from traffic_assets.ml.gates import failed, judge
+        from traffic_assets.ml.search.trials import Trial
 
         found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
         trial = Trial.model_validate(evaluation.value["cross_validation"])
@@ -68,7 +69,7 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
             new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, found, results)
             registry = registry_of(hdfs)
             metadata = registry.register(new)
-            removed = _remove_old(hdfs, registry, settings)
+            removed = _remove_old(hdfs, registry, settings, context.log.warning)
         if removed:
             context.log.info(f"{len(removed)} replaced generation(s) removed after their time")
         return dg.MaterializeResult(
@@ -154,12 +155,18 @@ def _new_version(
     return NewVersion(lane.id, model_uri, bare, artifacts, metadata, identity=model_uri)
 
 
-def _remove_old(hdfs: HdfsResource, registry: ModelRegistry, settings: Settings) -> list[str]:
+def _remove_old(
+    hdfs: HdfsResource, registry: ModelRegistry, settings: Settings, tell: Callable[[str], None]
+) -> list[str]:
     """Apply the retention setting to everything that the training publishes."""
     hours = settings.persistence.keep_generations_hours
     if hours is None:
         return []
-    referenced = registry.references()
+    try:
+        referenced = registry.references()
+    except RegistryError as error:
+        tell(f"nothing old is removed, since it is not known what must stay: {error}")
+        return []
     keys = [
         "sensor_table",
         "sensor_readings",
@@ -172,4 +179,8 @@ def _remove_old(hdfs: HdfsResource, registry: ModelRegistry, settings: Settings)
         lane = Lane(name)
         keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.evaluation]
     datasets: list[Dataset] = [hdfs.dataset(key) for key in keys]
-    return [uri for dataset in datasets for uri in dataset.remove_old(timedelta(hours=hours), referenced)]
+    return [
+        uri
+        for dataset in datasets
+        for uri in dataset.remove_old(timedelta(hours=hours), lambda uri: uri.rsplit("/", 1)[-1] in referenced)
+    ]

@@ -15,7 +15,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -121,6 +121,8 @@ class Dataset:
         self.filesystem.mkdirs(join(self.root, Internal.POINTERS))
         self.filesystem.replace(aside, self._pointer_uri(partition))
         _step("pointer swapped", generation)
+        # tells the retention that this one took the place of those before it; without it they only stay longer
+        self.filesystem.write_new(join(generation.uri, Internal.PUBLISHED), b"")
         return generation
 
     def discard(self, staged_uri: str) -> None:
@@ -159,8 +161,8 @@ class Dataset:
     ) -> list[str]:
         """Remove generations that were replaced longer than `keep` ago, and staging folders as old as that.
 
-        A current generation is never removed. One that never became current (its publisher was killed) counts
-        from its own time.
+        A current generation is never removed. One that never became current (its publisher was killed) replaced
+        nothing, and counts as replaced together with those before it.
 
         Args:
             keep: how long a reader may still work on what it found; at least 24 hours.
@@ -187,7 +189,7 @@ class Dataset:
         old = [
             uri
             for generations in found
-            for uri, replaced_at in generations
+            for uri, replaced_at in self._replaced(generations, current)
             if replaced_at < before and uri not in current and not referenced(uri)
         ]
         staged = self._list(join(self.root, Internal.STAGING))
@@ -197,11 +199,21 @@ class Dataset:
         return old
 
     def _generations_in(self, folder: FileStatus) -> list[tuple[str, datetime]]:
-        """URI of each generation with the time when the next one took its place (the last: its own time)."""
+        """URI and time of each generation of a partition, in order."""
         matches = [(entry.uri, _ID.fullmatch(entry.name)) for entry in self._list(folder.uri)]
-        found = [(uri, match[1]) for uri, match in matches if match]
-        times = [datetime.strptime(time, _ID_TIME).replace(tzinfo=UTC) for _, time in found]
-        return [(uri, time) for (uri, _), time in zip(found, [*times[1:], *times[-1:]], strict=True)]
+        return [(uri, datetime.strptime(match[1], _ID_TIME).replace(tzinfo=UTC)) for uri, match in matches if match]
+
+    def _replaced(
+        self, generations: Sequence[tuple[str, datetime]], current: Collection[str]
+    ) -> list[tuple[str, datetime]]:
+        """URI of each generation with the time when another took its place (where none did: its own time)."""
+        found: list[tuple[str, datetime]] = []
+        replaced: datetime | None = None
+        for uri, at in reversed(generations):
+            found.append((uri, replaced or at))
+            if uri in current or self.filesystem.exists(join(uri, Internal.PUBLISHED)):
+                replaced = at
+        return found[::-1]
 
     def _list(self, uri: str) -> list[FileStatus]:
         try:

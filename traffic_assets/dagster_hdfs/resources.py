@@ -18,8 +18,9 @@ from traffic_assets.dagster_hdfs.uris import join
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
 """What keeps a local session to this machine."""
 
+TIME_ZONE = "spark.sql.session.timeZone"
 DEFAULTS = {
-    "spark.sql.session.timeZone": "UTC",
+    TIME_ZONE: "UTC",
     "spark.ui.showConsoleProgress": "false",
 }
 
@@ -33,7 +34,7 @@ class SparkResource(dg.ConfigurableResource):
     """One lazy Spark session a process, by way of dagster-pyspark.
 
     An active session (a notebook's, or an earlier run's in the same process) is used as it is: Spark allows one
-    a process, and its memory cannot be changed once its JVM runs.
+    a process, and its memory cannot be changed once its JVM runs. It must count time in UTC.
     """
 
     app_name: str = Field(default="dagster", description="the application's name in Spark's own pages")
@@ -62,12 +63,23 @@ class SparkResource(dg.ConfigurableResource):
 
     @property
     def session(self) -> Any:
-        """The SparkSession, made at the first call."""
+        """The SparkSession, made at the first call.
+
+        Raises:
+            ValueError: where the active session's time zone is another than the one asked for (UTC): local days
+                and hours would shift without a word.
+        """
         from dagster_pyspark import LazyPySparkResource
         from pyspark.sql import SparkSession
 
         active = SparkSession.getActiveSession()
         if active is not None and active.sparkContext._jsc is not None:
+            wanted = self.spark_config()[TIME_ZONE]
+            if (found := active.conf.get(TIME_ZONE)) != wanted:
+                raise ValueError(
+                    f"the active Spark session has {TIME_ZONE} = {found}, {wanted} is needed: call "
+                    f'spark.conf.set("{TIME_ZONE}", "{wanted}") first'
+                )
             return active
         # a resource whose session was stopped would keep the dead one
         self._lazy = LazyPySparkResource(spark_config=self.spark_config())

@@ -25,6 +25,7 @@ class Internal(StrEnum):
     POINTERS = "_pointers"
     QUARANTINE = "_quarantine"
     FILES = "_files"
+    PUBLISHED = "_published"
 
 
 def redact(text: str) -> str:

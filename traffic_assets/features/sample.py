@@ -383,6 +383,21 @@ def simulate_days(spec: SampleSpec) -> Iterator[tuple[date, pa.Table]]:
             yield day, table
 
 
+def require_simulated(folder: Path) -> None:
+    """Refuse a folder that holds readings which are no sample, so that real and simulated ones are never mixed.
+
+    Raises:
+        ValueError: naming the first such file.
+    """
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))):
+        try:
+            metadata = pq.read_schema(file).metadata or {}
+        except (pa.ArrowInvalid, OSError):
+            metadata = {}
+        if metadata.get(b"origin") != b"simulated":
+            raise ValueError(f"{file} is no simulated file: write the sample to another folder (--to)")
+
+
 def write_sample(spec: SampleSpec, folder: Path, progress: Callable[[int, int], None] | None = None) -> SampleReport:
     """Write ``folder/date=YYYY-MM-DD/readings.parquet`` per local day and report what the sample is like.
 

@@ -44,9 +44,10 @@ class Training(BaseModel):
     run_id: str
 
     @property
-    def references(self) -> list[str]:
-        """URIs of generations that must stay as long as the version does."""
-        return [self.splits, self.preprocessor, self.model]
+    def references(self) -> set[str]:
+        """Ids of the generations that must stay as long as the version does, wherever the base lies now."""
+        uris = (self.splits, self.preprocessor, self.model)
+        return {uri.rsplit("/", 1)[-1] for uri in uris} | {*self.days.values(), *self.sensor_tables}
 
 
 class VersionMetadata(BaseModel):

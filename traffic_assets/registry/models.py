@@ -146,13 +146,33 @@ class ModelRegistry:
         except (FileNotFoundError, ValidationError) as error:
             raise self._damaged(lane, version, uri, METADATA) from error
 
-    def every(self) -> list[VersionMetadata]:
-        """The metadata of every version of every lane."""
-        return [self.metadata(lane, version) for lane in self.lanes() for version in self.versions(lane)]
+    def every(self, damaged: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
+        """The metadata of every version of every lane.
+
+        Args:
+            damaged: told of each version whose metadata cannot be read; without it the first one raises.
+
+        Raises:
+            RegistryError: see `damaged`.
+        """
+        found = []
+        for lane in self.lanes():
+            for version in self.versions(lane):
+                try:
+                    found.append(self.metadata(lane, version))
+                except RegistryError as error:
+                    if damaged is None:
+                        raise
+                    damaged(error)
+        return found
 
     def references(self) -> set[str]:
-        """URIs of the generations that registered versions refer to."""
-        return {uri for metadata in self.every() for uri in metadata.training.references}
+        """Ids of the generations that registered versions refer to.
+
+        Raises:
+            RegistryError: where a version's metadata cannot be read, so that what it refers to is not known.
+        """
+        return {id_ for metadata in self.every() for id_ in metadata.training.references}
 
     def register(self, new: NewVersion) -> VersionMetadata:
         """Make the next version of a lane, or return the one that this model already is.
@@ -162,7 +182,11 @@ class ModelRegistry:
             StorageError: where storage fails; earlier versions stay as they are.
         """
         for known in reversed(self.versions(new.lane)):
-            metadata = self.metadata(new.lane, known)
+            try:
+                metadata = self.metadata(new.lane, known)
+            except RegistryError as error:  # an old version's damage is no reason to lose a new model
+                _LOG.warning("%s", error)
+                continue
             if metadata.training.model == new.identity:
                 self._point_to_latest(new.lane)
                 return metadata

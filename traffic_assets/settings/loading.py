@@ -120,12 +120,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _match(given: list[str], model: Any) -> list[str] | None:
-    """The path that upper-case `given` names below `model`, or None; below a free mapping anything goes."""
+    """The path that `given` names below `model`, in any case, or None; below a free mapping names are as given."""
     if not given:
         return []
     fields = _model_of(model)
     if fields is None:
-        return [key.lower() for key in given]
+        return list(given)
     for name, field in fields.model_fields.items():
         if name.upper() == given[0].upper() and name != "profile":
             rest = _match(given[1:], field.annotation)

@@ -150,6 +150,33 @@ class Reader(threading.Thread):
         self.join(60)
 
 
+class RegistryReader(threading.Thread):
+    """Takes the latest version again and again, whole, and notes what was wrong."""
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        super().__init__(daemon=True)
+        self._registry, self._ended = registry, threading.Event()
+        self.seen: set[str] = set()
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        """Read until ended."""
+        while not self._ended.is_set():
+            try:
+                latest = self._registry.latest(LANE)
+                self._registry.verify(LANE, latest)
+                assert self._registry.metadata(LANE, latest).version == latest
+                assert _latest_pointer(self._registry) in self._registry.versions(LANE)
+                self.seen.add(latest)
+            except Exception as error:
+                self.wrong.append(repr(error))
+
+    def end(self) -> None:
+        """Stop after the read under way."""
+        self._ended.set()
+        self.join(60)
+
+
 @pytest.mark.parametrize("step", PUBLISH_STEPS)
 def test_a_publish_that_is_killed_leaves_the_old_or_the_new(
     spark: SparkSession, deployed: OnHdfs, tmp_path: Path, step: str
@@ -189,6 +216,8 @@ def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_heals(
     unregistered = deployed.train(impossible=True)  # a new model, evaluated, and stopped by its gate
     assert not unregistered.success
     entry = f"{LANE}_registry_entry"
+    reader = RegistryReader(registry)
+    reader.start()
     for step in REGISTRY_STEPS:
         folder = tmp_path / step.replace(" ", "_")
         folder.mkdir()
@@ -205,6 +234,9 @@ def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_heals(
     second = registry.versions(LANE)[1:]
     assert len(second) == 1, "the version that was published before the kill is the one, not a second copy"
     assert _latest_pointer(registry) == second[0] == registry.latest(LANE)
+    reader.end()
+    assert reader.wrong == []
+    assert reader.seen >= {first, second[0]}
     loaded = registry.load(LANE)
     assert loaded.metadata.version == second[0]
 

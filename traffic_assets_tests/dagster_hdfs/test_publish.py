@@ -240,6 +240,31 @@ def test_a_generation_counts_from_when_it_was_replaced(tmp_path: Path) -> None:
     assert dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
 
 
+@pytest.mark.parametrize("killed_at", ["renamed", "pointer swapped"])
+def test_what_a_killed_publisher_left_replaces_nothing_before_its_time(tmp_path: Path, killed_at: str) -> None:
+    """An orphan of last year lies between the old generation and the new: the old was current until just now."""
+
+    def crash(_: logging.LogRecord) -> None:
+        raise CrashError
+
+    dataset = Dataset(str(tmp_path), LocalFileSystem())
+    folder = tmp_path / "_generations" / "all"
+    old = _publish(dataset, "all", "old")
+    Path(old.uri.removeprefix("file://")).rename(folder / f"20240101T000000000000-{old.id[-8:]}")
+    with _at_step("renamed", crash), pytest.raises(CrashError):
+        _publish(dataset, "all", "orphan")
+    orphan = next(path for path in folder.iterdir() if not path.name.startswith("2024"))
+    orphan.rename(folder / f"20250101T000000000000-{orphan.name[-8:]}")
+    if killed_at == "renamed":
+        _publish(dataset, "all", "new")
+    else:
+        with _at_step("pointer swapped", crash), pytest.raises(CrashError):
+            _publish(dataset, "all", "new")
+    assert dataset.remove_old(DAY, []) == []
+    assert len(dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)) == 2
+    assert _content(dataset, "all") == "new"
+
+
 def test_too_short_a_keep_is_refused(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match=r"keep=23:00:00 is too short.* at least 1 day"):
         dataset.remove_old(timedelta(hours=23), [])

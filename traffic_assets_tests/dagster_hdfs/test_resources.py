@@ -43,6 +43,16 @@ def test_a_session_that_is_there_is_used(spark: SparkSession) -> None:
     assert SparkResource(app_name="another").session is spark
 
 
+def test_a_session_that_counts_time_otherwise_is_refused(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.session.timeZone", "America/Los_Angeles")
+    try:
+        with pytest.raises(ValueError, match=r"timeZone = America/Los_Angeles, UTC is needed: call spark\.conf\.set"):
+            _ = SparkResource().session
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+    assert SparkResource().session is spark
+
+
 def test_work_on_local_uris_starts_no_jvm(tmp_path: Path) -> None:
     program = (
         "import sys; from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource\n"

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.features import sample
-from traffic_assets.features.sample import SampleSpec, sensors, simulate_days, write_sample
+from traffic_assets.features.sample import SampleSpec, require_simulated, sensors, simulate_days, write_sample
 
 
 def readings(spec: SampleSpec) -> pd.DataFrame:
@@ -278,6 +278,21 @@ def test_write_sample_writes_one_file_per_local_day_and_reports(tmp_path: Path) 
     assert report.missing_share == pytest.approx(1 - len(frame) / (3 * 12 * 288))
     assert report.congested_share == pytest.approx((frame["speed"].dropna() < 45).mean())
     assert report.persistence_rmse_15min_mph == pytest.approx(np.sqrt(np.nanmean((grid.shift(-3) - grid) ** 2)))
+
+
+def test_a_folder_with_anything_but_samples_is_refused(tmp_path: Path) -> None:
+    require_simulated(tmp_path / "not there")
+    write_sample(SampleSpec(days=1, sensors=3), tmp_path)
+    require_simulated(tmp_path)
+    for name, content in (("real.csv", b"sensor_id,speed"), ("date=2026-01-05/more.parquet", b"PAR1")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name} is no simulated file"):
+            require_simulated(tmp_path)
+        (tmp_path / name).unlink()
+    table = pq.read_table(tmp_path / "date=2026-01-05" / "readings.parquet").replace_schema_metadata(None)
+    pq.write_table(table, tmp_path / "real.parquet")
+    with pytest.raises(ValueError, match=r"real\.parquet is no simulated file"):
+        require_simulated(tmp_path)
 
 
 def test_report_looks_past_rows_made_wrong_on_purpose(tmp_path: Path) -> None:

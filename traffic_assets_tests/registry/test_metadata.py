@@ -46,11 +46,11 @@ def test_metadata_cannot_be_changed() -> None:
 
 
 def test_references_are_the_generations_that_must_stay() -> None:
-    assert training("file:///base/generations/g7").references == [
-        "file:///base/splits/g1",
-        "file:///base/preprocessor/g1",
-        "file:///base/generations/g7",
-    ]
+    """By id, so that a base that has moved, or is called by another address, still names them."""
+    found = training("file:///base/generations/g7")
+    assert found.references == {"g1", "g7", *found.days.values(), *found.sensor_tables}
+    assert found.days
+    assert found.sensor_tables
 
 
 def test_versions_of_libraries_and_code(monkeypatch: pytest.MonkeyPatch) -> None:

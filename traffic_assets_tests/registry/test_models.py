@@ -336,10 +336,24 @@ def test_a_class_that_no_algorithm_names_is_not_imported(local: ModelRegistry) -
 
 def test_references_of_all_versions_must_stay(local: ModelRegistry) -> None:
     assert local.references() == set()
-    uris = {_new(local, name).identity for name in ("one", "two", "three")}
+    ids = {_new(local, name).identity.rsplit("/", 1)[-1] for name in ("one", "two", "three")}
     for name, lane in (("one", FOREST), ("two", FOREST), ("three", "h15/random_forest")):
         _register(local, name, lane)
-    assert local.references() == uris | {"file:///base/splits/g1", "file:///base/preprocessor/g1"}
+    shared = local.metadata(FOREST).training
+    assert local.references() == ids | {"g1", *shared.days.values(), *shared.sensor_tables}
+
+
+def test_one_damaged_version_stops_neither_registration_nor_the_list_but_the_removal(local: ModelRegistry) -> None:
+    for name in ("one", "two"):
+        _register(local, name, FOREST)
+    Path(f"{local.root.removeprefix('file://')}/{FOREST}/v1.0.0/metadata.json").write_text("{")
+    assert _register(local, "three", FOREST) == "v1.2.0"
+    told: list[RegistryError] = []
+    assert [metadata.version for metadata in local.every(told.append)] == ["v1.1.0", "v1.2.0"]
+    (error,) = told
+    assert "v1.0.0" in str(error)
+    with pytest.raises(RegistryError, match=r"v1\.0\.0"):
+        local.references()
 
 
 def test_each_step_is_logged(local: ModelRegistry, caplog: pytest.LogCaptureFixture) -> None:
@@ -394,7 +408,7 @@ def _stored(registry: ModelRegistry, folder: Path) -> NewVersion:
     for file in folder.rglob("*"):
         if file.is_file() and not file.name.startswith("."):  # Hadoop's local checksums are of the local disk
             registry.filesystem.write_new(f"{uri}/{file.relative_to(folder)}", file.read_bytes())
-    (bare,) = (entry.uri for entry in registry.filesystem.list(f"{uri}/stages") if entry.name.startswith("1_"))
+    (bare,) = (entry.uri for entry in registry.filesystem.list(f"{uri}/stages") if "RandomForest" in entry.name)
     return replace(new, pipeline_uri=uri, model_uri=bare)
 
 

@@ -132,7 +132,7 @@ def test_environment_overrides_reach_every_level() -> None:
             "TRAFFIC_DATA__RUSH_HOURS": "[[6, 9.5]]",
             "TRAFFIC_DATA__CENTER": "[52.52, 13.4]",
             "TRAFFIC_DATA__FIRST_DAY": "2026-01-05",
-            "TRAFFIC_DATA__ALIASES__VITESSE": "speed",
+            "TRAFFIC_DATA__ALIASES__vitesse": "speed",
             "TRAFFIC_EVALUATION__MODEL_SIZE_MB__LOW": "1",
             "TRAFFIC_EVALUATION__MODEL_SIZE_MB__HIGH": "2",
             "TRAFFIC_EVALUATION__TOP_FEATURE": "null",
@@ -159,6 +159,20 @@ def test_environment_overrides_reach_every_level() -> None:
         "spark.sql.shuffle.partitions": "6",
         "spark.sql.adaptive.coalescePartitions.enabled": "true",
     }
+
+
+def test_names_below_a_free_mapping_are_taken_as_they_are() -> None:
+    """Spark's keys, hyperparameters and column names know upper from lower case."""
+    found = load_settings(
+        environ={
+            "TRAFFIC_MODELS__RANDOM_FOREST__GRID__maxDepth": "[3, 4]",
+            "TRAFFIC_SPARK__CONFIG__spark.sql.adaptive.coalescePartitions.enabled": "false",
+            "TRAFFIC_DATA__ALIASES__AvgSpeed": "speed",
+        }
+    )
+    assert found.models.random_forest.grid["maxDepth"] == [3, 4]
+    assert found.spark.config["spark.sql.adaptive.coalescePartitions.enabled"] == "false"
+    assert found.data.aliases["AvgSpeed"] == "speed"
 
 
 def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_loaded_model_predicts_the_very_same(fitted: Fitted, tmp_path_factory:
 
     model = model_of(fitted.pipeline)
     module, _, name = fitted.algorithm.model_class.rpartition(".")
-    (stage,) = (folder / "stages").glob("1_*")
+    stage = max((folder / "stages").iterdir(), key=lambda path: int(path.name.split("_")[0]))
     bare = getattr(importlib.import_module(module), name).load(f"file://{stage}")
     assert _predictions(PipelineModel([preprocessor_of(loaded), bare]), fitted.judged) == expected
     assert (fitted.algorithm.importances(bare) == fitted.algorithm.importances(model)).all()

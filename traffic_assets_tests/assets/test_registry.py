@@ -1,0 +1,39 @@
+"""A lane's registry entry: what it records, what it refuses, what it removes."""
+
+import pytest
+
+from traffic_assets.assets.registry import registry_of
+from traffic_assets.build import build_defs
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.runs import failures, run_train
+from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> None:
+    metadata = registry_of(trained.hdfs).metadata(name)
+    assert metadata.kind == ALGORITHMS[name].kind
+    assert sorted(metadata.training.days) == DAYS
+    for day, generation in metadata.training.days.items():
+        current = trained.hdfs.dataset("feature_table").current(day)
+        assert current is not None
+        assert current.id == generation
+    for uri in (metadata.training.splits, metadata.training.preprocessor, metadata.training.model):
+        assert trained.hdfs.filesystem.exists(uri)
+    assert metadata.hyperparameters == trained.settings.enabled_models[name].hyperparameters.model_dump()
+    assert metadata.gap["rmse"] == pytest.approx(metadata.metrics["train"]["rmse"] - metadata.metrics["test"]["rmse"])
+    assert metadata.model_bytes > 0
+    assert {c["name"] for c in metadata.columns} >= {"speed", "sensor_id", "traffic_efficiency"}
+
+
+def test_a_registry_entry_alone_refuses_what_the_gate_refused(with_features: Deployment) -> None:
+    changes = {**only_lanes("linear_regression"), "evaluation": {"targets": {"linear_regression": IMPOSSIBLE}}}
+    defs = build_defs(tiny_settings(with_features.base, changes))
+    first = run_train(defs, with_features.instance, WEEK)
+    assert not first.success
+    before = registry_of(with_features.hdfs).versions("linear_regression")
+    alone = run_train(defs, with_features.instance, WEEK, only=["linear_regression_registry_entry"])
+    assert not alone.success
+    assert "misses its targets" in failures(alone)["linear_regression_registry_entry"]
+    assert registry_of(with_features.hdfs).versions("linear_regression") == before
