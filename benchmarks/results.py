@@ -29,9 +29,9 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.features.catalogue import ANSWER_FEATURES
 from traffic_assets.features.clock import day_range
 from traffic_assets.features.sample import SampleSpec, write_sample
-from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.gates import failed, judge
 from traffic_assets.ml.metrics import Metrics
+from traffic_assets.ml.search.trials import Trial
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge

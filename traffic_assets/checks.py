@@ -111,9 +111,9 @@ def _gate(lane: Lane, name: str, settings: Settings) -> dg.AssetChecksDefinition
         description=f"{algorithm_named(name).title} meets its targets on the random hold-out.",
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
-        from traffic_assets.ml.cross_validation import Trial
         from traffic_assets.ml.gates import failed, judge
         from traffic_assets.ml.metrics import Metrics
+        from traffic_assets.ml.search.trials import Trial
 
         results = judge(
             targets,

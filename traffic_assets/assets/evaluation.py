@@ -31,10 +31,10 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
         from traffic_assets.ml import plots
-        from traffic_assets.ml.cross_validation import Trial
         from traffic_assets.ml.evaluation import Standing, leaderboard
         from traffic_assets.ml.gates import failed, judge
         from traffic_assets.ml.metrics import evaluate
+        from traffic_assets.ml.search.trials import Trial
         from traffic_assets.ml.temporal import TemporalVerdict
         from traffic_assets.ml.training import cached_rows
 

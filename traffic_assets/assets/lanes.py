@@ -6,6 +6,7 @@ Nothing here is written once per model; what differs between models is in `ml/al
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -18,7 +19,7 @@ from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
-from traffic_assets.settings.hyperparameters import ModelSettings
+from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
 
 TRAINING, EVALUATION = "training", "evaluation"
 
@@ -108,13 +109,13 @@ def _cv_report(
     def cv_report(
         context: dg.AssetExecutionContext,
         config: config_type,  # type: ignore[valid-type]
+        hdfs: HdfsResource,
         train_split: Loaded,
         fitted_preprocessor: Loaded,
         week_guard: Guard,
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, picture
         from traffic_assets.ml import plots
-        from traffic_assets.ml.cross_validation import candidates, cross_validate
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.training import cached_rows
 
@@ -122,19 +123,9 @@ def _cv_report(
         tune = given.pop(TUNE)
         requested = algorithm.hyperparameters.model_validate(given)
         split = require_same_split({"train_split": train_split, PREPROCESSOR: fitted_preprocessor})
-        tried = candidates(requested, model_settings.grid, tune)
-        context.log.info(f"{algorithm.title}: {len(tried)} candidate(s) on {training.folds} folds")
         with cached_rows(train_split.value, training.cache_partitions) as train:
-            search = cross_validate(
-                train,
-                FeatureSet.of(fitted_preprocessor.record["features"]),
-                algorithm,
-                tried,
-                folds=training.folds,
-                seed=training.seed,
-                primary_metric=settings.evaluation.primary_metric,
-                notify=context.log.info,
-            )
+            features = FeatureSet.of(fitted_preprocessor.record["features"])
+            search = _search(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
         best = search.best
         figure = plots.folds(best, algorithm.title)
         context.add_output_metadata(
@@ -150,6 +141,46 @@ def _cv_report(
         return Stored(value, record={"split_id": split}, files={"folds.png": figure})
 
     return cv_report
+
+
+def _search(
+    context: dg.AssetExecutionContext,
+    hdfs: HdfsResource,
+    lane: Lane,
+    algorithm: Algorithm,
+    settings: Settings,
+    requested: Hyperparameters,
+    tune: bool,
+    rows: Any,
+    features: Any,
+) -> Any:
+    """The search that the settings describe, on some rows; what it saves on the way is removed."""
+    from traffic_assets.ml.folds import folds_of
+    from traffic_assets.ml.search.runner import run_search
+    from traffic_assets.ml.search.strategies import strategy_for
+
+    training, metric = settings.training, settings.evaluation.primary_metric
+    grid = settings.enabled_models[algorithm.name].grid
+    dataset = hdfs.dataset(lane.cv_report)
+    staged = dataset.stage(context.run_id)
+    cores = rows.sparkSession.sparkContext.defaultParallelism
+    try:
+        return run_search(
+            rows,
+            features,
+            algorithm,
+            strategy_for(training.search, requested, grid, tune, metric, training.seed),
+            name=training.search.strategy if tune else "none",
+            folds=folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes),
+            seed=training.seed,
+            primary_metric=metric,
+            scratch=f"{staged}/models" if training.search.share_fits else None,
+            max_minutes=training.max_training_time_minutes if tune else None,
+            threads=min(cores, training.folds) if training.parallel_training else 1,
+            notify=context.log.info,
+        )
+    finally:
+        dataset.discard(staged)
 
 
 def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
@@ -169,7 +200,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         context: dg.AssetExecutionContext, train_split: Loaded, fitted_preprocessor: Loaded, cv_report: Loaded
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.cross_validation import Search
+        from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, pipeline_of
 
         split = require_same_split(
@@ -231,6 +262,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     @retries_connection_errors
     def verdict(
         context: dg.AssetExecutionContext,
+        hdfs: HdfsResource,
         train_split: Loaded,
         validation_split: Loaded,
         test_split: Loaded,
@@ -238,7 +270,6 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.cross_validation import candidates
         from traffic_assets.ml.metrics import METRICS
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.temporal import temporal_verdict
@@ -254,18 +285,23 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             }
         )
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
-        tried = candidates(requested, settings.enabled_models[algorithm.name].grid, cv_report.value["tuned"])
+        tune = cv_report.value["tuned"]
+
+        def choose(earlier: Any, features: FeatureSet) -> Hyperparameters:
+            if not tune:
+                return requested
+            found = _search(context, hdfs, lane, algorithm, settings, requested, tune, earlier, features)
+            return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
+
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
         with cached_rows(every, training.cache_partitions) as rows:
             found = temporal_verdict(
                 rows,
                 FeatureSet.of(fitted_preprocessor.record["features"]),
                 algorithm,
-                tried,
+                choose,
                 share=training.temporal_train_share,
-                folds=training.folds,
                 seed=training.seed,
-                primary_metric=settings.evaluation.primary_metric,
                 notify=context.log.info,
             )
         context.add_output_metadata(

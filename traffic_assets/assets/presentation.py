@@ -12,9 +12,9 @@ import dagster as dg
 from pydantic import BaseModel
 
 from traffic_assets.features.ingestion import Ingested
-from traffic_assets.ml.cross_validation import Search, Trial
 from traffic_assets.ml.evaluation import Evaluation, Standing
 from traffic_assets.ml.metrics import METRICS, Metrics
+from traffic_assets.ml.search.trials import Search, Trial
 
 
 def document(model: BaseModel) -> Any:

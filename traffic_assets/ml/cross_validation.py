@@ -1,136 +1,172 @@
-"""k-fold cross-validation and grid search on train rows, the preprocessor refitted in each fold.
+"""Cross-validation on train rows: the preprocessor and every model refitted in each fold.
 
-    fold 0   [ judged ][ fit    ][ fit    ][ fit    ][ fit    ]
-    fold 1   [ fit    ][ judged ][ fit    ][ fit    ][ fit    ]   ...
-
-A fold is a hash of the row's key (`splits.fold_of`), so it holds the same rows everywhere. No row of the test
-split ever comes here.
+Which rows a fold holds is said in `folds.py`, what is tried in `search/`. No row of the test split ever comes here.
 """
 
 import itertools
 import logging
+import secrets
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
-from pydantic import BaseModel, ConfigDict
+from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.metrics import METRICS, Metrics, Spread, evaluate, spread
-from traffic_assets.ml.preprocessing import FeatureSet
-from traffic_assets.ml.splits import fold_of
-from traffic_assets.ml.training import cached_vectors, fit_model, fit_preprocessor
-from traffic_assets.settings.hyperparameters import Grid, Hyperparameters
+from traffic_assets.ml.folds import Fold
+from traffic_assets.ml.metrics import METRICS, Metrics, evaluate, spread
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.search.sharing import Group, groups
+from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.training import TARGET, cached_vectors, fit_model, fit_preprocessor
+from traffic_assets.ml.trees import judge_cuts, read_trees
+from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
-_FOLD = "fold"
 
 
-class Trial(BaseModel):
-    """One set of hyperparameters, judged on every fold.
-
-    Attributes:
-        hyperparameters: what was tried.
-        folds: the metrics of each fold, in order.
-        summary: by metric, mean and standard deviation over the folds.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    hyperparameters: dict[str, Any]
-    folds: list[Metrics]
-    summary: dict[str, Spread]
-
-
-class Search(BaseModel):
-    """All trials of a lane, and the one chosen by the primary metric on cross-validation."""
-
-    model_config = ConfigDict(frozen=True)
-
-    primary_metric: str
-    trials: list[Trial]
-    chosen: int
-
-    @property
-    def best(self) -> Trial:
-        """The chosen trial."""
-        return self.trials[self.chosen]
-
-
-def candidates(hyperparameters: Hyperparameters, grid: Grid, tune: bool) -> list[Hyperparameters]:
-    """What to try: the hyperparameters alone, or with every combination of the grid over them."""
-    if not tune or not grid:
-        return [hyperparameters]
-    kind, base = type(hyperparameters), hyperparameters.model_dump()
-    return [
-        kind.model_validate(base | dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())
-    ]
-
-
-def cross_validate(
-    train: DataFrame,
-    features: FeatureSet,
-    algorithm: Algorithm,
-    tried: Sequence[Hyperparameters],
-    *,
-    folds: int,
-    seed: int,
-    primary_metric: str = "rmse",
-    notify: Callable[[str], None] = _LOG.info,
-) -> Search:
-    """Judge each set of hyperparameters on every fold and choose the best.
+class CrossValidation:
+    """Judges sets of hyperparameters of one algorithm on every fold.
 
     Args:
-        train: train rows; read once per fold, so keep them cached.
         features: columns to train on.
         algorithm: what to fit.
-        tried: hyperparameters, at least one; a tie goes to the earlier.
-        folds: number of folds, at least 2.
-        seed: of the folds and of the fits.
-        primary_metric: what chooses: rmse, mae, mape (least wins) or r2 (most wins).
+        folds: which rows are fitted and judged.
+        seed: of the fits.
+        scratch: URI of a folder for models that are read on the way; without one no fit is shared.
+        threads: folds at the same time.
         notify: told of each fold as it is done.
-
-    Raises:
-        ValueError: without hyperparameters, on an unknown metric, or where a fold has no rows.
     """
-    if not tried:
-        raise ValueError("nothing to try: give at least one set of hyperparameters")
-    if primary_metric not in METRICS:
-        raise ValueError(f"unknown metric {primary_metric!r}; the known ones are {', '.join(METRICS)}")
-    folded = train.withColumn(_FOLD, fold_of(folds, seed))
-    held = {row[_FOLD] for row in folded.select(_FOLD).distinct().collect()}
-    if empty := sorted(set(range(folds)) - held):
-        raise ValueError(f"fold {empty[0] + 1} of {folds} has no rows: train on more rows, or on fewer folds")
-    judged: list[list[Metrics]] = [[] for _ in tried]
-    for fold in range(folds):
-        fit_rows, judged_rows = folded.where(F.col(_FOLD) != fold), folded.where(F.col(_FOLD) == fold)
-        preprocessing = fit_preprocessor(fit_rows, features)
+
+    def __init__(
+        self,
+        features: FeatureSet,
+        algorithm: Algorithm,
+        folds: Sequence[Fold],
+        seed: int,
+        *,
+        scratch: str | None = None,
+        threads: int = 1,
+        notify: Callable[[str], None] = _LOG.info,
+    ) -> None:
+        self.features, self.algorithm, self.folds, self.seed = features, algorithm, list(folds), seed
+        self.scratch, self.threads, self.notify = scratch, threads, notify
+        self._fits = itertools.count()
+        self.fits = 0
+
+    def fitted(self, train: DataFrame, hyperparameters: Hyperparameters) -> Trial:
+        """One set of hyperparameters, fitted itself on every fold."""
+        (trial,) = self._judged(train, [hyperparameters], [Group(hyperparameters, (0,), ())], 1.0, None)
+        return trial
+
+    def trials(
+        self,
+        train: DataFrame,
+        tried: Sequence[Hyperparameters],
+        *,
+        row_share: float = 1.0,
+        deadline: float | None = None,
+    ) -> list[Trial]:
+        """Each set of hyperparameters on every fold, as few fits as can answer for all of them.
+
+        Args:
+            train: train rows; read once per fold, so keep them cached.
+            tried: hyperparameters, all of this algorithm.
+            row_share: the share of the train rows that these are, for the record.
+            deadline: by `time.monotonic()`; no fit but the first begins after it.
+
+        Returns:
+            Trials in the order of `tried`; after the deadline they have fewer folds, or some are missing.
+
+        Raises:
+            ValueError: where a fold has no rows.
+        """
+        sharing = self.algorithm.sharing if self.scratch else None
+        return self._judged(train, tried, groups(tried, sharing), row_share, deadline)
+
+    def _judged(
+        self,
+        train: DataFrame,
+        tried: Sequence[Hyperparameters],
+        grouped: Sequence[Group],
+        row_share: float,
+        deadline: float | None,
+    ) -> list[Trial]:
+        def judge(number: int) -> dict[int, Metrics]:
+            return self._fold(train, number, tried, grouped, deadline)
+
+        if self.threads > 1:
+            with ThreadPoolExecutor(self.threads) as pool:
+                run = inheritable_thread_target(train.sparkSession)(judge)
+                by_fold = list(pool.map(run, range(len(self.folds))))
+        else:
+            by_fold = [judge(number) for number in range(len(self.folds))]
+        whole = min(sum(i in found for found in by_fold) for i in range(len(tried)))
+        least = max(whole, 1)  # folds that all have; where there is none, those that were judged at all
+        trials = []
+        for group in grouped:
+            for i in group.members:
+                found = [by_fold[number][i] for number in range(len(self.folds)) if i in by_fold[number]][:least]
+                if found:
+                    exact = group.exact(tried[i], self.algorithm.sharing)
+                    trials.append((i, _trial(tried[i], found, row_share, None if exact else group.grown)))
+        return [trial for _, trial in sorted(trials, key=lambda pair: pair[0])]
+
+    def _fold(
+        self,
+        train: DataFrame,
+        number: int,
+        tried: Sequence[Hyperparameters],
+        grouped: Sequence[Group],
+        deadline: float | None,
+    ) -> dict[int, Metrics]:
+        fold = self.folds[number]
+        fit_rows, judged_rows = train.where(fold.fit), train.where(fold.judged)
+        if not fit_rows.take(1) or not judged_rows.take(1):
+            raise ValueError(
+                f"{fold.title} has no rows to {'fit' if judged_rows.take(1) else 'judge'}: train on more rows, or on "
+                f"fewer folds"
+            )
+        found: dict[int, Metrics] = {}
+        preprocessing = fit_preprocessor(fit_rows, self.features)
         with cached_vectors(preprocessing, fit_rows) as vectors:
-            for found, hyperparameters in zip(judged, tried, strict=True):
-                model = fit_model(vectors, algorithm, hyperparameters, seed)
-                found.append(evaluate(model.transform(preprocessing.transform(judged_rows))))
-                notify(
-                    f"{algorithm.title}: fold {fold + 1} of {folds}{_trial_of(len(found), judged, tried)}, "
-                    f"RMSE {found[-1].rmse:.3f} mph, R² {found[-1].r2:.5f}"
+            judged = preprocessing.transform(judged_rows).select(VECTOR, TARGET)
+            for group in grouped:
+                first = number == 0 and not found
+                if deadline is not None and not first and time.monotonic() > deadline:
+                    break
+                found |= self._group(group, vectors, judged)
+                last = found[group.members[-1]]
+                self.notify(
+                    f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
+                    f"RMSE {last.rmse:.3f} mph, R² {last.r2:.5f}"
                 )
-    trials = [
-        Trial(
-            hyperparameters=hyperparameters.model_dump(),
-            folds=found,
-            summary={metric: spread(getattr(m, metric) for m in found) for metric in METRICS},
-        )
-        for hyperparameters, found in zip(tried, judged, strict=True)
-    ]
-    return Search(primary_metric=primary_metric, trials=trials, chosen=_best(trials, primary_metric))
+        return found
+
+    def _group(self, group: Group, vectors: DataFrame, judged: DataFrame) -> dict[int, Metrics]:
+        self.fits = next(self._fits) + 1
+        model = fit_model(vectors, self.algorithm, group.grown, self.seed)
+        if not group.cuts:
+            return {group.members[0]: evaluate(model.transform(judged))}
+        sharing = self.algorithm.sharing
+        assert sharing is not None
+        trees = read_trees(model, f"{self.scratch}/{secrets.token_hex(8)}")
+        metrics = judge_cuts(judged, VECTOR, TARGET, trees, group.cuts, sharing.average)
+        return dict(zip(group.members, metrics, strict=True))
 
 
-def _best(trials: Sequence[Trial], metric: str) -> int:
-    sign = -1 if metric == "r2" else 1
-    return min(range(len(trials)), key=lambda i: (sign * trials[i].summary[metric].mean, i))
+def _trial(
+    hyperparameters: Hyperparameters, folds: list[Metrics], row_share: float, grown: Hyperparameters | None
+) -> Trial:
+    return Trial(
+        hyperparameters=hyperparameters.model_dump(),
+        folds=folds,
+        summary={metric: spread(getattr(m, metric) for m in folds) for metric in METRICS},
+        row_share=row_share,
+        read_from=grown.model_dump() if grown else None,
+    )
 
 
-def _trial_of(done: int, judged: Sequence[Sequence[Metrics]], tried: Sequence[Hyperparameters]) -> str:
-    if len(tried) == 1:
-        return ""
-    return f", trial {sum(len(found) >= done for found in judged)} of {len(tried)}"
+def _progress(done: int, tried: int) -> str:
+    return "" if tried == 1 else f", {done} of {tried} trials"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.metrics import Metrics
+from traffic_assets.ml.search.trials import Trial
 from traffic_assets.settings.schema import Targets
 
 

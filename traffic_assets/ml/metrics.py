@@ -87,6 +87,11 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
     )
 
 
+def better_first(metric: str, value: float) -> float:
+    """A number that is smaller the better: the metric, or minus R². NaN sorts last."""
+    return math.inf if math.isnan(value) else -value if metric == "r2" else value
+
+
 def spread(values: Iterable[float]) -> Spread:
     """Mean and sample standard deviation."""
     array = np.asarray(list(values), dtype=float)

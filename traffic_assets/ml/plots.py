@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.evaluation import Points, Standing
 from traffic_assets.ml.importances import Importances
+from traffic_assets.ml.search.trials import Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,6 +26,12 @@ def unit_hash(seed: int, salt: str) -> Column:
     return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
 
 
+def sensor_hash(seed: int, salt: str) -> Column:
+    """A number in [0, 1) for each sensor, the same for all its rows."""
+    hashed = F.xxhash64(F.col(KEYS[0]), F.lit(seed), F.lit(salt))
+    return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
+
+
 def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
     """The rows with their split in the column `split`.
 

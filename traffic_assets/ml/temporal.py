@@ -7,7 +7,7 @@ et al. 2017); this verdict says by how much. It chooses nothing.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.cross_validation import cross_validate
 from traffic_assets.ml.metrics import Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
 from traffic_assets.ml.splits import time_quantiles
@@ -48,12 +47,10 @@ def temporal_verdict(
     rows: DataFrame,
     features: FeatureSet,
     algorithm: Algorithm,
-    tried: Sequence[Hyperparameters],
+    choose: Callable[[DataFrame, FeatureSet], Hyperparameters],
     *,
     share: float,
-    folds: int,
     seed: int,
-    primary_metric: str = "rmse",
     notify: Callable[[str], None] = _LOG.info,
 ) -> TemporalVerdict:
     """Fit on the first part of the rows in time and judge on the rest.
@@ -62,11 +59,9 @@ def temporal_verdict(
         rows: all rows of the window, whatever their split.
         features: columns to train on.
         algorithm: what to fit.
-        tried: the hyperparameters; where there are several, a search on the first part alone chooses.
+        choose: the hyperparameters for the first part and its features; a search, where there is one, sees no more.
         share: the first part's share of the rows.
-        folds: of that search.
         seed: of the fit.
-        primary_metric: of that search.
         notify: told of progress.
 
     Raises:
@@ -82,12 +77,7 @@ def temporal_verdict(
         )
     # what only later rows hold cannot be learned from the earlier ones
     features = narrowed(features, earlier)
-    chosen = tried[0]
-    if len(tried) > 1:
-        search = cross_validate(
-            earlier, features, algorithm, tried, folds=folds, seed=seed, primary_metric=primary_metric, notify=notify
-        )
-        chosen = tried[search.chosen]
+    chosen = choose(earlier, features)
     pipeline = fit_pipeline(earlier, features, algorithm, chosen, seed)
     metrics = evaluate(pipeline.transform(later))
     notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} mph, R² {metrics.r2:.5f}")

@@ -4,6 +4,8 @@ Names are Spark MLlib's own. These classes are the one source for the settings f
 search grids; how an estimator is built from them lives in `ml/algorithms`.
 """
 
+import itertools
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -26,7 +28,47 @@ Depth = Annotated[int, Field(ge=1, le=30, description="MLlib grows at most 30 le
 Bins = Annotated[int, Field(ge=2, le=65_536, description="candidate thresholds a feature")]
 Rows = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Grid = dict[str, list[Any]]
+
+
+class Range(BaseModel):
+    """Values between two ends, for searches that draw.
+
+    Attributes:
+        low: least value.
+        high: greatest value.
+        log: whether each order of magnitude is as likely as the next.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Range":
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range begins above 0; given low {self.low:g}")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether both ends are whole numbers, and so every value."""
+        return self.low.is_integer() and self.high.is_integer()
+
+    def at(self, share: float) -> float | int:
+        """The value at a share of the way from low to high."""
+        if self.log:
+            value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + share * (self.high - self.low)
+        return round(value) if self.whole else value
+
+
+Grid = dict[str, list[Any] | Range]
+"""By hyperparameter: the values to try, or the range to draw from."""
 
 
 class Hyperparameters(BaseModel):
@@ -68,6 +110,22 @@ class GradientBoostedTreesHyperparameters(Hyperparameters):
     lossType: Literal["squared", "absolute"] = "squared"
 
 
+def grid_points(base: Hyperparameters, grid: Grid) -> list[Hyperparameters]:
+    """Every combination of the grid over the other hyperparameters, in the order of the file.
+
+    Raises:
+        ValueError: where the grid holds a range, which has no last point.
+    """
+    if ranges := [name for name, values in grid.items() if isinstance(values, Range)]:
+        raise ValueError(
+            f"grid.{ranges[0]} is a range: the strategy 'grid' tries every value of a list; give a list, or choose "
+            f"random, tpe or halving"
+        )
+    kind, given = type(base), base.model_dump()
+    values = [v for v in grid.values() if not isinstance(v, Range)]
+    return [kind.model_validate(given | dict(zip(grid, point, strict=True))) for point in itertools.product(*values)]
+
+
 class ModelSettings(BaseModel):
     """One lane's algorithm: whether it runs, with which hyperparameters, and what a search would try."""
 
@@ -87,7 +145,8 @@ class ModelSettings(BaseModel):
                 problems.append(f"grid.{name}: not a hyperparameter; allowed: {', '.join(kind.model_fields)}")
             elif not values:
                 problems.append(f"grid.{name}: given no values; give at least one")
-            for value in values if name in kind.model_fields else ():
+            tried = [values.at(0), values.at(1)] if isinstance(values, Range) else values
+            for value in tried if name in kind.model_fields else ():
                 try:
                     kind.model_validate(self.hyperparameters.model_dump() | {name: value})
                 except ValidationError as error:

@@ -164,6 +164,24 @@ class SplitSettings(Section):
         return self
 
 
+class SearchSettings(Section):
+    """How the lanes whose `tune` is on look for hyperparameters."""
+
+    strategy: Literal["grid", "random", "tpe", "halving"] = Field(
+        default="grid", description="every point; draws; Optuna's TPE; successive halving of all points or draws"
+    )
+    trials: Annotated[int, Field(ge=1, le=10_000)] = Field(default=20, description="draws of random, tpe and ranges")
+    batch: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=4, description="trials that tpe proposes at once; a fixed number keeps it the same for a seed"
+    )
+    reduction: Annotated[int, Field(ge=2, le=10)] = Field(
+        default=3, description="halving keeps the best of so many, and gives them as many times the rows"
+    )
+    share_fits: bool = Field(
+        default=True, description="one forest answers for the smaller ones of a grid; the winner is fitted itself"
+    )
+
+
 class TrainingSettings(Section):
     """The training window, the splits and the cross-validation."""
 
@@ -175,6 +193,19 @@ class TrainingSettings(Section):
     )
     split: SplitSettings = Field(default_factory=SplitSettings)
     folds: Annotated[int, Field(ge=2, le=50)] = 5
+    fold_kind: Literal["random", "sensor", "expanding", "sliding"] = Field(
+        default="random", description="rows by hash; whole sensors; windows of time that grow, or slide"
+    )
+    fold_gap_minutes: Annotated[int, Field(ge=0)] = Field(
+        default=60, description="time between what a fold in time fits and judges: the reach of the lags"
+    )
+    search: SearchSettings = Field(default_factory=SearchSettings)
+    max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="a search starts no fit after this; the best so far wins"
+    )
+    parallel_training: bool = Field(
+        default=False, description="judge several folds at the same time, in as many threads as Spark has cores"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.8, description="the temporal verdict fits on this first part of the window's time"

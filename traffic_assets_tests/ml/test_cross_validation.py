@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.cross_validation import Search, candidates, cross_validate
+from traffic_assets.ml.cross_validation import CrossValidation
+from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics import METRICS
 from traffic_assets.ml.preprocessing import FeatureSet, usable_features
+from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.splits import fold_of
 from traffic_assets.ml.training import fit_model, fit_preprocessor, pipeline_of
 from traffic_assets.settings.hyperparameters import (
     LinearRegressionHyperparameters,
-    LinearRegressionSettings,
     RandomForestHyperparameters,
 )
 
@@ -63,8 +64,14 @@ def features(train: DataFrame) -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def search(train: DataFrame, features: FeatureSet) -> Search:
-    return cross_validate(train, features, LINEAR, [USELESS, PLAIN], folds=FOLDS, seed=SEED)
+def trials(train: DataFrame, features: FeatureSet) -> list[Trial]:
+    return _judge(train, features).trials(train, [USELESS, PLAIN])
+
+
+def _judge(
+    train: DataFrame, features: FeatureSet, folds: int = FOLDS, seed: int = SEED, **more: Any
+) -> CrossValidation:
+    return CrossValidation(features, LINEAR, folds_of(train, "random", folds, seed), seed, **more)
 
 
 def _rmse(pipeline: PipelineModel, rows: DataFrame) -> float:
@@ -72,7 +79,9 @@ def _rmse(pipeline: PipelineModel, rows: DataFrame) -> float:
     return float(np.sqrt(np.mean((pairs[:, 0] - pairs[:, 1]) ** 2)))
 
 
-def test_fold_metrics_are_those_of_a_hand_made_loop(train: DataFrame, features: FeatureSet, search: Search) -> None:
+def test_fold_metrics_are_those_of_a_hand_made_loop(
+    train: DataFrame, features: FeatureSet, trials: list[Trial]
+) -> None:
     """And the preprocessor is refitted in each fold: with train's medians the loop gives other numbers."""
     whole = fit_preprocessor(train, features)
     refitted: list[float] = []
@@ -84,15 +93,15 @@ def test_fold_metrics_are_those_of_a_hand_made_loop(train: DataFrame, features: 
             model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
             found.append(_rmse(pipeline_of(preprocessing, model), judged))
         rows.append(judged.count())
-    measured = [fold.rmse for fold in search.trials[1].folds]
+    measured = [fold.rmse for fold in trials[1].folds]
     assert measured == pytest.approx(refitted, rel=1e-9)
     assert all(abs(m - leaked) > 0.1 for m, leaked in zip(measured, leaking, strict=True)), (measured, leaking)
-    assert [fold.rows for fold in search.trials[1].folds] == rows
+    assert [fold.rows for fold in trials[1].folds] == rows
     assert sum(rows) == 240, "every row is judged once"
 
 
-def test_the_summary_is_mean_and_deviation_over_the_folds(search: Search) -> None:
-    for trial in search.trials:
+def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -> None:
+    for trial in trials:
         assert set(trial.summary) == set(METRICS)
         for metric in METRICS:
             values = [getattr(fold, metric) for fold in trial.folds]
@@ -100,74 +109,58 @@ def test_the_summary_is_mean_and_deviation_over_the_folds(search: Search) -> Non
             assert trial.summary[metric].std == pytest.approx(np.std(values, ddof=1))
 
 
-def test_the_best_trial_is_chosen_and_kept_in_the_document(search: Search) -> None:
-    assert [trial.hyperparameters["regParam"] for trial in search.trials] == [1e6, 0.0]
-    assert search.trials[1].summary["rmse"].mean < search.trials[0].summary["rmse"].mean
-    assert search.chosen == 1
-    assert search.best is search.trials[1]
-    assert search.primary_metric == "rmse"
-    assert Search.model_validate_json(search.model_dump_json()) == search
-
-
-def test_most_r2_wins_where_r2_chooses_and_ties_go_to_the_earlier(train: DataFrame, features: FeatureSet) -> None:
+def test_each_trial_is_told_of_with_its_progress(train: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    search = cross_validate(
-        train,
-        features,
-        LINEAR,
-        [USELESS, PLAIN, PLAIN],
-        folds=2,
-        seed=SEED,
-        primary_metric="r2",
-        notify=told.append,
-    )
-    assert search.trials[1].summary == search.trials[2].summary
-    assert search.trials[1].summary["r2"].mean > search.trials[0].summary["r2"].mean
-    assert search.chosen == 1
-    assert len(told) == 2 * 3
-    assert told[1].startswith("Linear regression: fold 1 of 2, trial 2 of 3, RMSE ")
-    assert told[5].startswith("Linear regression: fold 2 of 2, trial 3 of 3, RMSE ")
+    _judge(train, features, 2, notify=told.append).trials(train, [USELESS, PLAIN])
+    assert [line.split(", RMSE ")[0] for line in told] == [
+        f"Linear regression: fold {fold} of 2, {done} of 2 trials" for fold in (1, 2) for done in (1, 2)
+    ]
 
 
-def test_one_candidate_is_told_of_without_a_trial(train: DataFrame, features: FeatureSet) -> None:
+def test_one_trial_is_told_of_without_a_number(train: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    search = cross_validate(train, features, LINEAR, [PLAIN], folds=2, seed=7, notify=told.append)
-    assert search.chosen == 0
+    trial = _judge(train, features, 2, 7, notify=told.append).fitted(train, PLAIN)
     assert [line.split(", ")[0] for line in told] == [
         "Linear regression: fold 1 of 2",
         "Linear regression: fold 2 of 2",
     ]
     assert "trial" not in "".join(told)
     expected = train.where(fold_of(2, 7) == 0).count()
-    assert search.best.folds[0].rows == expected, "the folds hang on the seed"
+    assert trial.folds[0].rows == expected, "the folds hang on the seed"
+
+
+def test_folds_at_the_same_time_give_the_same_trials(
+    train: DataFrame, features: FeatureSet, trials: list[Trial]
+) -> None:
+    assert _judge(train, features, threads=3).trials(train, [USELESS, PLAIN]) == trials
+
+
+def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, features: FeatureSet) -> None:
+    judge = _judge(train, features)
+    (only,) = judge.trials(train, [USELESS, PLAIN], deadline=0.0)
+    assert only.hyperparameters == USELESS.model_dump()
+    assert len(only.folds) == 1
+    assert judge.fits == 1
+
+
+def test_trials_that_a_deadline_cut_short_are_compared_on_the_folds_they_share(
+    train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time runs out after the first trial of the second fold: the second trial has one fold, so both are given one."""
+    clock = itertools.chain([0.0, 0.0], itertools.repeat(9.0))
+    monkeypatch.setattr("traffic_assets.ml.cross_validation.time.monotonic", lambda: next(clock))
+    found = _judge(train, features).trials(train, [USELESS, PLAIN], deadline=1.0)
+    assert [len(trial.folds) for trial in found] == [1, 1]
+    assert [trial.folds[0] for trial in found] == [trial.folds[0] for trial in trials]
 
 
 def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> None:
-    with pytest.raises(ValueError, match="nothing to try"):
-        cross_validate(train, features, LINEAR, [], folds=2, seed=SEED)
-    with pytest.raises(ValueError, match="unknown metric 'accuracy'; the known ones are rmse, mae, mape, r2"):
-        cross_validate(train, features, LINEAR, [PLAIN], folds=2, seed=SEED, primary_metric="accuracy")
     with pytest.raises(TypeError, match="linear_regression takes LinearRegressionHyperparameters"):
-        cross_validate(train, features, LINEAR, [RandomForestHyperparameters()], folds=2, seed=SEED)
+        _judge(train, features, 2).fitted(train, RandomForestHyperparameters())
 
 
 def test_a_fold_without_rows_is_refused(train: DataFrame, features: FeatureSet) -> None:
-    for fold, missing in ((0, 2), (1, 1)):
+    for fold, missing, what in ((0, 1, "fit"), (1, 1, "judge")):
         one_fold = train.where(fold_of(FOLDS, SEED) == fold)
-        with pytest.raises(ValueError, match=f"fold {missing} of 3 has no rows"):
-            cross_validate(one_fold, features, LINEAR, [PLAIN], folds=FOLDS, seed=SEED)
-
-
-def test_candidates_are_every_combination_over_the_rest() -> None:
-    base = LinearRegressionHyperparameters(maxIter=7, regParam=0.5)
-    grid = {"regParam": [0.0, 0.1], "elasticNetParam": [0.0, 1.0]}
-    assert candidates(base, grid, tune=False) == [base]
-    assert candidates(base, {}, tune=True) == [base]
-    assert candidates(base, grid, tune=True) == [
-        LinearRegressionHyperparameters(maxIter=7, regParam=reg, elasticNetParam=net)
-        for reg, net in ((0.0, 0.0), (0.0, 1.0), (0.1, 0.0), (0.1, 1.0))
-    ]
-    with pytest.raises(ValidationError, match="greater than or equal to 0"):
-        candidates(base, {"regParam": [-1.0]}, tune=True)
-    settings = LinearRegressionSettings()
-    assert len(candidates(settings.hyperparameters, settings.grid, tune=True)) == 3 * 2
+        with pytest.raises(ValueError, match=f"fold {missing} of 3 has no rows to {what}"):
+            _judge(train, features).trials(one_fold, [PLAIN])

@@ -12,9 +12,13 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.preprocessing import FeatureSet, usable_features
+from traffic_assets.ml.search.runner import run_search
+from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.schema import SearchSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,6 +52,10 @@ def features(rows: DataFrame) -> FeatureSet:
     return usable_features(rows, [Column("a", "numeric", "double")])
 
 
+def _as_given(*_: object) -> LinearRegressionHyperparameters:
+    return PLAIN
+
+
 def _expected_rmse(rows: DataFrame, boundary: int) -> float:
     """A model that knows the earlier rows alone says 40 + a, with the earlier median where `a` is null."""
     table = [(row["timestamp"], row["a"], row["speed"]) for row in rows.collect()]
@@ -59,7 +67,7 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
 
 def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    verdict = temporal_verdict(rows, features, LINEAR, [PLAIN], share=0.8, folds=3, seed=42, notify=told.append)
+    verdict = temporal_verdict(rows, features, LINEAR, _as_given, share=0.8, seed=42, notify=told.append)
     assert verdict.boundary == START + CHANGE * timedelta(minutes=5)
     assert verdict.fit_rows == CHANGE * SENSORS
     assert verdict.metrics.rows == (STEPS - CHANGE) * SENSORS
@@ -73,25 +81,36 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
 
 
 def test_an_earlier_boundary_judges_rows_of_both_regimes(rows: DataFrame, features: FeatureSet) -> None:
-    verdict = temporal_verdict(rows, features, LINEAR, [PLAIN], share=0.5, folds=3, seed=42)
+    verdict = temporal_verdict(rows, features, LINEAR, _as_given, share=0.5, seed=42)
     assert verdict.boundary == START + 49 * timedelta(minutes=5)
     assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, 49), rel=1e-6)
 
 
-def test_the_search_sees_the_earlier_rows_alone(rows: DataFrame, features: FeatureSet) -> None:
-    """On the later rows the mean is the better guess; on the earlier ones the line, so the line is chosen."""
+def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: FeatureSet) -> None:
+    """On the later rows the mean is the better guess; on the earlier ones the line, so a search chooses the line."""
     useless, plain = (
-        temporal_verdict(rows, features, LINEAR, tried, share=0.8, folds=2, seed=42).metrics.rmse
-        for tried in ([USELESS], [PLAIN])
+        temporal_verdict(rows, features, LINEAR, lambda *_: given, share=0.8, seed=42).metrics.rmse  # noqa: B023
+        for given in (USELESS, PLAIN)
     )
     assert useless < plain
-    told: list[str] = []
-    verdict = temporal_verdict(
-        rows, features, LINEAR, [USELESS, PLAIN], share=0.8, folds=2, seed=42, notify=told.append
-    )
+    seen: list[int] = []
+
+    def choose(earlier: DataFrame, narrow: FeatureSet) -> LinearRegressionHyperparameters:
+        seen.append(earlier.count())
+        search = run_search(
+            earlier,
+            narrow,
+            LINEAR,
+            strategy_for(SearchSettings(), PLAIN, {"regParam": [1e6, 0.0]}, True, "rmse", 42),
+            folds=folds_of(earlier, "random", 2, 42),
+            seed=42,
+        )
+        return LinearRegressionHyperparameters.model_validate(search.best.hyperparameters)
+
+    verdict = temporal_verdict(rows, features, LINEAR, choose, share=0.8, seed=42)
+    assert seen == [CHANGE * SENSORS]
     assert verdict.hyperparameters["regParam"] == 0.0
     assert verdict.metrics.rmse == pytest.approx(plain)
-    assert len(told) == 2 * 2 + 1
 
 
 def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, features: FeatureSet) -> None:
@@ -99,14 +118,14 @@ def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, featur
     with_late = rows.withColumn("late", F.when(seconds >= 60 * 5 * CHANGE, F.lit(1.0)))
     both = usable_features(with_late, [Column("a", "numeric", "double"), Column("late", "numeric", "double")])
     assert both.names == ("a", "late")
-    alone = temporal_verdict(rows, features, LINEAR, [PLAIN], share=0.8, folds=3, seed=42)
-    assert temporal_verdict(with_late, both, LINEAR, [PLAIN], share=0.8, folds=3, seed=42).metrics == alone.metrics
+    alone = temporal_verdict(rows, features, LINEAR, _as_given, share=0.8, seed=42)
+    assert temporal_verdict(with_late, both, LINEAR, _as_given, share=0.8, seed=42).metrics == alone.metrics
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5])
 def test_a_part_without_rows_is_refused(rows: DataFrame, features: FeatureSet, share: float) -> None:
     first = rows.where(F.col("timestamp") == F.lit(START))
     with pytest.raises(ValueError, match=r"no rows lie before .*2026-01-05"):
-        temporal_verdict(first, features, LINEAR, [PLAIN], share=share, folds=2, seed=42)
+        temporal_verdict(first, features, LINEAR, _as_given, share=share, seed=42)
     with pytest.raises(ValueError, match="the training window is empty"):
-        temporal_verdict(rows.limit(0), features, LINEAR, [PLAIN], share=share, folds=2, seed=42)
+        temporal_verdict(rows.limit(0), features, LINEAR, _as_given, share=share, seed=42)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.random_forest import MAX_MEMORY_MB
-from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
 from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
 
 if TYPE_CHECKING:
@@ -37,4 +37,5 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False),
 )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 
 if TYPE_CHECKING:
@@ -41,4 +41,5 @@ RANDOM_FOREST = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
 )

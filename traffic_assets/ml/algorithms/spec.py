@@ -6,7 +6,7 @@ Specs are needed when the code location loads, so pyspark and numpy are imported
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from pyspark.ml import Estimator, Model
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Which trials one fit of trees answers for (`ml/search/sharing.py`).
+
+    Attributes:
+        trees: hyperparameter that says how many trees.
+        depth: the one that says how deep, where a tree may be cut; None for boosting, whose next tree would differ.
+        min_rows: the one that says how few rows a child may have, where splits may be taken back.
+        average: of the trees (a forest), or their weighted sum.
+    """
+
+    trees: str
+    depth: str | None
+    min_rows: str | None
+    average: bool
+    deepest: ClassVar[int] = 30
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,7 @@ class Algorithm:
         importances: the weight of each vector slot in a fitted model, all at least 0, shape (slots,).
         importance_kind: what the weights are.
         describe: further facts of a fitted model for its metadata.
+        sharing: which trials of a search one fit answers for; None where each needs its own.
     """
 
     name: str
@@ -41,6 +60,7 @@ class Algorithm:
     importances: Callable[[Any], "NDArray[np.float64]"]
     importance_kind: str
     describe: Callable[[Any], dict[str, Any]]
+    sharing: Sharing | None = None
 
     def fit(self, vectors: Any, hyperparameters: Hyperparameters, seed: int, target: str, vector: str) -> "Model":
         """Fit on preprocessed rows.

@@ -1,0 +1,132 @@
+"""A search on Spark: the winner of a shared forest is fitted itself, and a time limit ends it with the best so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.cross_validation import CrossValidation
+from traffic_assets.ml.folds import Fold, folds_of
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.search.runner import run_search
+from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.training import cached_rows
+from traffic_assets.settings.hyperparameters import Grid, RandomForestHyperparameters
+from traffic_assets.settings.schema import SearchSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+FOREST = ALGORITHMS["random_forest"]
+BASE = RandomForestHyperparameters(numTrees=2, maxDepth=2, maxBins=32)
+GRID: Grid = {"numTrees": [2, 5], "maxDepth": [2, 4], "minInstancesPerNode": [1, 40]}
+SEED = 42
+
+
+@pytest.fixture(scope="module")
+def train(feature_rows: DataFrame) -> Iterator[DataFrame]:
+    with cached_rows(feature_rows) as rows:
+        yield rows
+
+
+@pytest.fixture(scope="module")
+def folds(train: DataFrame) -> list[Fold]:
+    return folds_of(train, "random", 2, SEED)
+
+
+def _search(train: DataFrame, features: FeatureSet, folds: list[Fold], grid: Grid = GRID, **more: Any) -> Search:
+    search = more.pop("search", SearchSettings())
+    strategy = strategy_for(search, BASE, grid, True, "rmse", SEED)
+    return run_search(train, features, FOREST, strategy, folds=folds, seed=SEED, **more)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path_factory: pytest.TempPathFactory
+) -> Search:
+    return _search(train, features, folds, scratch=f"file://{tmp_path_factory.mktemp('scratch')}")
+
+
+@pytest.fixture(scope="module")
+def alone(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> Search:
+    return _search(train, features, folds)
+
+
+def test_a_shared_search_fits_once_a_fold_and_chooses_as_the_exhaustive_one(shared: Search, alone: Search) -> None:
+    assert alone.fits == 8 * 2
+    assert shared.fits == 2, "the biggest point of the grid wins here, and it is the very fit that was grown"
+    assert shared.best.hyperparameters == alone.best.hyperparameters
+    assert [t.hyperparameters for t in shared.trials] == [t.hyperparameters for t in alone.trials]
+    read = [t.summary["rmse"].mean for t in shared.trials]
+    fitted = [t.summary["rmse"].mean for t in alone.trials]
+    assert read == pytest.approx(fitted, rel=0.25)
+
+
+def test_what_is_reported_is_the_real_models_cross_validation(
+    shared: Search, alone: Search, train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
+) -> None:
+    assert shared.confirmed.read_from is None
+    assert shared.confirmed.summary["rmse"].mean == pytest.approx(alone.confirmed.summary["rmse"].mean, rel=1e-9)
+    # with less to win, the winner is smaller than what was grown: it is fitted itself
+    told: list[str] = []
+    search = _search(
+        train, features, folds, {"numTrees": [1, 5], "maxDepth": [3]}, scratch=f"file://{tmp_path}", notify=told.append
+    )
+    worst: Grid = {"numTrees": [5, 1], "minInstancesPerNode": [300]}
+    lone = _search(train, features, folds, worst, scratch=f"file://{tmp_path}")
+    for found in (search, lone):
+        expected = CrossValidation(features, FOREST, folds, SEED).fitted(
+            train, RandomForestHyperparameters.model_validate(found.best.hyperparameters)
+        )
+        assert found.best.hyperparameters == expected.hyperparameters
+        for one, other in zip(found.best.folds, expected.folds, strict=True):
+            assert one.model_dump() == pytest.approx(other.model_dump(), rel=1e-9)
+    assert any("now fitted itself on every fold" in line for line in told) == (
+        search.best != search.trials[search.chosen]
+    )
+
+
+def test_a_time_limit_ends_the_search_with_the_best_so_far_and_says_so(
+    train: DataFrame, features: FeatureSet, folds: list[Fold]
+) -> None:
+    told: list[str] = []
+    search = _search(train, features, folds, max_minutes=1e-9, notify=told.append)
+    assert len(search.trials) == 1
+    assert search.stopped is not None
+    assert "max_training_time_minutes (1e-09)" in search.stopped
+    assert any("best so far" in line for line in told)
+    assert len(search.best.folds) == 2, "what is reported was judged on every fold all the same"
+    assert search.best.hyperparameters == search.trials[0].hyperparameters
+
+
+def test_halving_judges_many_on_few_rows_and_the_last_on_all(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
+) -> None:
+    search = _search(
+        train,
+        features,
+        folds,
+        search=SearchSettings(strategy="halving", reduction=2),
+        scratch=f"file://{tmp_path}",
+        name="halving",
+    )
+    shares = [trial.row_share for trial in search.trials]
+    assert shares == sorted(shares)
+    assert [shares.count(s) for s in (0.25, 0.5, 1.0)] == [8, 4, 2]
+    by_share = {s: sum(f.rows for f in next(t for t in search.trials if t.row_share == s).folds) for s in (0.25, 1.0)}
+    assert by_share[0.25] == pytest.approx(0.25 * by_share[1.0], rel=0.3)
+    assert search.best.row_share == 1.0
+
+
+def test_no_search_without_a_known_metric(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:
+    with pytest.raises(ValueError, match="unknown metric 'accuracy'; the known ones are rmse, mae, mape, r2"):
+        _search(train, features, folds, primary_metric="accuracy")
+
+
+def test_a_search_survives_json(shared: Search) -> None:
+    assert Search.model_validate_json(shared.model_dump_json()) == shared

@@ -1,0 +1,111 @@
+"""Strategies: what they try, in which rounds, and that a seed repeats them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from traffic_assets.ml.metrics import Metrics, Spread
+from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
+from traffic_assets.ml.search.trials import Trial, best_of
+from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, LinearRegressionHyperparameters, Range
+from traffic_assets.settings.schema import SearchSettings
+
+BASE = LinearRegressionHyperparameters(maxIter=7)
+GRID: Grid = {"regParam": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "elasticNetParam": [0.0, 0.5, 1.0]}
+RANGES: Grid = {"regParam": Range(low=1e-4, high=10.0, log=True), "maxIter": Range(low=5, high=50)}
+needs_optuna = pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="the extra 'tpe' is not installed")
+
+
+def _far_from(best: float) -> Callable[[Hyperparameters], float]:
+    return lambda h: abs(getattr(h, "regParam") - best)  # noqa: B009
+
+
+def _trial(hyperparameters: Hyperparameters, error: float, row_share: float = 1.0, folds: int = 1) -> Trial:
+    metrics = Metrics(rows=10, rmse=error, mae=error, mape=error, r2=1 - error)
+    summary = {m: Spread(mean=getattr(metrics, m), std=0.0) for m in ("rmse", "mae", "mape", "r2")}
+    return Trial(
+        hyperparameters=hyperparameters.model_dump(), folds=[metrics] * folds, summary=summary, row_share=row_share
+    )
+
+
+def _drive(strategy: Strategy, error: Callable[[Hyperparameters], float]) -> list[Round]:
+    rounds = []
+    try:
+        asked = next(strategy)
+        while True:
+            rounds.append(asked)
+            asked = strategy.send([_trial(h, error(h), asked.row_share) for h in asked.tried])
+    except StopIteration:
+        return rounds
+
+
+def _strategy(name: str, grid: Grid, seed: int = 1, metric: str = "rmse", **more: Any) -> Strategy:
+    return strategy_for(SearchSettings(strategy=name, **more), BASE, grid, True, metric, seed)
+
+
+def test_without_tuning_or_grid_the_hyperparameters_alone_are_tried() -> None:
+    for tune, grid in ((False, GRID), (True, {})):
+        (only,) = _drive(strategy_for(SearchSettings(), BASE, grid, tune, "rmse", 1), _far_from(0))
+        assert only == Round([BASE])
+
+
+def test_grid_tries_every_combination_once() -> None:
+    (only,) = _drive(_strategy("grid", GRID), _far_from(0))
+    assert len(only.tried) == len(set(only.tried)) == 27
+    assert all(isinstance(h, LinearRegressionHyperparameters) and h.maxIter == 7 for h in only.tried)
+
+
+def test_grid_refuses_a_range_and_says_what_takes_one() -> None:
+    with pytest.raises(ValueError, match=r"regParam is a range.*random, tpe or halving"):
+        _drive(_strategy("grid", RANGES), _far_from(0))
+
+
+def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> None:
+    first, again, other = (_drive(_strategy("random", GRID, seed, trials=9), _far_from(0))[0] for seed in (1, 1, 2))
+    assert first == again != other
+    assert len(set(first.tried)) == 9
+    (few,) = _drive(_strategy("random", {"elasticNetParam": [0.0, 1.0]}, trials=9), _far_from(0))
+    assert len(few.tried) == 2
+    (drawn,) = _drive(_strategy("random", RANGES, trials=30), _far_from(0))
+    values = [h.model_dump() for h in drawn.tried]
+    assert all(
+        1e-4 <= v["regParam"] <= 10 and isinstance(v["maxIter"], int) and 5 <= v["maxIter"] <= 50 for v in values
+    )
+    assert sum(v["regParam"] < 0.03 for v in values) > 5, "each order of magnitude is as likely as the next"
+
+
+def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
+    rounds = _drive(_strategy("halving", GRID), _far_from(0.3))
+    assert [len(r.tried) for r in rounds] == [27, 9, 3]
+    assert [r.row_share for r in rounds] == pytest.approx([1 / 9, 1 / 3, 1.0])
+    assert {h.model_dump()["regParam"] for h in rounds[-1].tried} == {0.3}
+    best_by_r2 = _drive(_strategy("halving", GRID, metric="r2"), _far_from(0.7))
+    assert {h.model_dump()["regParam"] for h in best_by_r2[-1].tried} == {0.7}
+
+
+@needs_optuna
+def test_tpe_finds_the_valley_in_batches_and_repeats_itself() -> None:
+    rounds, again = (_drive(_strategy("tpe", RANGES, trials=40, batch=4), _far_from(2.0)) for _ in range(2))
+    assert rounds == again
+    assert sum(len(r.tried) for r in rounds) <= 40
+    late = [h.model_dump()["regParam"] for r in rounds[-4:] for h in r.tried]
+    early = [h.model_dump()["regParam"] for r in rounds[:4] for h in r.tried]
+    assert sum(abs(v - 2.0) for v in late) / len(late) < sum(abs(v - 2.0) for v in early) / len(early)
+
+
+def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_to_the_earlier() -> None:
+    trials = [
+        _trial(BASE, 0.1, row_share=0.3),
+        _trial(BASE, 0.2, folds=1),
+        _trial(BASE, 0.5, folds=2),
+        _trial(BASE, 0.4, folds=2),
+        _trial(BASE, 0.4, folds=2),
+    ]
+    assert best_of(trials, "rmse") == 3
+    assert best_of(trials, "r2") == 3
+    with pytest.raises(ValueError, match="no trial"):
+        best_of([], "rmse")

@@ -1,0 +1,88 @@
+"""Folds: every kind judges each row at most once, and never fits what it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.folds import FoldKind, folds_of
+from traffic_assets.ml.splits import fold_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Row = tuple[str, int]
+START = datetime(2026, 1, 5, tzinfo=UTC)
+SENSORS, STEPS, MINUTES = 12, 60, 5
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> Iterator[DataFrame]:
+    table = [(f"s{s}", START + i * timedelta(minutes=MINUTES)) for s in range(SENSORS) for i in range(STEPS)]
+    frame = spark.createDataFrame(table, "sensor_id string, timestamp timestamp").cache()
+    yield frame
+    frame.unpersist()
+
+
+def _held(rows: DataFrame, kind: FoldKind, number: int, gap: int = 0) -> list[tuple[set[Row], set[Row]]]:
+    found = []
+    for fold in folds_of(rows, kind, number, 42, gap):
+        parts = []
+        for condition in (fold.fit, fold.judged):
+            part = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
+            parts.append({(row["sensor_id"], (row["at"] - int(START.timestamp())) // 60) for row in part})
+        found.append((parts[0], parts[1]))
+    return found
+
+
+@pytest.mark.parametrize("kind", get_args(FoldKind))
+def test_no_row_is_fitted_and_judged_in_one_fold_or_judged_twice(rows: DataFrame, kind: FoldKind) -> None:
+    held = _held(rows, kind, 3)
+    judged = [row for _, part in held for row in part]
+    assert len(judged) == len(set(judged))
+    for fit, part in held:
+        assert fit
+        assert part
+        assert not fit & part
+
+
+@pytest.mark.parametrize("kind", ["random", "sensor"])
+def test_folds_by_hash_judge_every_row_and_fit_all_the_others(rows: DataFrame, kind: FoldKind) -> None:
+    every = {(f"s{s}", i * MINUTES) for s in range(SENSORS) for i in range(STEPS)}
+    held = _held(rows, kind, 3)
+    assert set().union(*(part for _, part in held)) == every
+    assert all(fit | part == every for fit, part in held)
+
+
+def test_random_folds_are_those_of_the_hash(rows: DataFrame) -> None:
+    for number, fold in enumerate(folds_of(rows, "random", 4, 7)):
+        assert rows.where(fold.judged & (fold_of(4, 7) != number)).count() == 0
+
+
+def test_a_sensor_is_judged_only_by_folds_that_never_saw_it(rows: DataFrame) -> None:
+    for fit, judged in _held(rows, "sensor", 3):
+        assert not {sensor for sensor, _ in fit} & {sensor for sensor, _ in judged}
+
+
+@pytest.mark.parametrize("kind", ["expanding", "sliding"])
+@pytest.mark.parametrize("gap", [0, 30])
+def test_folds_in_time_fit_the_past_up_to_the_gap(rows: DataFrame, kind: FoldKind, gap: int) -> None:
+    begins = []
+    for fit, judged in _held(rows, kind, 3, gap):
+        first_judged = min(at for _, at in judged)
+        assert first_judged - max(at for _, at in fit) == gap + MINUTES
+        begins.append(min(at for _, at in fit))
+    if kind == "expanding":
+        assert set(begins) == {0}
+    else:
+        assert begins == sorted(set(begins))
+        assert len(begins) == 3
+
+
+def test_more_folds_than_instants_are_refused(rows: DataFrame) -> None:
+    with pytest.raises(ValueError, match="9 folds in time need more instants"):
+        folds_of(rows.where(F.col("timestamp") < F.lit(START + timedelta(minutes=20))), "expanding", 9, 42)

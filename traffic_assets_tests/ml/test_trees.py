@@ -1,0 +1,141 @@
+"""Trees as arrays: numpy follows them as Spark does, whole and cut."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pyspark.ml.functions import vector_to_array
+from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, RandomForestRegressor
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.training import fit_preprocessor
+from traffic_assets.ml.trees import LEAF, Cut, Trees, ends, judge_cuts, predict, read_trees
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+TREES, DEPTH = 7, 5
+
+
+@pytest.fixture(scope="module")
+def vectors(feature_rows: DataFrame, features: FeatureSet) -> DataFrame:
+    return fit_preprocessor(feature_rows, features).transform(feature_rows).select(VECTOR, "speed").cache()
+
+
+@pytest.fixture(scope="module")
+def forest(vectors: DataFrame) -> Any:
+    return RandomForestRegressor(
+        featuresCol=VECTOR, labelCol="speed", numTrees=TREES, maxDepth=DEPTH, maxBins=64, seed=1
+    ).fit(vectors)
+
+
+@pytest.fixture(scope="module")
+def boosted(vectors: DataFrame) -> Any:
+    return GBTRegressor(featuresCol=VECTOR, labelCol="speed", maxIter=TREES, maxDepth=3, seed=1).fit(vectors)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> str:
+    return f"file://{tmp_path}/{secrets.token_hex(4)}"
+
+
+def _arrays(vectors: DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    rows = vectors.select(vector_to_array(F.col(VECTOR)).alias("x"), "speed").collect()
+    return np.array([row["x"] for row in rows]), np.array([row["speed"] for row in rows])
+
+
+@pytest.mark.parametrize(("name", "average"), [("forest", True), ("boosted", False)])
+def test_numpy_predicts_what_spark_predicts(
+    name: str, average: bool, vectors: DataFrame, scratch: str, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(name)
+    x, _ = _arrays(vectors)
+    found = predict(read_trees(model, scratch), x, [Cut(TREES, 30)], average)[:, 0]
+    expected = [row["prediction"] for row in model.transform(vectors).collect()]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_boosted_prefix_is_the_smaller_model_exactly(vectors: DataFrame, boosted: Any, scratch: str) -> None:
+    smaller = GBTRegressor(featuresCol=VECTOR, labelCol="speed", maxIter=3, maxDepth=3, seed=1).fit(vectors)
+    x, _ = _arrays(vectors)
+    found = predict(read_trees(boosted, scratch), x, [Cut(3, 30)], average=False)[:, 0]
+    np.testing.assert_allclose(found, [row["prediction"] for row in smaller.transform(vectors).collect()], rtol=1e-12)
+
+
+def _by_hand(tree: DecisionTreeRegressionModel, row: Any, depth: int, min_rows: int) -> float:
+    """Down one of Spark's own trees, node by node."""
+    java: Any = tree._java_obj
+    node = java.rootNode()
+    for _ in range(depth):
+        if node.numDescendants() == 0:
+            break
+        children = (node.leftChild(), node.rightChild())
+        if min(child.impurityStats().rawCount() for child in children) < min_rows:
+            break
+        split = node.split()
+        node = children[0] if row[split.featureIndex()] <= split.threshold() else children[1]
+    return float(node.prediction())
+
+
+@pytest.mark.parametrize("cut", [Cut(3, 2), Cut(TREES, 4, 30), Cut(1, DEPTH, 100), Cut(5, 1)])
+def test_a_cut_forest_is_the_mean_of_its_first_trees_cut_by_hand(
+    cut: Cut, vectors: DataFrame, forest: Any, scratch: str
+) -> None:
+    x, _ = _arrays(vectors)
+    found = predict(read_trees(forest, scratch), x[:25], [cut, Cut(TREES, DEPTH)], average=True)[:, 0]
+    expected = [
+        np.mean([_by_hand(tree, row, cut.depth, cut.min_rows) for tree in forest.trees[: cut.trees]]) for row in x[:25]
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_split_above_takes_back_all_below() -> None:
+    """The root's right child holds 4 rows: with at least 5, no split counts, not even the big one below."""
+    nodes = np.arange(5)
+    trees = Trees(
+        roots=np.array([0]),
+        weights=np.array([1.0]),
+        feature=np.array([0, 1, LEAF, LEAF, LEAF], dtype=np.int32),
+        threshold=np.array([0.5, 0.5, np.inf, np.inf, np.inf]),
+        left=np.array([1, 2, 2, 3, 4]),
+        right=np.array([4, 3, 2, 3, 4]),
+        value=np.array([10.0, 20.0, 30.0, 40.0, 50.0]),
+        rows=np.array([104, 100, 50, 50, 4]),
+    )
+    assert ends(trees, 1).tolist() == nodes.tolist()
+    assert ends(trees, 5).tolist() == [0, 0, 0, 0, 0]
+    assert ends(replace(trees, rows=np.array([104, 50, 3, 47, 54])), 5).tolist() == [0, 1, 1, 1, 4]
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    assert predict(trees, x, [Cut(1, 9), Cut(1, 1), Cut(1, 0), Cut(1, 9, 5)], True).tolist() == [
+        [30.0, 20.0, 10.0, 10.0],
+        [40.0, 20.0, 10.0, 10.0],
+        [50.0, 50.0, 10.0, 10.0],
+    ]
+
+
+def test_more_trees_than_there_are_are_refused(forest: Any, scratch: str) -> None:
+    with pytest.raises(ValueError, match="8 trees asked of an ensemble of 7"):
+        predict(read_trees(forest, scratch), np.zeros((1, 40)), [Cut(8, 1)], average=True)
+
+
+def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, forest: Any, scratch: str) -> None:
+    """The whole forest against Spark's own metrics, a cut against numpy's."""
+    trees = read_trees(forest, scratch)
+    cut = Cut(4, 3)
+    whole, part = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, [Cut(TREES, DEPTH), cut], average=True)
+    expected = evaluate(forest.transform(vectors))
+    assert whole.model_dump() == pytest.approx(expected.model_dump(), rel=1e-9)
+    x, y = _arrays(vectors)
+    error = predict(trees, x, [cut], average=True)[:, 0] - y
+    assert part.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
+    assert part.mae == pytest.approx(np.mean(np.abs(error)))
+    assert part.r2 == pytest.approx(1 - np.mean(error**2) / np.var(y))
+    with pytest.raises(ValueError, match="no rows to evaluate"):
+        judge_cuts(vectors.limit(0), VECTOR, "speed", trees, [cut], average=True)
