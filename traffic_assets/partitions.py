@@ -45,11 +45,23 @@ def window_mapping(settings: Settings) -> dg.TimeWindowPartitionMapping:
 
 
 def training_window(week: str, settings: Settings) -> list[str]:
-    """Keys of the days that a week trains on, in order."""
-    start = date.fromisoformat(week)
-    first = start - timedelta(weeks=settings.training.window_weeks - 1)
-    days = day_range(first, start + timedelta(days=6))
-    return [day for day in days if day >= settings.data.first_day.isoformat()]
+    """Keys of the days that a week trains on, in order: those of its weeks that the data has."""
+    before, after = days_without_data(week, settings)
+    outside = {*before, *after}
+    return [day for day in _days_of_weeks(week, settings) if day not in outside]
+
+
+def days_without_data(week: str, settings: Settings) -> tuple[list[str], list[str]]:
+    """The days of a week's window that lie before data.first_day, and those after data.last_day."""
+    days, data = _days_of_weeks(week, settings), settings.data
+    before = [day for day in days if day < data.first_day.isoformat()]
+    return before, [day for day in days if data.last_day and day > data.last_day.isoformat()]
+
+
+def first_whole_week(settings: Settings) -> str:
+    """The first week whose window begins no earlier than data.first_day."""
+    first = _monday(settings.data.first_day + timedelta(days=6))
+    return (first + timedelta(weeks=settings.training.window_weeks - 1)).isoformat()
 
 
 def week_of(day: str) -> str:
@@ -120,6 +132,12 @@ def _listed(tags: Mapping[str, str]) -> str:
 
 def _refused(message: str) -> dg.Failure:
     return dg.Failure(message[:1].upper() + message[1:] + ".", allow_retries=False)
+
+
+def _days_of_weeks(week: str, settings: Settings) -> list[str]:
+    start = date.fromisoformat(week)
+    first = start - timedelta(weeks=settings.training.window_weeks - 1)
+    return day_range(first, start + timedelta(days=6))
 
 
 def _monday(day: date) -> date:

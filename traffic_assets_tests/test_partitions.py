@@ -10,6 +10,7 @@ from traffic_assets.partitions import (
     RANGE_END,
     RANGE_START,
     daily,
+    first_whole_week,
     require_partition,
     training_window,
     week_of,
@@ -39,6 +40,19 @@ def test_a_window_is_the_week_and_those_before_it(tmp_path: Path) -> None:
     assert training_window("2026-01-12", settings)[-1] == "2026-01-18"
     assert len(training_window("2026-01-12", settings)) == 14
     assert training_window("2026-01-05", settings)[0] == "2026-01-05", "nothing before the first day"
+
+
+def test_a_window_ends_with_the_last_day(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-07"}})
+    assert training_window("2026-01-05", settings) == ["2026-01-05", "2026-01-06", "2026-01-07"]
+
+
+@pytest.mark.parametrize(("first_day", "week"), [("2026-01-05", "2026-01-12"), ("2026-01-06", "2026-01-19")])
+def test_the_first_whole_week_has_its_window_behind_it(tmp_path: Path, first_day: str, week: str) -> None:
+    changes = {"data": {"first_day": first_day}, "training": {"window_weeks": 2, "minimum_days": None}}
+    settings = tiny_settings(tmp_path, changes)
+    assert first_whole_week(settings) == week
+    assert len(training_window(week, settings)) == 14
 
 
 @pytest.mark.parametrize(("day", "week"), [("2026-01-05", "2026-01-05"), ("2026-01-11", "2026-01-05")])

@@ -20,13 +20,15 @@ from traffic_assets.dagster_hdfs.retries import retried_connection_errors, retri
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
-from traffic_assets.partitions import training_window, weekly, window_mapping
+from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
 from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
 from traffic_assets.settings import Settings
 
 GROUP = "training"
 PREPROCESSOR = "fitted_preprocessor"
 SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
+GEOMETRY = "geometry"
+"""In the record of a day's features: hash of what in the sensor table they depend on."""
 FEATURES_ID = "features_storage_id"
 """Metadata of the splits: the newest materialisation of the features that they are sure to know."""
 
@@ -40,7 +42,7 @@ def require_days(week: str, found: dict[str, Generation], settings: Settings) ->
     """The days of the window that hold readings, or a refusal.
 
     Raises:
-        dagster.Failure: naming the days that are missing or empty.
+        dagster.Failure: naming the days that are missing or empty, or that the data cannot have.
     """
     days = training_window(week, settings)
     filled = {day: found[day] for day in days if day in found and found[day].record["rows"]}
@@ -49,10 +51,42 @@ def require_days(week: str, found: dict[str, Generation], settings: Settings) ->
         return filled
     empty = [day for day in days if day in found and day not in filled]
     missing = [day for day in days if day not in found]
+    reasons, remedies = _days_beyond_data(week, settings) if len(days) < required else ([], [])
+    if missing or empty:
+        reasons.append(f"not materialized: {', '.join(missing) or 'none'}; empty: {', '.join(empty) or 'none'}")
+    if not remedies:
+        remedies.append(f"materialize {FEATURE_TABLE} for them (job features)")
     raise dg.Failure(
-        f"Week {week} has {len(filled)} of the {required} days it needs. Not materialized: "
-        f"{', '.join(missing) or 'none'}; empty: {', '.join(empty) or 'none'}. Materialize {FEATURE_TABLE} for them "
-        f"(job features), or allow fewer days by training.minimum_days.",
+        f"Week {week} has {len(filled)} of the {required} days it needs. {_sentence('; '.join(reasons))} "
+        f"{_sentence(', '.join(remedies) + ', or allow fewer days by training.minimum_days')}",
+        allow_retries=False,
+    )
+
+
+def require_one_geometry(days: dict[str, Generation]) -> None:
+    """Refuse days whose features do not compare: positions are scaled, clustered and coded by the sensor table.
+
+    Days that record no geometry (a ready-made table, or an earlier version) are taken as they are.
+
+    Raises:
+        dagster.Failure: naming the days of each geometry, and those to materialise again.
+    """
+    groups: dict[str, list[str]] = {}
+    for day, generation in sorted(days.items()):
+        if geometry := generation.record.get(GEOMETRY):
+            groups.setdefault(geometry, []).append(day)
+    if len(groups) < 2:
+        return
+    newest = max(groups, key=lambda geometry: max(days[day].published_at for day in groups[geometry]))
+    older = sorted(day for geometry, some in groups.items() if geometry != newest for day in some)
+    listed = "; ".join(
+        f"{geometry}{' (the newest)' if geometry == newest else ''}: {', '.join(some)}"
+        for geometry, some in groups.items()
+    )
+    raise dg.Failure(
+        f"The days of the window were made from sensor tables that do not agree on box, centre, clusters, positions "
+        f"or codes, so that their features do not compare. By geometry: {listed}. Materialize {FEATURE_TABLE} again "
+        f"(job features) for {', '.join(older)}.",
         allow_retries=False,
     )
 
@@ -65,6 +99,23 @@ def split_id(settings: Settings, days: dict[str, Generation]) -> str:
         "generations": {day: generation.id for day, generation in sorted(days.items())},
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _days_beyond_data(week: str, settings: Settings) -> tuple[list[str], list[str]]:
+    """Why the data cannot have some days of a week's window, and what to do."""
+    before, after = days_without_data(week, settings)
+    reasons, remedies = [], []
+    if before:
+        reasons.append(f"before data.first_day ({settings.data.first_day}): {before[0]} to {before[-1]}")
+        remedies.append(f"choose week {first_whole_week(settings)} or a later one, set an earlier data.first_day")
+    if after:
+        reasons.append(f"after data.last_day ({settings.data.last_day}): {after[0]} to {after[-1]}")
+        remedies.append("choose an earlier week, set a later data.last_day")
+    return reasons, remedies
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def newest_id(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
@@ -102,6 +153,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
         with retried_connection_errors(hdfs.base_uri):
             days = require_days(week, features.currents(training_window(week, settings)), settings)
+            require_one_geometry(days)
             rows = read_generations(spark.session, list(days.values()))
             assigned = with_split(rows, training.split, training.seed)
             staged = target.stage(context.run_id)

@@ -1,6 +1,7 @@
 """The splits and the preprocessor of a week, and the refusal of a week with too few days."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,30 @@ import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
-from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id, require_days, split_id
+from traffic_assets.assets.training import (
+    FEATURES_ID,
+    GEOMETRY,
+    SPLIT_ASSETS,
+    newest_id,
+    require_days,
+    require_one_geometry,
+    split_id,
+)
 from traffic_assets.automation import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.shares import SPLITS
+from traffic_assets.partitions import training_window
+from traffic_assets.settings import Settings
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import run_train
+from traffic_assets_tests.runs import failures, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
-def generation(day: str, rows: int = 10, name: str = "g") -> Generation:
-    return Generation(f"{name}-{day}", day, f"file:///x/{day}", datetime(2026, 1, 5, tzinfo=UTC), "run", {"rows": rows})
+def generation(day: str, rows: int = 10, name: str = "g", published: int = 5, **record: str) -> Generation:
+    at = datetime(2026, 1, published, tzinfo=UTC)
+    return Generation(f"{name}-{day}", day, f"file:///x/{day}", at, "run", {"rows": rows, **record})
 
 
 def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, trained: Deployment) -> None:
@@ -96,6 +108,74 @@ def test_missing_and_empty_days_are_named(tmp_path: Path) -> None:
     assert f"empty: {DAYS[1]}" in said
     assert DAYS[2] in said
     assert "training.minimum_days" in said
+
+
+def refusal(week: str, found: dict[str, Generation], settings: Settings) -> str:
+    with pytest.raises(dg.Failure) as refused:
+        require_days(week, found, settings)
+    assert not refused.value.allow_retries
+    return refused.value.description or ""
+
+
+def test_days_before_the_first_day_are_named_as_such(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": None}})
+    days = training_window(WEEK, settings)
+    assert len(days) == 7
+    assert refusal(WEEK, {day: generation(day) for day in days}, settings) == (
+        "Week 2026-01-05 has 7 of the 14 days it needs. Before data.first_day (2026-01-05): 2025-12-29 to 2026-01-04. "
+        "Choose week 2026-01-12 or a later one, set an earlier data.first_day, or allow fewer days by "
+        "training.minimum_days."
+    )
+    incomplete = refusal(WEEK, {day: generation(day) for day in days[1:]}, settings)
+    assert "2025-12-29 to 2026-01-04; not materialized: 2026-01-05; empty: none." in incomplete
+
+
+def test_days_before_the_first_day_go_unnamed_where_enough_can_come(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": 7}})
+    said = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
+    assert "data.first_day" not in said
+    assert "Materialize feature_table for them" in said
+
+
+def test_days_after_the_last_day_are_named_as_such(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-07"}, "training": {"minimum_days": 7}})
+    said = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
+    assert "After data.last_day (2026-01-07): 2026-01-08 to 2026-01-11. Choose an earlier week" in said
+    assert "aterialize feature_table" not in said
+
+
+def test_days_of_different_sensor_tables_are_refused_by_name() -> None:
+    days = {
+        DAYS[0]: generation(DAYS[0], published=9, geometry="new"),
+        DAYS[1]: generation(DAYS[1], published=7, geometry="old"),
+        DAYS[2]: generation(DAYS[2], published=8, geometry="old"),
+    }
+    with pytest.raises(dg.Failure) as refused:
+        require_one_geometry(days)
+    assert not refused.value.allow_retries
+    said = refused.value.description or ""
+    assert f"new (the newest): {DAYS[0]}; old: {DAYS[1]}, {DAYS[2]}" in said
+    assert f"Materialize feature_table again (job features) for {DAYS[1]}, {DAYS[2]}." in said
+
+
+def test_days_of_one_sensor_table_or_of_none_are_fine() -> None:
+    require_one_geometry({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")})
+    require_one_geometry({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])})
+
+
+def test_the_splits_refuse_days_of_different_sensor_tables(
+    with_features: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    currents = Dataset.currents
+
+    def mixed(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
+        found = currents(self, partitions)
+        return {day: replace(g, record={**g.record, GEOMETRY: day}) for day, g in found.items()}
+
+    monkeypatch.setattr(Dataset, "currents", mixed)
+    defs = build_defs(with_features.settings)
+    result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
+    assert "features do not compare" in failures(result)["splits"]
 
 
 def test_an_empty_day_beyond_what_is_needed_is_left_out(tmp_path: Path) -> None:
