@@ -1,9 +1,11 @@
 """The guards: resources that refuse a run before its first step, where its partition or config cannot be used.
 
 Dagster itself would start, and fail late and unclearly in some step. An asset asks for its guard by
-a parameter; what is refused is decided in `partitions.py` and `assets/launchpad.py`.
+a parameter; what is refused is decided in `partitions.py` and `assets/launchpad.py`. A refused run is never retried.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -13,6 +15,8 @@ from traffic_assets.partitions import daily, require_partition, weekly
 from traffic_assets.resources import DAY_GUARD, WEEK_GUARD
 from traffic_assets.settings import Settings
 
+MAX_RETRIES = "dagster/max_retries"
+
 
 def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     """The guards by resource key."""
@@ -20,15 +24,32 @@ def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     @dg.resource(description="Refuses a run without a usable day.")
     def day_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
-            require_partition(run.tags, daily(settings), "day")
+            with _without_retry(context, run):
+                require_partition(run.tags, daily(settings), "day")
 
     @dg.resource(description="Refuses a run without a usable week, or with hyperparameters out of range.")
     def week_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
-            require_partition(run.tags, weekly(settings), "week")
-            require_valid_config(run.run_config, settings)
+            with _without_retry(context, run):
+                require_partition(run.tags, weekly(settings), "week")
+                require_valid_config(run.run_config, settings)
 
     return {DAY_GUARD: day_guard, WEEK_GUARD: week_guard}
+
+
+@contextmanager
+def _without_retry(context: dg.InitResourceContext, run: dg.DagsterRun) -> Iterator[None]:
+    """Keep the instance from starting a refused run again.
+
+    It takes a failure outside of a step for a crash, whatever the exception says about retries; a run's own tag
+    goes before what dagster.yaml says.
+    """
+    try:
+        yield
+    except dg.Failure:
+        if context.instance is not None:
+            context.instance.add_run_tags(run.run_id, {MAX_RETRIES: "0"})
+        raise
 
 
 def _starting_run(context: dg.InitResourceContext) -> dg.DagsterRun | None:

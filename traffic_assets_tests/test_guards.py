@@ -1,0 +1,114 @@
+"""The guards: a run without a usable partition or config is refused before its first step, and not tried again."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
+
+from traffic_assets.build import build_defs
+from traffic_assets.partitions import PARTITION
+from traffic_assets_tests.runs import QUIET
+from traffic_assets_tests.tiny import WEEK, tiny_settings
+
+FOREST = "random_forest_cv_report"
+
+
+def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
+    """The message of a run that must not get as far as a step."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = (
+            build_defs(tiny_settings(tmp_path))
+            .resolve_job_def(job)
+            .execute_in_process(
+                tags=tags, instance=instance, raise_on_error=False, run_config={**QUIET, **(config or {})}
+            )
+        )
+        assert not result.success
+        assert not [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_START]
+        (failed,) = [e for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE]
+        return str(failed.job_failure_data.error)
+
+
+@pytest.mark.parametrize(("job", "what"), [("train", "week"), ("features", "day")])
+def test_a_run_without_a_partition_is_told_what_to_give(tmp_path: Any, job: str, what: str) -> None:
+    assert what in _run(tmp_path, job, {})
+
+
+def test_a_day_that_begins_no_week_is_refused(tmp_path: Any) -> None:
+    assert "2026-01-07" in _run(tmp_path, "train", {PARTITION: "2026-01-07"})
+
+
+def test_hyperparameters_out_of_range_are_refused_with_what_is_allowed(tmp_path: Any) -> None:
+    config = {"ops": {FOREST: {"config": {"maxDepth": 99}}}}
+    message = _run(tmp_path, "train", {PARTITION: WEEK}, config)
+    assert "maxDepth" in message
+    assert "30" in message
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance as the project's dagster.yaml makes it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text((Path(__file__).parents[1] / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(home)) as made:
+        yield made
+
+
+def _retried(instance: dg.DagsterInstance) -> list[str]:
+    """Ids of the runs that the daemon for retries would start again."""
+    return [run.run_id for run in filter_runs_to_should_retry(instance.get_runs(), instance)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "config"),
+    [
+        ({}, {}),
+        ({PARTITION: "2026-01-07"}, {}),
+        ({PARTITION: WEEK}, {"ops": {FOREST: {"config": {"maxDepth": 99}}}}),
+    ],
+)
+def test_a_refused_run_is_not_retried(
+    tmp_path: Path, instance: dg.DagsterInstance, tags: dict[str, str], config: dict[str, Any]
+) -> None:
+    result = (
+        build_defs(tiny_settings(tmp_path))
+        .resolve_job_def("train")
+        .execute_in_process(tags=tags, instance=instance, raise_on_error=False, run_config={**QUIET, **config})
+    )
+    assert not result.success
+    assert _retried(instance) == []
+
+
+def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:
+    run = dg.DagsterRun(
+        job_name="train", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags={PARTITION: WEEK}
+    )
+    instance.add_run(run)
+    instance.report_run_failed(run, "the worker is gone")  # as the monitoring of runs does
+    assert _retried(instance) == [run.run_id]
+
+
+def test_a_failed_gate_is_not_retried(instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def evaluation() -> int:
+        return 1
+
+    @dg.asset_check(asset=evaluation, blocking=True)
+    def targets() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False)
+
+    defs = dg.Definitions(
+        assets=[evaluation],
+        asset_checks=[targets],
+        jobs=[dg.define_asset_job("gated", selection=[evaluation])],
+        resources={"io_manager": dg.mem_io_manager},
+        executor=dg.in_process_executor,
+    )
+    result = defs.resolve_job_def("gated").execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
+    assert not result.success
+    assert _retried(instance) == []
