@@ -5,13 +5,17 @@ The order of calls, the same for each kind:
     handle_output: stage -> _write (aside) -> publish each partition (rename, pointer) -> metadata
     load_input:    pointers -> _read the generations they name
 
+Where some partitions of a range are refused, the others are published, and the run fails: at once where no later step
+of it loads the output, else at its last reader, which gets the refusals with its input and has to pass them on.
+
 What a publish is lives in `publish.py`; reading without Dagster is `reading.read_current`.
 """
 
 import json
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dagster as dg
@@ -20,7 +24,7 @@ from pydantic import Field, PrivateAttr
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.dagster_hdfs.retries import retried_connection_errors
+from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
 
@@ -30,8 +34,17 @@ LOOKBACK = "lookback_partitions"
 SUBFOLDER = "subfolder"
 """Metadata of an asset: the folder of a shared generation that holds its part."""
 
+REFUSED = "refused"
+"""Metadata of the observation of a partition that a run has refused: why."""
+
 MODELS_KEPT = 4
 """Models that a process keeps of those it read."""
+
+PARENT = "dagster/parent_run_id"
+"""Dagster's tag of a run that goes on where another failed."""
+
+NOTHING = "Nothing"
+"""Dagster's key of the type of an input that is not loaded."""
 
 DATA = "data"
 DOCUMENT = "document.json"
@@ -39,6 +52,10 @@ DOCUMENT = "document.json"
 
 class MissingPartitionError(RuntimeError):
     """A partition that an asset needs was never published."""
+
+
+class ReplacedMeanwhileError(RuntimeError):
+    """The generation that a value extends is no longer the current one."""
 
 
 class HdfsIOManager(dg.ConfigurableIOManager):
@@ -61,20 +78,22 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         """The value of the generations."""
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Publish every partition of the output, or those that are not refused and then fail."""
+        """Publish every partition of the output that is not refused; refusals fail the run in the end."""
         stored = obj if isinstance(obj, Stored) else Stored(obj)
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
-        published = self._publish(dataset, stored, partitions, context.run_id)
+        with _afterwards(stored.after):
+            published = self._publish(dataset, stored, partitions, context.run_id)
         facts = {key: _facts(generation) for key, generation in published.items()}
-        if stored.refused:
+        if stored.refused and published and _is_loaded_later(context):
+            self._pass_on(context, stored.refused, list(published))
+        elif stored.refused:
             if context.has_asset_partitions:
                 self._report_published(context, facts)
-            reasons = [f"{key}: {reason}" for key, reason in sorted(stored.refused.items())]
             raise dg.Failure(
-                f"{context.asset_key.to_user_string()}: {len(published)} partition(s) published, {len(reasons)} refused"
-                f" and left as they were:\n" + "\n".join(f"  {r}" for r in reasons),
-                metadata={"refused": dg.MetadataValue.json(dict(stored.refused))},
+                f"{context.asset_key.to_user_string()}: {len(published)} partition(s) published, {len(stored.refused)} "
+                f"refused and left as they were:\n{_listed(stored.refused)}",
+                metadata={REFUSED: dg.MetadataValue.json(dict(stored.refused))},
                 allow_retries=False,
             )
         if len(partitions) == 1:
@@ -88,6 +107,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
         Raises:
             MissingPartitionError: naming the partitions that were never published.
+            dagster.Failure: some were refused in this run, and the input is not annotated `Loaded`.
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
@@ -95,7 +115,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         subfolder = ((context.upstream_output and context.upstream_output.definition_metadata) or {}).get(SUBFOLDER)
         with retried_connection_errors(dataset.root):
             generations = dataset.currents([*earlier, *partitions])
-            if missing := [key for key in partitions if key not in generations]:
+            refused = self._refused(context, generations) if len(partitions) > 1 else {}
+            if missing := [key for key in partitions if key not in generations and key not in refused]:
                 raise MissingPartitionError(
                     f"{context.asset_key.to_user_string()} has no published partition {', '.join(missing)} "
                     f"below {dataset.root}: materialize it first"
@@ -109,7 +130,13 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             with retried_connection_errors(dataset.root):
                 return self._read(list(generations.values()), subfolder)
 
-        return Loaded(read, generations) if context.dagster_type.typing_type is Loaded else read()
+        if context.dagster_type.typing_type is Loaded:
+            return Loaded(read, generations, refused)
+        if refused:
+            raise dg.Failure(
+                f"{context.asset_key.to_user_string()}: refused in this run:\n{_listed(refused)}", allow_retries=False
+            )
+        return read()
 
     def _publish(
         self, dataset: Dataset, stored: Stored, partitions: Sequence[str], run_id: str
@@ -135,6 +162,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 raise ValueError(f"{name!r} cannot be a folder beside the data; allowed: {', '.join(Internal)}")
             self._write(frame, f"{staged}/{name}", partitions)
         elapsed = time.monotonic() - started
+        _require_current(dataset, stored.built_on)
         published = {}
         for key in partitions:
             folder = self._folder(data, key)
@@ -165,13 +193,42 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
     def _report_published(self, context: dg.OutputContext, facts: Mapping[str, dict[str, Any]]) -> None:
         """Partitions published by a step that is about to fail: Dagster would not record them."""
-        instance = context.step_context.instance
+        step = context.step_context
         for key, metadata in facts.items():
-            instance.report_runless_asset_event(
+            told = step.get_asset_metadata(context.asset_key, key) or {}
+            step.instance.report_runless_asset_event(
                 dg.AssetMaterialization(
-                    asset_key=context.asset_key, partition=key, metadata={**metadata, "run_id": context.run_id}
+                    asset_key=context.asset_key, partition=key, metadata={**metadata, **told, "run_id": context.run_id}
                 )
             )
+
+    def _pass_on(self, context: dg.OutputContext, refused: Mapping[str, str], published: Sequence[str]) -> None:
+        """Let the step end well, so that later steps work on what is published, and tell them of the rest.
+
+        The refusals go through Dagster's event log, since a later step may run in another process.
+        """
+        for key, reason in sorted(refused.items()):
+            context.log.error(f"{key}: refused, and left as it was: {reason}")
+            context.log_event(dg.AssetObservation(context.asset_key, partition=key, metadata={REFUSED: reason}))
+        # Dagster would record every partition of the range as materialised, and knows no other way to say fewer
+        context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(published)
+
+    def _refused(self, context: dg.InputContext, generations: Mapping[str, Generation]) -> dict[str, str]:
+        """Why partitions were refused in this run or one that it continues, where none was published since."""
+        instance = context.step_context.instance
+        run: dg.DagsterRun | None = context.step_context.dagster_run
+        found: dict[str, str] = {}
+        while run is not None:
+            for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION):
+                seen = entry.asset_observation
+                if seen is None or seen.asset_key != context.asset_key or REFUSED not in seen.metadata:
+                    continue
+                current = generations.get(str(seen.partition))
+                if current is None or current.published_at.timestamp() < entry.timestamp:
+                    found[str(seen.partition)] = str(seen.metadata[REFUSED].value)
+            parent = run.tags.get(PARENT)
+            run = instance.get_run_by_id(parent) if parent else None
+        return {key: reason for key, reason in found.items() if key in set(context.asset_partition_keys)}
 
 
 class DataFrameIOManager(HdfsIOManager):
@@ -248,6 +305,44 @@ class JsonIOManager(HdfsIOManager):
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         (generation,) = generations
         return json.loads(self.storage.filesystem.read_bytes(f"{generation.uri}/{DOCUMENT}"))
+
+
+@contextmanager
+def _afterwards(release: Callable[[], object] | None) -> Iterator[None]:
+    """Release what a value needed until it was written, whether it was or not."""
+    try:
+        yield
+    except BaseException:
+        if release is not None:
+            with suppress(Exception):  # what failed first is what has to be told
+                release()
+        raise
+    if release is not None:
+        release()
+
+
+def _is_loaded_later(context: dg.OutputContext) -> bool:
+    """Whether a step that is still to come in this process loads the output."""
+    step_context = context.step_context
+    return any(
+        step_context.step.key in step_input.dependency_keys and step_input.dagster_type_key != NOTHING
+        for step in step_context.execution_plan.get_steps_to_execute_in_topo_order()
+        for step_input in step.step_inputs
+    )
+
+
+def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> None:
+    """Ask for another attempt where another run has replaced what a value extends."""
+    for key, expected in built_on.items():
+        current = dataset.current(key)
+        if current is not None and current.id != expected:
+            raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(
+                f"{dataset.root}: run {current.run_id} has published {key} since this one read it: run this one again"
+            )
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    return "\n".join(f"  {key}: {reason}" for key, reason in sorted(reasons.items()))
 
 
 def _facts(generation: Generation) -> dict[str, Any]:

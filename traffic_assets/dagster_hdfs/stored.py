@@ -24,6 +24,9 @@ class Stored:
         folders: DataFrames published beside the value, by the name of their folder (which begins with `_`, so
             that Spark does not read them with the value).
         refused: by partition key, why it is not published; the others are, before the run fails.
+        built_on: by partition key, the id of the generation that the value extends, None where there was none. Where
+            another run has replaced it since, the step is run again instead of losing what that run added.
+        after: called when the value has been written, or could not be.
     """
 
     value: Any
@@ -32,6 +35,8 @@ class Stored:
     files: Mapping[str, bytes] = field(default_factory=dict)
     folders: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    built_on: Mapping[str, str | None] = field(default_factory=dict)
+    after: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,13 @@ class Loaded:
     Attributes:
         read: reads the value.
         generations: by partition key, what the pointers named when the input was loaded.
+        refused: by partition key that this run was to publish and has refused, why. An earlier generation of it may
+            be there, for partitions that look back. Whoever takes the input has to refuse these partitions as well.
     """
 
     read: Callable[[], Any]
     generations: Mapping[str, Generation]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def value(self) -> Any:

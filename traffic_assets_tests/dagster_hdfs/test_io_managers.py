@@ -1,5 +1,6 @@
 """The IO managers: one contract over all kinds and file systems, then what is special to each."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.io_managers import (
+    DOCUMENT,
     LOOKBACK,
+    PARENT,
     DataFrameIOManager,
     HdfsIOManager,
     JsonIOManager,
@@ -49,8 +52,9 @@ def run(
     instance: dg.DagsterInstance,
     days: Sequence[str] = (),
     only: Sequence[str] | None = None,
+    parent: str | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Materialise the assets, for a range of days if any are given."""
+    """Materialise the assets, for a range of days if any are given, as a run that goes on where a parent ended."""
     chosen = [dg.AssetKey(key) for key in only] if only else [key for asset in assets for key in asset.keys]
     selection = dg.AssetSelection.assets(*chosen)
     job = dg.Definitions(
@@ -64,7 +68,20 @@ def run(
             "dagster/asset_partition_range_start": days[0],
             "dagster/asset_partition_range_end": days[-1],
         }
+    if parent:
+        tags[PARENT] = parent
     return job.execute_in_process(instance=instance, raise_on_error=False, tags=tags, run_config=QUIET)
+
+
+def newest_of(instance: dg.DagsterInstance, key: str) -> dict[str, int]:
+    """The newest materialisation of each partition that Dagster knows."""
+    found = instance.get_latest_storage_id_by_partition(dg.AssetKey(key), dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return dict(found)
+
+
+def recorded(instance: dg.DagsterInstance, key: str) -> list[str]:
+    """The partitions that Dagster takes for materialised."""
+    return sorted(newest_of(instance, key))
 
 
 def values_of(spark: SparkSession) -> dict[str, tuple[type[HdfsIOManager], Any, Callable[[Any], Any]]]:
@@ -134,6 +151,77 @@ def test_a_second_materialisation_replaces_and_a_failed_one_does_not(
     assert ids[0] < ids[1] == ids[2]
     staging = f"{dataset.root}/{Internal.STAGING}"
     assert hdfs_resource.filesystem.list(staging) == [], "a failed writer leaves nothing"
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, good: bool
+) -> None:
+    released: list[bool] = []
+
+    def release() -> None:
+        released.append(hdfs_resource.dataset("thing").current("all") is not None)
+        if not good:
+            raise ValueError("and there was nothing to release")
+
+    @dg.asset
+    def thing() -> Stored:
+        return Stored({"x": 1} if good else object(), after=release)
+
+    result = run([thing], JsonIOManager(hdfs=hdfs_resource), instance)
+    assert result.success is good
+    assert released == [good], "once, when it was written"
+    for failure in (e for e in result.all_events if e.is_step_failure):
+        assert "not JSON serializable" in str(failure.step_failure_data.error), "what failed first is told"
+
+
+def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
+) -> None:
+    manager = JsonIOManager(hdfs=hdfs_resource)
+    dataset = hdfs_resource.dataset("names")
+    others = ["b", "c"]
+
+    @dg.asset
+    def names() -> Stored:
+        current = dataset.current("all")
+        known = json.loads(hdfs_resource.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) if current else []
+        if others:
+            added = others.pop(0)
+
+            @dg.asset(name="names")
+            def other() -> Any:
+                return [*known, added]
+
+            assert run([other], manager, instance).success
+        return Stored([*known, "a"], built_on={"all": current.id if current else None})
+
+    result = run([names], manager, instance)
+    assert result.success
+    current = dataset.current("all")
+    assert current is not None
+    assert json.loads(hdfs_resource.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) == ["b", "c", "a"]
+
+
+def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
+) -> None:
+    @dg.asset
+    def names() -> Stored:
+        return Stored([], built_on={"all": "long gone"})
+
+    @dg.asset(name="names")
+    def other() -> Any:
+        return []
+
+    manager = JsonIOManager(hdfs=hdfs_resource)
+    first = run([other], manager, instance)
+    before = hdfs_resource.dataset("names").current("all")
+    result = run([names], manager, instance)
+    assert not result.success
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    assert f"run {first.run_id} has published all since" in str(failure.step_failure_data.error)
+    assert hdfs_resource.dataset("names").current("all") == before
 
 
 def test_equal_last_parts_of_keys_do_not_meet(
@@ -225,10 +313,95 @@ class TestDays:
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
         assert manager.storage.dataset("days").partitions() == [FIRST, THIRD]
-        recorded = instance.get_latest_storage_id_by_partition(
-            dg.AssetKey("days"), dg.DagsterEventType.ASSET_MATERIALIZATION
+        assert recorded(instance, "days") == [FIRST, THIRD]
+
+    def test_later_steps_work_on_the_good_days_and_the_last_fails_the_run_naming_the_bad(
+        self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
+    ) -> None:
+        noise = {SECOND: "half of it is noise"}
+        refused: list[dict[str, str]] = [{}, noise, {}]
+        seen: list[list[str]] = []
+
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def days() -> Stored:
+            return Stored(frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)]), refused=refused.pop(0))
+
+        @dg.asset(
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
         )
-        assert sorted(recorded) == [FIRST, THIRD]
+        def later(context: dg.AssetExecutionContext, days: Loaded) -> Stored:
+            for day in context.partition_keys:
+                context.add_asset_metadata({"told": f"of {day}"}, partition_key=day)
+            seen.append(sorted(row.x for row in days.value.collect()))
+            return Stored(days.value.selectExpr("date", "10 * x AS x"), refused=days.refused)
+
+        assert run([days, later], manager, instance, [FIRST, THIRD]).success
+        both = ("days", "later")
+        before = {key: manager.storage.dataset(key, "date").currents() for key in both}
+        bad = run([days, later], manager, instance, [FIRST, THIRD])
+        assert not bad.success
+        (failure,) = [e for e in bad.all_events if e.is_step_failure]
+        assert failure.step_key == "later"
+        assert f"2 partition(s) published, 1 refused and left as they were:\n  {SECOND}: half of it is noise" in str(
+            failure.step_failure_data.error
+        )
+        after = {key: manager.storage.dataset(key, "date").currents() for key in both}
+        for key in both:
+            assert [d for d in before[key] if before[key][d].id == after[key][d].id] == [SECOND], key
+            newest = newest_of(instance, key)
+            assert newest[SECOND] < min(newest[FIRST], newest[THIRD]), "the refused day was not materialised again"
+        shown = instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey("later"), asset_partitions=[THIRD]), limit=1
+        ).records[0]
+        assert shown.asset_materialization is not None
+        assert shown.asset_materialization.metadata["told"].value == f"of {THIRD}"
+        assert shown.asset_materialization.metadata["dagster/row_count"].value == 1
+        (told,) = instance.fetch_observations(dg.AssetKey("days"), limit=10).records
+        assert told.partition_key == SECOND
+
+        # going on from the failure must not take what is there for mended; a run of the day alone mends it
+        again = run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id)
+        assert not again.success
+        assert manager.storage.dataset("later", "date").currents()[SECOND].id == before["later"][SECOND].id
+        assert run([days, later], manager, instance, [SECOND, SECOND]).success
+        assert manager.storage.dataset("later", "date").currents()[SECOND].id != before["later"][SECOND].id
+        assert seen[-1] == [1, 2], "the day and the one before it"
+        assert run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id).success
+
+    def test_the_good_days_of_a_first_run_are_worked_on_though_one_was_never_published(
+        self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
+    ) -> None:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def days() -> Stored:
+            rows = frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)])
+            return Stored(rows, refused={SECOND: "half of it is noise"})
+
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def later(days: Loaded) -> Stored:
+            return Stored(days.value, refused=days.refused)
+
+        assert not run([days, later], manager, instance, [FIRST, THIRD]).success
+        for key in ("days", "later"):
+            assert manager.storage.dataset(key, "date").partitions() == recorded(instance, key) == [FIRST, THIRD]
+
+    def test_an_asset_that_cannot_hear_of_refusals_fails_with_them(
+        self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
+    ) -> None:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def days() -> Stored:
+            return Stored(frame(spark, [(FIRST, 1)]), refused={SECOND: "half of it is noise"})
+
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def later(days: Any) -> Any:
+            return days
+
+        result = run([days, later], manager, instance, [FIRST, SECOND])
+        (failure,) = [e for e in result.all_events if e.is_step_failure]
+        assert failure.step_key == "later"
+        assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
+        assert recorded(instance, "later") == []
 
     def test_what_is_published_beside_is_not_read_with_the_rows(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
