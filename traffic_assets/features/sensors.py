@@ -4,13 +4,15 @@ One row a sensor with its codes, cluster, scaled position, distance from the cen
 never move: a newcomer's is appended. Its storage belongs to the `sensor_table` asset.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.ml.clustering import KMeans
 from pyspark.ml.feature import VectorAssembler
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
@@ -24,6 +26,8 @@ CLUSTERS = 8
 CLUSTER_SEED = 42
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
 _NIGHT_HOURS = (0, 5)  # local; traffic flows freely
+_GEOMETRY = ("lat_normalized", "lon_normalized", "distance_from_center", "highway_encoded", "sensor_cluster")
+_GEOMETRY_DIGITS = 9  # what is summed in another order differs behind them
 _DESCRIPTION = [c.name for c in SENSOR_COLUMNS if c.name != "sensor_id"]
 
 
@@ -33,8 +37,9 @@ class SensorTable:
 
     Attributes:
         rows: one row a sensor.
-        record: number of sensors, bounding box, centre, clusters, the code of every highway there ever was, and the
-            day folders seen so far (one that cannot be read is not seen, and tried again).
+        record: number of sensors, bounding box, centre, clusters, the code of every highway there ever was, the
+            `geometry` that tells tables apart whose features must not be mixed, and the day folders seen so far (one
+            that cannot be read is not seen, and tried again).
         refused: by day whose folder was left out of this build, why.
     """
 
@@ -65,7 +70,8 @@ def build_sensor_table(
         StorageError: where storage fails in a way that no single day folder is to blame for.
     """
     folders = {day: str(entry.modified.timestamp()) for day, entry in source.day_folders().items()}
-    seen = previous.record.get("folders_seen", {}) if previous else {}
+    # a table of an earlier version, without a geometry, is built from all folders again
+    seen = previous.record["folders_seen"] if previous and "geometry" in previous.record else {}
     changed = [day for day, modified in folders.items() if seen.get(day) != modified] if folders else None
     if previous is not None and changed == []:
         return previous
@@ -96,6 +102,7 @@ def build_sensor_table(
             for n, f in (("min", F.min), ("max", F.max), ("mean", F.avg))
         ),
         F.count_if(_has_position()).alias("positioned"),
+        F.count_if(F.col("lanes").isNull()).alias("without_lanes"),
     )
     facts = summary.collect()[0].asDict()
     codes = _codes(described, previous.record["highway_codes"] if previous else {})
@@ -109,16 +116,20 @@ def build_sensor_table(
     )
     coded = spark.createDataFrame(list(codes.items()), "highway string, highway_encoded int")
     rows = _with_clusters(rows.join(F.broadcast(coded), "highway", "left"), facts["positioned"])
+    sensors = rows.orderBy("sensor_id").collect()
+    box = [facts[k] for k in ("min_latitude", "min_longitude", "max_latitude", "max_longitude")]
     record = {
         "sensors": facts["sensors"],
         "sensors_without_position": facts["sensors"] - facts["positioned"],
-        "bounding_box": [facts[k] for k in ("min_latitude", "min_longitude", "max_latitude", "max_longitude")],
+        "sensors_without_lanes": facts["without_lanes"],
+        "bounding_box": box,
         "center": list(center),
+        "geometry": _geometry(sensors, [*box, *center]),
         "clusters": min(CLUSTERS, facts["positioned"]),
         "highway_codes": codes,
         "folders_seen": seen | {day: modified for day, modified in folders.items() if day not in refused},
     }
-    return SensorTable(rows.orderBy("sensor_id").coalesce(1), record, refused)
+    return SensorTable(spark.createDataFrame(sensors, rows.schema).coalesce(1), record, refused)
 
 
 def _described(
@@ -193,6 +204,21 @@ def _with_clusters(rows: DataFrame, positioned: int) -> DataFrame:
     ).fit(points)
     assigned = model.transform(points).select("sensor_id", "sensor_cluster")
     return rows.join(F.broadcast(assigned), "sensor_id", "left")
+
+
+def _geometry(sensors: Sequence[Row], frame: Sequence[float | None]) -> str:
+    """A short hash of what the features of position and highway are made from.
+
+    Args:
+        sensors: the rows of the table in the order of their names.
+        frame: box and centre.
+    """
+
+    def rounded(values: Sequence[Any]) -> list[Any]:
+        return [round(v, _GEOMETRY_DIGITS) if isinstance(v, float) else v for v in values]
+
+    made_of = [rounded(frame), *([row["sensor_id"], *rounded([row[c] for c in _GEOMETRY])] for row in sensors)]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
 
 def _has_position() -> Column:

@@ -96,14 +96,16 @@ def test_positions_are_scaled_over_the_box_and_measured_from_the_centre(spark: S
     for column in ("lat_normalized", "lon_normalized", "distance_from_center", "sensor_cluster"):
         assert nowhere[column] is None
     assert nowhere["highway_encoded"] == paris["highway_encoded"] == 0
-    assert table.record | {"highway_codes": ..., "folders_seen": ...} == {
+    assert table.record | {"highway_codes": ..., "folders_seen": ..., "geometry": ...} == {
         "sensors": 3,
         "sensors_without_position": 1,
+        "sensors_without_lanes": 1,
         "bounding_box": [48.8566, -0.1278, 51.5074, 2.3522],
         "center": [51.5074, -0.1278],
         "clusters": 2,
         "highway_codes": ...,
         "folders_seen": ...,
+        "geometry": ...,
     }
 
 
@@ -233,6 +235,41 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     assert "x.parquet" in again.refused[MONDAY]
     day_file(tmp_path, MONDAY, [sensor("m")], 3)
     assert list(by_sensor(build_sensor_table(spark, source(tmp_path), DATA, first))) == ["m", "t"]
+
+
+def test_the_geometry_tells_tables_apart_whose_features_differ(spark: SparkSession, tmp_path: Path) -> None:
+    three = [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0), sensor("c", "I-8", 32.25)]
+    day_file(tmp_path, MONDAY, three, 1)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    known = first.record["geometry"]
+    day_file(tmp_path, TUESDAY, list(reversed(three)), 2)
+    second = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, first, tmp_path / "_1"))
+    assert second.record["folders_seen"] != first.record["folders_seen"]
+    assert second.record["geometry"] == known, "another day of the same sensors"
+    day_file(tmp_path, TUESDAY, [row | {"lanes": 7} for row in three], 3)
+    wider = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
+    assert wider.record["geometry"] == known, "lanes are no geometry"
+
+    changes = {
+        "moved": [*three[:2], sensor("c", "I-8", 32.26)],
+        "another highway": [*three[:2], sensor("c", "I-5", 32.25)],
+        "a newcomer": [*three, sensor("d", "I-8", 32.5)],
+    }
+    found = {known}
+    for name, rows in changes.items():
+        day_file(tmp_path / name, MONDAY, rows, 1)
+        found.add(build_sensor_table(spark, source(tmp_path / name), DATA).record["geometry"])
+    centred = DataSettings(center=(32.0, -117.0))
+    found.add(build_sensor_table(spark, source(tmp_path), centred).record["geometry"])
+    assert len(found) == 5
+
+
+def test_a_table_of_an_earlier_version_gets_its_geometry(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0)], 1)
+    table = build_sensor_table(spark, source(tmp_path), DATA)
+    old = stored(spark, table, tmp_path / "_1")
+    geometry = old.record.pop("geometry")
+    assert build_sensor_table(spark, source(tmp_path), DATA, old).record["geometry"] == geometry
 
 
 def test_days_with_other_columns_add_up(spark: SparkSession, tmp_path: Path) -> None:
