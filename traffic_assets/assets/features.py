@@ -3,6 +3,9 @@
 How a feature is computed is in `features/engineering.py`; here is which days go in and what is recorded.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from traffic_assets.assets.readings import publishable, source_of
@@ -11,6 +14,7 @@ from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.features.clock import previous_day
 from traffic_assets.partitions import daily
 from traffic_assets.resources import DAILY_FRAMES, Guard
 from traffic_assets.settings import Settings
@@ -42,16 +46,19 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
         """The 21 features and the speed of every reading of a local day."""
         from traffic_assets.features.engineering import build_features
 
-        days = list(context.partition_keys)
+        days = [day for day in context.partition_keys if day not in sensor_readings.refused]
         rows = build_features(sensor_readings.value, sensor_table.value, days, settings.data)
+        facts = sensor_table.record["facts"]
         records = {
             day: {
                 "sensor_table": sensor_table.generation.id,
+                "geometry": facts["geometry"],
                 "sensor_readings": sensor_readings.generations[day].id,
                 "lookback": _published_before(day, sensor_readings),
                 "rows_without_target": sensor_readings.records[day]["without_target"],
                 "missing_columns": sensor_readings.records[day]["missing_columns"],
-                "missing_features": _missing_features(sensor_readings.records[day]["missing_columns"], sensor_table),
+                "missing_features": _missing_features(sensor_readings.records[day]["missing_columns"], facts),
+                "sensors_without_lanes": facts["sensors_without_lanes"],
             }
             for day in days
         }
@@ -61,10 +68,11 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
                     "lookback": record["lookback"] or "none: the lags of the first hour are null",
                     "rows_without_target": record["rows_without_target"],
                     "missing_features": dg.MetadataValue.json(record["missing_features"]),
+                    "lanes": _lanes(facts),
                 },
                 partition_key=day,
             )
-        return Stored(rows, records=records)
+        return Stored(rows, records=records, refused=sensor_readings.refused)
 
     return feature_table
 
@@ -93,13 +101,20 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _published_before(day: str, readings: Loaded) -> str | None:
-    earlier = [key for key in readings.generations if key < day]
-    return max(earlier) if earlier else None
+    before = previous_day(day)
+    return before if before in readings.generations else None
 
 
-def _missing_features(missing_columns: list[str], sensor_table: Loaded) -> list[str]:
-    """Features that no row can have, since the input lacks what they are computed from."""
+def _missing_features(missing_columns: list[str], facts: Mapping[str, Any]) -> list[str]:
+    """Features that no row can have, since readings or sensors lack what they are computed from."""
     missing = set(missing_columns)
-    if sensor_table.record["facts"]["clusters"] == 0:
+    if facts["clusters"] == 0:
         missing |= {"latitude", "longitude"}
+    if not facts["highway_codes"]:
+        missing.add("highway")
     return [c.name for c in FEATURES if missing & set(c.source)]
+
+
+def _lanes(facts: Mapping[str, Any]) -> str:
+    unknown = facts["sensors_without_lanes"]
+    return f"one assumed for {unknown} of {facts['sensors']} sensors, for flow_rate" if unknown else "known"

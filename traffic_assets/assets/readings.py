@@ -40,8 +40,20 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
             context.log.warning(f"{day}: no rows; the day is published empty and counts as missing")
         if record["quarantined"]:
             context.log.warning(f"{day}: {record['quarantined']} rows quarantined: {record['reasons']}")
-        context.add_asset_metadata(ingested_day(ingested, day), partition_key=day)
-    return Stored(rows, records=records, folders={Internal.QUARANTINE: ingested.quarantined}, refused=ingested.refused)
+        if record["without_day"]:
+            context.log.warning(
+                f"{record['without_day']} of these rows have a timestamp that cannot be read, and may be of any day of "
+                f"the source: they do not count against {day}"
+            )
+        shown = {**ingested_day(ingested, day), "quarantined_without_day": record["without_day"]}
+        context.add_asset_metadata(shown, partition_key=day)
+    return Stored(
+        rows,
+        records=records,
+        folders={Internal.QUARANTINE: ingested.quarantined},
+        refused=ingested.refused,
+        after=ingested.cached.unpersist,
+    )
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -61,8 +73,16 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         context.log.info(
             f"{table.record['sensors']} sensors, {table.record['sensors_without_position']} of them without a position"
         )
-        context.add_output_metadata({k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")})
-        return Stored(table.rows, record={"facts": table.record})
+        for day, reason in sorted(table.refused.items()):
+            context.log.warning(f"{day}: its folder is left out of the sensor table: {reason}")
+        context.add_output_metadata(
+            {
+                **{k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")},
+                "refused": dg.MetadataValue.json(dict(table.refused)),
+            }
+        )
+        built_on = {UNPARTITIONED: current.id if current else None}  # two at once would give a code twice
+        return Stored(table.rows, record={"facts": table.record}, built_on=built_on)
 
     @dg.asset(
         group_name=GROUP,

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.resources import build_resources
@@ -26,6 +27,26 @@ def test_each_day_records_what_went_in(with_features: Deployment) -> None:
     for day in DAYS:
         assert records[day]["rows"] == readings[day].record["rows"] - records[day]["rows_without_target"]
         assert records[day]["missing_features"] == []
+    sensor_table = with_features.hdfs.dataset("sensor_table").current(UNPARTITIONED)
+    assert sensor_table is not None
+    assert {record["geometry"] for record in records.values()} == {sensor_table.record["facts"]["geometry"]}
+
+
+def test_what_the_sensors_do_not_tell_is_recorded(spark: SparkSession, tmp_path: Path) -> None:
+    folder = tmp_path / "raw" / "readings" / f"date={DAYS[0]}"
+    folder.mkdir(parents=True)
+    rows = [f"A,{DAYS[0]}T20:{minute:02d}:00Z,60,10,0.1,32.7,-117.1" for minute in range(0, 60, 5)]
+    header = "sensor_id,timestamp,speed,flow,occupancy,latitude,longitude"
+    (folder / "readings.csv").write_text("\n".join([header, *rows]))
+    settings = tiny_settings(tmp_path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_features(build_defs(settings), instance, DAYS[:1])
+    assert result.success, failures(result)
+    current = build_resources(settings)["hdfs"].dataset("feature_table").current(DAYS[0])
+    assert current.record["missing_features"] == ["highway_encoded"]
+    assert current.record["sensors_without_lanes"] == 1
+    (event,) = result.asset_materializations_for_node("feature_table")
+    assert event.metadata["lanes"].value == "one assumed for 1 of 1 sensors, for flow_rate"
 
 
 def test_the_lags_of_the_first_hour_come_from_the_day_before(spark: SparkSession, with_features: Deployment) -> None:

@@ -1,16 +1,21 @@
 """Raw data as assets: quarantine beside the day, refused days by name, empty days, the sensor table."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
+from traffic_assets import jobs
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.features import sensors
+from traffic_assets.partitions import RANGE_END, RANGE_START
 from traffic_assets.resources import build_resources
-from traffic_assets_tests.runs import failures, materialized, run_features
+from traffic_assets_tests.runs import QUIET, failures, materialized, run_features
 from traffic_assets_tests.tiny import DAYS, tiny_settings
 
 HEADER = "sensor_id,timestamp,speed,latitude,longitude\n"
@@ -59,17 +64,86 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
     for day in DAYS:
         write_day(tmp_path, day, good_rows(day))
     assert run(tmp_path, DAYS).success
-    before = hdfs.dataset("sensor_readings").currents(DAYS)
+    both = ("sensor_readings", "feature_table")
+    before = {key: hdfs.dataset(key).currents(DAYS) for key in both}
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     write_day(tmp_path, DAYS[2], [row.rsplit(",", 2)[0] for row in good_rows(DAYS[2])], "sensor_id,timestamp,fast\n")
     result = run(tmp_path, DAYS)
     assert not result.success
-    said = failures(result)["sensor_readings"]
+    said = failures(result)["feature_table"]
     assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable); at most 5% is allowed" in said
     assert f"{DAYS[2]}: " in said
     assert "missing column(s) speed; found sensor_id, timestamp, fast" in said
-    after = hdfs.dataset("sensor_readings").currents(DAYS)
-    assert [after[day].id == before[day].id for day in DAYS] == [False, True, True]
+    after = {key: hdfs.dataset(key).currents(DAYS) for key in both}
+    for key in both:
+        assert [after[key][day].id == before[key][day].id for day in DAYS] == [False, True, True], key
+    assert after["feature_table"][DAYS[0]].record["sensor_readings"] == after["sensor_readings"][DAYS[0]].id
+
+    write_day(tmp_path, DAYS[1], good_rows(DAYS[1]))
+    assert run(tmp_path, DAYS[1:2]).success, "the mended day alone"
+    assert all(hdfs.dataset(key).currents(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
+
+
+def test_a_refused_day_in_the_middle_is_no_lookback_of_the_next(
+    spark: SparkSession, tmp_path: Path, hdfs: HdfsResource
+) -> None:
+    for day in (DAYS[0], DAYS[2]):
+        write_day(tmp_path, day, good_rows(day))
+    write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
+    assert not run(tmp_path, DAYS).success
+    published = hdfs.dataset("feature_table").currents(DAYS)
+    assert list(published) == [DAYS[0], DAYS[2]]
+    assert published[DAYS[2]].record["lookback"] is None
+    assert published[DAYS[2]].record["rows"] == 12
+
+
+def test_readings_alone_fail_as_well(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+    write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
+    write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
+    job = build_defs(tiny_settings(tmp_path)).resolve_job_def(jobs.FEATURES)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            tags={RANGE_START: DAYS[0], RANGE_END: DAYS[1]},
+            instance=instance,
+            raise_on_error=False,
+            run_config=QUIET,
+            asset_selection=[dg.AssetKey("sensor_readings")],
+        )
+    assert f"{DAYS[1]}: 1 of 1 rows are bad" in failures(result)["sensor_readings"]
+    assert hdfs.dataset("sensor_readings").partitions() == DAYS[:1]
+
+
+def test_nothing_stays_in_memory_after_a_run(spark: SparkSession, tmp_path: Path) -> None:
+    def persisted() -> set[int]:
+        return set(spark.sparkContext._jsc.getPersistentRDDs().keySet())
+
+    before = persisted()
+    write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
+    write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
+    run(tmp_path, DAYS[:2])
+    assert persisted() <= before
+
+
+def test_runs_at_the_same_time_do_not_move_highway_codes(
+    spark: SparkSession, tmp_path: Path, hdfs: HdfsResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = HEADER.replace("\n", ",highway\n")
+    write_day(tmp_path, DAYS[0], [f"{row},I-8" for row in good_rows(DAYS[0])], header)
+    build, others = sensors.build_sensor_table, ["one other run"]
+
+    def overtaken(*given: Any) -> sensors.SensorTable:
+        table = build(*given)
+        if others and others.pop():
+            write_day(tmp_path, DAYS[1], [f"B{row},I-5" for row in good_rows(DAYS[1])], header)
+            assert run(tmp_path, DAYS[1:2]).success
+        return table
+
+    monkeypatch.setattr(sensors, "build_sensor_table", overtaken)
+    result = run(tmp_path, DAYS[:1])
+    assert result.success, failures(result)
+    current = hdfs.dataset("sensor_table").current(UNPARTITIONED)
+    assert current is not None
+    assert current.record["facts"]["highway_codes"] == {"I-5": 0, "I-8": 1}
 
 
 def test_a_corrupt_file_refuses_its_day_by_name(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
@@ -79,8 +153,12 @@ def test_a_corrupt_file_refuses_its_day_by_name(spark: SparkSession, tmp_path: P
     (torn / "torn.parquet").write_bytes(b"PAR1 not really")
     result = run(tmp_path, DAYS[:2])
     assert not result.success
-    assert "torn.parquet" in failures(result)["sensor_readings"]
+    assert "torn.parquet" in failures(result)["feature_table"]
     assert hdfs.dataset("sensor_readings").partitions() == DAYS[:1]
+    (event,) = result.asset_materializations_for_node("sensor_table")
+    refused = event.metadata["refused"].value
+    assert isinstance(refused, dict)
+    assert "torn.parquet" in refused[DAYS[1]]
 
 
 def test_a_day_without_rows_is_published_empty(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
