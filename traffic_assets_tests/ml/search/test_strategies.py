@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -89,12 +90,15 @@ def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
 
 @needs_optuna
 def test_tpe_finds_the_valley_in_batches_and_repeats_itself() -> None:
-    rounds, again = (_drive(_strategy("tpe", RANGES, trials=40, batch=4), _far_from(2.0)) for _ in range(2))
+    def error(h: Hyperparameters) -> float:
+        return abs(math.log10(h.model_dump()["regParam"]) - math.log10(0.05))
+
+    grid: Grid = {"regParam": RANGES["regParam"]}
+    rounds, again = (_drive(_strategy("tpe", grid, trials=40, batch=4), error) for _ in range(2))
     assert rounds == again
-    assert sum(len(r.tried) for r in rounds) <= 40
-    late = [h.model_dump()["regParam"] for r in rounds[-4:] for h in r.tried]
-    early = [h.model_dump()["regParam"] for r in rounds[:4] for h in r.tried]
-    assert sum(abs(v - 2.0) for v in late) / len(late) < sum(abs(v - 2.0) for v in early) / len(early)
+    assert [len(r.tried) for r in rounds] == [4] * 10
+    early, late = ([error(h) for r in part for h in r.tried] for part in (rounds[:5], rounds[5:]))
+    assert sum(late) / len(late) < 0.6 * sum(early) / len(early)
 
 
 def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_to_the_earlier() -> None:

@@ -1,0 +1,105 @@
+"""Prediction intervals by split-conformal calibration (Vovk et al. 2005; Lei et al. 2018).
+
+The absolute errors on rows that neither fitted nor tuned anything say how wide an interval has to be: with n of
+them, the ceil((n + 1) * coverage)-th smallest. If test rows are exchangeable with those, the interval holds the
+observed value with at least that probability; on later time they are not, which is why coverage is measured too.
+"""
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.metrics import PREDICTION, TARGET
+from traffic_assets.ml.splits import unit_hash
+
+_EXACT_BELOW = 1_000_000
+_ACCURACY = 100_000
+
+
+class Interval(BaseModel):
+    """Prediction plus and minus a half-width.
+
+    Attributes:
+        coverage: the share of rows that was asked for.
+        half_width: mph.
+        calibration_rows: rows that it was calibrated on.
+        covered: share of the test rows inside; measured, not promised.
+        test_rows: rows that it was measured on.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    coverage: float
+    half_width: float
+    calibration_rows: int
+    covered: float
+    test_rows: int
+
+    @property
+    def width(self) -> float:
+        """From the lower to the upper end, mph."""
+        return 2 * self.half_width
+
+
+def calibration_half(seed: int) -> Column:
+    """Whether a validation row calibrates intervals; the others stop fits early and decide promotions."""
+    return unit_hash(seed, "halves") >= 0.5
+
+
+def fewest_rows(coverage: float) -> int:
+    """Rows without which no finite interval has this coverage."""
+    return math.ceil(coverage / (1 - coverage) - 1e-9)
+
+
+def calibrate(calibration: DataFrame, coverage: float) -> tuple[float, int]:
+    """Half-width in mph, and the rows that it was calibrated on.
+
+    Args:
+        calibration: predicted rows that the model and its hyperparameters have not seen.
+        coverage: share of rows to hold, between 0 and 1.
+
+    Raises:
+        ValueError: where the rows are too few for this coverage.
+    """
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage is {coverage:g}; it must lie between 0 and 1")
+    error = F.abs(F.col(PREDICTION) - F.col(TARGET))
+    rows = calibration.count()
+    if rows < (needed := fewest_rows(coverage)):
+        raise ValueError(
+            f"{rows} rows cannot calibrate intervals of {coverage:.0%}: {needed} are needed. Give a larger validation "
+            f"share, or ask for less coverage"
+        )
+    rank = min(math.ceil((rows + 1) * coverage), rows)
+    if rows < _EXACT_BELOW:  # sorted on Spark; one value comes back
+        width = calibration.select(error.alias("e")).orderBy("e").offset(rank - 1).limit(1).collect()[0]["e"]
+    else:
+        width = calibration.agg(F.percentile_approx(error, rank / rows, _ACCURACY).alias("e")).collect()[0]["e"]
+    return float(width), rows
+
+
+def conformal(calibration: DataFrame, test: DataFrame, coverage: float) -> Interval:
+    """An interval calibrated on some rows and measured on others.
+
+    Args:
+        calibration: predicted rows of the validation split's calibration half.
+        test: predicted test rows; they only judge.
+        coverage: share of rows to hold.
+
+    Raises:
+        ValueError: as `calibrate`, or without test rows.
+    """
+    width, rows = calibrate(calibration, coverage)
+    error = F.abs(F.col(PREDICTION) - F.col(TARGET))
+    found = test.agg(F.count(F.lit(1)).alias("rows"), F.avg((error <= width).cast("double")).alias("inside")).collect()
+    if not found[0]["rows"]:
+        raise ValueError("no test rows to measure the coverage on")
+    return Interval(
+        coverage=coverage,
+        half_width=width,
+        calibration_rows=rows,
+        covered=found[0]["inside"],
+        test_rows=found[0]["rows"],
+    )

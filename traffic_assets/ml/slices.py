@@ -1,0 +1,128 @@
+"""Where a model fails: its errors by hour, weekday, highway, sensor, congestion, and free flow against congestion.
+
+One pass on Spark over predicted rows; of a dimension with many slices (sensors) only the worst come back. The
+intervals that a slice may report are made in `intervals.py`.
+"""
+
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from traffic_assets.features.clock import local_time
+from traffic_assets.ml.metrics import PREDICTION, TARGET, Number
+
+WORST = 30
+"""Slices of a dimension that come back, the worst first."""
+
+FEWEST_ROWS = 30
+"""A slice of fewer rows says little, and is left out of the ranking."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_ACCURACY = 10_000
+
+
+class Slice(BaseModel):
+    """The errors on the rows that share a value.
+
+    Attributes:
+        dimension: what they share: hour, weekday, highway, sensor, congestion level or regime.
+        value: the value.
+        rows: number of rows.
+        rmse: mph.
+        mae: mph.
+        bias: mean of predicted minus observed, mph.
+        p95: 95th percentile of the absolute error, mph.
+        covered: share of the rows inside their prediction interval; None without intervals.
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
+
+    dimension: str
+    value: str
+    rows: int
+    rmse: Number
+    mae: Number
+    bias: Number
+    p95: Number
+    covered: float | None = None
+
+
+def dimensions(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
+    """By dimension, the slice of a row; those whose column is missing are left out.
+
+    Args:
+        predicted: rows with the keys, and with features where there are any.
+        zone: of the network, for hours and weekdays.
+    """
+    clock = local_time("timestamp", zone)
+    found: dict[str, Column] = {
+        "hour": F.format_string("%02d", F.hour(clock)),
+        "weekday": F.element_at(F.array(*(F.lit(day) for day in WEEKDAYS)), F.weekday(clock) + 1),
+        "sensor": F.col("sensor_id").cast("string"),
+    }
+    if "highway_encoded" in predicted.columns:
+        found["highway"] = F.col("highway_encoded").cast("string")
+    if "congestion_level" in predicted.columns:
+        level = F.col("congestion_level").cast("int")
+        found["congestion level"] = level.cast("string")
+        found["regime"] = F.when(level == 0, "free flow").when(level > 0, "congested")
+    return found
+
+
+def slice_errors(
+    predicted: DataFrame, by: dict[str, Column], half_width: float | None = None, worst: int = WORST
+) -> list[Slice]:
+    """The errors of every slice, by dimension, the worst RMSE first.
+
+    Args:
+        predicted: rows with `speed` and `prediction`, both in mph.
+        by: the slice of a row in each dimension (`dimensions`); rows without a slice are left out of it.
+        half_width: of the prediction interval, mph, for its coverage.
+        worst: slices of a dimension that come back.
+    """
+    error = F.col(PREDICTION) - F.col(TARGET)
+    named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
+    each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
+    inside = F.lit(None).cast("double") if half_width is None else (F.abs("error") <= half_width).cast("double")
+    grouped = (
+        each.where(F.col("slice.value").isNotNull())
+        .groupBy("slice.dimension", "slice.value")
+        .agg(
+            F.count(F.lit(1)).alias("rows"),
+            F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
+            F.avg(F.abs("error")).alias("mae"),
+            F.avg("error").alias("bias"),
+            F.percentile_approx(F.abs("error"), 0.95, _ACCURACY).alias("p95"),
+            F.avg(inside).alias("covered"),
+        )
+    )
+    enough = (F.col("rows") >= FEWEST_ROWS).cast("int")
+    rank = F.row_number().over(Window.partitionBy("dimension").orderBy(enough.desc(), F.col("rmse").desc(), "value"))
+    rows = grouped.withColumn("rank", rank).where(F.col("rank") <= worst).collect()
+    order = list(by)
+    rows.sort(key=lambda row: (order.index(row["dimension"]), row["rank"]))
+    return [Slice(**{name: row[name] for name in Slice.model_fields}) for row in rows]
+
+
+def worst_of(slices: list[Slice], number: int = 5) -> list[Slice]:
+    """The slices with the greatest RMSE over all dimensions, those of few rows left out."""
+    ranked = [s for s in slices if s.rows >= FEWEST_ROWS and not math.isnan(s.rmse)]
+    return sorted(ranked, key=lambda s: (-s.rmse, s.dimension, s.value))[:number]
+
+
+def as_records(slices: list[Slice]) -> list[dict[str, Any]]:
+    """Rows for a table, rounded."""
+    return [
+        {
+            "dimension": s.dimension,
+            "value": s.value,
+            "rows": s.rows,
+            **{name: round(getattr(s, name), 4) for name in ("rmse", "mae", "bias", "p95")},
+            "covered": "" if s.covered is None else f"{s.covered:.1%}",
+        }
+        for s in slices
+    ]

@@ -1,0 +1,66 @@
+"""Block bootstrap: wide where neighbours err together, refused where there are too few blocks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from traffic_assets.ml.bootstrap import TooFewBlocksError, block_sums, confidence
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ZONE = ZoneInfo("America/Los_Angeles")
+MIDNIGHT = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+def _predicted(spark: SparkSession, hours: int, by_hour: list[float], seed: int = 1) -> DataFrame:
+    """Twelve rows an hour, whose error has the hour's scale."""
+    draw = np.random.default_rng(seed)
+    rows = []
+    for hour in range(hours):
+        for step in range(12):
+            speed = float(draw.uniform(20, 70))
+            error = by_hour[hour % len(by_hour)] * float(draw.normal())
+            rows.append((MIDNIGHT + timedelta(hours=hour, minutes=5 * step), speed, speed + error))
+    return spark.createDataFrame(rows, "timestamp timestamp, speed double, prediction double")
+
+
+def test_blocks_are_local_days_or_hours(spark: SparkSession) -> None:
+    predicted = _predicted(spark, 50, [1.0])
+    days, hours = block_sums(predicted, ZONE, "day"), block_sums(predicted, ZONE, "hour")
+    assert days[:, 0].tolist() == [288, 288, 24]
+    assert hours.shape == (50, 5)
+    assert days.sum(axis=0) == pytest.approx(hours.sum(axis=0))
+
+
+def test_days_are_drawn_where_there_are_enough_and_hours_else(spark: SparkSession) -> None:
+    long, short = (confidence(_predicted(spark, hours, [1.0]), ZONE, 42) for hours in (8 * 24, 7 * 24))
+    assert (long.block, long.blocks) == ("day", 8)
+    assert (short.block, short.blocks) == ("hour", 7 * 24)
+    with pytest.raises(TooFewBlocksError, match="7 hours are too few blocks"):
+        confidence(_predicted(spark, 7, [1.0]), ZONE, 42)
+
+
+def test_the_interval_holds_the_metric_and_repeats_itself(spark: SparkSession) -> None:
+    predicted = _predicted(spark, 10 * 24, [2.0])
+    found = confidence(predicted, ZONE, 42)
+    assert found == confidence(predicted, ZONE, 42)
+    sums = block_sums(predicted, ZONE, "day").sum(axis=0)
+    rmse, mae = np.sqrt(sums[1] / sums[0]), sums[2] / sums[0]
+    assert found.rmse[0] < rmse < found.rmse[1]
+    assert found.mae[0] < mae < found.mae[1]
+    assert found.r2[0] < found.r2[1] < 1
+    wider = confidence(predicted, ZONE, 42, level=0.99)
+    assert wider.rmse[0] < found.rmse[0] < found.rmse[1] < wider.rmse[1]
+
+
+def test_errors_that_come_in_days_make_the_interval_wide(spark: SparkSession) -> None:
+    """The same mix of errors, once spread over every day and once a day each."""
+    mixed = confidence(_predicted(spark, 12 * 24, [1.0, 5.0]), ZONE, 42)
+    lumped = confidence(_predicted(spark, 12 * 24, [1.0] * 24 + [5.0] * 24), ZONE, 42)
+    assert (lumped.rmse[1] - lumped.rmse[0]) > 3 * (mixed.rmse[1] - mixed.rmse[0])

@@ -1,0 +1,93 @@
+"""Slices: the errors of every group, against numpy, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from traffic_assets.ml.slices import FEWEST_ROWS, as_records, dimensions, slice_errors, worst_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ZONE = ZoneInfo("America/Los_Angeles")
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)  # midnight on a Monday in Los Angeles
+SENSORS, HOURS = 3, 48
+
+
+def _table() -> list[tuple[str, datetime, float, float, int, int]]:
+    draw = np.random.default_rng(5)
+    rows = []
+    for sensor in range(SENSORS):
+        for step in range(HOURS * 2):
+            speed = float(draw.uniform(10, 70))
+            error = (5.0 if sensor == 1 else 1.0) * float(draw.normal(0.2, 1))
+            at = START + step * timedelta(minutes=30)
+            rows.append((f"s{sensor}", at, speed, speed + error, sensor % 2, 0 if speed > 50 else 2))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def predicted(spark: SparkSession) -> Iterator[DataFrame]:
+    schema = (
+        "sensor_id string, timestamp timestamp, speed double, prediction double, highway_encoded int, "
+        "congestion_level int"
+    )
+    frame = spark.createDataFrame(_table(), schema).repartition(3).cache()
+    yield frame
+    frame.unpersist()
+
+
+def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
+    found = {(s.dimension, s.value): s for s in slice_errors(predicted, dimensions(predicted, ZONE), half_width=2.0)}
+    groups: dict[tuple[str, str], list[float]] = {}
+    for sensor, at, speed, prediction, highway, level in _table():
+        local = at.astimezone(ZONE)
+        for key in (
+            ("hour", f"{local.hour:02d}"),
+            ("weekday", local.strftime("%A")),
+            ("sensor", sensor),
+            ("highway", str(highway)),
+            ("congestion level", str(level)),
+            ("regime", "free flow" if level == 0 else "congested"),
+        ):
+            groups.setdefault(key, []).append(prediction - speed)
+    assert found.keys() == groups.keys()
+    for key, errors in groups.items():
+        slice_ = found[key]
+        assert slice_.rows == len(errors)
+        assert slice_.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+        assert slice_.mae == pytest.approx(np.mean(np.abs(errors)))
+        assert slice_.bias == pytest.approx(np.mean(errors))
+        assert slice_.covered == pytest.approx(np.mean(np.abs(errors) <= 2.0))
+        ordered = np.sort(np.abs(errors))
+        assert slice_.p95 == pytest.approx(ordered[int(np.ceil(0.95 * len(ordered))) - 1])
+
+
+def test_the_worst_come_first_and_only_so_many_come_back(predicted: DataFrame) -> None:
+    by = {"sensor": dimensions(predicted, ZONE)["sensor"]}
+    every = slice_errors(predicted, by)
+    assert every[0].value == "s1"
+    assert [s.rmse for s in every] == sorted((s.rmse for s in every), reverse=True)
+    assert [s.value for s in slice_errors(predicted, by, worst=1)] == ["s1"]
+    assert all(s.covered is None for s in every)
+
+
+def test_slices_of_few_rows_are_never_called_the_worst(predicted: DataFrame) -> None:
+    found = slice_errors(predicted, dimensions(predicted, ZONE))
+    hours = [s for s in found if s.dimension == "hour"]
+    assert all(s.rows < FEWEST_ROWS for s in hours)
+    worst = worst_of(found)
+    assert worst[0].value == "s1"
+    assert all(s.dimension != "hour" for s in worst)
+    assert as_records(worst)[0]["value"] == "s1"
+
+
+def test_dimensions_whose_column_is_missing_are_left_out(predicted: DataFrame) -> None:
+    bare = predicted.drop("congestion_level", "highway_encoded")
+    assert set(dimensions(bare, ZONE)) == {"hour", "weekday", "sensor"}
