@@ -49,9 +49,10 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
     }
 
 
-def metadata_of(result: dg.ExecuteInProcessResult, key: str) -> dict[str, Any]:
-    """What the UI shows of a materialisation."""
-    (event,) = result.asset_materializations_for_node(key)
+def metadata_of(result: dg.ExecuteInProcessResult, node: str, key: str | None = None) -> dict[str, Any]:
+    """What the UI shows of a materialisation; of one asset, where the node makes several."""
+    wanted = dg.AssetKey(key or node)
+    (event,) = [event for event in result.asset_materializations_for_node(node) if event.asset_key == wanted]
     return {name: value.value for name, value in event.metadata.items()}
 
 

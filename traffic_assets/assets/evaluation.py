@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
-from traffic_assets.dagster_hdfs.retries import retries_connection_errors
+from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
@@ -26,7 +26,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     names = ["test_split", *(key for lane in lanes.values() for key in (lane.model, lane.temporal_verdict))]
     ins = {name: dg.AssetIn(name, dagster_type=_LOADED) for name in names}
 
-    @retries_connection_errors
+    @storage_step
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation

@@ -11,7 +11,7 @@ import dagster as dg
 from traffic_assets.assets.readings import publishable, source_of
 from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
-from traffic_assets.dagster_hdfs.retries import retries_connection_errors
+from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.features.clock import previous_day
@@ -39,7 +39,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
         ins={"sensor_readings": dg.AssetIn(metadata={LOOKBACK: 1})},
         kinds={"spark", "hdfs"},
     )
-    @retries_connection_errors
+    @storage_step
     def feature_table(
         context: dg.AssetExecutionContext, sensor_readings: Loaded, sensor_table: Loaded, day_guard: Guard
     ) -> Stored:
@@ -87,7 +87,7 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
         kinds={"spark", "hdfs"},
         metadata={"source": settings.source_uri},
     )
-    @retries_connection_errors
+    @storage_step
     def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """A ready-made feature table's rows of a local day, checked by type and range."""
         from traffic_assets.features.ingestion import ingest_feature_table

@@ -13,7 +13,7 @@ import dagster as dg
 from traffic_assets.assets.launchpad import TUNE, config_class, cv_report_of
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.dagster_hdfs.retries import retries_connection_errors
+from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
@@ -105,7 +105,7 @@ def _cv_report(
         description=f"{algorithm.title}: cross-validation on train, trials, and the hyperparameters chosen.",
         kinds={"spark"},
     )
-    @retries_connection_errors
+    @storage_step
     def cv_report(
         context: dg.AssetExecutionContext,
         config: config_type,  # type: ignore[valid-type]
@@ -195,7 +195,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         description=f"{algorithm.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
         kinds={"spark"},
     )
-    @retries_connection_errors
+    @storage_step
     def model(
         context: dg.AssetExecutionContext, train_split: Loaded, fitted_preprocessor: Loaded, cv_report: Loaded
     ) -> Stored:
@@ -259,7 +259,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         description=f"{algorithm.title}: a second fit on the first part of the window's time, judged on the rest.",
         kinds={"spark"},
     )
-    @retries_connection_errors
+    @storage_step
     def verdict(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,
@@ -322,7 +322,7 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
         description=f"{algorithm.title}, as loaded from storage, on train and test; the gate sits here.",
         kinds={"spark"},
     )
-    @retries_connection_errors
+    @storage_step
     def evaluation(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,

@@ -11,7 +11,7 @@ from traffic_assets.dagster_hdfs.filesystem import filesystem_for
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.retries import retries_connection_errors
+from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.partitions import daily
@@ -61,7 +61,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     data = settings.data
 
     @dg.asset(group_name=GROUP, io_manager_key=FRAMES, kinds={"spark", "hdfs"})
-    @retries_connection_errors
+    @storage_step
     def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> Stored:
         """One row a sensor: position, highway, lanes, and what is fixed for it (codes, cluster, free flow)."""
         from traffic_assets.features.sensors import SensorTable, build_sensor_table
@@ -91,7 +91,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         backfill_policy=dg.BackfillPolicy.single_run(),
         kinds={"spark", "hdfs"},
     )
-    @retries_connection_errors
+    @storage_step
     def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """Validated detector readings of a local day, with the quarantined rows beside them."""
         from traffic_assets.features.ingestion import ingest_readings

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.lanes import Lane, model_folder
+from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
@@ -56,6 +57,7 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
         from traffic_assets.ml.gates import failed, judge
         from traffic_assets.ml.search.trials import Trial
 
+        meter = Meter()
         found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
         trial = Trial.model_validate(evaluation.value["cross_validation"])
         results = judge(targets, found.test, trial)
@@ -80,6 +82,7 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
                 "test_rmse": found.test.rmse,
                 "temporal_rmse": found.temporal.metrics.rmse,
                 "model_bytes": metadata.model_bytes,
+                **meter.read().metadata(),
             },
             data_version=dg.DataVersion(metadata.version),
         )

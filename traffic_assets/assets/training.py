@@ -12,11 +12,13 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.retries import retried_connection_errors, retries_connection_errors
+from traffic_assets.dagster_hdfs.retries import retried_connection_errors
+from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
@@ -63,31 +65,29 @@ def require_days(week: str, found: dict[str, Generation], settings: Settings) ->
     )
 
 
-def require_one_geometry(days: dict[str, Generation]) -> None:
-    """Refuse days whose features do not compare: positions are scaled, clustered and coded by the sensor table.
+def different_geometries(days: dict[str, Generation]) -> str | None:
+    """What to tell of days whose features do not wholly compare; None where they do.
 
-    Days that record no geometry (a ready-made table, or an earlier version) are taken as they are.
-
-    Raises:
-        dagster.Failure: naming the days of each geometry, and those to materialise again.
+    Positions are scaled, clustered and coded by the sensor table, and a new sensor moves all of that a little. It
+    is told and not refused: a detector that is added must not stop every training until someone acts. Days that
+    record no geometry (a ready-made table, or an earlier version) are taken as they are.
     """
     groups: dict[str, list[str]] = {}
     for day, generation in sorted(days.items()):
         if geometry := generation.record.get(GEOMETRY):
             groups.setdefault(geometry, []).append(day)
     if len(groups) < 2:
-        return
+        return None
     newest = max(groups, key=lambda geometry: max(days[day].published_at for day in groups[geometry]))
     older = sorted(day for geometry, some in groups.items() if geometry != newest for day in some)
     listed = "; ".join(
         f"{geometry}{' (the newest)' if geometry == newest else ''}: {', '.join(some)}"
         for geometry, some in groups.items()
     )
-    raise dg.Failure(
-        f"The days of the window were made from sensor tables that do not agree on box, centre, clusters, positions "
-        f"or codes, so that their features do not compare. By geometry: {listed}. Materialize {FEATURE_TABLE} again "
-        f"(job features) for {', '.join(older)}.",
-        allow_retries=False,
+    return (
+        f"the days of the window were made from sensor tables that differ in box, centre, clusters, positions or "
+        f"codes, so that their features do not wholly compare. By geometry: {listed}. Materialize {FEATURE_TABLE} "
+        f"again (job features) for {', '.join(older)} to make them alike."
     )
 
 
@@ -147,13 +147,15 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
         from traffic_assets.ml.splits import census, with_split
 
+        meter = Meter()
         week = context.partition_key
         features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
         # before the pointers: a day that is published later may or may not be read here, and must not count as known
         features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
         with retried_connection_errors(hdfs.base_uri):
             days = require_days(week, features.currents(training_window(week, settings)), settings)
-            require_one_geometry(days)
+            if difference := different_geometries(days):
+                context.log.warning(difference)
             rows = read_generations(spark.session, list(days.values()))
             assigned = with_split(rows, training.split, training.seed)
             staged = target.stage(context.run_id)
@@ -177,6 +179,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             finally:
                 target.discard(staged)
         expected = Shares.of(training.split)
+        cost = meter.read().metadata(record["rows"], len(SPLIT_ASSETS))
         for split, name in SPLIT_ASSETS.items():
             yield dg.MaterializeResult(
                 asset_key=name,
@@ -190,6 +193,8 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "path": dg.MetadataValue.path(f"{generation.uri}/{SPLIT}={split}"),
                     "generation": generation.id,
                     "bytes": record["bytes"],
+                    "geometries": difference or "the same on every day",
+                    **cost,
                     "dagster/column_schema": dg.TableSchema(
                         columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]
                     ),
@@ -203,7 +208,7 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         name=PREPROCESSOR, group_name=GROUP, partitions_def=weekly(settings), io_manager_key=MODELS, kinds={"spark"}
     )
-    @retries_connection_errors
+    @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
         """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
         from traffic_assets.ml.preprocessing import slots, usable_features, vector_report

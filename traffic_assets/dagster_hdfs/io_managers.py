@@ -21,6 +21,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -85,6 +86,10 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         with _afterwards(stored.after):
             published = self._publish(dataset, stored, partitions, context.run_id)
         facts = {key: _facts(generation) for key, generation in published.items()}
+        if cost := cost_of_output(context):
+            rows = [generation.record["rows"] for generation in published.values() if "rows" in generation.record]
+            spent = cost.metadata(sum(rows) if rows else None, len(partitions))
+            facts = {key: {**found, **spent} for key, found in facts.items()}
         if stored.refused and published and _is_loaded_later(context):
             self._pass_on(context, stored.refused, list(published))
         elif stored.refused:

@@ -1,0 +1,185 @@
+"""What a step costs: wall and CPU time, peak memory, and what Spark shuffled and spilled.
+
+A `Meter` starts when an asset begins and is read when its output is published, since Spark works only then. All is
+read from what Linux and Spark count anyway; what is not to be had (another system, no session) is left out.
+"""
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import dagster as dg
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_METERS: dict[tuple[str, str], "Meter"] = {}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was spent between a meter's start and its reading.
+
+    Attributes:
+        wall_seconds: wall time.
+        cpu_seconds: CPU time of this process, its Spark driver and, on a cluster, the executors' tasks.
+        peak_memory_mb: greatest resident memory of this process and its Spark driver together; None off Linux.
+        shuffle_bytes: written to be shuffled.
+        spill_bytes: that did not fit into memory and went to disk.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float | None
+    shuffle_bytes: int
+    spill_bytes: int
+
+    def metadata(self, rows: int | None = None, partitions: int = 1) -> dict[str, Any]:
+        """As an asset's metadata.
+
+        Args:
+            rows: of the output, if it has any.
+            partitions: that the step made; the cost is that of all of them together.
+        """
+        found: dict[str, Any] = {
+            "cost_wall_seconds": round(self.wall_seconds, 3),
+            "cost_cpu_seconds": round(self.cpu_seconds, 3),
+            "cost_shuffle_bytes": self.shuffle_bytes,
+            "cost_spill_bytes": self.spill_bytes,
+        }
+        if self.peak_memory_mb is not None:
+            found["cost_peak_memory_mb"] = round(self.peak_memory_mb, 1)
+        if partitions > 1:
+            found["cost_of_partitions"] = partitions
+        if rows is not None and self.wall_seconds > 0:
+            found["cost_rows_per_second"] = round(rows / self.wall_seconds, 1)
+        return found
+
+
+class Meter:
+    """Counts from when it is made."""
+
+    def __init__(self) -> None:
+        self._pids = _processes()
+        for pid in self._pids:
+            _forget_peak(pid)
+        self._started = time.monotonic()
+        self._cpu = {pid: _cpu_seconds(pid) for pid in self._pids}
+        self._stage = _newest_stage()
+
+    def read(self) -> Cost:
+        """What was spent so far."""
+        pids = _processes()  # a session that began meanwhile counts from its own beginning
+        cpu = sum(_cpu_seconds(pid) - self._cpu.get(pid, 0.0) for pid in pids)
+        peaks = [peak for pid in pids if (peak := _peak_mb(pid)) is not None]
+        shuffled, spilled, tasks = _spent_since(self._stage)
+        return Cost(
+            wall_seconds=time.monotonic() - self._started,
+            cpu_seconds=cpu if _is_local() else cpu + tasks,
+            peak_memory_mb=sum(peaks) if peaks else None,
+            shuffle_bytes=shuffled,
+            spill_bytes=spilled,
+        )
+
+
+def measured(compute: Callable[P, R]) -> Callable[P, R]:
+    """Decorate an asset's function whose first argument is `context`: its IO manager tells what it cost."""
+
+    @functools.wraps(compute)
+    def metered(*args: P.args, **kwargs: P.kwargs) -> R:
+        context: Any = kwargs.get("context", args[0] if args else None)
+        _METERS[_key(context)] = Meter()
+        return compute(*args, **kwargs)
+
+    return metered
+
+
+def cost_of_output(context: dg.OutputContext) -> Cost | None:
+    """What the step of this output has cost; None where its asset is not `measured`."""
+    meter = _METERS.pop((context.run_id, context.op_def.name), None)
+    return meter.read() if meter else None
+
+
+def _key(context: dg.AssetExecutionContext) -> tuple[str, str]:
+    return context.run_id, context.op_execution_context.op_def.name
+
+
+def _session() -> Any:
+    from sys import modules
+
+    if "pyspark.sql" not in modules:
+        return None
+    active = modules["pyspark.sql"].SparkSession.getActiveSession()
+    return active if active is not None and active.sparkContext._jsc is not None else None
+
+
+def _is_local() -> bool:
+    session = _session()
+    return session is None or session.sparkContext.master.startswith("local")
+
+
+def _processes() -> list[int]:
+    """This process and the Spark driver's, where it is a child of this one."""
+    session = _session()
+    gateway = getattr(session.sparkContext, "_gateway", None) if session else None
+    driver = getattr(gateway, "proc", None)
+    return [os.getpid(), *([driver.pid] if driver else [])]
+
+
+def _newest_stage() -> int:
+    """Number of the newest stage that Spark has counted; -1 without any."""
+    stages = _stage_list()
+    return stages.apply(0).stageId() if stages is not None and stages.size() else -1
+
+
+def _spent_since(stage: int) -> tuple[int, int, float]:
+    """Bytes shuffled, bytes spilled and CPU seconds of the tasks of all newer stages that Spark still knows."""
+    shuffled, spilled, cpu = 0, 0, 0.0
+    stages = _stage_list()
+    for number in range(stages.size() if stages is not None else 0):
+        data = stages.apply(number)
+        if data.stageId() <= stage:
+            break
+        shuffled += data.shuffleWriteBytes()
+        spilled += data.diskBytesSpilled()
+        cpu += data.executorCpuTime() / 1e9
+    return shuffled, spilled, cpu
+
+
+def _stage_list() -> Any:
+    """Spark's own record of its stages, the newest first; it is kept with and without Spark's web page."""
+    session = _session()
+    if session is None:
+        return None
+    gateway = session.sparkContext._gateway
+    no_quantiles = gateway.new_array(gateway.jvm.double, 0)
+    return session.sparkContext._jsc.sc().statusStore().stageList(None, False, False, no_quantiles, None)
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.process_time() if pid == os.getpid() else 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _peak_mb(pid: int) -> float | None:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return int(line.split()[1]) / 1024 if line else None
+
+
+def _forget_peak(pid: int) -> None:
+    """Let Linux count the peak anew; without the right to, the peak is that of the whole process so far."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        return
