@@ -29,6 +29,7 @@ HYPERPARAMETERS: dict[str, dict[str, object]] = {
     "random_forest": {"numTrees": 8, "maxDepth": 8, "maxBins": 64, "featureSubsetStrategy": "0.8"},
     "gradient_boosted_trees": {"maxIter": 10, "maxDepth": 5, "maxBins": 64, "stepSize": 0.1},
 }
+NO_DIAGNOSTICS = {"slices": False, "interval_coverage": None, "confidence_level": None}
 ROOT = Path(__file__).parents[1]
 
 
@@ -54,7 +55,8 @@ def environment(folder: Path) -> dict[str, str]:
         "extends": "local",
         "models": {name: {"hyperparameters": given} for name, given in HYPERPARAMETERS.items()},
         "training": {"folds": FOLDS},
-        "evaluation": {"targets": dict.fromkeys(HYPERPARAMETERS, no_target)},
+        # the plain script has no diagnostics, so the job makes none
+        "evaluation": {"targets": dict.fromkeys(HYPERPARAMETERS, no_target), "diagnostics": NO_DIAGNOSTICS},
         "persistence": {"base_uri": str(folder / "data")},
     }
     (folder / "profile.json").write_text(json.dumps(profile))

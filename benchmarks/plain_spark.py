@@ -77,6 +77,8 @@ def metrics(predicted: DataFrame) -> dict[str, float]:
         F.avg(F.abs(error)).alias("mae"),
         F.avg(F.when(F.col("speed") >= 5, F.abs(error / F.col("speed")))).alias("mape"),
         F.var_pop("speed").alias("variance"),
+        F.avg(error).alias("bias"),
+        F.percentile_approx(F.abs(error), 0.95, 10_000).alias("p95"),
     ).collect()[0]
     return {"rmse": row.mse**0.5, "mae": row.mae, "mape": row.mape, "r2": 1 - row.mse / row.variance}
 

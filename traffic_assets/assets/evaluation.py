@@ -31,20 +31,24 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
         from traffic_assets.ml import plots
+        from traffic_assets.ml.comparison import compare_models
         from traffic_assets.ml.evaluation import Standing, leaderboard
         from traffic_assets.ml.gates import failed, judge
         from traffic_assets.ml.metrics import evaluate
         from traffic_assets.ml.search.trials import Trial
+        from traffic_assets.ml.significance import CORRECTION
         from traffic_assets.ml.temporal import TemporalVerdict
         from traffic_assets.ml.training import cached_rows
 
         split = require_same_split(inputs)
-        standings = {}
+        metric = settings.evaluation.primary_metric
+        standings, trials, verdicts = {}, {}, {}
         with cached_rows(inputs["test_split"].value, settings.training.cache_partitions) as test:
             for name, lane in lanes.items():
                 model, verdict = inputs[lane.model], TemporalVerdict.model_validate(inputs[lane.temporal_verdict].value)
                 metrics = evaluate(model.value.transform(test))
-                trial = Trial.model_validate(model.record["cross_validation"])
+                trial = trials[name] = Trial.model_validate(model.record["cross_validation"])
+                verdicts[name] = verdict
                 results = judge(getattr(settings.evaluation.targets, name), metrics, trial)
                 standings[name] = Standing(
                     model=name,
@@ -52,22 +56,29 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
                     test=metrics,
                     temporal=verdict.metrics,
                     targets_missed=failed(results),
+                    folds=trial.summary[metric],
                 )
                 context.log.info(
                     f"{algorithm_named(name).title}: test RMSE {metrics.rmse:.3f} mph, later in time "
                     f"{verdict.metrics.rmse:.3f} mph"
                 )
-        board = leaderboard(standings, settings.evaluation.primary_metric)
+        board = leaderboard(standings, metric)
+        compared = compare_models(board[0].model, trials, verdicts)
         figure = plots.comparison(board)
         context.add_output_metadata(
             {
                 "leaderboard": presentation.leaderboard(board),
+                "differences": presentation.differences(compared, settings.evaluation.significance_level),
+                "correction": CORRECTION,
                 "picture": presentation.picture(figure),
                 "best": board[0].model,
             }
         )
         return Stored(
-            {"leaderboard": [presentation.document(s) for s in board]},
+            {
+                "leaderboard": [presentation.document(s) for s in board],
+                "differences": [presentation.document(c) for c in compared],
+            },
             record={"split_id": split},
             files={"comparison.png": figure},
         )

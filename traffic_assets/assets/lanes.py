@@ -328,19 +328,27 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
         hdfs: HdfsResource,
         model: Loaded,
         train_split: Loaded,
+        validation_split: Loaded,
         test_split: Loaded,
         verdict: Loaded,
     ) -> Stored:
-        from traffic_assets.assets.presentation import document, picture
+        from traffic_assets.assets.presentation import diagnostics, document, picture
         from traffic_assets.assets.presentation import evaluation as shown
         from traffic_assets.ml import plots
+        from traffic_assets.ml.diagnostics import diagnose
         from traffic_assets.ml.evaluation import evaluate_model, sample_points
         from traffic_assets.ml.preprocessing import Slot
         from traffic_assets.ml.temporal import TemporalVerdict
         from traffic_assets.ml.training import cached_rows
 
         split = require_same_split(
-            {lane.model: model, "train_split": train_split, "test_split": test_split, lane.temporal_verdict: verdict}
+            {
+                lane.model: model,
+                "train_split": train_split,
+                "validation_split": validation_split,
+                "test_split": test_split,
+                lane.temporal_verdict: verdict,
+            }
         )
         slots = [Slot(**slot) for slot in model.record["slots"]]
         with cached_rows(test_split.value, settings.training.cache_partitions) as test:
@@ -349,6 +357,14 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
             )
             points = sample_points(
                 model.value, test, found.test.rows, settings.evaluation.plot_points, settings.training.seed
+            )
+            errors = diagnose(
+                model.value,
+                test,
+                validation_split.value,
+                settings.data.zone,
+                settings.training.seed,
+                settings.evaluation.diagnostics,
             )
         files = {
             "predicted_against_actual.png": plots.predicted_against_actual(points, algorithm.title),
@@ -359,12 +375,14 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
         context.add_output_metadata(
             {
                 **shown(found),
+                **diagnostics(errors),
                 "model_bytes": size,
                 **{name.removesuffix(".png"): picture(content) for name, content in files.items()},
             }
         )
         value = {
             **document(found),
+            "diagnostics": document(errors),
             "cross_validation": model.record["cross_validation"],
             "model_generation": model.generation.uri,
             "model_bytes": size,

@@ -12,9 +12,12 @@ import dagster as dg
 from pydantic import BaseModel
 
 from traffic_assets.features.ingestion import Ingested
+from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation import Evaluation, Standing
 from traffic_assets.ml.metrics import METRICS, Metrics
 from traffic_assets.ml.search.trials import Search, Trial
+from traffic_assets.ml.significance import Comparison
+from traffic_assets.ml.slices import Slice, as_records, worst_of
 
 
 def document(model: BaseModel) -> Any:
@@ -54,6 +57,8 @@ def evaluation(found: Evaluation) -> dict[str, Any]:
     return {
         "verdicts": _verdict_table(found.test, found.temporal.metrics),
         **{m: getattr(found.test, m) for m in METRICS},
+        "bias": found.test.bias,
+        "p95": found.test.p95,
         **{f"train_{m}": getattr(found.train, m) for m in METRICS},
         **{f"temporal_{m}": getattr(found.temporal.metrics, m) for m in METRICS},
         "top_feature": top,
@@ -80,6 +85,68 @@ def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
             for s in board
         ]
     )
+
+
+def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
+    """Every model against the best, with what the tests say."""
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord(
+                {
+                    "model": c.model,
+                    "against": c.best,
+                    "test": c.test,
+                    "difference": round(c.difference, 6),
+                    "p": float(f"{c.p_value:.3g}"),
+                    "p corrected": float(f"{c.adjusted:.3g}"),
+                    "verdict": c.verdict(level),
+                }
+            )
+            for c in compared
+        ],
+        schema=_DIFFERENCES,
+    )
+
+
+def diagnostics(found: Diagnostics) -> dict[str, Any]:
+    """Worst slices first, then every slice; intervals as flat numbers."""
+    shown: dict[str, Any] = {}
+    if found.slices:
+        shown["worst_slices"] = _slice_table(worst_of(found.slices, 10))
+        shown["slices"] = _slice_table(found.slices)
+    if found.interval:
+        shown |= {
+            "interval_asked": found.interval.coverage,
+            "interval_covered": found.interval.covered,
+            "interval_width_mph": found.interval.width,
+        }
+    if found.confidence:
+        for metric in ("rmse", "mae", "r2"):
+            low, high = getattr(found.confidence, metric)
+            shown |= {f"{metric}_low": low, f"{metric}_high": high}
+        shown["confidence_blocks"] = f"{found.confidence.blocks} {found.confidence.block}s"
+    if found.notes:
+        shown["notes"] = "; ".join(found.notes)
+    return shown
+
+
+def _slice_table(slices: Sequence[Slice]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(records=[dg.TableRecord(row) for row in as_records(list(slices))], schema=_SLICES)
+
+
+def _schema(**columns: str) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(name.replace("_", " "), kind) for name, kind in columns.items()])
+
+
+# said outright, since Dagster cannot guess the columns of a table without rows
+_SLICES = _schema(
+    dimension="string", value="string", rows="int", rmse="float", mae="float", bias="float", p95="float",
+    covered="string",
+)  # fmt: skip
+_DIFFERENCES = _schema(
+    model="string", against="string", test="string", difference="float", p="float", p_corrected="float",
+    verdict="string",
+)  # fmt: skip
 
 
 def _fold_table(trial: Trial) -> dg.TableMetadataValue:

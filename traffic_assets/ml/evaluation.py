@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.importances import Importances, importances_of
-from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
+from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, Spread, better_first, evaluate
 from traffic_assets.ml.preprocessing import Slot
 from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict
@@ -58,7 +58,16 @@ class Points:
 
 
 class Standing(BaseModel):
-    """One line of the leaderboard."""
+    """One line of the leaderboard.
+
+    Attributes:
+        model: name of the algorithm.
+        kind: baseline, primary or alternative.
+        test: on the random hold-out.
+        temporal: on later time, of the second fit.
+        targets_missed: a sentence for each.
+        folds: the primary metric over the folds of the train rows; what the best model is chosen by.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,6 +76,7 @@ class Standing(BaseModel):
     test: Metrics
     temporal: Metrics
     targets_missed: list[str]
+    folds: Spread | None = None
 
 
 def evaluate_model(
@@ -111,6 +121,13 @@ def sample_points(pipeline: PipelineModel, rows: DataFrame, total: int, points: 
 
 
 def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:
-    """The models from best to worst on the random hold-out."""
-    sign = -1 if primary_metric == "r2" else 1
-    return sorted(standings.values(), key=lambda s: (sign * getattr(s.test, primary_metric), s.model))
+    """The models from best to worst by cross-validation on train: test rows choose nothing.
+
+    Where no cross-validation is known, by the test rows.
+    """
+
+    def value(standing: Standing) -> float:
+        known = standing.folds.mean if standing.folds else getattr(standing.test, primary_metric)
+        return better_first(primary_metric, known)
+
+    return sorted(standings.values(), key=lambda s: (value(s), s.model))

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 TARGET, PREDICTION = "speed", "prediction"
 MAPE_FLOOR_MPH = 5.0
+_ACCURACY = 10_000
 METRICS = ("rmse", "mae", "mape", "r2")
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A float whose NaN is written as null, since JSON has no NaN."""
@@ -29,6 +30,8 @@ class Metrics(BaseModel):
         mae: mean absolute error, mph.
         mape: mean absolute relative error, a share; NaN where every speed lies under the floor.
         r2: share of the variance explained; NaN where the speed does not vary.
+        bias: mean of predicted minus observed, mph; NaN where it was not computed.
+        p95: 95th percentile of the absolute error, mph; NaN where it was not computed.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -38,6 +41,8 @@ class Metrics(BaseModel):
     mae: Number
     mape: Number
     r2: Number
+    bias: Number = math.nan
+    p95: Number = math.nan
 
 
 class Spread(BaseModel):
@@ -71,6 +76,8 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         F.avg(F.abs(error)).alias("mae"),
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
         F.var_pop(y).alias("variance"),
+        F.avg(error).alias("bias"),
+        F.percentile_approx(F.abs(error), 0.95, _ACCURACY).alias("p95"),
     ).collect()[0]
     if row["rows"] == 0:
         raise ValueError("no rows to evaluate: the split is empty")
@@ -84,6 +91,8 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         mae=row["mae"],
         mape=math.nan if row["mape"] is None else row["mape"],
         r2=1 - row["mse"] / row["variance"] if row["variance"] else math.nan,
+        bias=row["bias"],
+        p95=row["p95"],
     )
 
 

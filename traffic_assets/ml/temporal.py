@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.metrics import Metrics, evaluate
+from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
 from traffic_assets.ml.splits import time_quantiles
-from traffic_assets.ml.training import fit_pipeline
+from traffic_assets.ml.training import cached, fit_pipeline
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ class TemporalVerdict(BaseModel):
         fit_rows: rows fitted on.
         metrics: on the rows judged.
         hyperparameters: of the fit.
+        instants: of the rows judged, seconds since 1970, in order.
+        losses: mean squared error at each of them, mph²; what tests of difference compare.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +43,8 @@ class TemporalVerdict(BaseModel):
     fit_rows: int
     metrics: Metrics
     hyperparameters: dict[str, Any]
+    instants: list[int] = []
+    losses: list[float] = []
 
 
 def temporal_verdict(
@@ -79,11 +83,23 @@ def temporal_verdict(
     features = narrowed(features, earlier)
     chosen = choose(earlier, features)
     pipeline = fit_pipeline(earlier, features, algorithm, chosen, seed)
-    metrics = evaluate(pipeline.transform(later))
+    with cached(pipeline.transform(later).select("timestamp", TARGET, PREDICTION)) as judged:
+        metrics = evaluate(judged)
+        instants, losses = losses_in_time(judged)
     notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} mph, R² {metrics.r2:.5f}")
     return TemporalVerdict(
         boundary=datetime.fromtimestamp(boundary, UTC),
         fit_rows=features.rows,
         metrics=metrics,
         hyperparameters=chosen.model_dump(),
+        instants=instants,
+        losses=losses,
     )
+
+
+def losses_in_time(predicted: DataFrame) -> tuple[list[int], list[float]]:
+    """Instants (seconds since 1970) and the mean squared error at each, in order; one line an instant comes back."""
+    loss = F.col(PREDICTION) - F.col(TARGET)
+    at = F.col("timestamp").cast("long").alias("at")
+    rows = predicted.groupBy(at).agg(F.avg(loss * loss).alias("loss")).orderBy("at").collect()
+    return [row["at"] for row in rows], [row["loss"] for row in rows]

@@ -59,6 +59,16 @@ def model_of(pipeline: PipelineModel) -> Model:
 
 
 @contextmanager
+def cached(frame: DataFrame) -> Iterator[DataFrame]:
+    """The rows as they come, kept in Spark's memory (or on its disks) inside the block."""
+    kept = frame.persist()
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
+
+
+@contextmanager
 def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
     """The rows kept in Spark's memory (or on its disks) inside the block, placed by key.
 
@@ -70,18 +80,12 @@ def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[Data
         partitions: how many; as many as Spark has cores if absent.
     """
     number = partitions or rows.sparkSession.sparkContext.defaultParallelism
-    cached = rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS).persist()
-    try:
-        yield cached
-    finally:
-        cached.unpersist()
+    with cached(rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS)) as placed:
+        yield placed
 
 
 @contextmanager
 def cached_vectors(preprocessing: PipelineModel, rows: DataFrame) -> Iterator[DataFrame]:
     """The rows as vector and target, kept in Spark's memory (or on its disks) inside the block."""
-    vectors = preprocessing.transform(rows).select(VECTOR, TARGET).persist()
-    try:
+    with cached(preprocessing.transform(rows).select(VECTOR, TARGET)) as vectors:
         yield vectors
-    finally:
-        vectors.unpersist()

@@ -267,6 +267,18 @@ class Band(Section):
         return self
 
 
+class DiagnosticsSettings(Section):
+    """What an evaluation tells beside its metrics."""
+
+    slices: bool = Field(default=True, description="errors by hour, weekday, highway, sensor and congestion")
+    interval_coverage: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=0.9, description="share of rows that a prediction interval is to hold; none if null"
+    )
+    confidence_level: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=0.95, description="of the metrics' confidence intervals, by block bootstrap; none if null"
+    )
+
+
 class EvaluationSettings(Section):
     """Targets that stop a lane, and what only warns."""
 
@@ -277,6 +289,10 @@ class EvaluationSettings(Section):
     )
     top_feature: Name | None = Field(default="traffic_efficiency", description="warn when another leads")
     top_feature_importance: Band = Band(low=0.70, high=0.90)
+    diagnostics: DiagnosticsSettings = Field(default_factory=DiagnosticsSettings)
+    significance_level: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="models differ where the corrected p-value lies below"
+    )
     max_training_minutes: Annotated[float, Field(gt=0)] = Field(default=10.0, description="warn above")
     plot_points: Annotated[int, Field(ge=100, le=20_000)] = Field(
         default=2000, description="rows drawn in a picture; sampled by hash on Spark"

@@ -9,8 +9,8 @@ from traffic_assets_tests.tiny import LANES
 def test_the_leaderboard_is_in_order_and_has_both_verdicts(trained: Deployment) -> None:
     board = trained.document(COMPARISON)["leaderboard"]
     assert {row["model"] for row in board} == set(LANES)
-    errors = [row["test"]["rmse"] for row in board]
-    assert errors == sorted(errors)
+    errors = [row["folds"]["mean"] for row in board]
+    assert errors == sorted(errors), "by cross-validation: test rows choose nothing"
     assert all(row["temporal"]["rmse"] > 0 for row in board)
 
 
@@ -29,3 +29,27 @@ def test_the_comparison_scores_the_models_as_their_evaluations_do(trained: Deplo
         judged = trained.document(f"{row['model']}_evaluation")
         assert row["test"] == judged["test"]
         assert row["temporal"] == judged["temporal"]["metrics"]
+
+
+def test_every_model_is_held_against_the_best_with_corrected_p_values(trained: Deployment) -> None:
+    assert trained.train is not None
+    found = trained.document(COMPARISON)
+    best = found["leaderboard"][0]["model"]
+    assert {(c["model"], c["best"]) for c in found["differences"]} == {(name, best) for name in LANES if name != best}
+    assert all(c["adjusted"] >= c["p_value"] for c in found["differences"])
+    shown = metadata_of(trained.train, COMPARISON)
+    assert len(shown["differences"].records) == len(found["differences"])
+    assert shown["correction"] == "Holm (1979)"
+
+
+def test_an_evaluation_tells_where_the_model_fails_and_how_sure_it_is(trained: Deployment) -> None:
+    assert trained.train is not None
+    for name in LANES:
+        shown = metadata_of(trained.train, f"{name}_evaluation")
+        stored = trained.document(f"{name}_evaluation")["diagnostics"]
+        assert shown["interval_asked"] == 0.9
+        assert shown["interval_covered"] == stored["interval"]["covered"]
+        assert shown["rmse_low"] < shown["rmse"] < shown["rmse_high"]
+        worst = [record.data["rmse"] for record in shown["worst_slices"].records]
+        assert worst == sorted(worst, reverse=True)
+        assert {s["dimension"] for s in stored["slices"]} >= {"hour", "weekday", "sensor", "highway", "regime"}

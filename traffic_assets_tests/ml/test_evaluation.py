@@ -12,7 +12,7 @@ from pyspark.ml import PipelineModel
 
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.evaluation import Evaluation, Standing, evaluate_model, leaderboard, sample_points
-from traffic_assets.ml.metrics import Metrics, evaluate
+from traffic_assets.ml.metrics import Metrics, Spread, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, Slot, slots
 from traffic_assets.ml.temporal import TemporalVerdict
 from traffic_assets.ml.training import fit_pipeline, preprocessor_of
@@ -100,3 +100,14 @@ def test_the_leaderboard_goes_from_best_to_worst() -> None:
     standings = {s.model: s for s in (_standing("b", 2.0, 0.7), _standing("c", 1.0, 0.8), _standing("a", 2.0, 0.9))}
     assert [s.model for s in leaderboard(standings, "rmse")] == ["c", "a", "b"], "equal ones by name"
     assert [s.model for s in leaderboard(standings, "r2")] == ["a", "c", "b"]
+
+
+def test_cross_validation_and_not_the_test_rows_say_who_is_best() -> None:
+    """The model that is lucky on the test rows stands behind the one that the folds of train prefer."""
+    lucky, better = _standing("lucky", 1.0, 0.9), _standing("better", 2.0, 0.8)
+    standings = {
+        "lucky": lucky.model_copy(update={"folds": Spread(mean=3.0, std=0.1)}),
+        "better": better.model_copy(update={"folds": Spread(mean=2.5, std=0.1)}),
+    }
+    assert [s.model for s in leaderboard(standings, "rmse")] == ["better", "lucky"]
+    assert [s.model for s in leaderboard(standings, "r2")] == ["lucky", "better"]

@@ -28,6 +28,8 @@ def test_metrics_worked_out_by_hand(spark: SparkSession) -> None:
     assert found.mae == pytest.approx(6 / 4)
     assert found.mape == pytest.approx((1 / 10 + 2 / 20 + 3 / 30 + 0) / 4)
     assert found.r2 == pytest.approx(1 - 14 / 500)
+    assert found.bias == pytest.approx(2 / 4)
+    assert found.p95 == pytest.approx(3)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -42,6 +44,8 @@ def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
     assert found.mae == pytest.approx(np.mean(np.abs(p - y)))
     assert found.mape == pytest.approx(np.mean(np.abs(p - y)[fast] / y[fast]))
     assert found.r2 == pytest.approx(1 - np.sum((p - y) ** 2) / np.sum((y - y.mean()) ** 2))
+    assert found.bias == pytest.approx(np.mean(p - y))
+    assert found.p95 == pytest.approx(np.sort(np.abs(p - y))[int(0.95 * len(y)) - 1])
 
 
 def test_relative_errors_count_from_the_floor_on(spark: SparkSession) -> None:
@@ -101,7 +105,7 @@ def test_nan_is_null_in_json_and_nan_again() -> None:
 
 
 def test_the_list_of_metrics_names_them_all() -> None:
-    assert set(METRICS) == set(Metrics.model_fields) - {"rows"}
+    assert set(METRICS) == set(Metrics.model_fields) - {"rows", "bias", "p95"}, "those two choose nothing"
 
 
 def test_spread_is_mean_and_sample_deviation() -> None:

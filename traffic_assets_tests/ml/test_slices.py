@@ -28,7 +28,7 @@ def _table() -> list[tuple[str, datetime, float, float, int, int]]:
             speed = float(draw.uniform(10, 70))
             error = (5.0 if sensor == 1 else 1.0) * float(draw.normal(0.2, 1))
             at = START + step * timedelta(minutes=30)
-            rows.append((f"s{sensor}", at, speed, speed + error, sensor % 2, 0 if speed > 50 else 2))
+            rows.append((f"s{sensor}", at, speed, speed + error, sensor // 2, 0 if speed > 50 else 2))
     return rows
 
 

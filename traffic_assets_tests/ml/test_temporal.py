@@ -74,6 +74,10 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
     assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, CHANGE), rel=1e-6)
     assert verdict.metrics.r2 < -10, "the regime changed, and nobody had told the model"
     assert verdict.hyperparameters == PLAIN.model_dump()
+    first = int(START.timestamp())
+    assert verdict.instants == [first + 300 * step for step in range(CHANGE, STEPS)]
+    assert np.mean(verdict.losses) == pytest.approx(verdict.metrics.rmse**2), "every instant has as many sensors"
+    assert len(set(verdict.losses)) > 5
     assert told == [
         f"Linear regression: temporal verdict, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"
     ]

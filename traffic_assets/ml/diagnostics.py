@@ -1,0 +1,78 @@
+"""What stands beside a model's metrics: where it fails, how sure its predictions are, how sure its metrics are.
+
+Put together here from `slices.py`, `intervals.py` and `bootstrap.py`; the metrics themselves are in `evaluation.py`.
+"""
+
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
+
+from traffic_assets.features.catalogue import KEYS
+from traffic_assets.ml.bootstrap import Confidence, TooFewBlocksError, confidence
+from traffic_assets.ml.intervals import Interval, calibration_half, conformal
+from traffic_assets.ml.metrics import PREDICTION, TARGET
+from traffic_assets.ml.slices import Slice, dimensions, slice_errors
+from traffic_assets.ml.training import cached
+from traffic_assets.settings.schema import DiagnosticsSettings
+
+_SLICED_BY = ("highway_encoded", "congestion_level")
+
+
+class Diagnostics(BaseModel):
+    """What is known of a model's errors on the test rows.
+
+    Attributes:
+        slices: by dimension, the worst first.
+        interval: the prediction interval; None where none was asked for or could be made.
+        confidence: confidence intervals of the metrics; None as above.
+        notes: why something is missing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    slices: list[Slice]
+    interval: Interval | None
+    confidence: Confidence | None
+    notes: list[str]
+
+
+def diagnose(
+    pipeline: PipelineModel,
+    test: DataFrame,
+    validation: DataFrame,
+    zone: ZoneInfo,
+    seed: int,
+    wanted: DiagnosticsSettings,
+) -> Diagnostics:
+    """Look into a model's errors; test rows only judge.
+
+    Args:
+        pipeline: the model as loaded from storage.
+        test: the random hold-out.
+        validation: the validation split; one half of it calibrates the interval.
+        zone: of the network.
+        seed: of the halves and of the bootstrap.
+        wanted: what to make.
+    """
+    columns = [*KEYS, TARGET, PREDICTION, *(c for c in _SLICED_BY if c in test.columns)]
+    notes: list[str] = []
+    with cached(pipeline.transform(test).select(*columns)) as predicted:
+        interval = None
+        if wanted.interval_coverage is not None:
+            calibration = pipeline.transform(validation.where(calibration_half(seed)))
+            try:
+                interval = conformal(calibration, predicted, wanted.interval_coverage)
+            except ValueError as error:
+                notes.append(f"no prediction interval: {error}")
+        sure = None
+        if wanted.confidence_level is not None:
+            try:
+                sure = confidence(predicted, zone, seed, wanted.confidence_level)
+            except TooFewBlocksError as error:
+                notes.append(f"no confidence interval: {error}")
+        slices = []
+        if wanted.slices:
+            slices = slice_errors(predicted, dimensions(predicted, zone), interval.half_width if interval else None)
+        return Diagnostics(slices=slices, interval=interval, confidence=sure, notes=notes)

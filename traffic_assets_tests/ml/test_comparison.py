@@ -1,0 +1,59 @@
+"""A week's models against the best of them."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST, compare_models
+from traffic_assets.ml.metrics import Metrics, spread
+from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.significance import corrected_t_test, diebold_mariano
+from traffic_assets.ml.temporal import TemporalVerdict
+
+
+def _metrics(rmse: float) -> Metrics:
+    return Metrics(rows=10, rmse=rmse, mae=rmse, mape=0.1, r2=0.5)
+
+
+def _trial(*rmse: float) -> Trial:
+    return Trial(hyperparameters={}, folds=[_metrics(r) for r in rmse], summary={"rmse": spread(rmse)})
+
+
+def _verdict(losses: np.ndarray, first: int = 0) -> TemporalVerdict:
+    return TemporalVerdict(
+        boundary=datetime(2026, 1, 6, tzinfo=UTC),
+        fit_rows=9,
+        metrics=_metrics(1.0),
+        hyperparameters={},
+        instants=list(range(first, first + len(losses))),
+        losses=losses.tolist(),
+    )
+
+
+TRIALS = {"line": _trial(1.0, 1.1, 0.9), "forest": _trial(2.0, 2.2, 1.9), "boosted": _trial(1.0, 1.2, 0.9)}
+DRAW = np.random.default_rng(1)
+LOSSES = {"line": DRAW.chisquare(2, 100), "forest": DRAW.chisquare(2, 100) * 4, "boosted": DRAW.chisquare(2, 100)}
+
+
+def test_each_model_is_held_against_the_best_by_both_tests() -> None:
+    found = compare_models("line", TRIALS, {name: _verdict(losses) for name, losses in LOSSES.items()})
+    assert [(c.model, c.test) for c in found] == [
+        (model, test) for test in (FOLDS_TEST, TIME_TEST) for model in ("forest", "boosted")
+    ]
+    forest, boosted, forest_later, _ = found
+    assert (forest.difference, forest.statistic, forest.p_value) == pytest.approx(
+        corrected_t_test([2.0, 2.2, 1.9], [1.0, 1.1, 0.9], 0.5)
+    )
+    assert forest.verdict() == forest_later.verdict() == "line is better"
+    assert boosted.verdict() == "no difference beyond chance"
+    assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"])[2])
+
+
+def test_what_does_not_match_is_left_out() -> None:
+    verdicts = {"line": _verdict(LOSSES["line"]), "forest": _verdict(LOSSES["forest"], first=5)}
+    trials = {"line": _trial(1.0, 1.1), "forest": _trial(1.0, 1.1, 1.2)}
+    assert compare_models("line", trials, verdicts) == []
+    short = {name: _verdict(losses[:10]) for name, losses in LOSSES.items()}
+    assert [c.test for c in compare_models("line", TRIALS, short)] == [FOLDS_TEST] * 2
+    assert compare_models("line", {"line": TRIALS["line"]}, {"line": _verdict(LOSSES["line"])}) == []

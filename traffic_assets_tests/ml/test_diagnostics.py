@@ -1,0 +1,61 @@
+"""What stands beside a model's metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.diagnostics import Diagnostics, diagnose
+from traffic_assets.ml.intervals import calibrate, calibration_half
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.training import fit_pipeline
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.schema import DiagnosticsSettings
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame
+
+ZONE = ZoneInfo("UTC")
+
+
+@pytest.fixture(scope="module")
+def pipeline(feature_rows: DataFrame, features: FeatureSet) -> PipelineModel:
+    train = feature_rows.where("sensor_id < 's4'")
+    plain = LinearRegressionHyperparameters(regParam=0.5)
+    return fit_pipeline(train, features, ALGORITHMS["linear_regression"], plain, 42)
+
+
+def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineModel, feature_rows: DataFrame) -> None:
+    validation, test = feature_rows.where("sensor_id in ('s4', 's5')"), feature_rows.where("sensor_id > 's5'")
+    found = diagnose(pipeline, test, validation, ZONE, 42, DiagnosticsSettings())
+    assert found.interval is not None
+    width, rows = calibrate(pipeline.transform(validation.where(calibration_half(42))), 0.9)
+    assert (found.interval.half_width, found.interval.calibration_rows) == (width, rows)
+    assert rows < validation.count(), "the other half decides promotions"
+    assert found.interval.test_rows == test.count()
+    assert found.confidence is not None
+    assert found.confidence.block == "hour", "the window is too short for days"
+    assert {s.dimension for s in found.slices} == {
+        "hour", "weekday", "sensor", "highway", "congestion level", "regime",
+    }  # fmt: skip
+    assert {s.value for s in found.slices if s.dimension == "sensor"} == {"s6", "s7"}
+    assert all(s.covered is not None for s in found.slices)
+    assert found.notes == []
+    assert Diagnostics.model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_cannot_be_made_is_told_and_what_is_not_wanted_is_not_made(
+    pipeline: PipelineModel, feature_rows: DataFrame
+) -> None:
+    few = feature_rows.where("sensor_id = 's4'").orderBy("timestamp").limit(6)
+    found = diagnose(pipeline, few, few, ZONE, 42, DiagnosticsSettings(slices=False))
+    assert (found.slices, found.interval, found.confidence) == ([], None, None)
+    assert len(found.notes) == 2
+    assert "cannot calibrate intervals of 90%" in found.notes[0]
+    assert "too few blocks" in found.notes[1]
+    nothing = DiagnosticsSettings(slices=False, interval_coverage=None, confidence_level=None)
+    assert diagnose(pipeline, few, few, ZONE, 42, nothing).notes == []
