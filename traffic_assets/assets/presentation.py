@@ -47,6 +47,10 @@ def cross_validation(search: Search) -> dict[str, Any]:
     return {
         "folds": _fold_table(best),
         "trials": _trial_table(search),
+        "strategy": search.strategy,
+        "fits": search.fits,
+        "search_seconds": search.seconds,
+        **({"stopped": search.stopped} if search.stopped else {}),
         **{f"cv_{m}_{k}": getattr(best.summary[m], k) for m in METRICS for k in ("mean", "std")},
     }
 
@@ -160,6 +164,9 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
             {
                 "chosen": "yes" if i == search.chosen else "",
                 **{name: str(value) for name, value in trial.hyperparameters.items()},
+                "judged": "fitted" if trial.read_from is None else "read from a larger fit",
+                "folds": len(trial.folds),
+                "share of rows": round(trial.row_share, 4),
                 **{f"{m}_mean": round(trial.summary[m].mean, 6) for m in METRICS},
             }
         )

@@ -17,6 +17,7 @@ from traffic_assets.settings.hyperparameters import (
     LinearRegressionSettings,
     ModelSettings,
     RandomForestSettings,
+    Range,
 )
 
 
@@ -362,6 +363,22 @@ class Settings(Section):
     def _one_model_at_least(self) -> "Settings":
         if not self.enabled_models:
             raise ValueError("models: every model is disabled; enable at least one")
+        return self
+
+    @model_validator(mode="after")
+    def _strategy_takes_the_grids(self) -> "Settings":
+        if self.training.search.strategy == "grid" and (
+            ranges := [
+                f"models.{lane}.grid.{name}"
+                for lane, model in self.enabled_models.items()
+                for name, values in model.grid.items()
+                if isinstance(values, Range)
+            ]
+        ):
+            raise ValueError(
+                f"{', '.join(ranges)}: given a range, of which training.search.strategy 'grid' cannot try every value; "
+                f"give a list, or choose random, tpe or halving"
+            )
         return self
 
     @cached_property

@@ -137,6 +137,9 @@ def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
     trials = metadata_of(result, lane.cv_report)["trials"].records
     assert [record.data["maxDepth"] for record in trials] == ["1", "4"]
     assert [record.data["chosen"] for record in trials] == ["", "yes"]
+    assert [record.data["judged"] for record in trials] == ["read from a larger fit", "fitted"]
+    assert metadata_of(result, lane.cv_report)["fits"] == 2, "one a fold, for both"
+    assert not list(with_features.base.rglob("_staging/*")), "what was saved on the way is removed"
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
 
 

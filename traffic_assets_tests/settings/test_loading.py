@@ -175,6 +175,19 @@ def test_names_below_a_free_mapping_are_taken_as_they_are() -> None:
     assert found.data.aliases["AvgSpeed"] == "speed"
 
 
+def test_a_range_needs_a_strategy_that_draws() -> None:
+    grid = {"linear_regression": {"grid": {"regParam": {"low": 1e-4, "high": 1.0, "log": True}}}}
+    (line,) = mistakes("local", models=grid)
+    assert "models.linear_regression.grid.regParam: given a range" in line
+    assert "choose random, tpe or halving" in line
+    found = load_settings("local", {"models": grid, "training": {"search": {"strategy": "random"}}}, environ={})
+    assert found.models.linear_regression.grid["regParam"].model_dump()["high"] == 1.0  # type: ignore[union-attr]
+    wrong = {"linear_regression": {"grid": {"regParam": {"low": 1.0, "high": 0.5}}}}
+    assert "low 1 is not below high 0.5" in " ".join(mistakes("local", models=wrong))
+    out_of_range = {"linear_regression": {"grid": {"elasticNetParam": {"low": 0.0, "high": 2.5}}}}
+    assert "grid.elasticNetParam: given 2" in " ".join(mistakes("local", models=out_of_range))
+
+
 def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
     mine = write(tmp_path / "mine.json", {"training": {"seed": 1, "folds": 2, "window_weeks": 3}})
     environ = {"TRAFFIC_TRAINING__SEED": "10", "TRAFFIC_TRAINING__FOLDS": "20"}
