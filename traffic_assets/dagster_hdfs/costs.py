@@ -92,7 +92,8 @@ def measured(compute: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(compute)
     def metered(*args: P.args, **kwargs: P.kwargs) -> R:
         context: Any = kwargs.get("context", args[0] if args else None)
-        _METERS[_key(context)] = Meter()
+        if key := _key(context):
+            _METERS[key] = Meter()
         return compute(*args, **kwargs)
 
     return metered
@@ -104,8 +105,11 @@ def cost_of_output(context: dg.OutputContext) -> Cost | None:
     return meter.read() if meter else None
 
 
-def _key(context: dg.AssetExecutionContext) -> tuple[str, str]:
-    return context.run_id, context.op_execution_context.op_def.name
+def _key(context: dg.AssetExecutionContext) -> tuple[str, str] | None:
+    try:
+        return context.run_id, context.op_execution_context.op_def.name
+    except dg.DagsterError:  # the asset was called as a function: no IO manager will ask
+        return None
 
 
 def _session() -> Any:

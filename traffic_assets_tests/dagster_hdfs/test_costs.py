@@ -41,7 +41,7 @@ def test_what_does_not_fit_into_memory_is_counted_as_spilled(spark: SparkSession
     spark.conf.set("spark.sql.windowExec.buffer.in.memory.threshold", 10)
     spark.conf.set("spark.sql.windowExec.buffer.spill.threshold", 10)
     try:
-        spark.range(5000).selectExpr("id", "sum(id) over (partition by id % 2) as s").selectExpr("sum(s)").collect()
+        spark.range(100).selectExpr("id", "sum(id) over (partition by id % 2) as s").selectExpr("sum(s)").collect()
     finally:
         spark.conf.unset("spark.sql.windowExec.buffer.in.memory.threshold")
         spark.conf.unset("spark.sql.windowExec.buffer.spill.threshold")
