@@ -3,14 +3,16 @@
 Tests swap storage or Spark by `resource_overrides`, without patching anything. Nothing is built at import.
 """
 
+import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from traffic_assets import automation, checks, guards, jobs
 from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
+from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 
@@ -50,6 +52,7 @@ def _build_defs(
     extra_checks: list[dg.AssetChecksDefinition],
     loggers: Mapping[str, dg.LoggerDefinition],
 ) -> dg.Definitions:
+    require_installed([algorithm_named(name) for name in settings.enabled_models])
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
         assets += readings.build(settings)
@@ -68,6 +71,20 @@ def _build_defs(
         loggers=loggers,
         executor=dg.in_process_executor,
     )
+
+
+def require_installed(algorithms: Sequence[Algorithm]) -> None:
+    """Refuse a lane whose package is missing while the location loads, not when its first fit fails.
+
+    Raises:
+        BrokenLocationError: with the command that installs it.
+    """
+    for algorithm in algorithms:
+        if algorithm.package and importlib.util.find_spec(algorithm.package) is None:
+            raise BrokenLocationError(
+                f"models.{algorithm.name} is enabled and its package is not installed: pip install "
+                f"'traffic-assets[{algorithm.package}]', or set models.{algorithm.name}.enabled to false"
+            )
 
 
 def require_sound(

@@ -119,3 +119,16 @@ def test_loading_starts_no_session_and_imports_nothing_heavy() -> None:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("TRAFFIC_")}
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_lane_whose_package_is_missing_is_refused_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny_settings(tmp_path, {"models": {"xgboost": {"enabled": True}}})
+    assert build_defs(settings).resolve_assets_def("xgboost_registry_entry")
+    monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        BrokenLocationError, match=r"models\.xgboost is enabled.*pip install 'traffic-assets\[xgboost\]'"
+    ):
+        build_defs(settings)
+    assert build_defs(tiny_settings(tmp_path)), "without that lane nothing is missing"

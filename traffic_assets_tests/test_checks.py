@@ -28,6 +28,10 @@ def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
     return judge_ratios(record, Shares.of(SplitSettings()))
 
 
+def _vector(scaler: str = "standard", **changed: float) -> dict[str, Any]:
+    return {"vector": {**GOOD_VECTOR, **changed}, "features": {"preparation": {"scaler": scaler}}}
+
+
 @pytest.mark.parametrize(
     ("judge", "record", "passed"),
     [
@@ -38,9 +42,10 @@ def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
         (judge_shared_keys, {**GOOD_SPLIT, "shared_keys": 1}, False),
         (judge_nulls, {"vector": GOOD_VECTOR}, True),
         (judge_nulls, {"vector": {**GOOD_VECTOR, "nulls": {"speed_lag_1": 3}}}, False),
-        (judge_standardised, {"vector": GOOD_VECTOR}, True),
-        (judge_standardised, {"vector": {**GOOD_VECTOR, "worst_mean": 0.1}}, False),
-        (judge_standardised, {"vector": {**GOOD_VECTOR, "worst_deviation": 0.1}}, False),
+        (judge_standardised, _vector(), True),
+        (judge_standardised, _vector(worst_mean=0.1), False),
+        (judge_standardised, _vector(worst_deviation=0.1), False),
+        (judge_standardised, _vector("robust", worst_mean=0.1), True),
     ],
 )
 def test_a_check_passes_what_is_right_and_nothing_else(

@@ -197,22 +197,34 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     )
     @storage_step
     def model(
-        context: dg.AssetExecutionContext, train_split: Loaded, fitted_preprocessor: Loaded, cv_report: Loaded
+        context: dg.AssetExecutionContext,
+        train_split: Loaded,
+        validation_split: Loaded,
+        fitted_preprocessor: Loaded,
+        cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.search.trials import Search
-        from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, pipeline_of
+        from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, pipeline_of, with_validation_rows
 
         split = require_same_split(
-            {"train_split": train_split, PREPROCESSOR: fitted_preprocessor, lane.cv_report: cv_report}
+            {
+                "train_split": train_split,
+                "validation_split": validation_split,
+                PREPROCESSOR: fitted_preprocessor,
+                lane.cv_report: cv_report,
+            }
         )
         search = Search.model_validate(cv_report.value["search"])
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
         context.log.info(f"{algorithm.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
         preprocessing = fitted_preprocessor.value
+        rows = train_split.value
+        if algorithm.stops_early(chosen):
+            rows = with_validation_rows(rows, validation_split.value, training.seed)
         with (
-            cached_rows(train_split.value, training.cache_partitions) as train,
+            cached_rows(rows, training.cache_partitions) as train,
             cached_vectors(preprocessing, train) as vectors,
         ):
             fitted = fit_model(vectors, algorithm, chosen, training.seed)

@@ -211,12 +211,20 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
     @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
         """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
-        from traffic_assets.ml.preprocessing import slots, usable_features, vector_report
+        from traffic_assets.ml.preprocessing import (
+            Preparation,
+            outlier_bounds,
+            outlier_counts,
+            slots,
+            usable_features,
+            vector_report,
+        )
         from traffic_assets.ml.training import fit_preprocessor
 
         train = train_split.value
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
-        features = usable_features(train, feature_columns(settings.training.exclude_features))
+        preparation = Preparation(**settings.training.preprocessing.model_dump())
+        features = usable_features(train, feature_columns(settings.training.exclude_features), preparation)
         model = fit_preprocessor(train, features)
         named = slots(model, features)
         report = vector_report(model.transform(train), named)
@@ -227,6 +235,7 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
                 "features": dg.MetadataValue.json(list(features.names)),
                 "missing_features": dg.MetadataValue.json(list(features.missing)),
                 "imputed_nulls": dg.MetadataValue.json(features.nulls),
+                "clipped_outliers": dg.MetadataValue.json(outlier_counts(train, outlier_bounds(train, features))),
                 "constant_slots": dg.MetadataValue.json(report.constant),
                 "slots": len(named),
             }

@@ -19,7 +19,7 @@ from traffic_assets.ml.metrics import METRICS, Metrics, evaluate, spread
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.training import TARGET, cached_vectors, fit_model, fit_preprocessor
+from traffic_assets.ml.training import TARGET, cached_vectors, fit_model, fit_preprocessor, with_stopping_rows
 from traffic_assets.ml.trees import judge_cuts, read_trees
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -82,7 +82,9 @@ class CrossValidation:
         Raises:
             ValueError: where a fold has no rows.
         """
-        sharing = self.algorithm.sharing if self.scratch else None
+        # where a fit ends early, it is not the beginning of a longer one
+        alone = not self.scratch or any(self.algorithm.stops_early(h) for h in tried)
+        sharing = None if alone else self.algorithm.sharing
         return self._judged(train, tried, groups(tried, sharing), row_share, deadline)
 
     def _judged(
@@ -129,6 +131,7 @@ class CrossValidation:
                 f"fewer folds"
             )
         found: dict[int, Metrics] = {}
+        fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
         preprocessing = fit_preprocessor(fit_rows, self.features)
         with cached_vectors(preprocessing, fit_rows) as vectors:
             judged = preprocessing.transform(judged_rows).select(VECTOR, TARGET)

@@ -5,15 +5,18 @@ is fitted on the vector lives in `algorithms/`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.feature import (
     Imputer,
+    MinMaxScaler,
     OneHotEncoder,
+    RobustScaler,
+    SQLTransformer,
     StandardScaler,
     StringIndexer,
     StringIndexerModel,
@@ -29,6 +32,26 @@ from traffic_assets.features.catalogue import Column
 ASSEMBLED, VECTOR = "assembled", "features"
 OTHER = "other"
 CONSTANT_BELOW = 1e-12
+_ACCURACY = 10_000
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How values are made ready; the settings are `training.preprocessing`.
+
+    Attributes:
+        missing: what stands for a missing number: train's median or mean.
+        outliers: which numbers are pulled back to the nearest bound, by train's quartiles or deviation; none, iqr
+            (Tukey 1977) or z_score.
+        outlier_factor: how far a bound lies from the quartile, in interquartile ranges, or from the mean, in
+            standard deviations.
+        scaler: standard (mean 0, deviation 1), min_max (0 to 1) or robust (median 0, interquartile range 1).
+    """
+
+    missing: Literal["median", "mean"] = "median"
+    outliers: Literal["none", "iqr", "z_score"] = "none"
+    outlier_factor: float = 3.0
+    scaler: Literal["standard", "min_max", "robust"] = "standard"
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,7 @@ class FeatureSet:
         missing: features of the catalogue that hold no value in train and are left out.
         nulls: by feature, how many train rows have no value.
         rows: how many train rows there are.
+        preparation: how their values are made ready.
     """
 
     numeric: tuple[str, ...]
@@ -48,6 +72,7 @@ class FeatureSet:
     missing: tuple[str, ...]
     nulls: dict[str, int]
     rows: int
+    preparation: Preparation = Preparation()
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "FeatureSet":
@@ -58,6 +83,7 @@ class FeatureSet:
             tuple(stored["missing"]),
             dict(stored["nulls"]),
             stored["rows"],
+            Preparation(**stored["preparation"]),
         )
 
     @property
@@ -93,12 +119,15 @@ class VectorReport:
     worst_deviation: float
 
 
-def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
+def usable_features(
+    train: DataFrame, columns: Sequence[Column], preparation: Preparation = Preparation()
+) -> FeatureSet:
     """The catalogue columns that hold at least one value in train.
 
     Args:
         train: train rows.
         columns: catalogue columns to consider.
+        preparation: how their values will be made ready.
 
     Raises:
         ValueError: where train has no rows, or none of the columns holds a value.
@@ -120,6 +149,7 @@ def usable_features(train: DataFrame, columns: Sequence[Column]) -> FeatureSet:
         missing=tuple(c.name for c in columns if c.name not in names),
         nulls={c.name: counts["_rows"] - counts[c.name] for c in filled if counts["_rows"] > counts[c.name]},
         rows=counts["_rows"],
+        preparation=preparation,
     )
 
 
@@ -131,18 +161,53 @@ def narrowed(features: FeatureSet, rows: DataFrame) -> FeatureSet:
     """
     numeric = [Column(name, "numeric", "double") for name in features.numeric]
     categorical = [Column(name, "categorical", "string") for name in features.categorical]
-    return usable_features(rows, numeric + categorical)
+    return usable_features(rows, numeric + categorical, features.preparation)
 
 
-def preprocessor(features: FeatureSet) -> Pipeline:
-    """The unfitted pipeline from feature columns to the vector `features`."""
+def outlier_bounds(train: DataFrame, features: FeatureSet) -> dict[str, tuple[float, float]]:
+    """By numeric feature, the least and the greatest value that is no outlier among the train rows.
+
+    A feature whose bounds would be one value (its quartiles, or all its values, are equal) has none.
+    """
+    preparation, names = features.preparation, features.numeric
+    if preparation.outliers == "none" or not names:
+        return {}
+    factor = preparation.outlier_factor
+    finite = {name: F.when(~F.isnan(name), F.col(name)) for name in names}
+    if preparation.outliers == "iqr":
+        ends = [F.percentile_approx(column, [0.25, 0.75], _ACCURACY).alias(name) for name, column in finite.items()]
+        found = train.agg(*ends).collect()[0]
+        bounds = {n: (q[0] - factor * (q[1] - q[0]), q[1] + factor * (q[1] - q[0])) for n in names if (q := found[n])}
+    else:
+        moments = [F.struct(F.avg(c).alias("m"), F.stddev_pop(c).alias("s")).alias(n) for n, c in finite.items()]
+        found = train.agg(*moments).collect()[0]
+        bounds = {n: (found[n]["m"] - factor * found[n]["s"], found[n]["m"] + factor * found[n]["s"]) for n in names}
+    return {name: (low, high) for name, (low, high) in bounds.items() if low < high}
+
+
+def outlier_counts(train: DataFrame, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
+    """By feature, how many train rows lie outside the bounds; only features with any."""
+    if not bounds:
+        return {}
+    outside = {n: (F.col(n) < low) | ((F.col(n) > high) & ~F.isnan(n)) for n, (low, high) in bounds.items()}
+    counts = train.agg(*(F.count_if(condition).alias(n) for n, condition in outside.items())).collect()[0]
+    return {name: counts[name] for name in bounds if counts[name]}
+
+
+def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]] | None = None) -> Pipeline:
+    """The unfitted pipeline from feature columns to the vector `features`.
+
+    Args:
+        features: the columns, and how they are made ready.
+        bounds: of outliers, by numeric feature (`outlier_bounds`); fitted on the same train rows.
+    """
     stages: list[Any] = []
+    if bounds:
+        stages.append(SQLTransformer(statement=_clipping(bounds)))
     if features.numeric:
-        stages.append(
-            Imputer(
-                strategy="median", inputCols=list(features.numeric), outputCols=_prefixed("imputed", features.numeric)
-            )
-        )
+        given = [f"clipped_{name}" if bounds and name in bounds else name for name in features.numeric]
+        imputed = _prefixed("imputed", features.numeric)
+        stages.append(Imputer(strategy=features.preparation.missing, inputCols=given, outputCols=imputed))
     if features.categorical:
         indexed = _prefixed("index", features.categorical)
         stages += [
@@ -159,9 +224,26 @@ def preprocessor(features: FeatureSet) -> Pipeline:
     stages += [
         # "keep" lets a null through as NaN, so that the check on the vector sees it
         VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"),
-        StandardScaler(inputCol=ASSEMBLED, outputCol=VECTOR, withMean=True, withStd=True),
+        _SCALERS[features.preparation.scaler](),
     ]
     return Pipeline(stages=stages)
+
+
+def _clipping(bounds: Mapping[str, tuple[float, float]]) -> str:
+    """SQL that pulls each value back to its bounds; null and NaN stay for the imputer."""
+    clipped = ", ".join(  # greatest() would skip a null
+        f"CASE WHEN `{name}` IS NULL OR isnan(`{name}`) THEN `{name}` "
+        f"ELSE least(greatest(`{name}`, {low!r}D), {high!r}D) END AS `clipped_{name}`"
+        for name, (low, high) in bounds.items()
+    )
+    return f"SELECT *, {clipped} FROM __THIS__"
+
+
+_SCALERS: dict[str, Callable[[], Any]] = {
+    "standard": lambda: StandardScaler(inputCol=ASSEMBLED, outputCol=VECTOR, withMean=True, withStd=True),
+    "min_max": lambda: MinMaxScaler(inputCol=ASSEMBLED, outputCol=VECTOR),
+    "robust": lambda: RobustScaler(inputCol=ASSEMBLED, outputCol=VECTOR, withCentering=True, withScaling=True),
+}
 
 
 def slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:

@@ -3,17 +3,25 @@
 Which rows are train is decided in `splits.py`; the search for hyperparameters lives in `cross_validation.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pyspark.ml import Model, PipelineModel
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.metrics import TARGET
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, outlier_bounds, preprocessor
+from traffic_assets.ml.splits import unit_hash
 from traffic_assets.settings.hyperparameters import Hyperparameters
+
+STOP = "stops_fit"
+"""Column that marks the rows which only tell a fit when to end."""
+
+STOPPING_SHARE = 0.1
 
 
 def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
@@ -23,12 +31,26 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
         train: train rows.
         features: columns that hold values in train (`usable_features`).
     """
-    return preprocessor(features).fit(train)
+    return preprocessor(features, outlier_bounds(train, features)).fit(train)
 
 
 def fit_model(vectors: DataFrame, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int) -> Model:
-    """The algorithm fitted on preprocessed rows (columns `features` and `speed`)."""
-    return algorithm.fit(vectors, hyperparameters, seed, TARGET, VECTOR)
+    """The algorithm fitted on preprocessed rows (columns `features` and `speed`, and `stops_fit` to stop early)."""
+    stop = STOP if STOP in vectors.columns else None
+    return algorithm.fit(vectors, hyperparameters, seed, TARGET, VECTOR, stop)
+
+
+def with_stopping_rows(rows: DataFrame, algorithm: Algorithm, tried: Sequence[Hyperparameters], seed: int) -> DataFrame:
+    """A tenth of the rows marked by hash to stop fits early, where any of these hyperparameters asks for it."""
+    if not any(algorithm.stops_early(hyperparameters) for hyperparameters in tried):
+        return rows
+    return rows.withColumn(STOP, unit_hash(seed, "stop") < STOPPING_SHARE)
+
+
+def with_validation_rows(train: DataFrame, validation: DataFrame, seed: int) -> DataFrame:
+    """Train, and the half of the validation rows that ends a fit early, marked."""
+    stopping = validation.where(~calibration_half(seed)).withColumn(STOP, F.lit(True))
+    return train.withColumn(STOP, F.lit(False)).unionByName(stopping)
 
 
 def fit_pipeline(
@@ -36,7 +58,8 @@ def fit_pipeline(
 ) -> PipelineModel:
     """Preprocessor and model, both fitted on the train rows."""
     preprocessing = fit_preprocessor(train, features)
-    with cached_vectors(preprocessing, train) as vectors:
+    rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
+    with cached_vectors(preprocessing, rows) as vectors:
         return pipeline_of(preprocessing, fit_model(vectors, algorithm, hyperparameters, seed))
 
 
@@ -87,5 +110,6 @@ def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[Data
 @contextmanager
 def cached_vectors(preprocessing: PipelineModel, rows: DataFrame) -> Iterator[DataFrame]:
     """The rows as vector and target, kept in Spark's memory (or on its disks) inside the block."""
-    with cached(preprocessing.transform(rows).select(VECTOR, TARGET)) as vectors:
+    kept = [VECTOR, TARGET, *([STOP] if STOP in rows.columns else [])]
+    with cached(preprocessing.transform(rows).select(*kept)) as vectors:
         yield vectors

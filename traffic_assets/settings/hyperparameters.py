@@ -6,7 +6,7 @@ search grids; how an estimator is built from them lives in `ml/algorithms`.
 
 import itertools
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -77,6 +77,9 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+H = TypeVar("H", bound=Hyperparameters)
+
+
 class LinearRegressionHyperparameters(Hyperparameters):
     """Least squares with an elastic-net penalty (MLlib's LinearRegression)."""
 
@@ -108,9 +111,30 @@ class GradientBoostedTreesHyperparameters(Hyperparameters):
     subsamplingRate: Share = 1.0
     featureSubsetStrategy: SubsetStrategy = "all"
     lossType: Literal["squared", "absolute"] = "squared"
+    earlyStopping: bool = Field(default=False, description="add no tree once the validation error stops to fall")
+    validationTol: Annotated[float, Field(ge=0)] = Field(
+        default=0.01, description="how much it has to fall to count, relative to the error, with earlyStopping"
+    )
 
 
-def grid_points(base: Hyperparameters, grid: Grid) -> list[Hyperparameters]:
+class XGBoostHyperparameters(Hyperparameters):
+    """xgboost.spark's SparkXGBRegressor; names are XGBoost's own."""
+
+    n_estimators: Trees = 300
+    max_depth: Depth = 8
+    learning_rate: Share = 0.1
+    min_child_weight: Annotated[float, Field(ge=0)] = 1.0
+    subsample: Share = 1.0
+    colsample_bytree: Share = 1.0
+    reg_lambda: Annotated[float, Field(ge=0)] = 1.0
+    max_bin: Bins = 256
+    early_stopping_rounds: Annotated[int, Field(ge=1)] | None = Field(
+        default=20, description="end when the validation error has not fallen for so many trees; null grows them all"
+    )
+    num_workers: Annotated[int, Field(ge=1)] = Field(default=1, description="Spark tasks that fit together")
+
+
+def grid_points(base: H, grid: Grid) -> list[H]:
     """Every combination of the grid over the other hyperparameters, in the order of the file.
 
     Raises:
@@ -168,6 +192,14 @@ class RandomForestSettings(ModelSettings):
 
     hyperparameters: RandomForestHyperparameters = RandomForestHyperparameters()
     grid: Grid = {"numTrees": [50, 100, 150], "maxDepth": [8, 10, 12], "minInstancesPerNode": [1, 2, 5]}
+
+
+class XGBoostSettings(ModelSettings):
+    """Settings of the xgboost lane, which is off unless it is enabled: it needs the extra `xgboost`."""
+
+    enabled: bool = False
+    hyperparameters: XGBoostHyperparameters = XGBoostHyperparameters()
+    grid: Grid = {"max_depth": [6, 8, 10], "learning_rate": [0.05, 0.1, 0.2]}
 
 
 class GradientBoostedTreesSettings(ModelSettings):

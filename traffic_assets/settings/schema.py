@@ -18,6 +18,7 @@ from traffic_assets.settings.hyperparameters import (
     ModelSettings,
     RandomForestSettings,
     Range,
+    XGBoostSettings,
 )
 
 
@@ -140,6 +141,7 @@ class ModelsSettings(Section):
     linear_regression: LinearRegressionSettings = Field(default_factory=LinearRegressionSettings)
     random_forest: RandomForestSettings = Field(default_factory=RandomForestSettings)
     gradient_boosted_trees: GradientBoostedTreesSettings = Field(default_factory=GradientBoostedTreesSettings)
+    xgboost: XGBoostSettings = Field(default_factory=XGBoostSettings)
 
     def named(self) -> dict[str, ModelSettings]:
         """Every algorithm's settings by name, in the order of the file."""
@@ -163,6 +165,19 @@ class SplitSettings(Section):
         if abs(total - 1) > 1e-6:
             raise ValueError(f"train + validation + test is {total:g}; it must be 1")
         return self
+
+
+class PreprocessingSettings(Section):
+    """How feature values are made ready; fitted on train rows, inside each fold."""
+
+    missing: Literal["median", "mean"] = Field(default="median", description="what stands for a missing number")
+    outliers: Literal["none", "iqr", "z_score"] = Field(
+        default="none", description="numbers beyond a bound are pulled back to it; bounds by quartiles or deviation"
+    )
+    outlier_factor: Annotated[float, Field(gt=0)] = Field(
+        default=3.0, description="bounds lie so many interquartile ranges beyond the quartiles, or deviations"
+    )
+    scaler: Literal["standard", "min_max", "robust"] = "standard"
 
 
 class SearchSettings(Section):
@@ -200,6 +215,7 @@ class TrainingSettings(Section):
     fold_gap_minutes: Annotated[int, Field(ge=0)] = Field(
         default=60, description="time between what a fold in time fits and judges: the reach of the lags"
     )
+    preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="a search starts no fit after this; the best so far wins"
@@ -253,6 +269,7 @@ class TargetsByModel(Section):
         r2_min=0.9996, rmse_max=0.752, mae_max=0.289, cv_r2_mean_min=0.999, cv_r2_std_max=0.001
     )
     gradient_boosted_trees: Targets = Targets(r2_min=0.9992, rmse_max=1.061)
+    xgboost: Targets = Targets()
 
 
 class Band(Section):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pyspark.ml import PipelineModel
 from pyspark.ml.linalg import Vectors
 
 from traffic_assets.features.catalogue import FEATURES, Column
@@ -16,15 +18,18 @@ from traffic_assets.ml.preprocessing import (
     ASSEMBLED,
     VECTOR,
     FeatureSet,
+    Preparation,
     Slot,
+    outlier_bounds,
+    outlier_counts,
     preprocessor,
     slots,
     usable_features,
     vector_report,
 )
+from traffic_assets.ml.training import fit_preprocessor
 
 if TYPE_CHECKING:
-    from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
 A, B, EMPTY = (Column(name, "numeric", "double") for name in ("a", "b", "empty"))
@@ -197,3 +202,85 @@ def test_the_whole_catalogue(feature_rows: DataFrame) -> None:
         "sensor_cluster=other",
         "congestion_level=other",
     ]
+
+
+@pytest.fixture(scope="module")
+def numbers(spark: SparkSession) -> DataFrame:
+    """1 to 99, a value far above, one far below, and values that are missing."""
+    values = [float(v) for v in range(1, 100)] + [1000.0, -500.0, None, math.nan]
+    return spark.createDataFrame([(v, 5.0) for v in values], "a double, b double").repartition(2)
+
+
+def _prepared(train: DataFrame, **preparation: Any) -> tuple[FeatureSet, list[float]]:
+    """The feature set, and the elements of `a` after the preprocessor, in the order of `a`."""
+    features = usable_features(train, [A, B], Preparation(**preparation))
+    model = fit_preprocessor(train, features)
+    rows = model.transform(train.orderBy("a")).select(VECTOR).collect()
+    return features, [row[0][0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("method", "factor", "low", "high"),
+    [("iqr", 1.5, -49.0, 151.0), ("z_score", 2.0, None, None)],
+)
+def test_outliers_are_pulled_back_to_bounds_of_train(
+    numbers: DataFrame, method: str, factor: float, low: float | None, high: float | None
+) -> None:
+    features = usable_features(numbers, [A, B], Preparation(outliers=method, outlier_factor=factor))  # type: ignore[arg-type]
+    bounds = outlier_bounds(numbers, features)
+    if low is None or high is None:
+        values = np.array([*range(1, 100), 1000.0, -500.0])
+        low, high = (values.mean() + sign * factor * values.std() for sign in (-1, 1))
+        assert bounds["a"] == pytest.approx((low, high))
+    else:
+        assert bounds["a"] == pytest.approx((low, high), abs=4)
+    assert "b" not in bounds, "all its values are equal"
+    assert outlier_counts(numbers, bounds) == {"a": 2}
+    clipped = fit_preprocessor(numbers, features).transform(numbers)
+    found = [row["clipped_a"] for row in clipped.select("clipped_a").collect()]
+    finite = sorted(v for v in found if v is not None and not math.isnan(v))
+    assert (finite[0], finite[-1]) == pytest.approx(bounds["a"])
+    assert finite[1:-1] == [float(v) for v in range(1, 100)]
+    assert len(found) - len(finite) == 2, "what is missing is left for the imputer"
+    assert clipped.where("imputed_a is null or isnan(imputed_a)").count() == 0
+
+
+def test_without_a_wish_nothing_is_clipped(numbers: DataFrame) -> None:
+    features = usable_features(numbers, [A, B])
+    assert outlier_bounds(numbers, features) == {}
+    assert outlier_counts(numbers, {}) == {}
+    assert "clipped_a" not in fit_preprocessor(numbers, features).transform(numbers).columns
+
+
+def test_the_mean_may_stand_for_what_is_missing(numbers: DataFrame) -> None:
+    for missing, value in (("median", 50.0), ("mean", (4950 + 500) / 101)):
+        features = usable_features(numbers, [A, B], Preparation(missing=missing))  # type: ignore[arg-type]
+        rows = fit_preprocessor(numbers, features).transform(numbers.where("a is null")).collect()
+        assert rows[0]["imputed_a"] == pytest.approx(value, abs=1)
+
+
+def test_every_scaler_scales_as_it_says(numbers: DataFrame) -> None:
+    _, standard = _prepared(numbers)
+    assert np.mean(standard) == pytest.approx(0, abs=1e-9)
+    assert np.std(standard, ddof=1) == pytest.approx(1)
+    _, squeezed = _prepared(numbers, scaler="min_max")
+    assert (min(squeezed), max(squeezed)) == (0.0, 1.0)
+    _, robust = _prepared(numbers, scaler="robust")
+    assert np.median(robust) == pytest.approx(0, abs=0.05)
+    assert np.subtract(*np.percentile(robust, [75, 25])) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("scaler", ["standard", "min_max", "robust"])
+def test_a_prepared_pipeline_is_stored_and_loaded_by_spark_itself(
+    numbers: DataFrame, tmp_path: Path, scaler: str
+) -> None:
+    features = usable_features(numbers, [A, B], Preparation(outliers="iqr", scaler=scaler))  # type: ignore[arg-type]
+    model = fit_preprocessor(numbers, features)
+    model.write().save(f"file://{tmp_path}/p")
+    expected, found = (
+        [row[0].toArray().tolist() for row in m.transform(numbers.orderBy("a")).select(VECTOR).collect()]
+        for m in (model, PipelineModel.load(f"file://{tmp_path}/p"))
+    )
+    assert found == expected
+    assert [slot.name for slot in slots(model, features)] == ["a", "b"]
+    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features

@@ -7,8 +7,11 @@ from traffic_assets.ml.algorithms.gradient_boosted_trees import GRADIENT_BOOSTED
 from traffic_assets.ml.algorithms.linear_regression import LINEAR_REGRESSION
 from traffic_assets.ml.algorithms.random_forest import RANDOM_FOREST
 from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.ml.algorithms.xgboost import XGBOOST
 
-ALGORITHMS: dict[str, Algorithm] = {a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES)}
+ALGORITHMS: dict[str, Algorithm] = {
+    a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES, XGBOOST)
+}
 
 __all__ = ["ALGORITHMS", "Algorithm", "algorithm_named"]
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 def _build(h: GradientBoostedTreesHyperparameters, seed: int, target: str, vector: str) -> "GBTRegressor":
     from pyspark.ml.regression import GBTRegressor
 
-    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, maxMemoryInMB=MAX_MEMORY_MB, **h.model_dump())
+    given = h.model_dump(exclude={"earlyStopping"})
+    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, maxMemoryInMB=MAX_MEMORY_MB, **given)
+
+
+def _stop_on(estimator: "GBTRegressor", column: str) -> "GBTRegressor":
+    return estimator.setValidationIndicatorCol(column)
 
 
 def _importances(model: "GBTRegressionModel") -> "NDArray[np.float64]":
@@ -38,4 +43,6 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     importance_kind="mean decrease of impurity",
     describe=_describe,
     sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False),
+    stops_early=lambda h: h.earlyStopping,
+    stop_on=_stop_on,
 )

@@ -34,6 +34,10 @@ class Sharing:
     deepest: ClassVar[int] = 30
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Algorithm:
     """One algorithm.
@@ -49,6 +53,9 @@ class Algorithm:
         importance_kind: what the weights are.
         describe: further facts of a fitted model for its metadata.
         sharing: which trials of a search one fit answers for; None where each needs its own.
+        stops_early: whether a fit with these hyperparameters ends when the error on some rows grows no smaller.
+        package: what has to be installed beside the project, which is also the name of its extra; None without.
+        stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
     """
 
     name: str
@@ -61,15 +68,40 @@ class Algorithm:
     importance_kind: str
     describe: Callable[[Any], dict[str, Any]]
     sharing: Sharing | None = None
+    stops_early: Callable[[Any], bool] = _never
+    stop_on: Callable[[Any, str], "Estimator"] | None = None
+    package: str | None = None
 
-    def fit(self, vectors: Any, hyperparameters: Hyperparameters, seed: int, target: str, vector: str) -> "Model":
+    def fit(
+        self,
+        vectors: Any,
+        hyperparameters: Hyperparameters,
+        seed: int,
+        target: str,
+        vector: str,
+        stop: str | None = None,
+    ) -> "Model":
         """Fit on preprocessed rows.
+
+        Args:
+            vectors: the rows.
+            hyperparameters: of this algorithm.
+            seed: of whatever is drawn.
+            target: column of the observed value.
+            vector: column of the vector.
+            stop: column that marks the rows which end a fit early; they are not fitted.
 
         Raises:
             TypeError: where the hyperparameters are another algorithm's.
+            ValueError: where the fit is to stop early, and no rows are marked for it.
         """
         if not isinstance(hyperparameters, self.hyperparameters):
             raise TypeError(
                 f"{self.name} takes {self.hyperparameters.__name__}, given {type(hyperparameters).__name__}"
             )
-        return self.build(hyperparameters, seed, target, vector).fit(vectors)
+        estimator = self.build(hyperparameters, seed, target, vector)
+        if self.stops_early(hyperparameters):
+            if stop is None or self.stop_on is None:
+                raise ValueError(f"{self.name} is to stop early: mark the rows that decide it")
+            estimator = self.stop_on(estimator, stop)
+        return estimator.fit(vectors)

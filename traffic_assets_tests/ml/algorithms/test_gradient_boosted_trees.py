@@ -83,3 +83,21 @@ def test_the_seed_draws_the_rows_of_each_tree(vectors: DataFrame) -> None:
 
 def test_it_is_an_alternative() -> None:
     assert BOOSTED.kind == "alternative"
+
+
+def test_it_ends_when_the_marked_rows_are_predicted_no_better(spark: SparkSession) -> None:
+    """The marked rows follow another law in b, so every tree that learns b makes them worse."""
+    table = [
+        (Vectors.dense([float(a), float(b), 1.0]), 20.0 + 30 * a + 8 * b * (-1 if marked else 1), marked)
+        for a in (0, 1) for b in (0, 1) for marked in (False, True)
+    ]  # fmt: skip
+    rows = spark.createDataFrame(table * 5, ["features", "speed", "stops"]).coalesce(1)
+    long = GradientBoostedTreesHyperparameters(maxIter=6, maxDepth=1, stepSize=0.5)
+    early = long.model_copy(update={"earlyStopping": True})
+    assert BOOSTED.describe(BOOSTED.fit(rows, long, 42, "speed", "features"))["trees"] == 6
+    stopped = BOOSTED.fit(rows, early, 42, "speed", "features", "stops")
+    assert BOOSTED.describe(stopped)["trees"] == 1
+    fitted = _predictions(stopped, rows)
+    assert fitted[0.0, 0.0, 1.0] == pytest.approx(24), "of the rows that are not marked: (20 + 28) / 2"
+    with pytest.raises(ValueError, match="is to stop early: mark the rows"):
+        BOOSTED.fit(rows, early, 42, "speed", "features")

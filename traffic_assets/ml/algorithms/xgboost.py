@@ -1,0 +1,55 @@
+"""XGBoost on Spark (Chen and Guestrin 2016): boosted trees by histograms, fitted by Spark's workers. An extra."""
+
+from typing import TYPE_CHECKING, Any
+
+from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> Any:
+    from xgboost.spark import SparkXGBRegressor
+
+    given = h.model_dump(exclude_none=True)
+    return SparkXGBRegressor(
+        features_col=vector, label_col=target, random_state=seed, tree_method="hist", verbosity=0, **given
+    )
+
+
+def _stop_on(estimator: Any, column: str) -> Any:
+    estimator.setParams(validation_indicator_col=column)
+    return estimator
+
+
+def _importances(model: Any) -> "NDArray[np.float64]":
+    """Total gain of the splits on each slot, as shares."""
+    import numpy as np
+
+    booster = model.get_booster()
+    gains = np.zeros(booster.num_features())
+    for name, gain in booster.get_score(importance_type="total_gain").items():
+        gains[int(name.removeprefix("f"))] = gain
+    return gains / gains.sum() if gains.sum() else gains
+
+
+def _describe(model: Any) -> dict[str, Any]:
+    return {"trees": int(model.get_booster().num_boosted_rounds())}
+
+
+XGBOOST = Algorithm(
+    name="xgboost",
+    title="XGBoost",
+    kind="alternative",
+    hyperparameters=XGBoostHyperparameters,
+    build=_build,
+    model_class="xgboost.spark.estimator.SparkXGBRegressorModel",
+    importances=_importances,
+    importance_kind="total gain, share",
+    describe=_describe,
+    stops_early=lambda h: h.early_stopping_rounds is not None,
+    stop_on=_stop_on,
+    package="xgboost",
+)
