@@ -1,0 +1,51 @@
+"""Feature rows for benchmarks: the sample or San Diego, through the project's own features job."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from pyspark.sql import DataFrame, SparkSession
+
+from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.features.clock import day_range
+from traffic_assets.features.sample import SampleSpec, write_sample
+from traffic_assets.resources import LOCATIONS
+from traffic_assets.settings import load_settings
+from traffic_assets.settings.loading import merge
+from traffic_assets_tests import real_data
+from traffic_assets_tests.runs import run_features
+
+FIRST_DAY, DAYS = date(2026, 1, 5), 14
+DATASETS = ("sample", "san_diego")
+
+
+@contextmanager
+def feature_rows(dataset: str, sensors: int) -> Iterator[DataFrame]:
+    """The feature table of so many sensors over two weeks: about 4,000 rows a sensor.
+
+    Args:
+        dataset: sample or san_diego.
+        sensors: detector stations; of San Diego about so many of the 98 well-observed ones.
+    """
+    with tempfile.TemporaryDirectory(prefix="features-") as base, dg.DagsterInstance.ephemeral() as instance:
+        readings = Path(base, "raw", "readings")
+        if dataset == "sample":
+            write_sample(SampleSpec(sensors=sensors, days=DAYS, first_day=FIRST_DAY), readings)
+            first = FIRST_DAY
+            days, changes = day_range(first, date.fromordinal(first.toordinal() + DAYS - 1)), {}
+        else:
+            folder = real_data.folder()
+            if folder is None:
+                sys.exit("TRAFFIC_REAL_DATA does not name the folder of the real data")
+            real_data.write_san_diego(folder, readings, every=max(1, round(98 / sensors)))
+            days, changes = real_data.SAN_DIEGO_DAYS, dict(real_data.SAN_DIEGO_SETTINGS)
+        settings = load_settings("local", merge(changes, {"persistence": {"base_uri": base}}), environ={})
+        if not run_features(build_defs(settings), instance, days).success:
+            sys.exit("the features failed")
+        spark = SparkSession.active()
+        yield read_current(spark, f"{base}/{LOCATIONS['feature_table']}")

@@ -1,0 +1,124 @@
+"""The seed grid (27 forests x 5 folds) on 100,000 rows: this project's search against Spark's own CrossValidator.
+
+CrossValidator would take hours, so its cost is extrapolated, as it prints: one timed fit of each tree count and depth
+(the nine that cost; `minInstancesPerNode` hardly changes it) on one fold's rows, times three, times five folds, and
+the final fit. One point of the grid is run through the real CrossValidator on all folds, and its time over what the
+timed fits foretell scales the rest. The search is timed whole, with the fits that confirm its winner and the final
+fit. That it chooses as well is held against the exhaustive runs in `search_exhaustive.json`.
+"""
+
+import json
+import sys
+import tempfile
+import time
+
+from pyspark.ml import Pipeline
+from pyspark.ml.evaluation import RegressionEvaluator
+from pyspark.ml.regression import RandomForestRegressor
+from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
+from pyspark.sql import DataFrame
+
+from benchmarks.feature_rows import DATASETS, feature_rows
+from benchmarks.search_exhaustive import FOLDS, FOREST, POINTS, SEED, SEED_GRID, SENSORS, STORE, name_of, split_rows
+from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.ml.folds import folds_of
+from traffic_assets.ml.metrics import TARGET, evaluate
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor, usable_features
+from traffic_assets.ml.search.runner import run_search
+from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.schema import SearchSettings
+
+LARGE = 25  # sensors, about 100,000 rows
+GOAL, WORST_CHOICE = 10.0, 1.01
+PROBE = RandomForestHyperparameters(numTrees=50, maxDepth=8)
+
+
+def search(rows: DataFrame, features: FeatureSet) -> Search:
+    """The whole grid, as the settings' defaults search it."""
+    strategy = strategy_for(SearchSettings(), RandomForestHyperparameters(), SEED_GRID, True, "rmse", SEED)
+    with tempfile.TemporaryDirectory(prefix="search-") as scratch:
+        return run_search(
+            rows,
+            features,
+            FOREST,
+            strategy,
+            folds=folds_of(rows, "random", FOLDS, SEED),
+            seed=SEED,
+            scratch=f"file://{scratch}/models",
+            notify=lambda line: print(f"  {line}", flush=True),
+        )
+
+
+def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
+    """What CrossValidator would take, extrapolated."""
+    fold = folds_of(rows, "random", FOLDS, SEED)[0]
+    fit_rows = rows.where(fold.fit)
+    preprocessing = fit_preprocessor(fit_rows, features)
+    seconds: dict[tuple[int, int], float] = {}
+    with cached_vectors(preprocessing, fit_rows) as vectors:
+        vectors.count()
+        for point in (p for p in POINTS if p.minInstancesPerNode == 1):
+            started = time.monotonic()
+            fit_model(vectors, FOREST, point, SEED)
+            seconds[point.numTrees, point.maxDepth] = time.monotonic() - started
+            print(f"  one fit of {name_of(point)}: {seconds[point.numTrees, point.maxDepth]:.1f} s", flush=True)
+    forest = RandomForestRegressor(featuresCol=VECTOR, labelCol=TARGET, seed=SEED, maxMemoryInMB=1024)
+    grid = ParamGridBuilder().baseOn({forest.numTrees: PROBE.numTrees, forest.maxDepth: PROBE.maxDepth}).build()
+    pipeline = Pipeline(stages=[*preprocessor(features).getStages(), forest])
+    started = time.monotonic()
+    CrossValidator(
+        estimator=pipeline, estimatorParamMaps=grid, numFolds=FOLDS, seed=SEED,
+        evaluator=RegressionEvaluator(labelCol=TARGET),
+    ).fit(rows)  # fmt: skip
+    real = time.monotonic() - started
+    foretold = (FOLDS + 1) * seconds[PROBE.numTrees, PROBE.maxDepth]
+    scale = real / foretold
+    print(f"  CrossValidator on {name_of(PROBE)}: {real:.1f} s, {scale:.2f} times what the timed fits foretell")
+    minima = len({p.minInstancesPerNode for p in POINTS})
+    return scale * (minima * FOLDS * sum(seconds.values()) + max(seconds.values()))
+
+
+def choice(dataset: str) -> float:
+    """Test RMSE of what the search chooses over that of the exhaustive winner."""
+    known = json.loads(STORE.read_text())[dataset]["winner"]
+    with feature_rows(dataset, SENSORS) as rows:
+        train, test = split_rows(rows)
+        with cached_rows(train) as fitted:
+            features = usable_features(fitted, FEATURES)
+            best = RandomForestHyperparameters.model_validate(search(fitted, features).best.hyperparameters)
+            rmse = evaluate(fit_pipeline(fitted, features, FOREST, best, SEED).transform(test)).rmse
+    winner = RandomForestHyperparameters.model_validate(known["point"])
+    print(
+        f"  {dataset}: {name_of(best)} chosen, test RMSE {rmse:.4f}; exhaustively {name_of(winner)}, "
+        f"{known['test_rmse']:.4f}"
+    )
+    return float(rmse / known["test_rmse"])
+
+
+def main() -> int:
+    """Measure, print one line, and return the exit code."""
+    with feature_rows("sample", LARGE) as rows:
+        train, _ = split_rows(rows)
+        with cached_rows(train) as fitted:
+            print(f"{rows.count():,} rows, {fitted.count():,} of them train")
+            features = usable_features(fitted, FEATURES)
+            started = time.monotonic()
+            found = search(fitted, features)
+            fit_pipeline(
+                fitted, features, FOREST, RandomForestHyperparameters.model_validate(found.best.hyperparameters), SEED
+            )
+            ours = time.monotonic() - started
+            print(f"  search and final fit: {ours:.1f} s, {found.fits} fits on folds")
+            theirs = exhaustive_seconds(fitted, features)
+    worst = max(choice(dataset) for dataset in DATASETS)
+    print(f"CrossValidator would take {theirs:.0f} s; the choice costs at most {worst:.4f} of the winner's test RMSE")
+    ratio = theirs / ours
+    print(f"search: ratio {ratio:.1f} (goal {GOAL:g})")
+    return 0 if ratio >= GOAL and worst <= WORST_CHOICE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The seed grid searched exhaustively, once: every point fitted on every fold, and the winner judged on test.
+
+    python -m benchmarks.search_exhaustive [sample] [san_diego]
+
+27 points x 5 folds on about 20,000 rows of each dataset, without any sharing of fits. Every fold is written to
+`search_exhaustive.json` as it is done, so that a run that was interrupted goes on. `search.py` holds the fast search
+against what is written there.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from benchmarks.feature_rows import DATASETS, feature_rows
+from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.folds import folds_of
+from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.preprocessing import usable_features
+from traffic_assets.ml.shares import SPLIT, TEST, TRAIN
+from traffic_assets.ml.splits import with_split
+from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings, grid_points
+from traffic_assets.settings.schema import SplitSettings
+
+STORE = Path(__file__).with_name("search_exhaustive.json")
+SENSORS, FOLDS, SEED = 5, 5, 42
+FOREST = ALGORITHMS["random_forest"]
+SEED_GRID = RandomForestSettings().grid
+POINTS = grid_points(RandomForestHyperparameters(), SEED_GRID)
+
+
+def split_rows(rows: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Train (validation included) and test rows, 80 to 20, by the project's hash."""
+    placed = with_split(rows, SplitSettings(train=0.7, validation=0.1, test=0.2), SEED)
+    return placed.where(F.col(SPLIT) != TEST).withColumn(SPLIT, F.lit(TRAIN)), placed.where(F.col(SPLIT) == TEST)
+
+
+def name_of(point: RandomForestHyperparameters) -> str:
+    """Short name of a point of the grid."""
+    return f"{point.numTrees}x{point.maxDepth} min {point.minInstancesPerNode}"
+
+
+def main() -> None:
+    """Run what is asked for, or both datasets."""
+    asked = sys.argv[1:] or list(DATASETS)
+    store: dict[str, Any] = json.loads(STORE.read_text()) if STORE.is_file() else {}
+    for dataset in asked:
+        found = store.setdefault(dataset, {"folds": {}, "winner": None})
+        with feature_rows(dataset, SENSORS) as rows:
+            train, test = split_rows(rows)
+            with cached_rows(train) as fitted:
+                found["train_rows"] = fitted.count()
+                features = usable_features(fitted, FEATURES)
+                for number, fold in enumerate(folds_of(fitted, "random", FOLDS, SEED)):
+                    left = [p for p in POINTS if f"{name_of(p)} fold {number}" not in found["folds"]]
+                    if not left:
+                        continue
+                    preprocessing = fit_preprocessor(fitted.where(fold.fit), features)
+                    judged = preprocessing.transform(fitted.where(fold.judged))
+                    with cached_vectors(preprocessing, fitted.where(fold.fit)) as vectors:
+                        for point in left:
+                            rmse = evaluate(fit_model(vectors, FOREST, point, SEED).transform(judged)).rmse
+                            found["folds"][f"{name_of(point)} fold {number}"] = rmse
+                            STORE.write_text(json.dumps(store, indent=1) + "\n")
+                            print(f"{dataset}: {name_of(point)}, fold {number + 1}: RMSE {rmse:.4f}", flush=True)
+                means = {
+                    name_of(p): sum(found["folds"][f"{name_of(p)} fold {i}"] for i in range(FOLDS)) / FOLDS
+                    for p in POINTS
+                }
+                winner = min(POINTS, key=lambda p: means[name_of(p)])
+                pipeline = fit_pipeline(fitted, features, FOREST, winner, SEED)
+                found["winner"] = {
+                    "point": winner.model_dump(),
+                    "cv_rmse": means[name_of(winner)],
+                    "test_rmse": evaluate(pipeline.transform(test)).rmse,
+                }
+                STORE.write_text(json.dumps(store, indent=1) + "\n")
+                print(f"{dataset}: {name_of(winner)} wins, {found['winner']}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
