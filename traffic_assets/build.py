@@ -12,6 +12,7 @@ import dagster as dg
 
 from traffic_assets import automation, checks, guards, jobs
 from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
+from traffic_assets.assets.keys import asset_key
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -58,10 +59,11 @@ def _build_defs(
         assets += readings.build(settings)
     assets += [*features.build(settings), *training.build(settings), *evaluation.build(settings)]
     all_checks = [*checks.build(settings), *extra_checks]
-    for name in settings.enabled_models:
-        assets += [*lanes.build(name, settings), *registry.build(name, settings)]
-        all_checks += checks.build_lane(name, settings)
-    require_sound(assets, all_checks, list(settings.enabled_models))
+    built = lanes.lanes_of(settings)
+    for lane in built:
+        assets += [*lanes.build(lane, settings), *registry.build(lane, settings)]
+        all_checks += checks.build_lane(lane, settings)
+    require_sound(assets, all_checks, built)
     return dg.Definitions(
         assets=assets,
         asset_checks=all_checks,
@@ -88,7 +90,7 @@ def require_installed(algorithms: Sequence[Algorithm]) -> None:
 
 
 def require_sound(
-    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], names: list[str]
+    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], built: list[lanes.Lane]
 ) -> None:
     """Refuse what Dagster lets pass: a check on a key that does not exist gates nothing.
 
@@ -104,8 +106,8 @@ def require_sound(
             f"the assets are {', '.join(sorted(k.to_user_string() for k in keys))}"
         )
     gated = {spec.asset_key for spec in specs if spec.blocking and spec.name == checks.GATE}
-    for name in names:
-        lane = lanes.Lane(name)
-        entry = next(a for a in assets if dg.AssetKey(lane.registry_entry) in a.keys)
-        if not gated & set(entry.asset_deps[dg.AssetKey(lane.registry_entry)]):
+    for lane in built:
+        key = asset_key(lane.registry_entry)
+        entry = next(a for a in assets if key in a.keys)
+        if not gated & set(entry.asset_deps[key]):
             raise BrokenLocationError(f"{lane.registry_entry} does not stand behind a blocking {checks.GATE} check")

@@ -218,17 +218,23 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     import json
 
     from traffic_assets.assets.evaluation import COMPARISON
+    from traffic_assets.assets.keys import of_target
     from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]
-    current = hdfs.dataset(COMPARISON).current(week)
-    if current is None or current.run_id != run_id:
-        return
-    board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
-    table = Table(
-        _NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}", **_PLAIN
-    )
+    for target in settings.training.targets:
+        current = hdfs.dataset(of_target(COMPARISON, target)).current(week)
+        if current is not None and current.run_id == run_id:
+            document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
+            _print_leaderboard(json.loads(document)["leaderboard"], week, target)
+
+
+def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> None:
+    from traffic_assets.features.catalogue import TARGETS
+
+    title = f"Week {week}: {target}"
+    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=title, **_PLAIN)
     for row in board:
         test, later = row["test"], row["temporal"]
         table.add_row(
@@ -241,7 +247,9 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
-    out.print("RMSE and MAE in mph, on the random hold-out; later: a second fit, judged on later time")
+    out.print(
+        f"RMSE and MAE in {TARGETS[target].unit}, on the random hold-out; later: a second fit, judged on later time"
+    )
 
 
 @contextmanager

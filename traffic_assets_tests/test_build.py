@@ -80,17 +80,17 @@ def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None
 
 def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
-    name = "linear_regression"
-    assets = [*lanes.build(name, settings), *registry.build(name, settings)]
-    gated = checks.build_lane(name, settings)
-    require_sound(assets, gated, [name])
+    lane = lanes.Lane("linear_regression")
+    assets = [*lanes.build(lane, settings), *registry.build(lane, settings)]
+    gated = checks.build_lane(lane, settings)
+    require_sound(assets, gated, [lane])
     with pytest.raises(BrokenLocationError, match="linear_regression_registry_entry"):
-        require_sound(assets, [check for check in gated if checks.GATE not in str(check.check_keys)], [name])
+        require_sound(assets, [check for check in gated if checks.GATE not in str(check.check_keys)], [lane])
 
 
 @pytest.mark.parametrize("name", LANES)
 def test_each_gate_is_blocking_and_partitioned(tmp_path: Path, name: str) -> None:
-    gate = checks.build_lane(name, tiny_settings(tmp_path))[0]
+    gate = checks.build_lane(lanes.Lane(name), tiny_settings(tmp_path))[0]
     (spec,) = gate.check_specs
     assert spec.blocking
     assert isinstance(spec.partitions_def, dg.WeeklyPartitionsDefinition)

@@ -10,7 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.launchpad import TUNE, config_class, cv_report_of
+from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.assets.launchpad import CV_REPORT, TUNE, config_class
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -20,24 +21,47 @@ from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
+from traffic_assets.settings.schema import DEFAULT_TARGET, Target
 
 TRAINING, EVALUATION = "training", "evaluation"
 
 
 @dataclass(frozen=True)
 class Lane:
-    """The keys of a lane, whose id is its algorithm's name at horizon 0 for the default target."""
+    """One model of one target, and the keys of its assets.
 
-    id: str
+    Attributes:
+        model_name: of the algorithm.
+        target: what it predicts; the default target has no prefix, ever.
+    """
+
+    model_name: str
+    target: Target = DEFAULT_TARGET
+
+    @property
+    def id(self) -> str:
+        """`[<target>/]<model>`: in asset keys, storage paths and on the command line."""
+        return of_target(self.model_name, self.target)
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        title = algorithm_named(self.model_name).title
+        return title if self.target == DEFAULT_TARGET else f"{title} of the {self.target}"
 
     def key(self, what: str) -> str:
         """The key of one of its assets: `<lane>_<what>`."""
         return f"{self.id}_{what}"
 
     @property
+    def preprocessor(self) -> str:
+        """Key of the preprocessor that the lanes of its target share."""
+        return of_target(PREPROCESSOR, self.target)
+
+    @property
     def cv_report(self) -> str:
         """Key of the cross-validation report."""
-        return cv_report_of(self.id)
+        return self.key(CV_REPORT)
 
     @property
     def model(self) -> str:
@@ -60,14 +84,14 @@ class Lane:
         return self.key("registry_entry")
 
 
-def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of a lane up to its evaluation.
+def lanes_of(settings: Settings) -> list[Lane]:
+    """Every lane of a deployment: each enabled model for each target."""
+    return [Lane(name, target) for target in settings.training.targets for name in settings.enabled_models]
 
-    Args:
-        name: of the algorithm.
-        settings: of the deployment.
-    """
-    algorithm, model_settings, lane = algorithm_named(name), settings.enabled_models[name], Lane(name)
+
+def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of a lane up to its evaluation."""
+    algorithm, model_settings = algorithm_named(lane.model_name), settings.enabled_models[lane.model_name]
     return [
         _cv_report(lane, algorithm, model_settings, settings),
         _model(lane, algorithm, settings),
@@ -98,11 +122,12 @@ def _cv_report(
     training = settings.training
 
     @dg.asset(
-        name=lane.cv_report,
+        key=asset_key(lane.cv_report),
         group_name=TRAINING,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        description=f"{algorithm.title}: cross-validation on train, trials, and the hyperparameters chosen.",
+        ins={PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor))},
+        description=f"{lane.title}: cross-validation on train, trials, and the hyperparameters chosen.",
         kinds={"spark"},
     )
     @storage_step
@@ -117,17 +142,17 @@ def _cv_report(
         from traffic_assets.assets.presentation import cross_validation, document, picture
         from traffic_assets.ml import plots
         from traffic_assets.ml.preprocessing import FeatureSet
-        from traffic_assets.ml.training import cached_rows
+        from traffic_assets.ml.training import cached_rows, observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
         requested = algorithm.hyperparameters.model_validate(given)
-        split = require_same_split({"train_split": train_split, PREPROCESSOR: fitted_preprocessor})
-        with cached_rows(train_split.value, training.cache_partitions) as train:
+        split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
+        with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
             features = FeatureSet.of(fitted_preprocessor.record["features"])
             search = _search(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
         best = search.best
-        figure = plots.folds(best, algorithm.title)
+        figure = plots.folds(best, lane.title, lane.target)
         context.add_output_metadata(
             {
                 "effective": dg.MetadataValue.json(best.hyperparameters),
@@ -187,12 +212,15 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     training = settings.training
 
     @dg.asset(
-        name=lane.model,
+        key=asset_key(lane.model),
         group_name=TRAINING,
         partitions_def=weekly(settings),
         io_manager_key=MODELS,
-        ins={"cv_report": dg.AssetIn(lane.cv_report)},
-        description=f"{algorithm.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
+        ins={
+            PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
+            "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
+        },
+        description=f"{lane.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
         kinds={"spark"},
     )
     @storage_step
@@ -205,29 +233,36 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.search.trials import Search
-        from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, pipeline_of, with_validation_rows
+        from traffic_assets.ml.training import (
+            cached_rows,
+            cached_vectors,
+            fit_model,
+            observed_rows,
+            pipeline_of,
+            with_validation_rows,
+        )
 
         split = require_same_split(
             {
                 "train_split": train_split,
                 "validation_split": validation_split,
-                PREPROCESSOR: fitted_preprocessor,
+                lane.preprocessor: fitted_preprocessor,
                 lane.cv_report: cv_report,
             }
         )
         search = Search.model_validate(cv_report.value["search"])
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
-        context.log.info(f"{algorithm.title}: fitting on train with {chosen.model_dump()}")
+        context.log.info(f"{lane.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
         preprocessing = fitted_preprocessor.value
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)
         with (
-            cached_rows(rows, training.cache_partitions) as train,
-            cached_vectors(preprocessing, train) as vectors,
+            cached_rows(observed_rows(rows, lane.target), training.cache_partitions) as train,
+            cached_vectors(preprocessing, train, lane.target) as vectors,
         ):
-            fitted = fit_model(vectors, algorithm, chosen, training.seed)
+            fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target)
         minutes = (time.monotonic() - started) / 60
         context.add_output_metadata(
             {
@@ -241,6 +276,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             record={
                 "split_id": split,
                 "algorithm": algorithm.name,
+                "target": lane.target,
                 "hyperparameters": chosen.model_dump(),
                 "cross_validation": document(search.best),
                 "training_minutes": minutes,
@@ -263,12 +299,15 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     training = settings.training
 
     @dg.asset(
-        name=lane.temporal_verdict,
+        key=asset_key(lane.temporal_verdict),
         group_name=EVALUATION,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        ins={"cv_report": dg.AssetIn(lane.cv_report)},
-        description=f"{algorithm.title}: a second fit on the first part of the window's time, judged on the rest.",
+        ins={
+            PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
+            "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
+        },
+        description=f"{lane.title}: a second fit on the first part of the window's time, judged on the rest.",
         kinds={"spark"},
     )
     @storage_step
@@ -285,14 +324,14 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         from traffic_assets.ml.metrics import METRICS
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.temporal import temporal_verdict
-        from traffic_assets.ml.training import cached_rows
+        from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(
             {
                 "train_split": train_split,
                 "validation_split": validation_split,
                 "test_split": test_split,
-                PREPROCESSOR: fitted_preprocessor,
+                lane.preprocessor: fitted_preprocessor,
                 lane.cv_report: cv_report,
             }
         )
@@ -306,7 +345,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
-        with cached_rows(every, training.cache_partitions) as rows:
+        with cached_rows(observed_rows(every, lane.target), training.cache_partitions) as rows:
             found = temporal_verdict(
                 rows,
                 FeatureSet.of(fitted_preprocessor.record["features"]),
@@ -326,12 +365,15 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
 
 def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        name=lane.evaluation,
+        key=asset_key(lane.evaluation),
         group_name=EVALUATION,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        ins={"model": dg.AssetIn(lane.model), "verdict": dg.AssetIn(lane.temporal_verdict)},
-        description=f"{algorithm.title}, as loaded from storage, on train and test; the gate sits here.",
+        ins={
+            "model": dg.AssetIn(asset_key(lane.model)),
+            "verdict": dg.AssetIn(asset_key(lane.temporal_verdict)),
+        },
+        description=f"{lane.title}, as loaded from storage, on train and test; the gate sits here.",
         kinds={"spark"},
     )
     @storage_step
@@ -351,7 +393,7 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
         from traffic_assets.ml.evaluation import evaluate_model, sample_points
         from traffic_assets.ml.preprocessing import Slot
         from traffic_assets.ml.temporal import TemporalVerdict
-        from traffic_assets.ml.training import cached_rows
+        from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(
             {
@@ -363,25 +405,28 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
             }
         )
         slots = [Slot(**slot) for slot in model.record["slots"]]
-        with cached_rows(test_split.value, settings.training.cache_partitions) as test:
-            found = evaluate_model(
-                model.value, train_split.value, test, TemporalVerdict.model_validate(verdict.value), algorithm, slots
-            )
+        train, validation, judged = (
+            observed_rows(given.value, lane.target) for given in (train_split, validation_split, test_split)
+        )
+        seed, known = settings.training.seed, TemporalVerdict.model_validate(verdict.value)
+        with cached_rows(judged, settings.training.cache_partitions) as test:
+            found = evaluate_model(model.value, train, test, known, algorithm, slots, lane.target)
             points = sample_points(
-                model.value, test, found.test.rows, settings.evaluation.plot_points, settings.training.seed
+                model.value, test, found.test.rows, settings.evaluation.plot_points, seed, lane.target
             )
             errors = diagnose(
                 model.value,
                 test,
-                validation_split.value,
+                validation,
                 settings.data.zone,
-                settings.training.seed,
+                seed,
                 settings.evaluation.diagnostics,
+                lane.target,
             )
         files = {
-            "predicted_against_actual.png": plots.predicted_against_actual(points, algorithm.title),
-            "residuals.png": plots.residuals(points, algorithm.title),
-            "importances.png": plots.importances(found.importances, algorithm.title),
+            "predicted_against_actual.png": plots.predicted_against_actual(points, lane.title, lane.target),
+            "residuals.png": plots.residuals(points, lane.title, lane.target),
+            "importances.png": plots.importances(found.importances, lane.title),
         }
         size = hdfs.filesystem.size(model_folder(model.generation.uri, hdfs))
         context.add_output_metadata(

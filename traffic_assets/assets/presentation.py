@@ -122,7 +122,7 @@ def diagnostics(found: Diagnostics) -> dict[str, Any]:
         shown |= {
             "interval_asked": found.interval.coverage,
             "interval_covered": found.interval.covered,
-            "interval_width_mph": found.interval.width,
+            "interval_width": found.interval.width,
         }
     if found.confidence:
         for metric in ("rmse", "mae", "r2"):

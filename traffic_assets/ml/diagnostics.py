@@ -45,6 +45,7 @@ def diagnose(
     zone: ZoneInfo,
     seed: int,
     wanted: DiagnosticsSettings,
+    target: str = TARGET,
 ) -> Diagnostics:
     """Look into a model's errors; test rows only judge.
 
@@ -55,24 +56,27 @@ def diagnose(
         zone: of the network.
         seed: of the halves and of the bootstrap.
         wanted: what to make.
+        target: what the model predicts.
     """
-    columns = [*KEYS, TARGET, PREDICTION, *(c for c in _SLICED_BY if c in test.columns)]
+    columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in test.columns)]
     notes: list[str] = []
     with cached(pipeline.transform(test).select(*columns)) as predicted:
         interval = None
         if wanted.interval_coverage is not None:
             calibration = pipeline.transform(validation.where(calibration_half(seed)))
             try:
-                interval = conformal(calibration, predicted, wanted.interval_coverage)
+                interval = conformal(calibration, predicted, wanted.interval_coverage, target)
             except ValueError as error:
                 notes.append(f"no prediction interval: {error}")
         sure = None
         if wanted.confidence_level is not None:
             try:
-                sure = confidence(predicted, zone, seed, wanted.confidence_level)
+                sure = confidence(predicted, zone, seed, wanted.confidence_level, target)
             except TooFewBlocksError as error:
                 notes.append(f"no confidence interval: {error}")
         slices = []
         if wanted.slices:
-            slices = slice_errors(predicted, dimensions(predicted, zone), interval.half_width if interval else None)
+            slices = slice_errors(
+                predicted, dimensions(predicted, zone), interval.half_width if interval else None, target=target
+            )
         return Diagnostics(slices=slices, interval=interval, confidence=sure, notes=notes)

@@ -51,7 +51,7 @@ class Evaluation(BaseModel):
 
 @dataclass(frozen=True)
 class Points:
-    """A sample of observed and predicted speeds for pictures, each of shape (points,), in mph."""
+    """A sample of observed and predicted values for pictures, each of shape (points,)."""
 
     actual: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -86,6 +86,7 @@ def evaluate_model(
     temporal: TemporalVerdict,
     algorithm: Algorithm,
     slots: Sequence[Slot],
+    target: str = TARGET,
 ) -> Evaluation:
     """Metrics on train and test, and the importances.
 
@@ -96,16 +97,19 @@ def evaluate_model(
         temporal: the lane's temporal verdict.
         algorithm: of the model.
         slots: of the preprocessor's vector.
+        target: what the model predicts.
     """
     return Evaluation(
-        train=evaluate(pipeline.transform(train)),
-        test=evaluate(pipeline.transform(test)),
+        train=evaluate(pipeline.transform(train), target),
+        test=evaluate(pipeline.transform(test), target),
         temporal=temporal,
         importances=importances_of(model_of(pipeline), algorithm, slots),
     )
 
 
-def sample_points(pipeline: PipelineModel, rows: DataFrame, total: int, points: int, seed: int) -> Points:
+def sample_points(
+    pipeline: PipelineModel, rows: DataFrame, total: int, points: int, seed: int, target: str = TARGET
+) -> Points:
     """About `points` of the rows, chosen by hash on Spark, with their predictions.
 
     Args:
@@ -114,10 +118,11 @@ def sample_points(pipeline: PipelineModel, rows: DataFrame, total: int, points: 
         total: number of rows.
         points: how many to draw, at most.
         seed: of the hash.
+        target: what the model predicts.
     """
     drawn = rows.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
-    found: Any = pipeline.transform(drawn).select(TARGET, PREDICTION).toPandas()
-    return Points(actual=found[TARGET].to_numpy(), predicted=found[PREDICTION].to_numpy())
+    found: Any = pipeline.transform(drawn).select(target, PREDICTION).toPandas()
+    return Points(actual=found[target].to_numpy(), predicted=found[PREDICTION].to_numpy())
 
 
 def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:

@@ -1,7 +1,8 @@
 """The metrics of a prediction, computed on Spark in one pass.
 
-RMSE and MAE are in mph. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| / |speed| over the rows whose
-speed is at least `MAPE_FLOOR_MPH`, since a relative error near zero says nothing (Hyndman and Koehler 2006).
+RMSE and MAE are in the target's unit, mph for the speed. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| /
+|observed| over the rows where at least `MAPE_FLOOR` was observed, since a relative error near zero says nothing
+(Hyndman and Koehler 2006).
 """
 
 import math
@@ -14,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 TARGET, PREDICTION = "speed", "prediction"
-MAPE_FLOOR_MPH = 5.0
+MAPE_FLOOR = 5.0
 _ACCURACY = 10_000
 METRICS = ("rmse", "mae", "mape", "r2")
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -26,12 +27,12 @@ class Metrics(BaseModel):
 
     Attributes:
         rows: number of rows judged.
-        rmse: root of the mean squared error, mph.
-        mae: mean absolute error, mph.
-        mape: mean absolute relative error, a share; NaN where every speed lies under the floor.
-        r2: share of the variance explained; NaN where the speed does not vary.
-        bias: mean of predicted minus observed, mph; NaN where it was not computed.
-        p95: 95th percentile of the absolute error, mph; NaN where it was not computed.
+        rmse: root of the mean squared error, in the unit of the target, as are the others.
+        mae: mean absolute error.
+        mape: mean absolute relative error, a share; NaN where every observed value lies under the floor.
+        r2: share of the variance explained; NaN where the target does not vary.
+        bias: mean of predicted minus observed; NaN where it was not computed.
+        p95: 95th percentile of the absolute error; NaN where it was not computed.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -58,7 +59,7 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
     """The metrics of a predicted DataFrame.
 
     Args:
-        predicted: rows with target and prediction, both in mph.
+        predicted: rows with target and prediction.
         target: column of the observed value.
         prediction: column of the predicted value.
 
@@ -67,7 +68,7 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
     """
     y, p = F.col(target), F.col(prediction)
     error = p - y
-    counted = y.isNotNull() & (F.abs(y) >= MAPE_FLOOR_MPH)
+    counted = y.isNotNull() & (F.abs(y) >= MAPE_FLOOR)
     row = predicted.agg(
         F.count(F.lit(1)).alias("rows"),
         F.count_if(_not_finite(p)).alias("not_finite"),

@@ -18,7 +18,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics import MAPE_FLOOR_MPH, Metrics
+from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics
 
 LEAF = -1
 _SUMS = ("rows", "squared", "absolute", "relative", "counted", "observed", "observed_squared")
@@ -220,7 +220,7 @@ def _summing(
             y = batch.column("y").to_numpy(zero_copy_only=False)
             x = batch.column("x").flatten().to_numpy(zero_copy_only=False).reshape(len(y), -1)
             error = predict(trees, x, cuts, average) - y[:, None]
-            counted = np.abs(y) >= MAPE_FLOOR_MPH
+            counted = np.abs(y) >= MAPE_FLOOR
             total[:, 0] += len(y)
             total[:, 1] += (error**2).sum(axis=0)
             total[:, 2] += np.abs(error).sum(axis=0)

@@ -58,6 +58,7 @@ class VersionMetadata(BaseModel):
         version: v<major>.<minor>.<patch>.
         kind: baseline, primary or alternative.
         algorithm: name of the algorithm.
+        target: what it predicts.
         model_class: of the bare model in `model/`.
         created_at: when it was registered, UTC.
         metrics: of train and test, of the model as stored.
@@ -84,6 +85,7 @@ class VersionMetadata(BaseModel):
     version: str
     kind: str
     algorithm: str
+    target: str
     model_class: str
     created_at: datetime
     metrics: dict[str, dict[str, Any]]

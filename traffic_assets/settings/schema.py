@@ -53,6 +53,12 @@ ALIASES = {
 }
 
 
+Target = Literal["speed", "flow"]
+"""What can be predicted: the targets of the catalogue."""
+
+DEFAULT_TARGET: Target = "speed"
+"""The target whose lanes have no prefix, ever."""
+
 _CONTAINER_AT_ACCOUNT = ("abfs", "abfss", "wasb", "wasbs")
 
 
@@ -201,6 +207,9 @@ class SearchSettings(Section):
 class TrainingSettings(Section):
     """The training window, the splits and the cross-validation."""
 
+    targets: Annotated[list[Target], Field(min_length=1)] = Field(
+        default=[DEFAULT_TARGET], description="what to predict, one lane for each target and model"
+    )
     window_weeks: Annotated[int, Field(ge=1, le=53)] = Field(
         default=2, description="weeks in a training window: the partition's and those before it"
     )
@@ -231,6 +240,16 @@ class TrainingSettings(Section):
     cache_partitions: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Spark partitions of the cached rows; as many as cores if absent"
     )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _targets_under_our_names(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        ours = [ALIASES.get(target, target) if isinstance(target, str) else target for target in value]
+        if len(set(map(str, ours))) < len(ours):
+            raise ValueError(f"given the same target twice: {', '.join(map(str, value))}")
+        return ours
 
     @property
     def window_days(self) -> int:
@@ -301,7 +320,10 @@ class EvaluationSettings(Section):
     """Targets that stop a lane, and what only warns."""
 
     primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
-    targets: TargetsByModel = Field(default_factory=TargetsByModel)
+    targets: TargetsByModel = Field(default_factory=TargetsByModel, description="of the lanes of the speed, mph")
+    other_targets: dict[Target, dict[Name, Targets]] = Field(
+        default_factory=dict, description="of the lanes of another target, by target and model, in the target's unit"
+    )
     model_size_mb: Band | None = Field(
         default=None, description="warn when the random forest's stored model lies outside"
     )
@@ -383,6 +405,19 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _limits_are_on_lanes(self) -> "Settings":
+        models = self.models.named()
+        for target, limits in self.evaluation.other_targets.items():
+            if target == DEFAULT_TARGET:
+                raise ValueError(f"evaluation.other_targets: the limits of {target} belong to evaluation.targets")
+            if unknown := [name for name in limits if name not in models]:
+                raise ValueError(
+                    f"evaluation.other_targets.{target}: no such model: {', '.join(unknown)}; the models are "
+                    f"{', '.join(models)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _strategy_takes_the_grids(self) -> "Settings":
         if self.training.search.strategy == "grid" and (
             ranges := [
@@ -402,6 +437,12 @@ class Settings(Section):
     def enabled_models(self) -> dict[str, ModelSettings]:
         """The lanes to build: name to settings, in order."""
         return {name: model for name, model in self.models.named().items() if model.enabled}
+
+    def targets_of(self, target: Target, model: str) -> Targets:
+        """What the gate of a lane enforces; nothing where the settings name no limits for it."""
+        if target == DEFAULT_TARGET:
+            return getattr(self.evaluation.targets, model)
+        return self.evaluation.other_targets.get(target, {}).get(model, Targets())
 
     @property
     def source_uri(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from traffic_assets.ml.metrics import MAPE_FLOOR_MPH, METRICS, Metrics, Spread, evaluate, spread
+from traffic_assets.ml.metrics import MAPE_FLOOR, METRICS, Metrics, Spread, evaluate, spread
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,7 +38,7 @@ def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
     y = draw.uniform(0, 90, 300)
     p = y + draw.normal(0, 4, 300)
     found = evaluate(_frame(spark, list(zip(y.tolist(), p.tolist(), strict=True))).repartition(5))
-    fast = y >= MAPE_FLOOR_MPH
+    fast = y >= MAPE_FLOOR
     assert found.rows == len(y)
     assert found.rmse == pytest.approx(np.sqrt(np.mean((p - y) ** 2)))
     assert found.mae == pytest.approx(np.mean(np.abs(p - y)))
@@ -49,7 +49,7 @@ def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
 
 
 def test_relative_errors_count_from_the_floor_on(spark: SparkSession) -> None:
-    assert MAPE_FLOOR_MPH == 5.0
+    assert MAPE_FLOOR == 5.0
     found = evaluate(_frame(spark, [(0.0, 50.0), (4.999, 9.0), (5.0, 6.0), (50.0, 50.0)]))
     assert found.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts, 4.999 and a standing queue do not"
     assert found.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "every row counts for the rest"

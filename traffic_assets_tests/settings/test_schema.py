@@ -233,3 +233,29 @@ def test_targets_are_those_of_the_plan() -> None:
         "cv_r2_std_max": 0.001,
     }
     assert targets.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}
+
+
+def test_targets_are_named_as_users_name_them_and_once() -> None:
+    assert TrainingSettings(targets=["avg_speed", "traffic_volume"]).targets == ["speed", "flow"]
+    for wrong, told in (
+        (["speed", "avg_speed"], "same target twice"),
+        (["occupancy"], "'speed' or 'flow'"),
+        ([], "1 item"),
+    ):
+        with pytest.raises(ValidationError, match=told):
+            TrainingSettings(targets=wrong)
+
+
+def test_limits_of_other_targets_are_on_lanes_that_there_are() -> None:
+    given = {"flow": {"random_forest": {"r2_min": 0.5}}}
+    settings = Settings(evaluation=EvaluationSettings(other_targets=given))
+    assert settings.targets_of("flow", "random_forest").r2_min == 0.5
+    assert settings.targets_of("flow", "linear_regression") == Targets()
+    assert settings.targets_of("speed", "random_forest").r2_min == 0.9996
+    for wrong, told in (
+        ({"flow": {"forest": {}}}, "no such model: forest; the models are linear_regression"),
+        ({"speed": {"random_forest": {}}}, "belong to evaluation.targets"),
+        ({"flow": {"random_forest": {"r2": 1}}}, "r2"),
+    ):
+        with pytest.raises(ValidationError, match=told):
+            Settings(evaluation=EvaluationSettings(other_targets=wrong))
