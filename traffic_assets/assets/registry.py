@@ -25,7 +25,7 @@ from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
 from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError
-from traffic_assets.resources import REGISTRY_FOLDER
+from traffic_assets.resources import REGISTRY
 from traffic_assets.settings import Settings
 from traffic_assets.settings.schema import DEFAULT_TARGET
 
@@ -34,7 +34,7 @@ GROUP = "registry"
 
 def registry_of(hdfs: HdfsResource) -> ModelRegistry:
     """The registry of a deployment."""
-    return ModelRegistry(hdfs.uri(REGISTRY_FOLDER), hdfs.filesystem)
+    return ModelRegistry(hdfs.uri(*hdfs.locations[REGISTRY].split("/")), hdfs.filesystem)
 
 
 def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:

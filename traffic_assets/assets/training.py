@@ -229,7 +229,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         train = observed_rows(train_split.value, target)
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         preparation = Preparation(**settings.training.preprocessing.model_dump())
-        columns = feature_columns(settings.training.exclude_features, target)
+        columns = feature_columns(settings.training.exclude_features, target, settings.training.features)
         features = usable_features(train, columns, preparation, target)
         model = fit_preprocessor(train, features)
         named = slots(model, features)

@@ -224,8 +224,10 @@ FEATURE_NAMES = tuple(column.name for column in FEATURES)
 ANSWER_FEATURES = tuple(column.name for column in FEATURES if column.holds_answer())
 
 
-def feature_columns(exclude: Iterable[str] = (), target: str = DEFAULT_TARGET) -> tuple[Column, ...]:
-    """The features of the catalogue without those named.
+def feature_columns(
+    exclude: Iterable[str] = (), target: str = DEFAULT_TARGET, only: Iterable[str] | None = None
+) -> tuple[Column, ...]:
+    """The features of the catalogue, or those named alone, without those excluded.
 
     The users' plan trains the speed on columns that contain it, so for the speed they stay unless they are named;
     for any other target they are left out.
@@ -240,6 +242,12 @@ def feature_columns(exclude: Iterable[str] = (), target: str = DEFAULT_TARGET) -
         )
     if target != DEFAULT_TARGET:
         excluded |= {column.name for column in FEATURES if column.holds_answer(target)}
+    if only is not None:
+        if unknown := sorted(set(only) - set(FEATURE_NAMES)):
+            raise ValueError(
+                f"features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
+            )
+        excluded |= set(FEATURE_NAMES) - set(only)
     left = tuple(column for column in FEATURES if column.name not in excluded)
     if not left:
         raise ValueError("exclude_features: every feature is excluded; leave at least one")

@@ -236,6 +236,9 @@ class TrainingSettings(Section):
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.8, description="the temporal verdict fits on this first part of the window's time"
     )
+    features: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        default=None, description="catalogue columns to train on; all if absent"
+    )
     exclude_features: list[Name] = Field(default=[], description="catalogue columns not to train on")
     cache_partitions: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Spark partitions of the cached rows; as many as cores if absent"
@@ -343,6 +346,9 @@ class PersistenceSettings(Section):
     """Where everything is stored, and for how long."""
 
     base_uri: str = Field(default="traffic-data", description="a folder, or any Hadoop URI such as hdfs://...")
+    registry_folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")] = Field(
+        default="models", description="folder of the registered models, below base_uri"
+    )
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
         default=None, description="remove replaced generations after this; never if absent"
     )
