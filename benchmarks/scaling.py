@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.feature_rows import feature_rows
-from traffic_assets.dagster_hdfs.costs import Meter
+from traffic_assets.dagster_hdfs.costs import Meter, known_stages
 from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import usable_features
@@ -56,14 +56,13 @@ def measure(size: int) -> dict[str, Any]:
         with cached_rows(rows) as kept:
             for name, hyperparameters in FITS.items():
                 step(name, lambda: fit_pipeline(kept, features, ALGORITHMS[name], hyperparameters, 42))  # noqa: B023
-        found["largest_result_bytes"] = largest_result(rows.sparkSession)
+        found["largest_result_bytes"] = largest_result()
     return found
 
 
-def largest_result(spark: Any) -> int:
+def largest_result() -> int:
     """Bytes that the tasks of a stage sent to the driver at most, of the stages that Spark still knows."""
-    store = spark.sparkContext._jsc.sc().statusStore()
-    stages = store.stageList(None)
+    stages = known_stages()
     return max((stages.apply(i).resultSize() for i in range(stages.size())), default=0)
 
 
