@@ -5,6 +5,7 @@ Nothing here is written once per model; what differs between models is in `ml/al
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,9 +183,29 @@ def _search(
     """The search that the settings describe, on some rows; what it saves on the way is removed."""
     from traffic_assets.ml.folds import folds_of
     from traffic_assets.ml.search.runner import run_search
+    from traffic_assets.ml.search.screening import screen
     from traffic_assets.ml.search.strategies import strategy_for
+    from traffic_assets.ml.search.trials import Screened
 
     training, metric = settings.training, settings.evaluation.primary_metric
+    wanted, screened = training.search, list[Screened]()
+
+    def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
+        if wanted.screen is None or algorithm.quick is None:
+            return tried
+        ranking = screen(
+            rows,
+            features,
+            algorithm,
+            tried,
+            keep=wanted.screen,
+            rows=wanted.screen_rows,
+            seed=training.seed,
+            notify=context.log.info,
+        )
+        screened.extend(ranking.screened)
+        return ranking.kept
+
     grid = settings.enabled_models[algorithm.name].grid
     dataset = hdfs.dataset(lane.cv_report)
     staged = dataset.stage(context.run_id)
@@ -194,7 +215,7 @@ def _search(
             rows,
             features,
             algorithm,
-            strategy_for(training.search, requested, grid, tune, metric, training.seed),
+            strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
             name=training.search.strategy if tune else "none",
             folds=folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes),
             seed=training.seed,
@@ -202,6 +223,7 @@ def _search(
             scratch=f"{staged}/models" if training.search.share_fits else None,
             max_minutes=training.max_training_time_minutes if tune else None,
             threads=min(cores, training.folds) if training.parallel_training else 1,
+            screened=screened,
             notify=context.log.info,
         )
     finally:

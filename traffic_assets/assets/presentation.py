@@ -171,6 +171,18 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
             }
         )
         for i, trial in enumerate(search.trials)
+    ] + [
+        dg.TableRecord(
+            {
+                "chosen": "",
+                **{name: str(value) for name, value in left_out.hyperparameters.items()},
+                "judged": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: not let through",
+                "folds": 0,
+                "share of rows": 0.0,
+                **{f"{m}_mean": float("nan") for m in METRICS},
+            }
+        )
+        for left_out in search.screened
     ]
     return dg.MetadataValue.table(records=rows)
 

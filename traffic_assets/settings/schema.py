@@ -199,9 +199,24 @@ class SearchSettings(Section):
     reduction: Annotated[int, Field(ge=2, le=10)] = Field(
         default=3, description="halving keeps the best of so many, and gives them as many times the rows"
     )
+    screen: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="how many points of a grid, or draws, a fast engine lets through; null judges all"
+    )
+    screen_rows: Annotated[int, Field(ge=100, le=200_000)] = Field(
+        default=20_000, description="train rows that the fast engine ranks by, at most"
+    )
     share_fits: bool = Field(
         default=True, description="one forest answers for the smaller ones of a grid; the winner is fitted itself"
     )
+
+    @model_validator(mode="after")
+    def _screening_knows_all_points(self) -> "SearchSettings":
+        if self.screen and self.strategy in ("tpe", "halving"):
+            raise ValueError(
+                f"screen: given {self.screen} with strategy {self.strategy!r}, which chooses as it goes; screen a grid "
+                f"or random draws"
+            )
+        return self
 
 
 class TrainingSettings(Section):

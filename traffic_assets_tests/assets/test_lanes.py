@@ -144,6 +144,23 @@ def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
 
 
+def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_features: Deployment) -> None:
+    changes = {
+        "models": {"random_forest": {"tune": True, "grid": {"maxBins": [2, 32], "maxDepth": [1, 4]}}},
+        "training": {"search": {"screen": 1}},
+    }
+    lane = Lane("random_forest")
+    only = ["train_split", "validation_split", "test_split", "fitted_preprocessor", lane.cv_report]
+    settings = tiny_settings(with_features.base, changes)
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    assert result.success, failures(result)
+    shown = metadata_of(result, lane.cv_report)
+    judged = [record.data for record in shown["trials"].records]
+    assert [row["judged"].split()[0] for row in judged] == ["fitted", "by", "by", "by"]
+    assert (judged[0]["maxBins"], judged[0]["maxDepth"], judged[0]["chosen"]) == ("32", "4", "yes")
+    assert shown["fits"] == 2, "one a fold"
+
+
 def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSession) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         made = deploy(tmp_path, instance)

@@ -13,6 +13,7 @@ from traffic_assets.settings.schema import (
     EvaluationSettings,
     ModelsSettings,
     PersistenceSettings,
+    SearchSettings,
     Settings,
     SparkSettings,
     SplitSettings,
@@ -259,3 +260,10 @@ def test_limits_of_other_targets_are_on_lanes_that_there_are() -> None:
     ):
         with pytest.raises(ValidationError, match=told):
             Settings(evaluation=EvaluationSettings(other_targets=wrong))
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "halving"])
+def test_screening_needs_points_that_are_known_beforehand(strategy: str) -> None:
+    assert SearchSettings(strategy="random", screen=5).screen == 5
+    with pytest.raises(ValidationError, match=f"'{strategy}', which chooses as it goes; screen a grid or random draws"):
+        SearchSettings.model_validate({"strategy": strategy, "screen": 5})

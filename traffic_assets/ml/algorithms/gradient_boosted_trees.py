@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.ml.algorithms.quick import quick_boosting
 from traffic_assets.ml.algorithms.random_forest import MAX_MEMORY_MB
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
 from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
@@ -42,6 +43,7 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    quick=quick_boosting,
     sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False),
     stops_early=lambda h: h.earlyStopping,
     stop_on=_stop_on,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.ml.algorithms.quick import quick_forest
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 
@@ -41,5 +42,6 @@ RANDOM_FOREST = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    quick=quick_forest,
     sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
 )

@@ -55,6 +55,7 @@ class Algorithm:
         sharing: which trials of a search one fit answers for; None where each needs its own.
         stops_early: whether a fit with these hyperparameters ends when the error on some rows grows no smaller.
         package: what has to be installed beside the project, which is also the name of its extra; None without.
+        quick: a fast engine that ranks these hyperparameters for a given number of slots; None without.
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
     """
 
@@ -71,6 +72,7 @@ class Algorithm:
     stops_early: Callable[[Any], bool] = _never
     stop_on: Callable[[Any, str], "Estimator"] | None = None
     package: str | None = None
+    quick: Callable[[Any, int, int], Any] | None = None
 
     def fit(
         self,

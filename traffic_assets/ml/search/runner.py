@@ -5,7 +5,7 @@ Nothing but train rows comes here, so no test row ever chooses. Deterministic fo
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,7 +16,7 @@ from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import METRICS
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
-from traffic_assets.ml.search.trials import Search, Trial, best_of
+from traffic_assets.ml.search.trials import Screened, Search, Trial, best_of
 from traffic_assets.ml.splits import unit_hash
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def run_search(
     scratch: str | None = None,
     max_minutes: float | None = None,
     threads: int = 1,
+    screened: Sequence[Screened] = (),
     notify: Callable[[str], None] = _LOG.info,
 ) -> Search:
     """Judge what the strategy asks for, choose the best, and confirm it.
@@ -51,6 +52,7 @@ def run_search(
         scratch: URI of a folder for what is saved on the way; without one, each trial is fitted by itself.
         max_minutes: no trial begins after this time; the best so far wins.
         threads: fits at the same time.
+        screened: what the strategy leaves out, for the report.
         notify: told of progress.
 
     Raises:
@@ -97,6 +99,7 @@ def run_search(
         fits=judge.fits,
         seconds=round(time.monotonic() - started, 1),
         stopped=stopped,
+        screened=list(screened),
     )
 
 

@@ -7,6 +7,20 @@ from pydantic import BaseModel, ConfigDict
 from traffic_assets.ml.metrics import Metrics, Spread, better_first
 
 
+class Screened(BaseModel):
+    """A set of hyperparameters that a fast engine ranked, and that was not judged.
+
+    Attributes:
+        hyperparameters: what was ranked.
+        rmse: of the fast engine on the judged part of its sample, in the unit of the target.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    hyperparameters: dict[str, Any]
+    rmse: float
+
+
 class Trial(BaseModel):
     """One set of hyperparameters, judged on folds.
 
@@ -39,6 +53,7 @@ class Search(BaseModel):
         fits: how many models were fitted.
         seconds: wall time.
         stopped: why the search ended before its plan, or None.
+        screened: what a fast engine ranked lower than what was judged.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +66,7 @@ class Search(BaseModel):
     fits: int = 0
     seconds: float = 0.0
     stopped: str | None = None
+    screened: list[Screened] = []
 
     @property
     def best(self) -> Trial:
