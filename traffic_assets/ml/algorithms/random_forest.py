@@ -41,5 +41,6 @@ RANDOM_FOREST = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    exports=("spark", "onnx", "pmml"),
     sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
 )
