@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError, create_model
 
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import ModelSettings
 
@@ -44,12 +44,12 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
         dagster.Failure: with a line for every mistake: where, what was given and what is allowed.
     """
     mistakes = []
-    for name in settings.enabled_models:
+    for name, model_settings in settings.enabled_models.items():
         step = cv_report_of(name)
         given = dict(run_config.get("ops", {}).get(step, {}).get("config", {}))
         given.pop(TUNE, None)
         try:
-            algorithm_named(name).hyperparameters.model_validate(given)
+            model_settings.requested(given)
         except ValidationError as error:
             mistakes += [
                 f"{step}: {'.'.join(map(str, e['loc']))}: given {e['input']!r}; {e['msg'][:1].lower()}{e['msg'][1:]}"

@@ -233,3 +233,21 @@ def test_targets_are_those_of_the_plan() -> None:
         "cv_r2_std_max": 0.001,
     }
     assert targets.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}
+
+
+def test_every_lane_has_targets() -> None:
+    assert list(EvaluationSettings().targets.model_dump()) == list(ModelsSettings().named())
+
+
+def test_an_ensemble_looks_at_the_lanes_of_its_own_file() -> None:
+    models = ModelsSettings.model_validate(
+        {
+            "random_forest": {"enabled": False, "hyperparameters": {"numTrees": 7}},
+            "linear_regression": {"penalty": "lasso"},
+            "ensemble": {"enabled": True},
+        }
+    )
+    members = models.ensemble.hyperparameters.members
+    assert members["random_forest"]["numTrees"] == 7, "of a lane that is off as well"
+    assert members["linear_regression"]["elasticNetParam"] == 1.0
+    assert not (ModelsSettings().svr.enabled or ModelsSettings().ensemble.enabled)

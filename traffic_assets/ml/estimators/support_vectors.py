@@ -28,7 +28,7 @@ from traffic_assets.ml.estimators.params import Columns, real_param, text_param,
 from traffic_assets.ml.estimators.rows import require_rows, rows_in_order
 
 DATA = "data"
-SHUFFLED_ROWS = 500
+SHUFFLED_ROWS = 200
 """Rows of the sample on which slots are shuffled for the importances."""
 
 Score = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]

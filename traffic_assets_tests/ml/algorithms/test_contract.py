@@ -102,6 +102,8 @@ def test_every_algorithm_is_under_contract_and_has_settings() -> None:
         assert algorithm_named(name) is algorithm
         assert type(settings[name].hyperparameters) is algorithm.hyperparameters
         assert type(SMALL[name]) is algorithm.hyperparameters
+        assert algorithm.exports[0] == "spark", "the format that everything here reads"
+        assert (algorithm.package is None) == (algorithm.extra is None)
     assert [a.kind for a in ALGORITHMS.values()].count("primary") == 1
     for different in ("title", "model_class"):
         assert len({getattr(a, different) for a in ALGORITHMS.values()}) == len(ALGORITHMS)
