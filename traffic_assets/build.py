@@ -5,7 +5,7 @@ Tests swap storage or Spark by `resource_overrides`, without patching anything. 
 
 import importlib.util
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -16,6 +16,7 @@ from traffic_assets.assets.keys import asset_key
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.hyperparameters import ModelSettings
 
 
 class BrokenLocationError(ValueError):
@@ -53,7 +54,7 @@ def _build_defs(
     extra_checks: list[dg.AssetChecksDefinition],
     loggers: Mapping[str, dg.LoggerDefinition],
 ) -> dg.Definitions:
-    require_installed([algorithm_named(name) for name in settings.enabled_models])
+    require_installed(settings.enabled_models)
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
         assets += readings.build(settings)
@@ -75,18 +76,27 @@ def _build_defs(
     )
 
 
-def require_installed(algorithms: Sequence[Algorithm]) -> None:
-    """Refuse a lane whose package is missing while the location loads, not when its first fit fails.
+def require_installed(models: Mapping[str, ModelSettings]) -> None:
+    """Refuse a lane whose package, or that of a member, is missing while the location loads, not at its first fit.
 
     Raises:
         BrokenLocationError: with the command that installs it.
     """
-    for algorithm in algorithms:
-        if algorithm.package and importlib.util.find_spec(algorithm.package) is None:
+    for name, model in models.items():
+        algorithm = algorithm_named(name)
+        for needed in (algorithm, *map(algorithm_named, algorithm.members(model.hyperparameters))):
+            if needed.package is None or importlib.util.find_spec(needed.package) is not None:
+                continue
+            what = "" if needed is algorithm else f" with the member {needed.name}"
+            otherwise = f"set models.{name}.enabled to false" if needed is algorithm else "leave the member out"
             raise BrokenLocationError(
-                f"models.{algorithm.name} is enabled and its package is not installed: pip install "
-                f"'traffic-assets[{algorithm.package}]', or set models.{algorithm.name}.enabled to false"
+                f"models.{name} is enabled{what}, and the package {needed.package} is not installed: "
+                f"{_installing(needed)}, or {otherwise}"
             )
+
+
+def _installing(algorithm: Algorithm) -> str:
+    return f"pip install 'traffic-assets[{algorithm.extra}]'" if algorithm.extra else f"install {algorithm.package}"
 
 
 def require_sound(

@@ -121,14 +121,30 @@ def test_loading_starts_no_session_and_imports_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(("lane", "extra"), [("xgboost", "xgboost"), ("svr", "svr")])
 def test_a_lane_whose_package_is_missing_is_refused_with_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lane: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = tiny_settings(tmp_path, {"models": {"xgboost": {"enabled": True}}})
-    assert build_defs(settings).resolve_assets_def("xgboost_registry_entry")
+    settings = tiny_settings(tmp_path, {"models": {lane: {"enabled": True}}})
+    assert build_defs(settings).resolve_assets_def(f"{lane}_registry_entry")
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
     with pytest.raises(
-        BrokenLocationError, match=r"models\.xgboost is enabled.*pip install 'traffic-assets\[xgboost\]'"
+        BrokenLocationError, match=rf"models\.{lane} is enabled.*pip install 'traffic-assets\[{extra}\]'"
     ):
         build_defs(settings)
     assert build_defs(tiny_settings(tmp_path)), "without that lane nothing is missing"
+
+
+def test_a_member_whose_package_is_missing_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members: dict[str, dict[str, int]] = {"linear_regression": {}, "svr": {}}
+    settings = tiny_settings(
+        tmp_path, {"models": {"ensemble": {"enabled": True, "hyperparameters": {"members": members}}}}
+    )
+    assert build_defs(settings).resolve_assets_def("ensemble_registry_entry")
+    monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
+    expected = (
+        r"models\.ensemble is enabled with the member svr, and the package sklearn is not installed: "
+        r"pip install 'traffic-assets\[svr\]', or leave the member out"
+    )
+    with pytest.raises(BrokenLocationError, match=expected):
+        build_defs(settings)

@@ -147,7 +147,7 @@ def _cv_report(
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
-        requested = algorithm.hyperparameters.model_validate(given)
+        requested = model_settings.requested(given)
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
             features = FeatureSet.of(fitted_preprocessor.record["features"])

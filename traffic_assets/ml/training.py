@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.metrics import TARGET
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, outlier_bounds, preprocessor
@@ -37,7 +37,7 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
 def fit_model(
     vectors: DataFrame, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int, target: str = TARGET
 ) -> Model:
-    """The algorithm fitted on preprocessed rows (columns `features` and the target, and `stops_fit` to stop early)."""
+    """The algorithm fitted on preprocessed rows (`features`, the target and `row`; `stops_fit` to stop early)."""
     stop = STOP if STOP in vectors.columns else None
     return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop)
 
@@ -122,7 +122,9 @@ def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[Data
 
 @contextmanager
 def cached_vectors(preprocessing: PipelineModel, rows: DataFrame, target: str = TARGET) -> Iterator[DataFrame]:
-    """The rows as vector and target, kept in Spark's memory (or on its disks) inside the block."""
-    kept = [VECTOR, target, *([STOP] if STOP in rows.columns else [])]
+    """The rows as vector and target, and a hash of the key, kept in Spark's memory (or on its disks) in the block."""
+    kept = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
+    if set(KEYS) <= set(rows.columns):
+        kept.append(F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long")).alias(ROW))
     with cached(preprocessing.transform(rows).select(*kept)) as vectors:
         yield vectors

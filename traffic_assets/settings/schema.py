@@ -10,14 +10,17 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from traffic_assets.settings.hyperparameters import (
+    EnsembleSettings,
     GradientBoostedTreesSettings,
+    Hyperparameters,
     LinearRegressionSettings,
     ModelSettings,
     RandomForestSettings,
     Range,
+    SVRSettings,
     XGBoostSettings,
 )
 
@@ -148,6 +151,14 @@ class ModelsSettings(Section):
     random_forest: RandomForestSettings = Field(default_factory=RandomForestSettings)
     gradient_boosted_trees: GradientBoostedTreesSettings = Field(default_factory=GradientBoostedTreesSettings)
     xgboost: XGBoostSettings = Field(default_factory=XGBoostSettings)
+    svr: SVRSettings = Field(default_factory=SVRSettings)
+    ensemble: EnsembleSettings = Field(default_factory=EnsembleSettings)  # the last, since it looks at the others
+
+    @field_validator("ensemble")
+    @classmethod
+    def _members_are_like_their_lanes(cls, value: EnsembleSettings, info: ValidationInfo) -> EnsembleSettings:
+        lanes: dict[str, Hyperparameters] = {name: lane.hyperparameters for name, lane in info.data.items()}
+        return value.filled(lanes)
 
     def named(self) -> dict[str, ModelSettings]:
         """Every algorithm's settings by name, in the order of the file."""
@@ -307,6 +318,8 @@ class TargetsByModel(Section):
     )
     gradient_boosted_trees: Targets = Targets(r2_min=0.9992, rmse_max=1.061)
     xgboost: Targets = Targets()
+    svr: Targets = Targets()
+    ensemble: Targets = Targets()
 
 
 class Band(Section):

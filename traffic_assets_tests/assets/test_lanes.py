@@ -19,6 +19,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.metrics import evaluate
 from traffic_assets.partitions import PARTITION
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.runs import failures, materialized, metadata_of, run_features, run_train
@@ -159,6 +160,47 @@ def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_f
     assert [row["judged"].split()[0] for row in judged] == ["fitted", "by", "by", "by"]
     assert (judged[0]["maxBins"], judged[0]["maxDepth"], judged[0]["chosen"]) == ("32", "4", "yes")
     assert shown["fits"] == 2, "one a fold"
+
+
+def test_lanes_written_in_python_run_from_the_data_to_a_registered_version(with_features: Deployment) -> None:
+    """Support vectors, and an ensemble that has them as a member; the Launchpad's members are filled from the lanes."""
+    names = ("svr", "ensemble")
+    changes = {
+        "models": {
+            **{name: {"enabled": False} for name in LANES},
+            "svr": {"enabled": True, "hyperparameters": {"max_rows": 100, "kernel": "linear"}},
+            "ensemble": {"enabled": True, "hyperparameters": {"members": {"random_forest": {}, "svr": {}}, "folds": 2}},
+        },
+        "training": {"search": {"share_fits": False}},
+    }
+    settings = tiny_settings(with_features.base, changes)
+    given = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}
+    config = {"ops": {"ensemble_cv_report": {"config": given}}}
+    result = run_train(build_defs(settings), with_features.instance, WEEK, config=config)
+    assert failures(result) == {}
+    assert {Lane(name).registry_entry for name in names} <= materialized(result)
+
+    effective = metadata_of(result, Lane("ensemble").cv_report)["effective"]
+    assert effective["members"]["svr"]["max_rows"] == 100, "as in its lane"
+    assert effective["members"]["linear_regression"] == {
+        **settings.models.linear_regression.hyperparameters.model_dump(),
+        "regParam": 0.5,
+    }
+    shown = metadata_of(result, Lane("svr").model)
+    assert (shown["sample_rows"], shown["kernel"]) == (100, "linear")
+    assert shown["train_rows"] > 100
+
+    registry, train = registry_of(with_features.hdfs), with_features.hdfs.dataset("train_split").current(WEEK)
+    assert train is not None
+    rows = SparkSession.active().read.parquet(f"{train.uri}/split=train")
+    for name in names:
+        loaded = registry.load(name)
+        assert f"{type(loaded.model).__module__}.{type(loaded.model).__name__}" == loaded.metadata.model_class
+        stored = with_features.document(Lane(name).evaluation)
+        assert evaluate(loaded.pipeline.transform(rows)).rmse == pytest.approx(stored["train"]["rmse"])
+        assert loaded.metadata.facts == algorithm_named(name).describe(loaded.model)
+        assert len(loaded.metadata.importances["slots"]) == len(loaded.metadata.slots)
+    assert loaded.metadata.facts["method"] == "stacking"
 
 
 def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSession) -> None:

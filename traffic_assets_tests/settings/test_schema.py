@@ -267,3 +267,21 @@ def test_screening_needs_points_that_are_known_beforehand(strategy: str) -> None
     assert SearchSettings(strategy="random", screen=5).screen == 5
     with pytest.raises(ValidationError, match=f"'{strategy}', which chooses as it goes; screen a grid or random draws"):
         SearchSettings.model_validate({"strategy": strategy, "screen": 5})
+
+
+def test_every_lane_has_targets() -> None:
+    assert list(EvaluationSettings().targets.model_dump()) == list(ModelsSettings().named())
+
+
+def test_an_ensemble_looks_at_the_lanes_of_its_own_file() -> None:
+    models = ModelsSettings.model_validate(
+        {
+            "random_forest": {"enabled": False, "hyperparameters": {"numTrees": 7}},
+            "linear_regression": {"penalty": "lasso"},
+            "ensemble": {"enabled": True},
+        }
+    )
+    members = models.ensemble.hyperparameters.members
+    assert members["random_forest"]["numTrees"] == 7, "of a lane that is off as well"
+    assert members["linear_regression"]["elasticNetParam"] == 1.0
+    assert not (ModelsSettings().svr.enabled or ModelsSettings().ensemble.enabled)

@@ -3,17 +3,19 @@
 `ALGORITHMS` is the one list of them: lanes, registry and command line go by it.
 """
 
+from traffic_assets.ml.algorithms.ensemble import ENSEMBLE
 from traffic_assets.ml.algorithms.gradient_boosted_trees import GRADIENT_BOOSTED_TREES
 from traffic_assets.ml.algorithms.linear_regression import LINEAR_REGRESSION
 from traffic_assets.ml.algorithms.random_forest import RANDOM_FOREST
-from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.ml.algorithms.spec import ROW, Algorithm
+from traffic_assets.ml.algorithms.support_vector_regression import SVR
 from traffic_assets.ml.algorithms.xgboost import XGBOOST
 
 ALGORITHMS: dict[str, Algorithm] = {
-    a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES, XGBOOST)
+    a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES, XGBOOST, SVR, ENSEMBLE)
 }
 
-__all__ = ["ALGORITHMS", "Algorithm", "algorithm_named"]
+__all__ = ["ALGORITHMS", "ROW", "Algorithm", "algorithm_named"]
 
 
 def algorithm_named(name: str) -> Algorithm:

@@ -44,6 +44,7 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     importance_kind="mean decrease of impurity",
     describe=_describe,
     quick=quick_boosting,
+    exports=("spark", "onnx", "pmml"),
     sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False),
     stops_early=lambda h: h.earlyStopping,
     stop_on=_stop_on,

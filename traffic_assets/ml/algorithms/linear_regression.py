@@ -39,4 +39,5 @@ LINEAR_REGRESSION = Algorithm(
     importances=_importances,
     importance_kind="absolute standardised coefficient",
     describe=_describe,
+    exports=("spark", "onnx", "pmml"),
 )

@@ -43,5 +43,6 @@ RANDOM_FOREST = Algorithm(
     importance_kind="mean decrease of impurity",
     describe=_describe,
     quick=quick_forest,
+    exports=("spark", "onnx", "pmml"),
     sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
 )
