@@ -56,7 +56,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
                     test=metrics,
                     temporal=verdict.metrics,
                     targets_missed=failed(results),
-                    folds=trial.summary[metric],
+                    folds=trial.over_folds(metric),
                 )
                 context.log.info(
                     f"{algorithm_named(name).title}: test RMSE {metrics.rmse:.3f} mph, later in time "

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ RANDOM_FOREST = Algorithm(
     name="random_forest",
     title="Random forest",
     kind="primary",
-    hyperparameters=RandomForestHyperparameters,
+    settings=RandomForestSettings,
     build=_build,
     model_class="pyspark.ml.regression.RandomForestRegressionModel",
     importances=_importances,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, Extension
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,14 +40,14 @@ def _never(_: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Algorithm:
-    """One algorithm.
+class Algorithm(Extension):
+    """One algorithm, of this package or of another (`docs/extending.md`).
 
     Attributes:
         name: its lane's name: in asset keys, paths and on the command line.
         title: its name for people.
         kind: its part among the models of a week.
-        hyperparameters: the class of its hyperparameters.
+        settings: the class of its lane's section in the settings: hyperparameters, their defaults, the grid.
         build: makes the unfitted estimator from hyperparameters, seed, target and vector column.
         model_class: full name of what a fit returns; a registered version is loaded as this class and no other.
         importances: the weight of each vector slot in a fitted model, all at least 0, shape (slots,).
@@ -58,10 +59,9 @@ class Algorithm:
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
     """
 
-    name: str
-    title: str
+    group: ClassVar[str] = ALGORITHM_GROUP
     kind: Literal["baseline", "primary", "alternative"]
-    hyperparameters: type[Hyperparameters]
+    settings: type[ModelSettings]
     build: Callable[[Any, int, str, str], "Estimator"]
     model_class: str
     importances: Callable[[Any], "NDArray[np.float64]"]
@@ -71,6 +71,12 @@ class Algorithm:
     stops_early: Callable[[Any], bool] = _never
     stop_on: Callable[[Any, str], "Estimator"] | None = None
     package: str | None = None
+
+    @property
+    def hyperparameters(self) -> type[Hyperparameters]:
+        """The class of its hyperparameters, which its settings name."""
+        found: Any = self.settings.model_fields["hyperparameters"].annotation
+        return found
 
     def fit(
         self,
