@@ -1,4 +1,4 @@
-"""The command line `traffic-assets`: sample, demo, train, models, settings.
+"""The command line `traffic-assets`: sample, demo, train, models, settings, plugins.
 
 Here are only arguments and what is printed; runs are in `pipeline.py`, everything else in the layers below. Heavy
 imports stay inside the commands, so that `--help` answers at once.
@@ -112,6 +112,40 @@ def settings(
         err.print(f"valid; profiles that come along: {', '.join(profile_names())}")
 
 
+@app.command()
+def plugins() -> None:
+    """What installed packages add: algorithms, metrics, storage backends. Exit code 1 where one cannot be used."""
+    from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends
+    from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
+    from traffic_assets.settings.plugins import plugins as found
+
+    rows = [
+        (kind, p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
+        for kind, group in (("algorithm", ALGORITHM_GROUP), ("metric", METRIC_GROUP))
+        for p in found(group)
+    ]
+    for backend in backends():
+        problem = None
+        try:
+            backend.factory()
+        except BackendError as error:
+            problem = str(error)
+        rows.append(("storage", backend.scheme, backend.distribution, backend.source, problem))
+    if not rows:
+        groups = ", ".join((ALGORITHM_GROUP, METRIC_GROUP, GROUP))
+        out.print(f"no installed package adds anything by an entry point in {groups}")
+        return
+    table = Table("what", Column("name", no_wrap=True), "package", "entry point", "", **_PLAIN)
+    for kind, name, package, source, problem in rows:
+        table.add_row(kind, name, package, source, "[red]broken[/red]" if problem else "[green]usable[/green]")
+    out.print(table)
+    problems = [problem for *_, problem in rows if problem]
+    for problem in problems:
+        err.print(f"[red]{escape(problem)}[/red]")
+    if problems:
+        raise typer.Exit(FAILED)
+
+
 @models_app.command("list")
 def list_models(profile: Profile = None) -> None:
     """The registered versions of every lane."""
@@ -219,6 +253,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
     from traffic_assets.assets.evaluation import COMPARISON
     from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+    from traffic_assets.ml.metrics import custom_metrics
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]
@@ -226,8 +261,10 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     if current is None or current.run_id != run_id:
         return
     board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
+    added = custom_metrics()
+    more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
     table = Table(
-        _NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}", **_PLAIN
+        _NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=f"Week {week}", **_PLAIN
     )
     for row in board:
         test, later = row["test"], row["temporal"]
@@ -238,10 +275,15 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
             f"{test['mae']:.3f}",
             f"{later['r2']:.5f}",
             f"{later['rmse']:.3f}",
+            *(_number(metrics["extra"].get(name)) for name in added for metrics in (test, later)),
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
     out.print("RMSE and MAE in mph, on the random hold-out; later: a second fit, judged on later time")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 @contextmanager
