@@ -13,6 +13,7 @@ import dagster as dg
 from traffic_assets import automation, checks, guards, jobs
 from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -55,6 +56,7 @@ def _build_defs(
     loggers: Mapping[str, dg.LoggerDefinition],
 ) -> dg.Definitions:
     require_installed(settings.enabled_models)
+    require_storage(settings)
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
         assets += readings.build(settings)
@@ -97,6 +99,25 @@ def require_installed(models: Mapping[str, ModelSettings]) -> None:
 
 def _installing(algorithm: Algorithm) -> str:
     return f"pip install 'traffic-assets[{algorithm.extra}]'" if algorithm.extra else f"install {algorithm.package}"
+
+
+def require_storage(settings: Settings) -> None:
+    """Refuse a place whose storage backend is broken while the location loads, not when its first run fails.
+
+    Raises:
+        BrokenLocationError: with the setting, the backend's package and the cause.
+    """
+    places = {
+        "persistence.base_uri": settings.persistence.base_uri,
+        "data.source": settings.source_uri,
+        "data.sensors_source": settings.data.sensors_source,
+    }
+    for setting, uri in places.items():
+        try:
+            if uri and (backend := backend_of(uri)):
+                backend.factory()
+        except BackendError as error:
+            raise BrokenLocationError(f"{setting}: {error}") from error
 
 
 def require_sound(

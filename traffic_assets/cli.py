@@ -1,4 +1,4 @@
-"""The command line `traffic-assets`: sample, demo, train, models, settings.
+"""The command line `traffic-assets`: sample, demo, train, models, settings, plugins.
 
 Here are only arguments and what is printed; runs are in `pipeline.py`, everything else in the layers below. Heavy
 imports stay inside the commands, so that `--help` answers at once.
@@ -110,6 +110,40 @@ def settings(
     with told_errors():
         out.print_json(_settings(profile).model_dump_json())
         err.print(f"valid; profiles that come along: {', '.join(profile_names())}")
+
+
+@app.command()
+def plugins() -> None:
+    """What installed packages add: algorithms, metrics, storage backends. Exit code 1 where one cannot be used."""
+    from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends
+    from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
+    from traffic_assets.settings.plugins import plugins as found
+
+    rows = [
+        (kind, p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
+        for kind, group in (("algorithm", ALGORITHM_GROUP), ("metric", METRIC_GROUP))
+        for p in found(group)
+    ]
+    for backend in backends():
+        problem = None
+        try:
+            backend.factory()
+        except BackendError as error:
+            problem = str(error)
+        rows.append(("storage", backend.scheme, backend.distribution, backend.source, problem))
+    if not rows:
+        groups = ", ".join((ALGORITHM_GROUP, METRIC_GROUP, GROUP))
+        out.print(f"no installed package adds anything by an entry point in {groups}")
+        return
+    table = Table("what", Column("name", no_wrap=True), "package", "entry point", "", **_PLAIN)
+    for kind, name, package, source, problem in rows:
+        table.add_row(kind, name, package, source, "[red]broken[/red]" if problem else "[green]usable[/green]")
+    out.print(table)
+    problems = [problem for *_, problem in rows if problem]
+    for problem in problems:
+        err.print(f"[red]{escape(problem)}[/red]")
+    if problems:
+        raise typer.Exit(FAILED)
 
 
 @models_app.command("list")
@@ -232,9 +266,12 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
 def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> None:
     from traffic_assets.features.catalogue import TARGETS
+    from traffic_assets.ml.metrics import custom_metrics
 
     title = f"Week {week}: {target}"
-    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=title, **_PLAIN)
+    added = custom_metrics()
+    more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
+    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title, **_PLAIN)
     for row in board:
         test, later = row["test"], row["temporal"]
         table.add_row(
@@ -244,12 +281,17 @@ def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> N
             f"{test['mae']:.3f}",
             f"{later['r2']:.5f}",
             f"{later['rmse']:.3f}",
+            *(_number(metrics["extra"].get(name)) for name in added for metrics in (test, later)),
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
     out.print(
         f"RMSE and MAE in {TARGETS[target].unit}, on the random hold-out; later: a second fit, judged on later time"
     )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 @contextmanager

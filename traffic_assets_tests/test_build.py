@@ -13,8 +13,11 @@ import pytest
 from traffic_assets import checks
 from traffic_assets.assets import lanes, registry
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
+from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
 from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
+from traffic_assets.settings.plugins import ALGORITHM_GROUP
+from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.tiny import LANES, tiny_settings
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
@@ -148,3 +151,37 @@ def test_a_member_whose_package_is_missing_is_refused_too(tmp_path: Path, monkey
     )
     with pytest.raises(BrokenLocationError, match=expected):
         build_defs(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes"),
+    [
+        ("persistence.base_uri", {"persistence": {"base_uri": "acme://x/y"}}),
+        ("data.source", {"data": {"source": "acme://x/y"}}),
+        ("data.sensors_source", {"data": {"sensors_source": "acme://x/y"}}),
+    ],
+)
+def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
+    install: Install, tmp_path: Path, setting: str, changes: dict[str, object]
+) -> None:
+    install("acme-store", "raise ImportError('no client')", {STORAGE_GROUP: {"acme": "Store"}})
+    assert build_defs(tiny_settings(tmp_path)), "nobody needs it here"
+    with pytest.raises(BrokenLocationError, match=rf"{setting}: the storage backend acme of.*ImportError: no client"):
+        build_defs(tiny_settings(tmp_path, changes))
+
+
+def test_an_installed_algorithm_has_a_whole_lane_and_changes_no_other(install: Install, tmp_path: Path) -> None:
+    agreed = json.loads(SNAPSHOT.read_text())
+    install("acme-models", ALGORITHM, {ALGORITHM_GROUP: {"acme": "ACME"}})
+    found = described(build_defs(tiny_settings(tmp_path)))
+    lane = {key: node for key, node in found["assets"].items() if key not in agreed["assets"]}
+    renamed = json.loads(json.dumps(lane).replace("acme", "gradient_boosted_trees"))
+    for node in renamed.values():
+        node["depends_on"].sort()
+    ours = {key: node for key, node in agreed["assets"].items() if key.startswith("gradient_boosted_trees_")}
+    assert renamed == ours, "the same assets, dependencies and gate"
+    changed = {key for key, node in agreed["assets"].items() if found["assets"][key] != node}
+    assert changed == {"model_comparison"}
+    assert not build_defs(
+        tiny_settings(tmp_path, {"models": {"acme": {"enabled": False}}})
+    ).resolve_asset_graph().get_all_asset_keys() & {dg.AssetKey(key) for key in lane}

@@ -65,7 +65,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
                     test=metrics,
                     temporal=verdict.metrics,
                     targets_missed=failed(results),
-                    folds=trial.summary[metric],
+                    folds=trial.over_folds(metric),
                 )
                 later = verdict.metrics.rmse
                 context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")

@@ -343,7 +343,6 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.metrics import METRICS
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.temporal import temporal_verdict
         from traffic_assets.ml.training import cached_rows, observed_rows
@@ -377,9 +376,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 seed=training.seed,
                 notify=context.log.info,
             )
-        context.add_output_metadata(
-            {"boundary": found.boundary.isoformat(), **{m: getattr(found.metrics, m) for m in METRICS}}
-        )
+        context.add_output_metadata({"boundary": found.boundary.isoformat(), **found.metrics.by_name})
         return Stored(document(found), record={"split_id": split})
 
     return verdict

@@ -5,6 +5,7 @@ Imported inside the assets' functions, since it needs what a fit needs and a cod
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 from traffic_assets.features.ingestion import Ingested
 from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation import Evaluation, Standing
-from traffic_assets.ml.metrics import METRICS, Metrics
+from traffic_assets.ml.metrics import Metrics, custom_metrics
 from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of
@@ -51,7 +52,7 @@ def cross_validation(search: Search) -> dict[str, Any]:
         "fits": search.fits,
         "search_seconds": search.seconds,
         **({"stopped": search.stopped} if search.stopped else {}),
-        **{f"cv_{m}_{k}": getattr(best.summary[m], k) for m in METRICS for k in ("mean", "std")},
+        **{f"cv_{m}_{k}": getattr(spread, k) for m, spread in best.summary.items() for k in ("mean", "std")},
     }
 
 
@@ -60,11 +61,11 @@ def evaluation(found: Evaluation) -> dict[str, Any]:
     top, weight = found.importances.top
     return {
         "verdicts": _verdict_table(found.test, found.temporal.metrics),
-        **{m: getattr(found.test, m) for m in METRICS},
+        **found.test.by_name,
         "bias": found.test.bias,
         "p95": found.test.p95,
-        **{f"train_{m}": getattr(found.train, m) for m in METRICS},
-        **{f"temporal_{m}": getattr(found.temporal.metrics, m) for m in METRICS},
+        **{f"train_{m}": value for m, value in found.train.by_name.items()},
+        **{f"temporal_{m}": value for m, value in found.temporal.metrics.by_name.items()},
         "top_feature": top,
         "top_feature_importance": weight,
     }
@@ -83,12 +84,19 @@ def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
                     "MAE": round(s.test.mae, 4),
                     "later R²": round(s.temporal.r2, 6),
                     "later RMSE": round(s.temporal.rmse, 4),
+                    **_custom(s.test),
+                    **{f"later {label}": value for label, value in _custom(s.temporal).items()},
                     "targets missed": "; ".join(s.targets_missed) or "none",
                 }
             )
             for s in board
         ]
     )
+
+
+def _custom(metrics: Metrics) -> dict[str, float]:
+    """The metrics of installed packages by label; NaN where they were not known yet when these were computed."""
+    return {m.label: round(metrics.extra.get(name, math.nan), 6) for name, m in custom_metrics().items()}
 
 
 def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
@@ -167,7 +175,7 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
                 "judged": "fitted" if trial.read_from is None else "read from a larger fit",
                 "folds": len(trial.folds),
                 "share of rows": round(trial.row_share, 4),
-                **{f"{m}_mean": round(trial.summary[m].mean, 6) for m in METRICS},
+                **{f"{m}_mean": round(spread.mean, 6) for m, spread in trial.summary.items()},
             }
         )
         for i, trial in enumerate(search.trials)
@@ -179,7 +187,7 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
                 "judged": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: not let through",
                 "folds": 0,
                 "share of rows": 0.0,
-                **{f"{m}_mean": float("nan") for m in METRICS},
+                **{f"{m}_mean": float("nan") for m in search.best.summary},
             }
         )
         for left_out in search.screened
@@ -196,4 +204,4 @@ def _verdict_table(random: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
 
 
 def _rounded(metrics: Metrics) -> dict[str, float]:
-    return {m: round(getattr(metrics, m), 6) for m in METRICS}
+    return {m: round(value, 6) for m, value in metrics.by_name.items()}

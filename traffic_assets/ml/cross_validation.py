@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.metrics import METRICS, Metrics, evaluate, spread
+from traffic_assets.ml.metrics import Metrics, evaluate, spread
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
@@ -166,7 +166,7 @@ def _trial(
     return Trial(
         hyperparameters=hyperparameters.model_dump(),
         folds=folds,
-        summary={metric: spread(getattr(m, metric) for m in folds) for metric in METRICS},
+        summary={metric: spread(m.by_name[metric] for m in folds) for metric in folds[0].by_name},
         row_share=row_share,
         read_from=grown.model_dump() if grown else None,
     )

@@ -132,7 +132,7 @@ def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[
     """
 
     def value(standing: Standing) -> float:
-        known = standing.folds.mean if standing.folds else getattr(standing.test, primary_metric)
+        known = standing.folds.mean if standing.folds else standing.test.by_name[primary_metric]
         return better_first(primary_metric, known)
 
     return sorted(standings.values(), key=lambda s: (value(s), s.model))

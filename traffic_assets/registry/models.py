@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.uris import Internal, join
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithms import algorithms
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.stages import objections
 
@@ -218,11 +218,12 @@ class ModelRegistry:
             RegistryError: where the version is missing, damaged, of an unknown type, or holds what would be run.
         """
         metadata = self.metadata(lane, version)
-        known = {algorithm.model_class for algorithm in ALGORITHMS.values()}
+        known = {algorithm.model_class for algorithm in algorithms().values()}
         if metadata.model_class not in known:
             raise RegistryError(
                 f"{lane} {metadata.version} is of the unknown type {metadata.model_class!r}; "
-                f"known types: {', '.join(sorted(known))}"
+                f"known types: {', '.join(sorted(known))}. If another package brought the algorithm "
+                f"{metadata.algorithm!r}, install that package"
             )
         self.verify(lane, metadata.version)
         uri = self._version_uri(lane, metadata.version)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithms import algorithms
 
 METADATA = "metadata"
 TRUSTED = ("org.apache.spark.ml.", "pyspark.ml.", "traffic_assets.ml.")
@@ -44,7 +44,7 @@ def _objections(text: str, file: str) -> Iterable[str]:
     except (ValueError, KeyError, TypeError):
         yield f"{file} is no metadata of a stage"
         return
-    known = {algorithm.model_class for algorithm in ALGORITHMS.values()}
+    known = {algorithm.model_class for algorithm in algorithms().values()}
     if name not in known and not name.startswith(TRUSTED):
         yield f"{file} names the class {name!r}; allowed are {', '.join((*sorted(known), *(f'{t}*' for t in TRUSTED)))}"
     if PICKLED in found:

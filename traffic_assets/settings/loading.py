@@ -17,6 +17,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
 from traffic_assets.settings.users_format import translate
 
@@ -60,7 +61,7 @@ def load_settings(
     mistakes = list(users.refused)
     settings = None
     try:
-        settings = Settings.model_validate(merged)
+        settings = settings_class().model_validate(merged)
     except ValidationError as error:
         mistakes += describe(error, users.origins)
     if settings is None or mistakes:
@@ -114,7 +115,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         given = name.removeprefix(PREFIX).split("__")
-        path = _match(given, Settings)
+        path = _match(given, settings_class())
+        if path is None and (plugin := unusable_at([part.lower() for part in given])):
+            unknown.append(f"  {name}: {_left_out(plugin)}")
+            continue
         if path is None:
             unknown.append(
                 f"  {name}: no such setting; the form is {PREFIX}<SECTION>__<KEY>, the sections are "
@@ -169,13 +173,17 @@ def describe(error: ValidationError, origins: Mapping[tuple[str, ...], tuple[str
     lines = []
     for item in error.errors(include_url=False):
         path = ".".join(_as_given(tuple(str(part) for part in item["loc"]), origins or {})) or "settings"
+        given = item.get("input")
+        named = [*map(str, item["loc"]), *([given] if isinstance(given, str) else [])]
+        if item["type"] in ("extra_forbidden", "literal_error") and (plugin := unusable_at(named)):
+            lines.append(f"{path}: {_left_out(plugin)}")
+            continue
         if item["type"] == "extra_forbidden":
             allowed = _keys_at(item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1]), allowed, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
             continue
-        given = item.get("input")
         shown = "" if isinstance(given, BaseModel | dict) else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
         message = item["msg"].removeprefix("Value error, ")
         lines.append(f"{path}: {shown}{message[:1].lower()}{message[1:]}")
@@ -190,8 +198,12 @@ def _as_given(path: tuple[str, ...], origins: Mapping[tuple[str, ...], tuple[str
     return path
 
 
+def _left_out(plugin: Plugin) -> str:
+    return f"cannot be used: {plugin}: {plugin.problem}; mend or uninstall that package, or take this out"
+
+
 def _keys_at(path: Iterable[Any]) -> list[str]:
-    model: type[BaseModel] | None = Settings
+    model: type[BaseModel] | None = settings_class()
     for part in path:
         field = model.model_fields.get(str(part)) if model else None
         model = _model_of(field.annotation) if field else None

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import ROW, Algorithm
-from traffic_assets.settings.hyperparameters import EnsembleHyperparameters
+from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, EnsembleSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,7 @@ ENSEMBLE = Algorithm(
     name="ensemble",
     title="Ensemble",
     kind="alternative",
-    hyperparameters=EnsembleHyperparameters,
+    settings=EnsembleSettings,
     build=_build,
     model_class="traffic_assets.ml.estimators.ensembles.EnsembleModel",
     importances=_importances,

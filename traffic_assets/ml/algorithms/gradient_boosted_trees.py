@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from traffic_assets.ml.algorithms.quick import quick_boosting
 from traffic_assets.ml.algorithms.random_forest import MAX_MEMORY_MB
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, GradientBoostedTreesSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     name="gradient_boosted_trees",
     title="Gradient-boosted trees",
     kind="alternative",
-    hyperparameters=GradientBoostedTreesHyperparameters,
+    settings=GradientBoostedTreesSettings,
     build=_build,
     model_class="pyspark.ml.regression.GBTRegressionModel",
     importances=_importances,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.quick import quick_forest
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ RANDOM_FOREST = Algorithm(
     name="random_forest",
     title="Random forest",
     kind="primary",
-    hyperparameters=RandomForestHyperparameters,
+    settings=RandomForestSettings,
     build=_build,
     model_class="pyspark.ml.regression.RandomForestRegressionModel",
     importances=_importances,

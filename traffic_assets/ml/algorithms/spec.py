@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, Extension
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,14 +50,14 @@ def _alone(_: Any) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class Algorithm:
-    """One algorithm.
+class Algorithm(Extension):
+    """One algorithm, of this package or of another (`docs/extending.md`).
 
     Attributes:
         name: its lane's name: in asset keys, paths and on the command line.
         title: its name for people.
         kind: its part among the models of a week.
-        hyperparameters: the class of its hyperparameters.
+        settings: the class of its lane's section in the settings: hyperparameters, their defaults, the grid.
         build: makes the unfitted estimator from hyperparameters, seed, target and vector column.
         model_class: full name of what a fit returns; a registered version is loaded as this class and no other.
         importances: the weight of each vector slot in a fitted model, all at least 0, shape (slots,).
@@ -72,10 +73,9 @@ class Algorithm:
         members: names of the algorithms that a fit with these hyperparameters fits in its turn.
     """
 
-    name: str
-    title: str
+    group: ClassVar[str] = ALGORITHM_GROUP
     kind: Literal["baseline", "primary", "alternative"]
-    hyperparameters: type[Hyperparameters]
+    settings: type[ModelSettings]
     build: Callable[[Any, int, str, str], "Estimator"]
     model_class: str
     importances: Callable[[Any], "NDArray[np.float64]"]
@@ -89,6 +89,12 @@ class Algorithm:
     quick: Callable[[Any, int, int], Any] | None = None
     extra: str | None = None
     members: Callable[[Any], Sequence[str]] = _alone
+
+    @property
+    def hyperparameters(self) -> type[Hyperparameters]:
+        """The class of its hyperparameters, which its settings name."""
+        found: Any = self.settings.model_fields["hyperparameters"].annotation
+        return found
 
     def fit(
         self,

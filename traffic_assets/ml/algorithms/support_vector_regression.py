@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import ROW, Algorithm
-from traffic_assets.settings.hyperparameters import SVRHyperparameters
+from traffic_assets.settings.hyperparameters import SVRHyperparameters, SVRSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ SVR = Algorithm(
     name="svr",
     title="Support vector regression",
     kind="alternative",
-    hyperparameters=SVRHyperparameters,
+    settings=SVRSettings,
     build=_build,
     model_class="traffic_assets.ml.estimators.support_vectors.SupportVectorRegressionModel",
     importances=_importances,

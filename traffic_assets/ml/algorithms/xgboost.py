@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import Algorithm
-from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+from traffic_assets.settings.hyperparameters import XGBoostHyperparameters, XGBoostSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ XGBOOST = Algorithm(
     name="xgboost",
     title="XGBoost",
     kind="alternative",
-    hyperparameters=XGBoostHyperparameters,
+    settings=XGBoostSettings,
     build=_build,
     model_class="xgboost.spark.estimator.SparkXGBRegressorModel",
     importances=_importances,

@@ -101,7 +101,7 @@ def _halving(tried: Sequence[Hyperparameters], reduction: int, metric: str) -> S
     left = list(tried)
     for rung in reversed(range(rungs)):
         judged = yield Round(left, row_share=1 / reduction**rung)
-        order = sorted(range(len(judged)), key=lambda i: (better_first(metric, judged[i].summary[metric].mean), i))
+        order = sorted(range(len(judged)), key=lambda i: (better_first(metric, judged[i].over_folds(metric).mean), i))
         kept = sorted(order[: max(1, -(-len(left) // reduction))])
         left = [left[i] for i in kept]
 
@@ -128,7 +128,7 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
         judged = yield Round(different)
         for trial, point in zip(asked, points, strict=True):
             found = judged[different.index(point)]
-            study.tell(trial, better_first(metric, found.summary[metric].mean))
+            study.tell(trial, better_first(metric, found.over_folds(metric).mean))
         left -= len(asked)
 
 

@@ -100,6 +100,7 @@ def test_every_algorithm_is_under_contract_and_has_settings() -> None:
     for name, algorithm in ALGORITHMS.items():
         assert algorithm.name == name
         assert algorithm_named(name) is algorithm
+        assert type(settings[name]) is algorithm.settings
         assert type(settings[name].hyperparameters) is algorithm.hyperparameters
         assert type(SMALL[name]) is algorithm.hyperparameters
         assert algorithm.exports[0] == "spark", "the format that everything here reads"
