@@ -40,6 +40,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         base_uri=settings.persistence.base_uri,
         default_folder=TRAINING_FOLDER,
         locations=LOCATIONS,
+        browse_url=settings.persistence.browse_url,
     )
     documents = JsonIOManager(hdfs=hdfs)
     return {
