@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets import automation, checks, guards, jobs
-from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
+from traffic_assets.assets import evaluation, features, lanes, readings, registry, report, training
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -56,7 +56,12 @@ def _build_defs(
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
         assets += readings.build(settings)
-    assets += [*features.build(settings), *training.build(settings), *evaluation.build(settings)]
+    assets += [
+        *features.build(settings),
+        *training.build(settings),
+        *evaluation.build(settings),
+        *report.build(settings),
+    ]
     all_checks = [*checks.build(settings), *extra_checks]
     for name in settings.enabled_models:
         assets += [*lanes.build(name, settings), *registry.build(name, settings)]

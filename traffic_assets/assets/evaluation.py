@@ -1,6 +1,6 @@
 """The comparison of a week's models: leaderboard and picture.
 
-It rescores the models themselves and is not downstream of any gate, so that a failed gate never hides it. Each
+It reads each model's diagnostics and is not downstream of any gate, so that a failed gate never hides it. Each
 model's own evaluation is in `lanes.py`.
 """
 
@@ -22,9 +22,9 @@ COMPARISON = "model_comparison"
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the group that belong to no lane."""
     lanes = {name: Lane(name) for name in settings.enabled_models}
-    # one input for each model and verdict, whatever their number: the parameters are collected by name
-    names = ["test_split", *(key for lane in lanes.values() for key in (lane.model, lane.temporal_verdict))]
-    ins = {name: dg.AssetIn(name, dagster_type=_LOADED) for name in names}
+    # one input for each lane's diagnostics and verdict, whatever their number: the parameters are collected by name
+    names = [key for lane in lanes.values() for key in (lane.diagnostics, lane.temporal_verdict)]
+    ins = {name: dg.AssetIn(name, dagster_type=LOADED) for name in names}
 
     @storage_step
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
@@ -34,34 +34,33 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         from traffic_assets.ml.comparison import compare_models
         from traffic_assets.ml.evaluation import Standing, leaderboard
         from traffic_assets.ml.gates import failed, judge
-        from traffic_assets.ml.metrics import evaluate
+        from traffic_assets.ml.metrics import Metrics
         from traffic_assets.ml.search.trials import Trial
         from traffic_assets.ml.significance import CORRECTION
         from traffic_assets.ml.temporal import TemporalVerdict
-        from traffic_assets.ml.training import cached_rows
 
         split = require_same_split(inputs)
         metric = settings.evaluation.primary_metric
         standings, trials, verdicts = {}, {}, {}
-        with cached_rows(inputs["test_split"].value, settings.training.cache_partitions) as test:
-            for name, lane in lanes.items():
-                model, verdict = inputs[lane.model], TemporalVerdict.model_validate(inputs[lane.temporal_verdict].value)
-                metrics = evaluate(model.value.transform(test))
-                trial = trials[name] = Trial.model_validate(model.record["cross_validation"])
-                verdicts[name] = verdict
-                results = judge(getattr(settings.evaluation.targets, name), metrics, trial)
-                standings[name] = Standing(
-                    model=name,
-                    kind=algorithm_named(name).kind,
-                    test=metrics,
-                    temporal=verdict.metrics,
-                    targets_missed=failed(results),
-                    folds=trial.summary[metric],
-                )
-                context.log.info(
-                    f"{algorithm_named(name).title}: test RMSE {metrics.rmse:.3f} mph, later in time "
-                    f"{verdict.metrics.rmse:.3f} mph"
-                )
+        for name, lane in lanes.items():
+            found = inputs[lane.diagnostics].value
+            verdict = TemporalVerdict.model_validate(inputs[lane.temporal_verdict].value)
+            metrics = Metrics.model_validate(found["test"])
+            trial = trials[name] = Trial.model_validate(found["cross_validation"])
+            verdicts[name] = verdict
+            results = judge(getattr(settings.evaluation.targets, name), metrics, trial)
+            standings[name] = Standing(
+                model=name,
+                kind=algorithm_named(name).kind,
+                test=metrics,
+                temporal=verdict.metrics,
+                targets_missed=failed(results),
+                folds=trial.summary[metric],
+            )
+            context.log.info(
+                f"{algorithm_named(name).title}: test RMSE {metrics.rmse:.3f} mph, later in time "
+                f"{verdict.metrics.rmse:.3f} mph"
+            )
         board = leaderboard(standings, metric)
         compared = compare_models(board[0].model, trials, verdicts)
         figure = plots.comparison(board)
@@ -91,9 +90,8 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
             partitions_def=weekly(settings),
             io_manager_key=DOCUMENTS,
             ins=ins,
-            kinds={"spark"},
         )
     ]
 
 
-_LOADED = dg.PythonObjectDagsterType(Loaded)
+LOADED = dg.PythonObjectDagsterType(Loaded)

@@ -16,7 +16,6 @@ from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
@@ -102,7 +101,6 @@ def _new_version(
 ) -> NewVersion:
     """What is registered: the very generation that was evaluated, not whatever is current now."""
     week, model_uri = context.partition_key, evaluation.value["model_generation"]
-    filesystem = hdfs.filesystem
     current = hdfs.dataset(lane.model).current(week)
     if current is None or current.uri != model_uri:
         raise dg.Failure(
@@ -112,10 +110,6 @@ def _new_version(
         )
     record = current.record
     bare = model_folder(model_uri, hdfs)
-    artifacts = {
-        entry.name: filesystem.read_bytes(entry.uri)
-        for entry in filesystem.list(join(evaluation.generation.uri, Internal.FILES))
-    }
 
     def metadata(version: str, created_at: datetime) -> VersionMetadata:
         return VersionMetadata(
@@ -155,7 +149,7 @@ def _new_version(
             libraries=library_versions(),
         )
 
-    return NewVersion(lane.id, model_uri, bare, artifacts, metadata, identity=model_uri)
+    return NewVersion(lane.id, model_uri, bare, dict(evaluation.files), metadata, identity=model_uri)
 
 
 def _remove_old(
@@ -177,10 +171,11 @@ def _remove_old(
         "train_split",
         "fitted_preprocessor",
         "model_comparison",
+        "training_report",
     ]
     for name in settings.enabled_models:
         lane = Lane(name)
-        keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.evaluation]
+        keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
     datasets: list[Dataset] = [hdfs.dataset(key) for key in keys]
     return [
         uri
