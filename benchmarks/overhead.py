@@ -29,7 +29,7 @@ HYPERPARAMETERS: dict[str, dict[str, object]] = {
     "random_forest": {"numTrees": 8, "maxDepth": 8, "maxBins": 64, "featureSubsetStrategy": "0.8"},
     "gradient_boosted_trees": {"maxIter": 10, "maxDepth": 5, "maxBins": 64, "stepSize": 0.1},
 }
-NO_DIAGNOSTICS = {"slices": False, "interval_coverage": None, "confidence_level": None}
+NO_DIAGNOSTICS = {"slices": False, "interval_coverage": None, "confidence_level": None, "residuals": False}
 ROOT = Path(__file__).parents[1]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets import automation, checks, guards, jobs
-from traffic_assets.assets import evaluation, features, lanes, readings, registry, training
+from traffic_assets.assets import evaluation, features, lanes, readings, registry, report, training
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
@@ -60,7 +60,12 @@ def _build_defs(
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
         assets += readings.build(settings)
-    assets += [*features.build(settings), *training.build(settings), *evaluation.build(settings)]
+    assets += [
+        *features.build(settings),
+        *training.build(settings),
+        *evaluation.build(settings),
+        *report.build(settings),
+    ]
     all_checks = [*checks.build(settings), *extra_checks]
     built = lanes.lanes_of(settings)
     for lane in built:

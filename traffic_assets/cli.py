@@ -1,4 +1,4 @@
-"""The command line `traffic-assets`: sample, demo, train, models, settings, plugins.
+"""The command line `traffic-assets`: sample, demo, train, report, models, settings, plugins.
 
 Here are only arguments and what is printed; runs are in `pipeline.py`, everything else in the layers below. Heavy
 imports stay inside the commands, so that `--help` answers at once.
@@ -6,6 +6,7 @@ imports stay inside the commands, so that `--help` answers at once.
 
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -88,6 +89,7 @@ def demo(profile: Profile = None) -> None:
         minutes, seconds = divmod(round(time.monotonic() - started), 60)
         out.print(f"\nDone in {minutes} min {seconds:02d} s. Look next:")
         out.print("  make dev                                 the Dagster UI on this data")
+        out.print("  .venv/bin/traffic-assets report --open   the week's report in your browser")
         out.print("  .venv/bin/traffic-assets models list     what is registered")
         out.print(f"  {escape(settings.persistence.base_uri)}")
 
@@ -100,6 +102,23 @@ def train(
     """Train, judge and register one week; what spark-submit runs. Exit code 1 where a gate or a step failed."""
     with told_errors():
         train_week(_settings(profile), Progress(), week)
+
+
+@app.command()
+def report(
+    week: Annotated[
+        str | None, typer.Argument(help="The Monday of the week; the newest reported one if absent.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", "-o", help="File; report-WEEK.html here if absent.")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    profile: Profile = None,
+) -> None:
+    """Copy the stored HTML report of a week to this machine, from wherever it is kept."""
+    with told_errors():
+        copy = fetch_report(_settings(profile), week, to)
+        out.print(str(copy), soft_wrap=True)
+        if show and not webbrowser.open(copy.as_uri()):
+            err.print("[yellow]no browser could be opened here: open the file above in one[/yellow]")
 
 
 @app.command()
@@ -219,6 +238,35 @@ def write_readings(
         f"{report.missing_share:.1%} missing, {report.congested_share:.1%} congested, persistence error at 15 min "
         f"{report.persistence_rmse_15min_mph:.2f} mph; in {to}"
     )
+
+
+def fetch_report(settings: Settings, week: str | None, to: Path | None) -> Path:
+    """Copy the current report of a week; returns where it is now.
+
+    Args:
+        settings: of the deployment.
+        week: the newest that has a report, if absent.
+        to: file to write, replacing what is there.
+
+    Raises:
+        ValueError: where the week has no report, or `to` is a folder.
+    """
+    from traffic_assets.assets.report import REPORT, page_uri
+    from traffic_assets.resources import build_resources
+
+    hdfs = build_resources(settings)["hdfs"]
+    dataset = hdfs.dataset(REPORT)
+    weeks = dataset.partitions()
+    if not weeks:
+        raise ValueError(f"no report is stored below {dataset.root}: run the job train for a week")
+    current = dataset.current(week := week or weeks[-1])
+    if current is None:
+        raise ValueError(f"week {week} has no report; there are those of {', '.join(weeks)}")
+    copy = (to or Path(f"report-{week}.html")).absolute()
+    if copy.is_dir():
+        raise ValueError(f"{copy} is a folder: give a file")
+    copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))
+    return copy
 
 
 def build_features(settings: Settings, tell: Progress, first_day: date, last_day: date) -> None:

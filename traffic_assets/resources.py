@@ -41,6 +41,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         base_uri=settings.persistence.base_uri,
         default_folder=TRAINING_FOLDER,
         locations={**LOCATIONS, REGISTRY: settings.persistence.registry_folder},
+        browse_url=settings.persistence.browse_url,
     )
     documents = JsonIOManager(hdfs=hdfs)
     return {

@@ -46,6 +46,39 @@ def test_what_is_not_there_is_told_with_what_is(profile: str, arguments: list[st
     assert said in " ".join(done.output.split())
 
 
+def test_the_stored_report_is_copied_and_opened(profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def browse(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browse)
+    monkeypatch.chdir(tmp_path)
+    done = runner.invoke(app, ["report", "-p", profile, "--open"])
+    copy = tmp_path / f"report-{WEEK}.html"
+    assert done.exit_code == 0, done.output
+    assert str(copy) in done.output
+    assert opened == [copy.as_uri()]
+    assert f"Training week {WEEK}" in copy.read_text()
+    given = tmp_path / "mine.html"
+    assert runner.invoke(app, ["report", WEEK, "-o", str(given), "-p", profile]).exit_code == 0
+    assert given.read_bytes() == copy.read_bytes()
+    assert len(opened) == 1
+
+
+def test_a_report_that_is_not_there_is_told_with_those_that_are(profile: str, tmp_path: Path) -> None:
+    refused = runner.invoke(app, ["report", "2026-01-12", "-p", profile])
+    assert refused.exit_code == 2
+    assert f"week 2026-01-12 has no report; there are those of {WEEK}" in " ".join(refused.output.split())
+    folder = runner.invoke(app, ["report", "-o", str(tmp_path), "-p", profile])
+    assert folder.exit_code == 2
+    assert "is a folder" in folder.output
+    empty = tmp_path / "empty.json"
+    empty.write_text(json.dumps(tiny_profile(tmp_path / "nothing")))
+    assert "run the job train" in runner.invoke(app, ["report", "-p", str(empty)]).output
+
+
 def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps({"extends": "local", "training": {"folds": 3}}))

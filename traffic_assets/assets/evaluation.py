@@ -1,6 +1,6 @@
 """The comparison of a week's models: leaderboard and picture.
 
-It rescores the models themselves and is not downstream of any gate, so that a failed gate never hides it. Each
+It reads each model's diagnostics and is not downstream of any gate, so that a failed gate never hides it. Each
 model's own evaluation is in `lanes.py`.
 """
 
@@ -29,9 +29,9 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
     lanes = {name: Lane(name, target) for name in settings.enabled_models}
-    # one input for each model and verdict, whatever their number: the parameters are collected by name
-    names = ["test_split", *(key for lane in lanes.values() for key in (lane.model, lane.temporal_verdict))]
-    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=_LOADED) for name in names}
+    # one input for each lane's diagnostics and verdict, whatever their number: the parameters are collected by name
+    names = [key for lane in lanes.values() for key in (lane.diagnostics, lane.temporal_verdict)]
+    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
@@ -41,34 +41,31 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.comparison import compare_models
         from traffic_assets.ml.evaluation import Standing, leaderboard
         from traffic_assets.ml.gates import failed, judge
-        from traffic_assets.ml.metrics import evaluate
+        from traffic_assets.ml.metrics import Metrics
         from traffic_assets.ml.search.trials import Trial
         from traffic_assets.ml.significance import CORRECTION
         from traffic_assets.ml.temporal import TemporalVerdict
-        from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(inputs)
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
         standings, trials, verdicts = {}, {}, {}
-        judged = observed_rows(inputs["test_split"].value, target)
-        with cached_rows(judged, settings.training.cache_partitions) as test:
-            for name, lane in lanes.items():
-                model = inputs[step_of(lane.model)]
-                verdict = TemporalVerdict.model_validate(inputs[step_of(lane.temporal_verdict)].value)
-                metrics = evaluate(model.value.transform(test), target)
-                trial = trials[name] = Trial.model_validate(model.record["cross_validation"])
-                verdicts[name] = verdict
-                results = judge(settings.targets_of(target, name), metrics, trial, unit)
-                standings[name] = Standing(
-                    model=name,
-                    kind=algorithm_named(name).kind,
-                    test=metrics,
-                    temporal=verdict.metrics,
-                    targets_missed=failed(results),
-                    folds=trial.over_folds(metric),
-                )
-                later = verdict.metrics.rmse
-                context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
+        for name, lane in lanes.items():
+            found = inputs[step_of(lane.diagnostics)].value
+            verdict = TemporalVerdict.model_validate(inputs[step_of(lane.temporal_verdict)].value)
+            metrics = Metrics.model_validate(found["test"])
+            trial = trials[name] = Trial.model_validate(found["cross_validation"])
+            verdicts[name] = verdict
+            results = judge(settings.targets_of(target, name), metrics, trial, unit)
+            standings[name] = Standing(
+                model=name,
+                kind=algorithm_named(name).kind,
+                test=metrics,
+                temporal=verdict.metrics,
+                targets_missed=failed(results),
+                folds=trial.over_folds(metric),
+            )
+            later = verdict.metrics.rmse
+            context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
         board = leaderboard(standings, metric)
         compared = compare_models(board[0].model, trials, verdicts)
         figure = plots.comparison(board, target)
@@ -97,8 +94,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
-        kinds={"spark"},
     )
 
 
-_LOADED = dg.PythonObjectDagsterType(Loaded)
+LOADED = dg.PythonObjectDagsterType(Loaded)

@@ -1,4 +1,7 @@
-"""One model's lane, built from its algorithm: cv report -> model -> temporal verdict, evaluation -> registry entry.
+"""One model's lane, built from its algorithm: cv report -> model -> diagnostics, temporal verdict -> evaluation.
+
+The diagnostics look at the model once and stand behind no gate, so that comparison and report see every model; the
+evaluation puts them beside the temporal verdict, and the gate on it decides about the registry entry.
 
 A lane returns its assets and its checks from one object, so that no gate can name an asset that is not there.
 Nothing here is written once per model; what differs between models is in `ml/algorithms`.
@@ -75,6 +78,11 @@ class Lane:
         return self.key("temporal_verdict")
 
     @property
+    def diagnostics(self) -> str:
+        """Key of what the stored model does on train and test rows, behind no gate."""
+        return self.key("diagnostics")
+
+    @property
     def evaluation(self) -> str:
         """Key of the evaluation, on which the gate sits."""
         return self.key("evaluation")
@@ -97,6 +105,7 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         _cv_report(lane, algorithm, model_settings, settings),
         _model(lane, algorithm, settings),
         _temporal_verdict(lane, algorithm, settings),
+        _diagnostics(lane, algorithm, settings),
         _evaluation(lane, algorithm, settings),
     ]
 
@@ -140,7 +149,7 @@ def _cv_report(
         fitted_preprocessor: Loaded,
         week_guard: Guard,
     ) -> Stored:
-        from traffic_assets.assets.presentation import cross_validation, document, picture
+        from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml import plots
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.training import cached_rows, observed_rows
@@ -152,19 +161,28 @@ def _cv_report(
         with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
             features = FeatureSet.of(fitted_preprocessor.record["features"])
             search = _search(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
+            curve = _learning_curve(context, algorithm, settings, search, train, features)
         best = search.best
-        figure = plots.folds(best, lane.title, lane.target)
+        files = {"folds.png": plots.folds(best, lane.title, lane.target)}
+        if curve:
+            files["learning_curve.png"] = plots.learning_curve(curve, lane.title, lane.target)
         context.add_output_metadata(
             {
                 "effective": dg.MetadataValue.json(best.hyperparameters),
                 "profile": dg.MetadataValue.json(model_settings.hyperparameters.model_dump()),
                 "tuned": tune,
                 **cross_validation(search),
-                "picture": picture(figure),
+                "picture": picture(files["folds.png"]),
+                **(learning(curve, files["learning_curve.png"]) if curve else {}),
             }
         )
-        value = {"requested": requested.model_dump(), "tuned": tune, "search": document(search)}
-        return Stored(value, record={"split_id": split}, files={"folds.png": figure})
+        value = {
+            "requested": requested.model_dump(),
+            "tuned": tune,
+            "search": document(search),
+            "learning_curve": document(curve) if curve else None,
+        }
+        return Stored(value, record={"split_id": split}, files=files)
 
     return cv_report
 
@@ -181,7 +199,6 @@ def _search(
     features: Any,
 ) -> Any:
     """The search that the settings describe, on some rows; what it saves on the way is removed."""
-    from traffic_assets.ml.folds import folds_of
     from traffic_assets.ml.search.runner import run_search
     from traffic_assets.ml.search.screening import screen
     from traffic_assets.ml.search.strategies import strategy_for
@@ -217,7 +234,7 @@ def _search(
             algorithm,
             strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
             name=training.search.strategy if tune else "none",
-            folds=folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes),
+            folds=_folds(rows, settings),
             seed=training.seed,
             primary_metric=metric,
             scratch=f"{staged}/models" if training.search.share_fits else None,
@@ -228,6 +245,28 @@ def _search(
         )
     finally:
         dataset.discard(staged)
+
+
+def _folds(rows: Any, settings: Settings) -> Any:
+    """The folds that the settings describe."""
+    from traffic_assets.ml.folds import folds_of
+
+    training = settings.training
+    return folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
+
+
+def _learning_curve(
+    context: dg.AssetExecutionContext, algorithm: Algorithm, settings: Settings, search: Any, rows: Any, features: Any
+) -> Any:
+    """The learning curve of the chosen hyperparameters; None where none is asked for."""
+    from traffic_assets.ml.learning_curves import learning_curve
+
+    shares = settings.evaluation.diagnostics.learning_curve
+    if not shares:
+        return None
+    chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
+    folds, seed = _folds(rows, settings), settings.training.seed
+    return learning_curve(rows, features, algorithm, chosen, folds, shares, seed, notify=context.log.info)
 
 
 def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
@@ -382,36 +421,31 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     return verdict
 
 
-def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        key=asset_key(lane.evaluation),
+        key=asset_key(lane.diagnostics),
         group_name=EVALUATION,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        ins={
-            "model": dg.AssetIn(asset_key(lane.model)),
-            "verdict": dg.AssetIn(asset_key(lane.temporal_verdict)),
-        },
-        description=f"{lane.title}, as loaded from storage, on train and test; the gate sits here.",
+        ins={"model": dg.AssetIn(asset_key(lane.model))},
+        description=f"{lane.title}, as loaded from storage, on train and test: metrics, where it fails, how sure "
+        f"it is, with pictures. Behind no gate.",
         kinds={"spark"},
     )
     @storage_step
-    def evaluation(
+    def diagnostics(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,
         model: Loaded,
         train_split: Loaded,
         validation_split: Loaded,
         test_split: Loaded,
-        verdict: Loaded,
     ) -> Stored:
-        from traffic_assets.assets.presentation import diagnostics, document, picture
-        from traffic_assets.assets.presentation import evaluation as shown
+        from traffic_assets.assets.presentation import document, scores
         from traffic_assets.ml import plots
-        from traffic_assets.ml.diagnostics import diagnose
-        from traffic_assets.ml.evaluation import evaluate_model, sample_points
+        from traffic_assets.ml.diagnostics import diagnose, predicted_rows
+        from traffic_assets.ml.evaluation import sample_points, score_model
         from traffic_assets.ml.preprocessing import Slot
-        from traffic_assets.ml.temporal import TemporalVerdict
         from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(
@@ -420,51 +454,71 @@ def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Asse
                 "train_split": train_split,
                 "validation_split": validation_split,
                 "test_split": test_split,
-                lane.temporal_verdict: verdict,
             }
         )
         slots = [Slot(**slot) for slot in model.record["slots"]]
-        train, validation, judged = (
-            observed_rows(given.value, lane.target) for given in (train_split, validation_split, test_split)
+        training, asked, target = settings.training, settings.evaluation, lane.target
+        train, validation, test = (
+            observed_rows(given.value, target) for given in (train_split, validation_split, test_split)
         )
-        seed, known = settings.training.seed, TemporalVerdict.model_validate(verdict.value)
-        with cached_rows(judged, settings.training.cache_partitions) as test:
-            found = evaluate_model(model.value, train, test, known, algorithm, slots, lane.target)
-            points = sample_points(
-                model.value, test, found.test.rows, settings.evaluation.plot_points, seed, lane.target
-            )
+        with cached_rows(predicted_rows(model.value, test, target), training.cache_partitions) as predicted:
+            found = score_model(model.value, train, predicted, algorithm, slots, target)
+            points = sample_points(predicted, found.test.rows, asked.plot_points, training.seed, target)
             errors = diagnose(
-                model.value,
-                test,
-                validation,
-                settings.data.zone,
-                seed,
-                settings.evaluation.diagnostics,
-                lane.target,
+                model.value, predicted, validation, settings.data.zone, training.seed, asked.diagnostics, target
             )
-        files = {
-            "predicted_against_actual.png": plots.predicted_against_actual(points, lane.title, lane.target),
-            "residuals.png": plots.residuals(points, lane.title, lane.target),
-            "importances.png": plots.importances(found.importances, lane.title),
-        }
-        size = hdfs.filesystem.size(model_folder(model.generation.uri, hdfs))
-        context.add_output_metadata(
-            {
-                **shown(found),
-                **diagnostics(errors),
-                "model_bytes": size,
-                **{name.removesuffix(".png"): picture(content) for name, content in files.items()},
-            }
-        )
+        context.log.info(f"{lane.title}: test RMSE {found.test.rmse:.3f}, R² {found.test.r2:.5f}")
+        context.add_output_metadata(scores(found))
         value = {
             **document(found),
             "diagnostics": document(errors),
             "cross_validation": model.record["cross_validation"],
             "model_generation": model.generation.uri,
-            "model_bytes": size,
+            "model_bytes": hdfs.filesystem.size(model_folder(model.generation.uri, hdfs)),
             "training_minutes": model.record["training_minutes"],
         }
-        return Stored(value, record={"split_id": split, "model_generation": model.generation.uri}, files=files)
+        return Stored(
+            value,
+            record={"split_id": split, "model_generation": model.generation.uri},
+            files=plots.of_diagnostics(points, found, errors, lane.title, settings.data.time_zone, target),
+        )
+
+    return diagnostics
+
+
+def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=asset_key(lane.evaluation),
+        group_name=EVALUATION,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        ins={
+            "diagnosed": dg.AssetIn(asset_key(lane.diagnostics)),
+            "verdict": dg.AssetIn(asset_key(lane.temporal_verdict)),
+        },
+        description=f"{lane.title}: what the stored model does, under both verdicts; the gate sits here.",
+    )
+    @storage_step
+    def evaluation(context: dg.AssetExecutionContext, diagnosed: Loaded, verdict: Loaded) -> Stored:
+        from traffic_assets.assets.presentation import diagnostics, picture
+        from traffic_assets.assets.presentation import evaluation as shown
+        from traffic_assets.ml.diagnostics import Diagnostics
+        from traffic_assets.ml.evaluation import Evaluation
+
+        split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: verdict})
+        value = {**diagnosed.value, "temporal": verdict.value}
+        found = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
+        context.add_output_metadata(
+            {
+                **shown(found),
+                **diagnostics(Diagnostics.model_validate(value["diagnostics"])),
+                "model_bytes": value["model_bytes"],
+                **{name.removesuffix(".png"): picture(content) for name, content in diagnosed.files.items()},
+            }
+        )
+        # the pictures go on into the registry with the version
+        record = {"split_id": split, "model_generation": value["model_generation"]}
+        return Stored(value, record=record, files=diagnosed.files)
 
     return evaluation
 

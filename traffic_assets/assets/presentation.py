@@ -14,11 +14,14 @@ from pydantic import BaseModel
 
 from traffic_assets.features.ingestion import Ingested
 from traffic_assets.ml.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation import Evaluation, Standing
+from traffic_assets.ml.evaluation import Evaluation, Scores, Standing
+from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics import Metrics, custom_metrics
 from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of
+from traffic_assets.report import findings
+from traffic_assets.report.contents import Report
 
 
 def document(model: BaseModel) -> Any:
@@ -56,19 +59,56 @@ def cross_validation(search: Search) -> dict[str, Any]:
     }
 
 
+def learning(curve: LearningCurve, figure: bytes) -> dict[str, Any]:
+    """The learning curve, drawn and as a table."""
+    rows = [
+        dg.TableRecord(
+            {
+                "share": point.share,
+                "rows": point.rows,
+                "RMSE on them": round(point.train_rmse, 6),
+                "RMSE on held-out rows": round(point.validation_rmse, 6),
+            }
+        )
+        for point in curve.points
+    ]
+    return {"learning_curve": picture(figure), "learning_curve_points": dg.MetadataValue.table(records=rows)}
+
+
+def scores(found: Scores) -> dict[str, Any]:
+    """Metrics on test and train rows as flat numbers; tables and pictures are shown by the evaluation."""
+    return {
+        **found.test.by_name,
+        "bias": found.test.bias,
+        "p95": found.test.p95,
+        **{f"train_{m}": value for m, value in found.train.by_name.items()},
+    }
+
+
 def evaluation(found: Evaluation) -> dict[str, Any]:
     """Both verdicts side by side, and the numbers that the UI plots over weeks."""
     top, weight = found.importances.top
     return {
         "verdicts": _verdict_table(found.test, found.temporal.metrics),
-        **found.test.by_name,
-        "bias": found.test.bias,
-        "p95": found.test.p95,
-        **{f"train_{m}": value for m, value in found.train.by_name.items()},
+        **scores(found),
         **{f"temporal_{m}": value for m, value in found.temporal.metrics.by_name.items()},
         "top_feature": top,
         "top_feature_importance": weight,
     }
+
+
+def report_summary(report: Report) -> dg.MarkdownMetadataValue:
+    """The report's first lines, and how to open the whole of it: a browser follows no link from here to a file."""
+    rows = [
+        f"| {i} | {lane.title} | {findings.number(lane.standing.test.rmse)} | "
+        f"{findings.number(lane.standing.temporal.rmse)} | {'missed' if lane.standing.targets_missed else 'met'} |"
+        for i, lane in enumerate(report.lanes, 1)
+    ]
+    head = f"| | model | test RMSE, {report.unit} | later RMSE, {report.unit} | targets |\n|---|---|---|---|---|"
+    board = "\n".join([head, *rows])
+    return dg.MetadataValue.md(
+        f"{findings.headline(report)}\n\n{board}\n\nThe whole report: `traffic-assets report {report.week} --open`"
+    )
 
 
 def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:

@@ -13,13 +13,13 @@ import dagster as dg
 from traffic_assets.assets.evaluation import COMPARISON
 from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
+from traffic_assets.assets.report import REPORT
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
@@ -103,7 +103,6 @@ def _new_version(
 ) -> NewVersion:
     """What is registered: the very generation that was evaluated, not whatever is current now."""
     week, model_uri = context.partition_key, evaluation.value["model_generation"]
-    filesystem = hdfs.filesystem
     current = hdfs.dataset(lane.model).current(week)
     if current is None or current.uri != model_uri:
         raise dg.Failure(
@@ -113,10 +112,6 @@ def _new_version(
         )
     record = current.record
     bare = model_folder(model_uri, hdfs)
-    artifacts = {
-        entry.name: filesystem.read_bytes(entry.uri)
-        for entry in filesystem.list(join(evaluation.generation.uri, Internal.FILES))
-    }
 
     def metadata(version: str, created_at: datetime) -> VersionMetadata:
         return VersionMetadata(
@@ -157,7 +152,7 @@ def _new_version(
             libraries=library_versions(),
         )
 
-    return NewVersion(lane.id, model_uri, bare, artifacts, metadata, identity=model_uri)
+    return NewVersion(lane.id, model_uri, bare, dict(evaluation.files), metadata, identity=model_uri)
 
 
 def _remove_old(
@@ -177,10 +172,10 @@ def _remove_old(
         "sensor_readings",
         "feature_table",
         "train_split",
-        *(of_target(key, target) for target in settings.training.targets for key in (PREPROCESSOR, COMPARISON)),
+        *(of_target(key, target) for target in settings.training.targets for key in (PREPROCESSOR, COMPARISON, REPORT)),
     ]
     for lane in lanes_of(settings):
-        keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.evaluation]
+        keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
     datasets: list[Dataset] = [hdfs.dataset(key) for key in keys]
     return [
         uri

@@ -86,6 +86,9 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         with _afterwards(stored.after):
             published = self._publish(dataset, stored, partitions, context.run_id)
         facts = {key: _facts(generation) for key, generation in published.items()}
+        if stored.opened:
+            for key, generation in published.items():
+                facts[key] |= self._address(join(generation.uri, Internal.FILES, stored.opened))
         if cost := cost_of_output(context):
             rows = [generation.record["rows"] for generation in published.values() if "rows" in generation.record]
             spent = cost.metadata(sum(rows) if rows else None, len(partitions))
@@ -135,8 +138,12 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             with retried_connection_errors(dataset.root):
                 return self._read(list(generations.values()), subfolder)
 
+        def read_files(generation: Generation) -> dict[str, bytes]:
+            with retried_connection_errors(dataset.root):
+                return dataset.files(generation)
+
         if context.dagster_type.typing_type is Loaded:
-            return Loaded(read, generations, refused)
+            return Loaded(read, generations, refused, read_files)
         if refused:
             raise dg.Failure(
                 f"{context.asset_key.to_user_string()}: refused in this run:\n{_listed(refused)}", allow_retries=False
@@ -184,6 +191,13 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             }
             published[key] = dataset.publish(key, folder, run_id, record)
         return published
+
+    def _address(self, uri: str) -> dict[str, Any]:
+        """Where a file lies, and what opens it in a browser; a page over http cannot link to a file of its reader."""
+        address: dict[str, Any] = {"file": dg.MetadataValue.path(uri)}
+        if link := self.storage.link(uri):
+            address["open"] = dg.MetadataValue.url(link)
+        return address
 
     def _folder(self, base: str, key: str) -> str:
         return f"{base}/{self.partition_column}={key}" if self.partition_column else base

@@ -148,6 +148,11 @@ class Dataset:
         found = ((key, self.current(key)) for key in keys)
         return {key: generation for key, generation in found if generation is not None}
 
+    def files(self, generation: Generation) -> dict[str, bytes]:
+        """The small files published beside the data of a generation, by name; none where it has none."""
+        entries = self._list(join(generation.uri, Internal.FILES))
+        return {entry.name: self.filesystem.read_bytes(entry.uri) for entry in entries}
+
     def partitions(self) -> list[str]:
         """The keys of all published partitions, sorted."""
         names = [entry.name for entry in self._list(join(self.root, Internal.POINTERS))]

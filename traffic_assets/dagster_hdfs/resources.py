@@ -7,13 +7,14 @@ Loading this module, or the code location, starts nothing: the session is made a
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, filesystem_for
 from traffic_assets.dagster_hdfs.publish import Dataset
-from traffic_assets.dagster_hdfs.uris import join
+from traffic_assets.dagster_hdfs.uris import absolute_uri, join
 
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
 """What keeps a local session to this machine."""
@@ -95,6 +96,9 @@ class HdfsResource(dg.ConfigurableResource):
     locations: dict[str, str] = Field(
         default_factory=dict, description="asset key (with slashes) -> path below the base"
     )
+    browse_url: str | None = Field(
+        default=None, description="address of a file below the base for browsers, with {path} where its path goes"
+    )
 
     @property
     def filesystem(self) -> FileSystem:
@@ -108,6 +112,13 @@ class HdfsResource(dg.ConfigurableResource):
             ValueError: where a part is no safe path segment.
         """
         return join(self.base_uri, *parts)
+
+    def link(self, uri: str) -> str | None:
+        """What opens a file below the base in a browser; None where `browse_url` is not set."""
+        if self.browse_url is None:
+            return None
+        path = uri.removeprefix(f"{absolute_uri(self.base_uri).rstrip('/')}/")
+        return self.browse_url.replace("{path}", quote(path))
 
     def dataset(self, key: dg.AssetKey | str, partition_column: str | None = None) -> Dataset:
         """The dataset of an asset.

@@ -21,6 +21,7 @@ class Stored:
         record: JSON-able facts kept in the pointer, for one partition or all of them.
         records: further facts by partition key.
         files: small files published beside the value in the folder `_files`, by name.
+        opened: the one of them that people open: the output's metadata says where it is.
         folders: DataFrames published beside the value, by the name of their folder (which begins with `_`, so
             that Spark does not read them with the value).
         refused: by partition key, why it is not published; the others are, before the run fails.
@@ -33,10 +34,15 @@ class Stored:
     record: Mapping[str, Any] = field(default_factory=dict)
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    opened: str | None = None
     folders: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     built_on: Mapping[str, str | None] = field(default_factory=dict)
     after: Callable[[], object] | None = None
+
+
+def _no_files(_: Generation) -> dict[str, bytes]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,27 @@ class Loaded:
         generations: by partition key, what the pointers named when the input was loaded.
         refused: by partition key that this run was to publish and has refused, why. An earlier generation of it may
             be there, for partitions that look back. Whoever takes the input has to refuse these partitions as well.
+        read_files: reads the small files beside the value of a generation.
     """
 
     read: Callable[[], Any]
     generations: Mapping[str, Generation]
     refused: Mapping[str, str] = field(default_factory=dict)
+    read_files: Callable[[Generation], Mapping[str, bytes]] = _no_files
 
     @cached_property
     def value(self) -> Any:
         """What is stored, read when it is first asked for: many assets need the record alone."""
         return self.read()
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """The small files published beside the value of the one generation, by name, read when first asked for.
+
+        Raises:
+            ValueError: where there is not exactly one.
+        """
+        return self.read_files(self.generation)
 
     @property
     def records(self) -> dict[str, Mapping[str, Any]]:

@@ -1,6 +1,7 @@
 """What stands beside a model's metrics: where it fails, how sure its predictions are, how sure its metrics are.
 
-Put together here from `slices.py`, `intervals.py` and `bootstrap.py`; the metrics themselves are in `evaluation.py`.
+Put together here from `slices.py`, `intervals.py`, `bootstrap.py` and `residuals.py`; the metrics themselves are in
+`evaluation.py`.
 """
 
 from zoneinfo import ZoneInfo
@@ -13,8 +14,8 @@ from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.bootstrap import Confidence, TooFewBlocksError, confidence
 from traffic_assets.ml.intervals import Interval, calibration_half, conformal
 from traffic_assets.ml.metrics import PREDICTION, TARGET
+from traffic_assets.ml.residuals import Residuals, residuals_of
 from traffic_assets.ml.slices import Slice, dimensions, slice_errors
-from traffic_assets.ml.training import cached
 from traffic_assets.settings.schema import DiagnosticsSettings
 
 _SLICED_BY = ("highway_encoded", "congestion_level")
@@ -27,6 +28,7 @@ class Diagnostics(BaseModel):
         slices: by dimension, the worst first.
         interval: the prediction interval; None where none was asked for or could be made.
         confidence: confidence intervals of the metrics; None as above.
+        residuals: their distribution and their course in time; None where they were not asked for.
         notes: why something is missing.
     """
 
@@ -35,12 +37,25 @@ class Diagnostics(BaseModel):
     slices: list[Slice]
     interval: Interval | None
     confidence: Confidence | None
+    residuals: Residuals | None = None
     notes: list[str]
+
+
+def predicted_rows(pipeline: PipelineModel, rows: DataFrame, target: str = TARGET) -> DataFrame:
+    """The rows with their predictions, and of their columns only what errors are looked at by.
+
+    Args:
+        pipeline: the model as loaded from storage.
+        rows: feature rows with the target observed.
+        target: what the model predicts.
+    """
+    columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in rows.columns)]
+    return pipeline.transform(rows).select(*columns)
 
 
 def diagnose(
     pipeline: PipelineModel,
-    test: DataFrame,
+    predicted: DataFrame,
     validation: DataFrame,
     zone: ZoneInfo,
     seed: int,
@@ -51,32 +66,31 @@ def diagnose(
 
     Args:
         pipeline: the model as loaded from storage.
-        test: the random hold-out.
+        predicted: the random hold-out with its predictions (`predicted_rows`); read often, so keep it cached.
         validation: the validation split; one half of it calibrates the interval.
         zone: of the network.
         seed: of the halves and of the bootstrap.
         wanted: what to make.
         target: what the model predicts.
     """
-    columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in test.columns)]
     notes: list[str] = []
-    with cached(pipeline.transform(test).select(*columns)) as predicted:
-        interval = None
-        if wanted.interval_coverage is not None:
-            calibration = pipeline.transform(validation.where(calibration_half(seed)))
-            try:
-                interval = conformal(calibration, predicted, wanted.interval_coverage, target)
-            except ValueError as error:
-                notes.append(f"no prediction interval: {error}")
-        sure = None
-        if wanted.confidence_level is not None:
-            try:
-                sure = confidence(predicted, zone, seed, wanted.confidence_level, target)
-            except TooFewBlocksError as error:
-                notes.append(f"no confidence interval: {error}")
-        slices = []
-        if wanted.slices:
-            slices = slice_errors(
-                predicted, dimensions(predicted, zone), interval.half_width if interval else None, target=target
-            )
-        return Diagnostics(slices=slices, interval=interval, confidence=sure, notes=notes)
+    interval = None
+    if wanted.interval_coverage is not None:
+        calibration = pipeline.transform(validation.where(calibration_half(seed)))
+        try:
+            interval = conformal(calibration, predicted, wanted.interval_coverage, target)
+        except ValueError as error:
+            notes.append(f"no prediction interval: {error}")
+    sure = None
+    if wanted.confidence_level is not None:
+        try:
+            sure = confidence(predicted, zone, seed, wanted.confidence_level, target)
+        except TooFewBlocksError as error:
+            notes.append(f"no confidence interval: {error}")
+    slices = []
+    if wanted.slices:
+        slices = slice_errors(
+            predicted, dimensions(predicted, zone), interval.half_width if interval else None, target=target
+        )
+    residuals = residuals_of(predicted, zone, target) if wanted.residuals else None
+    return Diagnostics(slices=slices, interval=interval, confidence=sure, residuals=residuals, notes=notes)

@@ -22,13 +22,12 @@ from traffic_assets.ml.temporal import TemporalVerdict
 from traffic_assets.ml.training import model_of
 
 
-class Evaluation(BaseModel):
-    """What is known of a model.
+class Scores(BaseModel):
+    """What a model does on the rows it was fitted on and on the random hold-out.
 
     Attributes:
         train: metrics on the rows it was fitted on.
         test: metrics on the random hold-out.
-        temporal: the temporal verdict, of a second fit.
         importances: of the model.
     """
 
@@ -36,8 +35,17 @@ class Evaluation(BaseModel):
 
     train: Metrics
     test: Metrics
-    temporal: TemporalVerdict
     importances: Importances
+
+
+class Evaluation(Scores):
+    """A model's scores beside its temporal verdict.
+
+    Attributes:
+        temporal: the temporal verdict, of a second fit.
+    """
+
+    temporal: TemporalVerdict
 
     @property
     def gap(self) -> dict[str, float]:
@@ -79,49 +87,43 @@ class Standing(BaseModel):
     folds: Spread | None = None
 
 
-def evaluate_model(
+def score_model(
     pipeline: PipelineModel,
     train: DataFrame,
-    test: DataFrame,
-    temporal: TemporalVerdict,
+    predicted: DataFrame,
     algorithm: Algorithm,
     slots: Sequence[Slot],
     target: str = TARGET,
-) -> Evaluation:
+) -> Scores:
     """Metrics on train and test, and the importances.
 
     Args:
         pipeline: the model as loaded from storage.
         train: the rows that it was fitted on.
-        test: the random hold-out, which nothing has seen.
-        temporal: the lane's temporal verdict.
+        predicted: the random hold-out, which nothing has seen, with its predictions.
         algorithm: of the model.
         slots: of the preprocessor's vector.
         target: what the model predicts.
     """
-    return Evaluation(
+    return Scores(
         train=evaluate(pipeline.transform(train), target),
-        test=evaluate(pipeline.transform(test), target),
-        temporal=temporal,
+        test=evaluate(predicted, target),
         importances=importances_of(model_of(pipeline), algorithm, slots),
     )
 
 
-def sample_points(
-    pipeline: PipelineModel, rows: DataFrame, total: int, points: int, seed: int, target: str = TARGET
-) -> Points:
-    """About `points` of the rows, chosen by hash on Spark, with their predictions.
+def sample_points(predicted: DataFrame, total: int, points: int, seed: int, target: str = TARGET) -> Points:
+    """About `points` of the predicted rows, chosen by hash on Spark.
 
     Args:
-        pipeline: the model.
-        rows: rows of which `total` is the number.
+        predicted: rows with keys, target and prediction, of which `total` is the number.
         total: number of rows.
         points: how many to draw, at most.
         seed: of the hash.
         target: what the model predicts.
     """
-    drawn = rows.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
-    found: Any = pipeline.transform(drawn).select(target, PREDICTION).toPandas()
+    drawn = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
+    found: Any = drawn.select(target, PREDICTION).toPandas()
     return Points(actual=found[target].to_numpy(), predicted=found[PREDICTION].to_numpy())
 
 

@@ -2,22 +2,59 @@
 
 import io
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traffic_assets.features.catalogue import TARGETS
-from traffic_assets.ml.evaluation import Points, Standing
+from traffic_assets.ml.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation import Points, Scores, Standing
 from traffic_assets.ml.importances import Importances
+from traffic_assets.ml.intervals import Interval
+from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.residuals import Distribution, Hour
 from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.slices import FEWEST_ROWS, Slice, worst_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 110
-BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
+BLUE, ORANGE, GREY, RED = "#2b6cb0", "#dd6b20", "#718096", "#c53030"
 _SHOWN_FEATURES = 15
+_SHOWN_SLICES = 15
+_LONGEST_NAME = 28
+
+
+def of_diagnostics(
+    points: Points, scores: Scores, found: Diagnostics, title: str, zone: str, target: str = TARGET
+) -> dict[str, bytes]:
+    """Every picture that a model's diagnostics allow, by file name.
+
+    Args:
+        points: a sample of the test rows.
+        scores: of the model.
+        found: its diagnostics; what was not made is not drawn.
+        title: of the algorithm.
+        zone: name of the network's time zone.
+        target: what is predicted.
+    """
+    drawn = {
+        "predicted_against_actual.png": predicted_against_actual(points, title, target),
+        "residuals.png": residuals(points, title, target),
+        "importances.png": importances(scores.importances, title),
+    }
+    if found.residuals:
+        drawn["residual_distribution.png"] = residual_distribution(found.residuals.distribution, title, target)
+        drawn["residuals_over_time.png"] = residuals_over_time(found.residuals.hours, title, zone, target)
+    if worst_of(found.slices):
+        drawn["errors_by_slice.png"] = errors_by_slice(found.slices, scores.test.rmse, title, target)
+        if found.interval:
+            drawn["interval_coverage.png"] = interval_coverage(found.slices, found.interval, title, target)
+    return drawn
 
 
 def predicted_against_actual(points: Points, title: str, target: str = TARGET) -> bytes:
@@ -29,8 +66,8 @@ def predicted_against_actual(points: Points, title: str, target: str = TARGET) -
     axes.plot([low, high], [low, high], color=GREY, linewidth=1, label="perfect")
     axes.scatter(points.actual, points.predicted, s=6, alpha=0.35, color=BLUE, linewidths=0)
     axes.set(
-        xlabel=f"observed {target}, {_unit(target)}",
-        ylabel=f"predicted {target}, {_unit(target)}",
+        xlabel=_axis("observed", target),
+        ylabel=_axis("predicted", target),
         title=f"{title}: predicted against actual\n{points.actual.size:,} rows of the test split",
     )
     axes.set_aspect("equal", adjustable="box")
@@ -39,19 +76,148 @@ def predicted_against_actual(points: Points, title: str, target: str = TARGET) -
 
 
 def residuals(points: Points, title: str, target: str = TARGET) -> bytes:
-    """How the residuals are distributed, and how they lie over what was predicted."""
-    figure = _figure(9, 3.8)
-    left, right = figure.subplots(1, 2)
-    error = points.predicted - points.actual
-    left.hist(error, bins=60, color=BLUE)
-    left.set(xlabel=f"predicted - observed, {_unit(target)}", ylabel="rows", yscale="log", title=f"{title}: residuals")
-    right.scatter(points.predicted, error, s=6, alpha=0.35, color=BLUE, linewidths=0)
-    right.axhline(0, color=GREY, linewidth=1)
-    right.set(
-        xlabel=f"predicted {target}, {_unit(target)}",
-        ylabel=f"predicted - observed, {_unit(target)}",
-        title=f"over predicted {target}",
+    """How the residuals lie over what was predicted: a band that widens says where to trust the model less."""
+    figure = _figure(6.4, 3.8)
+    axes = figure.add_subplot()
+    axes.scatter(points.predicted, points.predicted - points.actual, s=6, alpha=0.35, color=BLUE, linewidths=0)
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.set(
+        xlabel=_axis("predicted", target),
+        ylabel=_residual(target),
+        title=f"{title}: residuals over the predicted {target}\n{points.actual.size:,} rows of the test split",
     )
+    return _png(figure)
+
+
+def residual_distribution(found: Distribution, title: str, target: str = TARGET) -> bytes:
+    """The middle 99 % of the residuals, with a normal of the same mean and deviation, and where 90 % of them lie."""
+    figure = _figure(7.2, 4.2)
+    axes = figure.add_subplot()
+    left = found.start + found.width * np.arange(len(found.counts))
+    axes.bar(left, found.counts, width=found.width, align="edge", color=BLUE, label="test rows")
+    if found.std > 0:
+        at = np.linspace(found.start, left[-1] + found.width, 400)
+        density = np.exp(-0.5 * ((at - found.mean) / found.std) ** 2) / (found.std * np.sqrt(2 * np.pi))
+        axes.plot(
+            at,
+            found.rows * found.width * density,
+            color=ORANGE,
+            linewidth=1.6,
+            label=f"normal, same mean and\ndeviation ({found.std:.3f} {_unit(target)})",
+        )
+    axes.axvline(0, color=GREY, linewidth=1)
+    for end, name in ((found.p5, "P5"), (found.p95, "P95")):
+        axes.axvline(end, color=RED, linewidth=1.2, linestyle="--", label=f"{name}: {end:+.3f} {_unit(target)}")
+    outside = found.below + found.above
+    told = (
+        f"\n{outside:,} of them beyond the picture, {found.least:+.3f} to {found.greatest:+.3f} {_unit(target)}"
+        if outside
+        else ""
+    )
+    axes.set(
+        xlabel=f"{_residual(target)} (right of 0: predicted too much)",
+        ylabel="rows",
+        title=f"{title}: distribution of the residuals\n"
+        f"{found.rows:,} test rows, mean {found.mean:+.3f} {_unit(target)}{told}",
+        xlim=(left[0], left[-1] + found.width),
+    )
+    axes.title.set_fontsize(10)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure)
+
+
+def residuals_over_time(hours: Sequence[Hour], title: str, zone: str, target: str = TARGET) -> bytes:
+    """Mean of each hour's residuals, and the band of their middle 80 %; where hours have no rows there is a gap."""
+    from matplotlib.dates import date2num
+
+    figure = _figure(10, 3.8)
+    axes = figure.add_subplot()
+    at: list[datetime] = []
+    values: list[tuple[float, float, float]] = []
+    for hour in hours:
+        if at and hour.at - at[-1] > timedelta(hours=1):
+            at.append(at[-1] + timedelta(hours=1))
+            values.append((np.nan, np.nan, np.nan))
+        at.append(hour.at)
+        values.append((hour.mean, hour.p10, hour.p90))
+    mean, low, high = np.array(values, dtype=float).reshape(-1, 3).T
+    moments = np.asarray(date2num(at))
+    axes.fill_between(moments, low, high, color=BLUE, alpha=0.22, linewidth=0, label="P10 to P90 of the hour")
+    axes.plot(moments, mean, color=BLUE, linewidth=1.2, label="mean of the hour")
+    axes.axhline(0, color=GREY, linewidth=1)
+    _days(axes, at)
+    axes.set(
+        xlabel=f"local time ({zone})",
+        ylabel=_residual(target),
+        title=f"{title}: residuals over time\n{sum(h.rows for h in hours):,} test rows in {len(hours):,} hours; "
+        f"above 0: predicted too much",
+    )
+    axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+    return _png(figure)
+
+
+def errors_by_slice(slices: Sequence[Slice], overall: float, title: str, target: str = TARGET) -> bytes:
+    """RMSE of the worst slices, the worst first, against the RMSE over all rows."""
+    shown = worst_of(list(slices), _SHOWN_SLICES)
+    figure = _figure(8, 0.3 * len(shown) + 1.6)
+    axes = figure.add_subplot()
+    axes.barh(range(len(shown)), [s.rmse for s in shown], color=BLUE, height=0.7)
+    _name_slices(axes, shown, [f"{s.rmse:.3f}  ({s.rows:,} rows)" for s in shown], [s.rmse for s in shown])
+    axes.axvline(overall, color=ORANGE, linewidth=1.5, label=f"all test rows: {overall:.3f} {_unit(target)}")
+    axes.set(
+        xlabel=f"RMSE, {_unit(target)} (less is better)",
+        title=f"{title}: where it fails, the worst slices first",
+        xlim=(0, 1.3 * shown[0].rmse or 1),
+    )
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _png(figure)
+
+
+def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str, target: str = TARGET) -> bytes:
+    """Share of the rows of a slice inside their prediction interval, the worst held first."""
+    known = [s for s in slices if s.covered is not None and s.rows >= FEWEST_ROWS]
+    shown = sorted(known, key=lambda s: (s.covered, s.dimension, s.value))[:_SHOWN_SLICES]
+    covered = [100 * (s.covered or 0.0) for s in shown]
+    figure = _figure(8, 0.3 * len(shown) + 1.9)
+    axes = figure.add_subplot()
+    asked = 100 * interval.coverage
+    axes.hlines(range(len(shown)), covered, asked, color=GREY, linewidth=1)
+    axes.plot(covered, range(len(shown)), "o", color=BLUE, label="measured in the slice")
+    _name_slices(axes, shown, [f"{c:.1f} %  ({s.rows:,} rows)" for c, s in zip(covered, shown, strict=True)], None)
+    axes.axvline(asked, color=ORANGE, linewidth=1.5, label=f"wanted: {asked:g} %")
+    axes.axvline(
+        100 * interval.covered, color=BLUE, linewidth=1.2, linestyle="--",
+        label=f"measured over all test rows: {100 * interval.covered:.1f} %",
+    )  # fmt: skip
+    axes.set(
+        xlabel="share of the rows inside their prediction interval, %",
+        title=f"{title}: prediction intervals, the slices held worst first\n"
+        f"one interval for all rows: prediction ± {interval.half_width:.3f} {_unit(target)} "
+        f"(width {interval.width:.3f} {_unit(target)})",
+        xlim=(max(0.0, min(covered, default=0.0) - 8), 101),
+    )
+    axes.title.set_fontsize(10)
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure)
+
+
+def learning_curve(found: LearningCurve, title: str, target: str = TARGET) -> bytes:
+    """RMSE on the rows fitted and on held-out rows, over the number of rows fitted."""
+    figure = _figure(6.8, 4)
+    axes = figure.add_subplot()
+    rows = [p.rows for p in found.points]
+    axes.plot(rows, [p.validation_rmse for p in found.points], "o-", color=ORANGE, label="rows held out of the fit")
+    axes.plot(rows, [p.train_rmse for p in found.points], "o-", color=BLUE, label="rows fitted")
+    axes.set_xticks(rows, [f"{p.rows:,}\n{p.share:.0%}" for p in found.points], fontsize=8)
+    axes.set(
+        xlabel="rows fitted, and their share of the fold's train rows",
+        ylabel=f"RMSE, {_unit(target)} (less is better)",
+        title=f"{title}: learning curve\njudged on {found.judged_rows:,} rows held out by {found.fold}",
+        ylim=(0, 1.12 * max(max(p.train_rmse, p.validation_rmse) for p in found.points) or 1),
+    )
+    axes.title.set_fontsize(10)
+    axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
 
@@ -103,6 +269,43 @@ def comparison(standings: Sequence[Standing], target: str = TARGET) -> bytes:
 
 def _unit(target: str) -> str:
     return TARGETS[target].unit
+
+
+def _axis(what: str, target: str) -> str:
+    return f"{what} {target}, {_unit(target)}"
+
+
+def _residual(target: str) -> str:
+    return f"predicted − observed, {_unit(target)}"
+
+
+def _days(axes: "Axes", at: Sequence[datetime]) -> None:
+    """Ticks at local midnights with weekday and date, thinned where they would touch."""
+    from matplotlib.dates import DateFormatter, DayLocator
+
+    days = (max(at) - min(at)).days + 1 if at else 1
+    axes.xaxis.set_major_locator(DayLocator(interval=max(1, -(-days // 14))))
+    axes.xaxis.set_major_formatter(DateFormatter("%a\n%d %b"))
+    axes.tick_params(axis="x", labelsize=8)
+    axes.margins(x=0.01)
+
+
+def _name_slices(axes: "Axes", shown: Sequence[Slice], told: Sequence[str], values: Sequence[float] | None) -> None:
+    """The names of slices at the left and what is told of them at the right, the first at the top."""
+    axes.set_yticks(range(len(shown)), [_plain(f"{s.dimension} {s.value}") for s in shown], fontsize=8)
+    axes.invert_yaxis()
+    for i, text in enumerate(told):
+        if values is None:
+            axes.annotate(text, (1.01, i), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+        else:
+            axes.annotate(text, (values[i], i), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def _plain(text: str) -> str:
+    """A name from the data, on one line and not too long, in which nothing is taken for a formula."""
+    line = " ".join(text.split())
+    short = line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -345,6 +345,17 @@ class DiagnosticsSettings(Section):
     confidence_level: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=0.95, description="of the metrics' confidence intervals, by block bootstrap; none if null"
     )
+    residuals: bool = Field(default=True, description="how residuals are distributed, and how they run in time")
+    learning_curve: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        default=None, description="growing shares of the train rows to fit once each, such as [0.1, 0.25, 0.5, 1]"
+    )
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _shares_grow(cls, value: list[float] | None) -> list[float] | None:
+        if value is not None and (len(value) < 2 or sorted(set(value)) != value):
+            raise ValueError(f"{value} is no curve: give at least two shares, each greater than the one before")
+        return value
 
 
 class EvaluationSettings(Section):
@@ -379,6 +390,9 @@ class PersistenceSettings(Section):
     )
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
         default=None, description="remove replaced generations after this; never if absent"
+    )
+    browse_url: Annotated[str, Field(pattern=r"^https?://.*\{path\}")] | None = Field(
+        default=None, description="opens a file of base_uri in a browser, {path} being its path below; links reports"
     )
 
     @field_validator("base_uri")

@@ -24,7 +24,7 @@ def test_the_comparison_shows_the_board_the_best_and_a_picture(trained: Deployme
 
 
 def test_the_comparison_scores_the_models_as_their_evaluations_do(trained: Deployment) -> None:
-    """Two ways to the same number: the gated evaluation, and the comparison that no gate can hide."""
+    """One scoring, behind no gate, for both: the gated evaluation, and the comparison that no gate can hide."""
     for row in trained.document(COMPARISON)["leaderboard"]:
         judged = trained.document(f"{row['model']}_evaluation")
         assert row["test"] == judged["test"]

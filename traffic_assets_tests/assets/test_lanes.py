@@ -33,16 +33,21 @@ def test_a_week_is_trained_judged_compared_and_registered(trained: Deployment) -
     made = materialized(trained.train)
     for name in LANES:
         lane = Lane(name)
-        assert {lane.cv_report, lane.model, lane.temporal_verdict, lane.evaluation, lane.registry_entry} <= made
+        assert {lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics} <= made
+        assert {lane.evaluation, lane.registry_entry} <= made
         assert registry_of(trained.hdfs).versions(name) == ["v1.0.0"]
     assert {"train_split", "validation_split", "test_split", "fitted_preprocessor", "model_comparison"} <= made
+    assert "training_report" in made
 
 
 @pytest.mark.parametrize("name", LANES)
 def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: str) -> None:
     assert trained.train is not None
     shown = metadata_of(trained.train, Lane(name).evaluation)
-    for picture in ("predicted_against_actual", "residuals", "importances"):
+    for picture in (
+        *("predicted_against_actual", "residuals", "importances"),
+        *("residual_distribution", "residuals_over_time", "errors_by_slice", "interval_coverage"),
+    ):
         assert shown[picture].startswith("![](data:image/png;base64,")
     assert [record.data["verdict"] for record in shown["verdicts"].records] == ["random hold-out", "later in time"]
     stored = trained.document(Lane(name).evaluation)
@@ -216,7 +221,7 @@ def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSe
         assert "different splits" in failures(result)["linear_regression_cv_report"]
 
 
-@pytest.mark.parametrize("what", ["cv_report", "model", "temporal_verdict", "evaluation"])
+@pytest.mark.parametrize("what", ["cv_report", "model", "temporal_verdict", "diagnostics", "evaluation"])
 def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: str, tmp_path: Path) -> None:
     """The inputs are read when they are asked for, so it is the asset's own function that meets the silence."""
     settings = tiny_settings(tmp_path)

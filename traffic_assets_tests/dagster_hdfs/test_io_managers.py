@@ -117,6 +117,7 @@ def test_a_value_comes_back_as_it_was_with_its_record(
     @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
     def stored(thing: Loaded) -> None:
         seen["stored"], seen["record"], seen["uri"] = essence(thing.value), thing.record, thing.generation.uri
+        seen["files"] = thing.files
 
     result = run([thing, bare, stored], manager_class(hdfs=hdfs_resource), instance)
     assert result.success
@@ -124,9 +125,33 @@ def test_a_value_comes_back_as_it_was_with_its_record(
     assert seen["record"]["made_by"] == "me"
     assert seen["record"]["bytes"] > 0
     assert hdfs_resource.filesystem.read_bytes(f"{seen['uri']}/{Internal.FILES}/note.txt") == b"beside"
+    assert seen["files"] == {"note.txt": b"beside"}
     (event,) = result.asset_materializations_for_node("group__thing")
     assert event.metadata["path"].value == seen["uri"]
     assert event.metadata["bytes"].value == seen["record"]["bytes"]
+
+
+@pytest.mark.parametrize("browse_url", [None, "http://namenode:9870/webhdfs/v1/traffic/{path}?op=OPEN"])
+def test_the_file_that_people_open_is_shown_with_its_link_where_browsers_can_follow_one(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, browse_url: str | None
+) -> None:
+    resource = HdfsResource(spark=hdfs_resource.spark, base_uri=hdfs_resource.base_uri, browse_url=browse_url)
+
+    @dg.asset
+    def thing() -> Stored:
+        return Stored({"a": 1}, files={"page.html": b"<p>", "other.png": b""}, opened="page.html")
+
+    result = run([thing], JsonIOManager(hdfs=resource), instance)
+    (event,) = result.asset_materializations_for_node("thing")
+    uri = event.metadata["file"].value
+    assert isinstance(uri, str)
+    assert uri == f"{event.metadata['path'].value}/{Internal.FILES}/page.html"
+    assert resource.filesystem.read_bytes(uri) == b"<p>"
+    if browse_url is None:
+        assert "open" not in event.metadata
+    else:
+        below = uri.removeprefix(f"{resource.base_uri}/")
+        assert event.metadata["open"].value == f"http://namenode:9870/webhdfs/v1/traffic/{below}?op=OPEN"
 
 
 @pytest.mark.parametrize("kind", ["frame", "model", "document"])

@@ -37,3 +37,18 @@ def test_none_or_many_have_no_single_generation_or_record(keys: list[str]) -> No
         _ = loaded.generation
     with pytest.raises(ValueError, match=f"{len(keys)} generations"):
         _ = loaded.record
+    with pytest.raises(ValueError, match=f"{len(keys)} generations"):
+        _ = loaded.files
+
+
+def test_files_are_read_once_and_only_when_they_are_asked_for() -> None:
+    asked: list[str] = []
+
+    def read(of: Generation) -> dict[str, bytes]:
+        asked.append(of.id)
+        return {"note.txt": b"beside"}
+
+    loaded = Loaded(lambda: 1, {"a": generation("a")}, read_files=read)
+    assert not asked
+    assert loaded.files == loaded.files == {"note.txt": b"beside"}
+    assert asked == ["id-a"]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.diagnostics import Diagnostics, diagnose
+from traffic_assets.ml.diagnostics import Diagnostics, diagnose, predicted_rows
 from traffic_assets.ml.intervals import calibrate, calibration_half
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.training import fit_pipeline
@@ -31,7 +31,7 @@ def pipeline(feature_rows: DataFrame, features: FeatureSet) -> PipelineModel:
 
 def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineModel, feature_rows: DataFrame) -> None:
     validation, test = feature_rows.where("sensor_id in ('s4', 's5')"), feature_rows.where("sensor_id > 's5'")
-    found = diagnose(pipeline, test, validation, ZONE, 42, DiagnosticsSettings())
+    found = diagnose(pipeline, predicted_rows(pipeline, test), validation, ZONE, 42, DiagnosticsSettings())
     assert found.interval is not None
     width, rows = calibrate(pipeline.transform(validation.where(calibration_half(42))), 0.9)
     assert (found.interval.half_width, found.interval.calibration_rows) == (width, rows)
@@ -44,6 +44,8 @@ def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineMod
     }  # fmt: skip
     assert {s.value for s in found.slices if s.dimension == "sensor"} == {"s6", "s7"}
     assert all(s.covered is not None for s in found.slices)
+    assert found.residuals is not None
+    assert found.residuals.distribution.rows == sum(hour.rows for hour in found.residuals.hours) == test.count()
     assert found.notes == []
     assert Diagnostics.model_validate_json(found.model_dump_json()) == found
 
@@ -52,10 +54,11 @@ def test_what_cannot_be_made_is_told_and_what_is_not_wanted_is_not_made(
     pipeline: PipelineModel, feature_rows: DataFrame
 ) -> None:
     few = feature_rows.where("sensor_id = 's4'").orderBy("timestamp").limit(6)
-    found = diagnose(pipeline, few, few, ZONE, 42, DiagnosticsSettings(slices=False))
-    assert (found.slices, found.interval, found.confidence) == ([], None, None)
+    predicted = predicted_rows(pipeline, few)
+    found = diagnose(pipeline, predicted, few, ZONE, 42, DiagnosticsSettings(slices=False, residuals=False))
+    assert (found.slices, found.interval, found.confidence, found.residuals) == ([], None, None, None)
     assert len(found.notes) == 2
     assert "cannot calibrate intervals of 90%" in found.notes[0]
     assert "too few blocks" in found.notes[1]
-    nothing = DiagnosticsSettings(slices=False, interval_coverage=None, confidence_level=None)
-    assert diagnose(pipeline, few, few, ZONE, 42, nothing).notes == []
+    nothing = DiagnosticsSettings(slices=False, interval_coverage=None, confidence_level=None, residuals=False)
+    assert diagnose(pipeline, predicted, few, ZONE, 42, nothing).notes == []

@@ -11,7 +11,8 @@ import pytest
 from pyspark.ml import PipelineModel
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.evaluation import Evaluation, Standing, evaluate_model, leaderboard, sample_points
+from traffic_assets.ml.diagnostics import predicted_rows
+from traffic_assets.ml.evaluation import Evaluation, Scores, Standing, leaderboard, sample_points, score_model
 from traffic_assets.ml.metrics import Metrics, Spread, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, Slot, slots
 from traffic_assets.ml.temporal import TemporalVerdict
@@ -51,22 +52,22 @@ def named(stored: PipelineModel, features: FeatureSet) -> list[Slot]:
 def test_metrics_of_train_and_test_and_importances(
     stored: PipelineModel, train: DataFrame, test_rows: DataFrame, named: list[Slot]
 ) -> None:
-    found = evaluate_model(stored, train, test_rows, TEMPORAL, LINEAR, named)
+    found = score_model(stored, train, predicted_rows(stored, test_rows), LINEAR, named)
     assert (found.train.rows, found.test.rows) == (500, 300)
     assert found.train == evaluate(stored.transform(train))
     pairs: np.ndarray = np.array(stored.transform(test_rows).select("speed", "prediction").collect())
     assert found.test.mae == pytest.approx(np.abs(pairs[:, 0] - pairs[:, 1]).mean())
-    assert found.temporal == TEMPORAL
     assert found.importances.top[0] == "traffic_efficiency", "the speed was made from it"
     assert list(found.importances.slots) == [slot.name for slot in named]
-    back = Evaluation.model_validate_json(found.model_dump_json())
-    assert back == found
+    assert Scores.model_validate_json(found.model_dump_json()) == found
+    both = Evaluation(**dict(found), temporal=TEMPORAL)
+    assert Evaluation.model_validate_json(both.model_dump_json()) == both
 
 
 def test_the_gap_is_train_minus_test(
     stored: PipelineModel, train: DataFrame, test_rows: DataFrame, named: list[Slot]
 ) -> None:
-    base = evaluate_model(stored, train, test_rows, TEMPORAL, LINEAR, named)
+    base = Evaluation(**dict(score_model(stored, train, stored.transform(test_rows), LINEAR, named)), temporal=TEMPORAL)
     good = Metrics(rows=9, rmse=1.0, mae=0.5, mape=0.1, r2=0.75)
     assert base.model_copy(update={"train": good, "test": POOR}).gap == {"rmse": -8.0, "mae": -7.5, "r2": 0.65}
     constant = POOR.model_copy(update={"r2": math.nan})
@@ -74,21 +75,23 @@ def test_the_gap_is_train_minus_test(
 
 
 def test_a_sample_of_points_is_drawn_from_the_rows(stored: PipelineModel, feature_rows: DataFrame) -> None:
-    known = {(row[0], row[1]) for row in stored.transform(feature_rows).select("speed", "prediction").collect()}
-    points = sample_points(stored, feature_rows, 800, 200, seed=42)
+    predicted = predicted_rows(stored, feature_rows)
+    known = {(row[0], row[1]) for row in predicted.select("speed", "prediction").collect()}
+    points = sample_points(predicted, 800, 200, seed=42)
     drawn = list(zip(points.actual.tolist(), points.predicted.tolist(), strict=True))
     assert set(drawn) <= known
     assert len(set(drawn)) == len(drawn)
     assert 130 < len(drawn) <= 200, "about as many as asked for, and never more"
-    again = sample_points(stored, feature_rows, 800, 200, seed=42)
+    again = sample_points(predicted, 800, 200, seed=42)
     assert (again.actual == points.actual).all()
-    other = sample_points(stored, feature_rows, 800, 200, seed=43)
+    other = sample_points(predicted, 800, 200, seed=43)
     assert set(other.actual) != set(points.actual)
 
 
 def test_where_there_are_fewer_rows_all_are_drawn(stored: PipelineModel, test_rows: DataFrame) -> None:
-    assert sample_points(stored, test_rows, 300, 1000, seed=42).actual.shape == (300,)
-    assert sample_points(stored, test_rows.limit(0), 0, 1000, seed=42).predicted.shape == (0,)
+    predicted = predicted_rows(stored, test_rows)
+    assert sample_points(predicted, 300, 1000, seed=42).actual.shape == (300,)
+    assert sample_points(predicted.limit(0), 0, 1000, seed=42).predicted.shape == (0,)
 
 
 def _standing(model: str, rmse: float, r2: float) -> Standing:

@@ -6,15 +6,21 @@ import math
 import struct
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
 from traffic_assets.ml import plots
 from traffic_assets.ml.cross_validation import Trial
-from traffic_assets.ml.evaluation import Points, Standing
+from traffic_assets.ml.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation import Points, Scores, Standing
 from traffic_assets.ml.importances import Importances
+from traffic_assets.ml.intervals import Interval
+from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics import Metrics, Spread
+from traffic_assets.ml.residuals import Distribution, Hour, Residuals
+from traffic_assets.ml.slices import Slice
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Draw = Callable[[float], bytes]
@@ -46,12 +52,49 @@ def _standings(rmse: float, number: int = 2) -> list[Standing]:
     ]
 
 
+def _distribution(std: float) -> Distribution:
+    return Distribution(
+        rows=100, mean=0.1, std=std, p5=-1.5, median=0.0, p95=1.5, least=-9.0, greatest=9.0, start=-2.0, width=0.5,
+        counts=[2, 5, 10, 30, 30, 10, 5, 2], below=3, above=3,
+    )  # fmt: skip
+
+
+def _hours(spread: float, number: int = 48) -> list[Hour]:
+    start = datetime(2026, 1, 5)
+    every = [Hour(at=start + timedelta(hours=i), rows=9, mean=0.1, p10=-spread, p90=spread) for i in range(number)]
+    return [hour for i, hour in enumerate(every) if i not in (7, 8)]
+
+
+def _slices(rmse: float, number: int = 4, name: str = "s") -> list[Slice]:
+    return [
+        Slice(
+            dimension="sensor", value=f"{name}{i}", rows=50, rmse=rmse + i, mae=1, bias=0, p95=2, covered=0.9 - i / 50
+        )
+        for i in range(number)
+    ]
+
+
+INTERVAL = Interval(coverage=0.9, half_width=1.5, calibration_rows=99, covered=0.91, test_rows=200)
+
+
+def _curve(rmse: float) -> LearningCurve:
+    points = [
+        LearningPoint(share=s, rows=int(s * 900), train_rmse=1.0, validation_rmse=rmse / s) for s in (0.1, 0.5, 1)
+    ]
+    return LearningCurve(fold="fold 5 of 5", judged_rows=200, points=points)
+
+
 PICTURES: dict[str, tuple[Draw, tuple[int, int]]] = {
     "predicted_against_actual": (lambda x: plots.predicted_against_actual(_points(x), "Model"), (572, 528)),
-    "residuals": (lambda x: plots.residuals(_points(x), "Model"), (990, 418)),
+    "residuals": (lambda x: plots.residuals(_points(x), "Model"), (704, 418)),
     "importances": (lambda x: plots.importances(_importances(x), "Model"), (770, 277)),
     "folds": (lambda x: plots.folds(_trial(x), "Model"), (880, 352)),
     "comparison": (lambda x: plots.comparison(_standings(x)), (825, 308)),
+    "residual_distribution": (lambda x: plots.residual_distribution(_distribution(x), "Model"), (792, 462)),
+    "residuals_over_time": (lambda x: plots.residuals_over_time(_hours(x), "Model", "UTC"), (1100, 418)),
+    "errors_by_slice": (lambda x: plots.errors_by_slice(_slices(x), 1.0, "Model"), (880, 308)),
+    "interval_coverage": (lambda x: plots.interval_coverage(_slices(x, int(x)), INTERVAL, "Model"), (880, 242)),
+    "learning_curve": (lambda x: plots.learning_curve(_curve(x), "Model"), (748, 440)),
 }
 
 
@@ -91,6 +134,38 @@ def test_pictures_grow_with_what_they_list() -> None:
 def test_few_points_make_a_picture_too(size: int) -> None:
     for draw in (plots.predicted_against_actual, plots.residuals):
         assert _size(draw(_points(1.0, size), "Model"))
+
+
+def _diagnostics(slices: bool = True, interval: Interval | None = INTERVAL) -> Diagnostics:
+    residuals = Residuals(distribution=_distribution(1.0), hours=_hours(1.0))
+    found = _slices(1.0) if slices else []
+    return Diagnostics(slices=found, interval=interval, confidence=None, residuals=residuals, notes=[])
+
+
+def _drawn(found: Diagnostics) -> set[str]:
+    scores = Scores(train=_metrics(1), test=_metrics(1), importances=_importances(1.0))
+    return set(plots.of_diagnostics(_points(1.0), scores, found, "Model", "UTC"))
+
+
+def test_what_was_not_made_is_not_drawn() -> None:
+    always = {"predicted_against_actual.png", "residuals.png", "importances.png"}
+    of_residuals = {"residual_distribution.png", "residuals_over_time.png"}
+    assert _drawn(_diagnostics()) == always | of_residuals | {"errors_by_slice.png", "interval_coverage.png"}
+    assert _drawn(_diagnostics(interval=None)) == always | of_residuals | {"errors_by_slice.png"}
+    assert _drawn(_diagnostics(slices=False)) == always | of_residuals
+    assert _drawn(_diagnostics(slices=False).model_copy(update={"residuals": None})) == always
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("name", ["$", "$x$", r"a\$\frac{", "a\n\tb", "<script>", "x" * 500, "高速"])
+def test_names_from_the_data_are_drawn_and_never_read_as_formulas(name: str) -> None:
+    assert _size(plots.errors_by_slice(_slices(1.0, name=name), 1.0, "Model"))
+    assert _size(plots.interval_coverage(_slices(1.0, name=name), INTERVAL, "Model"))
+
+
+def test_a_long_window_and_residuals_that_are_all_the_same_make_pictures_too() -> None:
+    assert _size(plots.residuals_over_time(_hours(1.0, 53 * 7 * 24), "Model", "UTC"))
+    assert _size(plots.residual_distribution(_distribution(0.0), "Model"))
 
 
 def test_metrics_that_are_nan_make_a_picture_too() -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from traffic_assets.settings.schema import (
     Band,
     DataSettings,
+    DiagnosticsSettings,
     EvaluationSettings,
     ModelsSettings,
     PersistenceSettings,
@@ -55,7 +56,19 @@ from traffic_assets.settings.schema import (
         (Targets, "rmse_max", [None, 0.1], [0, -1]),
         (Targets, "cv_r2_std_max", [None, 0.1], [0]),
         (Targets, "r2_min", [None, -1, 0.9], ["high"]),
+        (
+            DiagnosticsSettings,
+            "learning_curve",
+            [None, [0.1, 1], [0.1, 0.5, 0.9]],
+            [[], [1], [1, 0.5], [0.5, 0.5], [0, 1]],
+        ),
         (PersistenceSettings, "keep_generations_hours", [None, 24, 24.5], [0, 23.9]),
+        (
+            PersistenceSettings,
+            "browse_url",
+            [None, "http://h:9870/webhdfs/v1/t/{path}?op=OPEN"],
+            ["file:///{path}", "http://h/"],
+        ),
         (SparkSettings, "app_name", ["x"], [""]),
         (SparkSettings, "driver_memory", ["512m", "4G", "1048576k"], ["4", "4gb", "g", ""]),
         (

@@ -1,0 +1,164 @@
+"""The report of a week: every model's numbers and pictures in one HTML page, stored with the week.
+
+Like the comparison it stands behind no gate, so it is there when one fails. What the page looks like is in
+`traffic_assets/report/`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.evaluation import COMPARISON, LOADED
+from traffic_assets.assets.keys import asset_key, of_target, step_of
+from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.assets.training import SPLIT_ASSETS
+from traffic_assets.dagster_hdfs.steps import storage_step
+from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.features.catalogue import TARGETS
+from traffic_assets.partitions import weekly
+from traffic_assets.resources import DOCUMENTS
+from traffic_assets.settings import Settings
+from traffic_assets.settings.schema import Target
+
+REPORT = "training_report"
+PAGE = "report.html"
+_COSTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "shuffle_bytes", "spill_bytes")
+
+
+def page_uri(generation_uri: str) -> str:
+    """Where the page of a stored report lies."""
+    return join(generation_uri, Internal.FILES, PAGE)
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The report of the week, one for each target."""
+    return [_report(target, settings) for target in settings.training.targets]
+
+
+def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
+    lanes = {name: Lane(name, target) for name in settings.enabled_models}
+    train, comparison = SPLIT_ASSETS["train"], of_target(COMPARISON, target)
+    of_lanes = [key for lane in lanes.values() for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
+    ins = {step_of(key): dg.AssetIn(asset_key(key), dagster_type=LOADED) for key in (train, comparison, *of_lanes)}
+
+    @storage_step
+    def report(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
+        """One self-contained HTML page on the week: the board, and every model's numbers and pictures."""
+        from traffic_assets.assets.presentation import report_summary
+        from traffic_assets.ml.evaluation import Standing
+        from traffic_assets.ml.significance import Comparison
+        from traffic_assets.report import findings
+        from traffic_assets.report.contents import Report
+        from traffic_assets.report.page import render
+
+        split = require_same_split(inputs)
+        week, compared, facts = context.partition_key, inputs[step_of(comparison)], inputs[train].record
+        standings = [Standing.model_validate(row) for row in compared.value["leaderboard"]]
+        found = Report(
+            week=week,
+            profile=settings.profile,
+            made_at=datetime.now(UTC),
+            run_id=context.run_id,
+            split_id=split,
+            days=sorted(facts["days"]),
+            rows=facts["counts"],
+            settings=_told_settings(settings),
+            time_zone=settings.data.time_zone,
+            split_kind=settings.training.split.kind,
+            primary_metric=settings.evaluation.primary_metric,
+            significance_level=settings.evaluation.significance_level,
+            lanes=[_lane_report(context, lanes[s.model], s, settings, inputs) for s in standings],
+            differences=[Comparison.model_validate(row) for row in compared.value["differences"]],
+            pictures=_pictures(compared),
+            unit=TARGETS[target].unit,
+        )
+        page = render(found).encode()
+        context.add_output_metadata({"summary": report_summary(found), "page_bytes": len(page)})
+        value = {"week": week, "best": found.best.name, "headline": findings.headline(found), "page": PAGE}
+        return Stored(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
+
+    return dg.asset(
+        report,
+        key=asset_key(of_target(REPORT, target)),
+        group_name=EVALUATION,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        ins=ins,
+    )
+
+
+def _lane_report(
+    context: dg.AssetExecutionContext, lane: Lane, standing: Any, settings: Settings, inputs: dict[str, Loaded]
+) -> Any:
+    from traffic_assets.ml.diagnostics import Diagnostics
+    from traffic_assets.ml.evaluation import Scores
+    from traffic_assets.ml.gates import judge
+    from traffic_assets.ml.learning_curves import LearningCurve
+    from traffic_assets.ml.search.trials import Search
+    from traffic_assets.ml.temporal import TemporalVerdict
+    from traffic_assets.report.contents import LaneReport
+
+    cv_report, diagnosed, verdict = (
+        inputs[step_of(key)] for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
+    )
+    found, search = diagnosed.value, Search.model_validate(cv_report.value["search"])
+    curve = cv_report.value.get("learning_curve")
+    return LaneReport(
+        title=lane.title,
+        standing=standing,
+        scores=Scores.model_validate({name: found[name] for name in Scores.model_fields}),
+        diagnostics=Diagnostics.model_validate(found["diagnostics"]),
+        verdict=TemporalVerdict.model_validate(verdict.value),
+        search=search,
+        targets=judge(
+            settings.targets_of(lane.target, standing.model), standing.test, search.best, TARGETS[lane.target].unit
+        ),
+        model_bytes=found["model_bytes"],
+        training_minutes=found["training_minutes"],
+        learning_curve=LearningCurve.model_validate(curve) if curve else None,
+        costs=_costs(context, [lane.cv_report, lane.model, lane.diagnostics, lane.temporal_verdict]),
+        pictures={**_pictures(cv_report), **_pictures(diagnosed)},
+    )
+
+
+def _pictures(stored: Loaded) -> dict[str, bytes]:
+    return {n.removesuffix(".png"): content for n, content in stored.files.items() if n.endswith(".png")}
+
+
+def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
+    """What the newest materialisation of each asset has cost in this week, as its metadata tells."""
+    from traffic_assets.report.contents import StepCost
+
+    found = []
+    for key in keys:
+        wanted = dg.AssetRecordsFilter(asset_key=asset_key(key), asset_partitions=[context.partition_key])
+        for record in context.instance.fetch_materializations(wanted, limit=1).records:
+            told = record.asset_materialization.metadata if record.asset_materialization else {}
+            spent = {name: told[f"cost_{name}"].value for name in _COSTS if f"cost_{name}" in told}
+            found.append(StepCost(step=key, **spent))
+    return found
+
+
+def _told_settings(settings: Settings) -> dict[str, str]:
+    """What shapes the result, by name. Spark's own settings are left out: some hold secrets."""
+    from traffic_assets.ml.shares import Shares
+    from traffic_assets.registry.metadata import code_version, library_versions
+
+    training, data = settings.training, settings.data
+    shares = Shares.of(training.split)
+    gap = f", {training.fold_gap_minutes} minutes apart" if training.fold_kind in ("expanding", "sliding") else ""
+    preparation = ", ".join(f"{name} {value}" for name, value in training.preprocessing.model_dump().items())
+    return {
+        "input": f"{data.kind} at {settings.source_uri}",
+        "split": f"{training.split.kind}: train {shares.train:.0%}, validation {shares.validation:.0%}, "
+        f"test {shares.test:.0%}",
+        "folds": f"{training.folds}, {training.fold_kind}{gap}",
+        "later time": f"from {training.temporal_train_share:.0%} of the window's rows in time on",
+        "preprocessing": preparation,
+        "features left out": ", ".join(training.exclude_features) or "none",
+        "best by": f"{settings.evaluation.primary_metric} over the folds",
+        "seed": str(training.seed),
+        "versions": ", ".join(f"{n} {v}" for n, v in {"traffic_assets": code_version(), **library_versions()}.items()),
+    }

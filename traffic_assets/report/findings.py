@@ -1,0 +1,169 @@
+"""What the numbers of a week say, in sentences. They claim no more than the tests do."""
+
+import math
+
+from traffic_assets.features.catalogue import ANSWER_FEATURES
+from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
+from traffic_assets.ml.metrics import custom_metrics
+from traffic_assets.ml.significance import CORRECTION, Comparison
+from traffic_assets.report.contents import LaneReport, Report
+
+METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
+
+
+def number(value: float | None) -> str:
+    """A number with decimals that suit its size, the same for numbers alike; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    return f"{value:,.{4 if size < 10 else 2 if size < 1000 else 0}f}"
+
+
+def title_of(name: str) -> str:
+    """A metric's name for people, those of installed packages as well."""
+    added = custom_metrics()
+    return added[name].label if name in added else METRIC_NAMES.get(name, name)
+
+
+def metric(name: str, value: float | None, unit: str) -> str:
+    """A metric, or its deviation, with its unit: RMSE and MAE have the target's, MAPE is a share."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if name == "mape":
+        return f"{value:.2%}"
+    return f"{value:.5f}" if name == "r2" else f"{number(value)} {unit}".rstrip()
+
+
+def headline(report: Report) -> str:
+    """Which model is best, by how much, and whether that is more than chance."""
+    best, name = report.best, title_of(report.primary_metric)
+    folds = len(best.search.best.folds)
+    value = _folds_mean(best)
+    said = (
+        f"{best.title} is the best model of the week: its mean {name} over {folds} folds of the train rows is "
+        f"{metric(report.primary_metric, value, report.unit)}."
+    )
+    if len(report.lanes) == 1:
+        return f"{said} It is the only one, so there is nothing to compare it with."
+    return f"{said} {against_best(report)[0]}"
+
+
+def against_best(report: Report) -> list[str]:
+    """A sentence for each other model: how far behind it is, and whether by more than chance."""
+    return [f"{_distance(report, lane)} {_by_chance(report, lane)}" for lane in report.lanes[1:]]
+
+
+def tests_named(report: Report) -> str:
+    """Which tests were done, and how their p-values were corrected."""
+    asked = sorted({comparison.test for comparison in report.differences})
+    if not asked:
+        return "No test was done: folds or instants are too few, or do not match."
+    return (
+        f"Tests: {'; '.join(asked)}. Their p-values are corrected for the number of models by {CORRECTION}, within "
+        f"each test; a difference counts as more than chance where the corrected p lies below "
+        f"{report.significance_level:g}."
+    )
+
+
+def targets_told(report: Report) -> str:
+    """Which models miss their targets."""
+    missed = [lane.title for lane in report.lanes if lane.standing.targets_missed]
+    asked = [lane.title for lane in report.lanes if lane.targets]
+    if not asked:
+        return "No targets are set for these models."
+    if not missed:
+        return f"Every target is met ({_listed(asked)})."
+    verbs = ("misses", "is") if len(missed) == 1 else ("miss", "are")
+    return f"{_listed(missed)} {verbs[0]} targets and {verbs[1]} not registered."
+
+
+def flattery(lane: LaneReport) -> str:
+    """How much larger the error is on later time than on the random hold-out."""
+    test, later = lane.standing.test.rmse, lane.standing.temporal.rmse
+    if not (test > 0 and math.isfinite(later)):
+        return ""
+    factor = later / test
+    if factor >= 1.05:
+        return f"On later time the error is {factor:.2g} times that on the random hold-out."
+    return "On later time the error is no larger than on the random hold-out."
+
+
+def caveats(report: Report) -> list[str]:
+    """What the report cannot say."""
+    said = []
+    if report.split_kind == "random":
+        said.append(
+            "The random hold-out flatters: readings follow each other closely, and the model was fitted on the "
+            "neighbours, in time and place, of every test row. Metrics on test say how well gaps are filled, not how "
+            "well the coming week is met."
+        )
+    said.append(
+        "The verdict on later time is of a second fit, on the first part of the window, with the hyperparameters that "
+        "were asked for or, where a search is on, with those of a search of its own. It says what this way of "
+        "training does on time it has not seen; the registered model itself was fitted on rows of the whole window."
+    )
+    if answers := [f for f in ANSWER_FEATURES if any(f in lane.scores.importances.features for lane in report.lanes)]:
+        said.append(
+            f"{_listed(answers)} {'is' if len(answers) == 1 else 'are'} computed from the observed speed itself. With "
+            f"{'it' if len(answers) == 1 else 'them'} the models restate the answer; how they do without is seen by "
+            f"leaving {'it' if len(answers) == 1 else 'them'} out (training.exclude_features)."
+        )
+    said += [
+        "“No more than chance can bring” does not mean equal: with few folds, or a short later part, small real "
+        "differences stay hidden.",
+        "A prediction interval has one width for all rows. It holds its share over all of them, and less where errors "
+        "are larger; the coverage of each slice shows by how much. On later time nothing promises the share.",
+        "Confidence intervals come from drawing whole days (or hours) anew. They say how much the metric depends on "
+        "which of these days were seen, and nothing of days unlike them.",
+        "The slices are many, and some are bad by chance alone; those of few rows are left out of the ranking.",
+        "The best model is chosen on folds of the train rows. One week says nothing of whether it stays the best.",
+    ]
+    return said
+
+
+def _folds_mean(lane: LaneReport) -> float:
+    return lane.standing.folds.mean if lane.standing.folds else math.nan
+
+
+def _distance(report: Report, other: LaneReport) -> str:
+    chosen_by = report.primary_metric
+    name = title_of(chosen_by)
+    best, theirs = _folds_mean(report.best), _folds_mean(other)
+    if not math.isfinite(best - theirs):
+        return f"{other.title} cannot be compared by {name}."
+    if best == theirs:
+        return f"The mean {name} of {other.title} is the same."
+    relation = "smaller" if theirs < best else "larger"
+    share = f" ({abs(theirs - best) / best:.0%})" if chosen_by != "r2" and best > 0 else ""
+    size = metric(chosen_by, abs(theirs - best), report.unit)
+    return f"The mean {name} of {other.title} is {relation} by {size}{share}."
+
+
+def _by_chance(report: Report, other: LaneReport) -> str:
+    tests = {c.test: c for c in report.differences if c.model == other.name}
+    parts = [
+        f"{where} {_verdict(report, other, tests[test])}"
+        for test, where in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time"))
+        if test in tests
+    ]
+    if not parts:
+        return "Whether that is more than chance could not be tested."
+    joined = "; ".join(parts)
+    return f"{joined[:1].upper()}{joined[1:]}."
+
+
+def _verdict(report: Report, other: LaneReport, found: Comparison) -> str:
+    p = f"(corrected p {p_value(found.adjusted)})"
+    if found.adjusted >= report.significance_level:
+        return f"the difference is no more than chance can bring {p}"
+    better = report.best if found.difference > 0 else other
+    return f"{better.title} is better by more than chance {p}"
+
+
+def p_value(p: float) -> str:
+    """A p-value with its sign."""
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,88 @@
+"""The report as one HTML page: styles and pictures inside, no script, nothing fetched from anywhere."""
+
+import base64
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from traffic_assets.ml.metrics import better_first, known_metrics
+from traffic_assets.ml.search.trials import Search, Trial
+from traffic_assets.ml.slices import Slice, worst_of
+from traffic_assets.report import findings
+from traffic_assets.report.contents import Report
+
+TEMPLATE = "report.html.j2"
+_TRIALS_SHOWN = 50
+
+
+def render(report: Report) -> str:
+    """The page. Names from the data (a sensor, a highway) are escaped, wherever they stand.
+
+    Args:
+        report: what it holds.
+    """
+    # read beside this file, where the package has it; everything that is put in is escaped
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": findings.number,
+        "image": _image,
+        "size": _size,
+        "duration": _duration,
+        "percent": lambda share, digits=1: "–" if share is None else f"{share:.{digits}%}",
+    }
+    return environment.get_template(TEMPLATE).render(
+        report=report,
+        words=findings,
+        metrics=known_metrics(),
+        trials_of=_trials,
+        worst_of=lambda slices: worst_of(slices, 10),
+        dimensions_of=_by_dimension,
+    )
+
+
+def _image(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def _size(number: float | None) -> str:
+    if number is None:
+        return "–"
+    for unit in ("B", "kB", "MB"):
+        if abs(number) < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:,.3g} GB"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _trials(search: Search) -> list[tuple[int, Trial]]:
+    """The trials with their numbers, the best first; of very many only the best."""
+    numbered = list(enumerate(search.trials, 1))
+    order = sorted(numbered, key=lambda pair: (pair[0] - 1 != search.chosen, _rank(search, pair[1]), pair[0]))
+    return order[:_TRIALS_SHOWN]
+
+
+def _rank(search: Search, trial: Trial) -> float:
+    return better_first(search.primary_metric, trial.summary[search.primary_metric].mean)
+
+
+def _by_dimension(slices: list[Slice]) -> dict[str, list[Slice]]:
+    found: dict[str, list[Slice]] = {}
+    for each in slices:
+        found.setdefault(each.dimension, []).append(each)
+    return found

@@ -1,0 +1,88 @@
+"""The report as the week's run stores it."""
+
+import pytest
+
+from traffic_assets.assets.report import PAGE, REPORT, page_uri
+from traffic_assets.build import build_defs
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.report.pages import Page, require_self_contained
+from traffic_assets_tests.runs import materialized, metadata_of, run_train
+from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings
+
+
+def stored_page(made: Deployment) -> str:
+    current = made.hdfs.dataset(REPORT).current(WEEK)
+    assert current is not None
+    return made.hdfs.filesystem.read_bytes(page_uri(current.uri)).decode()
+
+
+@pytest.fixture(scope="module")
+def page(trained: Deployment) -> Page:
+    return Page(stored_page(trained))
+
+
+def test_the_page_is_stored_with_the_week_and_needs_nothing_else(page: Page) -> None:
+    require_self_contained(page)
+    assert f"Training week {WEEK}" in page.text
+    assert f"{len(DAYS)} days, {DAYS[0]} to {DAYS[-1]}" in page.text
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployment, page: Page, name: str) -> None:
+    assert name in page.ids
+    text = " ".join(page.text.split())
+    assert f"Predicted against actual, {ALGORITHMS[name].title}" in stored_page(trained)
+    judged = trained.document(f"{name}_evaluation")
+    for rows in ("train", "test"):
+        assert f"{judged[rows]['r2']:.5f}" in text
+    assert f"{judged['temporal']['metrics']['r2']:.5f}" in text
+    worst = max((s for s in judged["diagnostics"]["slices"] if s["rows"] >= 30), key=lambda s: s["rmse"])
+    assert f"{worst['dimension']} {worst['value']}" in text
+
+
+def test_every_picture_is_on_it(page: Page) -> None:
+    """Eight of each lane, since no learning curve is asked for, and the comparison."""
+    assert page.tags.count("img") == 1 + 8 * len(LANES)
+
+
+def test_the_cost_of_every_step_is_on_it(trained: Deployment, page: Page) -> None:
+    assert trained.train is not None
+    for name in LANES:
+        for step in ("cv_report", "model", "diagnostics", "temporal_verdict"):
+            assert f"{name}_{step}" in page.text
+            assert metadata_of(trained.train, f"{name}_{step}")["cost_wall_seconds"] > 0
+
+
+def test_the_ui_shows_a_summary_and_where_the_page_is(trained: Deployment) -> None:
+    assert trained.train is not None
+    shown = metadata_of(trained.train, REPORT)
+    assert "is the best model of the week" in shown["summary"]
+    assert f"traffic-assets report {WEEK} --open" in shown["summary"]
+    assert shown["file"].endswith(f"_files/{PAGE}")
+    assert trained.document(REPORT)["best"] == trained.document("model_comparison")["leaderboard"][0]["model"]
+
+
+def test_a_failed_gate_does_not_hide_the_report_and_a_learning_curve_is_on_it(with_features: Deployment) -> None:
+    name = "linear_regression"
+    changes = {
+        **only_lanes(name),
+        "evaluation": {"targets": {name: IMPOSSIBLE}, "diagnostics": {"learning_curve": [0.5, 1.0]}},
+        "persistence": {"browse_url": "http://127.0.0.1:8000/{path}"},
+    }
+    settings = tiny_settings(with_features.base, changes)
+    result = run_train(build_defs(settings), with_features.instance, WEEK)
+    assert not result.success
+    made = materialized(result)
+    assert f"{name}_registry_entry" not in made
+    assert REPORT in made
+    page = Page(stored_page(with_features))
+    assert "misses its targets" in page.text
+    assert "Linear regression misses targets and is not registered." in page.text
+    assert "Learning curve, Linear regression" in stored_page(with_features)
+    curve = with_features.document(f"{name}_cv_report")["learning_curve"]
+    assert [p["share"] for p in curve["points"]] == [0.5, 1.0]
+    assert metadata_of(result, f"{name}_cv_report")["learning_curve"].startswith("![](data:image/png;base64,")
+    shown = metadata_of(result, REPORT)
+    below = shown["file"].removeprefix(f"file://{with_features.base}/")
+    assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, since browsers can follow one here"

@@ -1,0 +1,93 @@
+"""Learning curves: nested subsets of train rows, judged on rows that no share has fitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
+from traffic_assets.ml.folds import FoldKind, folds_of
+from traffic_assets.ml.learning_curves import LearningCurve, learning_curve, subset
+from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.training import fit_pipeline
+from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesHyperparameters,
+    LinearRegressionHyperparameters,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row
+
+LINEAR = ALGORITHMS["linear_regression"]
+PLAIN = LinearRegressionHyperparameters(regParam=0.1)
+SHARES = (0.2, 0.5, 1.0)
+
+
+def _keys(rows: DataFrame) -> set[Row]:
+    return set(rows.select("sensor_id", "timestamp").collect())
+
+
+def test_a_smaller_share_lies_within_every_greater_one(feature_rows: DataFrame) -> None:
+    every = _keys(feature_rows)
+    kept = [_keys(subset(feature_rows, share, 42)) for share in SHARES]
+    assert kept[0] < kept[1] < kept[2] == every
+    for keys, share in zip(kept, SHARES, strict=True):
+        assert len(keys) == pytest.approx(share * len(every), abs=0.05 * len(every))
+    assert _keys(subset(feature_rows, 0.5, 43)) != kept[1], "the seed draws"
+
+
+@pytest.mark.parametrize("kind", ["random", "expanding"])
+def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
+    feature_rows: DataFrame, features: FeatureSet, kind: FoldKind
+) -> None:
+    folds = folds_of(feature_rows, kind, 2, 42)
+    told: list[str] = []
+    found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, told.append)
+    fold = folds[-1]
+    judged = feature_rows.where(fold.judged)
+    assert (found.fold, found.judged_rows) == (fold.title, judged.count())
+    assert [p.share for p in found.points] == [0.4, 1.0]
+    assert len(told) == 2
+    for point in found.points:
+        rows = subset(feature_rows.where(fold.fit), point.share, 42)
+        assert not _keys(rows) & _keys(judged)
+        assert point.rows == rows.count()
+    everything = fit_pipeline(feature_rows.where(fold.fit), features, LINEAR, PLAIN, 42)
+    assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(judged)).rmse)
+    assert LearningCurve.model_validate_json(found.model_dump_json()) == found
+
+
+def test_no_row_beyond_the_given_ones_is_seen(
+    feature_rows: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is fitted carries the key of a train row: the curve reads nothing but what it was given."""
+    train = feature_rows.where("sensor_id < 's5'")
+    seen: list[set[float]] = []
+    fit = Algorithm.fit
+
+    def watched(self: Algorithm, vectors: Any, *args: Any) -> Any:
+        seen.append({row["speed"] for row in vectors.select("speed").collect()})
+        return fit(self, vectors, *args)
+
+    monkeypatch.setattr(Algorithm, "fit", watched)
+    learning_curve(train, features, LINEAR, PLAIN, folds_of(train, "random", 2, 42), (0.3, 1.0), 42)
+    allowed = {row["speed"] for row in train.select("speed").collect()}
+    assert len(seen) == 2
+    assert seen[0] < seen[1] < allowed, "the rows held out are not fitted either"
+
+
+def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFrame, features: FeatureSet) -> None:
+    boosted = ALGORITHMS["gradient_boosted_trees"]
+    early = GradientBoostedTreesHyperparameters(maxIter=2, maxDepth=1, maxBins=8, earlyStopping=True)
+    folds = folds_of(feature_rows, "random", 2, 42)
+    found = learning_curve(feature_rows, features, boosted, early, folds, (1.0,), 42)
+    whole = feature_rows.where(folds[-1].fit).count()
+    assert 0.8 * whole < found.points[0].rows < whole
+
+
+def test_a_share_without_rows_is_refused_with_the_setting(feature_rows: DataFrame, features: FeatureSet) -> None:
+    folds = folds_of(feature_rows, "random", 2, 42)
+    with pytest.raises(ValueError, match=r"share of 1e-08 leaves no row.*evaluation\.diagnostics\.learning_curve"):
+        learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (1e-8, 1.0), 42)

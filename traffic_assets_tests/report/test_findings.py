@@ -1,0 +1,109 @@
+"""What the numbers say in sentences: no more than the tests do."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
+from traffic_assets.ml.importances import Importances
+from traffic_assets.ml.metrics import Spread
+from traffic_assets.report import findings
+from traffic_assets_tests.report.examples import difference, lane, metrics, report
+
+
+def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> None:
+    assert findings.headline(report()) == (
+        "Random forest is the best model of the week: its mean RMSE over 2 folds of the train rows is 1.0000 mph. "
+        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is better by "
+        "more than chance (corrected p = 0.004); on later time the difference is no more than chance can bring "
+        "(corrected p = 0.4)."
+    )
+
+
+def test_where_later_time_prefers_another_model_that_is_said() -> None:
+    other = "linear_regression"
+    found = report(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
+    assert findings.against_best(found) == [
+        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time Linear regression is better "
+        "by more than chance (corrected p < 0.001)."
+    ]
+
+
+def test_a_difference_at_the_level_is_no_finding() -> None:
+    at = report(differences=[difference("linear_regression", "random_forest", FOLDS_TEST, 0.5, 0.05)])
+    assert "no more than chance" in findings.headline(at)
+
+
+def test_without_tests_nothing_is_claimed() -> None:
+    found = report(differences=[])
+    assert findings.headline(found).endswith("Whether that is more than chance could not be tested.")
+    assert "No test was done" in findings.tests_named(found)
+
+
+def test_the_primary_metric_is_the_one_that_is_told() -> None:
+    def of(name: str, mean: float) -> object:
+        made = lane(name, 1.0)
+        return replace(made, standing=made.standing.model_copy(update={"folds": Spread(mean=mean, std=0.0)}))
+
+    lanes = [of("random_forest", 0.99), of("linear_regression", 0.97)]
+    said = findings.headline(report(primary_metric="r2", lanes=lanes))
+    assert "its mean R² over 2 folds of the train rows is 0.99000." in said
+    assert "The mean R² of Linear regression is smaller by 0.02000." in said
+    lanes = [of("random_forest", 0.5), of("linear_regression", math.nan)]
+    assert "Linear regression cannot be compared by RMSE." in findings.headline(report(lanes=lanes))
+    lanes = [of("random_forest", 0.5), of("linear_regression", 0.5)]
+    assert "The mean RMSE of Linear regression is the same." in findings.headline(report(lanes=lanes))
+
+
+def test_targets_are_told_in_grammar() -> None:
+    assert findings.targets_told(report()) == "Linear regression misses targets and is not registered."
+    both = [lane("random_forest", 1.0, missed=True), lane("linear_regression", 1.5, missed=True)]
+    assert findings.targets_told(report(lanes=both)) == (
+        "Random forest and Linear regression miss targets and are not registered."
+    )
+    assert "Every target is met (Random forest)" in findings.targets_told(report(lanes=[lane("random_forest", 1.0)]))
+    free = [lane("random_forest", 1.0, targets=[])]
+    assert findings.targets_told(report(lanes=free)) == "No targets are set for these models."
+
+
+def test_caveats_fit_the_week() -> None:
+    plain = " ".join(findings.caveats(report()))
+    assert "random hold-out flatters" in plain
+    assert "computed from the observed speed" not in plain
+    assert "flatters" not in " ".join(findings.caveats(report(split_kind="temporal")))
+    made = lane("random_forest", 1.0)
+    weights = {"traffic_efficiency": 0.8, "speed_lag_1": 0.2}
+    knowing = replace(
+        made,
+        scores=made.scores.model_copy(update={"importances": Importances(kind="w", features=weights, slots=weights)}),
+    )
+    assert "traffic_efficiency is computed from the observed speed" in " ".join(
+        findings.caveats(report(lanes=[knowing]))
+    )
+
+
+def test_how_much_the_hold_out_flatters() -> None:
+    assert findings.flattery(lane("random_forest", 1.0)) == (
+        "On later time the error is 2 times that on the random hold-out."
+    )
+    made = lane("random_forest", 1.0)
+    same = replace(made, standing=made.standing.model_copy(update={"temporal": metrics(1.0)}))
+    assert "no larger" in findings.flattery(same)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0.0000"),
+        (0.123456, "0.1235"),
+        (-0.00012346, "-0.0001"),
+        (12.3456, "12.35"),
+        (1234.5678, "1,235"),
+        (math.nan, "–"),
+        (None, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_numbers_have_decimals_that_suit_their_size(value: float | None, shown: str) -> None:
+    assert findings.number(value) == shown

@@ -1,0 +1,91 @@
+"""The page of a week's report: it needs nothing else, shows every model, and runs nothing that the data holds."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from traffic_assets.ml.diagnostics import Diagnostics
+from traffic_assets.report.page import render
+from traffic_assets_tests.report.examples import diagnostics, lane, metrics, report, search
+from traffic_assets_tests.report.pages import Page, require_self_contained
+
+
+def test_the_page_needs_nothing_else() -> None:
+    html = render(report())
+    assert html.lstrip().lower().startswith("<!doctype html>")
+    page = Page(html)
+    require_self_contained(page)
+    assert "default-src 'none'" in html, "a browser is told to fetch nothing, whatever comes into the page"
+    assert page.tags.count("img") == 1 + 2 * 9
+
+
+def test_the_page_shows_what_is_known_of_every_model() -> None:
+    page = Page(render(report()))
+    assert {"random_forest", "linear_regression"} <= page.ids
+    for said in (
+        "Training week 2026-01-12",
+        "profile local",
+        "Random forest is the best model of the week",
+        "95% confidence, by 14 days",
+        "misses its targets",
+        "meets its targets",
+        "best of the week",
+        "by sensor (1)",
+        "the prediction ± 1.5000 mph (3.0000 mph wide). On the test rows it holds 91.2%",
+        "corrected resampled t-test over folds",
+        "Holm (1979)",
+        "1 min 01 s",
+        "1.23 MB stored",
+        "before 2026-01-16 00:00 UTC",
+        "What this report cannot say",
+        "flatters",
+    ):
+        assert said in " ".join(page.text.split()), said
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "a&b"]
+)
+def test_names_from_the_data_are_shown_and_never_run(hostile: str) -> None:
+    changed = replace(
+        report(profile=hostile, settings={hostile: hostile}),
+        lanes=[lane("random_forest", 1.0, diagnostics=diagnostics(sensor=hostile))],
+    )
+    html = render(changed)
+    page = Page(html)
+    require_self_contained(page)
+    assert f"sensor {hostile}" in page.text
+    assert page.tags.count("img") == 1 + 9
+    if "<" in hostile:
+        assert hostile not in html
+
+
+def test_what_was_not_made_is_left_out() -> None:
+    bare = Diagnostics(slices=[], interval=None, confidence=None, notes=["no confidence interval: too few blocks"])
+    only = lane("random_forest", 1.0, diagnostics=bare, pictures={}, costs=[], targets=[], learning_curve=None)
+    page = Page(render(report(lanes=[only], differences=[], pictures={})))
+    require_self_contained(page)
+    assert "img" not in page.tags
+    assert "It is the only one" in page.text
+    assert "too few blocks" in page.text
+    assert "none set" in page.text
+    for missing in ("Where it fails", "Prediction intervals", "Cost", "Is the difference more than chance?"):
+        assert missing not in page.text
+
+
+def test_numbers_that_are_missing_are_dashes() -> None:
+    odd = metrics(1.0).model_copy(update={"mape": math.nan, "r2": math.nan, "p95": math.nan})
+    forest = lane("random_forest", 1.0)
+    forest = replace(forest, scores=forest.scores.model_copy(update={"test": odd}))
+    text = Page(render(report(lanes=[forest], differences=[]))).text
+    assert "nan" not in text.lower().replace("nano", "")
+    assert "–" in text
+
+
+def test_of_very_many_trials_the_best_are_shown_and_the_rest_is_told() -> None:
+    few = Page(render(report(lanes=[lane("random_forest", 1.0, search=search(1.0, 3))], differences=[]))).text
+    assert "trials, the best first" in few
+    assert "all are stored" not in few
+    many = Page(render(report(lanes=[lane("random_forest", 1.0, search=search(1.0, 120))], differences=[]))).text
+    assert "(50 of 120; all are stored with the cv report)" in many
