@@ -176,7 +176,6 @@ def test_lanes_written_in_python_run_from_the_data_to_a_registered_version(with_
             "svr": {"enabled": True, "hyperparameters": {"max_rows": 100, "kernel": "linear"}},
             "ensemble": {"enabled": True, "hyperparameters": {"members": {"random_forest": {}, "svr": {}}, "folds": 2}},
         },
-        "training": {"search": {"share_fits": False}},
     }
     settings = tiny_settings(with_features.base, changes)
     given = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}

@@ -30,7 +30,7 @@ FILES = LocalFileSystem()
 def rows(spark: SparkSession) -> DataFrame:
     table = [(f"s{i}", i, float(i % 17), float(i % 5), 2.0 * (i % 17) + 5 * (i % 5)) for i in range(60)]
     schema = "sensor_id string, seconds long, a double, b double, speed double"
-    return spark.createDataFrame(table, schema).selectExpr("*", "timestamp(seconds) as timestamp").coalesce(1)
+    return spark.createDataFrame(table, schema).selectExpr("*", "timestamp(seconds) as timestamp").repartition(2)
 
 
 def _fit(rows: DataFrame, name: str, hyperparameters: Hyperparameters) -> PipelineModel:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, RandomForestHyperparameters
+from traffic_assets.settings.schema import ModelsSettings
 
 LINEAR = ALGORITHMS["linear_regression"]
 PLAIN = LinearRegressionHyperparameters(regParam=0.5)
@@ -52,3 +54,18 @@ def test_the_list_of_algorithms_is_cheap_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS.values(), ids=lambda a: a.name)
+def test_the_docs_table_says_what_the_spec_says(algorithm: Algorithm) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "algorithms.md").read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| `{algorithm.name}` "))
+    _, _, needs, on, hyperparameters, importances, exports, _ = (cell.strip() for cell in line.split("|"))
+    assert hyperparameters.replace("`", "").split() == list(algorithm.hyperparameters.model_fields)
+    assert (f"extra `{algorithm.extra}`" in needs) == (algorithm.extra is not None)
+    assert on == ("yes" if ModelsSettings().named()[algorithm.name].enabled else "no")
+    assert importances == algorithm.importance_kind
+    assert (
+        tuple(word.lower() for word in exports.replace(" planned", "").replace(";", ",").split(", "))
+        == algorithm.exports
+    )
