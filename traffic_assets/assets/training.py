@@ -20,7 +20,8 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.features.catalogue import feature_columns
+from traffic_assets.features.catalogue import FEATURES, feature_columns
+from traffic_assets.ml.creation import require_sources
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
 from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
@@ -205,38 +206,45 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
+    training = settings.training
+    require_sources(training.preprocessing.create, FEATURES, training.exclude_features)
+
     @dg.asset(
         name=PREPROCESSOR, group_name=GROUP, partitions_def=weekly(settings), io_manager_key=MODELS, kinds={"spark"}
     )
     @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
-        """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
+        """From feature columns to a vector that a model can be fitted on, fitted on the train rows only."""
         from traffic_assets.ml.preprocessing import (
             Preparation,
+            dropped_slots,
             outlier_bounds,
             outlier_counts,
             slots,
             usable_features,
             vector_report,
         )
-        from traffic_assets.ml.training import fit_preprocessor
+        from traffic_assets.ml.training import cached_rows, fit_preprocessor, vectors_to_fit
 
-        train = train_split.value
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
-        preparation = Preparation(**settings.training.preprocessing.model_dump())
-        features = usable_features(train, feature_columns(settings.training.exclude_features), preparation)
-        model = fit_preprocessor(train, features)
-        named = slots(model, features)
-        report = vector_report(model.transform(train), named)
+        preparation = Preparation(**training.preprocessing.model_dump())
+        with cached_rows(train_split.value, training.cache_partitions) as train:
+            features = usable_features(train, feature_columns(training.exclude_features), preparation)
+            model = fit_preprocessor(train, features)
+            named = slots(model, features)
+            report = vector_report(vectors_to_fit(model, train), named)
+            outliers = outlier_counts(train, features, outlier_bounds(train, features))
         if features.missing:
             context.log.warning(f"left out, since they hold no value in train: {', '.join(features.missing)}")
+        dropped = [slot.name for slot in dropped_slots(model, features)]
         context.add_output_metadata(
             {
                 "features": dg.MetadataValue.json(list(features.names)),
                 "missing_features": dg.MetadataValue.json(list(features.missing)),
-                "imputed_nulls": dg.MetadataValue.json(features.nulls),
-                "clipped_outliers": dg.MetadataValue.json(outlier_counts(train, outlier_bounds(train, features))),
+                "answer_features": dg.MetadataValue.json(list(features.answers)),
+                **_what_became_of(features, outliers, report.rows),
                 "constant_slots": dg.MetadataValue.json(report.constant),
+                "dropped_slots": dg.MetadataValue.json(dropped),
                 "slots": len(named),
             }
         )
@@ -245,9 +253,32 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
             record={
                 "split_id": train_split.record["split_id"],
                 "features": asdict(features),
+                "answer_features": list(features.answers),
                 "slots": [asdict(slot) for slot in named],
+                "dropped_slots": dropped,
                 "vector": asdict(report),
             },
         )
 
     return fitted_preprocessor
+
+
+def _what_became_of(features: Any, outliers: dict[str, int], fitted: int) -> dict[str, Any]:
+    """Counts of missing values and outliers, each under the name of what was done with them.
+
+    Args:
+        features: what is trained on (`ml.preprocessing.FeatureSet`).
+        outliers: by feature, values beyond its bounds.
+        fitted: rows that the preprocessor was fitted on.
+    """
+    preparation, nulls = features.preparation, features.nulls
+    dropping = set(features.numeric) if preparation.missing == "drop" else set()
+    action = "clipped" if preparation.outlier_action == "clip" else "dropped"
+    shown: dict[str, Any] = {
+        "imputed_nulls": dg.MetadataValue.json({n: count for n, count in nulls.items() if n not in dropping}),
+        f"{action}_outliers": dg.MetadataValue.json(outliers),
+    }
+    if preparation.drops:
+        shown["dropped_nulls"] = dg.MetadataValue.json({n: count for n, count in nulls.items() if n in dropping})
+        shown["dropped_rows"] = features.rows - fitted
+    return shown

@@ -88,6 +88,45 @@ def test_the_preprocessor_knows_the_train_rows_alone(trained: Deployment) -> Non
     assert len(fitted.record["slots"]) == len({slot["name"] for slot in fitted.record["slots"]})
 
 
+def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deployment) -> None:
+    wish = {
+        "create": ["flow_rate*occupancy_ratio", "occupancy_ratio*traffic_efficiency"],
+        "missing": "drop",
+        "outliers": "iqr",
+        "outlier_action": "drop",
+        "selection": "univariate",
+        "top_k": 7,
+    }
+    settings = tiny_settings(with_features.base, {"training": {"preprocessing": wish}})
+    only = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    assert result.success, failures(result)
+    shown = metadata_of(result, "fitted_preprocessor")
+    assert shown["answer_features"] == ["traffic_efficiency", "occupancy_ratio*traffic_efficiency", "congestion_level"]
+    assert shown["slots"] == 7
+    assert shown["dropped_nulls"]["speed_lag_3"] > 0
+    assert "speed_lag_3" not in shown["imputed_nulls"]
+    assert shown["dropped_outliers"]
+    assert "clipped_outliers" not in shown
+    fitted = with_features.hdfs.dataset("fitted_preprocessor").current(WEEK)
+    assert fitted is not None
+    train = fitted.record["features"]["rows"]
+    assert 0 < shown["dropped_rows"] == train - fitted.record["vector"]["rows"] < train
+    assert fitted.record["dropped_slots"] == shown["dropped_slots"]
+    assert len({slot["name"] for slot in fitted.record["slots"]}) == 7
+    passed = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert passed["no_null_in_vector"]
+    assert passed["standardised"]
+
+
+def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Path) -> None:
+    wish = {"preprocessing": {"create": ["flow_rate/traffic_efficiency"]}}
+    assert build_defs(tiny_settings(tmp_path, {"training": wish}))
+    without = {"training": {**wish, "exclude_features": ["traffic_efficiency"]}}
+    with pytest.raises(ValueError, match=r"traffic_efficiency is in training\.exclude_features"):
+        build_defs(tiny_settings(tmp_path, without))
+
+
 def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
     days = {day: generation(day) for day in DAYS}

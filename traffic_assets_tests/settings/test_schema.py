@@ -13,6 +13,7 @@ from traffic_assets.settings.schema import (
     EvaluationSettings,
     ModelsSettings,
     PersistenceSettings,
+    PreprocessingSettings,
     Settings,
     SparkSettings,
     SplitSettings,
@@ -48,6 +49,17 @@ from traffic_assets.settings.schema import (
         (TrainingSettings, "exclude_features", [[], ["flow_rate"]], [[""]]),
         (SplitSettings, "carved_validation", [0.01, 0.99], [0, 1]),
         (SplitSettings, "kind", ["random", "temporal"], ["hashed"]),
+        (PreprocessingSettings, "missing", ["median", "mean", "drop"], ["forward_fill"]),
+        (PreprocessingSettings, "outlier_action", ["clip", "drop"], ["winsorize"]),
+        (PreprocessingSettings, "selection", ["none", "variance", "univariate", "importance"], ["rfe"]),
+        (PreprocessingSettings, "variance_threshold", [0, 0.1], [-0.1]),
+        (PreprocessingSettings, "top_k", [1, 500], [0, 1.5]),
+        (
+            PreprocessingSettings,
+            "create",
+            [[], ["a*b", "a/b", "b/a", "a^2", "a^3"]],
+            [["a"], ["a+b"], ["a*b*c"], ["a^4"], ["a*a"], ["a/a"], ["a/2 "], ["a*b", "b*a"], "a*b"],
+        ),
         (EvaluationSettings, "plot_points", [100, 20_000], [99, 20_001]),
         (EvaluationSettings, "max_training_minutes", [0.1], [0]),
         (EvaluationSettings, "top_feature", [None, "speed_lag_1"], [""]),
@@ -233,3 +245,11 @@ def test_targets_are_those_of_the_plan() -> None:
         "cv_r2_std_max": 0.001,
     }
     assert targets.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}
+
+
+def test_a_formula_is_written_in_one_way() -> None:
+    assert PreprocessingSettings(create=("b * a", "b/ a", "a^ 3")).create == ("a*b", "b/a", "a^3")
+    with pytest.raises(ValidationError, match=r"given more than once: a\*b"):
+        PreprocessingSettings(create=("a*b", "b*a"))
+    with pytest.raises(ValidationError, match=r"give a product a\*b, a ratio a/b, or a power a\^2 or a\^3"):
+        PreprocessingSettings(create=("a-b",))
