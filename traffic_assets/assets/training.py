@@ -92,6 +92,21 @@ def different_geometries(days: dict[str, Generation]) -> str | None:
     )
 
 
+def different_fills(days: dict[str, Generation], settings: Settings) -> str | None:
+    """What to tell of days whose gaps were not filled as the settings say now; None where they all were.
+
+    Days that record no fill (a ready-made table, or an earlier version) are taken as they are.
+    """
+    now = settings.data.fill.model_dump()
+    others = sorted(day for day, generation in days.items() if generation.record.get("fill", now) != now)
+    if not others:
+        return None
+    return (
+        f"gaps were filled in another way than data.fill says now ({json.dumps(now)}) for {', '.join(others)}. "
+        f"Materialize {FEATURE_TABLE} again (job features) for them."
+    )
+
+
 def split_id(settings: Settings, days: dict[str, Generation]) -> str:
     """What identifies a split: its kind, shares and seed, and the generations of the days that went in."""
     made_of = {
@@ -155,8 +170,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
         with retried_connection_errors(hdfs.base_uri):
             days = require_days(week, features.currents(training_window(week, settings)), settings)
-            if difference := different_geometries(days):
-                context.log.warning(difference)
+            difference, fills = different_geometries(days), different_fills(days, settings)
+            for warning in filter(None, (difference, fills)):
+                context.log.warning(warning)
             rows = read_generations(spark.session, list(days.values()))
             assigned = with_split(rows, training.split, training.seed)
             staged = target.stage(context.run_id)
@@ -195,6 +211,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "generation": generation.id,
                     "bytes": record["bytes"],
                     "geometries": difference or "the same on every day",
+                    "fills": fills or "as the settings say",
                     **cost,
                     "dagster/column_schema": dg.TableSchema(
                         columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]

@@ -70,6 +70,26 @@ def _absolute_uri(value: str) -> str:
     return value.rstrip("/")
 
 
+class FillSettings(Section):
+    """How gaps in a sensor's speeds are filled before lags and moving means are taken; off by default.
+
+    What fills a gap was measured before the reading whose past it is in; the target is never filled.
+    """
+
+    forward_fill: bool = Field(default=False, description="a missing speed is the last one before it")
+    interpolation: bool = Field(
+        default=False, description="a missing speed lies on the line between its neighbours; comes before forward_fill"
+    )
+    longest_gap_minutes: Annotated[int, Field(ge=1, le=360)] = Field(
+        default=15, description="how far from the missing speed those that fill it may lie"
+    )
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is filled."""
+        return self.forward_fill or self.interpolation
+
+
 class DataSettings(Section):
     """Where readings come from and how they are to be understood."""
 
@@ -101,6 +121,7 @@ class DataSettings(Section):
     )
     rush_hours: list[tuple[Hour, Hour]] = Field(default=[(7, 10), (16, 19)], description="local, on weekdays")
     max_bad_share: Percent = Field(default=0.05, description="a day with more quarantined rows is refused")
+    fill: FillSettings = Field(default_factory=FillSettings)
 
     @field_validator("source", "sensors_source")
     @classmethod
@@ -128,6 +149,12 @@ class DataSettings(Section):
         for start, end in self.rush_hours:
             if start >= end:
                 raise ValueError(f"rush_hours: {start} to {end} is not a span; give [from, to] with from < to")
+        return self
+
+    @model_validator(mode="after")
+    def _only_readings_are_filled(self) -> "DataSettings":
+        if self.fill.on and self.kind == "features":
+            raise ValueError("fill acts on readings; a ready-made feature table (kind features) is taken as it is")
         return self
 
     @property

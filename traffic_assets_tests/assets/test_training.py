@@ -14,6 +14,7 @@ from traffic_assets.assets.training import (
     FEATURES_ID,
     GEOMETRY,
     SPLIT_ASSETS,
+    different_fills,
     different_geometries,
     newest_id,
     require_days,
@@ -31,7 +32,7 @@ from traffic_assets_tests.runs import failures, metadata_of, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
-def generation(day: str, rows: int = 10, name: str = "g", published: int = 5, **record: str) -> Generation:
+def generation(day: str, rows: int = 10, name: str = "g", published: int = 5, **record: Any) -> Generation:
     at = datetime(2026, 1, published, tzinfo=UTC)
     return Generation(f"{name}-{day}", day, f"file:///x/{day}", at, "run", {"rows": rows, **record})
 
@@ -199,6 +200,16 @@ def test_days_of_one_sensor_table_or_of_none_are_alike() -> None:
     same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
     assert different_geometries(same) is None
     assert different_geometries({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
+
+
+def test_days_that_were_filled_in_another_way_are_told_by_name(tmp_path: Path) -> None:
+    plain, filling = tiny_settings(tmp_path), tiny_settings(tmp_path, {"data": {"fill": {"forward_fill": True}}})
+    days = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], fill=plain.data.fill.model_dump())}
+    assert different_fills(days, plain) is None
+    said = different_fills(days, filling)
+    assert said is not None
+    assert f"for {DAYS[1]}. Materialize feature_table again" in said
+    assert '"forward_fill": true' in said
 
 
 def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from traffic_assets.settings.schema import (
     Band,
     DataSettings,
     EvaluationSettings,
+    FillSettings,
     ModelsSettings,
     PersistenceSettings,
     PreprocessingSettings,
@@ -60,6 +61,7 @@ from traffic_assets.settings.schema import (
             [[], ["a*b", "a/b", "b/a", "a^2", "a^3"]],
             [["a"], ["a+b"], ["a*b*c"], ["a^4"], ["a*a"], ["a/a"], ["a/2 "], ["a*b", "b*a"], "a*b"],
         ),
+        (FillSettings, "longest_gap_minutes", [1, 360], [0, 361]),
         (EvaluationSettings, "plot_points", [100, 20_000], [99, 20_001]),
         (EvaluationSettings, "max_training_minutes", [0.1], [0]),
         (EvaluationSettings, "top_feature", [None, "speed_lag_1"], [""]),
@@ -253,3 +255,10 @@ def test_a_formula_is_written_in_one_way() -> None:
         PreprocessingSettings(create=("a*b", "b*a"))
     with pytest.raises(ValidationError, match=r"give a product a\*b, a ratio a/b, or a power a\^2 or a\^3"):
         PreprocessingSettings(create=("a-b",))
+
+
+def test_a_ready_made_table_is_not_filled() -> None:
+    assert DataSettings(kind="features", fill=FillSettings()).fill.on is False
+    with pytest.raises(ValidationError, match="fill acts on readings"):
+        DataSettings(kind="features", fill=FillSettings(forward_fill=True))
+    assert DataSettings(fill=FillSettings(interpolation=True)).fill.on
