@@ -18,6 +18,7 @@ from traffic_assets.features.clock import previous_day
 from traffic_assets.partitions import daily
 from traffic_assets.resources import DAILY_FRAMES, Guard
 from traffic_assets.settings import Settings
+from traffic_assets.settings.schema import FillSettings
 
 GROUP = "features"
 FEATURE_TABLE = "feature_table"
@@ -59,6 +60,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
                 "missing_columns": sensor_readings.records[day]["missing_columns"],
                 "missing_features": _missing_features(sensor_readings.records[day]["missing_columns"], facts),
                 "sensors_without_lanes": facts["sensors_without_lanes"],
+                "fill": settings.data.fill.model_dump(),
             }
             for day in days
         }
@@ -69,6 +71,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
                     "rows_without_target": record["rows_without_target"],
                     "missing_features": dg.MetadataValue.json(record["missing_features"]),
                     "lanes": _lanes(facts),
+                    "gaps_filled": _fills(settings.data.fill),
                 },
                 partition_key=day,
             )
@@ -113,6 +116,11 @@ def _missing_features(missing_columns: list[str], facts: Mapping[str, Any]) -> l
     if not facts["highway_codes"]:
         missing.add("highway")
     return [c.name for c in FEATURES if missing & set(c.source)]
+
+
+def _fills(fill: FillSettings) -> str:
+    ways = [way for way, on in (("interpolation", fill.interpolation), ("forward fill", fill.forward_fill)) if on]
+    return f"by {', then '.join(ways)}, up to {fill.longest_gap_minutes} minutes" if ways else "no"
 
 
 def _lanes(facts: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.features.catalogue import feature_columns
+from traffic_assets.features.catalogue import FEATURES, feature_columns
+from traffic_assets.ml.creation import require_sources
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
 from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
@@ -92,6 +93,21 @@ def different_geometries(days: dict[str, Generation]) -> str | None:
     )
 
 
+def different_fills(days: dict[str, Generation], settings: Settings) -> str | None:
+    """What to tell of days whose gaps were not filled as the settings say now; None where they all were.
+
+    Days that record no fill (a ready-made table, or an earlier version) are taken as they are.
+    """
+    now = settings.data.fill.model_dump()
+    others = sorted(day for day, generation in days.items() if generation.record.get("fill", now) != now)
+    if not others:
+        return None
+    return (
+        f"gaps were filled in another way than data.fill says now ({json.dumps(now)}) for {', '.join(others)}. "
+        f"Materialize {FEATURE_TABLE} again (job features) for them."
+    )
+
+
 def split_id(settings: Settings, days: dict[str, Generation]) -> str:
     """What identifies a split: its kind, shares and seed, and the generations of the days that went in."""
     made_of = {
@@ -155,8 +171,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
         with retried_connection_errors(hdfs.base_uri):
             days = require_days(week, features.currents(training_window(week, settings)), settings)
-            if difference := different_geometries(days):
-                context.log.warning(difference)
+            difference, fills = different_geometries(days), different_fills(days, settings)
+            for warning in filter(None, (difference, fills)):
+                context.log.warning(warning)
             rows = read_generations(spark.session, list(days.values()))
             assigned = with_split(rows, training.split, training.seed)
             staged = target.stage(context.run_id)
@@ -195,6 +212,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "generation": generation.id,
                     "bytes": record["bytes"],
                     "geometries": difference or "the same on every day",
+                    "fills": fills or "as the settings say",
                     **cost,
                     "dagster/column_schema": dg.TableSchema(
                         columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]
@@ -206,6 +224,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
+    training = settings.training
+    require_sources(training.preprocessing.create, FEATURES, training.exclude_features)
+
     @dg.asset(
         key=asset_key(of_target(PREPROCESSOR, target)),
         group_name=GROUP,
@@ -215,34 +236,38 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     )
     @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
-        """Impute, index, one-hot, assemble and standardise, fitted on the train rows only."""
+        """From feature columns to a vector that a model can be fitted on, fitted on the train rows only."""
         from traffic_assets.ml.preprocessing import (
             Preparation,
+            dropped_slots,
             outlier_bounds,
             outlier_counts,
             slots,
             usable_features,
             vector_report,
         )
-        from traffic_assets.ml.training import fit_preprocessor, observed_rows
+        from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
 
-        train = observed_rows(train_split.value, target)
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
-        preparation = Preparation(**settings.training.preprocessing.model_dump())
-        columns = feature_columns(settings.training.exclude_features, target, settings.training.features)
-        features = usable_features(train, columns, preparation, target)
-        model = fit_preprocessor(train, features)
-        named = slots(model, features)
-        report = vector_report(model.transform(train), named)
+        preparation = Preparation(**training.preprocessing.model_dump())
+        columns = feature_columns(training.exclude_features, target, training.features)
+        with cached_rows(observed_rows(train_split.value, target), training.cache_partitions) as train:
+            features = usable_features(train, columns, preparation, target)
+            model = fit_preprocessor(train, features)
+            named = slots(model, features)
+            report = vector_report(vectors_to_fit(model, train), named)
+            outliers = outlier_counts(train, features, outlier_bounds(train, features))
         if features.missing:
             context.log.warning(f"left out, since they hold no value in train: {', '.join(features.missing)}")
+        dropped = [slot.name for slot in dropped_slots(model, features)]
         context.add_output_metadata(
             {
                 "features": dg.MetadataValue.json(list(features.names)),
                 "missing_features": dg.MetadataValue.json(list(features.missing)),
-                "imputed_nulls": dg.MetadataValue.json(features.nulls),
-                "clipped_outliers": dg.MetadataValue.json(outlier_counts(train, outlier_bounds(train, features))),
+                "answer_features": dg.MetadataValue.json(list(features.answers)),
+                **_what_became_of(features, outliers, report.rows),
                 "constant_slots": dg.MetadataValue.json(report.constant),
+                "dropped_slots": dg.MetadataValue.json(dropped),
                 "slots": len(named),
             }
         )
@@ -251,9 +276,32 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
             record={
                 "split_id": train_split.record["split_id"],
                 "features": asdict(features),
+                "answer_features": list(features.answers),
                 "slots": [asdict(slot) for slot in named],
+                "dropped_slots": dropped,
                 "vector": asdict(report),
             },
         )
 
     return fitted_preprocessor
+
+
+def _what_became_of(features: Any, outliers: dict[str, int], fitted: int) -> dict[str, Any]:
+    """Counts of missing values and outliers, each under the name of what was done with them.
+
+    Args:
+        features: what is trained on (`ml.preprocessing.FeatureSet`).
+        outliers: by feature, values beyond its bounds.
+        fitted: rows that the preprocessor was fitted on.
+    """
+    preparation, nulls = features.preparation, features.nulls
+    dropping = set(features.numeric) if preparation.missing == "drop" else set()
+    action = "clipped" if preparation.outlier_action == "clip" else "dropped"
+    shown: dict[str, Any] = {
+        "imputed_nulls": dg.MetadataValue.json({n: count for n, count in nulls.items() if n not in dropping}),
+        f"{action}_outliers": dg.MetadataValue.json(outliers),
+    }
+    if preparation.drops:
+        shown["dropped_nulls"] = dg.MetadataValue.json({n: count for n, count in nulls.items() if n in dropping})
+        shown["dropped_rows"] = features.rows - fitted
+    return shown

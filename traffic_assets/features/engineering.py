@@ -1,7 +1,7 @@
 """The 21 features of a reading, computed on Spark as the catalogue defines them.
 
-What is fixed for a sensor (position, codes, cluster, free flow) comes ready from `sensors.py`; reading files and
-quarantine live in `readers.py` and `validation.py`.
+What is fixed for a sensor (position, codes, cluster, free flow) comes ready from `sensors.py`, gaps are filled in
+`filling.py`; reading files and quarantine live in `readers.py` and `validation.py`.
 """
 
 import math
@@ -13,17 +13,22 @@ from pyspark.sql.window import WindowSpec
 
 from traffic_assets.features import clock
 from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS
+from traffic_assets.features.filling import LAGS, MEANS, intervals_back, with_filled_past
 from traffic_assets.settings.schema import DataSettings
 
-LONGEST_LOOKBACK_MINUTES = 60
+
+def lookback_minutes(data: DataSettings) -> int:
+    """How long before a reading its past begins: its lags and means, and what may fill the oldest of them."""
+    lags = data.interval_minutes * intervals_back(data.interval_minutes)
+    return max(*MEANS, lags) + (data.fill.longest_gap_minutes if data.fill.on else 0)
 
 
 def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> DataFrame:
     """The feature rows of some local days.
 
     Lags and moving statistics look back by time within a sensor: where an interval is missing they hold null,
-    never a neighbour's value. Rows without a speed have no target: they are left out here (and counted by
-    `count_without_target`), but an interval without a speed is also no predecessor.
+    never a neighbour's value, unless `data.fill` asks for one. Rows without a speed have no target: they are left
+    out here (and counted by `count_without_target`), but an interval without a speed is also no predecessor.
 
     Args:
         readings: validated readings (sensor_id, timestamp, speed, flow, occupancy) of the days and, where it is
@@ -39,13 +44,13 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
     seconds = F.col("timestamp").cast("long")
     with_target = readings.where(
         F.col("speed").isNotNull()
-        & (F.col("timestamp") >= F.lit(start) - F.expr(f"INTERVAL {LONGEST_LOOKBACK_MINUTES} MINUTES"))
+        & (F.col("timestamp") >= F.lit(start) - F.expr(f"INTERVAL {lookback_minutes(data)} MINUTES"))
         & (F.col("timestamp") < F.lit(end))
     )
-    with_past = with_target.select("*", *_past(seconds, data.interval_minutes)).where(
-        F.col("timestamp") >= F.lit(start)
-    )
-    joined = with_past.join(F.broadcast(sensors), "sensor_id", "left")
+    with_past = with_target.select("*", *_past(seconds, data.interval_minutes))
+    if data.fill.on:
+        with_past = with_filled_past(with_past, data.interval_minutes, data.fill)
+    joined = with_past.where(F.col("timestamp") >= F.lit(start)).join(F.broadcast(sensors), "sensor_id", "left")
     local = clock.local_time("timestamp", data.zone)
     with_clock = joined.withColumns(_clock(local, data)).withColumns(_concurrent(data))
     with_level = with_clock.withColumn("congestion_level", _congestion_level(F.col("traffic_efficiency")))
@@ -62,9 +67,9 @@ def _past(seconds: Column, interval_minutes: int) -> list[Column]:
 
     lags = [
         F.max("speed").over(by_time.rangeBetween(*(2 * [-60 * interval_minutes * k]))).alias(f"speed_lag_{k}")
-        for k in (1, 2, 3)
+        for k in LAGS
     ]
-    means = [F.avg("speed").over(before(m)).alias(f"speed_ma_{m}min") for m in (15, 30, 60)]
+    means = [F.avg("speed").over(before(m)).alias(f"speed_ma_{m}min") for m in MEANS]
     variance = F.when(F.count("speed").over(before(30)) >= 2, F.var_pop("speed").over(before(30)))
     return [*lags, *means, variance.alias("speed_variance")]
 

@@ -1,12 +1,16 @@
-"""The preprocessor: impute, index, one-hot, assemble, standardise, with the name of every vector slot.
+"""The preprocessor: from feature columns to the vector, with the name of every slot.
 
-Fitted on train rows only (of each fold, in cross-validation). What a column means comes from the catalogue; what
-is fitted on the vector lives in `algorithms/`.
+    create -> clip -> impute -> index, one-hot -> assemble -> select -> scale
+
+Fitted on train rows only (of each fold, in cross-validation), of which `rows_to_fit` may leave some out. What a column
+means comes from the catalogue; formulas are in `creation.py`, bounds in `outliers.py`, the choice of slots in
+`selection.py`, and what is fitted on the vector in `algorithms/`.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -21,19 +25,25 @@ from pyspark.ml.feature import (
     StringIndexer,
     StringIndexerModel,
     VectorAssembler,
+    VectorSlicer,
 )
 from pyspark.ml.stat import Summarizer
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import Column
+from traffic_assets.features.catalogue import ANSWER_FEATURES, Column
+from traffic_assets.ml.creation import Created, created
 from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.outliers import Bounds, bounds_of, clipped, counts_outside, inside
+from traffic_assets.ml.selection import SlotSelector
 
-ASSEMBLED, VECTOR = "assembled", "features"
+ASSEMBLED, SELECTED, VECTOR = "assembled", "selected", "features"
 OTHER = "other"
+KEPT = "fitted_on"
+"""Column that a preprocessor gives rows where some are left out of train: whether a model is fitted on them."""
+
 CONSTANT_BELOW = 1e-12
-_ACCURACY = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,28 +51,43 @@ class Preparation:
     """How values are made ready; the settings are `training.preprocessing`.
 
     Attributes:
-        missing: what stands for a missing number: train's median or mean.
-        outliers: which numbers are pulled back to the nearest bound, by train's quartiles or deviation; none, iqr
-            (Tukey 1977) or z_score.
+        create: formulas of further features (`creation.py`).
+        missing: what stands for a missing number: train's median or mean. `drop` fits on rows that miss none of the
+            table's numbers, and the median of those stands for what is missing elsewhere.
+        outliers: which numbers are outliers, by train's quartiles or deviation; none, iqr (Tukey 1977) or z_score.
         outlier_factor: how far a bound lies from the quartile, in interquartile ranges, or from the mean, in
             standard deviations.
+        outlier_action: clip pulls an outlier back to its bound, in every row; drop fits on rows without one.
+        selection: which slots are kept: all (none), or as `selection.py` says.
+        variance_threshold: for selection by variance.
+        top_k: slots that univariate and importance keep.
         scaler: standard (mean 0, deviation 1), min_max (0 to 1) or robust (median 0, interquartile range 1).
     """
 
-    missing: Literal["median", "mean"] = "median"
+    create: tuple[str, ...] = ()
+    missing: Literal["median", "mean", "drop"] = "median"
     outliers: Literal["none", "iqr", "z_score"] = "none"
     outlier_factor: float = 3.0
+    outlier_action: Literal["clip", "drop"] = "clip"
+    selection: Literal["none", "variance", "univariate", "importance"] = "none"
+    variance_threshold: float = 0.0
+    top_k: int = 20
     scaler: Literal["standard", "min_max", "robust"] = "standard"
+
+    @property
+    def drops(self) -> bool:
+        """Whether some train rows may be left out of the fit."""
+        return self.missing == "drop" or (self.outliers != "none" and self.outlier_action == "drop")
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """The columns to train on, in the order of the vector.
+    """The columns to train on, in the order of the vector: numeric, created, categorical.
 
     Attributes:
-        numeric: imputed with train's median and standardised.
+        numeric: columns of the table that are imputed and scaled.
         categorical: indexed and one-hot encoded; an unseen or null value has the slot `other`.
-        missing: features of the catalogue that hold no value in train and are left out.
+        missing: features of the catalogue, or to be created, that hold no value in train and are left out.
         nulls: by feature, how many train rows have no value.
         rows: how many train rows there are.
         preparation: how their values are made ready.
@@ -80,20 +105,37 @@ class FeatureSet:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "FeatureSet":
         """The features as `dataclasses.asdict` and JSON left them."""
+        preparation = stored["preparation"]
         return cls(
             tuple(stored["numeric"]),
             tuple(stored["categorical"]),
             tuple(stored["missing"]),
             dict(stored["nulls"]),
             stored["rows"],
-            Preparation(**stored["preparation"]),
+            Preparation(**{**preparation, "create": tuple(preparation.get("create", ()))}),
             stored["target"],
         )
+
+    @cached_property
+    def created(self) -> tuple[Created, ...]:
+        """The features that the pipeline makes from `numeric`."""
+        return tuple(created(formula) for formula in self.preparation.create if formula not in self.missing)
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """Every number in the vector, by name: its column in the pipeline."""
+        return {name: name for name in self.numeric} | {feature.name: feature.column for feature in self.created}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every feature trained on."""
-        return self.numeric + self.categorical
+        return (*self.numbers, *self.categorical)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Those of them that, at horizon 0, are functions of the target."""
+        made = {feature.name for feature in self.created if feature.holds_answer}
+        return tuple(name for name in self.names if name in made or name in ANSWER_FEATURES)
 
 
 @dataclass(frozen=True)
@@ -126,7 +168,7 @@ class VectorReport:
 def usable_features(
     train: DataFrame, columns: Sequence[Column], preparation: Preparation = Preparation(), target: str = TARGET
 ) -> FeatureSet:
-    """The catalogue columns that hold at least one value in train.
+    """The catalogue columns that hold at least one value in train, and what can be created from them.
 
     Args:
         train: train rows.
@@ -138,21 +180,25 @@ def usable_features(
         ValueError: where train has no rows, or none of the columns holds a value.
     """
     present = [c for c in columns if c.name in train.columns]
+    numeric = {c.name for c in present if c.role == "numeric"}
+    wanted = [created(formula) for formula in preparation.create]
+    possible = [feature for feature in wanted if numeric.issuperset(feature.sources)]
     counts = train.agg(
         F.count(F.lit(1)).alias("_rows"),
-        *(F.count_if(_has_value(c)).alias(c.name) for c in present),
+        *(F.count_if(_has_value(F.col(c.name), c.role)).alias(c.name) for c in present),
+        *(F.count_if(_has_value(F.expr(feature.sql), "numeric")).alias(feature.name) for feature in possible),
     ).collect()[0]
     if counts["_rows"] == 0:
         raise ValueError(f"train has no rows with a {target}: the window is empty, or the detectors do not report it")
     filled = [c for c in present if counts[c.name]]
     if not filled:
         raise ValueError(f"none of the features holds a value in train: {', '.join(c.name for c in columns)}")
-    names = {c.name for c in filled}
+    names = [c.name for c in filled] + [feature.name for feature in possible if counts[feature.name]]
     return FeatureSet(
         numeric=tuple(c.name for c in filled if c.role == "numeric"),
         categorical=tuple(c.name for c in filled if c.role == "categorical"),
-        missing=tuple(c.name for c in columns if c.name not in names),
-        nulls={c.name: counts["_rows"] - counts[c.name] for c in filled if counts["_rows"] > counts[c.name]},
+        missing=tuple(name for name in [c.name for c in columns] + [f.name for f in wanted] if name not in set(names)),
+        nulls={name: counts["_rows"] - counts[name] for name in names if counts["_rows"] > counts[name]},
         rows=counts["_rows"],
         preparation=preparation,
         target=target,
@@ -170,34 +216,39 @@ def narrowed(features: FeatureSet, rows: DataFrame) -> FeatureSet:
     return usable_features(rows, numeric + categorical, features.preparation, features.target)
 
 
-def outlier_bounds(train: DataFrame, features: FeatureSet) -> dict[str, tuple[float, float]]:
-    """By numeric feature, the least and the greatest value that is no outlier among the train rows.
-
-    A feature whose bounds would be one value (its quartiles, or all its values, are equal) has none.
-    """
-    preparation, names = features.preparation, features.numeric
-    if preparation.outliers == "none" or not names:
-        return {}
-    factor = preparation.outlier_factor
-    finite = {name: F.when(~F.isnan(name), F.col(name)) for name in names}
-    if preparation.outliers == "iqr":
-        ends = [F.percentile_approx(column, [0.25, 0.75], _ACCURACY).alias(name) for name, column in finite.items()]
-        found = train.agg(*ends).collect()[0]
-        bounds = {n: (q[0] - factor * (q[1] - q[0]), q[1] + factor * (q[1] - q[0])) for n in names if (q := found[n])}
-    else:
-        moments = [F.struct(F.avg(c).alias("m"), F.stddev_pop(c).alias("s")).alias(n) for n, c in finite.items()]
-        found = train.agg(*moments).collect()[0]
-        bounds = {n: (found[n]["m"] - factor * found[n]["s"], found[n]["m"] + factor * found[n]["s"]) for n in names}
-    return {name: (low, high) for name, (low, high) in bounds.items() if low < high}
+def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
+    """By numeric feature, the least and the greatest value that is no outlier among the train rows."""
+    preparation, columns = features.preparation, features.numbers
+    found = bounds_of(
+        _with_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
+    )
+    return {name: found[column] for name, column in columns.items() if column in found}
 
 
-def outlier_counts(train: DataFrame, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
+def outlier_counts(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
     """By feature, how many train rows lie outside the bounds; only features with any."""
-    if not bounds:
-        return {}
-    outside = {n: (F.col(n) < low) | ((F.col(n) > high) & ~F.isnan(n)) for n, (low, high) in bounds.items()}
-    counts = train.agg(*(F.count_if(condition).alias(n) for n, condition in outside.items())).collect()[0]
-    return {name: counts[name] for name in bounds if counts[name]}
+    columns = features.numbers
+    counts = counts_outside(_with_created(train, features), {columns[name]: bounds[name] for name in bounds})
+    return {name: counts[columns[name]] for name in bounds if columns[name] in counts}
+
+
+def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> DataFrame:
+    """The train rows without those that the preparation drops.
+
+    Raises:
+        ValueError: where it drops every row.
+    """
+    if not features.preparation.drops:
+        return train
+    kept = _with_created(train, features).where(_kept(features, bounds)).select(*train.columns)
+    if not kept.take(1):
+        nulls = ", ".join(f"{name} in {number}" for name, number in features.nulls.items()) or "no value"
+        raise ValueError(
+            f"training.preprocessing drops every train row (missing: {features.preparation.missing}, outliers: "
+            f"{features.preparation.outliers}, {features.preparation.outlier_action}); of {features.rows} rows miss "
+            f"{nulls}. Impute them (median or mean), clip outliers, or exclude the features that are seldom there"
+        )
+    return kept
 
 
 def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]] | None = None) -> Pipeline:
@@ -207,13 +258,19 @@ def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]
         features: the columns, and how they are made ready.
         bounds: of outliers, by numeric feature (`outlier_bounds`); fitted on the same train rows.
     """
+    preparation, columns, bounds = features.preparation, features.numbers, bounds or {}
     stages: list[Any] = []
-    if bounds:
-        stages.append(SQLTransformer(statement=_clipping(bounds)))
-    if features.numeric:
-        given = [f"clipped_{name}" if bounds and name in bounds else name for name in features.numeric]
-        imputed = _prefixed("imputed", features.numeric)
-        stages.append(Imputer(strategy=features.preparation.missing, inputCols=given, outputCols=imputed))
+    if features.created:
+        stages.append(_computed({feature.column: feature.sql for feature in features.created}))
+    if preparation.drops:
+        stages.append(_computed({KEPT: _kept(features, bounds)}))
+    if bounds and preparation.outlier_action == "clip":
+        stages.append(_computed({f"clipped_{columns[n]}": clipped(columns[n], *ends) for n, ends in bounds.items()}))
+        columns = {name: f"clipped_{column}" if name in bounds else column for name, column in columns.items()}
+    imputed = _prefixed("imputed", list(features.numbers.values()))
+    if columns:
+        strategy = "mean" if preparation.missing == "mean" else "median"
+        stages.append(Imputer(strategy=strategy, inputCols=list(columns.values()), outputCols=imputed))
     if features.categorical:
         indexed = _prefixed("index", features.categorical)
         stages += [
@@ -226,40 +283,80 @@ def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]
             ),
             OneHotEncoder(inputCols=indexed, outputCols=_prefixed("onehot", features.categorical), dropLast=False),
         ]
-    assembled = _prefixed("imputed", features.numeric) + _prefixed("onehot", features.categorical)
-    stages += [
-        # "keep" lets a null through as NaN, so that the check on the vector sees it
-        VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"),
-        _SCALERS[features.preparation.scaler](),
-    ]
+    assembled = imputed + _prefixed("onehot", features.categorical)
+    # "keep" lets a null through as NaN, so that the check on the vector sees it
+    stages.append(VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"))
+    if preparation.selection != "none":
+        threshold, top = preparation.variance_threshold, preparation.top_k
+        stages.append(SlotSelector(preparation.selection, threshold, top, ASSEMBLED, TARGET, SELECTED))
+    stages.append(_SCALERS[preparation.scaler](ASSEMBLED if preparation.selection == "none" else SELECTED))
     return Pipeline(stages=stages)
 
 
-def _clipping(bounds: Mapping[str, tuple[float, float]]) -> str:
-    """SQL that pulls each value back to its bounds; null and NaN stay for the imputer."""
-    clipped = ", ".join(  # greatest() would skip a null
-        f"CASE WHEN `{name}` IS NULL OR isnan(`{name}`) THEN `{name}` "
-        f"ELSE least(greatest(`{name}`, {low!r}D), {high!r}D) END AS `clipped_{name}`"
-        for name, (low, high) in bounds.items()
-    )
-    return f"SELECT *, {clipped} FROM __THIS__"
+def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
+    """The stages that a prediction needs: all but the one that says which train rows a model is fitted on."""
+    return [
+        stage
+        for stage in preprocessing.stages
+        if not (isinstance(stage, SQLTransformer) and stage.getStatement().endswith(f"AS `{KEPT}` FROM __THIS__"))
+    ]
 
 
-_SCALERS: dict[str, Callable[[], Any]] = {
-    "standard": lambda: StandardScaler(inputCol=ASSEMBLED, outputCol=VECTOR, withMean=True, withStd=True),
-    "min_max": lambda: MinMaxScaler(inputCol=ASSEMBLED, outputCol=VECTOR),
-    "robust": lambda: RobustScaler(inputCol=ASSEMBLED, outputCol=VECTOR, withCentering=True, withScaling=True),
+def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> str:
+    """SQL of whether a row is fitted on. A created number may be missing: it is where a divisor is 0."""
+    preparation, columns = features.preparation, features.numbers
+    conditions = []
+    if preparation.missing == "drop":
+        conditions += [f"(`{name}` IS NOT NULL AND NOT isnan(`{name}`))" for name in features.numeric]
+    if preparation.outlier_action == "drop":
+        conditions += [inside(columns[name], *ends) for name, ends in bounds.items()]
+    return " AND ".join(conditions) or "true"
+
+
+def _with_created(rows: DataFrame, features: FeatureSet) -> DataFrame:
+    return rows.withColumns({feature.column: F.expr(feature.sql) for feature in features.created})
+
+
+def _computed(columns: Mapping[str, str]) -> SQLTransformer:
+    """A stage that adds columns, each by its SQL."""
+    added = ", ".join(f"{sql} AS `{name}`" for name, sql in columns.items())
+    return SQLTransformer(statement=f"SELECT *, {added} FROM __THIS__")
+
+
+_SCALERS: dict[str, Callable[[str], Any]] = {
+    "standard": lambda given: StandardScaler(inputCol=given, outputCol=VECTOR, withMean=True, withStd=True),
+    "min_max": lambda given: MinMaxScaler(inputCol=given, outputCol=VECTOR),
+    "robust": lambda given: RobustScaler(inputCol=given, outputCol=VECTOR, withCentering=True, withScaling=True),
 }
 
 
 def slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
-    """The slots of the vector, in order: numeric features, then each category of each categorical one."""
-    named = [Slot(name, name) for name in features.numeric]
+    """The slots of the vector, in order: numeric features, created ones, each category of each categorical one.
+
+    Where slots were selected, those that are left.
+    """
+    every, kept = _all_slots(model, features), _kept_slots(model)
+    return every if kept is None else [every[i] for i in kept]
+
+
+def dropped_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
+    """The slots that the selection left out, in order."""
+    every, kept = _all_slots(model, features), _kept_slots(model)
+    return [] if kept is None else [slot for i, slot in enumerate(every) if i not in set(kept)]
+
+
+def _all_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
+    named = [Slot(name, name) for name in features.numbers]
     indexer = next((s for s in model.stages if isinstance(s, StringIndexerModel)), None)
     if indexer is not None:
         for name, labels in zip(features.categorical, indexer.labelsArray, strict=True):
             named += [Slot(f"{name}={label}", name) for label in (*labels, OTHER)]
     return named
+
+
+def _kept_slots(model: PipelineModel) -> list[int] | None:
+    slicer = next((s for s in model.stages if isinstance(s, VectorSlicer)), None)
+    return None if slicer is None else slicer.getIndices()
 
 
 def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
@@ -294,10 +391,9 @@ def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
     )
 
 
-def _has_value(column: Column) -> SparkColumn:
+def _has_value(value: SparkColumn, role: str) -> SparkColumn:
     """Not null and, of a number, not NaN: the imputer takes it for missing, and tables made with pandas hold it."""
-    value = F.col(column.name)
-    return value.isNotNull() & ~F.isnan(value) if column.role == "numeric" else value.isNotNull()
+    return value.isNotNull() & ~F.isnan(value) if role == "numeric" else value.isNotNull()
 
 
 def _prefixed(prefix: str, names: Sequence[str]) -> list[str]:

@@ -14,7 +14,15 @@ from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.metrics import TARGET
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, outlier_bounds, preprocessor
+from traffic_assets.ml.preprocessing import (
+    KEPT,
+    VECTOR,
+    FeatureSet,
+    outlier_bounds,
+    predicting_stages,
+    preprocessor,
+    rows_to_fit,
+)
 from traffic_assets.ml.splits import unit_hash
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -25,13 +33,25 @@ STOPPING_SHARE = 0.1
 
 
 def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
-    """The preprocessor fitted on train rows.
+    """The preprocessor fitted on train rows, but for those that the preparation drops.
 
     Args:
         train: train rows.
         features: columns that hold values in train (`usable_features`).
+
+    Raises:
+        ValueError: where the preparation leaves no row, or no slot.
     """
-    return preprocessor(features, outlier_bounds(train, features)).fit(train)
+    bounds = outlier_bounds(train, features)
+    return preprocessor(features, bounds).fit(rows_to_fit(train, features, bounds))
+
+
+def vectors_to_fit(preprocessing: PipelineModel, rows: DataFrame) -> DataFrame:
+    """Train rows as vectors, without those that the preparation drops; rows that only end a fit early all stay."""
+    vectors = preprocessing.transform(rows)
+    if KEPT not in vectors.columns:
+        return vectors
+    return vectors.where(F.col(KEPT) | F.col(STOP) if STOP in rows.columns else F.col(KEPT))
 
 
 def fit_model(
@@ -77,11 +97,11 @@ def fit_pipeline(
 
 
 def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
-    """What predicts: the preprocessor's stages, then the model.
+    """What predicts: the preprocessor's stages, then the model. Whatever row it is given, it drops none.
 
     One flat pipeline: Spark's own writer takes it, where one pipeline inside another goes through Python's.
     """
-    return PipelineModel([*preprocessing.stages, model])
+    return PipelineModel([*predicting_stages(preprocessing), model])
 
 
 def preprocessor_of(pipeline: PipelineModel) -> PipelineModel:
@@ -122,9 +142,9 @@ def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[Data
 
 @contextmanager
 def cached_vectors(preprocessing: PipelineModel, rows: DataFrame, target: str = TARGET) -> Iterator[DataFrame]:
-    """The rows as vector and target, and a hash of the key, kept in Spark's memory (or on its disks) in the block."""
+    """The rows to fit on as vector and target, and a hash of the key, kept in Spark's memory (or on its disks)."""
     kept = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
     if set(KEYS) <= set(rows.columns):
         kept.append(F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long")).alias(ROW))
-    with cached(preprocessing.transform(rows).select(*kept)) as vectors:
+    with cached(vectors_to_fit(preprocessing, rows).select(*kept)) as vectors:
         yield vectors

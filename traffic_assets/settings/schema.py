@@ -3,6 +3,7 @@
 What a value does belongs to the layer that uses it; reading files and the environment belongs to `loading.py`.
 """
 
+import re
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from traffic_assets.settings.hyperparameters import (
     EnsembleSettings,
@@ -78,6 +79,26 @@ def _absolute_uri(value: str) -> str:
     return value.rstrip("/")
 
 
+class FillSettings(Section):
+    """How gaps in a sensor's speeds are filled before lags and moving means are taken; off by default.
+
+    What fills a gap was measured before the reading whose past it is in; the target is never filled.
+    """
+
+    forward_fill: bool = Field(default=False, description="a missing speed is the last one before it")
+    interpolation: bool = Field(
+        default=False, description="a missing speed lies on the line between its neighbours; comes before forward_fill"
+    )
+    longest_gap_minutes: Annotated[int, Field(ge=1, le=360)] = Field(
+        default=15, description="how far from the missing speed those that fill it may lie"
+    )
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is filled."""
+        return self.forward_fill or self.interpolation
+
+
 class DataSettings(Section):
     """Where readings come from and how they are to be understood."""
 
@@ -109,6 +130,7 @@ class DataSettings(Section):
     )
     rush_hours: list[tuple[Hour, Hour]] = Field(default=[(7, 10), (16, 19)], description="local, on weekdays")
     max_bad_share: Percent = Field(default=0.05, description="a day with more quarantined rows is refused")
+    fill: FillSettings = Field(default_factory=FillSettings)
 
     @field_validator("source", "sensors_source")
     @classmethod
@@ -136,6 +158,12 @@ class DataSettings(Section):
         for start, end in self.rush_hours:
             if start >= end:
                 raise ValueError(f"rush_hours: {start} to {end} is not a span; give [from, to] with from < to")
+        return self
+
+    @model_validator(mode="after")
+    def _only_readings_are_filled(self) -> "DataSettings":
+        if self.fill.on and self.kind == "features":
+            raise ValueError("fill acts on readings; a ready-made feature table (kind features) is taken as it is")
         return self
 
     @property
@@ -184,17 +212,60 @@ class SplitSettings(Section):
         return self
 
 
+_FORMULA = re.compile(r"([^\W\d]\w*)(?:\*([^\W\d]\w*)|/([^\W\d]\w*)|\^([23]))")
+
+
+def _formula(value: str) -> str:
+    """A formula without spaces, the factors of a product in alphabetical order, so that each is written in one way."""
+    text = "".join(value.split())
+    parts = _FORMULA.fullmatch(text)
+    if parts is None:
+        raise ValueError("give a product a*b, a ratio a/b, or a power a^2 or a^3 of numeric features")
+    first, factor, divisor, _ = parts.groups()
+    if first == factor:
+        raise ValueError(f"write {first}^2")
+    if first == divisor:
+        raise ValueError("the ratio of a feature to itself is 1")
+    return "*".join(sorted((first, factor))) if factor else text
+
+
+Formula = Annotated[str, AfterValidator(_formula)]
+
+
 class PreprocessingSettings(Section):
     """How feature values are made ready; fitted on train rows, inside each fold."""
 
-    missing: Literal["median", "mean"] = Field(default="median", description="what stands for a missing number")
+    create: tuple[Formula, ...] = Field(
+        default=(), description="further features: products a*b, ratios a/b, powers a^2 and a^3 of numeric ones"
+    )
+    missing: Literal["median", "mean", "drop"] = Field(
+        default="median",
+        description="what stands for a missing number; drop leaves its row out of train, elsewhere it is the median",
+    )
     outliers: Literal["none", "iqr", "z_score"] = Field(
-        default="none", description="numbers beyond a bound are pulled back to it; bounds by quartiles or deviation"
+        default="none", description="which numbers lie beyond a bound; bounds by quartiles or deviation"
     )
     outlier_factor: Annotated[float, Field(gt=0)] = Field(
         default=3.0, description="bounds lie so many interquartile ranges beyond the quartiles, or deviations"
     )
+    outlier_action: Literal["clip", "drop"] = Field(
+        default="clip", description="an outlier is pulled back to its bound; or its row is left out of train"
+    )
+    selection: Literal["none", "variance", "univariate", "importance"] = Field(
+        default="none", description="which slots of the vector are kept; chosen on train, inside each fold"
+    )
+    variance_threshold: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="variance keeps slots that vary more than this, in their own unit squared"
+    )
+    top_k: Annotated[int, Field(ge=1)] = Field(default=20, description="slots that univariate and importance keep")
     scaler: Literal["standard", "min_max", "robust"] = "standard"
+
+    @field_validator("create")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := sorted({formula for formula in value if value.count(formula) > 1}):
+            raise ValueError(f"given more than once: {', '.join(twice)}")
+        return value
 
 
 class SearchSettings(Section):

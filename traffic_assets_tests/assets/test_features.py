@@ -49,6 +49,28 @@ def test_what_the_sensors_do_not_tell_is_recorded(spark: SparkSession, tmp_path:
     assert event.metadata["lanes"].value == "one assumed for 1 of 1 sensors, for flow_rate"
 
 
+def test_gaps_are_filled_where_the_settings_ask_for_it(spark: SparkSession, tmp_path: Path) -> None:
+    folder = tmp_path / "raw" / "readings" / f"date={DAYS[0]}"
+    folder.mkdir(parents=True)
+    rows = [f"A,{DAYS[0]}T20:{minute:02d}:00Z,{speed},32.7,-117.1" for minute, speed in ((0, 60), (10, 50), (20, 20))]
+    (folder / "readings.csv").write_text("\n".join(["sensor_id,timestamp,speed,latitude,longitude", *rows]))
+    fill = {"forward_fill": True, "interpolation": True, "longest_gap_minutes": 5}
+    for asked, lags, told in (
+        ({}, (None, 50.0, None), "no"),
+        (fill, (50.0, 50.0, 55.0), "by interpolation, then forward fill, up to 5 minutes"),
+    ):
+        settings = tiny_settings(tmp_path, {"data": {"fill": asked}})
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = run_features(build_defs(settings), instance, DAYS[:1])
+        assert result.success, failures(result)
+        dataset = build_resources(settings)["hdfs"].dataset("feature_table")
+        (last,) = read_current(spark, dataset.root).where("speed = 20").collect()
+        assert tuple(last[f"speed_lag_{k}"] for k in (1, 2, 3)) == lags
+        assert dataset.current(DAYS[0]).record["fill"] == settings.data.fill.model_dump()
+        (event,) = result.asset_materializations_for_node("feature_table")
+        assert event.metadata["gaps_filled"].value == told
+
+
 def test_the_lags_of_the_first_hour_come_from_the_day_before(spark: SparkSession, with_features: Deployment) -> None:
     root = with_features.hdfs.dataset("feature_table").root
     nulls = {

@@ -14,6 +14,7 @@ from traffic_assets.assets.training import (
     FEATURES_ID,
     GEOMETRY,
     SPLIT_ASSETS,
+    different_fills,
     different_geometries,
     newest_id,
     require_days,
@@ -31,7 +32,7 @@ from traffic_assets_tests.runs import failures, metadata_of, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
-def generation(day: str, rows: int = 10, name: str = "g", published: int = 5, **record: str) -> Generation:
+def generation(day: str, rows: int = 10, name: str = "g", published: int = 5, **record: Any) -> Generation:
     at = datetime(2026, 1, published, tzinfo=UTC)
     return Generation(f"{name}-{day}", day, f"file:///x/{day}", at, "run", {"rows": rows, **record})
 
@@ -86,6 +87,45 @@ def test_the_preprocessor_knows_the_train_rows_alone(trained: Deployment) -> Non
     assert fitted.record["vector"]["rows"] == splits.record["counts"]["train"]
     assert fitted.record["vector"]["nulls"] == {}
     assert len(fitted.record["slots"]) == len({slot["name"] for slot in fitted.record["slots"]})
+
+
+def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deployment) -> None:
+    wish = {
+        "create": ["flow_rate*occupancy_ratio", "occupancy_ratio*traffic_efficiency"],
+        "missing": "drop",
+        "outliers": "iqr",
+        "outlier_action": "drop",
+        "selection": "univariate",
+        "top_k": 7,
+    }
+    settings = tiny_settings(with_features.base, {"training": {"preprocessing": wish}})
+    only = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    assert result.success, failures(result)
+    shown = metadata_of(result, "fitted_preprocessor")
+    assert shown["answer_features"] == ["traffic_efficiency", "occupancy_ratio*traffic_efficiency", "congestion_level"]
+    assert shown["slots"] == 7
+    assert shown["dropped_nulls"]["speed_lag_3"] > 0
+    assert "speed_lag_3" not in shown["imputed_nulls"]
+    assert shown["dropped_outliers"]
+    assert "clipped_outliers" not in shown
+    fitted = with_features.hdfs.dataset("fitted_preprocessor").current(WEEK)
+    assert fitted is not None
+    train = fitted.record["features"]["rows"]
+    assert 0 < shown["dropped_rows"] == train - fitted.record["vector"]["rows"] < train
+    assert fitted.record["dropped_slots"] == shown["dropped_slots"]
+    assert len({slot["name"] for slot in fitted.record["slots"]}) == 7
+    passed = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert passed["no_null_in_vector"]
+    assert passed["standardised"]
+
+
+def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Path) -> None:
+    wish = {"preprocessing": {"create": ["flow_rate/traffic_efficiency"]}}
+    assert build_defs(tiny_settings(tmp_path, {"training": wish}))
+    without = {"training": {**wish, "exclude_features": ["traffic_efficiency"]}}
+    with pytest.raises(ValueError, match=r"traffic_efficiency is in training\.exclude_features"):
+        build_defs(tiny_settings(tmp_path, without))
 
 
 def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
@@ -160,6 +200,16 @@ def test_days_of_one_sensor_table_or_of_none_are_alike() -> None:
     same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
     assert different_geometries(same) is None
     assert different_geometries({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
+
+
+def test_days_that_were_filled_in_another_way_are_told_by_name(tmp_path: Path) -> None:
+    plain, filling = tiny_settings(tmp_path), tiny_settings(tmp_path, {"data": {"fill": {"forward_fill": True}}})
+    days = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], fill=plain.data.fill.model_dump())}
+    assert different_fills(days, plain) is None
+    said = different_fills(days, filling)
+    assert said is not None
+    assert f"for {DAYS[1]}. Materialize feature_table again" in said
+    assert '"forward_fill": true' in said
 
 
 def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

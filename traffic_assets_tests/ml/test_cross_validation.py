@@ -16,7 +16,7 @@ from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics import METRICS
-from traffic_assets.ml.preprocessing import FeatureSet, usable_features
+from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.splits import fold_of
 from traffic_assets.ml.training import fit_model, fit_preprocessor, pipeline_of
@@ -98,6 +98,21 @@ def test_fold_metrics_are_those_of_a_hand_made_loop(
     assert all(abs(m - leaked) > 0.1 for m, leaked in zip(measured, leaking, strict=True)), (measured, leaking)
     assert [fold.rows for fold in trials[1].folds] == rows
     assert sum(rows) == 240, "every row is judged once"
+
+
+def test_rows_are_dropped_from_what_a_fold_fits_and_never_from_what_it_judges(
+    train: DataFrame, features: FeatureSet
+) -> None:
+    dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
+    trial = _judge(train, dropping).fitted(train, PLAIN)
+    for number, fold in enumerate(trial.folds):
+        fit_rows = train.where((fold_of(FOLDS, SEED) != number) & F.col("a").isNotNull())
+        preprocessing = fit_preprocessor(fit_rows, features)
+        model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
+        judged = train.where(fold_of(FOLDS, SEED) == number)
+        assert judged.where("a IS NULL").count() > 0
+        assert fold.rows == judged.count()
+        assert fold.rmse == pytest.approx(_rmse(pipeline_of(preprocessing, model), judged))
 
 
 def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -> None:

@@ -16,18 +16,22 @@ from pyspark.ml.linalg import Vectors
 from traffic_assets.features.catalogue import FEATURES, Column
 from traffic_assets.ml.preprocessing import (
     ASSEMBLED,
+    KEPT,
     VECTOR,
     FeatureSet,
     Preparation,
     Slot,
+    dropped_slots,
+    narrowed,
     outlier_bounds,
     outlier_counts,
+    predicting_stages,
     preprocessor,
     slots,
     usable_features,
     vector_report,
 )
-from traffic_assets.ml.training import fit_preprocessor
+from traffic_assets.ml.training import fit_preprocessor, vectors_to_fit
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -235,7 +239,7 @@ def test_outliers_are_pulled_back_to_bounds_of_train(
     else:
         assert bounds["a"] == pytest.approx((low, high), abs=4)
     assert "b" not in bounds, "all its values are equal"
-    assert outlier_counts(numbers, bounds) == {"a": 2}
+    assert outlier_counts(numbers, features, bounds) == {"a": 2}
     clipped = fit_preprocessor(numbers, features).transform(numbers)
     found = [row["clipped_a"] for row in clipped.select("clipped_a").collect()]
     finite = sorted(v for v in found if v is not None and not math.isnan(v))
@@ -248,7 +252,7 @@ def test_outliers_are_pulled_back_to_bounds_of_train(
 def test_without_a_wish_nothing_is_clipped(numbers: DataFrame) -> None:
     features = usable_features(numbers, [A, B])
     assert outlier_bounds(numbers, features) == {}
-    assert outlier_counts(numbers, {}) == {}
+    assert outlier_counts(numbers, features, {}) == {}
     assert "clipped_a" not in fit_preprocessor(numbers, features).transform(numbers).columns
 
 
@@ -284,3 +288,168 @@ def test_a_prepared_pipeline_is_stored_and_loaded_by_spark_itself(
     assert found == expected
     assert [slot.name for slot in slots(model, features)] == ["a", "b"]
     assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+
+
+def _values(
+    model: PipelineModel, rows: DataFrame, features: FeatureSet, column: str = VECTOR
+) -> dict[str, list[float]]:
+    """By slot, the elements of the rows' vectors, in the order of `a`."""
+    vectors = np.array([row[0].toArray() for row in model.transform(rows.orderBy("a")).select(column).collect()])
+    return {slot.name: vectors[:, i].tolist() for i, slot in enumerate(slots(model, features))}
+
+
+def test_created_features_are_made_row_by_row_and_imputed_where_there_is_none(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(1.0, 2.0), (2.0, 0.0), (3.0, None), (4.0, 8.0)], "a double, b double").repartition(2)
+    wish = Preparation(create=("a*b", "a/b", "b^2", "a^3"))
+    features = usable_features(rows, [A, B], wish)
+    assert features.names == ("a", "b", "a*b", "a/b", "b^2", "a^3")
+    assert features.numeric == ("a", "b"), "the columns that the table must have"
+    assert features.nulls == {"b": 1, "a*b": 1, "a/b": 2, "b^2": 1}
+    model = fit_preprocessor(rows, features)
+    found = _values(model, rows, features, ASSEMBLED)
+    assert found["a*b"] == [2.0, 0.0, 2.0, 32.0], "the median of 0, 2 and 32 stands for the third"
+    assert found["a/b"] == [0.5, 0.5, 0.5, 0.5], "a ratio to 0 is missing, and so is one to nothing"
+    assert found["b^2"] == [4.0, 0.0, 4.0, 64.0]
+    assert found["a^3"] == [1.0, 8.0, 27.0, 64.0]
+    assert [slot.feature for slot in slots(model, features)] == list(features.names)
+    report = vector_report(model.transform(rows), slots(model, features))
+    assert report.nulls == {}
+    assert report.worst_mean < 1e-9
+    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+
+
+def test_what_cannot_be_created_in_train_is_left_out_and_named(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(1.0, 0.0), (2.0, 0.0)], "a double, b double")
+    wish = Preparation(create=("a/b", "a*b", "a*absent"))
+    features = usable_features(rows, [A, B, Column("absent", "numeric", "double")], wish)
+    assert features.missing == ("absent", "a/b", "a*absent")
+    assert features.names == ("a", "b", "a*b")
+    assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == ["a", "b", "a*b"]
+    assert narrowed(features, rows).names == features.names
+
+
+def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
+    wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
+    features = usable_features(feature_rows, FEATURES, wish)
+    assert features.answers == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
+
+
+def test_created_features_are_clipped_like_any_other(numbers: DataFrame) -> None:
+    wish = Preparation(create=("a^2",), outliers="iqr", outlier_factor=1.5)
+    features = usable_features(numbers, [A], wish)
+    bounds = outlier_bounds(numbers, features)
+    assert set(bounds) == {"a", "a^2"}
+    assert outlier_counts(numbers, features, bounds) == {"a": 2, "a^2": 2}
+    found = _values(fit_preprocessor(numbers, features), numbers, features, ASSEMBLED)
+    assert max(found["a^2"]) == pytest.approx(bounds["a^2"][1])
+
+
+def test_rows_with_a_missing_number_are_dropped_from_the_fit_alone(spark: SparkSession) -> None:
+    rows = spark.createDataFrame(
+        [(1.0, 1.0, 5), (2.0, 2.0, None), (9.0, 3.0, 5), (100.0, None, 5), (math.nan, 4.0, 6)],
+        "a double, b double, c int",
+    ).repartition(2)
+    features = usable_features(rows, [A, B, C], Preparation(missing="drop", create=("a/b",)))
+    model = fit_preprocessor(rows, features)
+    fitted = vectors_to_fit(model, rows)
+    assert sorted(row["a"] for row in fitted.collect()) == [1.0, 2.0, 9.0], "a missing category is a category: other"
+    report = vector_report(fitted, slots(model, features))
+    assert (report.rows, report.nulls) == (3, {})
+    assert report.worst_mean < 1e-12, "standardised by the rows that are left"
+    assert "c=6" not in {slot.name for slot in slots(model, features)}, "a dropped row teaches nothing"
+    every = model.transform(rows)
+    assert every.count() == 5, "a prediction is made for every row"
+    by_b = {row["b"]: row for row in every.collect()}
+    assert by_b[4.0]["imputed_a"] == 2.0, "the median of the rows that are left"
+    assert by_b[None]["imputed_b"] == 2.0
+
+
+def test_a_ratio_to_0_drops_no_row(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(1.0, 0.0), (2.0, 4.0), (6.0, 3.0)], "a double, b double")
+    features = usable_features(rows, [A, B], Preparation(missing="drop", create=("a/b",)))
+    assert vectors_to_fit(fit_preprocessor(rows, features), rows).count() == 3
+
+
+def test_rows_with_an_outlier_are_dropped_from_the_fit_alone(numbers: DataFrame) -> None:
+    wish = Preparation(outliers="iqr", outlier_factor=1.5, outlier_action="drop")
+    features = usable_features(numbers, [A, B], wish)
+    model = fit_preprocessor(numbers, features)
+    assert outlier_counts(numbers, features, outlier_bounds(numbers, features)) == {"a": 2}
+    fitted = [row["a"] for row in vectors_to_fit(model, numbers).collect()]
+    assert len(fitted) == 101
+    assert sorted(a for a in fitted if a is not None and not math.isnan(a)) == [float(v) for v in range(1, 100)]
+    every = model.transform(numbers)
+    assert every.count() == 103
+    assert every.where("imputed_a in (1000.0, -500.0)").count() == 2, "where it is judged, an outlier stays as it is"
+
+
+def test_a_preparation_that_drops_every_row_is_refused(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(1.0, None), (None, 2.0)], "a double, b double")
+    features = usable_features(rows, [A, B], Preparation(missing="drop"))
+    with pytest.raises(ValueError, match=r"drops every train row .*of 2 rows miss a in 1, b in 1\. Impute them"):
+        fit_preprocessor(rows, features)
+
+
+@pytest.mark.parametrize("selection", ["variance", "univariate", "importance"])
+def test_the_slots_that_are_left_keep_their_names(feature_rows: DataFrame, selection: Any) -> None:
+    wish = Preparation(selection=selection, top_k=4, create=("flow_rate*traffic_efficiency",))
+    features = usable_features(feature_rows, FEATURES, wish)
+    plain = usable_features(feature_rows, FEATURES, Preparation(create=wish.create))
+    model, whole = fit_preprocessor(feature_rows, features), fit_preprocessor(feature_rows, plain)
+    rows = feature_rows.orderBy("sensor_id", "timestamp").limit(5)
+    every, left = (
+        np.array([row[0].toArray() for row in m.transform(rows).select(VECTOR).collect()]) for m in (whole, model)
+    )
+    names, kept = [slot.name for slot in slots(whole, plain)], [slot.name for slot in slots(model, features)]
+    for i, name in enumerate(kept):
+        assert left[:, i] == pytest.approx(every[:, names.index(name)]), name
+    assert kept + [slot.name for slot in dropped_slots(model, features)] == sorted(
+        names, key=lambda name: (name not in kept, names.index(name))
+    )
+    assert dropped_slots(whole, plain) == []
+    if selection == "variance":
+        assert set(names) - set(kept) == {
+            "lon_normalized", "is_weekend=0", "is_weekend=other", "is_rush_hour=other", "sensor_cluster=other",
+            "congestion_level=other",
+        }  # fmt: skip
+    else:
+        assert len(kept) == 4
+        assert "traffic_efficiency" in kept
+    report = vector_report(model.transform(feature_rows), slots(model, features))
+    assert report.nulls == {}
+    assert report.constant == []
+    assert max(report.worst_mean, report.worst_deviation) < 1e-9
+
+
+def test_slots_are_chosen_on_the_rows_that_are_fitted(spark: SparkSession) -> None:
+    """In the rows that are judged the other feature is the better one."""
+    table = [(float(i % 7), float(i % 5), 10.0 * (i % 7), True) for i in range(70)]
+    table += [(float(i % 7), float(i % 5), 10.0 * (i % 5), False) for i in range(700)]
+    rows = spark.createDataFrame(table, "a double, b double, speed double, train boolean").repartition(2)
+    features = usable_features(rows, [A, B], Preparation(selection="univariate", top_k=1))
+    for which, best in (("train", "a"), ("not train", "b")):
+        assert [slot.name for slot in slots(fit_preprocessor(rows.where(which), features), features)] == [best]
+
+
+def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:
+    wish = Preparation(
+        create=("flow_rate/occupancy_ratio", "speed_lag_1^2"), missing="drop", outliers="z_score",
+        outlier_action="drop", selection="importance", top_k=5, scaler="robust",
+    )  # fmt: skip
+    features = usable_features(feature_rows, FEATURES, wish)
+    fitted = fit_preprocessor(feature_rows, features)
+    stages = predicting_stages(fitted)
+    assert len(stages) == len(fitted.stages) - 1, "what says which rows are fitted on"
+    fitted.write().save(f"file://{tmp_path}/fitted")
+    PipelineModel(stages).write().save(f"file://{tmp_path}/predicting")
+    expected = [row[0].toArray().tolist() for row in fitted.transform(feature_rows).select(VECTOR).collect()]
+    assert len(expected) == 800
+    assert len(expected[0]) == 5
+    for name in ("fitted", "predicting"):
+        loaded = PipelineModel.load(f"file://{tmp_path}/{name}")
+        found = [row[0].toArray().tolist() for row in loaded.transform(feature_rows).select(VECTOR).collect()]
+        assert found == expected
+        assert slots(loaded, features) == slots(fitted, features)
+        assert (KEPT in loaded.transform(feature_rows).columns) is (name == "fitted")
+    loaded = PipelineModel.load(f"file://{tmp_path}/fitted")
+    assert vectors_to_fit(loaded, feature_rows).count() == vectors_to_fit(fitted, feature_rows).count() < 800

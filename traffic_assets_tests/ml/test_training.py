@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation
 from traffic_assets.ml.training import (
+    STOP,
     cached_rows,
     cached_vectors,
     fit_model,
@@ -21,6 +23,8 @@ from traffic_assets.ml.training import (
     model_of,
     pipeline_of,
     preprocessor_of,
+    vectors_to_fit,
+    with_validation_rows,
 )
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
 
@@ -89,3 +93,28 @@ def test_fit_pipeline_is_the_fit_of_its_parts(feature_rows: DataFrame, features:
     found: np.ndarray = np.array(at_once.transform(rest).select("prediction").collect()).ravel()
     assert found == pytest.approx(expected, rel=1e-9)
     assert np.std(found) > 1
+
+
+def test_a_pipeline_fitted_on_some_rows_predicts_every_row(feature_rows: DataFrame, features: FeatureSet) -> None:
+    dropping = replace(features, preparation=Preparation(missing="drop"))
+    missing = "occupancy_ratio IS NULL OR speed_lag_1 IS NULL OR speed_lag_2 IS NULL OR speed_lag_3 IS NULL"
+    complete = feature_rows.where(f"NOT ({missing})")
+    expected = fit_pipeline(complete, features, LINEAR, PLAIN, 42).transform(feature_rows)
+    found = fit_pipeline(feature_rows, dropping, LINEAR, PLAIN, 42).transform(feature_rows)
+    assert found.where(f"prediction IS NULL AND ({missing})").count() == 0
+    ordered: list[np.ndarray] = [
+        np.array(frame.orderBy("sensor_id", "timestamp").select("prediction").collect()) for frame in (expected, found)
+    ]
+    assert ordered[1].shape == (800, 1)
+    assert ordered[1] == pytest.approx(ordered[0], rel=1e-6)
+
+
+def test_rows_that_end_a_fit_are_never_dropped(feature_rows: DataFrame, features: FeatureSet) -> None:
+    dropping = replace(features, preparation=Preparation(missing="drop"))
+    train, validation = feature_rows.where("sensor_id < 's4'"), feature_rows.where("sensor_id >= 's4'")
+    rows = with_validation_rows(train, validation, 42)
+    found = vectors_to_fit(fit_preprocessor(train, dropping), rows)
+    counts = {row[STOP]: row["count"] for row in found.groupBy(STOP).count().collect()}
+    assert counts[True] == rows.where(STOP).count() > 0
+    assert 0 < counts[False] < train.count()
+    assert rows.where(f"{STOP} AND occupancy_ratio IS NULL").count() > 0, "there are some that train would drop"

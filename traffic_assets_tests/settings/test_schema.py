@@ -12,8 +12,10 @@ from traffic_assets.settings.schema import (
     DataSettings,
     DiagnosticsSettings,
     EvaluationSettings,
+    FillSettings,
     ModelsSettings,
     PersistenceSettings,
+    PreprocessingSettings,
     SearchSettings,
     Settings,
     SparkSettings,
@@ -50,6 +52,18 @@ from traffic_assets.settings.schema import (
         (TrainingSettings, "exclude_features", [[], ["flow_rate"]], [[""]]),
         (SplitSettings, "carved_validation", [0.01, 0.99], [0, 1]),
         (SplitSettings, "kind", ["random", "temporal"], ["hashed"]),
+        (PreprocessingSettings, "missing", ["median", "mean", "drop"], ["forward_fill"]),
+        (PreprocessingSettings, "outlier_action", ["clip", "drop"], ["winsorize"]),
+        (PreprocessingSettings, "selection", ["none", "variance", "univariate", "importance"], ["rfe"]),
+        (PreprocessingSettings, "variance_threshold", [0, 0.1], [-0.1]),
+        (PreprocessingSettings, "top_k", [1, 500], [0, 1.5]),
+        (
+            PreprocessingSettings,
+            "create",
+            [[], ["a*b", "a/b", "b/a", "a^2", "a^3"]],
+            [["a"], ["a+b"], ["a*b*c"], ["a^4"], ["a*a"], ["a/a"], ["a/2 "], ["a*b", "b*a"], "a*b"],
+        ),
+        (FillSettings, "longest_gap_minutes", [1, 360], [0, 361]),
         (EvaluationSettings, "plot_points", [100, 20_000], [99, 20_001]),
         (EvaluationSettings, "max_training_minutes", [0.1], [0]),
         (EvaluationSettings, "top_feature", [None, "speed_lag_1"], [""]),
@@ -298,3 +312,18 @@ def test_an_ensemble_looks_at_the_lanes_of_its_own_file() -> None:
     assert members["random_forest"]["numTrees"] == 7, "of a lane that is off as well"
     assert members["linear_regression"]["elasticNetParam"] == 1.0
     assert not (ModelsSettings().svr.enabled or ModelsSettings().ensemble.enabled)
+
+
+def test_a_formula_is_written_in_one_way() -> None:
+    assert PreprocessingSettings(create=("b * a", "b/ a", "a^ 3")).create == ("a*b", "b/a", "a^3")
+    with pytest.raises(ValidationError, match=r"given more than once: a\*b"):
+        PreprocessingSettings(create=("a*b", "b*a"))
+    with pytest.raises(ValidationError, match=r"give a product a\*b, a ratio a/b, or a power a\^2 or a\^3"):
+        PreprocessingSettings(create=("a-b",))
+
+
+def test_a_ready_made_table_is_not_filled() -> None:
+    assert DataSettings(kind="features", fill=FillSettings()).fill.on is False
+    with pytest.raises(ValidationError, match="fill acts on readings"):
+        DataSettings(kind="features", fill=FillSettings(forward_fill=True))
+    assert DataSettings(fill=FillSettings(interpolation=True)).fill.on

@@ -1,0 +1,59 @@
+"""Formulas of created features: what they are made from, and which are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.ml.creation import created, require_sources
+
+
+@pytest.mark.parametrize(
+    ("formula", "sources", "sql", "column"),
+    [
+        ("a*b", ("a", "b"), "`a` * `b`", "created_a_times_b"),
+        ("a/b", ("a", "b"), "`a` / nullif(`b`, 0)", "created_a_per_b"),
+        ("a^2", ("a",), "`a` * `a`", "created_a_power_2"),
+        ("a^3", ("a",), "`a` * `a` * `a`", "created_a_power_3"),
+    ],
+)
+def test_a_formula_is_one_expression_over_the_row(
+    formula: str, sources: tuple[str, ...], sql: str, column: str
+) -> None:
+    found = created(formula)
+    assert (found.name, found.sources, found.sql, found.column) == (formula, sources, sql, column)
+
+
+@pytest.mark.parametrize("formula", ["a", "a+b", "a*b*c", "a*", ""])
+def test_what_is_no_formula_is_refused(formula: str) -> None:
+    with pytest.raises(ValueError, match=r"is no formula: give a\*b, a/b, a\^2 or a\^3"):
+        created(formula)
+
+
+@pytest.mark.parametrize(
+    "formula", ["traffic_efficiency^2", "flow_rate*traffic_efficiency", "flow_rate/traffic_efficiency"]
+)
+def test_what_is_made_from_an_answer_holds_it(formula: str) -> None:
+    assert created(formula).holds_answer
+
+
+def test_what_is_made_without_an_answer_holds_none() -> None:
+    assert not created("flow_rate*occupancy_ratio").holds_answer
+
+
+def test_formulas_of_numeric_features_are_let_through() -> None:
+    require_sources(
+        ["flow_rate*occupancy_ratio", "speed_lag_1/speed_ma_60min", "flow_rate^3"], FEATURES, ["is_weekend"]
+    )
+
+
+def test_every_formula_that_cannot_be_made_is_named_with_its_reason() -> None:
+    formulas = ["flow_rate/lanes", "congestion_level^2", "flow_rate*traffic_efficiency", "flow_rate^2"]
+    with pytest.raises(ValueError, match=r"training\.preprocessing\.create") as refused:
+        require_sources(formulas, FEATURES, ["traffic_efficiency"])
+    said = str(refused.value)
+    assert "flow_rate/lanes: no such feature: lanes" in said
+    assert "congestion_level^2: congestion_level is categorical" in said
+    assert "flow_rate*traffic_efficiency: traffic_efficiency is in training.exclude_features" in said
+    assert "flow_rate^2" not in said
+    assert "The numeric features: hour_sin, " in said

@@ -1,0 +1,53 @@
+"""Bounds of outliers: fitted on values that are there, and no missing value lies outside of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.outliers import bounds_of, clipped, counts_outside, inside
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> DataFrame:
+    values = [*(float(v) for v in range(1, 10)), 500.0, None, math.nan]
+    return spark.createDataFrame([(v, 3.0, None) for v in values], "a double, same double, none double").repartition(2)
+
+
+def test_quartiles_say_what_lies_too_far_out(rows: DataFrame) -> None:
+    bounds = bounds_of(rows, ["a", "same", "none"], "iqr", 1.5)
+    low, high = bounds.pop("a")
+    assert bounds == {}, "what has one value, or none, has no bounds"
+    assert low < 1
+    assert 9 < high < 500
+    assert counts_outside(rows, {"a": (low, high)}) == {"a": 1}
+
+
+def test_deviations_say_what_lies_too_far_out(rows: DataFrame) -> None:
+    values = [*range(1, 10), 500]
+    mean = sum(values) / 10
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / 10)
+    bounds = bounds_of(rows, ["a", "same", "none"], "z_score", 2.0)
+    assert bounds == {"a": (pytest.approx(mean - 2 * deviation), pytest.approx(mean + 2 * deviation))}
+
+
+@pytest.mark.parametrize("method", ["none", "iqr"])
+def test_without_a_method_or_columns_there_are_no_bounds(rows: DataFrame, method: Literal["none", "iqr"]) -> None:
+    assert bounds_of(rows, ["a"] if method == "none" else [], method, 3.0) == {}
+    assert counts_outside(rows, {}) == {}
+
+
+def test_what_is_missing_is_neither_outside_nor_pulled_anywhere(rows: DataFrame) -> None:
+    found = rows.select("a", F.expr(inside("a", 2.0, 8.0)).alias("inside"), F.expr(clipped("a", 2.0, 8.0)).alias("to"))
+    by_value = {str(row["a"]): (row["inside"], str(row["to"])) for row in found.collect()}
+    assert by_value["None"] == (True, "None")
+    assert by_value["nan"] == (True, "nan")
+    assert by_value["1.0"] == (False, "2.0")
+    assert by_value["2.0"] == (True, "2.0")
+    assert by_value["500.0"] == (False, "8.0")

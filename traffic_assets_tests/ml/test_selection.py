@@ -1,0 +1,71 @@
+"""Selection of slots: what each method keeps, and that it is fitted on the rows it is given alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from pyspark.ml.feature import VectorAssembler, VectorSlicer
+
+from traffic_assets.ml.selection import Method, SlotSelector
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+NAMES = ["noise", "weak", "constant", "bent", "strong", "wide"]
+ROWS = 3000
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> Iterator[DataFrame]:
+    """`bent` decides the target as much as `strong` does, and has no correlation with it."""
+    draw = np.random.default_rng(5)
+    x, z = draw.uniform(-1, 1, ROWS), draw.uniform(-1, 1, ROWS)
+    speed = 10 * x + 20 * z**2
+    columns = [
+        draw.normal(size=ROWS),
+        x + draw.normal(0, 1.5, ROWS),
+        np.full(ROWS, 7.0),
+        z,
+        x + draw.normal(0, 0.01, ROWS),
+        draw.normal(0, 1000, ROWS),
+    ]
+    table = np.column_stack([speed, *columns]).tolist()
+    frame = spark.createDataFrame(table, ", ".join(f"{name} double" for name in ["speed", *NAMES])).repartition(2)
+    frame = VectorAssembler(inputCols=NAMES, outputCol="assembled").transform(frame).cache()
+    yield frame
+    frame.unpersist()
+
+
+def _kept(rows: DataFrame, method: Method, top: int = 2, threshold: float = 0.0) -> list[str]:
+    slicer = SlotSelector(method, threshold, top, "assembled", "speed", "selected").fit(rows)
+    assert isinstance(slicer, VectorSlicer)
+    first = slicer.transform(rows).head()
+    assert first is not None
+    assert first["selected"].toArray().tolist() == [first["assembled"][i] for i in slicer.getIndices()]
+    return [NAMES[i] for i in slicer.getIndices()]
+
+
+def test_variance_keeps_what_varies_more_than_the_threshold(rows: DataFrame) -> None:
+    assert _kept(rows, "variance") == ["noise", "weak", "bent", "strong", "wide"]
+    assert _kept(rows, "variance", threshold=100.0) == ["wide"]
+    with pytest.raises(ValueError, match=r"no slot varies more than variance_threshold \(1e\+09\); lower it"):
+        _kept(rows, "variance", threshold=1e9)
+
+
+def test_univariate_keeps_what_goes_with_the_target_however_many_p_values_are_0(rows: DataFrame) -> None:
+    """Among 3000 rows both `weak` and `strong` have the p-value 0, which says nothing of which is better."""
+    assert _kept(rows, "univariate", top=1) == ["strong"]
+    assert _kept(rows, "univariate", top=2) == ["weak", "strong"]
+
+
+def test_importance_keeps_what_a_forest_uses(rows: DataFrame) -> None:
+    assert _kept(rows, "importance", top=2) == ["bent", "strong"]
+    assert _kept(rows, "importance", top=2) == ["bent", "strong"], "its draw is always the same"
+
+
+@pytest.mark.parametrize("method", ["univariate", "importance"])
+def test_more_slots_than_there_are_keep_them_all(rows: DataFrame, method: Method) -> None:
+    assert _kept(rows, method, top=99) == NAMES
