@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.features.clock import day_range
 from traffic_assets.features.sample import SampleSpec, write_sample
-from traffic_assets.resources import LOCATIONS
+from traffic_assets.resources import LOCATIONS, build_resources
 from traffic_assets.settings import load_settings
 from traffic_assets.settings.loading import merge
 from traffic_assets_tests import real_data
@@ -25,12 +25,15 @@ DATASETS = ("sample", "san_diego")
 
 
 @contextmanager
-def feature_rows(dataset: str, sensors: int) -> Iterator[DataFrame]:
+def feature_rows(
+    dataset: str, sensors: int, on_features: Callable[[str, Callable[[], object]], None] | None = None
+) -> Iterator[DataFrame]:
     """The feature table of so many sensors over two weeks: about 4,000 rows a sensor.
 
     Args:
         dataset: sample or san_diego.
         sensors: detector stations; of San Diego about so many of the 98 well-observed ones.
+        on_features: runs the features' work under a name, to measure it.
     """
     with tempfile.TemporaryDirectory(prefix="features-") as base, dg.DagsterInstance.ephemeral() as instance:
         readings = Path(base, "raw", "readings")
@@ -45,7 +48,15 @@ def feature_rows(dataset: str, sensors: int) -> Iterator[DataFrame]:
             real_data.write_san_diego(folder, readings, every=max(1, round(98 / sensors)))
             days, changes = real_data.SAN_DIEGO_DAYS, dict(real_data.SAN_DIEGO_SETTINGS)
         settings = load_settings("local", merge(changes, {"persistence": {"base_uri": base}}), environ={})
-        if not run_features(build_defs(settings), instance, days).success:
-            sys.exit("the features failed")
+
+        def make() -> None:
+            if not run_features(build_defs(settings), instance, days).success:
+                sys.exit("the features failed")
+
+        if on_features:
+            build_resources(settings)["spark"].session  # noqa: B018  (its start is no part of the features)
+            on_features("features", make)
+        else:
+            make()
         spark = SparkSession.active()
         yield read_current(spark, f"{base}/{LOCATIONS['feature_table']}")

@@ -5,16 +5,19 @@ Tests swap storage or Spark by `resource_overrides`, without patching anything. 
 
 import importlib.util
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
 from traffic_assets import automation, checks, guards, jobs
 from traffic_assets.assets import evaluation, features, lanes, readings, registry, report, training
+from traffic_assets.assets.keys import asset_key
+from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.hyperparameters import ModelSettings
 
 
 class BrokenLocationError(ValueError):
@@ -52,7 +55,8 @@ def _build_defs(
     extra_checks: list[dg.AssetChecksDefinition],
     loggers: Mapping[str, dg.LoggerDefinition],
 ) -> dg.Definitions:
-    require_installed([algorithm_named(name) for name in settings.enabled_models])
+    require_installed(settings.enabled_models)
+    require_storage(settings)
     assets: list[dg.AssetsDefinition] = []
     if settings.data.kind == "readings":
         assets += readings.build(settings)
@@ -63,10 +67,11 @@ def _build_defs(
         *report.build(settings),
     ]
     all_checks = [*checks.build(settings), *extra_checks]
-    for name in settings.enabled_models:
-        assets += [*lanes.build(name, settings), *registry.build(name, settings)]
-        all_checks += checks.build_lane(name, settings)
-    require_sound(assets, all_checks, list(settings.enabled_models))
+    built = lanes.lanes_of(settings)
+    for lane in built:
+        assets += [*lanes.build(lane, settings), *registry.build(lane, settings)]
+        all_checks += checks.build_lane(lane, settings)
+    require_sound(assets, all_checks, built)
     return dg.Definitions(
         assets=assets,
         asset_checks=all_checks,
@@ -78,22 +83,50 @@ def _build_defs(
     )
 
 
-def require_installed(algorithms: Sequence[Algorithm]) -> None:
-    """Refuse a lane whose package is missing while the location loads, not when its first fit fails.
+def require_installed(models: Mapping[str, ModelSettings]) -> None:
+    """Refuse a lane whose package, or that of a member, is missing while the location loads, not at its first fit.
 
     Raises:
         BrokenLocationError: with the command that installs it.
     """
-    for algorithm in algorithms:
-        if algorithm.package and importlib.util.find_spec(algorithm.package) is None:
+    for name, model in models.items():
+        algorithm = algorithm_named(name)
+        for needed in (algorithm, *map(algorithm_named, algorithm.members(model.hyperparameters))):
+            if needed.package is None or importlib.util.find_spec(needed.package) is not None:
+                continue
+            what = "" if needed is algorithm else f" with the member {needed.name}"
+            otherwise = f"set models.{name}.enabled to false" if needed is algorithm else "leave the member out"
             raise BrokenLocationError(
-                f"models.{algorithm.name} is enabled and its package is not installed: pip install "
-                f"'traffic-assets[{algorithm.package}]', or set models.{algorithm.name}.enabled to false"
+                f"models.{name} is enabled{what}, and the package {needed.package} is not installed: "
+                f"{_installing(needed)}, or {otherwise}"
             )
 
 
+def _installing(algorithm: Algorithm) -> str:
+    return f"pip install 'traffic-assets[{algorithm.extra}]'" if algorithm.extra else f"install {algorithm.package}"
+
+
+def require_storage(settings: Settings) -> None:
+    """Refuse a place whose storage backend is broken while the location loads, not when its first run fails.
+
+    Raises:
+        BrokenLocationError: with the setting, the backend's package and the cause.
+    """
+    places = {
+        "persistence.base_uri": settings.persistence.base_uri,
+        "data.source": settings.source_uri,
+        "data.sensors_source": settings.data.sensors_source,
+    }
+    for setting, uri in places.items():
+        try:
+            if uri and (backend := backend_of(uri)):
+                backend.factory()
+        except BackendError as error:
+            raise BrokenLocationError(f"{setting}: {error}") from error
+
+
 def require_sound(
-    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], names: list[str]
+    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], built: list[lanes.Lane]
 ) -> None:
     """Refuse what Dagster lets pass: a check on a key that does not exist gates nothing.
 
@@ -109,8 +142,8 @@ def require_sound(
             f"the assets are {', '.join(sorted(k.to_user_string() for k in keys))}"
         )
     gated = {spec.asset_key for spec in specs if spec.blocking and spec.name == checks.GATE}
-    for name in names:
-        lane = lanes.Lane(name)
-        entry = next(a for a in assets if dg.AssetKey(lane.registry_entry) in a.keys)
-        if not gated & set(entry.asset_deps[dg.AssetKey(lane.registry_entry)]):
+    for lane in built:
+        key = asset_key(lane.registry_entry)
+        entry = next(a for a in assets if key in a.keys)
+        if not gated & set(entry.asset_deps[key]):
             raise BrokenLocationError(f"{lane.registry_entry} does not stand behind a blocking {checks.GATE} check")

@@ -10,12 +10,13 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.shares import SPLITS, Shares
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -37,12 +38,13 @@ def ratio_tolerance(share: float, rows: int) -> float:
 def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """The checks on what all lanes share."""
     train = SPLIT_ASSETS["train"]
+    preprocessors = [of_target(PREPROCESSOR, target) for target in settings.training.targets]
     expected = Shares.of(settings.training.split)
     return [
         _record_check("split_ratios_hold", train, lambda record: judge_ratios(record, expected), settings),
         _record_check("no_shared_key", train, judge_shared_keys, settings),
-        _record_check("no_null_in_vector", PREPROCESSOR, judge_nulls, settings),
-        _record_check("standardised", PREPROCESSOR, judge_standardised, settings),
+        *(_record_check("no_null_in_vector", key, judge_nulls, settings) for key in preprocessors),
+        *(_record_check("standardised", key, judge_standardised, settings) for key in preprocessors),
     ]
 
 
@@ -90,27 +92,26 @@ def judge_standardised(record: Mapping[str, Any]) -> dg.AssetCheckResult:
     )
 
 
-def build_lane(name: str, settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The gate and the warnings of a lane."""
-    lane = Lane(name)
+def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The gate and the warnings of a lane; what is expected of the forest's size and features is of the speed."""
     warnings = [_training_time(lane, settings)]
-    if name == PRIMARY:
+    if lane.id == PRIMARY:
         if settings.evaluation.top_feature:
             warnings.append(_top_feature(lane, settings))
         if settings.evaluation.model_size_mb:
             warnings.append(_model_size(lane, settings))
-    return [_gate(lane, name, settings), *warnings]
+    return [_gate(lane, settings), *warnings]
 
 
-def _gate(lane: Lane, name: str, settings: Settings) -> dg.AssetChecksDefinition:
-    targets = getattr(settings.evaluation.targets, name)
+def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
+    targets = settings.targets_of(lane.target, lane.model_name)
 
     @dg.asset_check(
-        asset=lane.evaluation,
+        asset=asset_key(lane.evaluation),
         name=GATE,
         blocking=True,
         partitions_def=weekly(settings),
-        description=f"{algorithm_named(name).title} meets its targets on the random hold-out.",
+        description=f"{lane.title} meets its targets on the random hold-out.",
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
         from traffic_assets.ml.gates import failed, judge
@@ -121,6 +122,7 @@ def _gate(lane: Lane, name: str, settings: Settings) -> dg.AssetChecksDefinition
             targets,
             Metrics.model_validate(evaluation.value["test"]),
             Trial.model_validate(evaluation.value["cross_validation"]),
+            TARGETS[lane.target].unit,
         )
         missed = failed(results)
         if missed:  # the run's own error names the check, not what it measured
@@ -128,7 +130,7 @@ def _gate(lane: Lane, name: str, settings: Settings) -> dg.AssetChecksDefinition
         rows = [dg.TableRecord({**r.model_dump(), "passed": "yes" if r.passed else "NO"}) for r in results]
         return dg.AssetCheckResult(
             passed=not missed,
-            description="; ".join(missed) or "all targets met",
+            description="; ".join(missed) or ("all targets met" if results else "no target is set for this lane"),
             metadata={"targets": dg.MetadataValue.table(records=rows)} if rows else {},
         )
 
@@ -182,7 +184,7 @@ def _record_check(
 ) -> dg.AssetChecksDefinition:
     """A blocking check on the record that an asset stored with this week's generation."""
 
-    @dg.asset_check(asset=asset, name=name, blocking=True, partitions_def=weekly(settings))
+    @dg.asset_check(asset=asset_key(asset), name=name, blocking=True, partitions_def=weekly(settings))
     def check(context: dg.AssetCheckExecutionContext, hdfs: HdfsResource) -> dg.AssetCheckResult:
         with retried_connection_errors(hdfs.base_uri):
             current = hdfs.dataset(asset).current(context.partition_key)
@@ -196,7 +198,7 @@ def _record_check(
 def _warning(
     name: str, lane: Lane, judge_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
 ) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=lane.evaluation, name=name, partitions_def=weekly(settings))
+    @dg.asset_check(asset=asset_key(lane.evaluation), name=name, partitions_def=weekly(settings))
     def check(evaluation: Loaded) -> dg.AssetCheckResult:
         return judge_value(evaluation.value)
 

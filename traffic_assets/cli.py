@@ -1,4 +1,4 @@
-"""The command line `traffic-assets`: sample, demo, train, report, models, settings.
+"""The command line `traffic-assets`: sample, demo, train, report, models, settings, plugins.
 
 Here are only arguments and what is printed; runs are in `pipeline.py`, everything else in the layers below. Heavy
 imports stay inside the commands, so that `--help` answers at once.
@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
+from traffic_assets.settings.schema import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from traffic_assets.pipeline import RunOutcome
@@ -111,11 +112,12 @@ def report(
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", "-o", help="File; report-WEEK.html here if absent.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    target: Annotated[str, typer.Option(help="What the models predict.")] = DEFAULT_TARGET,
     profile: Profile = None,
 ) -> None:
     """Copy the stored HTML report of a week to this machine, from wherever it is kept."""
     with told_errors():
-        copy = fetch_report(_settings(profile), week, to)
+        copy = fetch_report(_settings(profile), week, to, target)
         out.print(str(copy), soft_wrap=True)
         if show and not webbrowser.open(copy.as_uri()):
             err.print("[yellow]no browser could be opened here: open the file above in one[/yellow]")
@@ -129,6 +131,40 @@ def settings(
     with told_errors():
         out.print_json(_settings(profile).model_dump_json())
         err.print(f"valid; profiles that come along: {', '.join(profile_names())}")
+
+
+@app.command()
+def plugins() -> None:
+    """What installed packages add: algorithms, metrics, storage backends. Exit code 1 where one cannot be used."""
+    from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends
+    from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
+    from traffic_assets.settings.plugins import plugins as found
+
+    rows = [
+        (kind, p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
+        for kind, group in (("algorithm", ALGORITHM_GROUP), ("metric", METRIC_GROUP))
+        for p in found(group)
+    ]
+    for backend in backends():
+        problem = None
+        try:
+            backend.factory()
+        except BackendError as error:
+            problem = str(error)
+        rows.append(("storage", backend.scheme, backend.distribution, backend.source, problem))
+    if not rows:
+        groups = ", ".join((ALGORITHM_GROUP, METRIC_GROUP, GROUP))
+        out.print(f"no installed package adds anything by an entry point in {groups}")
+        return
+    table = Table("what", Column("name", no_wrap=True), "package", "entry point", "", **_PLAIN)
+    for kind, name, package, source, problem in rows:
+        table.add_row(kind, name, package, source, "[red]broken[/red]" if problem else "[green]usable[/green]")
+    out.print(table)
+    problems = [problem for *_, problem in rows if problem]
+    for problem in problems:
+        err.print(f"[red]{escape(problem)}[/red]")
+    if problems:
+        raise typer.Exit(FAILED)
 
 
 @models_app.command("list")
@@ -206,29 +242,34 @@ def write_readings(
     )
 
 
-def fetch_report(settings: Settings, week: str | None, to: Path | None) -> Path:
+def fetch_report(settings: Settings, week: str | None, to: Path | None, target: str = DEFAULT_TARGET) -> Path:
     """Copy the current report of a week; returns where it is now.
 
     Args:
         settings: of the deployment.
         week: the newest that has a report, if absent.
         to: file to write, replacing what is there.
+        target: what its models predict.
 
     Raises:
-        ValueError: where the week has no report, or `to` is a folder.
+        ValueError: where the week has no report, the target is none of this deployment's, or `to` is a folder.
     """
+    from traffic_assets.assets.keys import of_target
     from traffic_assets.assets.report import REPORT, page_uri
     from traffic_assets.resources import build_resources
 
+    if target not in settings.training.targets:
+        raise ValueError(f"{target!r} is no target here: there are {', '.join(settings.training.targets)}")
     hdfs = build_resources(settings)["hdfs"]
-    dataset = hdfs.dataset(REPORT)
+    dataset = hdfs.dataset(of_target(REPORT, target))
     weeks = dataset.partitions()
     if not weeks:
         raise ValueError(f"no report is stored below {dataset.root}: run the job train for a week")
     current = dataset.current(week := week or weeks[-1])
     if current is None:
         raise ValueError(f"week {week} has no report; there are those of {', '.join(weeks)}")
-    copy = (to or Path(f"report-{week}.html")).absolute()
+    name = "report" if target == DEFAULT_TARGET else f"report-{target}"
+    copy = (to or Path(f"{name}-{week}.html")).absolute()
     if copy.is_dir():
         raise ValueError(f"{copy} is a folder: give a file")
     copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))
@@ -266,17 +307,26 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     import json
 
     from traffic_assets.assets.evaluation import COMPARISON
+    from traffic_assets.assets.keys import of_target
     from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]
-    current = hdfs.dataset(COMPARISON).current(week)
-    if current is None or current.run_id != run_id:
-        return
-    board = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))["leaderboard"]
-    table = Table(
-        _NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", "targets", title=f"Week {week}", **_PLAIN
-    )
+    for target in settings.training.targets:
+        current = hdfs.dataset(of_target(COMPARISON, target)).current(week)
+        if current is not None and current.run_id == run_id:
+            document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
+            _print_leaderboard(json.loads(document)["leaderboard"], week, target)
+
+
+def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> None:
+    from traffic_assets.features.catalogue import TARGETS
+    from traffic_assets.ml.metrics import custom_metrics
+
+    title = f"Week {week}: {target}"
+    added = custom_metrics()
+    more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
+    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title, **_PLAIN)
     for row in board:
         test, later = row["test"], row["temporal"]
         table.add_row(
@@ -286,10 +336,17 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
             f"{test['mae']:.3f}",
             f"{later['r2']:.5f}",
             f"{later['rmse']:.3f}",
+            *(_number(metrics["extra"].get(name)) for name in added for metrics in (test, later)),
             "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
         )
     out.print(table)
-    out.print("RMSE and MAE in mph, on the random hold-out; later: a second fit, judged on later time")
+    out.print(
+        f"RMSE and MAE in {TARGETS[target].unit}, on the random hold-out; later: a second fit, judged on later time"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 @contextmanager

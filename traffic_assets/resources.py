@@ -24,7 +24,8 @@ LOCATIONS = {
     **dict.fromkeys(("train_split", "validation_split", "test_split"), SPLITS_LOCATION),
 }
 TRAINING_FOLDER = "training"
-REGISTRY_FOLDER = "models"
+REGISTRY = "model_registry"
+"""Key of the registry among the locations."""
 
 
 def build_resources(settings: Settings) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         spark=spark,
         base_uri=settings.persistence.base_uri,
         default_folder=TRAINING_FOLDER,
-        locations=LOCATIONS,
+        locations={**LOCATIONS, REGISTRY: settings.persistence.registry_folder},
         browse_url=settings.persistence.browse_url,
     )
     documents = JsonIOManager(hdfs=hdfs)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -16,9 +17,11 @@ from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets.dagster_hdfs.resources import THROUGHPUT
+from traffic_assets.settings.plugins import METRIC_GROUP
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
 from traffic_assets_tests.deployment import Deployment, deploy
+from traffic_assets_tests.packages import METRIC, Install, installing
 from traffic_assets_tests.runs import run_train
 from traffic_assets_tests.tiny import WEEK
 
@@ -97,3 +100,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> It
         made = deploy(tmp_path_factory.mktemp("trained"), instance)
         train = run_train(build_defs(made.settings), instance, WEEK)
         yield Deployment(made.base, made.settings, made.instance, made.features, train)
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Iterator[Install]:
+    """Installs packages of others for one test."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch, installing(folder, patch) as made:
+        yield made
+
+
+@pytest.fixture
+def far(install: Install) -> str:
+    """An installed metric: the mean absolute error, the larger the better."""
+    install("acme-metrics", METRIC, {METRIC_GROUP: {"far": "FAR"}})
+    return "far"

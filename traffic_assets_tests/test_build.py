@@ -13,8 +13,11 @@ import pytest
 from traffic_assets import checks
 from traffic_assets.assets import lanes, registry
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
+from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
 from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
+from traffic_assets.settings.plugins import ALGORITHM_GROUP
+from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.tiny import LANES, tiny_settings
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
@@ -80,17 +83,17 @@ def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None
 
 def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
-    name = "linear_regression"
-    assets = [*lanes.build(name, settings), *registry.build(name, settings)]
-    gated = checks.build_lane(name, settings)
-    require_sound(assets, gated, [name])
+    lane = lanes.Lane("linear_regression")
+    assets = [*lanes.build(lane, settings), *registry.build(lane, settings)]
+    gated = checks.build_lane(lane, settings)
+    require_sound(assets, gated, [lane])
     with pytest.raises(BrokenLocationError, match="linear_regression_registry_entry"):
-        require_sound(assets, [check for check in gated if checks.GATE not in str(check.check_keys)], [name])
+        require_sound(assets, [check for check in gated if checks.GATE not in str(check.check_keys)], [lane])
 
 
 @pytest.mark.parametrize("name", LANES)
 def test_each_gate_is_blocking_and_partitioned(tmp_path: Path, name: str) -> None:
-    gate = checks.build_lane(name, tiny_settings(tmp_path))[0]
+    gate = checks.build_lane(lanes.Lane(name), tiny_settings(tmp_path))[0]
     (spec,) = gate.check_specs
     assert spec.blocking
     assert isinstance(spec.partitions_def, dg.WeeklyPartitionsDefinition)
@@ -121,14 +124,64 @@ def test_loading_starts_no_session_and_imports_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(("lane", "extra"), [("xgboost", "xgboost"), ("svr", "svr")])
 def test_a_lane_whose_package_is_missing_is_refused_with_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lane: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = tiny_settings(tmp_path, {"models": {"xgboost": {"enabled": True}}})
-    assert build_defs(settings).resolve_assets_def("xgboost_registry_entry")
+    settings = tiny_settings(tmp_path, {"models": {lane: {"enabled": True}}})
+    assert build_defs(settings).resolve_assets_def(f"{lane}_registry_entry")
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
     with pytest.raises(
-        BrokenLocationError, match=r"models\.xgboost is enabled.*pip install 'traffic-assets\[xgboost\]'"
+        BrokenLocationError, match=rf"models\.{lane} is enabled.*pip install 'traffic-assets\[{extra}\]'"
     ):
         build_defs(settings)
     assert build_defs(tiny_settings(tmp_path)), "without that lane nothing is missing"
+
+
+def test_a_member_whose_package_is_missing_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members: dict[str, dict[str, int]] = {"linear_regression": {}, "svr": {}}
+    settings = tiny_settings(
+        tmp_path, {"models": {"ensemble": {"enabled": True, "hyperparameters": {"members": members}}}}
+    )
+    assert build_defs(settings).resolve_assets_def("ensemble_registry_entry")
+    monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
+    expected = (
+        r"models\.ensemble is enabled with the member svr, and the package sklearn is not installed: "
+        r"pip install 'traffic-assets\[svr\]', or leave the member out"
+    )
+    with pytest.raises(BrokenLocationError, match=expected):
+        build_defs(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes"),
+    [
+        ("persistence.base_uri", {"persistence": {"base_uri": "acme://x/y"}}),
+        ("data.source", {"data": {"source": "acme://x/y"}}),
+        ("data.sensors_source", {"data": {"sensors_source": "acme://x/y"}}),
+    ],
+)
+def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
+    install: Install, tmp_path: Path, setting: str, changes: dict[str, object]
+) -> None:
+    install("acme-store", "raise ImportError('no client')", {STORAGE_GROUP: {"acme": "Store"}})
+    assert build_defs(tiny_settings(tmp_path)), "nobody needs it here"
+    with pytest.raises(BrokenLocationError, match=rf"{setting}: the storage backend acme of.*ImportError: no client"):
+        build_defs(tiny_settings(tmp_path, changes))
+
+
+def test_an_installed_algorithm_has_a_whole_lane_and_changes_no_other(install: Install, tmp_path: Path) -> None:
+    agreed = json.loads(SNAPSHOT.read_text())
+    install("acme-models", ALGORITHM, {ALGORITHM_GROUP: {"acme": "ACME"}})
+    found = described(build_defs(tiny_settings(tmp_path)))
+    lane = {key: node for key, node in found["assets"].items() if key not in agreed["assets"]}
+    renamed = json.loads(json.dumps(lane).replace("acme", "gradient_boosted_trees"))
+    for node in renamed.values():
+        node["depends_on"].sort()
+    ours = {key: node for key, node in agreed["assets"].items() if key.startswith("gradient_boosted_trees_")}
+    assert renamed == ours, "the same assets, dependencies and gate"
+    changed = {key for key, node in agreed["assets"].items() if found["assets"][key] != node}
+    assert changed == {"model_comparison", "training_report"}
+    assert not build_defs(
+        tiny_settings(tmp_path, {"models": {"acme": {"enabled": False}}})
+    ).resolve_asset_graph().get_all_asset_keys() & {dg.AssetKey(key) for key in lane}

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from traffic_assets import checks
+from traffic_assets.assets.lanes import Lane
 from traffic_assets.checks import (
     RATIO_TOLERANCE,
     judge_nulls,
@@ -63,7 +64,7 @@ def test_a_ratio_may_be_off_by_a_point_or_by_what_chance_allows() -> None:
 
 def test_every_check_is_blocking_unless_it_only_warns(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"evaluation": {"model_size_mb": {"low": 1, "high": 2}}})
-    every = [*checks.build(settings), *checks.build_lane("random_forest", settings)]
+    every = [*checks.build(settings), *checks.build_lane(Lane("random_forest"), settings)]
     blocking = {spec.name for check in every for spec in check.check_specs if spec.blocking}
     warning = {spec.name for check in every for spec in check.check_specs if not spec.blocking}
     assert blocking == {"split_ratios_hold", "no_shared_key", "no_null_in_vector", "standardised", "meets_targets"}

@@ -7,7 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from traffic_assets.cli import app
+from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
 from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.tiny import IMPOSSIBLE, WEEK, only_lanes, tiny_profile
 
 runner = CliRunner()
@@ -71,6 +74,9 @@ def test_a_report_that_is_not_there_is_told_with_those_that_are(profile: str, tm
     folder = runner.invoke(app, ["report", "-o", str(tmp_path), "-p", profile])
     assert folder.exit_code == 2
     assert "is a folder" in folder.output
+    another = runner.invoke(app, ["report", "--target", "flow", "-p", profile])
+    assert another.exit_code == 2
+    assert "'flow' is no target here: there are speed" in " ".join(another.output.split())
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps(tiny_profile(tmp_path / "nothing")))
     assert "run the job train" in runner.invoke(app, ["report", "-p", str(empty)]).output
@@ -129,3 +135,15 @@ def test_a_sample_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     refused = runner.invoke(app, ["sample", "--to", str(tmp_path / "raw"), "--sensors", "0"])
     assert refused.exit_code == 2
     assert "sensors is 0" in " ".join(refused.output.split())
+
+
+def test_a_broken_plugin_is_listed_with_its_cause_and_ends_with_1(install: Install) -> None:
+    install("acme-models", ALGORITHM, {ALGORITHM_GROUP: {"acme": "ACME"}})
+    install("bad-things", "raise ImportError('no engine')", {METRIC_GROUP: {"m": "M"}, STORAGE_GROUP: {"bad": "S"}})
+    done = runner.invoke(app, ["plugins"], env={"COLUMNS": "200"})
+    assert done.exit_code == 1
+    lines = [line.split() for line in done.output.splitlines()]
+    assert ["algorithm", "acme", "acme-models", "2.1", "acme_models:ACME", "usable"] in lines
+    assert ["metric", "m", "bad-things", "2.1", "bad_things:M", "broken"] in lines
+    assert ["storage", "bad", "bad-things", "2.1", "bad_things:S", "broken"] in lines
+    assert done.output.count("ImportError: no engine") == 2

@@ -8,23 +8,30 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
+from traffic_assets.settings.schema import Target
 
 COMPARISON = "model_comparison"
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of the group that belong to no lane."""
-    lanes = {name: Lane(name) for name in settings.enabled_models}
+    """The assets of the group that belong to no lane: a comparison for each target."""
+    return [_comparison(target, settings) for target in settings.training.targets]
+
+
+def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
+    lanes = {name: Lane(name, target) for name in settings.enabled_models}
     # one input for each lane's diagnostics and verdict, whatever their number: the parameters are collected by name
     names = [key for lane in lanes.values() for key in (lane.diagnostics, lane.temporal_verdict)]
-    ins = {name: dg.AssetIn(name, dagster_type=LOADED) for name in names}
+    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
@@ -40,30 +47,28 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         from traffic_assets.ml.temporal import TemporalVerdict
 
         split = require_same_split(inputs)
-        metric = settings.evaluation.primary_metric
+        metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
         standings, trials, verdicts = {}, {}, {}
         for name, lane in lanes.items():
-            found = inputs[lane.diagnostics].value
-            verdict = TemporalVerdict.model_validate(inputs[lane.temporal_verdict].value)
+            found = inputs[step_of(lane.diagnostics)].value
+            verdict = TemporalVerdict.model_validate(inputs[step_of(lane.temporal_verdict)].value)
             metrics = Metrics.model_validate(found["test"])
             trial = trials[name] = Trial.model_validate(found["cross_validation"])
             verdicts[name] = verdict
-            results = judge(getattr(settings.evaluation.targets, name), metrics, trial)
+            results = judge(settings.targets_of(target, name), metrics, trial, unit)
             standings[name] = Standing(
                 model=name,
                 kind=algorithm_named(name).kind,
                 test=metrics,
                 temporal=verdict.metrics,
                 targets_missed=failed(results),
-                folds=trial.summary[metric],
+                folds=trial.over_folds(metric),
             )
-            context.log.info(
-                f"{algorithm_named(name).title}: test RMSE {metrics.rmse:.3f} mph, later in time "
-                f"{verdict.metrics.rmse:.3f} mph"
-            )
+            later = verdict.metrics.rmse
+            context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
         board = leaderboard(standings, metric)
         compared = compare_models(board[0].model, trials, verdicts)
-        figure = plots.comparison(board)
+        figure = plots.comparison(board, target)
         context.add_output_metadata(
             {
                 "leaderboard": presentation.leaderboard(board),
@@ -82,16 +87,14 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
             files={"comparison.png": figure},
         )
 
-    return [
-        dg.asset(
-            compare,
-            name=COMPARISON,
-            group_name=EVALUATION,
-            partitions_def=weekly(settings),
-            io_manager_key=DOCUMENTS,
-            ins=ins,
-        )
-    ]
+    return dg.asset(
+        compare,
+        key=asset_key(of_target(COMPARISON, target)),
+        group_name=EVALUATION,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        ins=ins,
+    )
 
 
 LOADED = dg.PythonObjectDagsterType(Loaded)

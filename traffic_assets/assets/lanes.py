@@ -8,12 +8,14 @@ Nothing here is written once per model; what differs between models is in `ml/al
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.launchpad import TUNE, config_class, cv_report_of
+from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.assets.launchpad import CV_REPORT, TUNE, config_class
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -23,24 +25,47 @@ from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
+from traffic_assets.settings.schema import DEFAULT_TARGET, Target
 
 TRAINING, EVALUATION = "training", "evaluation"
 
 
 @dataclass(frozen=True)
 class Lane:
-    """The keys of a lane, whose id is its algorithm's name at horizon 0 for the default target."""
+    """One model of one target, and the keys of its assets.
 
-    id: str
+    Attributes:
+        model_name: of the algorithm.
+        target: what it predicts; the default target has no prefix, ever.
+    """
+
+    model_name: str
+    target: Target = DEFAULT_TARGET
+
+    @property
+    def id(self) -> str:
+        """`[<target>/]<model>`: in asset keys, storage paths and on the command line."""
+        return of_target(self.model_name, self.target)
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        title = algorithm_named(self.model_name).title
+        return title if self.target == DEFAULT_TARGET else f"{title} of the {self.target}"
 
     def key(self, what: str) -> str:
         """The key of one of its assets: `<lane>_<what>`."""
         return f"{self.id}_{what}"
 
     @property
+    def preprocessor(self) -> str:
+        """Key of the preprocessor that the lanes of its target share."""
+        return of_target(PREPROCESSOR, self.target)
+
+    @property
     def cv_report(self) -> str:
         """Key of the cross-validation report."""
-        return cv_report_of(self.id)
+        return self.key(CV_REPORT)
 
     @property
     def model(self) -> str:
@@ -68,20 +93,20 @@ class Lane:
         return self.key("registry_entry")
 
 
-def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of a lane up to its evaluation.
+def lanes_of(settings: Settings) -> list[Lane]:
+    """Every lane of a deployment: each enabled model for each target."""
+    return [Lane(name, target) for target in settings.training.targets for name in settings.enabled_models]
 
-    Args:
-        name: of the algorithm.
-        settings: of the deployment.
-    """
-    algorithm, model_settings, lane = algorithm_named(name), settings.enabled_models[name], Lane(name)
+
+def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of a lane up to its evaluation."""
+    algorithm, model_settings = algorithm_named(lane.model_name), settings.enabled_models[lane.model_name]
     return [
         _cv_report(lane, algorithm, model_settings, settings),
         _model(lane, algorithm, settings),
         _temporal_verdict(lane, algorithm, settings),
         _diagnostics(lane, algorithm, settings),
-        _evaluation(lane, algorithm, settings),
+        _evaluation(lane, settings),
     ]
 
 
@@ -107,11 +132,12 @@ def _cv_report(
     training = settings.training
 
     @dg.asset(
-        name=lane.cv_report,
+        key=asset_key(lane.cv_report),
         group_name=TRAINING,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        description=f"{algorithm.title}: cross-validation on train, trials, and the hyperparameters chosen.",
+        ins={PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor))},
+        description=f"{lane.title}: cross-validation on train, trials, and the hyperparameters chosen.",
         kinds={"spark"},
     )
     @storage_step
@@ -126,20 +152,20 @@ def _cv_report(
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml import plots
         from traffic_assets.ml.preprocessing import FeatureSet
-        from traffic_assets.ml.training import cached_rows
+        from traffic_assets.ml.training import cached_rows, observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
-        requested = algorithm.hyperparameters.model_validate(given)
-        split = require_same_split({"train_split": train_split, PREPROCESSOR: fitted_preprocessor})
-        with cached_rows(train_split.value, training.cache_partitions) as train:
+        requested = model_settings.requested(given)
+        split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
+        with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
             features = FeatureSet.of(fitted_preprocessor.record["features"])
             search = _search(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
             curve = _learning_curve(context, algorithm, settings, search, train, features)
         best = search.best
-        files = {"folds.png": plots.folds(best, algorithm.title)}
+        files = {"folds.png": plots.folds(best, lane.title, lane.target)}
         if curve:
-            files["learning_curve.png"] = plots.learning_curve(curve, algorithm.title)
+            files["learning_curve.png"] = plots.learning_curve(curve, lane.title, lane.target)
         context.add_output_metadata(
             {
                 "effective": dg.MetadataValue.json(best.hyperparameters),
@@ -174,9 +200,29 @@ def _search(
 ) -> Any:
     """The search that the settings describe, on some rows; what it saves on the way is removed."""
     from traffic_assets.ml.search.runner import run_search
+    from traffic_assets.ml.search.screening import screen
     from traffic_assets.ml.search.strategies import strategy_for
+    from traffic_assets.ml.search.trials import Screened
 
     training, metric = settings.training, settings.evaluation.primary_metric
+    wanted, screened = training.search, list[Screened]()
+
+    def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
+        if wanted.screen is None or algorithm.quick is None:
+            return tried
+        ranking = screen(
+            rows,
+            features,
+            algorithm,
+            tried,
+            keep=wanted.screen,
+            rows=wanted.screen_rows,
+            seed=training.seed,
+            notify=context.log.info,
+        )
+        screened.extend(ranking.screened)
+        return ranking.kept
+
     grid = settings.enabled_models[algorithm.name].grid
     dataset = hdfs.dataset(lane.cv_report)
     staged = dataset.stage(context.run_id)
@@ -186,7 +232,7 @@ def _search(
             rows,
             features,
             algorithm,
-            strategy_for(training.search, requested, grid, tune, metric, training.seed),
+            strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
             name=training.search.strategy if tune else "none",
             folds=_folds(rows, settings),
             seed=training.seed,
@@ -194,6 +240,7 @@ def _search(
             scratch=f"{staged}/models" if training.search.share_fits else None,
             max_minutes=training.max_training_time_minutes if tune else None,
             threads=min(cores, training.folds) if training.parallel_training else 1,
+            screened=screened,
             notify=context.log.info,
         )
     finally:
@@ -226,12 +273,15 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     training = settings.training
 
     @dg.asset(
-        name=lane.model,
+        key=asset_key(lane.model),
         group_name=TRAINING,
         partitions_def=weekly(settings),
         io_manager_key=MODELS,
-        ins={"cv_report": dg.AssetIn(lane.cv_report)},
-        description=f"{algorithm.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
+        ins={
+            PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
+            "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
+        },
+        description=f"{lane.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
         kinds={"spark"},
     )
     @storage_step
@@ -244,29 +294,36 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.search.trials import Search
-        from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, pipeline_of, with_validation_rows
+        from traffic_assets.ml.training import (
+            cached_rows,
+            cached_vectors,
+            fit_model,
+            observed_rows,
+            pipeline_of,
+            with_validation_rows,
+        )
 
         split = require_same_split(
             {
                 "train_split": train_split,
                 "validation_split": validation_split,
-                PREPROCESSOR: fitted_preprocessor,
+                lane.preprocessor: fitted_preprocessor,
                 lane.cv_report: cv_report,
             }
         )
         search = Search.model_validate(cv_report.value["search"])
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
-        context.log.info(f"{algorithm.title}: fitting on train with {chosen.model_dump()}")
+        context.log.info(f"{lane.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
         preprocessing = fitted_preprocessor.value
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)
         with (
-            cached_rows(rows, training.cache_partitions) as train,
-            cached_vectors(preprocessing, train) as vectors,
+            cached_rows(observed_rows(rows, lane.target), training.cache_partitions) as train,
+            cached_vectors(preprocessing, train, lane.target) as vectors,
         ):
-            fitted = fit_model(vectors, algorithm, chosen, training.seed)
+            fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target)
         minutes = (time.monotonic() - started) / 60
         context.add_output_metadata(
             {
@@ -280,6 +337,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             record={
                 "split_id": split,
                 "algorithm": algorithm.name,
+                "target": lane.target,
                 "hyperparameters": chosen.model_dump(),
                 "cross_validation": document(search.best),
                 "training_minutes": minutes,
@@ -302,12 +360,15 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     training = settings.training
 
     @dg.asset(
-        name=lane.temporal_verdict,
+        key=asset_key(lane.temporal_verdict),
         group_name=EVALUATION,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        ins={"cv_report": dg.AssetIn(lane.cv_report)},
-        description=f"{algorithm.title}: a second fit on the first part of the window's time, judged on the rest.",
+        ins={
+            PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
+            "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
+        },
+        description=f"{lane.title}: a second fit on the first part of the window's time, judged on the rest.",
         kinds={"spark"},
     )
     @storage_step
@@ -321,17 +382,16 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.metrics import METRICS
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.temporal import temporal_verdict
-        from traffic_assets.ml.training import cached_rows
+        from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(
             {
                 "train_split": train_split,
                 "validation_split": validation_split,
                 "test_split": test_split,
-                PREPROCESSOR: fitted_preprocessor,
+                lane.preprocessor: fitted_preprocessor,
                 lane.cv_report: cv_report,
             }
         )
@@ -345,7 +405,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
-        with cached_rows(every, training.cache_partitions) as rows:
+        with cached_rows(observed_rows(every, lane.target), training.cache_partitions) as rows:
             found = temporal_verdict(
                 rows,
                 FeatureSet.of(fitted_preprocessor.record["features"]),
@@ -355,9 +415,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 seed=training.seed,
                 notify=context.log.info,
             )
-        context.add_output_metadata(
-            {"boundary": found.boundary.isoformat(), **{m: getattr(found.metrics, m) for m in METRICS}}
-        )
+        context.add_output_metadata({"boundary": found.boundary.isoformat(), **found.metrics.by_name})
         return Stored(document(found), record={"split_id": split})
 
     return verdict
@@ -365,13 +423,13 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
 
 def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        name=lane.diagnostics,
+        key=asset_key(lane.diagnostics),
         group_name=EVALUATION,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        ins={"model": dg.AssetIn(lane.model)},
-        description=f"{algorithm.title}, as loaded from storage, on train and test: metrics, where it fails, how sure "
-        f"it is, with pictures. Behind no gate.",
+        ins={"model": dg.AssetIn(asset_key(lane.model))},
+        description=f"{lane.title}, as loaded from storage, on train and test: metrics, where it fails, how sure it "
+        f"is, with pictures. Behind no gate.",
         kinds={"spark"},
     )
     @storage_step
@@ -388,7 +446,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         from traffic_assets.ml.diagnostics import diagnose, predicted_rows
         from traffic_assets.ml.evaluation import sample_points, score_model
         from traffic_assets.ml.preprocessing import Slot
-        from traffic_assets.ml.training import cached_rows
+        from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(
             {
@@ -399,19 +457,23 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
             }
         )
         slots = [Slot(**slot) for slot in model.record["slots"]]
+        train, validation, test = (
+            observed_rows(given.value, lane.target) for given in (train_split, validation_split, test_split)
+        )
         training, asked = settings.training, settings.evaluation
-        with cached_rows(predicted_rows(model.value, test_split.value), training.cache_partitions) as predicted:
-            found = score_model(model.value, train_split.value, predicted, algorithm, slots)
-            points = sample_points(predicted, found.test.rows, asked.plot_points, training.seed)
+        judged = predicted_rows(model.value, test, lane.target)
+        with cached_rows(judged, training.cache_partitions) as predicted:
+            found = score_model(model.value, train, predicted, algorithm, slots, lane.target)
+            points = sample_points(predicted, found.test.rows, asked.plot_points, training.seed, lane.target)
             errors = diagnose(
                 model.value,
                 predicted,
-                validation_split.value,
+                validation,
                 settings.data.zone,
                 training.seed,
                 asked.diagnostics,
+                lane.target,
             )
-        context.log.info(f"{algorithm.title}: test RMSE {found.test.rmse:.3f} mph, R² {found.test.r2:.5f}")
         context.add_output_metadata(scores(found))
         value = {
             **document(found),
@@ -424,20 +486,23 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         return Stored(
             value,
             record={"split_id": split, "model_generation": model.generation.uri},
-            files=plots.of_diagnostics(points, found, errors, algorithm.title, settings.data.time_zone),
+            files=plots.of_diagnostics(points, found, errors, lane.title, settings.data.time_zone, lane.target),
         )
 
     return diagnostics
 
 
-def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        name=lane.evaluation,
+        key=asset_key(lane.evaluation),
         group_name=EVALUATION,
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
-        ins={"diagnosed": dg.AssetIn(lane.diagnostics), "verdict": dg.AssetIn(lane.temporal_verdict)},
-        description=f"{algorithm.title}: what the stored model does, under both verdicts; the gate sits here.",
+        ins={
+            "diagnosed": dg.AssetIn(asset_key(lane.diagnostics)),
+            "verdict": dg.AssetIn(asset_key(lane.temporal_verdict)),
+        },
+        description=f"{lane.title}: what the stored model does, under both verdicts; the gate sits here.",
     )
     @storage_step
     def evaluation(context: dg.AssetExecutionContext, diagnosed: Loaded, verdict: Loaded) -> Stored:

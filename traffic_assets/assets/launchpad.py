@@ -10,16 +10,13 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError, create_model
 
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.assets.keys import of_target, step_of
+from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import ModelSettings
 
 TUNE = "tune"
-
-
-def cv_report_of(lane: str) -> str:
-    """Key of a lane's cross-validation report, which takes the config."""
-    return f"{lane}_cv_report"
+CV_REPORT = "cv_report"
 
 
 def config_class(algorithm: Algorithm, model_settings: ModelSettings) -> type[dg.Config]:
@@ -44,12 +41,14 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
         dagster.Failure: with a line for every mistake: where, what was given and what is allowed.
     """
     mistakes = []
-    for name in settings.enabled_models:
-        step = cv_report_of(name)
+    lanes = [(name, target) for target in settings.training.targets for name in settings.enabled_models]
+    for name, target in lanes:
+        model_settings = settings.enabled_models[name]
+        step = step_of(of_target(f"{name}_{CV_REPORT}", target))
         given = dict(run_config.get("ops", {}).get(step, {}).get("config", {}))
         given.pop(TUNE, None)
         try:
-            algorithm_named(name).hyperparameters.model_validate(given)
+            model_settings.requested(given)
         except ValidationError as error:
             mistakes += [
                 f"{step}: {'.'.join(map(str, e['loc']))}: given {e['input']!r}; {e['msg'][:1].lower()}{e['msg'][1:]}"

@@ -5,6 +5,7 @@ Imported inside the assets' functions, since it needs what a fit needs and a cod
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,13 @@ from traffic_assets.features.ingestion import Ingested
 from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation import Evaluation, Scores, Standing
 from traffic_assets.ml.learning_curves import LearningCurve
-from traffic_assets.ml.metrics import METRICS, Metrics
+from traffic_assets.ml.metrics import Metrics, custom_metrics
 from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
+from traffic_assets.settings.schema import DEFAULT_TARGET
 
 
 def document(model: BaseModel) -> Any:
@@ -54,7 +56,7 @@ def cross_validation(search: Search) -> dict[str, Any]:
         "fits": search.fits,
         "search_seconds": search.seconds,
         **({"stopped": search.stopped} if search.stopped else {}),
-        **{f"cv_{m}_{k}": getattr(best.summary[m], k) for m in METRICS for k in ("mean", "std")},
+        **{f"cv_{m}_{k}": getattr(spread, k) for m, spread in best.summary.items() for k in ("mean", "std")},
     }
 
 
@@ -77,10 +79,10 @@ def learning(curve: LearningCurve, figure: bytes) -> dict[str, Any]:
 def scores(found: Scores) -> dict[str, Any]:
     """Metrics on test and train rows as flat numbers; tables and pictures are shown by the evaluation."""
     return {
-        **{m: getattr(found.test, m) for m in METRICS},
+        **found.test.by_name,
         "bias": found.test.bias,
         "p95": found.test.p95,
-        **{f"train_{m}": getattr(found.train, m) for m in METRICS},
+        **{f"train_{m}": value for m, value in found.train.by_name.items()},
     }
 
 
@@ -90,7 +92,7 @@ def evaluation(found: Evaluation) -> dict[str, Any]:
     return {
         "verdicts": _verdict_table(found.test, found.temporal.metrics),
         **scores(found),
-        **{f"temporal_{m}": getattr(found.temporal.metrics, m) for m in METRICS},
+        **{f"temporal_{m}": value for m, value in found.temporal.metrics.by_name.items()},
         "top_feature": top,
         "top_feature_importance": weight,
     }
@@ -98,16 +100,17 @@ def evaluation(found: Evaluation) -> dict[str, Any]:
 
 def report_summary(report: Report) -> dg.MarkdownMetadataValue:
     """The report's first lines, and how to open the whole of it: a browser follows no link from here to a file."""
+    board = report.board
     rows = [
         f"| {i} | {lane.title} | {findings.number(lane.standing.test.rmse)} | "
         f"{findings.number(lane.standing.temporal.rmse)} | {'missed' if lane.standing.targets_missed else 'met'} |"
-        for i, lane in enumerate(report.lanes, 1)
+        for i, lane in enumerate(board.lanes, 1)
     ]
-    head = f"| | model | test RMSE, {report.unit} | later RMSE, {report.unit} | targets |\n|---|---|---|---|---|"
-    board = "\n".join([head, *rows])
-    return dg.MetadataValue.md(
-        f"{findings.headline(report)}\n\n{board}\n\nThe whole report: `traffic-assets report {report.week} --open`"
-    )
+    head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | targets |\n|---|---|---|---|---|"
+    table = "\n".join([head, *rows])
+    asked = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
+    whole = f"traffic-assets report {report.week}{asked} --open"
+    return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nThe whole report: `{whole}`")
 
 
 def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
@@ -123,12 +126,19 @@ def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
                     "MAE": round(s.test.mae, 4),
                     "later R²": round(s.temporal.r2, 6),
                     "later RMSE": round(s.temporal.rmse, 4),
+                    **_custom(s.test),
+                    **{f"later {label}": value for label, value in _custom(s.temporal).items()},
                     "targets missed": "; ".join(s.targets_missed) or "none",
                 }
             )
             for s in board
         ]
     )
+
+
+def _custom(metrics: Metrics) -> dict[str, float]:
+    """The metrics of installed packages by label; NaN where they were not known yet when these were computed."""
+    return {m.label: round(metrics.extra.get(name, math.nan), 6) for name, m in custom_metrics().items()}
 
 
 def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
@@ -162,7 +172,7 @@ def diagnostics(found: Diagnostics) -> dict[str, Any]:
         shown |= {
             "interval_asked": found.interval.coverage,
             "interval_covered": found.interval.covered,
-            "interval_width_mph": found.interval.width,
+            "interval_width": found.interval.width,
         }
     if found.confidence:
         for metric in ("rmse", "mae", "r2"):
@@ -207,10 +217,22 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
                 "judged": "fitted" if trial.read_from is None else "read from a larger fit",
                 "folds": len(trial.folds),
                 "share of rows": round(trial.row_share, 4),
-                **{f"{m}_mean": round(trial.summary[m].mean, 6) for m in METRICS},
+                **{f"{m}_mean": round(spread.mean, 6) for m, spread in trial.summary.items()},
             }
         )
         for i, trial in enumerate(search.trials)
+    ] + [
+        dg.TableRecord(
+            {
+                "chosen": "",
+                **{name: str(value) for name, value in left_out.hyperparameters.items()},
+                "judged": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: not let through",
+                "folds": 0,
+                "share of rows": 0.0,
+                **{f"{m}_mean": float("nan") for m in search.best.summary},
+            }
+        )
+        for left_out in search.screened
     ]
     return dg.MetadataValue.table(records=rows)
 
@@ -224,4 +246,4 @@ def _verdict_table(random: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
 
 
 def _rounded(metrics: Metrics) -> dict[str, float]:
-    return {m: round(getattr(metrics, m), 6) for m in METRICS}
+    return {m: round(value, 6) for m, value in metrics.by_name.items()}

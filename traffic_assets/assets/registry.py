@@ -10,43 +10,44 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.lanes import Lane, model_folder
+from traffic_assets.assets.evaluation import COMPARISON
+from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
+from traffic_assets.assets.report import REPORT
+from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
 from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError
-from traffic_assets.resources import REGISTRY_FOLDER
+from traffic_assets.resources import REGISTRY
 from traffic_assets.settings import Settings
+from traffic_assets.settings.schema import DEFAULT_TARGET
 
 GROUP = "registry"
 
 
 def registry_of(hdfs: HdfsResource) -> ModelRegistry:
     """The registry of a deployment."""
-    return ModelRegistry(hdfs.uri(REGISTRY_FOLDER), hdfs.filesystem)
+    return ModelRegistry(hdfs.uri(*hdfs.locations[REGISTRY].split("/")), hdfs.filesystem)
 
 
-def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
-    """The registry entry of a lane.
-
-    Args:
-        name: of the algorithm.
-        settings: of the deployment.
-    """
-    algorithm, lane = algorithm_named(name), Lane(name)
-    targets = getattr(settings.evaluation.targets, name)
+def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
+    """The registry entry of a lane."""
+    algorithm = algorithm_named(lane.model_name)
+    targets = settings.targets_of(lane.target, lane.model_name)
 
     @dg.asset(
-        name=lane.registry_entry,
+        key=asset_key(lane.registry_entry),
         group_name=GROUP,
         partitions_def=weekly(settings),
-        ins={"evaluation": dg.AssetIn(lane.evaluation)},
-        description=f"{algorithm.title}: an immutable version of the model that passed its gate.",
+        ins={"evaluation": dg.AssetIn(asset_key(lane.evaluation))},
+        description=f"{lane.title}: an immutable version of the model that passed its gate.",
         kinds={"hdfs"},
     )
     def registry_entry(
@@ -59,11 +60,12 @@ def build(name: str, settings: Settings) -> list[dg.AssetsDefinition]:
         meter = Meter()
         found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
         trial = Trial.model_validate(evaluation.value["cross_validation"])
-        results = judge(targets, found.test, trial)
+        results = judge(targets, found.test, trial, TARGETS[lane.target].unit)
         if missed := failed(results):
             raise dg.Failure(
                 f"{lane.id} is not registered, since it misses its targets: {'; '.join(missed)}. Train it again, or "
-                f"change evaluation.targets.{name}.",
+                f"change evaluation.{'targets' if lane.target == DEFAULT_TARGET else f'other_targets.{lane.target}'}"
+                f".{lane.model_name}.",
                 allow_retries=False,
             )
         with retried_connection_errors(hdfs.base_uri):
@@ -117,6 +119,7 @@ def _new_version(
             version=version,
             kind=algorithm.kind,
             algorithm=algorithm.name,
+            target=lane.target,
             model_class=algorithm.model_class,
             created_at=created_at,
             metrics={"train": evaluation.value["train"], "test": evaluation.value["test"]},
@@ -169,12 +172,9 @@ def _remove_old(
         "sensor_readings",
         "feature_table",
         "train_split",
-        "fitted_preprocessor",
-        "model_comparison",
-        "training_report",
+        *(of_target(key, target) for target in settings.training.targets for key in (PREPROCESSOR, COMPARISON, REPORT)),
     ]
-    for name in settings.enabled_models:
-        lane = Lane(name)
+    for lane in lanes_of(settings):
         keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
     datasets: list[Dataset] = [hdfs.dataset(key) for key in keys]
     return [

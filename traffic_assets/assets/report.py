@@ -10,15 +10,18 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.evaluation import COMPARISON, LOADED
+from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
+from traffic_assets.settings.schema import Target
 
 REPORT = "training_report"
 PAGE = "report.html"
@@ -31,25 +34,27 @@ def page_uri(generation_uri: str) -> str:
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The report of the week."""
-    lanes = {name: Lane(name) for name in settings.enabled_models}
-    train = SPLIT_ASSETS["train"]
-    of_lanes = [key for lane in lanes.values() for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
-    ins = {name: dg.AssetIn(name, dagster_type=LOADED) for name in (train, COMPARISON, *of_lanes)}
+    """The report of the week for each target, so that what fails for one hides no other's."""
+    return [_report(target, settings) for target in settings.training.targets]
+
+
+def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
+    train, comparison = SPLIT_ASSETS["train"], of_target(COMPARISON, target)
+    lanes = [Lane(name, target) for name in settings.enabled_models]
+    of_lanes = [key for lane in lanes for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
+    names = (train, comparison, *of_lanes)
+    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def report(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
         """One self-contained HTML page on the week: the board, and every model's numbers and pictures."""
         from traffic_assets.assets.presentation import report_summary
-        from traffic_assets.ml.evaluation import Standing
-        from traffic_assets.ml.significance import Comparison
         from traffic_assets.report import findings
         from traffic_assets.report.contents import Report
         from traffic_assets.report.page import render
 
         split = require_same_split(inputs)
-        week, compared, facts = context.partition_key, inputs[COMPARISON], inputs[train].record
-        standings = [Standing.model_validate(row) for row in compared.value["leaderboard"]]
+        week, facts = context.partition_key, inputs[train].record
         found = Report(
             week=week,
             profile=settings.profile,
@@ -61,27 +66,45 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
             settings=_told_settings(settings),
             time_zone=settings.data.time_zone,
             split_kind=settings.training.split.kind,
-            primary_metric=settings.evaluation.primary_metric,
-            significance_level=settings.evaluation.significance_level,
-            lanes=[_lane_report(context, lanes[s.model], s, settings, inputs) for s in standings],
-            differences=[Comparison.model_validate(row) for row in compared.value["differences"]],
-            pictures=_pictures(compared),
+            board=_board(context, target, settings, inputs),
         )
         page = render(found).encode()
         context.add_output_metadata({"summary": report_summary(found), "page_bytes": len(page)})
-        value = {"week": week, "best": found.best.name, "headline": findings.headline(found), "page": PAGE}
+        value = {
+            "week": week,
+            "best": found.board.best.id,
+            "headline": findings.headline(found.board),
+            "page": PAGE,
+        }
         return Stored(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
 
-    return [
-        dg.asset(
-            report,
-            name=REPORT,
-            group_name=EVALUATION,
-            partitions_def=weekly(settings),
-            io_manager_key=DOCUMENTS,
-            ins=ins,
-        )
-    ]
+    return dg.asset(
+        report,
+        key=asset_key(of_target(REPORT, target)),
+        group_name=EVALUATION,
+        partitions_def=weekly(settings),
+        io_manager_key=DOCUMENTS,
+        ins=ins,
+    )
+
+
+def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, Loaded]) -> Any:
+    """The models of a target, in the order of its leaderboard."""
+    from traffic_assets.ml.evaluation import Standing
+    from traffic_assets.ml.significance import Comparison
+    from traffic_assets.report.contents import Board
+
+    compared = inputs[step_of(of_target(COMPARISON, target))]
+    standings = [Standing.model_validate(row) for row in compared.value["leaderboard"]]
+    return Board(
+        target=target,
+        unit=TARGETS[target].unit,
+        primary_metric=settings.evaluation.primary_metric,
+        significance_level=settings.evaluation.significance_level,
+        lanes=[_lane_report(context, Lane(s.model, target), s, settings, inputs) for s in standings],
+        differences=[Comparison.model_validate(row) for row in compared.value["differences"]],
+        pictures=_pictures(compared),
+    )
 
 
 def _lane_report(
@@ -95,17 +118,21 @@ def _lane_report(
     from traffic_assets.ml.temporal import TemporalVerdict
     from traffic_assets.report.contents import LaneReport
 
-    cv_report, diagnosed, verdict = (inputs[key] for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict))
+    keys = (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
+    cv_report, diagnosed, verdict = (inputs[step_of(key)] for key in keys)
     found, search = diagnosed.value, Search.model_validate(cv_report.value["search"])
     curve = cv_report.value.get("learning_curve")
     return LaneReport(
-        title=algorithm_named(standing.model).title,
+        id=lane.id,
+        title=algorithm_named(lane.model_name).title,
         standing=standing,
         scores=Scores.model_validate({name: found[name] for name in Scores.model_fields}),
         diagnostics=Diagnostics.model_validate(found["diagnostics"]),
         verdict=TemporalVerdict.model_validate(verdict.value),
         search=search,
-        targets=judge(getattr(settings.evaluation.targets, standing.model), standing.test, search.best),
+        targets=judge(
+            settings.targets_of(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit
+        ),
         model_bytes=found["model_bytes"],
         training_minutes=found["training_minutes"],
         learning_curve=LearningCurve.model_validate(curve) if curve else None,
@@ -124,7 +151,7 @@ def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
 
     found = []
     for key in keys:
-        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(key), asset_partitions=[context.partition_key])
+        wanted = dg.AssetRecordsFilter(asset_key=asset_key(key), asset_partitions=[context.partition_key])
         for record in context.instance.fetch_materializations(wanted, limit=1).records:
             told = record.asset_materialization.metadata if record.asset_materialization else {}
             spent = {name: told[f"cost_{name}"].value for name in _COSTS if f"cost_{name}" in told}
@@ -148,6 +175,7 @@ def _told_settings(settings: Settings) -> dict[str, str]:
         "folds": f"{training.folds}, {training.fold_kind}{gap}",
         "later time": f"from {training.temporal_train_share:.0%} of the window's rows in time on",
         "preprocessing": preparation,
+        "features": ", ".join(training.features or []) or "all of the catalogue",
         "features left out": ", ".join(training.exclude_features) or "none",
         "best by": f"{settings.evaluation.primary_metric} over the folds",
         "seed": str(training.seed),

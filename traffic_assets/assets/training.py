@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER
 from traffic_assets.dagster_hdfs.publish import Generation
@@ -37,7 +38,7 @@ FEATURES_ID = "features_storage_id"
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the group."""
-    return [_splits(settings), _preprocessor(settings)]
+    return [_splits(settings), *(_preprocessor(target, settings) for target in settings.training.targets)]
 
 
 def require_days(week: str, found: dict[str, Generation], settings: Settings) -> dict[str, Generation]:
@@ -204,9 +205,13 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
     return splits
 
 
-def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
+def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
-        name=PREPROCESSOR, group_name=GROUP, partitions_def=weekly(settings), io_manager_key=MODELS, kinds={"spark"}
+        key=asset_key(of_target(PREPROCESSOR, target)),
+        group_name=GROUP,
+        partitions_def=weekly(settings),
+        io_manager_key=MODELS,
+        kinds={"spark"},
     )
     @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
@@ -219,12 +224,13 @@ def _preprocessor(settings: Settings) -> dg.AssetsDefinition:
             usable_features,
             vector_report,
         )
-        from traffic_assets.ml.training import fit_preprocessor
+        from traffic_assets.ml.training import fit_preprocessor, observed_rows
 
-        train = train_split.value
+        train = observed_rows(train_split.value, target)
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         preparation = Preparation(**settings.training.preprocessing.model_dump())
-        features = usable_features(train, feature_columns(settings.training.exclude_features), preparation)
+        columns = feature_columns(settings.training.exclude_features, target, settings.training.features)
+        features = usable_features(train, columns, preparation, target)
         model = fit_preprocessor(train, features)
         named = slots(model, features)
         report = vector_report(model.transform(train), named)

@@ -136,14 +136,14 @@ def _processes() -> list[int]:
 
 def _newest_stage() -> int:
     """Number of the newest stage that Spark has counted; -1 without any."""
-    stages = _stage_list()
+    stages = known_stages()
     return stages.apply(0).stageId() if stages is not None and stages.size() else -1
 
 
 def _spent_since(stage: int) -> tuple[int, int, float]:
     """Bytes shuffled, bytes spilled and CPU seconds of the tasks of all newer stages that Spark still knows."""
     shuffled, spilled, cpu = 0, 0, 0.0
-    stages = _stage_list()
+    stages = known_stages()
     for number in range(stages.size() if stages is not None else 0):
         data = stages.apply(number)
         if data.stageId() <= stage:
@@ -154,7 +154,7 @@ def _spent_since(stage: int) -> tuple[int, int, float]:
     return shuffled, spilled, cpu
 
 
-def _stage_list() -> Any:
+def known_stages() -> Any:
     """Spark's own record of its stages, the newest first; it is kept with and without Spark's web page."""
     session = _session()
     if session is None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.dagster_hdfs.backends import backend_of
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.uris import is_local, local_path, redact, split
 
@@ -43,6 +44,17 @@ class FileSystem(ABC):
     Every method raises StorageError when storage refuses or does not answer (see `errors.py`), and the
     built-in FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError for paths. What a
     writer has written aside and not yet put in place is never listed.
+
+    A subclass of another package (an entry point in `traffic_assets.storage`, called like the URI scheme) promises
+    what the methods say, above all:
+
+    - `rename` of a file is exclusive: of many processes that rename to one free name, exactly one succeeds, and the
+      others get FileExistsError. Numbers of versions are claimed so.
+    - `rename` of a folder and `replace` are atomic: a reader sees the old or the new, never neither and never a part.
+    - What was written, renamed or removed is seen by the next call of every process.
+    - URIs come back as they went in, in the same scheme; methods may be called by several threads.
+    - Spark writes and reads the tables and models by the same URIs, so Hadoop needs a client for the scheme
+      (`spark.hadoop.fs.<scheme>.impl`) that sees the same files.
     """
 
     @abstractmethod
@@ -50,7 +62,8 @@ class FileSystem(ABC):
         """Whether a file or folder is there."""
 
     @abstractmethod
-    def _entries(self, uri: str) -> list[FileStatus]: ...
+    def _entries(self, uri: str) -> list[FileStatus]:
+        """What `list` sorts; raises as it does."""
 
     def list(self, uri: str) -> list[FileStatus]:
         """The entries of a folder, sorted by name.
@@ -118,7 +131,8 @@ class FileSystem(ABC):
         """Remove a file, or a folder with all that is in it; fine if nothing is there."""
 
     @abstractmethod
-    def _copy(self, src: str, dst: str) -> None: ...
+    def _copy(self, src: str, dst: str) -> None:
+        """Copy a file or folder tree to a free name where nobody reads yet."""
 
     def copy(self, src: str, dst: str) -> None:
         """Copy a file or folder tree, which appears at `dst` whole; folders above it are made.
@@ -261,15 +275,22 @@ def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) ->
     """The file system that a URI is on.
 
     Args:
-        uri: a `file:` URI or absolute local path, or any URI that Hadoop has a client for.
+        uri: a `file:` URI or absolute local path, one in the scheme of an installed backend, or any URI that Hadoop
+            has a client for.
         spark: gives the Spark session for the latter; not called before the first operation.
 
     Raises:
         ValueError: the URI is a relative path, or needs a session and none can be had.
+        BackendError: the scheme's backend cannot be used.
     """
     if is_local(uri):
         local_path(uri)
         return LocalFileSystem()
+    if backend := backend_of(uri):
+        made: object = backend.factory()(uri, spark)
+        if not isinstance(made, FileSystem):
+            raise backend.error(f"it made no FileSystem for {redact(uri)}, but a {type(made).__name__}")
+        return made
     if spark is None:
         raise ValueError(
             f"{redact(uri)} is reached by Hadoop's client in a Spark session: pass `spark`, a "

@@ -12,6 +12,7 @@ from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9=-][A-Za-z0-9._=-]*")
 _NAME_LENGTH = 200  # file systems allow 255; what is written aside has a longer name
+LOCAL = "file"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _LOCAL_PREFIX = re.compile(r"file:(//(localhost)?(?=/))?", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*:[^/\s]*@")
@@ -84,10 +85,15 @@ def absolute_uri(uri: str) -> str:
     return uri if not is_local(uri) else f"file://{local_path(uri)}"
 
 
+def scheme_of(uri: str) -> str:
+    """The scheme in lower case; that of the local disk where there is none."""
+    scheme = _SCHEME.match(uri)
+    return scheme[1].lower() if scheme else LOCAL
+
+
 def is_local(uri: str) -> bool:
     """Whether the URI is on the local disk: `file:` or no scheme at all."""
-    scheme = _SCHEME.match(uri)
-    return scheme is None or scheme[1].lower() == "file"
+    return scheme_of(uri) == LOCAL
 
 
 def local_path(uri: str) -> Path:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from traffic_assets.settings.schema import DEFAULT_TARGET
+
 Role = Literal["key", "numeric", "categorical", "target", "measurement", "description"]
 Known = Literal["always", "before", "with the reading", "with the target"]
 
@@ -38,10 +40,10 @@ class Column:
     source: tuple[str, ...] = ()
     description: str = ""
 
-    @property
-    def holds_answer(self) -> bool:
-        """Whether the column, at horizon 0, is a function of the target."""
-        return self.known == "with the target" and self.role in ("numeric", "categorical")
+    def holds_answer(self, target: str = "speed") -> bool:
+        """Whether the feature, at horizon 0, is made from the very value that is to be predicted."""
+        at_once = self.known in ("with the reading", "with the target")
+        return at_once and target in self.source and self.role in ("numeric", "categorical")
 
 
 MAX_SPEED_MPH = 120.0
@@ -203,17 +205,32 @@ CATEGORICAL_FEATURES = (
     ),
 )
 FEATURES = NUMERIC_FEATURES + CATEGORICAL_FEATURES
-TARGET = Column(
-    "speed", "target", "double", "mph", 0, MAX_SPEED_MPH, "with the target", ("speed",), "mean speed of the interval"
-)
+TARGETS = {
+    column.name: column
+    for column in (
+        Column(
+            "speed", "target", "double", "mph", 0, MAX_SPEED_MPH, "with the target", ("speed",), "mean of the interval"
+        ),
+        Column(
+            "flow", "target", "double", "veh/interval", 0, 20_000, "with the target", ("flow",), "vehicles, all lanes"
+        ),
+    )
+}
+"""What a lane can learn to predict; `training.targets` chooses among them."""
+
 KEYS = ("sensor_id", "timestamp")
-FEATURE_TABLE_COLUMNS = (*READING_COLUMNS[:2], *FEATURES, TARGET)
+FEATURE_TABLE_COLUMNS = (*READING_COLUMNS[:2], *FEATURES, *TARGETS.values())
 FEATURE_NAMES = tuple(column.name for column in FEATURES)
-ANSWER_FEATURES = tuple(column.name for column in FEATURES if column.holds_answer)
+ANSWER_FEATURES = tuple(column.name for column in FEATURES if column.holds_answer())
 
 
-def feature_columns(exclude: Iterable[str] = ()) -> tuple[Column, ...]:
-    """The features of the catalogue without those named.
+def feature_columns(
+    exclude: Iterable[str] = (), target: str = DEFAULT_TARGET, only: Iterable[str] | None = None
+) -> tuple[Column, ...]:
+    """The features of the catalogue, or those named alone, without those excluded.
+
+    The users' plan trains the speed on columns that contain it, so for the speed they stay unless they are named;
+    for any other target they are left out.
 
     Raises:
         ValueError: where a name is no feature, or none is left.
@@ -223,6 +240,14 @@ def feature_columns(exclude: Iterable[str] = ()) -> tuple[Column, ...]:
         raise ValueError(
             f"exclude_features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
         )
+    if target != DEFAULT_TARGET:
+        excluded |= {column.name for column in FEATURES if column.holds_answer(target)}
+    if only is not None:
+        if unknown := sorted(set(only) - set(FEATURE_NAMES)):
+            raise ValueError(
+                f"features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
+            )
+        excluded |= set(FEATURE_NAMES) - set(only)
     left = tuple(column for column in FEATURES if column.name not in excluded)
     if not left:
         raise ValueError("exclude_features: every feature is excluded; leave at least one")

@@ -28,8 +28,8 @@ class Confidence(BaseModel):
         level: of confidence.
         block: what was drawn: days or hours.
         blocks: how many there are.
-        rmse: lower and upper end, mph.
-        mae: lower and upper end, mph.
+        rmse: lower and upper end.
+        mae: lower and upper end.
         r2: lower and upper end.
     """
 
@@ -47,7 +47,7 @@ class TooFewBlocksError(ValueError):
     """A bootstrap of so few blocks would pretend to know."""
 
 
-def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block) -> NDArray[np.float64]:
+def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block, target: str = TARGET) -> NDArray[np.float64]:
     """Sums of each block: rows, squared error, absolute error, observed, observed squared; shape (blocks, 5).
 
     Args:
@@ -55,7 +55,7 @@ def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block) -> NDArray[np
         zone: of the network: its days and hours are local.
         block: day or hour.
     """
-    error, observed = F.col(PREDICTION) - F.col(TARGET), F.col(TARGET)
+    error, observed = F.col(PREDICTION) - F.col(target), F.col(target)
     rows = (
         predicted.groupBy(F.date_trunc(block, local_time("timestamp", zone)).alias("block"))
         .agg(
@@ -71,7 +71,9 @@ def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block) -> NDArray[np
     return np.array([[float(value) for value in row[1:]] for row in rows]).reshape(-1, 5)
 
 
-def confidence(predicted: DataFrame, zone: ZoneInfo, seed: int, level: float = 0.95) -> Confidence:
+def confidence(
+    predicted: DataFrame, zone: ZoneInfo, seed: int, level: float = 0.95, target: str = TARGET
+) -> Confidence:
     """Confidence intervals of RMSE, MAE and R².
 
     Args:
@@ -84,7 +86,7 @@ def confidence(predicted: DataFrame, zone: ZoneInfo, seed: int, level: float = 0
         TooFewBlocksError: under 8 days and under 8 hours.
     """
     for block in ("day", "hour"):
-        sums = block_sums(predicted, zone, block)
+        sums = block_sums(predicted, zone, block, target)
         if len(sums) >= FEWEST_BLOCKS:
             rmse, mae, r2 = _drawn(sums, seed, level)
             return Confidence(level=level, block=block, blocks=len(sums), rmse=rmse, mae=mae, r2=r2)

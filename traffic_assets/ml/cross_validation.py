@@ -15,11 +15,11 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.metrics import METRICS, Metrics, evaluate, spread
+from traffic_assets.ml.metrics import Metrics, evaluate, spread
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.training import TARGET, cached_vectors, fit_model, fit_preprocessor, with_stopping_rows
+from traffic_assets.ml.training import cached_vectors, fit_model, fit_preprocessor, with_stopping_rows
 from traffic_assets.ml.trees import judge_cuts, read_trees
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -133,8 +133,8 @@ class CrossValidation:
         found: dict[int, Metrics] = {}
         fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
         preprocessing = fit_preprocessor(fit_rows, self.features)
-        with cached_vectors(preprocessing, fit_rows) as vectors:
-            judged = preprocessing.transform(judged_rows).select(VECTOR, TARGET)
+        with cached_vectors(preprocessing, fit_rows, self.features.target) as vectors:
+            judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
             for group in grouped:
                 first = number == 0 and not found
                 if deadline is not None and not first and time.monotonic() > deadline:
@@ -143,19 +143,20 @@ class CrossValidation:
                 last = found[group.members[-1]]
                 self.notify(
                     f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
-                    f"RMSE {last.rmse:.3f} mph, R² {last.r2:.5f}"
+                    f"RMSE {last.rmse:.3f}, R² {last.r2:.5f}"
                 )
         return found
 
     def _group(self, group: Group, vectors: DataFrame, judged: DataFrame) -> dict[int, Metrics]:
         self.fits = next(self._fits) + 1
-        model = fit_model(vectors, self.algorithm, group.grown, self.seed)
+        target = self.features.target
+        model = fit_model(vectors, self.algorithm, group.grown, self.seed, target)
         if not group.cuts:
-            return {group.members[0]: evaluate(model.transform(judged))}
+            return {group.members[0]: evaluate(model.transform(judged), target)}
         sharing = self.algorithm.sharing
         assert sharing is not None
         trees = read_trees(model, f"{self.scratch}/{secrets.token_hex(8)}")
-        metrics = judge_cuts(judged, VECTOR, TARGET, trees, group.cuts, sharing.average)
+        metrics = judge_cuts(judged, VECTOR, target, trees, group.cuts, sharing.average)
         return dict(zip(group.members, metrics, strict=True))
 
 
@@ -165,7 +166,7 @@ def _trial(
     return Trial(
         hyperparameters=hyperparameters.model_dump(),
         folds=folds,
-        summary={metric: spread(getattr(m, metric) for m in folds) for metric in METRICS},
+        summary={metric: spread(m.by_name[metric] for m in folds) for metric in folds[0].by_name},
         row_share=row_share,
         read_from=grown.model_dump() if grown else None,
     )

@@ -41,14 +41,15 @@ class Diagnostics(BaseModel):
     notes: list[str]
 
 
-def predicted_rows(pipeline: PipelineModel, rows: DataFrame) -> DataFrame:
+def predicted_rows(pipeline: PipelineModel, rows: DataFrame, target: str = TARGET) -> DataFrame:
     """The rows with their predictions, and of their columns only what errors are looked at by.
 
     Args:
         pipeline: the model as loaded from storage.
-        rows: feature rows with the observed speed.
+        rows: feature rows with the observed target.
+        target: what the model predicts.
     """
-    columns = [*KEYS, TARGET, PREDICTION, *(c for c in _SLICED_BY if c in rows.columns)]
+    columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in rows.columns)]
     return pipeline.transform(rows).select(*columns)
 
 
@@ -59,6 +60,7 @@ def diagnose(
     zone: ZoneInfo,
     seed: int,
     wanted: DiagnosticsSettings,
+    target: str = TARGET,
 ) -> Diagnostics:
     """Look into a model's errors; test rows only judge.
 
@@ -69,23 +71,25 @@ def diagnose(
         zone: of the network.
         seed: of the halves and of the bootstrap.
         wanted: what to make.
+        target: what the model predicts.
     """
     notes: list[str] = []
     interval = None
     if wanted.interval_coverage is not None:
         calibration = pipeline.transform(validation.where(calibration_half(seed)))
         try:
-            interval = conformal(calibration, predicted, wanted.interval_coverage)
+            interval = conformal(calibration, predicted, wanted.interval_coverage, target)
         except ValueError as error:
             notes.append(f"no prediction interval: {error}")
     sure = None
     if wanted.confidence_level is not None:
         try:
-            sure = confidence(predicted, zone, seed, wanted.confidence_level)
+            sure = confidence(predicted, zone, seed, wanted.confidence_level, target)
         except TooFewBlocksError as error:
             notes.append(f"no confidence interval: {error}")
     slices = []
     if wanted.slices:
-        slices = slice_errors(predicted, dimensions(predicted, zone), interval.half_width if interval else None)
-    residuals = residuals_of(predicted, zone) if wanted.residuals else None
+        half = interval.half_width if interval else None
+        slices = slice_errors(predicted, dimensions(predicted, zone), half, target=target)
+    residuals = residuals_of(predicted, zone, target) if wanted.residuals else None
     return Diagnostics(slices=slices, interval=interval, confidence=sure, residuals=residuals, notes=notes)

@@ -59,7 +59,7 @@ class Evaluation(Scores):
 
 @dataclass(frozen=True)
 class Points:
-    """A sample of observed and predicted speeds for pictures, each of shape (points,), in mph."""
+    """A sample of observed and predicted values for pictures, each of shape (points,)."""
 
     actual: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -88,7 +88,12 @@ class Standing(BaseModel):
 
 
 def score_model(
-    pipeline: PipelineModel, train: DataFrame, predicted: DataFrame, algorithm: Algorithm, slots: Sequence[Slot]
+    pipeline: PipelineModel,
+    train: DataFrame,
+    predicted: DataFrame,
+    algorithm: Algorithm,
+    slots: Sequence[Slot],
+    target: str = TARGET,
 ) -> Scores:
     """Metrics on train and test, and the importances.
 
@@ -98,26 +103,28 @@ def score_model(
         predicted: the random hold-out, which nothing has seen, with its predictions.
         algorithm: of the model.
         slots: of the preprocessor's vector.
+        target: what the model predicts.
     """
     return Scores(
-        train=evaluate(pipeline.transform(train)),
-        test=evaluate(predicted),
+        train=evaluate(pipeline.transform(train), target),
+        test=evaluate(predicted, target),
         importances=importances_of(model_of(pipeline), algorithm, slots),
     )
 
 
-def sample_points(predicted: DataFrame, total: int, points: int, seed: int) -> Points:
+def sample_points(predicted: DataFrame, total: int, points: int, seed: int, target: str = TARGET) -> Points:
     """About `points` of the predicted rows, chosen by hash on Spark.
 
     Args:
-        predicted: rows with keys, speed and prediction, of which `total` is the number.
+        predicted: rows with keys, target and prediction, of which `total` is the number.
         total: number of rows.
         points: how many to draw, at most.
         seed: of the hash.
+        target: what the model predicts.
     """
     drawn = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
-    found: Any = drawn.select(TARGET, PREDICTION).toPandas()
-    return Points(actual=found[TARGET].to_numpy(), predicted=found[PREDICTION].to_numpy())
+    found: Any = drawn.select(target, PREDICTION).toPandas()
+    return Points(actual=found[target].to_numpy(), predicted=found[PREDICTION].to_numpy())
 
 
 def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:
@@ -127,7 +134,7 @@ def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[
     """
 
     def value(standing: Standing) -> float:
-        known = standing.folds.mean if standing.folds else getattr(standing.test, primary_metric)
+        known = standing.folds.mean if standing.folds else standing.test.by_name[primary_metric]
         return better_first(primary_metric, known)
 
     return sorted(standings.values(), key=lambda s: (value(s), s.model))

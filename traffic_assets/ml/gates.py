@@ -28,13 +28,14 @@ class TargetResult(BaseModel):
     passed: bool
 
 
-def judge(targets: Targets, test: Metrics, cross_validation: Trial | None) -> list[TargetResult]:
+def judge(targets: Targets, test: Metrics, cross_validation: Trial | None, unit: str = "mph") -> list[TargetResult]:
     """Hold a model's metrics against its targets.
 
     Args:
         targets: the limits; absent ones are not judged.
         test: metrics on the test split, of the model as stored.
         cross_validation: the chosen trial; needed where its mean or deviation has a limit.
+        unit: of the target.
 
     Raises:
         ValueError: where a limit on cross-validation has nothing to be held against.
@@ -44,8 +45,8 @@ def judge(targets: Targets, test: Metrics, cross_validation: Trial | None) -> li
         raise ValueError("targets on cross-validation, but there is no cross-validation: run the cv report")
     asked: list[tuple[str, str, float | None, float]] = [
         ("R² on test", ">=", targets.r2_min, test.r2),
-        ("RMSE on test, mph", "<=", targets.rmse_max, test.rmse),
-        ("MAE on test, mph", "<=", targets.mae_max, test.mae),
+        (f"RMSE on test, {unit}", "<=", targets.rmse_max, test.rmse),
+        (f"MAE on test, {unit}", "<=", targets.mae_max, test.mae),
     ]
     if r2_of_folds is not None:
         asked += [

@@ -23,7 +23,7 @@ class Interval(BaseModel):
 
     Attributes:
         coverage: the share of rows that was asked for.
-        half_width: mph.
+        half_width: in the unit of the target.
         calibration_rows: rows that it was calibrated on.
         covered: share of the test rows inside; measured, not promised.
         test_rows: rows that it was measured on.
@@ -39,7 +39,7 @@ class Interval(BaseModel):
 
     @property
     def width(self) -> float:
-        """From the lower to the upper end, mph."""
+        """From the lower to the upper end."""
         return 2 * self.half_width
 
 
@@ -53,8 +53,8 @@ def fewest_rows(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - 1e-9)
 
 
-def calibrate(calibration: DataFrame, coverage: float) -> tuple[float, int]:
-    """Half-width in mph, and the rows that it was calibrated on.
+def calibrate(calibration: DataFrame, coverage: float, target: str = TARGET) -> tuple[float, int]:
+    """Half-width in the unit of the target, and the rows that it was calibrated on.
 
     Args:
         calibration: predicted rows that the model and its hyperparameters have not seen.
@@ -65,7 +65,7 @@ def calibrate(calibration: DataFrame, coverage: float) -> tuple[float, int]:
     """
     if not 0 < coverage < 1:
         raise ValueError(f"coverage is {coverage:g}; it must lie between 0 and 1")
-    error = F.abs(F.col(PREDICTION) - F.col(TARGET))
+    error = F.abs(F.col(PREDICTION) - F.col(target))
     rows = calibration.count()
     if rows < (needed := fewest_rows(coverage)):
         raise ValueError(
@@ -80,7 +80,7 @@ def calibrate(calibration: DataFrame, coverage: float) -> tuple[float, int]:
     return float(width), rows
 
 
-def conformal(calibration: DataFrame, test: DataFrame, coverage: float) -> Interval:
+def conformal(calibration: DataFrame, test: DataFrame, coverage: float, target: str = TARGET) -> Interval:
     """An interval calibrated on some rows and measured on others.
 
     Args:
@@ -91,8 +91,8 @@ def conformal(calibration: DataFrame, test: DataFrame, coverage: float) -> Inter
     Raises:
         ValueError: as `calibrate`, or without test rows.
     """
-    width, rows = calibrate(calibration, coverage)
-    error = F.abs(F.col(PREDICTION) - F.col(TARGET))
+    width, rows = calibrate(calibration, coverage, target)
+    error = F.abs(F.col(PREDICTION) - F.col(target))
     found = test.agg(F.count(F.lit(1)).alias("rows"), F.avg((error <= width).cast("double")).alias("inside")).collect()
     if not found[0]["rows"]:
         raise ValueError("no test rows to measure the coverage on")

@@ -29,8 +29,8 @@ class LearningPoint(BaseModel):
     Attributes:
         share: of the rows that the fold fits.
         rows: that were fitted.
-        train_rmse: on the rows fitted, mph.
-        validation_rmse: on the rows held out, mph.
+        train_rmse: on the rows fitted, in the unit of the target.
+        validation_rmse: on the rows held out.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,10 +101,10 @@ def learning_curve(
         fitted = with_stopping_rows(rows, algorithm, [hyperparameters], seed)
         if STOP in fitted.columns:  # they ended the fit, and were not fitted
             fitted = fitted.where(~F.col(STOP))
-        seen, unseen = evaluate(pipeline.transform(fitted)), evaluate(pipeline.transform(judged))
+        seen, unseen = (evaluate(pipeline.transform(some), features.target) for some in (fitted, judged))
         points.append(LearningPoint(share=share, rows=seen.rows, train_rmse=seen.rmse, validation_rmse=unseen.rmse))
         notify(
-            f"{algorithm.title}: learning curve, {seen.rows:,} rows, RMSE {seen.rmse:.3f} mph on them, "
-            f"{unseen.rmse:.3f} mph on held-out rows"
+            f"{algorithm.title}: learning curve, {seen.rows:,} rows, RMSE {seen.rmse:.3f} on them, "
+            f"{unseen.rmse:.3f} on held-out rows"
         )
     return LearningCurve(fold=fold.title, judged_rows=judged.count(), points=points)

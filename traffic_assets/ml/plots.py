@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation import Points, Scores, Standing
 from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve
+from traffic_assets.ml.metrics import TARGET
 from traffic_assets.ml.residuals import Distribution, Hour
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.slices import FEWEST_ROWS, Slice, worst_of
@@ -25,36 +27,38 @@ BLUE, ORANGE, GREY, RED = "#2b6cb0", "#dd6b20", "#718096", "#c53030"
 _SHOWN_FEATURES = 15
 _SHOWN_SLICES = 15
 _LONGEST_NAME = 28
-_RESIDUAL = "predicted − observed, mph"
 
 
-def of_diagnostics(points: Points, scores: Scores, found: Diagnostics, title: str, zone: str) -> dict[str, bytes]:
+def of_diagnostics(
+    points: Points, scores: Scores, found: Diagnostics, title: str, zone: str, target: str = TARGET
+) -> dict[str, bytes]:
     """Every picture that a model's diagnostics allow, by file name.
 
     Args:
         points: a sample of the test rows.
         scores: of the model.
         found: its diagnostics; what was not made is not drawn.
-        title: of the algorithm.
+        title: of the model.
         zone: name of the network's time zone.
+        target: what the model predicts.
     """
     drawn = {
-        "predicted_against_actual.png": predicted_against_actual(points, title),
-        "residuals.png": residuals(points, title),
+        "predicted_against_actual.png": predicted_against_actual(points, title, target),
+        "residuals.png": residuals(points, title, target),
         "importances.png": importances(scores.importances, title),
     }
     if found.residuals:
-        drawn["residual_distribution.png"] = residual_distribution(found.residuals.distribution, title)
-        drawn["residuals_over_time.png"] = residuals_over_time(found.residuals.hours, title, zone)
+        drawn["residual_distribution.png"] = residual_distribution(found.residuals.distribution, title, target)
+        drawn["residuals_over_time.png"] = residuals_over_time(found.residuals.hours, title, zone, target)
     if worst_of(found.slices):
-        drawn["errors_by_slice.png"] = errors_by_slice(found.slices, scores.test.rmse, title)
+        drawn["errors_by_slice.png"] = errors_by_slice(found.slices, scores.test.rmse, title, target)
         if found.interval:
-            drawn["interval_coverage.png"] = interval_coverage(found.slices, found.interval, title)
+            drawn["interval_coverage.png"] = interval_coverage(found.slices, found.interval, title, target)
     return drawn
 
 
-def predicted_against_actual(points: Points, title: str) -> bytes:
-    """Predicted over observed speed, with the diagonal on which a perfect model lies."""
+def predicted_against_actual(points: Points, title: str, target: str = TARGET) -> bytes:
+    """Predicted over observed, with the diagonal on which a perfect model lies."""
     figure = _figure(5.2, 4.8)
     axes = figure.add_subplot()
     both = np.concatenate([points.actual, points.predicted])
@@ -62,8 +66,8 @@ def predicted_against_actual(points: Points, title: str) -> bytes:
     axes.plot([low, high], [low, high], color=GREY, linewidth=1, label="perfect")
     axes.scatter(points.actual, points.predicted, s=6, alpha=0.35, color=BLUE, linewidths=0)
     axes.set(
-        xlabel="observed speed, mph",
-        ylabel="predicted speed, mph",
+        xlabel=f"observed {target}, {_unit(target)}",
+        ylabel=f"predicted {target}, {_unit(target)}",
         title=f"{title}: predicted against actual\n{points.actual.size:,} rows of the test split",
     )
     axes.set_aspect("equal", adjustable="box")
@@ -71,23 +75,23 @@ def predicted_against_actual(points: Points, title: str) -> bytes:
     return _png(figure)
 
 
-def residuals(points: Points, title: str) -> bytes:
-    """How the residuals lie over the predicted speed: a band that widens says where to trust the model less."""
+def residuals(points: Points, title: str, target: str = TARGET) -> bytes:
+    """How the residuals lie over what was predicted: a band that widens says where to trust the model less."""
     figure = _figure(6.4, 3.8)
     axes = figure.add_subplot()
     axes.scatter(points.predicted, points.predicted - points.actual, s=6, alpha=0.35, color=BLUE, linewidths=0)
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set(
-        xlabel="predicted speed, mph",
-        ylabel=_RESIDUAL,
-        title=f"{title}: residuals over the predicted speed\n{points.actual.size:,} rows of the test split",
+        xlabel=f"predicted {target}, {_unit(target)}",
+        ylabel=_residual(target),
+        title=f"{title}: residuals over the predicted {target}\n{points.actual.size:,} rows of the test split",
     )
     return _png(figure)
 
 
-def residual_distribution(found: Distribution, title: str) -> bytes:
+def residual_distribution(found: Distribution, title: str, target: str = TARGET) -> bytes:
     """The middle 99 % of the residuals, with a normal of the same mean and deviation, and where 90 % of them lie."""
-    figure = _figure(7.2, 4.2)
+    figure, unit = _figure(7.2, 4.2), _unit(target)
     axes = figure.add_subplot()
     left = found.start + found.width * np.arange(len(found.counts))
     axes.bar(left, found.counts, width=found.width, align="edge", color=BLUE, label="test rows")
@@ -99,19 +103,21 @@ def residual_distribution(found: Distribution, title: str) -> bytes:
             found.rows * found.width * density,
             color=ORANGE,
             linewidth=1.6,
-            label=f"normal, same mean and\ndeviation ({found.std:.3f} mph)",
+            label=f"normal, same mean and\ndeviation ({found.std:.3f} {unit})",
         )
     axes.axvline(0, color=GREY, linewidth=1)
     for end, name in ((found.p5, "P5"), (found.p95, "P95")):
-        axes.axvline(end, color=RED, linewidth=1.2, linestyle="--", label=f"{name}: {end:+.3f} mph")
+        axes.axvline(end, color=RED, linewidth=1.2, linestyle="--", label=f"{name}: {end:+.3f} {unit}")
     outside = found.below + found.above
     told = (
-        f"\n{outside:,} of them beyond the picture, {found.least:+.3f} to {found.greatest:+.3f} mph" if outside else ""
+        f"\n{outside:,} of them beyond the picture, {found.least:+.3f} to {found.greatest:+.3f} {unit}"
+        if outside
+        else ""
     )
     axes.set(
-        xlabel=f"{_RESIDUAL} (right of 0: predicted too fast)",
+        xlabel=f"{_residual(target)} (right of 0: predicted too high)",
         ylabel="rows",
-        title=f"{title}: distribution of the residuals\n{found.rows:,} test rows, mean {found.mean:+.3f} mph{told}",
+        title=f"{title}: distribution of the residuals\n{found.rows:,} test rows, mean {found.mean:+.3f} {unit}{told}",
         xlim=(left[0], left[-1] + found.width),
     )
     axes.title.set_fontsize(10)
@@ -120,7 +126,7 @@ def residual_distribution(found: Distribution, title: str) -> bytes:
     return _png(figure)
 
 
-def residuals_over_time(hours: Sequence[Hour], title: str, zone: str) -> bytes:
+def residuals_over_time(hours: Sequence[Hour], title: str, zone: str, target: str = TARGET) -> bytes:
     """Mean of each hour's residuals, and the band of their middle 80 %; where hours have no rows there is a gap."""
     from matplotlib.dates import date2num
 
@@ -142,24 +148,24 @@ def residuals_over_time(hours: Sequence[Hour], title: str, zone: str) -> bytes:
     _days(axes, at)
     axes.set(
         xlabel=f"local time ({zone})",
-        ylabel=_RESIDUAL,
+        ylabel=_residual(target),
         title=f"{title}: residuals over time\n{sum(h.rows for h in hours):,} test rows in {len(hours):,} hours; "
-        f"above 0: predicted too fast",
+        f"above 0: predicted too high",
     )
     axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
     return _png(figure)
 
 
-def errors_by_slice(slices: Sequence[Slice], overall: float, title: str) -> bytes:
+def errors_by_slice(slices: Sequence[Slice], overall: float, title: str, target: str = TARGET) -> bytes:
     """RMSE of the worst slices, the worst first, against the RMSE over all rows."""
     shown = worst_of(list(slices), _SHOWN_SLICES)
     figure = _figure(8, 0.3 * len(shown) + 1.6)
     axes = figure.add_subplot()
     axes.barh(range(len(shown)), [s.rmse for s in shown], color=BLUE, height=0.7)
     _name_slices(axes, shown, [f"{s.rmse:.3f}  ({s.rows:,} rows)" for s in shown], [s.rmse for s in shown])
-    axes.axvline(overall, color=ORANGE, linewidth=1.5, label=f"all test rows: {overall:.3f} mph")
+    axes.axvline(overall, color=ORANGE, linewidth=1.5, label=f"all test rows: {overall:.3f} {_unit(target)}")
     axes.set(
-        xlabel="RMSE, mph (less is better)",
+        xlabel=f"RMSE, {_unit(target)} (less is better)",
         title=f"{title}: where it fails, the worst slices first",
         xlim=(0, 1.3 * shown[0].rmse or 1),
     )
@@ -167,7 +173,7 @@ def errors_by_slice(slices: Sequence[Slice], overall: float, title: str) -> byte
     return _png(figure)
 
 
-def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str) -> bytes:
+def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str, target: str = TARGET) -> bytes:
     """Share of the rows of a slice inside their prediction interval, the worst held first."""
     known = [s for s in slices if s.covered is not None and s.rows >= FEWEST_ROWS]
     shown = sorted(known, key=lambda s: (s.covered, s.dimension, s.value))[:_SHOWN_SLICES]
@@ -186,7 +192,8 @@ def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str) -
     axes.set(
         xlabel="share of the rows inside their prediction interval, %",
         title=f"{title}: prediction intervals, the slices held worst first\n"
-        f"one interval for all rows: prediction ± {interval.half_width:.3f} mph (width {interval.width:.3f} mph)",
+        f"one interval for all rows: prediction ± {interval.half_width:.3f} {_unit(target)} "
+        f"(width {interval.width:.3f})",
         xlim=(max(0.0, min(covered, default=0.0) - 8), 101),
     )
     axes.title.set_fontsize(10)
@@ -194,7 +201,7 @@ def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str) -
     return _png(figure)
 
 
-def learning_curve(found: LearningCurve, title: str) -> bytes:
+def learning_curve(found: LearningCurve, title: str, target: str = TARGET) -> bytes:
     """RMSE on the rows fitted and on held-out rows, over the number of rows fitted."""
     figure = _figure(6.8, 4)
     axes = figure.add_subplot()
@@ -204,7 +211,7 @@ def learning_curve(found: LearningCurve, title: str) -> bytes:
     axes.set_xticks(rows, [f"{p.rows:,}\n{p.share:.0%}" for p in found.points], fontsize=8)
     axes.set(
         xlabel="rows fitted, and their share of the fold's train rows",
-        ylabel="RMSE, mph (less is better)",
+        ylabel=f"RMSE, {_unit(target)} (less is better)",
         title=f"{title}: learning curve\njudged on {found.judged_rows:,} rows held out by {found.fold}",
         ylim=(0, 1.12 * max(max(p.train_rmse, p.validation_rmse) for p in found.points) or 1),
     )
@@ -225,12 +232,12 @@ def importances(found: Importances, title: str) -> bytes:
     return _png(figure)
 
 
-def folds(trial: Trial, title: str) -> bytes:
+def folds(trial: Trial, title: str, target: str = TARGET) -> bytes:
     """RMSE and R² of each fold."""
     figure = _figure(8, 3.2)
     left, right = figure.subplots(1, 2)
     numbers = [str(i + 1) for i in range(len(trial.folds))]
-    for axes, metric, label in ((left, "rmse", "RMSE, mph"), (right, "r2", "R²")):
+    for axes, metric, label in ((left, "rmse", f"RMSE, {_unit(target)}"), (right, "r2", "R²")):
         values = [getattr(fold, metric) for fold in trial.folds]
         axes.plot(numbers, values, "o", color=BLUE)
         axes.axhline(trial.summary[metric].mean, color=ORANGE, linewidth=1, label="mean")
@@ -241,7 +248,7 @@ def folds(trial: Trial, title: str) -> bytes:
     return _png(figure)
 
 
-def comparison(standings: Sequence[Standing]) -> bytes:
+def comparison(standings: Sequence[Standing], target: str = TARGET) -> bytes:
     """RMSE of every model under both verdicts."""
     figure = _figure(7.5, 0.6 * len(standings) + 1.6)
     axes = figure.add_subplot()
@@ -254,9 +261,17 @@ def comparison(standings: Sequence[Standing]) -> bytes:
     for bars in (random, temporal):
         axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
     axes.margins(x=0.15)
-    axes.set(yticks=at, yticklabels=names, xlabel="RMSE, mph (less is better)", title="Models of the week")
+    axes.set(yticks=at, yticklabels=names, xlabel=f"RMSE, {_unit(target)} (less is better)", title="Models of the week")
     axes.legend(frameon=False, fontsize=8)
     return _png(figure)
+
+
+def _unit(target: str) -> str:
+    return TARGETS[target].unit
+
+
+def _residual(target: str) -> str:
+    return f"predicted − observed, {_unit(target)}"
 
 
 def _days(axes: "Axes", at: Sequence[datetime]) -> None:

@@ -28,6 +28,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
+from traffic_assets.ml.metrics import TARGET
 
 ASSEMBLED, VECTOR = "assembled", "features"
 OTHER = "other"
@@ -65,6 +66,7 @@ class FeatureSet:
         nulls: by feature, how many train rows have no value.
         rows: how many train rows there are.
         preparation: how their values are made ready.
+        target: what is learned from them.
     """
 
     numeric: tuple[str, ...]
@@ -73,6 +75,7 @@ class FeatureSet:
     nulls: dict[str, int]
     rows: int
     preparation: Preparation = Preparation()
+    target: str = TARGET
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "FeatureSet":
@@ -84,6 +87,7 @@ class FeatureSet:
             dict(stored["nulls"]),
             stored["rows"],
             Preparation(**stored["preparation"]),
+            stored["target"],
         )
 
     @property
@@ -120,7 +124,7 @@ class VectorReport:
 
 
 def usable_features(
-    train: DataFrame, columns: Sequence[Column], preparation: Preparation = Preparation()
+    train: DataFrame, columns: Sequence[Column], preparation: Preparation = Preparation(), target: str = TARGET
 ) -> FeatureSet:
     """The catalogue columns that hold at least one value in train.
 
@@ -128,6 +132,7 @@ def usable_features(
         train: train rows.
         columns: catalogue columns to consider.
         preparation: how their values will be made ready.
+        target: what is to be learned from them.
 
     Raises:
         ValueError: where train has no rows, or none of the columns holds a value.
@@ -138,7 +143,7 @@ def usable_features(
         *(F.count_if(_has_value(c)).alias(c.name) for c in present),
     ).collect()[0]
     if counts["_rows"] == 0:
-        raise ValueError("train has no rows: the training window is empty")
+        raise ValueError(f"train has no rows with a {target}: the window is empty, or the detectors do not report it")
     filled = [c for c in present if counts[c.name]]
     if not filled:
         raise ValueError(f"none of the features holds a value in train: {', '.join(c.name for c in columns)}")
@@ -150,6 +155,7 @@ def usable_features(
         nulls={c.name: counts["_rows"] - counts[c.name] for c in filled if counts["_rows"] > counts[c.name]},
         rows=counts["_rows"],
         preparation=preparation,
+        target=target,
     )
 
 
@@ -161,7 +167,7 @@ def narrowed(features: FeatureSet, rows: DataFrame) -> FeatureSet:
     """
     numeric = [Column(name, "numeric", "double") for name in features.numeric]
     categorical = [Column(name, "categorical", "string") for name in features.categorical]
-    return usable_features(rows, numeric + categorical, features.preparation)
+    return usable_features(rows, numeric + categorical, features.preparation, features.target)
 
 
 def outlier_bounds(train: DataFrame, features: FeatureSet) -> dict[str, tuple[float, float]]:

@@ -1,7 +1,7 @@
 """Residuals: how they are distributed, and how they run in time.
 
-A residual is predicted minus observed, in mph. All is aggregated on Spark; what comes back grows with the bins and
-the hours, never with the rows. Drawn in `plots.py`; errors of single groups are in `slices.py`.
+A residual is predicted minus observed, in the unit of the target. All is aggregated on Spark; what comes back grows
+with the bins and the hours, never with the rows. Drawn in `plots.py`; errors of single groups are in `slices.py`.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ _ACCURACY = 10_000
 
 
 class Distribution(BaseModel):
-    """A histogram over the middle 99 % of the residuals, in mph, and what describes all of them.
+    """A histogram over the middle 99 % of the residuals, and what describes all of them.
 
     Attributes:
         rows: number of rows.
@@ -57,7 +57,7 @@ class Distribution(BaseModel):
 
 
 class Hour(BaseModel):
-    """The residuals of a local hour, in mph.
+    """The residuals of a local hour.
 
     Attributes:
         at: where it begins, local time without a zone.
@@ -85,30 +85,32 @@ class Residuals(BaseModel):
     hours: list[Hour]
 
 
-def residuals_of(predicted: DataFrame, zone: ZoneInfo) -> Residuals:
+def residuals_of(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> Residuals:
     """Both views.
 
     Args:
-        predicted: rows with `timestamp`, `speed` and `prediction`; read three times, so keep them cached.
+        predicted: rows with `timestamp`, target and `prediction`; read three times, so keep them cached.
         zone: of the network: its hours are local.
+        target: what is predicted.
 
     Raises:
         ValueError: without rows.
     """
-    return Residuals(distribution=distribution(predicted), hours=by_hour(predicted, zone))
+    return Residuals(distribution=distribution(predicted, target=target), hours=by_hour(predicted, zone, target))
 
 
-def distribution(predicted: DataFrame, bins: int = BINS) -> Distribution:
+def distribution(predicted: DataFrame, bins: int = BINS, target: str = TARGET) -> Distribution:
     """How the residuals are distributed.
 
     Args:
-        predicted: rows with `speed` and `prediction`.
+        predicted: rows with target and `prediction`.
         bins: of the histogram.
+        target: what is predicted.
 
     Raises:
         ValueError: without rows.
     """
-    each = predicted.select((F.col(PREDICTION) - F.col(TARGET)).alias("residual"))
+    each = predicted.select((F.col(PREDICTION) - F.col(target)).alias("residual"))
     found = each.agg(
         F.count("residual").alias("rows"),
         F.avg("residual").alias("mean"),
@@ -145,14 +147,15 @@ def distribution(predicted: DataFrame, bins: int = BINS) -> Distribution:
     )
 
 
-def by_hour(predicted: DataFrame, zone: ZoneInfo) -> list[Hour]:
+def by_hour(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> list[Hour]:
     """The residuals of each local hour that has rows, in order; the hour that a clock repeats is one.
 
     Args:
-        predicted: rows with `timestamp`, `speed` and `prediction`.
+        predicted: rows with `timestamp`, target and `prediction`.
         zone: of the network.
+        target: what is predicted.
     """
-    residual = F.col(PREDICTION) - F.col(TARGET)
+    residual = F.col(PREDICTION) - F.col(target)
     hour = F.date_format(F.date_trunc("hour", local_time("timestamp", zone)), "yyyy-MM-dd'T'HH:mm:ss")
     rows = (
         predicted.groupBy(hour.alias("at"))

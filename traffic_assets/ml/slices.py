@@ -32,10 +32,10 @@ class Slice(BaseModel):
         dimension: what they share: hour, weekday, highway, sensor, congestion level or regime.
         value: the value.
         rows: number of rows.
-        rmse: mph.
-        mae: mph.
-        bias: mean of predicted minus observed, mph.
-        p95: 95th percentile of the absolute error, mph.
+        rmse: in the unit of the target, as are the others.
+        mae: mean absolute error.
+        bias: mean of predicted minus observed.
+        p95: 95th percentile of the absolute error.
         covered: share of the rows inside their prediction interval; None without intervals.
     """
 
@@ -74,17 +74,22 @@ def dimensions(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
 
 
 def slice_errors(
-    predicted: DataFrame, by: dict[str, Column], half_width: float | None = None, worst: int = WORST
+    predicted: DataFrame,
+    by: dict[str, Column],
+    half_width: float | None = None,
+    worst: int = WORST,
+    target: str = TARGET,
 ) -> list[Slice]:
     """The errors of every slice, by dimension, the worst RMSE first.
 
     Args:
-        predicted: rows with `speed` and `prediction`, both in mph.
+        predicted: rows with target and prediction.
         by: the slice of a row in each dimension (`dimensions`); rows without a slice are left out of it.
-        half_width: of the prediction interval, mph, for its coverage.
+        half_width: of the prediction interval, for its coverage.
         worst: slices of a dimension that come back.
+        target: what was predicted.
     """
-    error = F.col(PREDICTION) - F.col(TARGET)
+    error = F.col(PREDICTION) - F.col(target)
     named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
     each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
     inside = F.lit(None).cast("double") if half_width is None else (F.abs("error") <= half_width).cast("double")

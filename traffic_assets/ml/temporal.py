@@ -34,7 +34,7 @@ class TemporalVerdict(BaseModel):
         metrics: on the rows judged.
         hyperparameters: of the fit.
         instants: of the rows judged, seconds since 1970, in order.
-        losses: mean squared error at each of them, mph²; what tests of difference compare.
+        losses: mean squared error at each of them; what tests of difference compare.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,10 +83,10 @@ def temporal_verdict(
     features = narrowed(features, earlier)
     chosen = choose(earlier, features)
     pipeline = fit_pipeline(earlier, features, algorithm, chosen, seed)
-    with cached(pipeline.transform(later).select("timestamp", TARGET, PREDICTION)) as judged:
-        metrics = evaluate(judged)
-        instants, losses = losses_in_time(judged)
-    notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} mph, R² {metrics.r2:.5f}")
+    with cached(pipeline.transform(later).select("timestamp", features.target, PREDICTION)) as judged:
+        metrics = evaluate(judged, features.target)
+        instants, losses = losses_in_time(judged, features.target)
+    notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f}, R² {metrics.r2:.5f}")
     return TemporalVerdict(
         boundary=datetime.fromtimestamp(boundary, UTC),
         fit_rows=features.rows,
@@ -97,9 +97,9 @@ def temporal_verdict(
     )
 
 
-def losses_in_time(predicted: DataFrame) -> tuple[list[int], list[float]]:
+def losses_in_time(predicted: DataFrame, target: str = TARGET) -> tuple[list[int], list[float]]:
     """Instants (seconds since 1970) and the mean squared error at each, in order; one line an instant comes back."""
-    loss = F.col(PREDICTION) - F.col(TARGET)
+    loss = F.col(PREDICTION) - F.col(target)
     at = F.col("timestamp").cast("long").alias("at")
     rows = predicted.groupBy(at).agg(F.avg(loss * loss).alias("loss")).orderBy("at").collect()
     return [row["at"] for row in rows], [row["loss"] for row in rows]

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.metrics import TARGET
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, outlier_bounds, preprocessor
@@ -34,10 +34,23 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
     return preprocessor(features, outlier_bounds(train, features)).fit(train)
 
 
-def fit_model(vectors: DataFrame, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int) -> Model:
-    """The algorithm fitted on preprocessed rows (columns `features` and `speed`, and `stops_fit` to stop early)."""
+def fit_model(
+    vectors: DataFrame, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int, target: str = TARGET
+) -> Model:
+    """The algorithm fitted on preprocessed rows (`features`, the target and `row`; `stops_fit` to stop early)."""
     stop = STOP if STOP in vectors.columns else None
-    return algorithm.fit(vectors, hyperparameters, seed, TARGET, VECTOR, stop)
+    return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop)
+
+
+def observed_rows(rows: DataFrame, target: str) -> DataFrame:
+    """The rows whose target was observed; of the speed every row of a feature table is one.
+
+    Raises:
+        ValueError: where the table is of a time before it held the target.
+    """
+    if target not in rows.columns:
+        raise ValueError(f"the feature rows have no column {target!r}: materialize feature_table again (job features)")
+    return rows if target == TARGET else rows.where(F.col(target).isNotNull())
 
 
 def with_stopping_rows(rows: DataFrame, algorithm: Algorithm, tried: Sequence[Hyperparameters], seed: int) -> DataFrame:
@@ -59,8 +72,8 @@ def fit_pipeline(
     """Preprocessor and model, both fitted on the train rows."""
     preprocessing = fit_preprocessor(train, features)
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
-    with cached_vectors(preprocessing, rows) as vectors:
-        return pipeline_of(preprocessing, fit_model(vectors, algorithm, hyperparameters, seed))
+    with cached_vectors(preprocessing, rows, features.target) as vectors:
+        return pipeline_of(preprocessing, fit_model(vectors, algorithm, hyperparameters, seed, features.target))
 
 
 def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
@@ -108,8 +121,10 @@ def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[Data
 
 
 @contextmanager
-def cached_vectors(preprocessing: PipelineModel, rows: DataFrame) -> Iterator[DataFrame]:
-    """The rows as vector and target, kept in Spark's memory (or on its disks) inside the block."""
-    kept = [VECTOR, TARGET, *([STOP] if STOP in rows.columns else [])]
+def cached_vectors(preprocessing: PipelineModel, rows: DataFrame, target: str = TARGET) -> Iterator[DataFrame]:
+    """The rows as vector and target, and a hash of the key, kept in Spark's memory (or on its disks) in the block."""
+    kept = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
+    if set(KEYS) <= set(rows.columns):
+        kept.append(F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long")).alias(ROW))
     with cached(preprocessing.transform(rows).select(*kept)) as vectors:
         yield vectors

@@ -18,7 +18,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics import MAPE_FLOOR_MPH, Metrics
+from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics
 
 LEAF = -1
 _SUMS = ("rows", "squared", "absolute", "relative", "counted", "observed", "observed_squared")
@@ -188,6 +188,8 @@ def judge_cuts(
 ) -> list[Metrics]:
     """The metrics of each smaller ensemble on some rows, in one pass on Spark.
 
+    Metrics of installed packages are computed by Spark in a second pass, on what numpy predicts.
+
     Args:
         judged: preprocessed rows.
         vector: column of the vector.
@@ -206,7 +208,44 @@ def judge_cuts(
     if not rows:
         raise ValueError("no rows to evaluate: the split is empty")
     by_cut = {row["cut"]: row for row in rows}
-    return [_metrics(by_cut[i]) for i in range(len(cuts))]
+    extra = _extra(arrays, trees, cuts, average)
+    return [_metrics(by_cut[i], extra[i]) for i in range(len(cuts))]
+
+
+def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) -> list[dict[str, float]]:
+    """By cut, the metrics of installed packages."""
+    metrics = custom_metrics()
+    if not metrics:
+        return [{} for _ in cuts]
+    predicted = arrays.mapInArrow(_predicting(trees, list(cuts), average), "y double, p array<double>")
+    asked = [
+        (metric, F.col("y"), F.get("p", F.lit(i)), f"{name}_{i}")
+        for name, metric in metrics.items()
+        for i in range(len(cuts))
+    ]
+    row = aggregated(predicted, asked).collect()[0]
+    return [{name: row[f"{name}_{i}"] for name in metrics} for i in range(len(cuts))]
+
+
+def _predicting(
+    trees: Trees, cuts: list[Cut], average: bool
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def predicted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            y, x = _observed_and_vectors(batch)
+            found = predict(trees, x, cuts, average)
+            ends = pa.array(np.arange(len(y) + 1, dtype=np.int32) * len(cuts))
+            lists = pa.ListArray.from_arrays(ends, pa.array(found.ravel()))
+            yield pa.RecordBatch.from_arrays([batch.column("y"), lists], names=["y", "p"])
+
+    return predicted
+
+
+def _observed_and_vectors(batch: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    y = batch.column("y").to_numpy(zero_copy_only=False)
+    return y, batch.column("x").flatten().to_numpy(zero_copy_only=False).reshape(len(y), -1)
 
 
 def _summing(
@@ -217,10 +256,9 @@ def _summing(
         for batch in batches:
             if not batch.num_rows:
                 continue
-            y = batch.column("y").to_numpy(zero_copy_only=False)
-            x = batch.column("x").flatten().to_numpy(zero_copy_only=False).reshape(len(y), -1)
+            y, x = _observed_and_vectors(batch)
             error = predict(trees, x, cuts, average) - y[:, None]
-            counted = np.abs(y) >= MAPE_FLOOR_MPH
+            counted = np.abs(y) >= MAPE_FLOOR
             total[:, 0] += len(y)
             total[:, 1] += (error**2).sum(axis=0)
             total[:, 2] += np.abs(error).sum(axis=0)
@@ -235,7 +273,7 @@ def _summing(
     return summed
 
 
-def _metrics(sums: Any) -> Metrics:
+def _metrics(sums: Any, extra: dict[str, float]) -> Metrics:
     rows = sums["rows"]
     mse = sums["squared"] / rows
     variance = sums["observed_squared"] / rows - (sums["observed"] / rows) ** 2
@@ -245,4 +283,5 @@ def _metrics(sums: Any) -> Metrics:
         mae=sums["absolute"] / rows,
         mape=sums["relative"] / sums["counted"] if sums["counted"] else math.nan,
         r2=1 - mse / variance if variance > 0 else math.nan,
+        extra=extra,
     )

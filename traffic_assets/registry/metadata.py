@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from traffic_assets import __version__
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, plugins
 
 LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic")
 
@@ -58,6 +59,7 @@ class VersionMetadata(BaseModel):
         version: v<major>.<minor>.<patch>.
         kind: baseline, primary or alternative.
         algorithm: name of the algorithm.
+        target: what it predicts.
         model_class: of the bare model in `model/`.
         created_at: when it was registered, UTC.
         metrics: of train and test, of the model as stored.
@@ -84,6 +86,7 @@ class VersionMetadata(BaseModel):
     version: str
     kind: str
     algorithm: str
+    target: str
     model_class: str
     created_at: datetime
     metrics: dict[str, dict[str, Any]]
@@ -105,14 +108,15 @@ class VersionMetadata(BaseModel):
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that shape a model."""
+    """Versions of the libraries that shape a model, and of the packages that add an algorithm or a metric."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
-    return found
+    added = (p for group in (ALGORITHM_GROUP, METRIC_GROUP) for p in plugins(group) if p.extension)
+    return found | {plugin.distribution: plugin.version for plugin in added}
 
 
 def code_version() -> str:

@@ -24,8 +24,9 @@ from pydantic import ValidationError
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.uris import Internal, join
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithms import algorithms
 from traffic_assets.registry.metadata import VersionMetadata
+from traffic_assets.registry.stages import objections
 
 if TYPE_CHECKING:
     from pyspark.ml import Model, PipelineModel
@@ -209,25 +210,29 @@ class ModelRegistry:
     def load(self, lane: str, version: str = "latest") -> LoadedModel:
         """A version, ready to predict, after its files were held against their checksums.
 
-        The class of the bare model is taken from the metadata and must be one that an algorithm names: nothing
-        else is imported, and no pickle is ever read. Needs an active Spark session.
+        The class of the bare model is taken from the metadata and must be one that an algorithm names, and each
+        stage must be of a known class: nothing else is imported, and no pickle is ever read. Needs an active Spark
+        session.
 
         Raises:
-            RegistryError: where the version is missing, damaged, or of an unknown type.
+            RegistryError: where the version is missing, damaged, of an unknown type, or holds what would be run.
         """
         metadata = self.metadata(lane, version)
-        known = {algorithm.model_class for algorithm in ALGORITHMS.values()}
+        known = {algorithm.model_class for algorithm in algorithms().values()}
         if metadata.model_class not in known:
             raise RegistryError(
                 f"{lane} {metadata.version} is of the unknown type {metadata.model_class!r}; "
-                f"known types: {', '.join(sorted(known))}"
+                f"known types: {', '.join(sorted(known))}. If another package brought the algorithm "
+                f"{metadata.algorithm!r}, install that package"
             )
         self.verify(lane, metadata.version)
+        uri = self._version_uri(lane, metadata.version)
+        if reasons := [r for folder in (PIPELINE, MODEL) for r in objections(f"{uri}/{folder}", self.filesystem)]:
+            raise RegistryError(f"{lane} {metadata.version} is not loaded: {'; '.join(reasons)}")
         from pyspark.ml import PipelineModel
 
         module, _, name = metadata.model_class.rpartition(".")
         model_class = getattr(importlib.import_module(module), name)
-        uri = self._version_uri(lane, metadata.version)
         return LoadedModel(
             pipeline=PipelineModel.load(f"{uri}/{PIPELINE}"),
             model=model_class.load(f"{uri}/{MODEL}"),

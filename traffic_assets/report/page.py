@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from traffic_assets.ml.metrics import METRICS, better_first
+from traffic_assets.ml.metrics import better_first, known_metrics
 from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.slices import Slice, worst_of
 from traffic_assets.report import findings
@@ -39,7 +39,7 @@ def render(report: Report) -> str:
     return environment.get_template(TEMPLATE).render(
         report=report,
         words=findings,
-        metrics=METRICS,
+        metrics=known_metrics(),
         trials_of=_trials,
         worst_of=lambda slices: worst_of(slices, 10),
         dimensions_of=_by_dimension,
@@ -78,7 +78,7 @@ def _trials(search: Search) -> list[tuple[int, Trial]]:
 
 
 def _rank(search: Search, trial: Trial) -> float:
-    return better_first(search.primary_metric, trial.summary[search.primary_metric].mean)
+    return better_first(search.primary_metric, trial.over_folds(search.primary_metric).mean)
 
 
 def _by_dimension(slices: list[Slice]) -> dict[str, list[Slice]]:

@@ -6,13 +6,35 @@ search grids; how an estimator is built from them lives in `ml/algorithms`.
 
 import itertools
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 
 def _number_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _width(value: str) -> str:
+    try:
+        good = value in ("scale", "auto") or 0 < float(value) < math.inf
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("scale, auto or a number above 0 is allowed")
+    return value
 
 
 SubsetStrategy = Annotated[
@@ -26,6 +48,12 @@ SubsetStrategy = Annotated[
 Trees = Annotated[int, Field(ge=1, le=10_000)]
 Depth = Annotated[int, Field(ge=1, le=30, description="MLlib grows at most 30 levels")]
 Bins = Annotated[int, Field(ge=2, le=65_536, description="candidate thresholds a feature")]
+Gamma = Annotated[
+    str,
+    BeforeValidator(_number_as_text),
+    AfterValidator(_width),
+    Field(description="of rbf and poly: scale (1 / (slots x variance)), auto (1 / slots) or a number"),
+]
 Rows = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -134,6 +162,102 @@ class XGBoostHyperparameters(Hyperparameters):
     num_workers: Annotated[int, Field(ge=1)] = Field(default=1, description="Spark tasks that fit together")
 
 
+class SVRHyperparameters(Hyperparameters):
+    """scikit-learn's SVR on a bounded sample of the train rows; names are scikit-learn's own.
+
+    The target is brought to mean 0 and deviation 1 for the fit, so that `C` and `epsilon` mean the same for every
+    target: an epsilon of 0.05 leaves errors under 5 % of the target's standard deviation unpunished.
+    """
+
+    kernel: Literal["linear", "rbf", "poly"] = "rbf"
+    C: Annotated[float, Field(gt=0)] = Field(default=10.0, description="how much an error weighs against flatness")
+    epsilon: Annotated[float, Field(ge=0)] = Field(
+        default=0.05, description="errors up to this are free; in standard deviations of the target"
+    )
+    gamma: Gamma = "scale"
+    degree: Annotated[int, Field(ge=1, le=10)] = Field(default=3, description="of poly")
+    coef0: float = Field(default=0.0, description="of poly: what is added to the product")
+    max_rows: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        default=10_000, description="train rows that are fitted, drawn by hash; the time grows with their square"
+    )
+
+
+MEMBERS: dict[str, type[Hyperparameters]] = {
+    "linear_regression": LinearRegressionHyperparameters,
+    "random_forest": RandomForestHyperparameters,
+    "gradient_boosted_trees": GradientBoostedTreesHyperparameters,
+    "xgboost": XGBoostHyperparameters,
+    "svr": SVRHyperparameters,
+}
+"""What an ensemble may be made of, with the hyperparameters of each."""
+
+
+class EnsembleHyperparameters(Hyperparameters):
+    """A weighted sum of other models' predictions.
+
+    Attributes:
+        method: weighted (an average) or stacking (weights by least squares, none below 0, on predictions for rows
+            that the members were not fitted on).
+        members: by algorithm, its hyperparameters; in a settings file those that are not given are the lane's own.
+        weights: of weighted, by member; only their ratios count. The inverse mean squared error if absent.
+        folds: how many parts the rows are cut into for predictions on rows that a member was not fitted on.
+    """
+
+    method: Literal["weighted", "stacking"] = "stacking"
+    members: dict[str, dict[str, Any]] = {"linear_regression": {}, "random_forest": {}}
+    weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @field_validator("members")
+    @classmethod
+    def _members_are_valid(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if len(value) < 2:
+            raise ValueError(f"an ensemble needs at least 2 members; the algorithms are {', '.join(MEMBERS)}")
+        problems, checked = [], {}
+        for name, given in value.items():
+            if name not in MEMBERS:
+                problems.append(f"{name}: not an algorithm for an ensemble; allowed: {', '.join(MEMBERS)}")
+                continue
+            try:
+                checked[name] = MEMBERS[name].model_validate(given).model_dump(exclude_unset=True)
+            except ValidationError as error:
+                problems += [
+                    f"{name}.{'.'.join(map(str, e['loc']))}: given {e['input']!r}; {e['msg']}" for e in error.errors()
+                ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return checked
+
+    @model_validator(mode="after")
+    def _weights_are_of_the_members(self) -> "EnsembleHyperparameters":
+        if self.weights is None:
+            return self
+        if self.method != "weighted":
+            raise ValueError(f"weights are for the method 'weighted'; {self.method!r} finds its own: leave them out")
+        if set(self.weights) != set(self.members):
+            raise ValueError(f"weights are of {', '.join(self.weights)}; the members are {', '.join(self.members)}")
+        if not sum(self.weights.values()):
+            raise ValueError("every weight is 0; give at least one above")
+        return self
+
+    @property
+    def validated(self) -> dict[str, Hyperparameters]:
+        """The members' hyperparameters, each of its own class."""
+        return {name: MEMBERS[name].model_validate(given) for name, given in self.members.items()}
+
+    def filled(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleHyperparameters":
+        """The same ensemble, whose members take what is not given from these.
+
+        Raises:
+            pydantic.ValidationError: where what is given does not go with what is filled in.
+        """
+        members = {n: (lanes[n].model_dump() if n in lanes else {}) | given for n, given in self.members.items()}
+        return type(self).model_validate(self.model_dump() | {"members": members})
+
+
 def grid_points(base: H, grid: Grid) -> list[H]:
     """Every combination of the grid over the other hyperparameters, in the order of the file.
 
@@ -160,6 +284,14 @@ class ModelSettings(BaseModel):
     tune: bool = Field(default=False, description="search `grid` by cross-validation before the final fit")
     grid: Grid = Field(default_factory=dict, description="values to try, by hyperparameter")
 
+    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
+        """What someone asks for instead of the profile's hyperparameters, as in the Launchpad.
+
+        Raises:
+            pydantic.ValidationError: naming what is wrong.
+        """
+        return type(self.hyperparameters).model_validate(given)
+
     @model_validator(mode="after")
     def _grid_is_valid(self) -> "ModelSettings":
         kind = type(self.hyperparameters)
@@ -180,11 +312,83 @@ class ModelSettings(BaseModel):
         return self
 
 
+@dataclass(frozen=True)
+class Penalty:
+    """What a penalty's name means for MLlib's two numbers, regParam (how strong) and elasticNetParam (the mixture).
+
+    Attributes:
+        means: what it sets where the settings say nothing.
+        holds: whether regParam and elasticNetParam are of this penalty.
+        rule: that in words.
+        grid: what a search tries.
+    """
+
+    means: dict[str, float]
+    holds: Callable[[float, float], bool]
+    rule: str
+    grid: dict[str, list[float]]
+
+
+_STRENGTHS = [0.001, 0.01, 0.1, 1.0]
+PENALTIES = {
+    "none": Penalty({"regParam": 0.0}, lambda strength, _: strength == 0, "regParam 0", {}),
+    "ridge": Penalty(
+        {"elasticNetParam": 0.0},
+        lambda strength, mixture: strength > 0 and mixture == 0,
+        "regParam above 0 and elasticNetParam 0",
+        {"regParam": _STRENGTHS},
+    ),
+    "lasso": Penalty(
+        {"elasticNetParam": 1.0},
+        lambda strength, mixture: strength > 0 and mixture == 1,
+        "regParam above 0 and elasticNetParam 1",
+        {"regParam": _STRENGTHS},
+    ),
+    "elastic_net": Penalty(
+        {"elasticNetParam": 0.5},
+        lambda strength, mixture: strength > 0 and 0 < mixture < 1,
+        "regParam above 0 and elasticNetParam between 0 and 1",
+        {"regParam": _STRENGTHS, "elasticNetParam": [0.2, 0.5, 0.8]},
+    ),
+}
+"""Penalties by name: ordinary least squares, squares of the coefficients, their absolute values, both."""
+
+
 class LinearRegressionSettings(ModelSettings):
     """Settings of the linear_regression lane."""
 
     hyperparameters: LinearRegressionHyperparameters = LinearRegressionHyperparameters()
+    penalty: Literal["none", "ridge", "lasso", "elastic_net"] | None = Field(
+        default=None, description="by name; sets regParam, elasticNetParam and the grid where they are not given"
+    )
     grid: Grid = {"regParam": [0.0, 0.01, 0.1], "elasticNetParam": [0.0, 0.5]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _penalty_fills_in(cls, given: Any) -> Any:
+        penalty = PENALTIES.get(str(given.get("penalty"))) if isinstance(given, dict) else None
+        if penalty is None or not isinstance(given.get("hyperparameters", {}), dict):
+            return given
+        hyperparameters = {**penalty.means, **given.get("hyperparameters", {})}
+        return {"grid": penalty.grid, **given, "hyperparameters": hyperparameters}
+
+    @model_validator(mode="after")
+    def _penalty_holds(self) -> "LinearRegressionSettings":
+        if self.penalty is None:
+            return self
+        h, penalty = self.hyperparameters, PENALTIES[self.penalty]
+        tried = [("hyperparameters", h.regParam, h.elasticNetParam)]
+        for name, values in self.grid.items():
+            for value in [values.at(0), values.at(1)] if isinstance(values, Range) else values:
+                point = h.model_copy(update={name: float(value)})
+                tried.append((f"grid.{name}", point.regParam, point.elasticNetParam))
+        for where, strength, mixture in tried:
+            if not penalty.holds(strength, mixture):
+                raise ValueError(
+                    f"penalty {self.penalty!r} means {penalty.rule}; {where} has regParam {strength:g} and "
+                    f"elasticNetParam {mixture:g}: leave them to the penalty, or leave the penalty out"
+                )
+        return self
 
 
 class RandomForestSettings(ModelSettings):
@@ -200,6 +404,38 @@ class XGBoostSettings(ModelSettings):
     enabled: bool = False
     hyperparameters: XGBoostHyperparameters = XGBoostHyperparameters()
     grid: Grid = {"max_depth": [6, 8, 10], "learning_rate": [0.05, 0.1, 0.2]}
+
+
+class SVRSettings(ModelSettings):
+    """Settings of the svr lane, which is off unless it is enabled: it needs the extra `svr`."""
+
+    enabled: bool = False
+    hyperparameters: SVRHyperparameters = SVRHyperparameters()
+    grid: Grid = {"C": [1.0, 10.0, 100.0], "epsilon": [0.01, 0.05]}
+
+
+class EnsembleSettings(ModelSettings):
+    """Settings of the ensemble lane, which is off unless it is enabled."""
+
+    enabled: bool = False
+    hyperparameters: EnsembleHyperparameters = EnsembleHyperparameters()
+    grid: Grid = {"method": ["weighted", "stacking"]}
+    _lanes: dict[str, Hyperparameters] = PrivateAttr(default_factory=dict)
+
+    def filled(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleSettings":
+        """The same settings, whose members take from these lanes what is not given, in the Launchpad too."""
+        grid = dict(self.grid)
+        if isinstance(tried := grid.get("members"), list):
+            given = self.hyperparameters.model_dump()
+            grid["members"] = [
+                EnsembleHyperparameters.model_validate(given | {"members": m}).filled(lanes).members for m in tried
+            ]
+        made = self.model_copy(update={"hyperparameters": self.hyperparameters.filled(lanes), "grid": grid})
+        made._lanes = dict(lanes)
+        return made
+
+    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
+        return EnsembleHyperparameters.model_validate(given).filled(self._lanes)
 
 
 class GradientBoostedTreesSettings(ModelSettings):

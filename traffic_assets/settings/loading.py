@@ -6,6 +6,7 @@ further level, such as `TRAFFIC_TRAINING__SPLIT__TRAIN=0.7`. Values that are not
 
 import difflib
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,8 +17,11 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
+from traffic_assets.settings.users_format import translate
 
+_LOG = logging.getLogger(__name__)
 PREFIX = "TRAFFIC_"
 NOT_SETTINGS = {"TRAFFIC_PROFILE", "TRAFFIC_REAL_DATA"}
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
@@ -50,14 +54,22 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
-    merged = merge(_read(chosen), _from_environment(environ))
+    users = translate(_read(chosen))
+    merged = merge(users.content, _from_environment(environ))
     merged = merge(merged, overrides or {})
     merged["profile"] = chosen
+    mistakes = list(users.refused)
+    settings = None
     try:
-        return Settings.model_validate(merged)
+        settings = settings_class().model_validate(merged)
     except ValidationError as error:
-        lines = "\n".join(f"  {line}" for line in describe(error))
-        raise SettingsError(f"{error.error_count()} mistake(s) in the settings ({chosen}):\n{lines}") from None
+        mistakes += describe(error, users.origins)
+    if settings is None or mistakes:
+        lines = "\n".join(f"  {line}" for line in mistakes)
+        raise SettingsError(f"{len(mistakes)} mistake(s) in the settings ({chosen}):\n{lines}")
+    for line in users.told:
+        _LOG.warning("%s: %s", chosen, line)
+    return settings
 
 
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +115,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         given = name.removeprefix(PREFIX).split("__")
-        path = _match(given, Settings)
+        path = _match(given, settings_class())
+        if path is None and (plugin := unusable_at([part.lower() for part in given])):
+            unknown.append(f"  {name}: {_left_out(plugin)}")
+            continue
         if path is None:
             unknown.append(
                 f"  {name}: no such setting; the form is {PREFIX}<SECTION>__<KEY>, the sections are "
@@ -148,26 +163,47 @@ def _value(text: str) -> Any:
         return text
 
 
-def describe(error: ValidationError) -> list[str]:
-    """One line a mistake: path, what was given, what is allowed."""
+def describe(error: ValidationError, origins: Mapping[tuple[str, ...], tuple[str, ...]] | None = None) -> list[str]:
+    """One line a mistake: path, what was given, what is allowed.
+
+    Args:
+        error: of the validation.
+        origins: our path -> the one that the users' file has for it.
+    """
     lines = []
     for item in error.errors(include_url=False):
-        path = ".".join(str(part) for part in item["loc"]) or "settings"
+        path = ".".join(_as_given(tuple(str(part) for part in item["loc"]), origins or {})) or "settings"
+        given = item.get("input")
+        named = [*map(str, item["loc"]), *([given] if isinstance(given, str) else [])]
+        if item["type"] in ("extra_forbidden", "literal_error") and (plugin := unusable_at(named)):
+            lines.append(f"{path}: {_left_out(plugin)}")
+            continue
         if item["type"] == "extra_forbidden":
             allowed = _keys_at(item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1]), allowed, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
             continue
-        given = item.get("input")
         shown = "" if isinstance(given, BaseModel | dict) else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
         message = item["msg"].removeprefix("Value error, ")
         lines.append(f"{path}: {shown}{message[:1].lower()}{message[1:]}")
     return lines
 
 
+def _as_given(path: tuple[str, ...], origins: Mapping[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
+    """The path under the names of the users' file, by the longest part of it that has an origin there."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in origins:
+            return origins[path[:length]] + path[length:]
+    return path
+
+
+def _left_out(plugin: Plugin) -> str:
+    return f"cannot be used: {plugin}: {plugin.problem}; mend or uninstall that package, or take this out"
+
+
 def _keys_at(path: Iterable[Any]) -> list[str]:
-    model: type[BaseModel] | None = Settings
+    model: type[BaseModel] | None = settings_class()
     for part in path:
         field = model.model_fields.get(str(part)) if model else None
         model = _model_of(field.annotation) if field else None

@@ -10,14 +10,17 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from traffic_assets.settings.hyperparameters import (
+    EnsembleSettings,
     GradientBoostedTreesSettings,
+    Hyperparameters,
     LinearRegressionSettings,
     ModelSettings,
     RandomForestSettings,
     Range,
+    SVRSettings,
     XGBoostSettings,
 )
 
@@ -52,6 +55,12 @@ ALIASES = {
     "road": "highway",
 }
 
+
+Target = Literal["speed", "flow"]
+"""What can be predicted: the targets of the catalogue."""
+
+DEFAULT_TARGET: Target = "speed"
+"""The target whose lanes have no prefix, ever."""
 
 _CONTAINER_AT_ACCOUNT = ("abfs", "abfss", "wasb", "wasbs")
 
@@ -142,6 +151,14 @@ class ModelsSettings(Section):
     random_forest: RandomForestSettings = Field(default_factory=RandomForestSettings)
     gradient_boosted_trees: GradientBoostedTreesSettings = Field(default_factory=GradientBoostedTreesSettings)
     xgboost: XGBoostSettings = Field(default_factory=XGBoostSettings)
+    svr: SVRSettings = Field(default_factory=SVRSettings)
+    ensemble: EnsembleSettings = Field(default_factory=EnsembleSettings)  # the last, since it looks at the others
+
+    @field_validator("ensemble")
+    @classmethod
+    def _members_are_like_their_lanes(cls, value: EnsembleSettings, info: ValidationInfo) -> EnsembleSettings:
+        lanes: dict[str, Hyperparameters] = {name: lane.hyperparameters for name, lane in info.data.items()}
+        return value.filled(lanes)
 
     def named(self) -> dict[str, ModelSettings]:
         """Every algorithm's settings by name, in the order of the file."""
@@ -193,14 +210,32 @@ class SearchSettings(Section):
     reduction: Annotated[int, Field(ge=2, le=10)] = Field(
         default=3, description="halving keeps the best of so many, and gives them as many times the rows"
     )
+    screen: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="how many points of a grid, or draws, a fast engine lets through; null judges all"
+    )
+    screen_rows: Annotated[int, Field(ge=100, le=200_000)] = Field(
+        default=20_000, description="train rows that the fast engine ranks by, at most"
+    )
     share_fits: bool = Field(
         default=True, description="one forest answers for the smaller ones of a grid; the winner is fitted itself"
     )
+
+    @model_validator(mode="after")
+    def _screening_knows_all_points(self) -> "SearchSettings":
+        if self.screen and self.strategy in ("tpe", "halving"):
+            raise ValueError(
+                f"screen: given {self.screen} with strategy {self.strategy!r}, which chooses as it goes; screen a grid "
+                f"or random draws"
+            )
+        return self
 
 
 class TrainingSettings(Section):
     """The training window, the splits and the cross-validation."""
 
+    targets: Annotated[list[Target], Field(min_length=1)] = Field(
+        default=[DEFAULT_TARGET], description="what to predict, one lane for each target and model"
+    )
     window_weeks: Annotated[int, Field(ge=1, le=53)] = Field(
         default=2, description="weeks in a training window: the partition's and those before it"
     )
@@ -227,10 +262,23 @@ class TrainingSettings(Section):
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.8, description="the temporal verdict fits on this first part of the window's time"
     )
+    features: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        default=None, description="catalogue columns to train on; all if absent"
+    )
     exclude_features: list[Name] = Field(default=[], description="catalogue columns not to train on")
     cache_partitions: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Spark partitions of the cached rows; as many as cores if absent"
     )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _targets_under_our_names(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        ours = [ALIASES.get(target, target) if isinstance(target, str) else target for target in value]
+        if len(set(map(str, ours))) < len(ours):
+            raise ValueError(f"given the same target twice: {', '.join(map(str, value))}")
+        return ours
 
     @property
     def window_days(self) -> int:
@@ -270,6 +318,8 @@ class TargetsByModel(Section):
     )
     gradient_boosted_trees: Targets = Targets(r2_min=0.9992, rmse_max=1.061)
     xgboost: Targets = Targets()
+    svr: Targets = Targets()
+    ensemble: Targets = Targets()
 
 
 class Band(Section):
@@ -312,7 +362,10 @@ class EvaluationSettings(Section):
     """Targets that stop a lane, and what only warns."""
 
     primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
-    targets: TargetsByModel = Field(default_factory=TargetsByModel)
+    targets: TargetsByModel = Field(default_factory=TargetsByModel, description="of the lanes of the speed, mph")
+    other_targets: dict[Target, dict[Name, Targets]] = Field(
+        default_factory=dict, description="of the lanes of another target, by target and model, in the target's unit"
+    )
     model_size_mb: Band | None = Field(
         default=None, description="warn when the random forest's stored model lies outside"
     )
@@ -332,6 +385,9 @@ class PersistenceSettings(Section):
     """Where everything is stored, and for how long."""
 
     base_uri: str = Field(default="traffic-data", description="a folder, or any Hadoop URI such as hdfs://...")
+    registry_folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")] = Field(
+        default="models", description="folder of the registered models, below base_uri"
+    )
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
         default=None, description="remove replaced generations after this; never if absent"
     )
@@ -397,6 +453,19 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _limits_are_on_lanes(self) -> "Settings":
+        models = self.models.named()
+        for target, limits in self.evaluation.other_targets.items():
+            if target == DEFAULT_TARGET:
+                raise ValueError(f"evaluation.other_targets: the limits of {target} belong to evaluation.targets")
+            if unknown := [name for name in limits if name not in models]:
+                raise ValueError(
+                    f"evaluation.other_targets.{target}: no such model: {', '.join(unknown)}; the models are "
+                    f"{', '.join(models)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _strategy_takes_the_grids(self) -> "Settings":
         if self.training.search.strategy == "grid" and (
             ranges := [
@@ -416,6 +485,12 @@ class Settings(Section):
     def enabled_models(self) -> dict[str, ModelSettings]:
         """The lanes to build: name to settings, in order."""
         return {name: model for name, model in self.models.named().items() if model.enabled}
+
+    def targets_of(self, target: Target, model: str) -> Targets:
+        """What the gate of a lane enforces; nothing where the settings name no limits for it."""
+        if target == DEFAULT_TARGET:
+            return getattr(self.evaluation.targets, model)
+        return self.evaluation.other_targets.get(target, {}).get(model, Targets())
 
     @property
     def source_uri(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -18,10 +19,11 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.metrics import evaluate
 from traffic_assets.partitions import PARTITION
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.runs import failures, materialized, metadata_of, run_features, run_train
-from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings
+from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings, write_tiny_readings
 
 
 def test_a_week_is_trained_judged_compared_and_registered(trained: Deployment) -> None:
@@ -148,6 +150,64 @@ def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
 
 
+def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_features: Deployment) -> None:
+    changes = {
+        "models": {"random_forest": {"tune": True, "grid": {"maxBins": [2, 32], "maxDepth": [1, 4]}}},
+        "training": {"search": {"screen": 1}},
+    }
+    lane = Lane("random_forest")
+    only = ["train_split", "validation_split", "test_split", "fitted_preprocessor", lane.cv_report]
+    settings = tiny_settings(with_features.base, changes)
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    assert result.success, failures(result)
+    shown = metadata_of(result, lane.cv_report)
+    judged = [record.data for record in shown["trials"].records]
+    assert [row["judged"].split()[0] for row in judged] == ["fitted", "by", "by", "by"]
+    assert (judged[0]["maxBins"], judged[0]["maxDepth"], judged[0]["chosen"]) == ("32", "4", "yes")
+    assert shown["fits"] == 2, "one a fold"
+
+
+def test_lanes_written_in_python_run_from_the_data_to_a_registered_version(with_features: Deployment) -> None:
+    """Support vectors, and an ensemble that has them as a member; the Launchpad's members are filled from the lanes."""
+    names = ("svr", "ensemble")
+    changes = {
+        "models": {
+            **{name: {"enabled": False} for name in LANES},
+            "svr": {"enabled": True, "hyperparameters": {"max_rows": 100, "kernel": "linear"}},
+            "ensemble": {"enabled": True, "hyperparameters": {"members": {"random_forest": {}, "svr": {}}, "folds": 2}},
+        },
+        "training": {"search": {"share_fits": False}},
+    }
+    settings = tiny_settings(with_features.base, changes)
+    given = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}
+    config = {"ops": {"ensemble_cv_report": {"config": given}}}
+    result = run_train(build_defs(settings), with_features.instance, WEEK, config=config)
+    assert failures(result) == {}
+    assert {Lane(name).registry_entry for name in names} <= materialized(result)
+
+    effective = metadata_of(result, Lane("ensemble").cv_report)["effective"]
+    assert effective["members"]["svr"]["max_rows"] == 100, "as in its lane"
+    assert effective["members"]["linear_regression"] == {
+        **settings.models.linear_regression.hyperparameters.model_dump(),
+        "regParam": 0.5,
+    }
+    shown = metadata_of(result, Lane("svr").model)
+    assert (shown["sample_rows"], shown["kernel"]) == (100, "linear")
+    assert shown["train_rows"] > 100
+
+    registry, train = registry_of(with_features.hdfs), with_features.hdfs.dataset("train_split").current(WEEK)
+    assert train is not None
+    rows = SparkSession.active().read.parquet(f"{train.uri}/split=train")
+    for name in names:
+        loaded = registry.load(name)
+        assert f"{type(loaded.model).__module__}.{type(loaded.model).__name__}" == loaded.metadata.model_class
+        stored = with_features.document(Lane(name).evaluation)
+        assert evaluate(loaded.pipeline.transform(rows)).rmse == pytest.approx(stored["train"]["rmse"])
+        assert loaded.metadata.facts == algorithm_named(name).describe(loaded.model)
+        assert len(loaded.metadata.importances["slots"]) == len(loaded.metadata.slots)
+    assert loaded.metadata.facts["method"] == "stacking"
+
+
 def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSession) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         made = deploy(tmp_path, instance)
@@ -167,7 +227,7 @@ def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: s
     settings = tiny_settings(tmp_path)
     lane = Lane("linear_regression")
     key = dg.AssetKey(getattr(lane, what))
-    (asset,) = [a for a in lanes.build(lane.id, settings) if key in a.keys]
+    (asset,) = [a for a in lanes.build(lane, settings) if key in a.keys]
     compute = cast(Any, asset.op.compute_fn).decorated_fn
 
     def silent() -> Any:
@@ -177,8 +237,56 @@ def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: s
     generation = Generation("id", WEEK, "file:///nowhere", datetime(2026, 1, 12, tzinfo=UTC), "run", record)
     given: dict[str, Any] = {
         "context": dg.build_asset_context(partition_key=WEEK),
-        "config": config_class(algorithm_named(lane.id), settings.enabled_models[lane.id])(),
+        "config": config_class(algorithm_named(lane.model_name), settings.enabled_models[lane.model_name])(),
     }
     arguments = {n: given.get(n, Loaded(silent, {WEEK: generation})) for n in inspect.signature(compute).parameters}
     with pytest.raises(dg.RetryRequested):
         compute(**arguments)
+
+
+def test_another_target_has_lanes_of_its_own_under_its_name(with_features: Deployment) -> None:
+    changes = {
+        **only_lanes("linear_regression", "gradient_boosted_trees"),
+        "training": {"targets": ["avg_speed", "traffic_volume"]},
+        "evaluation": {"other_targets": {"flow": {"gradient_boosted_trees": IMPOSSIBLE}}},
+    }
+    result = run_train(build_defs(tiny_settings(with_features.base, changes)), with_features.instance, WEEK)
+    assert not result.success, "the gate of one lane has a target that nothing meets"
+    made = materialized(result)
+    for lane in (Lane("linear_regression"), Lane("gradient_boosted_trees"), Lane("linear_regression", "flow")):
+        assert {lane.preprocessor, lane.evaluation, lane.registry_entry} <= made
+    assert Lane("linear_regression", "flow").registry_entry == "flow/linear_regression_registry_entry"
+    assert "flow/gradient_boosted_trees_registry_entry" not in made
+
+    registry = registry_of(with_features.hdfs)
+    registered = registry.metadata("flow/linear_regression")
+    assert registered.target == "flow"
+    assert "flow_rate" not in registered.features["numeric"], "it is the flow by another name"
+    assert registry.metadata("linear_regression").target == "speed"
+    loaded: Any = registry.load("flow/linear_regression").model
+    assert loaded.getLabelCol() == "flow"
+
+    boards = {key: with_features.document(key)["leaderboard"] for key in ("model_comparison", "flow/model_comparison")}
+    for board in boards.values():
+        assert {row["model"] for row in board} == {"linear_regression", "gradient_boosted_trees"}
+    speed, flow = ({row["model"]: row["test"] for row in board} for board in boards.values())
+    assert speed["linear_regression"]["rows"] == flow["linear_regression"]["rows"]
+    assert speed["linear_regression"]["rmse"] != flow["linear_regression"]["rmse"]
+    gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed)
+    assert gate.asset_key == dg.AssetKey(["flow", "gradient_boosted_trees_evaluation"])
+    reported = with_features.document("flow/training_report")
+    assert reported["best"] == f"flow/{boards['flow/model_comparison'][0]['model']}"
+    assert "veh/interval" in reported["headline"]
+
+
+def test_a_target_that_no_detector_reports_fails_its_own_lanes_only(tmp_path: Path, spark: SparkSession) -> None:
+    changes = {**only_lanes("linear_regression"), "training": {"targets": ["speed", "flow"]}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        settings = tiny_settings(tmp_path, changes)
+        readings = write_tiny_readings(tmp_path)
+        for file in readings.rglob("*.parquet"):
+            pq.write_table(pq.read_table(file).drop_columns(["flow"]), file)
+        assert run_features(build_defs(settings), instance, DAYS).success
+        result = run_train(build_defs(settings), instance, WEEK)
+    assert "train has no rows with a flow" in failures(result)["flow__fitted_preprocessor"]
+    assert {"linear_regression_registry_entry", "model_comparison", "training_report"} <= materialized(result)

@@ -6,17 +6,19 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from traffic_assets.assets.launchpad import config_class
+from traffic_assets.assets.launchpad import config_class, require_valid_config
 from traffic_assets.build import build_defs
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithms import ALGORITHMS, algorithm_named
 from traffic_assets.settings import load_settings
 from traffic_assets_tests.runs import failures, run_train
-from traffic_assets_tests.tiny import LANES, WEEK, tiny_settings
+from traffic_assets_tests.tiny import WEEK, tiny_settings
+
+EVERY = {"models": {name: {"enabled": True} for name in ALGORITHMS}}
 
 
-@pytest.mark.parametrize("name", LANES)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_the_defaults_are_the_profiles(name: str) -> None:
-    model_settings = load_settings("local", environ={}).enabled_models[name]
+    model_settings = load_settings("local", EVERY, environ={}).enabled_models[name]
     shown = config_class(algorithm_named(name), model_settings)().model_dump()
     assert shown.pop("tune") is False
     assert shown == model_settings.hyperparameters.model_dump()
@@ -40,3 +42,35 @@ def test_a_value_out_of_range_is_refused_before_any_work(tmp_path: Path) -> None
 def test_an_unknown_name_is_refused_by_dagster(tmp_path: Path) -> None:
     with pytest.raises(dg.DagsterInvalidConfigError, match="depth"):
         run_with({"depth": 3}, tmp_path)
+
+
+def test_members_of_an_ensemble_can_be_given() -> None:
+    """A form within the form: Dagster passes the mappings on, and what is not given is the lane's."""
+    settings = load_settings("local", EVERY, environ={})
+    model_settings = settings.enabled_models["ensemble"]
+    form: Any = config_class(algorithm_named("ensemble"), model_settings)
+    found = []
+
+    @dg.op
+    def report(config: form) -> None:
+        found.append(config.model_dump())
+
+    @dg.job
+    def job() -> None:
+        report()
+
+    given = {
+        "method": "weighted",
+        "members": {"random_forest": {"maxDepth": 3}, "svr": {}},
+        "weights": {"random_forest": 2.0, "svr": 1},
+    }
+    assert job.execute_in_process(run_config={"ops": {"report": {"config": given}}}).success
+    assert found[0].pop("tune") is False
+    requested: Any = model_settings.requested(found[0])
+    profile: Any = settings.enabled_models["random_forest"].hyperparameters
+    assert requested.validated["random_forest"] == profile.model_copy(update={"maxDepth": 3})
+    assert requested.weights == {"random_forest": 2.0, "svr": 1.0}
+    with pytest.raises(dg.Failure, match=r"ensemble_cv_report: members: .*svr\.C: given 0"):
+        require_valid_config(
+            {"ops": {"ensemble_cv_report": {"config": {"members": {"svr": {"C": 0}, "xgboost": {}}}}}}, settings
+        )

@@ -28,3 +28,11 @@ def test_the_leaderboard_says_which_targets_were_missed() -> None:
     assert [row["model"] for row in rows] == ["a", "b"]
     assert [row["targets missed"] for row in rows] == ["none", "too slow; too large"]
     assert rows[0]["RMSE"] == 1.2346
+
+
+def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
+    known = METRICS.model_copy(update={"extra": {far: 2.5}})
+    board = [Standing(model="a", kind="baseline", test=known, temporal=METRICS, targets_missed=[])]
+    (row,) = [record.data for record in leaderboard(board).records]
+    assert row["Far, mph"] == 2.5
+    assert str(row["later Far, mph"]) == "nan", "it was not known yet when that was judged"

@@ -1,5 +1,7 @@
 """The catalogue names the 21 features of the definition, and which of them hold the answer."""
 
+from typing import get_args
+
 import pytest
 
 from traffic_assets.features.catalogue import (
@@ -10,9 +12,10 @@ from traffic_assets.features.catalogue import (
     FEATURES,
     READING_COLUMNS,
     SENSOR_COLUMNS,
-    TARGET,
+    TARGETS,
     feature_columns,
 )
+from traffic_assets.settings.schema import Target
 
 BEFORE = {f"speed_lag_{k}" for k in (1, 2, 3)} | {f"speed_ma_{m}min" for m in (15, 30, 60)} | {"speed_variance"}
 
@@ -41,8 +44,20 @@ def test_when_each_feature_is_known() -> None:
     assert {c.name for c in FEATURES if c.known == "before"} == BEFORE
     assert {c.name for c in FEATURES if c.known == "with the reading"} == {"occupancy_ratio", "flow_rate"}
     assert ANSWER_FEATURES == ("traffic_efficiency", "congestion_level")
-    assert not TARGET.holds_answer  # it is the answer
-    assert TARGET.known == "with the target"
+    assert not any(target.holds_answer(name) for name, target in TARGETS.items())  # they are the answer
+    assert {target.known for target in TARGETS.values()} == {"with the target"}
+
+
+def test_every_target_of_the_settings_is_in_the_catalogue() -> None:
+    assert get_args(Target) == tuple(TARGETS)
+    assert {target.role for target in TARGETS.values()} == {"target"}
+    assert all(target.unit for target in TARGETS.values())
+
+
+def test_only_the_speed_is_trained_on_what_contains_it() -> None:
+    """As the users' plan has it; the flow is never learned from the flow rate."""
+    assert {c.name for c in feature_columns()} >= set(ANSWER_FEATURES)
+    assert set(FEATURE_NAMES) - {c.name for c in feature_columns(target="flow")} == {"flow_rate"}
 
 
 def test_ranges_of_the_definition() -> None:
@@ -52,7 +67,7 @@ def test_ranges_of_the_definition() -> None:
     assert by_name["traffic_efficiency"] == (0, 1.5)
     assert by_name["congestion_level"] == (0, 3)
     assert by_name["speed_variance"] == (0, None)
-    assert by_name["speed_lag_3"] == (TARGET.low, TARGET.high) == (0, 120)
+    assert by_name["speed_lag_3"] == (TARGETS["speed"].low, TARGETS["speed"].high) == (0, 120)
 
 
 def test_every_feature_comes_from_columns_that_are_read() -> None:
@@ -63,8 +78,8 @@ def test_every_feature_comes_from_columns_that_are_read() -> None:
         assert column.description
 
 
-def test_a_feature_table_has_keys_features_and_the_target() -> None:
-    assert [c.name for c in FEATURE_TABLE_COLUMNS] == ["sensor_id", "timestamp", *FEATURE_NAMES, "speed"]
+def test_a_feature_table_has_keys_features_and_the_targets() -> None:
+    assert [c.name for c in FEATURE_TABLE_COLUMNS] == ["sensor_id", "timestamp", *FEATURE_NAMES, "speed", "flow"]
 
 
 def test_features_are_left_out_by_name() -> None:

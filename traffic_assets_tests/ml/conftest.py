@@ -54,6 +54,7 @@ def feature_rows(spark: SparkSession) -> Iterator[DataFrame]:
                     "sensor_cluster": sensor % 4,
                     "congestion_level": next(i for i, low in enumerate((0.8, 0.6, 0.4, 0.0)) if efficiency >= low),
                     "speed": speed,
+                    "flow": None if step % 50 == 9 else speed + 2.0 * step,
                 }
             )
     schema = ", ".join(f"{column.name} {column.spark_type}" for column in FEATURE_TABLE_COLUMNS)

@@ -114,3 +114,11 @@ def test_cross_validation_and_not_the_test_rows_say_who_is_best() -> None:
     }
     assert [s.model for s in leaderboard(standings, "rmse")] == ["better", "lucky"]
     assert [s.model for s in leaderboard(standings, "r2")] == ["lucky", "better"]
+
+
+def test_an_installed_metric_orders_the_models_as_it_says(far: str) -> None:
+    standings = {
+        name: standing.model_copy(update={"test": standing.test.model_copy(update={"extra": {far: value}})})
+        for name, standing, value in (("a", _standing("a", 1.0, 0.9), 3.0), ("b", _standing("b", 2.0, 0.8), 4.0))
+    }
+    assert [s.model for s in leaderboard(standings, far)] == ["b", "a"]

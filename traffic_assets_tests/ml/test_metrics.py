@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pyspark.errors import AnalysisException
 
-from traffic_assets.ml.metrics import MAPE_FLOOR_MPH, METRICS, Metrics, Spread, evaluate, spread
+from traffic_assets.ml.metrics import (
+    MAPE_FLOOR,
+    METRICS,
+    Metrics,
+    Spread,
+    better_first,
+    evaluate,
+    known_metrics,
+    spread,
+)
+from traffic_assets.settings.plugins import METRIC_GROUP, TAKEN_METRIC_NAMES
+from traffic_assets_tests.packages import METRIC, Install
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,7 +50,7 @@ def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
     y = draw.uniform(0, 90, 300)
     p = y + draw.normal(0, 4, 300)
     found = evaluate(_frame(spark, list(zip(y.tolist(), p.tolist(), strict=True))).repartition(5))
-    fast = y >= MAPE_FLOOR_MPH
+    fast = y >= MAPE_FLOOR
     assert found.rows == len(y)
     assert found.rmse == pytest.approx(np.sqrt(np.mean((p - y) ** 2)))
     assert found.mae == pytest.approx(np.mean(np.abs(p - y)))
@@ -49,7 +61,7 @@ def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
 
 
 def test_relative_errors_count_from_the_floor_on(spark: SparkSession) -> None:
-    assert MAPE_FLOOR_MPH == 5.0
+    assert MAPE_FLOOR == 5.0
     found = evaluate(_frame(spark, [(0.0, 50.0), (4.999, 9.0), (5.0, 6.0), (50.0, 50.0)]))
     assert found.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts, 4.999 and a standing queue do not"
     assert found.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "every row counts for the rest"
@@ -105,7 +117,8 @@ def test_nan_is_null_in_json_and_nan_again() -> None:
 
 
 def test_the_list_of_metrics_names_them_all() -> None:
-    assert set(METRICS) == set(Metrics.model_fields) - {"rows", "bias", "p95"}, "those two choose nothing"
+    assert set(METRICS) == set(Metrics.model_fields) - {"rows", "bias", "p95", "extra"}, "those two choose nothing"
+    assert set(TAKEN_METRIC_NAMES) == set(Metrics.model_fields), "no installed metric can take one of these names"
 
 
 def test_spread_is_mean_and_sample_deviation() -> None:
@@ -113,3 +126,56 @@ def test_spread_is_mean_and_sample_deviation() -> None:
     assert spread([1.0, 2.0, 6.0]).std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
     assert spread([4.0]) == Spread(mean=4, std=0)
     assert math.isnan(spread([1.0, math.nan]).mean), "a fold without a value is not hidden"
+
+
+def test_an_installed_metric_is_computed_beside_the_others(spark: SparkSession, far: str) -> None:
+    found = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
+    assert found.extra == {far: pytest.approx(6 / 4)}
+    assert found.by_name == {"rmse": found.rmse, "mae": found.mae, "mape": found.mape, "r2": found.r2, far: found.mae}
+    assert Metrics.model_validate_json(found.model_dump_json()) == found
+    assert known_metrics() == (*METRICS, far)
+
+
+def test_an_installed_metric_that_cannot_be_told_is_nan_and_null_in_json(spark: SparkSession, install: Install) -> None:
+    code = METRIC.replace("F.avg(F.abs(p - y))", "F.avg(F.when(y > 1000, p))")
+    install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
+    found = evaluate(_frame(spark, [(10, 11), (20, 18)]))
+    assert math.isnan(found.extra["far"])
+    assert '"extra":{"far":null}' in found.model_dump_json()
+    assert math.isnan(Metrics.model_validate_json(found.model_dump_json()).extra["far"])
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "said"),
+    [
+        ("F.abs(p - y)", "AnalysisException: .*MISSING_GROUP_BY"),
+        ("F.avg(p.nowhere)", "AnalysisException: .*INVALID_EXTRACT"),
+        ("1 / len([])", "ZeroDivisionError: division by zero"),
+        ("5.0", "AttributeError: 'float' object has no attribute 'cast'"),
+    ],
+)
+def test_an_installed_metric_that_is_no_aggregate_is_named(
+    spark: SparkSession, install: Install, aggregate: str, said: str
+) -> None:
+    code = METRIC.replace("F.avg(F.abs(p - y))", aggregate)
+    install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
+    with pytest.raises(ValueError, match=said) as caught:
+        evaluate(_frame(spark, [(10, 11)]))
+    assert str(caught.value).startswith("the metric far of an installed package cannot be computed: ")
+
+
+def test_a_missing_column_is_not_blamed_on_an_installed_metric(spark: SparkSession, far: str) -> None:
+    with pytest.raises(AnalysisException, match="flow"):
+        evaluate(_frame(spark, [(10, 11)]), "flow")
+
+
+def test_better_comes_first_and_nan_last(far: str) -> None:
+    values = [2.0, math.nan, 3.0, 1.0]
+
+    def ordered(metric: str) -> list[float]:
+        return sorted(values, key=lambda value: better_first(metric, value))
+
+    assert ordered("rmse")[:3] == [1.0, 2.0, 3.0]
+    assert ordered("r2")[:3] == [3.0, 2.0, 1.0]
+    assert ordered(far)[:3] == [3.0, 2.0, 1.0], "its spec says high"
+    assert all(math.isnan(ordered(metric)[-1]) for metric in ("rmse", "r2", far))

@@ -59,7 +59,7 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
     with cached_rows(feature_rows) as rows, cached_vectors(preprocessing, rows) as vectors:
         assert rows.storageLevel.useMemory
         assert vectors.storageLevel.useMemory
-        assert vectors.columns == [VECTOR, "speed"]
+        assert vectors.columns == [VECTOR, "speed", "row"]
         assert vectors.count() == 800
     with pytest.raises(RuntimeError, match="planted"), cached_rows(feature_rows) as kept:
         raise RuntimeError("planted")

@@ -125,13 +125,27 @@ def test_more_trees_than_there_are_are_refused(forest: Any, scratch: str) -> Non
         predict(read_trees(forest, scratch), np.zeros((1, 40)), [Cut(8, 1)], average=True)
 
 
+def test_installed_metrics_of_cuts_are_those_of_the_predictions(
+    vectors: DataFrame, forest: Any, scratch: str, far: str
+) -> None:
+    trees = read_trees(forest, scratch)
+    cuts = [Cut(TREES, DEPTH), Cut(4, 3), Cut(1, 1)]
+    found = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, cuts, average=True)
+    assert found[0].extra == {far: pytest.approx(evaluate(forest.transform(vectors)).extra[far])}
+    x, y = _arrays(vectors)
+    expected = np.abs(predict(trees, x, cuts, average=True) - y[:, None]).mean(axis=0)
+    assert [metrics.extra[far] for metrics in found] == pytest.approx(expected.tolist())
+    assert len({round(metrics.extra[far], 6) for metrics in found}) == 3
+
+
 def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, forest: Any, scratch: str) -> None:
     """The whole forest against Spark's own metrics, a cut against numpy's."""
     trees = read_trees(forest, scratch)
     cut = Cut(4, 3)
     whole, part = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, [Cut(TREES, DEPTH), cut], average=True)
     expected = evaluate(forest.transform(vectors))
-    assert whole.model_dump() == pytest.approx(expected.model_dump(), rel=1e-9)
+    assert whole.by_name == pytest.approx(expected.by_name, rel=1e-9)
+    assert whole.rows == expected.rows
     x, y = _arrays(vectors)
     error = predict(trees, x, [cut], average=True)[:, 0] - y
     assert part.rmse == pytest.approx(np.sqrt(np.mean(error**2)))

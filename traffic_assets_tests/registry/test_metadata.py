@@ -61,3 +61,7 @@ def test_versions_of_libraries_and_code(monkeypatch: pytest.MonkeyPatch) -> None
     assert code_version() == traffic_assets.__version__ == version("traffic-assets")
     monkeypatch.setattr("traffic_assets.registry.metadata.LIBRARIES", ("no-such-library",))
     assert library_versions()["no-such-library"] == "not installed"
+
+
+def test_packages_that_add_an_algorithm_or_a_metric_are_recorded(far: str) -> None:
+    assert library_versions()["acme-metrics"] == "2.1"

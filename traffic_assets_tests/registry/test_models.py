@@ -332,6 +332,7 @@ def test_a_class_that_no_algorithm_names_is_not_imported(local: ModelRegistry) -
             local.load(FOREST)
         for algorithm in ALGORITHMS.values():
             assert algorithm.model_class in str(caught.value)
+        assert "If another package brought the algorithm 'random_forest', install that package" in str(caught.value)
 
 
 def test_references_of_all_versions_must_stay(local: ModelRegistry) -> None:

@@ -6,18 +6,25 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.hyperparameters import (
+    PENALTIES,
+    EnsembleHyperparameters,
+    EnsembleSettings,
     GradientBoostedTreesHyperparameters,
     GradientBoostedTreesSettings,
     LinearRegressionHyperparameters,
     LinearRegressionSettings,
     RandomForestHyperparameters,
     RandomForestSettings,
+    SVRHyperparameters,
+    grid_points,
 )
 
-LINEAR, FOREST, BOOSTED = (
+LINEAR, FOREST, BOOSTED, VECTORS, ENSEMBLE = (
     LinearRegressionHyperparameters,
     RandomForestHyperparameters,
     GradientBoostedTreesHyperparameters,
+    SVRHyperparameters,
+    EnsembleHyperparameters,
 )
 
 
@@ -37,6 +44,20 @@ LINEAR, FOREST, BOOSTED = (
         (BOOSTED, "maxDepth", [1, 30], [0, 31]),
         (BOOSTED, "stepSize", [0.001, 1], [0, 1.1]),
         (BOOSTED, "lossType", ["squared", "absolute"], ["huber"]),
+        (VECTORS, "kernel", ["linear", "rbf", "poly"], ["sigmoid"]),
+        (VECTORS, "C", [0.001, 1000], [0, -1]),
+        (VECTORS, "epsilon", [0, 2.5], [-0.1]),
+        (VECTORS, "gamma", ["scale", "auto", "0.1", "1e-05"], ["wide", "0", "-1", "nan", "inf", True, None]),
+        (VECTORS, "degree", [1, 10], [0, 11]),
+        (VECTORS, "max_rows", [2, 100_000], [1, 100_001]),
+        (ENSEMBLE, "method", ["weighted", "stacking"], ["bagging"]),
+        (ENSEMBLE, "folds", [2, 20], [1, 21]),
+        (
+            ENSEMBLE,
+            "members",
+            [{"svr": {}, "xgboost": {"n_estimators": 7}}],
+            [{}, {"svr": {}}, {"svr": {}, "ensemble": {}}, {"svr": {}, "random_forest": {"maxDepth": 99}}],
+        ),
     ],
 )
 def test_ranges(kind: Any, name: str, good: list[Any], bad: list[Any]) -> None:
@@ -96,3 +117,98 @@ def test_every_wrong_entry_of_a_grid_is_named() -> None:
 def test_a_grid_in_range_is_kept() -> None:
     assert RandomForestSettings(grid={"maxDepth": [1, 30]}).grid == {"maxDepth": [1, 30]}
     assert LinearRegressionSettings(tune=True, grid={}).grid == {}
+
+
+def test_gamma_is_a_text_also_where_json_gives_a_number() -> None:
+    assert SVRHyperparameters.model_validate({"gamma": 0.1}).gamma == "0.1"
+    assert SVRHyperparameters.model_validate({"gamma": 1e-5}).gamma == "1e-05"
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_by_name_sets_what_is_not_given(name: str) -> None:
+    settings = LinearRegressionSettings.model_validate({"penalty": name})
+    expected = {"none": (0.0, 0.0), "ridge": (0.01, 0.0), "lasso": (0.01, 1.0), "elastic_net": (0.01, 0.5)}[name]
+    assert (settings.hyperparameters.regParam, settings.hyperparameters.elasticNetParam) == expected
+    assert settings.grid == PENALTIES[name].grid, "a search keeps to the penalty"
+    for point in grid_points(settings.hyperparameters, settings.grid):
+        assert PENALTIES[name].holds(point.regParam, point.elasticNetParam)
+    again = LinearRegressionSettings.model_validate(settings.model_dump())
+    assert again == settings
+    assert LinearRegressionSettings().penalty is None
+
+
+def test_what_is_given_beside_a_penalty_stays() -> None:
+    given = {"penalty": "elastic_net", "hyperparameters": {"regParam": 0.3, "elasticNetParam": 0.9, "maxIter": 7}}
+    found = LinearRegressionSettings.model_validate(given | {"grid": {"elasticNetParam": [0.1]}})
+    assert found.hyperparameters.model_dump(exclude={"fitIntercept"}) == given["hyperparameters"]
+    assert found.grid == {"elasticNetParam": [0.1]}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"penalty": "lasso", "hyperparameters": {"elasticNetParam": 0.3}},
+            "'lasso' means regParam above 0 and elasticNetParam 1; hyperparameters has regParam 0.01 and "
+            "elasticNetParam 0.3",
+        ),
+        ({"penalty": "none", "hyperparameters": {"regParam": 0.1}}, "'none' means regParam 0; hyperparameters has"),
+        ({"penalty": "ridge", "hyperparameters": {"regParam": 0}}, "'ridge' means regParam above 0"),
+        ({"penalty": "elastic_net", "hyperparameters": {"elasticNetParam": 1}}, "elasticNetParam between 0 and 1"),
+        ({"penalty": "ridge", "grid": {"elasticNetParam": [0, 0.5]}}, "grid.elasticNetParam has regParam 0.01 and"),
+        ({"penalty": "lasso", "grid": {"elasticNetParam": {"low": 0.5, "high": 1}}}, "grid.elasticNetParam has"),
+        ({"penalty": "lassoo"}, "Input should be 'none', 'ridge', 'lasso' or 'elastic_net'"),
+    ],
+)
+def test_what_contradicts_a_penalty_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        LinearRegressionSettings.model_validate(given)
+    assert message in str(caught.value)
+
+
+def test_members_are_validated_by_their_own_class_and_stay_as_given() -> None:
+    found = EnsembleHyperparameters(members={"svr": {"gamma": 0.5}, "random_forest": {}})
+    assert found.members == {"svr": {"gamma": "0.5"}, "random_forest": {}}
+    assert found.validated == {"svr": SVRHyperparameters(gamma="0.5"), "random_forest": RandomForestHyperparameters()}
+    with pytest.raises(ValidationError) as caught:
+        EnsembleHyperparameters(members={"svr": {"C": -1}, "random_forest": {"depth": 3}, "stack": {}})
+    told = str(caught.value)
+    for mistake in ("svr.C: given -1", "random_forest.depth: given 3", "stack: not an algorithm for an ensemble"):
+        assert mistake in told
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"method": "stacking", "weights": {"svr": 1, "xgboost": 1}}, "weights are for the method 'weighted'"),
+        ({"method": "weighted", "weights": {"svr": 1}}, "weights are of svr; the members are svr, xgboost"),
+        ({"method": "weighted", "weights": {"svr": 0, "xgboost": 0}}, "every weight is 0"),
+        ({"method": "weighted", "weights": {"svr": -1, "xgboost": 1}}, "greater than or equal to 0"),
+    ],
+)
+def test_weights_that_nothing_can_be_made_of_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        EnsembleHyperparameters(members={"svr": {}, "xgboost": {}}, **given)
+
+
+def test_members_take_from_their_lanes_what_is_not_given() -> None:
+    lanes = {"random_forest": RandomForestHyperparameters(numTrees=7, maxDepth=4)}
+    grid = {"members": [{"random_forest": {}, "svr": {}}, {"random_forest": {"numTrees": 9}, "svr": {}}]}
+    given = {"members": {"random_forest": {"maxDepth": 2}, "linear_regression": {}}}
+    settings = EnsembleSettings.model_validate({"hyperparameters": given, "grid": grid}).filled(lanes)
+    assert isinstance(settings.hyperparameters, EnsembleHyperparameters)
+    members = settings.hyperparameters.validated
+    assert members["random_forest"] == RandomForestHyperparameters(numTrees=7, maxDepth=2)
+    assert members["linear_regression"] == LinearRegressionHyperparameters()
+    points = grid_points(settings.hyperparameters, settings.grid)
+    assert [point.members["random_forest"]["numTrees"] for point in points] == [7, 9]
+    assert [point.members["random_forest"]["maxDepth"] for point in points] == [4, 4]
+    asked = settings.requested({"members": {"random_forest": {}, "svr": {"C": 3}}})
+    assert isinstance(asked, EnsembleHyperparameters)
+    assert asked.validated == {"random_forest": lanes["random_forest"], "svr": SVRHyperparameters(C=3)}
+
+
+def test_ensembles_that_are_alike_count_as_one() -> None:
+    """Searches that draw keep each point once, by its hash."""
+    one, same = (EnsembleHyperparameters(members={"svr": {"C": 2}, "xgboost": {}}) for _ in range(2))
+    assert len({one, same, EnsembleHyperparameters()}) == 2

@@ -14,6 +14,7 @@ from traffic_assets.settings.schema import (
     EvaluationSettings,
     ModelsSettings,
     PersistenceSettings,
+    SearchSettings,
     Settings,
     SparkSettings,
     SplitSettings,
@@ -246,3 +247,54 @@ def test_targets_are_those_of_the_plan() -> None:
         "cv_r2_std_max": 0.001,
     }
     assert targets.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}
+
+
+def test_targets_are_named_as_users_name_them_and_once() -> None:
+    assert TrainingSettings(targets=["avg_speed", "traffic_volume"]).targets == ["speed", "flow"]
+    for wrong, told in (
+        (["speed", "avg_speed"], "same target twice"),
+        (["occupancy"], "'speed' or 'flow'"),
+        ([], "1 item"),
+    ):
+        with pytest.raises(ValidationError, match=told):
+            TrainingSettings(targets=wrong)
+
+
+def test_limits_of_other_targets_are_on_lanes_that_there_are() -> None:
+    given = {"flow": {"random_forest": {"r2_min": 0.5}}}
+    settings = Settings(evaluation=EvaluationSettings(other_targets=given))
+    assert settings.targets_of("flow", "random_forest").r2_min == 0.5
+    assert settings.targets_of("flow", "linear_regression") == Targets()
+    assert settings.targets_of("speed", "random_forest").r2_min == 0.9996
+    for wrong, told in (
+        ({"flow": {"forest": {}}}, "no such model: forest; the models are linear_regression"),
+        ({"speed": {"random_forest": {}}}, "belong to evaluation.targets"),
+        ({"flow": {"random_forest": {"r2": 1}}}, "r2"),
+    ):
+        with pytest.raises(ValidationError, match=told):
+            Settings(evaluation=EvaluationSettings(other_targets=wrong))
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "halving"])
+def test_screening_needs_points_that_are_known_beforehand(strategy: str) -> None:
+    assert SearchSettings(strategy="random", screen=5).screen == 5
+    with pytest.raises(ValidationError, match=f"'{strategy}', which chooses as it goes; screen a grid or random draws"):
+        SearchSettings.model_validate({"strategy": strategy, "screen": 5})
+
+
+def test_every_lane_has_targets() -> None:
+    assert list(EvaluationSettings().targets.model_dump()) == list(ModelsSettings().named())
+
+
+def test_an_ensemble_looks_at_the_lanes_of_its_own_file() -> None:
+    models = ModelsSettings.model_validate(
+        {
+            "random_forest": {"enabled": False, "hyperparameters": {"numTrees": 7}},
+            "linear_regression": {"penalty": "lasso"},
+            "ensemble": {"enabled": True},
+        }
+    )
+    members = models.ensemble.hyperparameters.members
+    assert members["random_forest"]["numTrees"] == 7, "of a lane that is off as well"
+    assert members["linear_regression"]["elasticNetParam"] == 1.0
+    assert not (ModelsSettings().svr.enabled or ModelsSettings().ensemble.enabled)

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.ml.algorithms.quick import quick_boosting
 from traffic_assets.ml.algorithms.random_forest import MAX_MEMORY_MB
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, GradientBoostedTreesSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,12 +37,14 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     name="gradient_boosted_trees",
     title="Gradient-boosted trees",
     kind="alternative",
-    hyperparameters=GradientBoostedTreesHyperparameters,
+    settings=GradientBoostedTreesSettings,
     build=_build,
     model_class="pyspark.ml.regression.GBTRegressionModel",
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    quick=quick_boosting,
+    exports=("spark", "onnx", "pmml"),
     sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False),
     stops_early=lambda h: h.earlyStopping,
     stop_on=_stop_on,

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import Algorithm
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, LinearRegressionSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +33,11 @@ LINEAR_REGRESSION = Algorithm(
     name="linear_regression",
     title="Linear regression",
     kind="baseline",
-    hyperparameters=LinearRegressionHyperparameters,
+    settings=LinearRegressionSettings,
     build=_build,
     model_class="pyspark.ml.regression.LinearRegressionModel",
     importances=_importances,
     importance_kind="absolute standardised coefficient",
     describe=_describe,
+    exports=("spark", "onnx", "pmml"),
 )

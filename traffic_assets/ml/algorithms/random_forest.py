@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.ml.algorithms.quick import quick_forest
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,11 +36,13 @@ RANDOM_FOREST = Algorithm(
     name="random_forest",
     title="Random forest",
     kind="primary",
-    hyperparameters=RandomForestHyperparameters,
+    settings=RandomForestSettings,
     build=_build,
     model_class="pyspark.ml.regression.RandomForestRegressionModel",
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    quick=quick_forest,
+    exports=("spark", "onnx", "pmml"),
     sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
 )

@@ -4,16 +4,23 @@ The estimators themselves are built in the files beside this one; hyperparameter
 Specs are needed when the code location loads, so pyspark and numpy are imported only where a fit needs them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, Extension
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from pyspark.ml import Estimator, Model
+
+ROW = "row"
+"""Column of a whole number that stands for a row, the same on every cluster: what an algorithm draws rows by."""
+
+
+Export = Literal["spark", "onnx", "pmml"]
 
 
 @dataclass(frozen=True)
@@ -38,15 +45,19 @@ def _never(_: Any) -> bool:
     return False
 
 
+def _alone(_: Any) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True)
-class Algorithm:
-    """One algorithm.
+class Algorithm(Extension):
+    """One algorithm, of this package or of another (`docs/extending.md`).
 
     Attributes:
         name: its lane's name: in asset keys, paths and on the command line.
         title: its name for people.
         kind: its part among the models of a week.
-        hyperparameters: the class of its hyperparameters.
+        settings: the class of its lane's section in the settings: hyperparameters, their defaults, the grid.
         build: makes the unfitted estimator from hyperparameters, seed, target and vector column.
         model_class: full name of what a fit returns; a registered version is loaded as this class and no other.
         importances: the weight of each vector slot in a fitted model, all at least 0, shape (slots,).
@@ -54,14 +65,17 @@ class Algorithm:
         describe: further facts of a fitted model for its metadata.
         sharing: which trials of a search one fit answers for; None where each needs its own.
         stops_early: whether a fit with these hyperparameters ends when the error on some rows grows no smaller.
-        package: what has to be installed beside the project, which is also the name of its extra; None without.
+        quick: a fast engine that ranks these hyperparameters for a given number of slots; None without.
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
+        exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
+        package: what has to be importable beside what the project always needs; None without.
+        extra: the extra of this project that brings the package.
+        members: names of the algorithms that a fit with these hyperparameters fits in its turn.
     """
 
-    name: str
-    title: str
+    group: ClassVar[str] = ALGORITHM_GROUP
     kind: Literal["baseline", "primary", "alternative"]
-    hyperparameters: type[Hyperparameters]
+    settings: type[ModelSettings]
     build: Callable[[Any, int, str, str], "Estimator"]
     model_class: str
     importances: Callable[[Any], "NDArray[np.float64]"]
@@ -70,7 +84,17 @@ class Algorithm:
     sharing: Sharing | None = None
     stops_early: Callable[[Any], bool] = _never
     stop_on: Callable[[Any, str], "Estimator"] | None = None
+    exports: tuple[Export, ...] = ("spark",)
     package: str | None = None
+    quick: Callable[[Any, int, int], Any] | None = None
+    extra: str | None = None
+    members: Callable[[Any], Sequence[str]] = _alone
+
+    @property
+    def hyperparameters(self) -> type[Hyperparameters]:
+        """The class of its hyperparameters, which its settings name."""
+        found: Any = self.settings.model_fields["hyperparameters"].annotation
+        return found
 
     def fit(
         self,
@@ -84,7 +108,7 @@ class Algorithm:
         """Fit on preprocessed rows.
 
         Args:
-            vectors: the rows.
+            vectors: the rows, with the column `row` for algorithms that draw some of them (svr, ensemble).
             hyperparameters: of this algorithm.
             seed: of whatever is drawn.
             target: column of the observed value.

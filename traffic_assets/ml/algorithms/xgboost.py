@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import Algorithm
-from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+from traffic_assets.settings.hyperparameters import XGBoostHyperparameters, XGBoostSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ XGBOOST = Algorithm(
     name="xgboost",
     title="XGBoost",
     kind="alternative",
-    hyperparameters=XGBoostHyperparameters,
+    settings=XGBoostSettings,
     build=_build,
     model_class="xgboost.spark.estimator.SparkXGBRegressorModel",
     importances=_importances,
@@ -51,5 +51,7 @@ XGBOOST = Algorithm(
     describe=_describe,
     stops_early=lambda h: h.early_stopping_rounds is not None,
     stop_on=_stop_on,
+    exports=("spark", "onnx"),
     package="xgboost",
+    extra="xgboost",
 )

@@ -5,7 +5,7 @@ Nothing but train rows comes here, so no test row ever chooses. Deterministic fo
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.metrics import METRICS
+from traffic_assets.ml.metrics import known_metrics
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
-from traffic_assets.ml.search.trials import Search, Trial, best_of
+from traffic_assets.ml.search.trials import Screened, Search, Trial, best_of
 from traffic_assets.ml.splits import unit_hash
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def run_search(
     scratch: str | None = None,
     max_minutes: float | None = None,
     threads: int = 1,
+    screened: Sequence[Screened] = (),
     notify: Callable[[str], None] = _LOG.info,
 ) -> Search:
     """Judge what the strategy asks for, choose the best, and confirm it.
@@ -47,17 +48,18 @@ def run_search(
         name: of the strategy, for the report.
         folds: which rows are fitted and judged, at least 2.
         seed: of the fits and of the rows that a share keeps.
-        primary_metric: what chooses: rmse, mae, mape (least wins) or r2 (most wins).
+        primary_metric: what chooses: rmse, mae, mape (least wins), r2 (most wins) or a metric of an installed package.
         scratch: URI of a folder for what is saved on the way; without one, each trial is fitted by itself.
         max_minutes: no trial begins after this time; the best so far wins.
         threads: fits at the same time.
+        screened: what the strategy leaves out, for the report.
         notify: told of progress.
 
     Raises:
         ValueError: without a trial, on an unknown metric, or where a fold has no rows.
     """
-    if primary_metric not in METRICS:
-        raise ValueError(f"unknown metric {primary_metric!r}; the known ones are {', '.join(METRICS)}")
+    if primary_metric not in (known := known_metrics()):
+        raise ValueError(f"unknown metric {primary_metric!r}; the known ones are {', '.join(known)}")
     started = time.monotonic()
     deadline = None if max_minutes is None else started + max_minutes * 60
     judge = CrossValidation(features, algorithm, folds, seed, scratch=scratch, threads=threads, notify=notify)
@@ -97,6 +99,7 @@ def run_search(
         fits=judge.fits,
         seconds=round(time.monotonic() - started, 1),
         stopped=stopped,
+        screened=list(screened),
     )
 
 

@@ -5,7 +5,7 @@ Spark. What a round costs is decided elsewhere: `sharing.py` lets one fit answer
 """
 
 import random
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,13 @@ Strategy = Generator[Round, list[Trial], None]
 
 
 def strategy_for(
-    search: SearchSettings, base: Hyperparameters, grid: Grid, tune: bool, metric: str, seed: int
+    search: SearchSettings,
+    base: Hyperparameters,
+    grid: Grid,
+    tune: bool,
+    metric: str,
+    seed: int,
+    screen: Callable[[Sequence[Hyperparameters]], Sequence[Hyperparameters]] = list,
 ) -> Strategy:
     """The strategy that the settings name; without tuning, the one trial of the hyperparameters as they are.
 
@@ -43,13 +49,14 @@ def strategy_for(
         tune: whether to search at all.
         metric: what the trials are compared by.
         seed: of whatever is drawn.
+        screen: which of the points of a grid, or of the draws, are judged at all.
     """
     if not tune or not grid:
         return _grid([base])
     if search.strategy == "grid":
-        return _grid(grid_points(base, grid))
+        return _grid(screen(grid_points(base, grid)))
     if search.strategy == "random":
-        return _grid(_drawn(base, grid, search.trials, seed))
+        return _grid(screen(_drawn(base, grid, search.trials, seed)))
     if search.strategy == "halving":
         return _halving(_all_or_drawn(base, grid, search.trials, seed), search.reduction, metric)
     return _tpe(base, grid, search.trials, search.batch, metric, seed)
@@ -94,7 +101,7 @@ def _halving(tried: Sequence[Hyperparameters], reduction: int, metric: str) -> S
     left = list(tried)
     for rung in reversed(range(rungs)):
         judged = yield Round(left, row_share=1 / reduction**rung)
-        order = sorted(range(len(judged)), key=lambda i: (better_first(metric, judged[i].summary[metric].mean), i))
+        order = sorted(range(len(judged)), key=lambda i: (better_first(metric, judged[i].over_folds(metric).mean), i))
         kept = sorted(order[: max(1, -(-len(left) // reduction))])
         left = [left[i] for i in kept]
 
@@ -121,7 +128,7 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
         judged = yield Round(different)
         for trial, point in zip(asked, points, strict=True):
             found = judged[different.index(point)]
-            study.tell(trial, better_first(metric, found.summary[metric].mean))
+            study.tell(trial, better_first(metric, found.over_folds(metric).mean))
         left -= len(asked)
 
 

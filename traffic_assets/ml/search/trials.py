@@ -7,6 +7,20 @@ from pydantic import BaseModel, ConfigDict
 from traffic_assets.ml.metrics import Metrics, Spread, better_first
 
 
+class Screened(BaseModel):
+    """A set of hyperparameters that a fast engine ranked, and that was not judged.
+
+    Attributes:
+        hyperparameters: what was ranked.
+        rmse: of the fast engine on the judged part of its sample, in the unit of the target.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    hyperparameters: dict[str, Any]
+    rmse: float
+
+
 class Trial(BaseModel):
     """One set of hyperparameters, judged on folds.
 
@@ -26,6 +40,19 @@ class Trial(BaseModel):
     row_share: float = 1.0
     read_from: dict[str, Any] | None = None
 
+    def over_folds(self, metric: str) -> Spread:
+        """Mean and deviation of a metric over the folds.
+
+        Raises:
+            ValueError: where the trial was judged without that metric.
+        """
+        if metric not in self.summary:
+            raise ValueError(
+                f"the cross-validation was made without the metric {metric!r} (it knows {', '.join(self.summary)}): "
+                f"run the job train for this week again, whole"
+            )
+        return self.summary[metric]
+
 
 class Search(BaseModel):
     """All trials of a lane, and the one chosen by the primary metric on cross-validation.
@@ -39,6 +66,7 @@ class Search(BaseModel):
         fits: how many models were fitted.
         seconds: wall time.
         stopped: why the search ended before its plan, or None.
+        screened: what a fast engine ranked lower than what was judged.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +79,7 @@ class Search(BaseModel):
     fits: int = 0
     seconds: float = 0.0
     stopped: str | None = None
+    screened: list[Screened] = []
 
     @property
     def best(self) -> Trial:
@@ -64,4 +93,4 @@ def best_of(trials: list[Trial], metric: str) -> int:
         raise ValueError("no trial was judged")
     most = max((t.row_share, len(t.folds)) for t in trials)
     fair = [i for i, t in enumerate(trials) if (t.row_share, len(t.folds)) == most]
-    return min(fair, key=lambda i: (better_first(metric, trials[i].summary[metric].mean), i))
+    return min(fair, key=lambda i: (better_first(metric, trials[i].over_folds(metric).mean), i))

@@ -19,10 +19,12 @@ from traffic_assets.ml.metrics import METRICS, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, slots
 from traffic_assets.ml.training import cached_rows, fit_pipeline, model_of, preprocessor_of
 from traffic_assets.settings.hyperparameters import (
+    EnsembleHyperparameters,
     GradientBoostedTreesHyperparameters,
     Hyperparameters,
     LinearRegressionHyperparameters,
     RandomForestHyperparameters,
+    SVRHyperparameters,
     XGBoostHyperparameters,
 )
 from traffic_assets.settings.schema import ModelsSettings
@@ -36,12 +38,18 @@ SMALL: dict[str, Hyperparameters] = {
     "random_forest": RandomForestHyperparameters(numTrees=4, maxDepth=5, subsamplingRate=0.7),
     "gradient_boosted_trees": GradientBoostedTreesHyperparameters(maxIter=4, maxDepth=3, stepSize=0.5),
     "xgboost": XGBoostHyperparameters(n_estimators=20, max_depth=3, learning_rate=0.5, early_stopping_rounds=3),
+    "svr": SVRHyperparameters(C=100, epsilon=0.01, gamma="0.01", max_rows=400),
+    "ensemble": EnsembleHyperparameters(
+        members={"linear_regression": {}, "random_forest": {"numTrees": 4, "maxDepth": 5}}, folds=2
+    ),
 }
 WRONG: dict[str, dict[str, Any]] = {
     "linear_regression": {"regParam": -0.1},
     "random_forest": {"maxDepth": 31},
     "gradient_boosted_trees": {"stepSize": 0.0},
     "xgboost": {"early_stopping_rounds": 0},
+    "svr": {"gamma": "wide"},
+    "ensemble": {"members": {"random_forest": {}}},
 }
 FEATURES = FeatureSet(
     numeric=("traffic_efficiency", "flow_rate", "lon_normalized", "occupancy_ratio", "speed_lag_1"),
@@ -92,8 +100,11 @@ def test_every_algorithm_is_under_contract_and_has_settings() -> None:
     for name, algorithm in ALGORITHMS.items():
         assert algorithm.name == name
         assert algorithm_named(name) is algorithm
+        assert type(settings[name]) is algorithm.settings
         assert type(settings[name].hyperparameters) is algorithm.hyperparameters
         assert type(SMALL[name]) is algorithm.hyperparameters
+        assert algorithm.exports[0] == "spark", "the format that everything here reads"
+        assert (algorithm.package is None) == (algorithm.extra is None)
     assert [a.kind for a in ALGORITHMS.values()].count("primary") == 1
     for different in ("title", "model_class"):
         assert len({getattr(a, different) for a in ALGORITHMS.values()}) == len(ALGORITHMS)
@@ -177,6 +188,6 @@ def test_wrong_hyperparameters_are_refused(fitted: Fitted) -> None:
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match="unknown algorithm 'svr'; the known ones are linear_regression, random_forest"
+        ValueError, match="unknown algorithm 'lasso'; the known ones are linear_regression, random_forest"
     ):
-        algorithm_named("svr")
+        algorithm_named("lasso")

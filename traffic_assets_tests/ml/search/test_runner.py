@@ -85,7 +85,8 @@ def test_what_is_reported_is_the_real_models_cross_validation(
         )
         assert found.best.hyperparameters == expected.hyperparameters
         for one, other in zip(found.best.folds, expected.folds, strict=True):
-            assert one.model_dump() == pytest.approx(other.model_dump(), rel=1e-9)
+            assert one.by_name == pytest.approx(other.by_name, rel=1e-9)
+            assert one.rows == other.rows
     assert any("now fitted itself on every fold" in line for line in told) == (
         search.best != search.trials[search.chosen]
     )
@@ -126,6 +127,28 @@ def test_halving_judges_many_on_few_rows_and_the_last_on_all(
 def test_no_search_without_a_known_metric(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:
     with pytest.raises(ValueError, match="unknown metric 'accuracy'; the known ones are rmse, mae, mape, r2"):
         _search(train, features, folds, primary_metric="accuracy")
+
+
+@pytest.mark.parametrize("sharing", [True, False])
+def test_an_installed_metric_chooses(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], far: str, sharing: bool, tmp_path: Path
+) -> None:
+    """By one that calls large errors good, the worst forest wins; also where all are read from one fit."""
+    grid: Grid = {"maxDepth": [1, 4], "numTrees": [5]}
+    scratch = f"file://{tmp_path}/scratch" if sharing else None
+    search = _search(train, features, folds, grid, primary_metric=far, scratch=scratch)
+    assert (search.trials[search.chosen].read_from is not None) is sharing
+    assert search.best.hyperparameters["maxDepth"] == 1
+    for trial in search.trials:
+        assert trial.over_folds(far).mean == pytest.approx(trial.over_folds("mae").mean)
+    assert Search.model_validate_json(search.model_dump_json()) == search
+
+
+def test_a_trial_that_was_judged_without_a_metric_says_what_to_do(alone: Search) -> None:
+    with pytest.raises(
+        ValueError, match=r"made without the metric 'far' \(it knows rmse, mae, mape, r2\): run the job"
+    ):
+        alone.best.over_folds("far")
 
 
 def test_a_search_survives_json(shared: Search) -> None:

@@ -1,0 +1,108 @@
+"""The XGBoost lane at 1 million rows against XGBoost alone in one process with the same fits, end to end.
+
+The lane is a whole `train` job with only `xgboost` enabled: splits, preprocessor, five folds, the fit, the temporal
+verdict, evaluation, comparison and registry entry. The other is a process that reads the same days with pyarrow,
+splits by chance in the same shares, and makes the same seven fits with the same threads, rounds and early stopping.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+
+from benchmarks.overhead import ROOT, execute, plain_input, run
+from traffic_assets.features.catalogue import CATEGORICAL_FEATURES, NUMERIC_FEATURES
+from traffic_assets.features.sample import SampleSpec, write_sample
+from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+
+SENSORS, FOLDS, GOAL, SEED = 255, 5, 2.0, 42
+WEEK = "2026-01-12"
+THREADS = os.cpu_count() or 1
+HYPERPARAMETERS = XGBoostHyperparameters(num_workers=THREADS)
+NO_TARGET = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
+
+
+def alone(folder: str) -> dict[str, float]:
+    """Reads, splits, fits and judges with XGBoost's own interface; returns the test RMSE."""
+    import xgboost
+
+    given = HYPERPARAMETERS.model_dump(exclude={"num_workers"})
+    table = ds.dataset(folder).to_table()
+    names = [c.name for c in (*NUMERIC_FEATURES, *CATEGORICAL_FEATURES)]
+    x = np.column_stack([table[n].to_numpy().astype(np.float32) for n in names])
+    y, at = table["speed"].to_numpy(), table["timestamp"].to_numpy()
+    place = np.random.default_rng(SEED).random(len(y))
+
+    def fit(rows: np.ndarray) -> "xgboost.XGBRegressor":
+        stopping = np.random.default_rng(SEED).random(len(rows)) < 0.1
+        model = xgboost.XGBRegressor(tree_method="hist", n_jobs=THREADS, random_state=SEED, **given)
+        return model.fit(
+            x[rows[~stopping]], y[rows[~stopping]], eval_set=[(x[rows[stopping]], y[rows[stopping]])], verbose=False
+        )
+
+    def rmse(model: "xgboost.XGBRegressor", rows: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((model.predict(x[rows]) - y[rows]) ** 2)))
+
+    every = np.arange(len(y))
+    train, test = every[place < 0.8], every[place >= 0.8]
+    fold = np.random.default_rng(SEED + 1).integers(0, FOLDS, len(train))
+    folds = [rmse(fit(train[fold != k]), train[fold == k]) for k in range(FOLDS)]
+    model = fit(train)
+    model.save_model(f"{folder}.ubj")
+    boundary = np.sort(at)[int(0.8 * len(at))]
+    later = rmse(fit(every[at < boundary]), every[at >= boundary])
+    return {"rows": len(y), "folds": float(np.mean(folds)), "test": rmse(model, test), "later": later}
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A deployment below the folder with the XGBoost lane alone."""
+    off = {"enabled": False}
+    profile = {
+        "extends": "local",
+        "models": {
+            **dict.fromkeys(("linear_regression", "random_forest", "gradient_boosted_trees"), off),
+            "xgboost": {"enabled": True, "hyperparameters": HYPERPARAMETERS.model_dump()},
+        },
+        "training": {"folds": FOLDS},
+        "evaluation": {"targets": {"xgboost": NO_TARGET}},
+        "persistence": {"base_uri": str(folder / "data")},
+        "spark": {"driver_memory": "6g"},
+    }
+    (folder / "profile.json").write_text(json.dumps(profile))
+    (folder / "home").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", folder / "home")
+    mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
+    return {**mine, "TRAFFIC_PROFILE": str(folder / "profile.json"), "DAGSTER_HOME": str(folder / "home")}
+
+
+def main() -> int:
+    """Measure, print one line, and return the exit code."""
+    if sys.argv[1:2] == ["--alone"]:
+        started = time.monotonic()
+        print(f"  alone: {alone(sys.argv[2])}, {time.monotonic() - started:.1f} s inside")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="xgboost-") as made:
+        folder = Path(made)
+        environ = environment(folder)
+        write_sample(SampleSpec(sensors=SENSORS, first_day=date(2026, 1, 5)), folder / "data/raw/readings")
+        days = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-18"}
+        execute("features", days, environ)
+        source = plain_input(folder)
+        theirs = run([sys.executable, "-m", "benchmarks.xgboost_lane", "--alone", str(source)], environ)
+        print(f"  XGBoost alone: {theirs:.1f} s", flush=True)
+        ours = execute("train", {"dagster/partition": WEEK}, environ)
+        found = json.loads(next((folder / "data/models/xgboost").glob("v*/metadata.json")).read_text())
+        print(f"  the lane: {ours:.1f} s, test RMSE {found['metrics']['test']['rmse']:.4f} mph")
+    print(f"xgboost_lane: ratio {ours / theirs:.2f} (goal {GOAL:g})")
+    return 0 if ours <= GOAL * theirs else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

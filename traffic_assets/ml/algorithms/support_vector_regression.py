@@ -1,0 +1,49 @@
+"""Support vector regression (Vapnik 1995; Smola and Schölkopf 2004): scikit-learn's, on a bounded sample. An extra."""
+
+from typing import TYPE_CHECKING, Any
+
+from traffic_assets.ml.algorithms.spec import ROW, Algorithm
+from traffic_assets.settings.hyperparameters import SVRHyperparameters, SVRSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from traffic_assets.ml.estimators.support_vectors import SupportVectorRegression, SupportVectorRegressionModel
+
+
+def _build(h: SVRHyperparameters, seed: int, target: str, vector: str) -> "SupportVectorRegression":
+    from traffic_assets.ml.estimators.support_vectors import SupportVectorRegression
+
+    return SupportVectorRegression(featuresCol=vector, labelCol=target, rowCol=ROW, seed=seed, **h.model_dump())
+
+
+def _importances(model: "SupportVectorRegressionModel") -> "NDArray[np.float64]":
+    """How much the error on the sample grows when a slot is shuffled, as it was measured at the fit."""
+    return model.expansion.importances
+
+
+def _describe(model: "SupportVectorRegressionModel") -> dict[str, Any]:
+    fitted = model.expansion
+    return {
+        "kernel": fitted.kernel,
+        "support_vectors": fitted.support_vectors,
+        "sample_rows": fitted.sample_rows,
+        "train_rows": fitted.train_rows,
+        "target_deviation": fitted.target_deviation,
+    }
+
+
+SVR = Algorithm(
+    name="svr",
+    title="Support vector regression",
+    kind="alternative",
+    settings=SVRSettings,
+    build=_build,
+    model_class="traffic_assets.ml.estimators.support_vectors.SupportVectorRegressionModel",
+    importances=_importances,
+    importance_kind="rise of the RMSE when the slot is shuffled",
+    describe=_describe,
+    package="sklearn",
+    extra="svr",
+)

@@ -1,0 +1,257 @@
+"""Ensembles: a weighted sum of other algorithms' predictions.
+
+    parts by hash       |  1  |  2  |  3  |
+    member on 2 and 3   |judge| fit | fit |      each row is predicted by members that were not fitted on it;
+    member on 1 and 3   | fit |judge| fit |      from these predictions come the weights
+    member on 1 and 2   | fit | fit |judge|
+    the members kept    | fit | fit | fit |      fitted on all rows
+
+Weights of an average are given, or the inverse of the mean squared errors of those predictions. Stacking finds them
+by least squares with no weight below 0 and no intercept (Wolpert 1992; Breiman 1996), so that a member which adds
+nothing has the weight 0. Only sums of products come back from Spark. Members are stored by their own writers.
+"""
+
+import importlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.ml import Estimator, Model
+from pyspark.ml.param.shared import HasPredictionCol, HasSeed
+from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from scipy.optimize import nnls
+
+from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.estimators.params import Columns, any_param, text_param, whole_param
+from traffic_assets.ml.estimators.rows import fold_of, require_rows
+from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters
+
+MEMBERS = "members"
+_PREDICTED, _FOLD, _PART = "_predicted_{}", "_fold", "_part"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A fitted member.
+
+    Attributes:
+        name: of its algorithm.
+        model: fitted on all rows.
+        weight: what its prediction is multiplied by.
+        rmse: root of the mean squared error of its out-of-fold predictions; None where the weights were given.
+    """
+
+    name: str
+    model: Model
+    weight: float
+    rmse: float | None
+
+
+class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
+    """Fits the members and weighs them. The names of the params are those of `EnsembleHyperparameters`.
+
+    Rows that `stopCol` marks reach only the members that stop early: they are fitted by none and weigh nothing.
+    """
+
+    rowCol = text_param("rowCol", "column of a whole number that stands for a row")
+    stopCol = text_param("stopCol", "column that marks the rows which only end fits early")
+    method = text_param("method", "weighted or stacking")
+    members = any_param("members", "hyperparameters by algorithm")
+    weights = any_param("weights", "by member; found on out-of-fold predictions if absent")
+    folds = whole_param("folds", "parts for out-of-fold predictions")
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__()
+        self._set(**given)
+
+    def _fit(self, dataset: DataFrame) -> "EnsembleModel":
+        of = self.getOrDefault
+        members = EnsembleHyperparameters(members=of(self.members)).validated
+        weights: dict[str, float] | None = of(self.weights)
+        errors: dict[str, float] = {}
+        if weights is None:
+            require_rows(dataset, of(self.rowCol))
+            products, rows = self._products(dataset, members)
+            errors = {name: math.sqrt(products[i, i] / rows) for i, name in enumerate(members)}
+            found = _stacked(products) if of(self.method) == "stacking" else _inverse(list(errors.values()))
+            weights = dict(zip(members, found.tolist(), strict=True))
+        else:
+            total = sum(weights.values())
+            weights = {name: weight / total for name, weight in weights.items()}
+        fitted = [
+            Member(name, self._fit_member(dataset, name, given), weights[name], errors.get(name))
+            for name, given in members.items()
+        ]
+        model = EnsembleModel(of(self.method), fitted)
+        model._set(
+            featuresCol=self.getFeaturesCol(), labelCol=self.getLabelCol(), predictionCol=self.getPredictionCol()
+        )
+        return model
+
+    def _fit_member(self, rows: DataFrame, name: str, hyperparameters: Hyperparameters) -> Model:
+        algorithm = algorithm_named(name)
+        stop = self.getOrDefault(self.stopCol) if self.isDefined(self.stopCol) else None
+        if stop is not None and not algorithm.stops_early(hyperparameters):
+            rows, stop = rows.where(~F.col(stop)), None
+        seed, target, vector = self.getSeed(), self.getLabelCol(), self.getFeaturesCol()
+        return algorithm.fit(rows, hyperparameters, seed, target, vector, stop)
+
+    def _products(self, dataset: DataFrame, members: dict[str, Hyperparameters]) -> tuple[NDArray[np.float64], int]:
+        """Sums over the rows of each product of two of: the members' out-of-fold errors, the target; and the rows.
+
+        Raises:
+            ValueError: where a part has no rows.
+        """
+        of = self.getOrDefault
+        marked = F.col(of(self.stopCol)) if self.isDefined(self.stopCol) else F.lit(False)
+        dataset = dataset.withColumn(_FOLD, fold_of(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
+        target = F.col(self.getLabelCol()).cast("double")
+        columns = [*(F.col(_PREDICTED.format(name)) - target for name in members), target]
+        products, rows = np.zeros((len(columns), len(columns))), 0
+        for fold in range(of(self.folds)):
+            fitted = dataset.where((F.col(_FOLD) != fold) | marked).drop(_FOLD)
+            judged = dataset.where((F.col(_FOLD) == fold) & ~marked)
+            if not fitted.take(1) or not judged.take(1):
+                raise ValueError(
+                    f"part {fold + 1} of {of(self.folds)} for out-of-fold predictions has no rows to judge or none to "
+                    f"fit: train on more rows, ask for fewer folds of the ensemble, or give its weights"
+                )
+            for name, hyperparameters in members.items():
+                model = self._fit_member(fitted, name, hyperparameters)
+                judged = _with_prediction(model, judged, _PREDICTED.format(name))
+            found, number = _sums_of_products(judged, columns)
+            products, rows = products + found, rows + number
+        return products, rows
+
+
+class EnsembleModel(Model, Columns, MLWritable, MLReadable["EnsembleModel"]):
+    """A fitted ensemble.
+
+    Args:
+        method: how the weights were found.
+        members: with their weights; one at least.
+    """
+
+    def __init__(self, method: str = "", members: Sequence[Member] = ()) -> None:
+        super().__init__()
+        self.method = method
+        self.members = list(members)
+
+    @property
+    def importances(self) -> NDArray[np.float64]:
+        """The members' importances as shares of 1, averaged by weight, shape (slots,)."""
+        total = sum(member.weight for member in self.members) or 1.0
+        found: NDArray[np.float64] = np.zeros(1)
+        for member in self.members:
+            weights = algorithm_named(member.name).importances(member.model)
+            found = found + member.weight / total * weights / (weights.sum() or 1.0)
+        return found
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        predicted, total = dataset, F.lit(0.0)
+        for member in self.members:
+            if member.weight:
+                name = _PREDICTED.format(member.name)
+                predicted = _with_prediction(member.model, predicted, name)
+                total = total + F.lit(member.weight) * F.col(name)
+        return predicted.select(*dataset.columns, total.alias(self.getPredictionCol()))
+
+    def write(self) -> "_Writer":
+        """What saves the model."""
+        return _Writer(self)
+
+    @classmethod
+    def read(cls) -> "_Reader":
+        """What loads a saved model."""
+        return _Reader()
+
+
+class _Writer(MLWriter):
+    """Metadata as Spark writes it, and a folder a member, each as its own writer leaves it."""
+
+    def __init__(self, model: EnsembleModel) -> None:
+        super().__init__()
+        self._model = model
+
+    def saveImpl(self, path: str) -> None:
+        members = [{"name": m.name, "weight": m.weight, "rmse": m.rmse} for m in self._model.members]
+        extra = {"method": self._model.method, "members": members}
+        DefaultParamsWriter.saveMetadata(self._model, path, self.sparkSession, extraMetadata=extra)
+        for member in self._model.members:
+            cast(MLWritable, member.model).write().save(f"{path}/{MEMBERS}/{member.name}")
+
+
+class _Reader(MLReader[EnsembleModel]):
+    """Reads what `_Writer` wrote; a member's class is that of its algorithm, whatever the files say."""
+
+    def load(self, path: str) -> EnsembleModel:
+        name = f"{EnsembleModel.__module__}.{EnsembleModel.__name__}"
+        metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession, expectedClassName=name)
+        members = [
+            Member(
+                m["name"], _loaded(algorithm_named(m["name"]), f"{path}/{MEMBERS}/{m['name']}"), m["weight"], m["rmse"]
+            )
+            for m in metadata["members"]
+        ]
+        model = EnsembleModel(metadata["method"], members)
+        model._resetUid(metadata["uid"])
+        DefaultParamsReader.getAndSetParams(cast(Any, model), metadata)
+        return model
+
+
+def _loaded(algorithm: Algorithm, path: str) -> Model:
+    module, _, name = algorithm.model_class.rpartition(".")
+    model: Model = getattr(importlib.import_module(module), name).load(path)
+    return model
+
+
+def _with_prediction(model: Model, rows: DataFrame, name: str) -> DataFrame:
+    """The rows with what the model predicts, and with nothing else that it adds."""
+    predicted = model.transform(rows)
+    return predicted.select(*rows.columns, F.col(cast(HasPredictionCol, model).getPredictionCol()).alias(name))
+
+
+def _sums_of_products(rows: DataFrame, columns: Sequence[Column]) -> tuple[NDArray[np.float64], int]:
+    """Sums of the products of each two columns, shape (columns, columns), and the number of rows.
+
+    Each partition's sums come back by themselves and are added in order: sums of floats depend on it.
+    """
+    pairs = [(i, j) for i in range(len(columns)) for j in range(i + 1)]
+    sums = [F.sum(columns[i] * columns[j]).alias(f"{i}_{j}") for i, j in pairs]
+    by_part = rows.groupBy(F.spark_partition_id().alias(_PART)).agg(F.count(F.lit(1)).alias("rows"), *sums)
+    found = sorted(by_part.collect(), key=lambda row: row[_PART])
+    products = np.zeros((len(columns), len(columns)))
+    for i, j in pairs:
+        products[i, j] = products[j, i] = math.fsum(row[f"{i}_{j}"] for row in found)
+    return products, sum(row["rows"] for row in found)
+
+
+def _inverse(errors: Sequence[float]) -> NDArray[np.float64]:
+    """Weights that add up to 1, in inverse proportion to the squares of the errors; all to those without any."""
+    squares = np.square(errors)
+    weights = 1 / squares if squares.all() else (squares == 0).astype(np.float64)
+    return cast(NDArray[np.float64], weights / weights.sum())
+
+
+def _stacked(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weights w, none below 0, that make the squared error of the weighted sum least, shape (members,).
+
+    With errors E and target y, the sum's error is E w + (w's sum - 1) y = [E y] (T w - d), where T is the identity
+    over a row of ones and d is 0 but for a last 1. Of [E y] only the products are known; they are those of a
+    root R of few rows, and R takes its place.
+
+    Args:
+        products: [E y]' [E y], shape (members + 1, members + 1).
+    """
+    members = len(products) - 1
+    scale = np.sqrt(np.diag(products))
+    scale[scale == 0] = 1.0  # a member without an error, or a target that is 0
+    values, vectors = np.linalg.eigh(products / np.outer(scale, scale))
+    root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T * scale
+    weights, _ = nnls(root @ np.vstack([np.eye(members), np.ones(members)]), root[:, -1])
+    return cast(NDArray[np.float64], weights)

@@ -1,0 +1,104 @@
+"""Screening: a fast engine ranks many hyperparameters on few rows, and only the best of them go on to Spark.
+
+XGBoost grows the same kinds of trees by histograms, and on a bounded sample of the train rows it takes a hundredth of
+the time. It ranks and nothing else: those that are let through are cross-validated by MLlib, which decides. What one
+fit can answer for anyway (`sharing.py`) needs no screening; it pays for bins, subsets and steps.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.features.catalogue import KEYS
+from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.search.trials import Screened
+from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.training import fit_preprocessor
+from traffic_assets.settings.hyperparameters import Hyperparameters
+
+JUDGED_SHARE = 0.2
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What screening let through, in the order given, and what it did not."""
+
+    kept: list[Hyperparameters]
+    screened: list[Screened]
+
+
+def screen(
+    train: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    tried: Sequence[Hyperparameters],
+    *,
+    keep: int,
+    rows: int,
+    seed: int,
+    notify: Callable[[str], None] = _LOG.info,
+) -> Ranking:
+    """Rank hyperparameters by a fast engine on a sample of the train rows, and keep the best.
+
+    Args:
+        train: train rows.
+        features: columns to train on.
+        algorithm: whose hyperparameters they are; one with a `quick` engine.
+        tried: what to rank.
+        keep: how many go on.
+        rows: rows of the sample at most, drawn by hash; all that ever comes to this process.
+        seed: of the hash and the fits.
+        notify: told of the outcome.
+
+    Raises:
+        ImportError: where the engine is not installed, with the command.
+        ValueError: where the algorithm has no fast engine.
+    """
+    if algorithm.quick is None:
+        raise ValueError(f"{algorithm.name} has no fast engine to screen by: set training.search.screen to null")
+    if len(tried) <= keep:
+        return Ranking(list(tried), [])
+    fit, judged = _sample(train, features, rows, seed)
+    errors = []
+    for hyperparameters in tried:
+        model = algorithm.quick(hyperparameters, seed, fit[0].shape[1])
+        predicted = model.fit(*fit).predict(judged[0])
+        errors.append(float(np.sqrt(np.mean((predicted - judged[1]) ** 2))))
+    best = set(sorted(range(len(tried)), key=lambda i: (errors[i], i))[:keep])
+    notify(
+        f"{algorithm.title}: {len(tried)} trials screened by XGBoost on {len(fit[1]) + len(judged[1]):,} train rows; "
+        f"the {keep} best go on"
+    )
+    return Ranking(
+        [tried[i] for i in sorted(best)],
+        [Screened(hyperparameters=tried[i].model_dump(), rmse=errors[i]) for i in range(len(tried)) if i not in best],
+    )
+
+
+Rows = tuple[NDArray[np.float32], NDArray[np.float64]]
+
+
+def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int) -> tuple[Rows, Rows]:
+    """Vectors and targets of the fitted and of the judged part: shapes (rows, slots) and (rows,)."""
+    share = min(1.0, rows / max(features.rows, 1))
+    # in an order of its own: XGBoost draws by the place of a row
+    drawn = train.where(unit_hash(seed, "screen") < share).orderBy(unit_hash(seed, "screen"), *KEYS).limit(rows)
+    drawn = drawn.withColumn("judged", unit_hash(seed, "screen fold") < JUDGED_SHARE)
+    preprocessing = fit_preprocessor(drawn.where(~F.col("judged")), features)
+    vectors = preprocessing.transform(drawn).select(
+        vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "judged"
+    )
+    found: Any = vectors.toPandas()
+    if found.empty or found["judged"].all() or not found["judged"].any():
+        raise ValueError(f"{len(found)} sampled rows are too few to screen by: set training.search.screen to null")
+    x, y, mask = np.stack(found["x"]), found["y"].to_numpy(), found["judged"].to_numpy()
+    return (x[~mask], y[~mask]), (x[mask], y[mask])

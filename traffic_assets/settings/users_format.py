@@ -1,0 +1,321 @@
+"""The users' earlier JSON configuration, in our terms: scikit-learn's names, ratios, switches.
+
+Every key of it acts, is told to be the same as what happens anyhow, or is refused with the nearest thing that works;
+none is dropped without a word. What our own keys mean is in `schema.py`; keys that are ours already stay as they are.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from traffic_assets.settings.schema import ALIASES
+
+Path = tuple[str, ...]
+NO_DEPTH_LIMIT = 30
+"""What stands for scikit-learn's `max_depth: null`: the deepest that MLlib grows."""
+
+MODEL_NAMES = {
+    "gradient_boosting": "gradient_boosted_trees",
+    "gbt": "gradient_boosted_trees",
+    "support_vector_regression": "svr",
+}
+_TREES = {
+    "max_depth": "maxDepth",
+    "min_samples_leaf": "minInstancesPerNode",
+    "max_features": "featureSubsetStrategy",
+}
+HYPERPARAMETER_NAMES: dict[str, dict[str, str]] = {
+    "linear_regression": {"fit_intercept": "fitIntercept", "max_iter": "maxIter", "alpha": "regParam"}
+    | {"l1_ratio": "elasticNetParam"},
+    "random_forest": _TREES | {"n_estimators": "numTrees", "max_samples": "subsamplingRate"},
+    "gradient_boosted_trees": _TREES
+    | {"n_estimators": "maxIter", "learning_rate": "stepSize", "subsample": "subsamplingRate"},
+}
+"""By model: scikit-learn's name -> ours. XGBoost's and the support vectors' names are the same in both."""
+
+_NULLS = {"maxDepth": NO_DEPTH_LIMIT, "featureSubsetStrategy": "all", "subsamplingRate": 1.0}
+_REFUSED_HYPERPARAMETERS = {
+    "n_jobs": "Spark decides what runs at once; set spark.master, such as local[4]",
+    "min_samples_split": "MLlib asks for rows in the children: minInstancesPerNode (min_samples_leaf)",
+    "max_leaf_nodes": "MLlib limits the levels: maxDepth (max_depth)",
+    "warm_start": "leave it out; one fit already answers for the smaller ones (training.search.share_fits)",
+    "positive": "MLlib has no such limit; leave it out",
+    "copy_X": "Spark never changes its input; leave it out",
+}
+_FOREIGN = {
+    "data": {
+        "train_ratio", "val_ratio", "test_ratio", "feature_columns", "target_columns", "time_column",
+    },
+    "training": {"primary_metric", "cross_validation"},
+    "evaluation": {
+        "metrics", "generate_plots", "prediction_intervals", "residual_analysis", "model_comparison",
+    },
+    "persistence": {
+        "save_models", "versioning_strategy", "model_registry_path", "hdfs_model_path", "export_formats",
+    },
+}  # fmt: skip
+_METRICS = ("rmse", "mae", "mape", "r2")
+
+
+@dataclass
+class Translation:
+    """A configuration in our terms.
+
+    Attributes:
+        content: the nested mapping that `schema.py` knows.
+        told: what means something a little different here, a sentence each.
+        refused: what has no meaning here: path, what was given, and what works.
+        origins: our path -> the users', where they differ, for the messages of later checks.
+    """
+
+    content: dict[str, Any]
+    told: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    origins: dict[Path, Path] = field(default_factory=dict)
+
+    def set(self, ours: Path, value: Any, theirs: Path) -> None:
+        """Put a value at our path; refused where another value stands there already."""
+        at = self.content
+        for key in ours[:-1]:
+            at = at.setdefault(key, {})
+        if ours[-1] in at and at[ours[-1]] != value:
+            given = ".".join(self.origins.get(ours, ours))
+            self.refuse(theirs, value, f"{given} says {at[ours[-1]]!r}; both mean {'.'.join(ours)}, keep one")
+            return
+        at[ours[-1]] = value
+        self.origins[ours] = theirs
+
+    def tell(self, path: Path, what: str) -> None:
+        """A key that acts otherwise than its name may promise."""
+        self.told.append(f"{'.'.join(path)}: {what}")
+
+    def refuse(self, path: Path, given: Any, what: str) -> None:
+        """A key that cannot act."""
+        self.refused.append(f"{'.'.join(path)}: given {given!r}; {what}")
+
+
+def translate(content: Mapping[str, Any]) -> Translation:
+    """A configuration with its foreign keys turned into ours; without any it comes back as it is."""
+    found = Translation({k: dict(v) if isinstance(v, Mapping) else v for k, v in content.items()})
+    for section, keys in _FOREIGN.items():
+        given = found.content.get(section)
+        if isinstance(given, dict):
+            for key in [k for k in given if k in keys]:
+                _KEYS[section, key](found, given.pop(key))
+    models = found.content.get("models")
+    if isinstance(models, dict):
+        _models(found, models)
+    return found
+
+
+def _ratio(ours: str, theirs: str) -> Callable[[Translation, Any], None]:
+    return lambda found, value: found.set(("training", "split", ours), value, ("data", theirs))
+
+
+def _feature_columns(found: Translation, value: Any) -> None:
+    _takes_features(found)
+    if value != ["auto_detect"]:
+        found.set(("training", "features"), value, ("data", "feature_columns"))
+
+
+def _target_columns(found: Translation, value: Any) -> None:
+    _takes_features(found)
+    found.set(("training", "targets"), value, ("data", "target_columns"))
+
+
+def _takes_features(found: Translation) -> None:
+    """Who names the columns of the source has a ready-made feature table there."""
+    found.content["data"].setdefault("kind", "features")
+
+
+def _time_column(found: Translation, value: Any) -> None:
+    if not isinstance(value, str):
+        found.refuse(("data", "time_column"), value, "give the name of a column")
+    elif ALIASES.get(value, value) != "timestamp":
+        found.set(("data", "aliases", value), "timestamp", ("data", "time_column"))
+
+
+def _primary_metric(found: Translation, value: Any) -> None:
+    found.set(("evaluation", "primary_metric"), value, ("training", "primary_metric"))
+
+
+def _cross_validation(found: Translation, value: Any) -> None:
+    at = ("training", "cross_validation")
+    if not isinstance(value, Mapping):
+        found.refuse(at, value, "give an object with folds, shuffle and random_state")
+        return
+    for key, given in value.items():
+        if key == "folds":
+            found.set(("training", "folds"), given, (*at, key))
+        elif key == "random_state":
+            _seed(found, given, (*at, key))
+        elif key == "shuffle":
+            if given is True:
+                found.set(("training", "fold_kind"), "random", (*at, key))
+            else:
+                found.refuse(
+                    (*at, key), given, "folds in the order of time are training.fold_kind expanding or sliding"
+                )
+        elif key == "enabled":
+            if given is not True:
+                found.refuse((*at, key), given, "the best model is chosen by cross-validation; the least is folds: 2")
+        else:
+            found.refuse((*at, key), given, "allowed here: enabled, folds, shuffle, random_state")
+
+
+def _seed(found: Translation, value: Any, theirs: Path) -> None:
+    found.set(("training", "seed"), value, theirs)
+
+
+def _metrics(found: Translation, value: Any) -> None:
+    at = ("evaluation", "metrics")
+    if not isinstance(value, list) or (unknown := [m for m in value if m not in _METRICS]):
+        given = value if not isinstance(value, list) else unknown
+        found.refuse(at, given, f"the metrics are {', '.join(_METRICS)}, and another package may add more")
+    elif set(value) != set(_METRICS):
+        found.tell(at, f"all of {', '.join(_METRICS)} are computed, in the same pass")
+
+
+def _intervals(found: Translation, value: Any) -> None:
+    at = ("evaluation", "diagnostics", "interval_coverage")
+    found.set(at, 0.9 if value is True else None, ("evaluation", "prediction_intervals"))
+
+
+def _residuals(found: Translation, value: Any) -> None:
+    found.set(("evaluation", "diagnostics", "slices"), value, ("evaluation", "residual_analysis"))
+
+
+def _always(section: str, key: str, instead: str) -> Callable[[Translation, Any], None]:
+    """A switch of something that always happens."""
+
+    def switch(found: Translation, value: Any) -> None:
+        if value is not True:
+            found.refuse((section, key), value, instead)
+
+    return switch
+
+
+def _versioning(found: Translation, value: Any) -> None:
+    if value != "semantic":
+        found.refuse(("persistence", "versioning_strategy"), value, "versions are semantic: v1.0.0, v1.1.0, ...")
+
+
+def _registry_path(found: Translation, value: Any) -> None:
+    found.set(("persistence", "registry_folder"), value, ("persistence", "model_registry_path"))
+
+
+def _model_path(found: Translation, value: Any) -> None:
+    found.set(("persistence", "base_uri"), value, ("persistence", "hdfs_model_path"))
+
+
+def _export_formats(found: Translation, value: Any) -> None:
+    at = ("persistence", "export_formats")
+    known = {"spark", "pickle", "onnx", "pmml"}
+    if not isinstance(value, list) or (unknown := [f for f in value if f not in known]):
+        given = value if not isinstance(value, list) else unknown
+        found.refuse(at, given, "the format that is written is spark; give ['spark']")
+        return
+    if "pickle" in value:
+        found.tell(at, "a pickle runs code when it is loaded: the model is stored in Spark's own format instead")
+    if others := [f for f in value if f in ("onnx", "pmml")]:
+        found.tell(at, f"{' and '.join(others)}: not written yet; every version holds the model in Spark's own format")
+
+
+_KEYS: dict[tuple[str, str], Callable[[Translation, Any], None]] = {
+    ("data", "train_ratio"): _ratio("train", "train_ratio"),
+    ("data", "val_ratio"): _ratio("validation", "val_ratio"),
+    ("data", "test_ratio"): _ratio("test", "test_ratio"),
+    ("data", "feature_columns"): _feature_columns,
+    ("data", "target_columns"): _target_columns,
+    ("data", "time_column"): _time_column,
+    ("training", "primary_metric"): _primary_metric,
+    ("training", "cross_validation"): _cross_validation,
+    ("evaluation", "metrics"): _metrics,
+    ("evaluation", "generate_plots"): _always(
+        "evaluation", "generate_plots", "the pictures are part of every evaluation; leave it out"
+    ),
+    ("evaluation", "prediction_intervals"): _intervals,
+    ("evaluation", "residual_analysis"): _residuals,
+    ("evaluation", "model_comparison"): _always(
+        "evaluation", "model_comparison", "to go without it, materialize the models and not model_comparison"
+    ),
+    ("persistence", "save_models"): _always(
+        "persistence", "save_models", "to keep no model, materialize the evaluations and no registry entry"
+    ),
+    ("persistence", "versioning_strategy"): _versioning,
+    ("persistence", "model_registry_path"): _registry_path,
+    ("persistence", "hdfs_model_path"): _model_path,
+    ("persistence", "export_formats"): _export_formats,
+}
+
+
+def _models(found: Translation, models: dict[str, Any]) -> None:
+    foreign = False
+    for theirs in list(models):
+        given = models[theirs]
+        name = MODEL_NAMES.get(theirs, theirs)
+        if name != theirs:
+            if name in models:
+                found.refuse(("models", theirs), "...", f"models.{name} means the same; keep one")
+                continue
+            models[name] = models.pop(theirs)
+            found.origins["models", name] = ("models", theirs)
+            foreign = True
+        if isinstance(given, Mapping):
+            models[name], changed = _model(found, name, ("models", theirs), given)
+            foreign = foreign or changed
+    if foreign:  # such a file lists the models that are to run
+        for name in ("linear_regression", "random_forest", "gradient_boosted_trees"):
+            models.setdefault(name, {"enabled": False})
+
+
+def _model(found: Translation, name: str, at: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    model, changed = dict(given), False
+    for theirs, ours in (("hyperparameter_tuning", "tune"), ("hyperparameter_grid", "grid")):
+        if theirs in model:
+            model[ours] = model.pop(theirs)
+            found.origins["models", name, ours] = (*at, theirs)
+            changed = True
+    for ours in ("hyperparameters", "grid"):
+        if isinstance(values := model.get(ours), Mapping):
+            theirs = "hyperparameter_grid" if "hyperparameter_grid" in given and ours == "grid" else ours
+            model[ours] = _hyperparameters(found, name, (*at, theirs), values, grid=ours == "grid")
+            changed = changed or set(model[ours]) != set(values)
+    return model, changed
+
+
+def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[str, Any], grid: bool) -> dict[str, Any]:
+    names, result = HYPERPARAMETER_NAMES.get(name, {}), dict[str, Any]()
+    for theirs, value in values.items():
+        ours, path = names.get(theirs, theirs), (*at, theirs)
+        if theirs == "random_state":
+            if grid:
+                found.refuse(path, value, "a seed is not searched; training.seed is the one for all")
+            else:
+                _seed(found, value, path)
+        elif theirs == "normalize" and name == "linear_regression":
+            if value is not True:
+                found.tell(path, "features are standardised before every fit; least squares predicts the same without")
+        elif theirs in _REFUSED_HYPERPARAMETERS:
+            found.refuse(path, value, _REFUSED_HYPERPARAMETERS[theirs])
+        elif ours in result:
+            found.refuse(path, value, f"{ours} is given twice; keep one")
+        else:
+            if name in HYPERPARAMETER_NAMES:
+                value = _without_null(found, path, ours, value)
+            result[ours] = value
+            if ours != theirs:
+                section = "grid" if grid else "hyperparameters"
+                found.origins["models", name, section, ours] = path
+    return result
+
+
+def _without_null(found: Translation, path: Path, ours: str, value: Any) -> Any:
+    """The value, or the values of a grid, with our word for scikit-learn's null."""
+    if ours not in _NULLS:
+        return value
+    values = value if isinstance(value, list) else [value]
+    if ours == "maxDepth" and None in values:
+        found.tell(path, f"null is {NO_DEPTH_LIMIT}, the deepest that Spark MLlib grows a tree")
+    said = [_NULLS[ours] if each is None else each for each in values]
+    return said if isinstance(value, list) else said[0]

@@ -1,0 +1,171 @@
+"""Ensembles: weighted sums of models, with weights from rows that no member was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pyspark.ml.functions import vector_to_array
+from pyspark.ml.linalg import Vectors
+from pyspark.sql import functions as F
+from scipy.optimize import nnls
+
+from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.ml.algorithms import ALGORITHMS, algorithm_named
+from traffic_assets.ml.estimators.ensembles import EnsembleModel
+from traffic_assets.ml.estimators.rows import fold_of
+from traffic_assets.settings.hyperparameters import EnsembleHyperparameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyspark.sql import DataFrame, SparkSession
+
+ENSEMBLE = ALGORITHMS["ensemble"]
+SEED, ROWS = 42, 120
+MEMBERS: dict[str, dict[str, Any]] = {
+    "linear_regression": {"regParam": 0.0},
+    "random_forest": {"numTrees": 4, "maxDepth": 4, "featureSubsetStrategy": "all"},
+}
+
+
+@pytest.fixture(scope="module")
+def vectors(spark: SparkSession) -> Iterator[DataFrame]:
+    """A speed that is linear in a, with a step in b: each member knows a part of it. A tenth of the rows is marked."""
+    draw = np.random.default_rng(5)
+    a, b = draw.uniform(-1, 1, ROWS), draw.uniform(-1, 1, ROWS)
+    speed = 40 + 10 * a + 20 * (b > 0.3) + draw.normal(0, 0.5, ROWS)
+    table = [(Vectors.dense([a[i], b[i], 1.0]), float(speed[i]), i, i % 10 == 0) for i in range(ROWS)]
+    frame = spark.createDataFrame(table, ["features", "speed", "row", "stops"]).coalesce(1).cache()
+    yield frame
+    frame.unpersist()
+
+
+def _fit(rows: DataFrame, stop: str | None = None, **given: Any) -> EnsembleModel:
+    hyperparameters = EnsembleHyperparameters.model_validate({"members": MEMBERS, "folds": 2, **given})
+    model = ENSEMBLE.fit(rows, hyperparameters, SEED, "speed", "features", stop)
+    assert isinstance(model, EnsembleModel)
+    return model
+
+
+def _fit_member(rows: DataFrame, name: str) -> Any:
+    algorithm = algorithm_named(name)
+    return algorithm.fit(rows, algorithm.hyperparameters.model_validate(MEMBERS[name]), SEED, "speed", "features")
+
+
+def _predictions(model: Any, rows: DataFrame) -> NDArray[np.float64]:
+    return np.array([row.prediction for row in model.transform(rows).orderBy("row").collect()])
+
+
+def _out_of_fold(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Predictions, shape (rows, members), and speeds: each row judged by members that did not see it."""
+    placed = rows.withColumn("fold", fold_of("row", 2, SEED, "ensemble")).drop("stops")
+    predicted, observed = [], []
+    for fold in range(2):
+        fitted, judged = placed.where(F.col("fold") != fold), placed.where(F.col("fold") == fold)
+        predicted.append(np.column_stack([_predictions(_fit_member(fitted, name), judged) for name in MEMBERS]))
+        observed.append(np.array([row.speed for row in judged.orderBy("row").collect()]))
+    return np.vstack(predicted), np.concatenate(observed)
+
+
+def test_given_weights_make_an_average_of_the_members(vectors: DataFrame) -> None:
+    weights = {"linear_regression": 3, "random_forest": 1}
+    model = _fit(vectors.drop("row", "stops").withColumn("row", F.lit(0)), method="weighted", weights=weights)
+    alone = {name: _predictions(_fit_member(vectors, name), vectors) for name in MEMBERS}
+    found = _predictions(model, vectors)
+    assert found == pytest.approx(0.75 * alone["linear_regression"] + 0.25 * alone["random_forest"], abs=1e-12)
+    assert ENSEMBLE.describe(model) == {
+        "method": "weighted",
+        "weight_linear_regression": 0.75,
+        "weight_random_forest": 0.25,
+    }
+    assert model.transform(vectors).columns == [*vectors.columns, "prediction"]
+
+
+def test_weights_come_from_rows_that_no_member_was_fitted_on(vectors: DataFrame) -> None:
+    """An average's are the inverse mean squared errors; stacking's are a regression with no weight below 0."""
+    predicted, observed = _out_of_fold(vectors)
+    squares = ((predicted - observed[:, None]) ** 2).mean(axis=0)
+    averaged, stacked = _fit(vectors, method="weighted"), _fit(vectors)
+    for model in (averaged, stacked):
+        assert [member.name for member in model.members] == list(MEMBERS)
+        assert [member.rmse for member in model.members] == pytest.approx(np.sqrt(squares).tolist())
+    inverse = 1 / squares
+    assert [member.weight for member in averaged.members] == pytest.approx((inverse / inverse.sum()).tolist())
+    expected, _ = nnls(predicted, observed)
+    assert [member.weight for member in stacked.members] == pytest.approx(expected.tolist(), abs=1e-9)
+    assert min(expected) > 0.05, "each member knows a part"
+    facts = ENSEMBLE.describe(stacked)
+    assert facts["method"] == "stacking"
+    assert facts["out_of_fold_rmse_random_forest"] == pytest.approx(np.sqrt(squares[1]))
+    alone = [_predictions(_fit_member(vectors, name), vectors) for name in MEMBERS]
+    assert _predictions(stacked, vectors) == pytest.approx(np.column_stack(alone) @ expected)
+
+
+@pytest.mark.parametrize("method", ["weighted", "stacking"])
+def test_a_member_that_adds_nothing_weighs_nothing(vectors: DataFrame, method: str) -> None:
+    exact = vectors.withColumn("speed", 40 + 10 * vector_to_array(F.col("features"))[0])
+    linear, forest = (member.weight for member in _fit(exact, method=method).members)
+    assert linear == pytest.approx(1, abs=1e-6)
+    assert 0 <= forest < 1e-6
+
+
+def test_rows_are_told_apart_and_every_part_has_some(vectors: DataFrame) -> None:
+    with pytest.raises(ValueError, match="no column 'row'"):
+        _fit(vectors.drop("row"))
+    with pytest.raises(ValueError, match=r"part 1 of 2 .*has no rows to judge.*give its weights"):
+        _fit(vectors.limit(0))
+    assert _fit(vectors.drop("row"), method="weighted", weights=dict.fromkeys(MEMBERS, 1)).members
+
+
+def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> None:
+    """The boosted trees end by them; the regression is fitted without them, and they weigh no member."""
+    members = {
+        "linear_regression": {"regParam": 0.0},
+        "gradient_boosted_trees": {"maxIter": 30, "maxDepth": 2, "stepSize": 0.5, "earlyStopping": True},
+    }
+    spoilt = vectors.withColumn("speed", F.when(F.col("stops"), -F.col("speed")).otherwise(F.col("speed")))
+    hyperparameters = EnsembleHyperparameters.model_validate({"members": members, "folds": 2})
+    assert ENSEMBLE.stops_early(hyperparameters)
+    assert not ENSEMBLE.stops_early(EnsembleHyperparameters(members=MEMBERS))
+    linear, boosted = (member for member in _fit(spoilt, "stops", members=members).members)
+    unmarked = vectors.where(~F.col("stops"))
+    model: Any = linear.model
+    assert model.coefficients.toArray() == pytest.approx(
+        _fit_member(unmarked, "linear_regression").coefficients.toArray()
+    )
+    assert ALGORITHMS["gradient_boosted_trees"].describe(boosted.model)["trees"] < 30
+    for member in (linear, boosted):
+        assert member.rmse is not None
+        assert member.rmse < 10, "the marked rows, at -40 and so, are judged by none"
+    with pytest.raises(ValueError, match="ensemble is to stop early: mark the rows"):
+        ENSEMBLE.fit(vectors, hyperparameters, SEED, "speed", "features")
+
+
+def test_importances_are_the_members_shares_weighted(vectors: DataFrame) -> None:
+    model = _fit(vectors, method="weighted", weights={"linear_regression": 3, "random_forest": 1})
+    shares = []
+    for member in model.members:
+        weights = algorithm_named(member.name).importances(member.model)
+        shares.append(weights / weights.sum())
+    assert ENSEMBLE.importances(model) == pytest.approx(0.75 * shares[0] + 0.25 * shares[1])
+    assert ENSEMBLE.importances(model).sum() == pytest.approx(1)
+
+
+def test_members_are_stored_each_by_its_own_writer(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:
+    filesystem, base = storage
+    members = {**MEMBERS, "svr": {"kernel": "linear", "max_rows": 50}}
+    weights = {"linear_regression": 1, "random_forest": 1, "svr": 2}
+    model = _fit(vectors, method="weighted", members=members, weights=weights)
+    model.write().save(f"{base}/model")
+    assert [entry.name for entry in filesystem.list(f"{base}/model/members")] == sorted(members)
+    loaded = EnsembleModel.load(f"{base}/model")
+    assert (_predictions(loaded, vectors) == _predictions(model, vectors)).all()
+    assert ENSEMBLE.describe(loaded) == ENSEMBLE.describe(model)
+    assert [type(m.model).__name__ for m in loaded.members] == [type(m.model).__name__ for m in model.members]
+
+
+def test_it_names_its_members() -> None:
+    assert ENSEMBLE.members(EnsembleHyperparameters(members=MEMBERS)) == ("linear_regression", "random_forest")
+    assert ALGORITHMS["random_forest"].members(ALGORITHMS["random_forest"].hyperparameters()) == ()

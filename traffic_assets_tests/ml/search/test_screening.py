@@ -1,0 +1,84 @@
+"""Screening lets the better hyperparameters through, by train rows of a bounded sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithms.quick import subset_share
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.search.screening import screen
+from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesHyperparameters,
+    Hyperparameters,
+    LinearRegressionHyperparameters,
+    RandomForestHyperparameters,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+FORESTS = [
+    RandomForestHyperparameters(numTrees=20, maxDepth=depth, maxBins=bins, featureSubsetStrategy="all")
+    for depth in (1, 6)
+    for bins in (2, 128)
+]
+BOOSTED = [GradientBoostedTreesHyperparameters(maxIter=20, maxDepth=3, stepSize=step) for step in (0.001, 0.3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "tried", "best"), [("random_forest", FORESTS, 3), ("gradient_boosted_trees", BOOSTED, 1)]
+)
+def test_the_better_hyperparameters_go_on(
+    feature_rows: DataFrame, features: FeatureSet, name: str, tried: list[Hyperparameters], best: int
+) -> None:
+    told: list[str] = []
+    found = screen(feature_rows, features, ALGORITHMS[name], tried, keep=1, rows=10_000, seed=42, notify=told.append)
+    assert found.kept == [tried[best]]
+    assert [left.hyperparameters for left in found.screened] == [h.model_dump() for h in tried if h != tried[best]]
+    assert all(left.rmse > 0 for left in found.screened)
+    assert f"{len(tried)} trials screened by XGBoost on 800 train rows; the 1 best go on" in told[0]
+
+
+def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, features: FeatureSet) -> None:
+    told: list[str] = []
+    runs = [
+        screen(rows, features, ALGORITHMS["random_forest"], FORESTS, keep=2, rows=200, seed=7, notify=told.append)
+        for rows in (feature_rows, feature_rows.repartition(5))
+    ]
+    assert runs[0] == runs[1]
+    sampled = int(told[0].split(" train rows")[0].rsplit(" ", 1)[1])
+    assert 100 < sampled <= 200
+
+
+def test_fewer_trials_than_are_kept_are_not_looked_at(feature_rows: DataFrame, features: FeatureSet) -> None:
+    found = screen(feature_rows, features, ALGORITHMS["random_forest"], FORESTS, keep=4, rows=100, seed=1)
+    assert found.kept == FORESTS
+    assert found.screened == []
+
+
+def test_what_has_no_fast_engine_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
+    with pytest.raises(ValueError, match="linear_regression has no fast engine"):
+        screen(
+            feature_rows, features, ALGORITHMS["linear_regression"], [LinearRegressionHyperparameters()] * 2,
+            keep=1, rows=100, seed=1,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("strategy", "share"),
+    [
+        ("auto", 1 / 3),
+        ("all", 1.0),
+        ("sqrt", 0.25),
+        ("log2", 0.25),
+        ("0.8", 0.8),
+        ("1.0", 1.0),
+        ("1", 1 / 16),
+        ("40", 1),
+    ],
+)
+def test_subsets_as_shares_of_sixteen_slots(strategy: str, share: float) -> None:
+    assert subset_share(strategy, 16) == pytest.approx(share)

@@ -1,0 +1,59 @@
+"""A process of its own in which a plugin is installed: a tiny week on the plugin's storage, and what came of it.
+
+`python -m traffic_assets_tests.outside PROFILE` prints a JSON object as its last line; `test_plugins.py` looks at it.
+"""
+
+import json
+import sys
+from typing import Any
+
+import dagster as dg
+
+from traffic_assets.assets.presentation import document
+from traffic_assets.assets.registry import registry_of
+from traffic_assets.build import build_defs
+from traffic_assets.cli import show_leaderboard
+from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.ml.metrics import evaluate
+from traffic_assets.resources import build_resources
+from traffic_assets.settings import load_settings
+from traffic_assets_tests.runs import failures, metadata_of, run_features, run_train
+from traffic_assets_tests.tiny import DAYS, WEEK
+
+
+def main(profile: str) -> dict[str, Any]:
+    """Features, training and registration of the profile's lanes; then the model as it is loaded back."""
+    settings = load_settings(profile)
+    defs = build_defs(settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        features = run_features(defs, instance, DAYS)
+        train = run_train(defs, instance, WEEK)
+    found: dict[str, Any] = {"failures": {**failures(features), **failures(train)}}
+    if found["failures"]:
+        return found
+    resources = build_resources(settings)
+    hdfs = resources["hdfs"]
+
+    def stored(key: str) -> Any:
+        return json.loads(hdfs.filesystem.read_bytes(f"{hdfs.dataset(key).current(WEEK).uri}/{DOCUMENT}"))
+
+    show_leaderboard(settings, WEEK, train.run_id)
+    loaded = registry_of(hdfs).load("decision_tree")
+    rows = read_current(resources["spark"].session, hdfs.dataset("feature_table").root, DAYS[0], DAYS[-1])
+    metadata = metadata_of(train, "decision_tree_evaluation")
+    return found | {
+        "evaluation_metadata": {name: value for name, value in metadata.items() if isinstance(value, int | float)},
+        "cv_report_metadata": list(metadata_of(train, "decision_tree_cv_report")),
+        "leaderboard_columns": list(metadata_of(train, "model_comparison")["leaderboard"].records[0].data),
+        "search": stored("decision_tree_cv_report")["search"],
+        "leaderboard": stored("model_comparison")["leaderboard"],
+        "registered": json.loads(loaded.metadata.model_dump_json()),
+        "model": type(loaded.model).__name__,
+        "loaded_back": document(evaluate(loaded.pipeline.transform(rows))),
+        "filesystem": type(hdfs.filesystem).__name__,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1])))

@@ -1,0 +1,123 @@
+"""What a stored pipeline may be made of: nothing that would be imported or run because a file says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.features.catalogue import Column
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.preprocessing import usable_features
+from traffic_assets.ml.training import fit_pipeline, model_of
+from traffic_assets.registry.models import ModelRegistry, RegistryError
+from traffic_assets.registry.stages import objections
+from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters, XGBoostHyperparameters
+from traffic_assets_tests.registry.examples import made_up
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
+FILES = LocalFileSystem()
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> DataFrame:
+    table = [(f"s{i}", i, float(i % 17), float(i % 5), 2.0 * (i % 17) + 5 * (i % 5)) for i in range(60)]
+    schema = "sensor_id string, seconds long, a double, b double, speed double"
+    return spark.createDataFrame(table, schema).selectExpr("*", "timestamp(seconds) as timestamp").coalesce(1)
+
+
+def _fit(rows: DataFrame, name: str, hyperparameters: Hyperparameters) -> PipelineModel:
+    features = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
+    return fit_pipeline(rows, features, ALGORITHMS[name], hyperparameters, 42)
+
+
+@pytest.fixture(scope="module")
+def ensemble(rows: DataFrame) -> PipelineModel:
+    members: dict[str, dict[str, Any]] = {"linear_regression": {}, "svr": {"kernel": "linear"}}
+    weights = dict.fromkeys(members, 1.0)
+    return _fit(rows, "ensemble", EnsembleHyperparameters(method="weighted", members=members, weights=weights))
+
+
+def _registered(pipeline: PipelineModel, name: str, base: Path) -> ModelRegistry:
+    """A registry that holds the pipeline, whatever lies in its files."""
+    registry = ModelRegistry(f"file://{base}/models", FILES)
+    new = made_up(FILES, f"file://{base}", name, "one", model_class=ALGORITHMS[name].model_class)
+    folder = base / "pipeline"
+    if not folder.exists():
+        pipeline.write().save(f"file://{folder}")
+    stage = max((folder / "stages").iterdir(), key=lambda path: int(path.name.split("_")[0]))
+    registry.register(replace(new, pipeline_uri=f"file://{folder}", model_uri=f"file://{stage}"))
+    return registry
+
+
+def _edit(folder: Path, **changed: Any) -> None:
+    """Change the metadata of a stage, as someone with access to the storage could."""
+    (part,) = (folder / "metadata").glob("part-*")
+    part.write_text(json.dumps(json.loads(part.read_text()) | changed))
+    part.with_name(f".{part.name}.crc").unlink()
+
+
+def _last_stage(base: Path) -> Path:
+    return max((base / "pipeline" / "stages").iterdir(), key=lambda path: int(path.name.split("_")[0]))
+
+
+def test_an_ensemble_is_registered_and_predicts_as_it_did(
+    ensemble: PipelineModel, rows: DataFrame, tmp_path: Path
+) -> None:
+    loaded = _registered(ensemble, "ensemble", tmp_path).load("ensemble")
+    found, expected = ([r.prediction for r in p.transform(rows).collect()] for p in (loaded.pipeline, ensemble))
+    assert found == expected
+    assert type(loaded.model).__name__ == "EnsembleModel"
+    for file in (tmp_path / "models").rglob("*"):
+        assert not file.is_file() or not file.read_bytes().startswith((b"\x80\x04", b"\x80\x05"))
+
+
+def test_a_pickle_in_xgboosts_metadata_is_not_run(rows: DataFrame, tmp_path: Path) -> None:
+    class Planted:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "run",)
+
+    plain = XGBoostHyperparameters(n_estimators=2, early_stopping_rounds=None)
+    pipeline = _fit(rows, "xgboost", plain)
+    model: Any = model_of(pipeline)
+    model.set(model.callbacks, [Planted()])
+    registry = _registered(pipeline, "xgboost", tmp_path)
+    with pytest.raises(
+        RegistryError, match=r"xgboost v1\.0\.0 is not loaded: .*carries a pickle \(serialized_callback"
+    ):
+        registry.load("xgboost")
+    assert not (tmp_path / "run").exists()
+    type(model).load(f"file://{_last_stage(tmp_path)}")
+    assert (tmp_path / "run").exists(), "it is xgboost that would run it"
+
+
+def test_a_stage_of_an_unknown_class_is_not_imported(ensemble: PipelineModel, tmp_path: Path) -> None:
+    """Neither in the pipeline, nor as a member inside a stage."""
+    for number, inside in enumerate(("stages/0", "members/svr")):
+        base = tmp_path / str(number)
+        ensemble.write().save(f"file://{base}/pipeline")
+        (folder,) = (p.parent for p in (base / "pipeline").rglob("metadata") if inside in str(p))
+        _edit(folder, **{"class": "shutil.rmtree"})
+        registry = _registered(ensemble, "ensemble", base)
+        with pytest.raises(RegistryError, match=r"names the class 'shutil\.rmtree'; allowed are .*pyspark\.ml\.\*"):
+            registry.load("ensemble")
+
+
+def test_a_stage_elsewhere_and_metadata_that_is_none_are_refused(ensemble: PipelineModel, tmp_path: Path) -> None:
+    folder = tmp_path / "pipeline"
+    ensemble.write().save(f"file://{folder}")
+    assert objections(f"file://{folder}", FILES) == []
+    _edit(folder, paramMap={"language": "Python", "stageUids": ["a/../../../elsewhere"]})
+    assert "names a stage outside of its folder" in objections(f"file://{folder}", FILES)[0]
+    (part,) = (folder / "metadata").glob("part-*")
+    part.write_text("[]")
+    assert "is no metadata of a stage" in objections(f"file://{folder}", FILES)[0]
+    (tmp_path / "empty").mkdir()
+    assert objections(f"file://{tmp_path}/empty", FILES) == [f"file://{tmp_path}/empty holds no metadata"]

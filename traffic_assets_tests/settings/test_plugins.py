@@ -1,0 +1,164 @@
+"""Plugins in the settings: sections of their own, and what is said of those that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from traffic_assets.settings import Settings, SettingsError, load_settings
+from traffic_assets.settings.plugins import (
+    ALGORITHM_GROUP,
+    METRIC_GROUP,
+    PluginWarning,
+    plugins,
+    settings_class,
+    usable,
+)
+from traffic_assets_tests.packages import ALGORITHM, METRIC, Install
+
+ACME = {ALGORITHM_GROUP: {"acme": "ACME"}}
+BROKEN = "raise ImportError('no engine here')"
+
+
+def _line(path: str, overrides: Mapping[str, Any], environ: dict[str, str] | None = None) -> str:
+    """What is said of one path of the settings."""
+    with pytest.warns(PluginWarning), pytest.raises(SettingsError) as caught:
+        load_settings("local", overrides, environ or {})
+    (line,) = [text.strip() for text in str(caught.value).splitlines() if text.strip().startswith(f"{path}: ")]
+    return line
+
+
+def test_without_plugins_the_settings_are_the_built_in_ones(install: Install) -> None:
+    assert settings_class() is Settings
+    assert usable(ALGORITHM_GROUP) == usable(METRIC_GROUP) == {}
+
+
+def test_an_algorithm_has_a_section_targets_and_a_lane(install: Install) -> None:
+    install("acme-models", ALGORITHM, ACME)
+    found = load_settings(
+        "local",
+        {"models": {"acme": {"tune": True, "grid": {"depth": [1, 2]}}}, "evaluation": {"targets": {"acme": {}}}},
+        {"TRAFFIC_MODELS__ACME__HYPERPARAMETERS__DEPTH": "9", "TRAFFIC_EVALUATION__TARGETS__ACME__RMSE_MAX": "4"},
+    )
+    section = found.enabled_models["acme"]
+    assert section.hyperparameters.model_dump() == {"depth": 9}
+    assert section.grid == {"depth": [1, 2]}
+    assert found.evaluation.targets.acme.rmse_max == 4  # type: ignore[attr-defined]
+    assert list(found.enabled_models)[-1] == "acme"
+    assert isinstance(found, Settings)
+    assert settings_class().model_validate(json.loads(found.model_dump_json())) == found
+
+
+def test_unknown_keys_of_a_section_are_errors(install: Install) -> None:
+    install("acme-models", ALGORITHM, ACME)
+    with pytest.raises(SettingsError, match=r"models\.acme\.tuned: not a setting \(did you mean tune\?\)"):
+        load_settings("local", {"models": {"acme": {"tuned": True}}}, {})
+    with pytest.raises(SettingsError, match=r"models\.acm: not a setting \(did you mean acme\?\)"):
+        load_settings("local", {"models": {"acm": {}}}, {})
+    with pytest.raises(SettingsError, match=r"grid\.width: not a hyperparameter; allowed: depth"):
+        load_settings("local", {"models": {"acme": {"grid": {"width": [1]}}}}, {})
+
+
+def test_a_metric_may_be_the_primary_one(install: Install) -> None:
+    with pytest.raises(SettingsError, match="input should be 'rmse', 'mae', 'mape' or 'r2'"):
+        load_settings("local", {"evaluation": {"primary_metric": "far"}}, {})
+    install("acme-metrics", METRIC, {METRIC_GROUP: {"far": "FAR"}})
+    assert load_settings("local", {}, {}).evaluation.primary_metric == "rmse"
+    assert load_settings("local", {"evaluation": {"primary_metric": "far"}}, {}).evaluation.primary_metric == "far"
+    with pytest.raises(SettingsError, match="input should be 'rmse', 'mae', 'mape', 'r2' or 'far'"):
+        load_settings("local", {"evaluation": {"primary_metric": "near"}}, {})
+
+
+@pytest.mark.parametrize(
+    ("point", "code", "problem"),
+    [
+        ("acme", BROKEN, "it cannot be imported: ImportError: no engine here"),
+        ("acme", "", "it cannot be imported: AttributeError: module 'acme_models' has no attribute 'ACME'"),
+        ("acme", "ACME = {}", "the entry point gives no Algorithm; what it gives is of type dict"),
+        ("acme", f"{ALGORITHM}\nACME = Algorithm", "what it gives is the class Algorithm"),
+        ("acme", f"{METRIC}\nACME = FAR", "the entry point gives no Algorithm; what it gives is of type Metric"),
+        ("tree", ALGORITHM, "the Algorithm is named 'acme', its entry point 'tree': give both one name"),
+        ("random_forest", f"{ALGORITHM}\nACME = algorithm('random_forest')", "'random_forest' is built in: choose"),
+        ("acme-1", f"{ALGORITHM}\nACME = algorithm('acme-1')", "'acme-1' cannot be a name: use lower-case letters"),
+        ("copy", f"{ALGORITHM}\nACME = algorithm('copy')", "'copy' cannot be a name"),
+        ("acme", f"{ALGORITHM}\nACME = algorithm('acme', Knobs)", "a subclass of ModelSettings is needed"),
+        (
+            "acme",
+            f"{ALGORITHM}\nACME = algorithm('acme', ModelSettings)",
+            "its settings have no valid defaults: hyperparameters: Field required",
+        ),
+    ],
+)
+def test_a_broken_algorithm_is_left_out_with_a_warning_and_refused_where_it_is_named(
+    install: Install, point: str, code: str, problem: str
+) -> None:
+    install("acme-models", code, {ALGORITHM_GROUP: {point: "ACME"}})
+    with pytest.warns(PluginWarning, match=rf"left out: {point} of acme-models 2\.1 \(entry point {point} = ") as told:
+        found = load_settings("local", {}, {})
+    assert problem in str(told[0].message)
+    assert list(found.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
+    assert not usable(ALGORITHM_GROUP)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_settings("local", {}, {})  # told once
+    if point != "random_forest":
+        with pytest.raises(SettingsError) as caught:
+            load_settings("local", {"models": {point: {"enabled": True}}}, {})
+        assert f"models.{point}: cannot be used: {point} of acme-models 2.1" in str(caught.value)
+        assert problem in str(caught.value)
+        assert "mend or uninstall that package" in str(caught.value)
+
+
+def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> None:
+    install("acme-models", BROKEN, {**ACME, METRIC_GROUP: {"far": "FAR"}})
+    for path, overrides in (
+        ("models.acme", {"models": {"acme": {}}}),
+        ("evaluation.targets.acme", {"evaluation": {"targets": {"acme": {"r2_min": 0.5}}}}),
+        ("evaluation.primary_metric", {"evaluation": {"primary_metric": "far"}}),
+    ):
+        settings_class.cache_clear()
+        assert "ImportError: no engine here" in _line(path, overrides)
+    for name in ("TRAFFIC_MODELS__ACME__TUNE", "TRAFFIC_EVALUATION__TARGETS__ACME__R2_MIN"):
+        settings_class.cache_clear()
+        assert "ImportError: no engine here" in _line(name, {}, {name: "1"})
+
+
+@pytest.mark.parametrize(
+    ("point", "code", "problem"),
+    [
+        ("bias", METRIC.replace('"far"', '"bias"'), "'bias' is built in: choose a name other than rmse, mae, mape, r2"),
+        ("far", METRIC.replace('"high"', '"more"'), "ValueError: far: better is 'more'; low and high are allowed"),
+        ("far", f"{ALGORITHM}\nFAR = ACME", "the entry point gives no Metric; what it gives is of type Algorithm"),
+    ],
+)
+def test_a_broken_metric_is_left_out_with_a_warning(install: Install, point: str, code: str, problem: str) -> None:
+    install("acme-metrics", code, {METRIC_GROUP: {point: "FAR"}})
+    with pytest.warns(PluginWarning) as told:
+        load_settings("local", {}, {})
+    assert problem in str(told[0].message)
+
+
+def test_of_two_packages_with_one_name_neither_is_taken(install: Install) -> None:
+    install("acme-models", ALGORITHM, ACME)
+    install("other-models", ALGORITHM, ACME)
+    with pytest.warns(PluginWarning, match="acme-models and other-models give the same name: uninstall all but one"):
+        assert "acme" not in load_settings("local", {}, {}).enabled_models
+    assert [p.distribution for p in plugins(ALGORITHM_GROUP)] == ["acme-models", "other-models"]
+
+
+def test_who_takes_a_built_in_name_does_not_change_what_is_said_of_ours(install: Install) -> None:
+    code = f"{ALGORITHM}\nACME = algorithm('random_forest')"
+    install("acme-models", code, {ALGORITHM_GROUP: {"random_forest": "ACME"}})
+    line = _line("models.random_forest.tuned", {"models": {"random_forest": {"tuned": True}}})
+    assert "not a setting (did you mean tune?)" in line
+
+
+def test_a_broken_plugin_harms_no_other(install: Install) -> None:
+    install("acme-models", ALGORITHM, ACME)
+    install("bad-models", BROKEN, {ALGORITHM_GROUP: {"bad": "BAD"}})
+    with pytest.warns(PluginWarning, match="left out: bad of bad-models"):
+        assert "acme" in load_settings("local", {}, {}).enabled_models
