@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
+from traffic_assets.settings.schema import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from traffic_assets.pipeline import RunOutcome
@@ -111,11 +112,12 @@ def report(
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", "-o", help="File; report-WEEK.html here if absent.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    target: Annotated[str, typer.Option(help="What the models predict.")] = DEFAULT_TARGET,
     profile: Profile = None,
 ) -> None:
     """Copy the stored HTML report of a week to this machine, from wherever it is kept."""
     with told_errors():
-        copy = fetch_report(_settings(profile), week, to)
+        copy = fetch_report(_settings(profile), week, to, target)
         out.print(str(copy), soft_wrap=True)
         if show and not webbrowser.open(copy.as_uri()):
             err.print("[yellow]no browser could be opened here: open the file above in one[/yellow]")
@@ -240,29 +242,34 @@ def write_readings(
     )
 
 
-def fetch_report(settings: Settings, week: str | None, to: Path | None) -> Path:
+def fetch_report(settings: Settings, week: str | None, to: Path | None, target: str = DEFAULT_TARGET) -> Path:
     """Copy the current report of a week; returns where it is now.
 
     Args:
         settings: of the deployment.
         week: the newest that has a report, if absent.
         to: file to write, replacing what is there.
+        target: what its models predict.
 
     Raises:
-        ValueError: where the week has no report, or `to` is a folder.
+        ValueError: where the week has no report, the target is none of this deployment's, or `to` is a folder.
     """
+    from traffic_assets.assets.keys import of_target
     from traffic_assets.assets.report import REPORT, page_uri
     from traffic_assets.resources import build_resources
 
+    if target not in settings.training.targets:
+        raise ValueError(f"{target!r} is no target here: there are {', '.join(settings.training.targets)}")
     hdfs = build_resources(settings)["hdfs"]
-    dataset = hdfs.dataset(REPORT)
+    dataset = hdfs.dataset(of_target(REPORT, target))
     weeks = dataset.partitions()
     if not weeks:
         raise ValueError(f"no report is stored below {dataset.root}: run the job train for a week")
     current = dataset.current(week := week or weeks[-1])
     if current is None:
         raise ValueError(f"week {week} has no report; there are those of {', '.join(weeks)}")
-    copy = (to or Path(f"report-{week}.html")).absolute()
+    name = "report" if target == DEFAULT_TARGET else f"report-{target}"
+    copy = (to or Path(f"{name}-{week}.html")).absolute()
     if copy.is_dir():
         raise ValueError(f"{copy} is a folder: give a file")
     copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))

@@ -181,7 +181,7 @@ def test_an_installed_algorithm_has_a_whole_lane_and_changes_no_other(install: I
     ours = {key: node for key, node in agreed["assets"].items() if key.startswith("gradient_boosted_trees_")}
     assert renamed == ours, "the same assets, dependencies and gate"
     changed = {key for key, node in agreed["assets"].items() if found["assets"][key] != node}
-    assert changed == {"model_comparison"}
+    assert changed == {"model_comparison", "training_report"}
     assert not build_defs(
         tiny_settings(tmp_path, {"models": {"acme": {"enabled": False}}})
     ).resolve_asset_graph().get_all_asset_keys() & {dg.AssetKey(key) for key in lane}

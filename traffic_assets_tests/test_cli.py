@@ -74,6 +74,9 @@ def test_a_report_that_is_not_there_is_told_with_those_that_are(profile: str, tm
     folder = runner.invoke(app, ["report", "-o", str(tmp_path), "-p", profile])
     assert folder.exit_code == 2
     assert "is a folder" in folder.output
+    another = runner.invoke(app, ["report", "--target", "flow", "-p", profile])
+    assert another.exit_code == 2
+    assert "'flow' is no target here: there are speed" in " ".join(another.output.split())
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps(tiny_profile(tmp_path / "nothing")))
     assert "run the job train" in runner.invoke(app, ["report", "-p", str(empty)]).output

@@ -22,6 +22,7 @@ from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
+from traffic_assets.settings.schema import DEFAULT_TARGET
 
 
 def document(model: BaseModel) -> Any:
@@ -99,16 +100,17 @@ def evaluation(found: Evaluation) -> dict[str, Any]:
 
 def report_summary(report: Report) -> dg.MarkdownMetadataValue:
     """The report's first lines, and how to open the whole of it: a browser follows no link from here to a file."""
+    board = report.board
     rows = [
         f"| {i} | {lane.title} | {findings.number(lane.standing.test.rmse)} | "
         f"{findings.number(lane.standing.temporal.rmse)} | {'missed' if lane.standing.targets_missed else 'met'} |"
-        for i, lane in enumerate(report.lanes, 1)
+        for i, lane in enumerate(board.lanes, 1)
     ]
-    head = f"| | model | test RMSE, {report.unit} | later RMSE, {report.unit} | targets |\n|---|---|---|---|---|"
-    board = "\n".join([head, *rows])
-    return dg.MetadataValue.md(
-        f"{findings.headline(report)}\n\n{board}\n\nThe whole report: `traffic-assets report {report.week} --open`"
-    )
+    head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | targets |\n|---|---|---|---|---|"
+    table = "\n".join([head, *rows])
+    asked = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
+    whole = f"traffic-assets report {report.week}{asked} --open"
+    return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nThe whole report: `{whole}`")
 
 
 def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:

@@ -17,6 +17,7 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.features.catalogue import TARGETS
+from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
@@ -33,29 +34,27 @@ def page_uri(generation_uri: str) -> str:
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The report of the week, one for each target."""
+    """The report of the week for each target, so that what fails for one hides no other's."""
     return [_report(target, settings) for target in settings.training.targets]
 
 
 def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
-    lanes = {name: Lane(name, target) for name in settings.enabled_models}
     train, comparison = SPLIT_ASSETS["train"], of_target(COMPARISON, target)
-    of_lanes = [key for lane in lanes.values() for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
-    ins = {step_of(key): dg.AssetIn(asset_key(key), dagster_type=LOADED) for key in (train, comparison, *of_lanes)}
+    lanes = [Lane(name, target) for name in settings.enabled_models]
+    of_lanes = [key for lane in lanes for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
+    names = (train, comparison, *of_lanes)
+    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def report(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
         """One self-contained HTML page on the week: the board, and every model's numbers and pictures."""
         from traffic_assets.assets.presentation import report_summary
-        from traffic_assets.ml.evaluation import Standing
-        from traffic_assets.ml.significance import Comparison
         from traffic_assets.report import findings
         from traffic_assets.report.contents import Report
         from traffic_assets.report.page import render
 
         split = require_same_split(inputs)
-        week, compared, facts = context.partition_key, inputs[step_of(comparison)], inputs[train].record
-        standings = [Standing.model_validate(row) for row in compared.value["leaderboard"]]
+        week, facts = context.partition_key, inputs[train].record
         found = Report(
             week=week,
             profile=settings.profile,
@@ -67,16 +66,16 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             settings=_told_settings(settings),
             time_zone=settings.data.time_zone,
             split_kind=settings.training.split.kind,
-            primary_metric=settings.evaluation.primary_metric,
-            significance_level=settings.evaluation.significance_level,
-            lanes=[_lane_report(context, lanes[s.model], s, settings, inputs) for s in standings],
-            differences=[Comparison.model_validate(row) for row in compared.value["differences"]],
-            pictures=_pictures(compared),
-            unit=TARGETS[target].unit,
+            board=_board(context, target, settings, inputs),
         )
         page = render(found).encode()
         context.add_output_metadata({"summary": report_summary(found), "page_bytes": len(page)})
-        value = {"week": week, "best": found.best.name, "headline": findings.headline(found), "page": PAGE}
+        value = {
+            "week": week,
+            "best": found.board.best.id,
+            "headline": findings.headline(found.board),
+            "page": PAGE,
+        }
         return Stored(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
 
     return dg.asset(
@@ -86,6 +85,25 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
+    )
+
+
+def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, Loaded]) -> Any:
+    """The models of a target, in the order of its leaderboard."""
+    from traffic_assets.ml.evaluation import Standing
+    from traffic_assets.ml.significance import Comparison
+    from traffic_assets.report.contents import Board
+
+    compared = inputs[step_of(of_target(COMPARISON, target))]
+    standings = [Standing.model_validate(row) for row in compared.value["leaderboard"]]
+    return Board(
+        target=target,
+        unit=TARGETS[target].unit,
+        primary_metric=settings.evaluation.primary_metric,
+        significance_level=settings.evaluation.significance_level,
+        lanes=[_lane_report(context, Lane(s.model, target), s, settings, inputs) for s in standings],
+        differences=[Comparison.model_validate(row) for row in compared.value["differences"]],
+        pictures=_pictures(compared),
     )
 
 
@@ -100,20 +118,20 @@ def _lane_report(
     from traffic_assets.ml.temporal import TemporalVerdict
     from traffic_assets.report.contents import LaneReport
 
-    cv_report, diagnosed, verdict = (
-        inputs[step_of(key)] for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
-    )
+    keys = (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
+    cv_report, diagnosed, verdict = (inputs[step_of(key)] for key in keys)
     found, search = diagnosed.value, Search.model_validate(cv_report.value["search"])
     curve = cv_report.value.get("learning_curve")
     return LaneReport(
-        title=lane.title,
+        id=lane.id,
+        title=algorithm_named(lane.model_name).title,
         standing=standing,
         scores=Scores.model_validate({name: found[name] for name in Scores.model_fields}),
         diagnostics=Diagnostics.model_validate(found["diagnostics"]),
         verdict=TemporalVerdict.model_validate(verdict.value),
         search=search,
         targets=judge(
-            settings.targets_of(lane.target, standing.model), standing.test, search.best, TARGETS[lane.target].unit
+            settings.targets_of(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit
         ),
         model_bytes=found["model_bytes"],
         training_minutes=found["training_minutes"],
@@ -157,6 +175,7 @@ def _told_settings(settings: Settings) -> dict[str, str]:
         "folds": f"{training.folds}, {training.fold_kind}{gap}",
         "later time": f"from {training.temporal_train_share:.0%} of the window's rows in time on",
         "preprocessing": preparation,
+        "features": ", ".join(training.features or []) or "all of the catalogue",
         "features left out": ", ".join(training.exclude_features) or "none",
         "best by": f"{settings.evaluation.primary_metric} over the folds",
         "seed": str(training.seed),

@@ -46,7 +46,7 @@ def predicted_rows(pipeline: PipelineModel, rows: DataFrame, target: str = TARGE
 
     Args:
         pipeline: the model as loaded from storage.
-        rows: feature rows with the target observed.
+        rows: feature rows with the observed target.
         target: what the model predicts.
     """
     columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in rows.columns)]
@@ -89,8 +89,7 @@ def diagnose(
             notes.append(f"no confidence interval: {error}")
     slices = []
     if wanted.slices:
-        slices = slice_errors(
-            predicted, dimensions(predicted, zone), interval.half_width if interval else None, target=target
-        )
+        half = interval.half_width if interval else None
+        slices = slice_errors(predicted, dimensions(predicted, zone), half, target=target)
     residuals = residuals_of(predicted, zone, target) if wanted.residuals else None
     return Diagnostics(slices=slices, interval=interval, confidence=sure, residuals=residuals, notes=notes)

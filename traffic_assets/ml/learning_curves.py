@@ -29,7 +29,7 @@ class LearningPoint(BaseModel):
     Attributes:
         share: of the rows that the fold fits.
         rows: that were fitted.
-        train_rmse: on the rows fitted.
+        train_rmse: on the rows fitted, in the unit of the target.
         validation_rmse: on the rows held out.
     """
 
@@ -101,7 +101,7 @@ def learning_curve(
         fitted = with_stopping_rows(rows, algorithm, [hyperparameters], seed)
         if STOP in fitted.columns:  # they ended the fit, and were not fitted
             fitted = fitted.where(~F.col(STOP))
-        seen, unseen = (evaluate(pipeline.transform(part), features.target) for part in (fitted, judged))
+        seen, unseen = (evaluate(pipeline.transform(some), features.target) for some in (fitted, judged))
         points.append(LearningPoint(share=share, rows=seen.rows, train_rmse=seen.rmse, validation_rmse=unseen.rmse))
         notify(
             f"{algorithm.title}: learning curve, {seen.rows:,} rows, RMSE {seen.rmse:.3f} on them, "

@@ -38,9 +38,9 @@ def of_diagnostics(
         points: a sample of the test rows.
         scores: of the model.
         found: its diagnostics; what was not made is not drawn.
-        title: of the algorithm.
+        title: of the model.
         zone: name of the network's time zone.
-        target: what is predicted.
+        target: what the model predicts.
     """
     drawn = {
         "predicted_against_actual.png": predicted_against_actual(points, title, target),
@@ -66,8 +66,8 @@ def predicted_against_actual(points: Points, title: str, target: str = TARGET) -
     axes.plot([low, high], [low, high], color=GREY, linewidth=1, label="perfect")
     axes.scatter(points.actual, points.predicted, s=6, alpha=0.35, color=BLUE, linewidths=0)
     axes.set(
-        xlabel=_axis("observed", target),
-        ylabel=_axis("predicted", target),
+        xlabel=f"observed {target}, {_unit(target)}",
+        ylabel=f"predicted {target}, {_unit(target)}",
         title=f"{title}: predicted against actual\n{points.actual.size:,} rows of the test split",
     )
     axes.set_aspect("equal", adjustable="box")
@@ -82,7 +82,7 @@ def residuals(points: Points, title: str, target: str = TARGET) -> bytes:
     axes.scatter(points.predicted, points.predicted - points.actual, s=6, alpha=0.35, color=BLUE, linewidths=0)
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set(
-        xlabel=_axis("predicted", target),
+        xlabel=f"predicted {target}, {_unit(target)}",
         ylabel=_residual(target),
         title=f"{title}: residuals over the predicted {target}\n{points.actual.size:,} rows of the test split",
     )
@@ -91,7 +91,7 @@ def residuals(points: Points, title: str, target: str = TARGET) -> bytes:
 
 def residual_distribution(found: Distribution, title: str, target: str = TARGET) -> bytes:
     """The middle 99 % of the residuals, with a normal of the same mean and deviation, and where 90 % of them lie."""
-    figure = _figure(7.2, 4.2)
+    figure, unit = _figure(7.2, 4.2), _unit(target)
     axes = figure.add_subplot()
     left = found.start + found.width * np.arange(len(found.counts))
     axes.bar(left, found.counts, width=found.width, align="edge", color=BLUE, label="test rows")
@@ -103,22 +103,21 @@ def residual_distribution(found: Distribution, title: str, target: str = TARGET)
             found.rows * found.width * density,
             color=ORANGE,
             linewidth=1.6,
-            label=f"normal, same mean and\ndeviation ({found.std:.3f} {_unit(target)})",
+            label=f"normal, same mean and\ndeviation ({found.std:.3f} {unit})",
         )
     axes.axvline(0, color=GREY, linewidth=1)
     for end, name in ((found.p5, "P5"), (found.p95, "P95")):
-        axes.axvline(end, color=RED, linewidth=1.2, linestyle="--", label=f"{name}: {end:+.3f} {_unit(target)}")
+        axes.axvline(end, color=RED, linewidth=1.2, linestyle="--", label=f"{name}: {end:+.3f} {unit}")
     outside = found.below + found.above
     told = (
-        f"\n{outside:,} of them beyond the picture, {found.least:+.3f} to {found.greatest:+.3f} {_unit(target)}"
+        f"\n{outside:,} of them beyond the picture, {found.least:+.3f} to {found.greatest:+.3f} {unit}"
         if outside
         else ""
     )
     axes.set(
-        xlabel=f"{_residual(target)} (right of 0: predicted too much)",
+        xlabel=f"{_residual(target)} (right of 0: predicted too high)",
         ylabel="rows",
-        title=f"{title}: distribution of the residuals\n"
-        f"{found.rows:,} test rows, mean {found.mean:+.3f} {_unit(target)}{told}",
+        title=f"{title}: distribution of the residuals\n{found.rows:,} test rows, mean {found.mean:+.3f} {unit}{told}",
         xlim=(left[0], left[-1] + found.width),
     )
     axes.title.set_fontsize(10)
@@ -151,7 +150,7 @@ def residuals_over_time(hours: Sequence[Hour], title: str, zone: str, target: st
         xlabel=f"local time ({zone})",
         ylabel=_residual(target),
         title=f"{title}: residuals over time\n{sum(h.rows for h in hours):,} test rows in {len(hours):,} hours; "
-        f"above 0: predicted too much",
+        f"above 0: predicted too high",
     )
     axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
     return _png(figure)
@@ -194,7 +193,7 @@ def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str, t
         xlabel="share of the rows inside their prediction interval, %",
         title=f"{title}: prediction intervals, the slices held worst first\n"
         f"one interval for all rows: prediction ± {interval.half_width:.3f} {_unit(target)} "
-        f"(width {interval.width:.3f} {_unit(target)})",
+        f"(width {interval.width:.3f})",
         xlim=(max(0.0, min(covered, default=0.0) - 8), 101),
     )
     axes.title.set_fontsize(10)
@@ -269,10 +268,6 @@ def comparison(standings: Sequence[Standing], target: str = TARGET) -> bytes:
 
 def _unit(target: str) -> str:
     return TARGETS[target].unit
-
-
-def _axis(what: str, target: str) -> str:
-    return f"{what} {target}, {_unit(target)}"
 
 
 def _residual(target: str) -> str:

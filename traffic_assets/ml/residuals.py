@@ -89,8 +89,9 @@ def residuals_of(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> 
     """Both views.
 
     Args:
-        predicted: rows with `timestamp`, target and prediction; read three times, so keep them cached.
+        predicted: rows with `timestamp`, target and `prediction`; read three times, so keep them cached.
         zone: of the network: its hours are local.
+        target: what is predicted.
 
     Raises:
         ValueError: without rows.
@@ -102,8 +103,9 @@ def distribution(predicted: DataFrame, bins: int = BINS, target: str = TARGET) -
     """How the residuals are distributed.
 
     Args:
-        predicted: rows with target and prediction.
+        predicted: rows with target and `prediction`.
         bins: of the histogram.
+        target: what is predicted.
 
     Raises:
         ValueError: without rows.
@@ -149,8 +151,9 @@ def by_hour(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> list[
     """The residuals of each local hour that has rows, in order; the hour that a clock repeats is one.
 
     Args:
-        predicted: rows with `timestamp`, target and prediction.
+        predicted: rows with `timestamp`, target and `prediction`.
         zone: of the network.
+        target: what is predicted.
     """
     residual = F.col(PREDICTION) - F.col(target)
     hour = F.date_format(F.date_trunc("hour", local_time("timestamp", zone)), "yyyy-MM-dd'T'HH:mm:ss")

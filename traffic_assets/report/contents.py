@@ -40,6 +40,7 @@ class LaneReport:
     """One model of the week.
 
     Attributes:
+        id: of the lane: `[<target>/]<model>`.
         title: of the algorithm, for people.
         standing: its line of the leaderboard.
         scores: on train and test, and the importances.
@@ -54,6 +55,7 @@ class LaneReport:
         pictures: PNG files by name without ending.
     """
 
+    id: str
     title: str
     standing: Standing
     scores: Scores
@@ -67,15 +69,38 @@ class LaneReport:
     costs: list[StepCost] = field(default_factory=list)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
+
+@dataclass(frozen=True)
+class Board:
+    """The models of one target.
+
+    Attributes:
+        target: what they predict.
+        unit: of the target.
+        primary_metric: what the best model is chosen by.
+        significance_level: below which a corrected p-value is more than chance.
+        lanes: the models, in the order of the leaderboard.
+        differences: every other model against the best.
+        pictures: of the comparison, PNG files by name without ending.
+    """
+
+    target: str
+    unit: str
+    primary_metric: str
+    significance_level: float
+    lanes: list[LaneReport]
+    differences: list[Comparison]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
     @property
-    def name(self) -> str:
-        """The lane's name on the leaderboard."""
-        return self.standing.model
+    def best(self) -> LaneReport:
+        """The model that leads."""
+        return self.lanes[0]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A training week.
+    """A training week, as the models of one target saw it.
 
     Attributes:
         week: its partition key.
@@ -88,12 +113,7 @@ class Report:
         settings: what was asked for, as a table: name and value.
         time_zone: of the network.
         split_kind: random or temporal.
-        primary_metric: what the best model is chosen by.
-        significance_level: below which a corrected p-value is more than chance.
-        lanes: the models, in the order of the leaderboard.
-        differences: every other model against the best.
-        pictures: of the comparison, PNG files by name without ending.
-        unit: of the target.
+        board: the models.
     """
 
     week: str
@@ -106,14 +126,4 @@ class Report:
     settings: Mapping[str, Any]
     time_zone: str
     split_kind: str
-    primary_metric: str
-    significance_level: float
-    lanes: list[LaneReport]
-    differences: list[Comparison]
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    unit: str = "mph"
-
-    @property
-    def best(self) -> LaneReport:
-        """The model that leads the board."""
-        return self.lanes[0]
+    board: Board

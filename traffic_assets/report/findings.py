@@ -2,13 +2,19 @@
 
 import math
 
-from traffic_assets.features.catalogue import ANSWER_FEATURES
+from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
-from traffic_assets.ml.metrics import custom_metrics
+from traffic_assets.ml.metrics import better_first, custom_metrics
 from traffic_assets.ml.significance import CORRECTION, Comparison
-from traffic_assets.report.contents import LaneReport, Report
+from traffic_assets.report.contents import Board, LaneReport, Report
 
-METRIC_NAMES = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
+_NAMES = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
+
+
+def name_of(metric: str) -> str:
+    """A metric's name for people."""
+    custom = custom_metrics().get(metric)
+    return custom.title if custom else _NAMES.get(metric, metric)
 
 
 def number(value: float | None) -> str:
@@ -19,56 +25,52 @@ def number(value: float | None) -> str:
     return f"{value:,.{4 if size < 10 else 2 if size < 1000 else 0}f}"
 
 
-def title_of(name: str) -> str:
-    """A metric's name for people, those of installed packages as well."""
-    added = custom_metrics()
-    return added[name].label if name in added else METRIC_NAMES.get(name, name)
-
-
-def metric(name: str, value: float | None, unit: str) -> str:
-    """A metric, or its deviation, with its unit: RMSE and MAE have the target's, MAPE is a share."""
+def metric(name: str, value: float | None, unit: str = "") -> str:
+    """A metric, or its deviation. RMSE and MAE have the target's unit where one is given; MAPE is a share."""
     if value is None or not math.isfinite(value):
         return "–"
     if name == "mape":
         return f"{value:.2%}"
-    return f"{value:.5f}" if name == "r2" else f"{number(value)} {unit}".rstrip()
+    if name == "r2":
+        return f"{value:.5f}"
+    if unit and (custom := custom_metrics().get(name)):
+        unit = custom.unit
+    return f"{number(value)} {unit}".rstrip()
 
 
-def headline(report: Report) -> str:
+def headline(board: Board) -> str:
     """Which model is best, by how much, and whether that is more than chance."""
-    best, name = report.best, title_of(report.primary_metric)
-    folds = len(best.search.best.folds)
-    value = _folds_mean(best)
+    best, chosen_by = board.best, board.primary_metric
     said = (
-        f"{best.title} is the best model of the week: its mean {name} over {folds} folds of the train rows is "
-        f"{metric(report.primary_metric, value, report.unit)}."
+        f"{best.title} is the best model of the week: its mean {name_of(chosen_by)} over "
+        f"{len(best.search.best.folds)} folds of the train rows is {metric(chosen_by, _folds_mean(best), board.unit)}."
     )
-    if len(report.lanes) == 1:
+    if len(board.lanes) == 1:
         return f"{said} It is the only one, so there is nothing to compare it with."
-    return f"{said} {against_best(report)[0]}"
+    return f"{said} {against_best(board)[0]}"
 
 
-def against_best(report: Report) -> list[str]:
+def against_best(board: Board) -> list[str]:
     """A sentence for each other model: how far behind it is, and whether by more than chance."""
-    return [f"{_distance(report, lane)} {_by_chance(report, lane)}" for lane in report.lanes[1:]]
+    return [f"{_distance(board, lane)} {_by_chance(board, lane)}" for lane in board.lanes[1:]]
 
 
-def tests_named(report: Report) -> str:
+def tests_named(board: Board) -> str:
     """Which tests were done, and how their p-values were corrected."""
-    asked = sorted({comparison.test for comparison in report.differences})
+    asked = sorted({comparison.test for comparison in board.differences})
     if not asked:
         return "No test was done: folds or instants are too few, or do not match."
     return (
         f"Tests: {'; '.join(asked)}. Their p-values are corrected for the number of models by {CORRECTION}, within "
         f"each test; a difference counts as more than chance where the corrected p lies below "
-        f"{report.significance_level:g}."
+        f"{board.significance_level:g}."
     )
 
 
-def targets_told(report: Report) -> str:
+def targets_told(board: Board) -> str:
     """Which models miss their targets."""
-    missed = [lane.title for lane in report.lanes if lane.standing.targets_missed]
-    asked = [lane.title for lane in report.lanes if lane.targets]
+    missed = [lane.title for lane in board.lanes if lane.standing.targets_missed]
+    asked = [lane.title for lane in board.lanes if lane.targets]
     if not asked:
         return "No targets are set for these models."
     if not missed:
@@ -102,11 +104,14 @@ def caveats(report: Report) -> list[str]:
         "were asked for or, where a search is on, with those of a search of its own. It says what this way of "
         "training does on time it has not seen; the registered model itself was fitted on rows of the whole window."
     )
-    if answers := [f for f in ANSWER_FEATURES if any(f in lane.scores.importances.features for lane in report.lanes)]:
+    board = report.board
+    known = {name for lane in board.lanes for name in lane.scores.importances.features}
+    if answers := [c.name for c in FEATURES if c.holds_answer(board.target) and c.name in known]:
+        them = "it" if len(answers) == 1 else "them"
         said.append(
-            f"{_listed(answers)} {'is' if len(answers) == 1 else 'are'} computed from the observed speed itself. With "
-            f"{'it' if len(answers) == 1 else 'them'} the models restate the answer; how they do without is seen by "
-            f"leaving {'it' if len(answers) == 1 else 'them'} out (training.exclude_features)."
+            f"{_listed(answers)} {'is' if len(answers) == 1 else 'are'} computed from the observed {board.target} "
+            f"itself. With {them} the models restate the answer; how they do without is seen by leaving {them} out "
+            f"(training.exclude_features)."
         )
     said += [
         "“No more than chance can bring” does not mean equal: with few folds, or a short later part, small real "
@@ -125,24 +130,24 @@ def _folds_mean(lane: LaneReport) -> float:
     return lane.standing.folds.mean if lane.standing.folds else math.nan
 
 
-def _distance(report: Report, other: LaneReport) -> str:
-    chosen_by = report.primary_metric
-    name = title_of(chosen_by)
-    best, theirs = _folds_mean(report.best), _folds_mean(other)
+def _distance(board: Board, other: LaneReport) -> str:
+    chosen_by, unit = board.primary_metric, board.unit
+    name = name_of(chosen_by)
+    best, theirs = _folds_mean(board.best), _folds_mean(other)
     if not math.isfinite(best - theirs):
         return f"{other.title} cannot be compared by {name}."
     if best == theirs:
         return f"The mean {name} of {other.title} is the same."
-    relation = "smaller" if theirs < best else "larger"
-    share = f" ({abs(theirs - best) / best:.0%})" if chosen_by != "r2" and best > 0 else ""
-    size = metric(chosen_by, abs(theirs - best), report.unit)
-    return f"The mean {name} of {other.title} is {relation} by {size}{share}."
+    less_is_better = better_first(chosen_by, 1.0) > 0
+    share = f" ({abs(theirs - best) / best:.0%})" if less_is_better and best > 0 else ""
+    size = metric(chosen_by, abs(theirs - best), unit)
+    return f"The mean {name} of {other.title} is {'larger' if theirs > best else 'smaller'} by {size}{share}."
 
 
-def _by_chance(report: Report, other: LaneReport) -> str:
-    tests = {c.test: c for c in report.differences if c.model == other.name}
+def _by_chance(board: Board, other: LaneReport) -> str:
+    tests = {c.test: c for c in board.differences if c.model == other.standing.model}
     parts = [
-        f"{where} {_verdict(report, other, tests[test])}"
+        f"{where} {_verdict(board, other, tests[test])}"
         for test, where in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time"))
         if test in tests
     ]
@@ -152,11 +157,11 @@ def _by_chance(report: Report, other: LaneReport) -> str:
     return f"{joined[:1].upper()}{joined[1:]}."
 
 
-def _verdict(report: Report, other: LaneReport, found: Comparison) -> str:
+def _verdict(board: Board, other: LaneReport, found: Comparison) -> str:
     p = f"(corrected p {p_value(found.adjusted)})"
-    if found.adjusted >= report.significance_level:
+    if found.adjusted >= board.significance_level:
         return f"the difference is no more than chance can bring {p}"
-    better = report.best if found.difference > 0 else other
+    better = board.best if found.difference > 0 else other
     return f"{better.title} is better by more than chance {p}"
 
 

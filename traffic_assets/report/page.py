@@ -78,7 +78,7 @@ def _trials(search: Search) -> list[tuple[int, Trial]]:
 
 
 def _rank(search: Search, trial: Trial) -> float:
-    return better_first(search.primary_metric, trial.summary[search.primary_metric].mean)
+    return better_first(search.primary_metric, trial.over_folds(search.primary_metric).mean)
 
 
 def _by_dimension(slices: list[Slice]) -> dict[str, list[Slice]]:

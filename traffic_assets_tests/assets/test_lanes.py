@@ -273,6 +273,9 @@ def test_another_target_has_lanes_of_its_own_under_its_name(with_features: Deplo
     assert speed["linear_regression"]["rmse"] != flow["linear_regression"]["rmse"]
     gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed)
     assert gate.asset_key == dg.AssetKey(["flow", "gradient_boosted_trees_evaluation"])
+    reported = with_features.document("flow/training_report")
+    assert reported["best"] == f"flow/{boards['flow/model_comparison'][0]['model']}"
+    assert "veh/interval" in reported["headline"]
 
 
 def test_a_target_that_no_detector_reports_fails_its_own_lanes_only(tmp_path: Path, spark: SparkSession) -> None:
@@ -285,4 +288,4 @@ def test_a_target_that_no_detector_reports_fails_its_own_lanes_only(tmp_path: Pa
         assert run_features(build_defs(settings), instance, DAYS).success
         result = run_train(build_defs(settings), instance, WEEK)
     assert "train has no rows with a flow" in failures(result)["flow__fitted_preprocessor"]
-    assert {"linear_regression_registry_entry", "model_comparison"} <= materialized(result)
+    assert {"linear_regression_registry_entry", "model_comparison", "training_report"} <= materialized(result)

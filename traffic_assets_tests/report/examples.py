@@ -17,7 +17,7 @@ from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice
 from traffic_assets.ml.temporal import TemporalVerdict
-from traffic_assets.report.contents import LaneReport, Report, StepCost
+from traffic_assets.report.contents import Board, LaneReport, Report, StepCost
 
 PNG = b"\x89PNG\r\n\x1a\nexample"
 TITLES = {"random_forest": "Random forest", "linear_regression": "Linear regression", "svr": "Support vectors"}
@@ -59,6 +59,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
     test, later, found = metrics(rmse), metrics(2 * rmse, 0.97), search(rmse, trials)
     target = TargetResult(target="RMSE on test, mph", asked="<= 2", measured=rmse, passed=not missed)
     given: dict[str, Any] = {
+        "id": name,
         "title": TITLES[name],
         "standing": Standing(
             model=name,
@@ -104,9 +105,26 @@ def difference(model: str, best: str, test: str, size: float, adjusted: float) -
     )
 
 
-def report(**changes: Any) -> Report:
+def board(**changes: Any) -> Board:
     """Two models: the forest leads, by more than chance over the folds, and not on later time."""
     first, second = "random_forest", "linear_regression"
+    given: dict[str, Any] = {
+        "target": "speed",
+        "unit": "mph",
+        "primary_metric": "rmse",
+        "significance_level": 0.05,
+        "lanes": [lane(first, 1.0), lane(second, 1.5, missed=True)],
+        "differences": [
+            difference(second, first, FOLDS_TEST, 0.5, 0.004),
+            difference(second, first, TIME_TEST, 0.1, 0.4),
+        ],
+        "pictures": {"comparison": PNG},
+    }
+    return Board(**{**given, **changes})
+
+
+def report(of: Board | None = None, **changes: Any) -> Report:
+    """A week with this board, or with the one above."""
     given: dict[str, Any] = {
         "week": "2026-01-12",
         "profile": "local",
@@ -118,13 +136,6 @@ def report(**changes: Any) -> Report:
         "settings": {"seed": "42"},
         "time_zone": "America/Los_Angeles",
         "split_kind": "random",
-        "primary_metric": "rmse",
-        "significance_level": 0.05,
-        "lanes": [lane(first, 1.0), lane(second, 1.5, missed=True)],
-        "differences": [
-            difference(second, first, FOLDS_TEST, 0.5, 0.004),
-            difference(second, first, TIME_TEST, 0.1, 0.4),
-        ],
-        "pictures": {"comparison": PNG},
+        "board": of or board(),
     }
     return Report(**{**given, **changes})

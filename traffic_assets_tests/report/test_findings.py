@@ -9,11 +9,11 @@ from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
 from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.metrics import Spread
 from traffic_assets.report import findings
-from traffic_assets_tests.report.examples import difference, lane, metrics, report
+from traffic_assets_tests.report.examples import board, difference, lane, metrics, report
 
 
 def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> None:
-    assert findings.headline(report()) == (
+    assert findings.headline(board()) == (
         "Random forest is the best model of the week: its mean RMSE over 2 folds of the train rows is 1.0000 mph. "
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is better by "
         "more than chance (corrected p = 0.004); on later time the difference is no more than chance can bring "
@@ -23,7 +23,7 @@ def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> Non
 
 def test_where_later_time_prefers_another_model_that_is_said() -> None:
     other = "linear_regression"
-    found = report(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
+    found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
     assert findings.against_best(found) == [
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time Linear regression is better "
         "by more than chance (corrected p < 0.001)."
@@ -31,12 +31,12 @@ def test_where_later_time_prefers_another_model_that_is_said() -> None:
 
 
 def test_a_difference_at_the_level_is_no_finding() -> None:
-    at = report(differences=[difference("linear_regression", "random_forest", FOLDS_TEST, 0.5, 0.05)])
+    at = board(differences=[difference("linear_regression", "random_forest", FOLDS_TEST, 0.5, 0.05)])
     assert "no more than chance" in findings.headline(at)
 
 
 def test_without_tests_nothing_is_claimed() -> None:
-    found = report(differences=[])
+    found = board(differences=[])
     assert findings.headline(found).endswith("Whether that is more than chance could not be tested.")
     assert "No test was done" in findings.tests_named(found)
 
@@ -47,24 +47,24 @@ def test_the_primary_metric_is_the_one_that_is_told() -> None:
         return replace(made, standing=made.standing.model_copy(update={"folds": Spread(mean=mean, std=0.0)}))
 
     lanes = [of("random_forest", 0.99), of("linear_regression", 0.97)]
-    said = findings.headline(report(primary_metric="r2", lanes=lanes))
+    said = findings.headline(board(primary_metric="r2", lanes=lanes))
     assert "its mean R² over 2 folds of the train rows is 0.99000." in said
     assert "The mean R² of Linear regression is smaller by 0.02000." in said
     lanes = [of("random_forest", 0.5), of("linear_regression", math.nan)]
-    assert "Linear regression cannot be compared by RMSE." in findings.headline(report(lanes=lanes))
+    assert "Linear regression cannot be compared by RMSE." in findings.headline(board(lanes=lanes))
     lanes = [of("random_forest", 0.5), of("linear_regression", 0.5)]
-    assert "The mean RMSE of Linear regression is the same." in findings.headline(report(lanes=lanes))
+    assert "The mean RMSE of Linear regression is the same." in findings.headline(board(lanes=lanes))
 
 
 def test_targets_are_told_in_grammar() -> None:
-    assert findings.targets_told(report()) == "Linear regression misses targets and is not registered."
+    assert findings.targets_told(board()) == "Linear regression misses targets and is not registered."
     both = [lane("random_forest", 1.0, missed=True), lane("linear_regression", 1.5, missed=True)]
-    assert findings.targets_told(report(lanes=both)) == (
+    assert findings.targets_told(board(lanes=both)) == (
         "Random forest and Linear regression miss targets and are not registered."
     )
-    assert "Every target is met (Random forest)" in findings.targets_told(report(lanes=[lane("random_forest", 1.0)]))
+    assert "Every target is met (Random forest)" in findings.targets_told(board(lanes=[lane("random_forest", 1.0)]))
     free = [lane("random_forest", 1.0, targets=[])]
-    assert findings.targets_told(report(lanes=free)) == "No targets are set for these models."
+    assert findings.targets_told(board(lanes=free)) == "No targets are set for these models."
 
 
 def test_caveats_fit_the_week() -> None:
@@ -79,7 +79,7 @@ def test_caveats_fit_the_week() -> None:
         scores=made.scores.model_copy(update={"importances": Importances(kind="w", features=weights, slots=weights)}),
     )
     assert "traffic_efficiency is computed from the observed speed" in " ".join(
-        findings.caveats(report(lanes=[knowing]))
+        findings.caveats(report(board(lanes=[knowing])))
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.report.page import render
-from traffic_assets_tests.report.examples import diagnostics, lane, metrics, report, search
+from traffic_assets_tests.report.examples import board, diagnostics, lane, metrics, report, search
 from traffic_assets_tests.report.pages import Page, require_self_contained
 
 
@@ -48,10 +48,8 @@ def test_the_page_shows_what_is_known_of_every_model() -> None:
     "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "a&b"]
 )
 def test_names_from_the_data_are_shown_and_never_run(hostile: str) -> None:
-    changed = replace(
-        report(profile=hostile, settings={hostile: hostile}),
-        lanes=[lane("random_forest", 1.0, diagnostics=diagnostics(sensor=hostile))],
-    )
+    forest = lane("random_forest", 1.0, diagnostics=diagnostics(sensor=hostile))
+    changed = report(board(lanes=[forest]), profile=hostile, settings={hostile: hostile})
     html = render(changed)
     page = Page(html)
     require_self_contained(page)
@@ -64,7 +62,7 @@ def test_names_from_the_data_are_shown_and_never_run(hostile: str) -> None:
 def test_what_was_not_made_is_left_out() -> None:
     bare = Diagnostics(slices=[], interval=None, confidence=None, notes=["no confidence interval: too few blocks"])
     only = lane("random_forest", 1.0, diagnostics=bare, pictures={}, costs=[], targets=[], learning_curve=None)
-    page = Page(render(report(lanes=[only], differences=[], pictures={})))
+    page = Page(render(report(board(lanes=[only], differences=[], pictures={}))))
     require_self_contained(page)
     assert "img" not in page.tags
     assert "It is the only one" in page.text
@@ -78,14 +76,25 @@ def test_numbers_that_are_missing_are_dashes() -> None:
     odd = metrics(1.0).model_copy(update={"mape": math.nan, "r2": math.nan, "p95": math.nan})
     forest = lane("random_forest", 1.0)
     forest = replace(forest, scores=forest.scores.model_copy(update={"test": odd}))
-    text = Page(render(report(lanes=[forest], differences=[]))).text
+    text = Page(render(report(board(lanes=[forest], differences=[])))).text
     assert "nan" not in text.lower().replace("nano", "")
     assert "–" in text
 
 
 def test_of_very_many_trials_the_best_are_shown_and_the_rest_is_told() -> None:
-    few = Page(render(report(lanes=[lane("random_forest", 1.0, search=search(1.0, 3))], differences=[]))).text
+    def text(trials: int) -> str:
+        return Page(render(report(board(lanes=[lane("random_forest", 1.0, search=search(1.0, trials))])))).text
+
+    few = text(3)
     assert "trials, the best first" in few
     assert "all are stored" not in few
-    many = Page(render(report(lanes=[lane("random_forest", 1.0, search=search(1.0, 120))], differences=[]))).text
-    assert "(50 of 120; all are stored with the cv report)" in many
+    assert "(50 of 120; all are stored with the cv report)" in text(120)
+
+
+def test_another_target_has_its_own_unit() -> None:
+    flow = board(target="flow", unit="veh/interval", lanes=[lane("random_forest", 9.0, id="flow/random_forest")])
+    page = Page(render(report(flow)))
+    require_self_contained(page)
+    assert "flow/random_forest" in page.ids
+    assert "mean RMSE over 2 folds of the train rows is 9.0000 veh/interval" in " ".join(page.text.split())
+    assert "predicted: flow, veh/interval" in page.text
