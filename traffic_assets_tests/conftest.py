@@ -23,7 +23,7 @@ from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.packages import METRIC, Install, installing
 from traffic_assets_tests.runs import run_train
-from traffic_assets_tests.tiny import WEEK
+from traffic_assets_tests.tiny import ALL_DIAGNOSTICS, WEEK
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,7 +97,8 @@ def with_features(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession)
 def trained(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Iterator[Deployment]:
     """A whole week, trained and registered; look, but do not touch."""
     with dg.DagsterInstance.ephemeral() as instance:
-        made = deploy(tmp_path_factory.mktemp("trained"), instance)
+        changes = {"evaluation": {"diagnostics": ALL_DIAGNOSTICS}}
+        made = deploy(tmp_path_factory.mktemp("trained"), instance, changes)
         train = run_train(build_defs(made.settings), instance, WEEK)
         yield Deployment(made.base, made.settings, made.instance, made.features, train)
 

@@ -1,6 +1,7 @@
 """A tiny deployment for tests that look at what the jobs made; the fixtures of it are in `conftest.py`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ class Deployment:
         return found
 
 
-def deploy(base: Path, instance: dg.DagsterInstance) -> Deployment:
+def deploy(base: Path, instance: dg.DagsterInstance, changes: Mapping[str, Any] | None = None) -> Deployment:
     """Readings and features of a tiny deployment."""
-    settings = tiny_settings(base)
+    settings = tiny_settings(base, changes)
     write_tiny_readings(base)
     features = run_features(build_defs(settings), instance, DAYS)
     assert features.success

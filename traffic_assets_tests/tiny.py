@@ -13,6 +13,8 @@ WEEK = "2026-01-05"
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
 ANYTHING_GOES = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
 IMPOSSIBLE = {"r2_min": 1.1}
+NO_DIAGNOSTICS = {"slices": False, "interval_coverage": None, "confidence_level": None, "residuals": False}
+ALL_DIAGNOSTICS = {"slices": True, "interval_coverage": 0.9, "confidence_level": 0.95, "residuals": True}
 LANES = ("linear_regression", "random_forest", "gradient_boosted_trees")
 
 
@@ -32,7 +34,11 @@ def tiny_profile(base: str | Path, changes: Mapping[str, Any] | None = None) -> 
             "gradient_boosted_trees": {"hyperparameters": {"maxIter": 2, "maxDepth": 2, "maxBins": 16}},
         },
         "training": {"window_weeks": 1, "minimum_days": 3, "folds": 2},
-        "evaluation": {"targets": dict.fromkeys(LANES, ANYTHING_GOES), "plot_points": 100},
+        "evaluation": {
+            "targets": dict.fromkeys(LANES, ANYTHING_GOES),
+            "plot_points": 100,
+            "diagnostics": NO_DIAGNOSTICS,  # a third of a tiny run; what looks at them asks for them
+        },
         "persistence": {"base_uri": str(base)},
         "spark": {
             "master": "local[2]",

@@ -106,7 +106,7 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         _model(lane, algorithm, settings),
         _temporal_verdict(lane, algorithm, settings),
         _diagnostics(lane, algorithm, settings),
-        _evaluation(lane, algorithm, settings),
+        _evaluation(lane, settings),
     ]
 
 
@@ -486,7 +486,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
     return diagnostics
 
 
-def _evaluation(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
+def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=asset_key(lane.evaluation),
         group_name=EVALUATION,
