@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from traffic_assets import __version__
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, plugins
+from traffic_assets.settings.schema import DEFAULT_TARGET
 
 LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic")
 
@@ -86,7 +87,7 @@ class VersionMetadata(BaseModel):
     version: str
     kind: str
     algorithm: str
-    target: str
+    target: str = DEFAULT_TARGET  # versions of a time before there was another do not say it
     model_class: str
     created_at: datetime
     metrics: dict[str, dict[str, Any]]
