@@ -17,9 +17,10 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.features.catalogue import TARGETS
-from traffic_assets.ml.shares import SPLITS, Shares
+from traffic_assets.ml.shares import SPLITS, Shares, sensor_counts
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
+from traffic_assets.settings.schema import SplitSettings
 
 GATE = "meets_targets"
 RATIO_TOLERANCE = 0.01
@@ -37,15 +38,38 @@ def ratio_tolerance(share: float, rows: int) -> float:
 
 def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """The checks on what all lanes share."""
-    train = SPLIT_ASSETS["train"]
+    train, split = SPLIT_ASSETS["train"], settings.training.split
     preprocessors = [of_target(PREPROCESSOR, target) for target in settings.training.targets]
-    expected = Shares.of(settings.training.split)
     return [
-        _record_check("split_ratios_hold", train, lambda record: judge_ratios(record, expected), settings),
+        _record_check("split_ratios_hold", train, lambda record: judge_split(record, split), settings),
         _record_check("no_shared_key", train, judge_shared_keys, settings),
         *(_record_check("no_null_in_vector", key, judge_nulls, settings) for key in preprocessors),
         *(_record_check("standardised", key, judge_standardised, settings) for key in preprocessors),
     ]
+
+
+def judge_split(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
+    """Whether the splits have the shares that the settings ask for: of the sensors, where whole sensors are split."""
+    return judge_sensors(record, split) if split.kind == "sensor" else judge_ratios(record, Shares.of(split))
+
+
+def judge_sensors(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
+    """Whether each split has the sensors that its share amounts to; few sensors cannot come within one point of it."""
+    found = record["sensors"]
+    total = sum(found.values())
+    expected = sensor_counts(split, total)
+    return _result(
+        all(found[s] > 0 and abs(found[s] - expected[s]) <= 1 for s in SPLITS),
+        "each split has its share of the sensors, as near as whole sensors allow (rounded, at least one); the shares "
+        "of the rows follow from the sensors and are not judged",
+        {
+            "sensors": found,
+            "expected_sensors": expected,
+            "shares_of_sensors": {s: found[s] / total for s in SPLITS},
+            "expected": {s: getattr(Shares.of(split), s) for s in SPLITS},
+            "rows": record["counts"],
+        },
+    )
 
 
 def judge_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetCheckResult:
@@ -67,9 +91,10 @@ def judge_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetCheckRe
 
 
 def judge_shared_keys(record: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """Whether every key lies in one split only."""
-    shared = record["shared_keys"]
-    return _result(shared == 0, "no (sensor, timestamp) lies in two splits", {"shared_keys": shared})
+    """Whether every key lies in one split only, and every sensor where whole sensors are split."""
+    shared = {name: record[name] for name in ("shared_keys", "shared_sensors") if name in record}
+    what = "no sensor" if "shared_sensors" in shared else "no (sensor, timestamp)"
+    return _result(not any(shared.values()), f"{what} lies in two splits", shared)
 
 
 def judge_nulls(record: Mapping[str, Any]) -> dg.AssetCheckResult:

@@ -14,6 +14,7 @@ from traffic_assets.checks import (
     judge_nulls,
     judge_ratios,
     judge_shared_keys,
+    judge_split,
     judge_standardised,
     ratio_tolerance,
 )
@@ -29,6 +30,14 @@ def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
     return judge_ratios(record, Shares.of(SplitSettings()))
 
 
+def sensors(record: dict[str, Any]) -> dg.AssetCheckResult:
+    return judge_split(record, SplitSettings(kind="sensor", train=0.7, validation=0.2, test=0.1))
+
+
+def _by_sensor(train: int, validation: int, test: int) -> dict[str, Any]:
+    return {"sensors": {"train": train, "validation": validation, "test": test}, "counts": GOOD_SPLIT["counts"]}
+
+
 def _vector(scaler: str = "standard", **changed: float) -> dict[str, Any]:
     return {"vector": {**GOOD_VECTOR, **changed}, "features": {"preparation": {"scaler": scaler}}}
 
@@ -39,6 +48,12 @@ def _vector(scaler: str = "standard", **changed: float) -> dict[str, Any]:
         (ratios, GOOD_SPLIT, True),
         (ratios, {"counts": {"train": 70_000, "validation": 10_000, "test": 20_000}}, False),
         (ratios, {"counts": {"train": 0, "validation": 0, "test": 0}}, False),
+        (sensors, _by_sensor(70, 20, 10), True),
+        (sensors, _by_sensor(60, 20, 20), False),
+        (sensors, _by_sensor(3, 1, 1), True),
+        (sensors, _by_sensor(4, 1, 0), False),
+        (judge_shared_keys, {**GOOD_SPLIT, "shared_sensors": 0}, True),
+        (judge_shared_keys, {**GOOD_SPLIT, "shared_sensors": 1}, False),
         (judge_shared_keys, GOOD_SPLIT, True),
         (judge_shared_keys, {**GOOD_SPLIT, "shared_keys": 1}, False),
         (judge_nulls, {"vector": GOOD_VECTOR}, True),
@@ -60,6 +75,13 @@ def test_a_check_passes_what_is_right_and_nothing_else(
 def test_a_ratio_may_be_off_by_a_point_or_by_what_chance_allows() -> None:
     assert ratio_tolerance(0.8, 1_000_000) == RATIO_TOLERANCE
     assert ratio_tolerance(0.8, 2_500) == pytest.approx(4 * 0.008)
+
+
+def test_the_check_says_what_it_compares() -> None:
+    by_rows = judge_split({"counts": GOOD_SPLIT["counts"]}, SplitSettings())
+    assert "shares of the rows lie within one point" in (by_rows.description or "")
+    by_sensors = sensors(_by_sensor(3, 1, 1))
+    assert "share of the sensors, as near as whole sensors allow" in (by_sensors.description or "")
 
 
 def test_every_check_is_blocking_unless_it_only_warns(tmp_path: Path) -> None:

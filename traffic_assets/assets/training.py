@@ -35,6 +35,7 @@ GEOMETRY = "geometry"
 """In the record of a day's features: hash of what in the sensor table they depend on."""
 FEATURES_ID = "features_storage_id"
 """Metadata of the splits: the newest materialisation of the features that they are sure to know."""
+_PLACED = {"random": "by hash of their keys", "temporal": "in the order of time", "sensor": "whole sensors, by hash"}
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -150,7 +151,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             deps=[dg.AssetDep(FEATURE_TABLE, partition_mapping=window_mapping(settings))],
             group_name=GROUP,
             partitions_def=weeks,
-            description=f"The {split} rows of the training window, by hash of their keys.",
+            description=f"The {split} rows of the training window, {_PLACED[training.split.kind]}.",
             metadata={SUBFOLDER: f"{SPLIT}={split}"},
             kinds={"spark", "hdfs"},
         ).with_io_manager_key(FRAMES)
@@ -162,7 +163,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource, week_guard: Guard
     ) -> Iterator[dg.MaterializeResult]:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
-        from traffic_assets.ml.splits import census, with_split
+        from traffic_assets.ml.splits import census, sensor_census, with_split
 
         meter = Meter()
         week = context.partition_key
@@ -193,6 +194,8 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "bytes": target.filesystem.size(data),
                     "schema": [{"name": f.name, "type": f.dataType.simpleString()} for f in rows.schema.fields],
                 }
+                if training.split.kind == "sensor":
+                    record["sensors"], record["shared_sensors"] = sensor_census(spark.session.read.parquet(data))
                 generation = target.publish(week, data, context.run_id, record)
             finally:
                 target.discard(staged)
@@ -205,6 +208,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "dagster/row_count": record["counts"][split],
                     "share": record["counts"][split] / max(record["rows"], 1),
                     "expected_share": getattr(expected, split),
+                    **({"sensors": record["sensors"][split]} if "sensors" in record else {}),
                     "split_id": record["split_id"],
                     "days": len(days),
                     FEATURES_ID: features_id,

@@ -1,6 +1,6 @@
 """Which rows each fold fits and judges. A fold is two conditions on a row, so it holds the same rows everywhere.
 
-    random       by hash of the key          sensor       by hash of the sensor: judged on unseen places
+    random       by hash of the key          sensor       whole sensors, by hash: judged on unseen places
     fold 0   [ judged ][  fit   ][  fit   ]     fold 0   A judged   B fit      C fit
     fold 1   [  fit   ][ judged ][  fit   ]     fold 1   A fit      B judged   C fit
 
@@ -9,7 +9,8 @@
     fold 1   [ fit     ]gap[ judged ]           fold 1       [ fit ]gap[ judged ]
     fold 2   [ fit         ]gap[ judged ]       fold 2           [ fit ]gap[ judged ]
 
-Time is cut at quantiles, so that every part holds about as many rows. No row of the test split ever comes here.
+Time is cut at quantiles, so that every part holds about as many rows, and sensors at ranks of their hash, so that every
+part holds as many but for one. No row of the test split ever comes here.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.splits import fold_of, sensor_hash, time_quantiles
+from traffic_assets.ml.splits import fold_of, sensor_part, sensors_by_hash, time_quantiles
 
 FoldKind = Literal["random", "sensor", "expanding", "sliding"]
 
@@ -43,17 +44,17 @@ def folds_of(rows: DataFrame, kind: FoldKind, number: int, seed: int, gap_minute
     """The folds of some train rows.
 
     Args:
-        rows: train rows; looked at only where time cuts them.
+        rows: train rows; not looked at for random folds.
         kind: random, sensor, expanding or sliding.
         number: of folds, at least 2.
         seed: of the hashes.
         gap_minutes: time between what is fitted and what is judged, so that lags do not reach across.
 
     Raises:
-        ValueError: without rows, or where too few instants make a fold empty.
+        ValueError: without rows, or where too few instants or sensors make a fold empty.
     """
     if kind in ("random", "sensor"):
-        part = fold_of(number, seed) if kind == "random" else F.floor(sensor_hash(seed, "fold") * number)
+        part = fold_of(number, seed) if kind == "random" else _sensor_fold(rows, number, seed)
         return [Fold(part != i, part == i, f"fold {i + 1} of {number}") for i in range(number)]
     seconds = F.col("timestamp").cast("long")
     cuts = time_quantiles(rows, [i / (number + 1) for i in range(number + 1)])
@@ -69,3 +70,10 @@ def folds_of(rows: DataFrame, kind: FoldKind, number: int, seed: int, gap_minute
         at = datetime.fromtimestamp(cuts[i + 1], UTC)
         found.append(Fold(fit, judged, f"fold {i + 1} of {number}, judged from {at:%Y-%m-%d %H:%M} UTC"))
     return found
+
+
+def _sensor_fold(rows: DataFrame, number: int, seed: int) -> Column:
+    ranked = sensors_by_hash(rows, seed, "fold")
+    if len(ranked) < number:
+        raise ValueError(f"{number} folds by sensor need as many sensors, and the train rows are of {len(ranked)}")
+    return sensor_part(ranked, [round(i * len(ranked) / number) for i in range(1, number)], seed, "fold")

@@ -3,17 +3,22 @@
 A row is placed by a hash of (sensor_id, timestamp, seed), so it lands in the same split on every cluster, day and
 partitioning. Cross-validation itself lives in `cross_validation.py`.
 
-    random       |----------- train -----------|- validation -|--- test ---|   by hash
-    temporal     time ->  train train train train | validation | test          by time
+    random       |----------- train -----------|- validation -|--- test ---|   rows, by hash
+    temporal     time ->  train train train train | validation | test          rows, by time
+    sensor       sensors  train train train train | validation | test          whole sensors, by rank of their hash
 
-Where the settings give no validation share, a tenth of train is carved out for it, by hash as well.
+Where the settings give no validation share, a tenth of train is carved out for it, by hash as well (of its sensors,
+where whole sensors are split).
 """
+
+from collections.abc import Sequence
+from itertools import accumulate
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
-from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION
+from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, sensor_counts
 from traffic_assets.settings.schema import SplitSettings
 
 _BUCKETS = 2**32
@@ -39,7 +44,15 @@ def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
         rows: feature rows with the key columns.
         split: kind and shares.
         seed: of the hash.
+
+    Raises:
+        ValueError: without rows to split in time, or with too few sensors to split them.
     """
+    if split.kind == "sensor":
+        ranked = sensors_by_hash(rows, seed, "split")
+        counts = list(sensor_counts(split, len(ranked)).values())
+        part = sensor_part(ranked, list(accumulate(counts[:-1])), seed, "split")
+        return rows.withColumn(SPLIT, F.element_at(F.array(*map(F.lit, SPLITS)), part + 1))
     if split.kind == "random":
         position = unit_hash(seed, "split")
         first, second = F.lit(split.train), F.lit(split.train + split.validation)
@@ -51,6 +64,27 @@ def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
         carved = (assigned == TRAIN) & (unit_hash(seed, "carve") < split.carved_validation)
         assigned = F.when(carved, VALIDATION).otherwise(assigned)
     return rows.withColumn(SPLIT, assigned)
+
+
+def sensors_by_hash(rows: DataFrame, seed: int, salt: str) -> list[float]:
+    """The hash of every sensor of some rows (`sensor_hash`), in order; one number a sensor comes back."""
+    hashes = rows.select(KEYS[0]).distinct().select(sensor_hash(seed, salt).alias("hash")).collect()
+    return sorted(row["hash"] for row in hashes)
+
+
+def sensor_part(ranked: Sequence[float], begins: Sequence[int], seed: int, salt: str) -> Column:
+    """The part of each row where its sensor, by rank of its hash, decides.
+
+    The ranks of the sensors that are there decide, and not their hash alone: few of them would else lie anyhow.
+
+    Args:
+        ranked: the hashes of the sensors, in order (`sensors_by_hash`).
+        begins: the rank at which each part but the first begins.
+        seed: of the hash.
+        salt: what it is used for.
+    """
+    cuts = [ranked[rank] for rank in begins]
+    return sum(((sensor_hash(seed, salt) >= cut).cast("int") for cut in cuts), F.lit(0))
 
 
 def time_quantiles(rows: DataFrame, shares: list[float]) -> list[int]:
@@ -69,6 +103,16 @@ def time_quantiles(rows: DataFrame, shares: list[float]) -> list[int]:
 def fold_of(folds: int, seed: int) -> Column:
     """The fold of each row, 0 to folds - 1."""
     return F.floor(unit_hash(seed, "fold") * folds).cast("int")
+
+
+def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
+    """How many sensors each split has, and how many lie in more than one."""
+    per_sensor = rows.groupBy(KEYS[0]).agg(*(F.max(F.col(SPLIT) == split).cast("int").alias(split) for split in SPLITS))
+    held = sum((F.col(split) for split in SPLITS), F.lit(0))
+    found = per_sensor.agg(
+        *(F.coalesce(F.sum(split), F.lit(0)).alias(split) for split in SPLITS), F.count_if(held > 1).alias("shared")
+    ).collect()[0]
+    return {split: found[split] for split in SPLITS}, found["shared"]
 
 
 def census(rows: DataFrame) -> tuple[dict[str, int], int]:

@@ -194,9 +194,11 @@ class ModelsSettings(Section):
 
 
 class SplitSettings(Section):
-    """Shares of the rows; they add up to 1."""
+    """Shares of the rows, or of the sensors where whole sensors are split; they add up to 1."""
 
-    kind: Literal["random", "temporal"] = "random"
+    kind: Literal["random", "temporal", "sensor"] = Field(
+        default="random", description="rows by hash; in the order of time; whole sensors, judged on unseen places"
+    )
     train: Annotated[float, Field(gt=0, lt=1)] = 0.8
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2

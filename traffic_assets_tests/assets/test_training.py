@@ -53,6 +53,23 @@ def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, t
     assert current.record["days"] == {day: g.id for day, g in days.items()}
 
 
+def test_whole_sensors_are_split_where_the_settings_ask_for_it(spark: SparkSession, with_features: Deployment) -> None:
+    settings = tiny_settings(with_features.base, {"training": {"split": {"kind": "sensor"}}})
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
+    assert result.success, failures(result)
+    current = with_features.hdfs.dataset("train_split").current(WEEK)
+    assert current is not None
+    assert current.record["sensors"] == dict.fromkeys(SPLITS, 1)
+    rows = spark.read.parquet(current.uri).select("sensor_id", "split").distinct().collect()
+    assert len({row["sensor_id"] for row in rows}) == len({row["split"] for row in rows}) == len(rows) == 3
+    assert metadata_of(result, "splits", "test_split")["sensors"] == 1
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert checks["split_ratios_hold"].passed
+    assert "share of the sensors" in (checks["split_ratios_hold"].description or "")
+    assert checks["no_shared_key"].passed
+    assert "no sensor lies in two splits" in (checks["no_shared_key"].description or "")
+
+
 def test_a_day_that_comes_after_the_splits_looked_is_new_to_the_sensor(
     with_features: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.folds import FoldKind, folds_of
@@ -81,6 +83,49 @@ def test_folds_in_time_fit_the_past_up_to_the_gap(rows: DataFrame, kind: FoldKin
     else:
         assert begins == sorted(set(begins))
         assert len(begins) == 3
+
+
+@pytest.mark.parametrize("kind", get_args(FoldKind))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    number=st.integers(2, 6),
+    seed=st.integers(0, 2**31 - 1),
+    gap=st.integers(0, 90),
+    sensors=st.integers(6, SENSORS),
+    steps=st.integers(20, STEPS),
+    holes=st.integers(1, 5),
+)
+def test_what_holds_for_any_folds(
+    rows: DataFrame, kind: FoldKind, number: int, seed: int, gap: int, sensors: int, steps: int, holes: int
+) -> None:
+    """Of gappy series of some sensors: nothing judged was fitted, the gap is kept, a sensor is on one side."""
+    end = START + steps * timedelta(minutes=MINUTES)
+    some = rows.where(F.col("sensor_id").isin([f"s{i}" for i in range(sensors)]) & (F.col("timestamp") < F.lit(end)))
+    some = some.where(F.xxhash64("sensor_id", "timestamp", F.lit(seed)) % 7 >= holes - 5)
+    folds = folds_of(some, kind, number, seed, gap)
+    flags = [c.alias(f"{name}{i}") for i, f in enumerate(folds) for name, c in (("fit", f.fit), ("judged", f.judged))]
+    table = some.select("sensor_id", F.col("timestamp").cast("long").alias("at"), *flags).collect()
+    judged_by = [[i for i in range(number) if row[f"judged{i}"]] for row in table]
+    assert all(len(judges) <= 1 for judges in judged_by)
+    if kind in ("random", "sensor"):
+        assert all(len(judges) == 1 for judges in judged_by), "every row is judged once"
+    for i in range(number):
+        fit, judged = [row for row in table if row[f"fit{i}"]], [row for row in table if row[f"judged{i}"]]
+        assert judged
+        assert not [row for row in fit if row[f"judged{i}"]]
+        if kind in ("random", "sensor"):
+            assert len(fit) + len(judged) == len(table)
+        elif fit:
+            assert min(row["at"] for row in judged) - max(row["at"] for row in fit) > 60 * gap
+        if kind == "sensor":
+            places = {row["sensor_id"] for row in judged}
+            assert places.isdisjoint(row["sensor_id"] for row in fit)
+            assert sensors // number <= len(places) <= -(-sensors // number), "as many in each fold, but for one"
+
+
+def test_more_folds_than_sensors_are_refused(rows: DataFrame) -> None:
+    with pytest.raises(ValueError, match="5 folds by sensor need as many sensors, and the train rows are of 4"):
+        folds_of(rows.where("sensor_id in ('s1', 's2', 's3', 's4')"), "sensor", 5, 42)
 
 
 def test_more_folds_than_instants_are_refused(rows: DataFrame) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic_assets.ml.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares
+from traffic_assets.ml.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.settings.schema import SplitSettings
 
 
@@ -39,3 +39,24 @@ def test_shares_add_up_to_one_and_none_is_empty(train: float, validation: float,
 def test_the_names_of_the_splits() -> None:
     assert SPLITS == (TRAIN, VALIDATION, TEST) == ("train", "validation", "test")
     assert list(Shares.__dataclass_fields__) == list(SPLITS), "checks read a share by its split's name"
+
+
+@pytest.mark.parametrize(("sensors", "expected"), [(98, (70, 8, 20)), (10, (7, 1, 2)), (4, (2, 1, 1)), (3, (1, 1, 1))])
+def test_sensors_are_shared_out_whole(sensors: int, expected: tuple[int, ...]) -> None:
+    assert tuple(sensor_counts(SplitSettings(kind="sensor"), sensors).values()) == expected
+
+
+@given(train=st.floats(0.05, 0.9), validation=st.floats(0, 0.5), sensors=st.integers(0, 500))
+def test_no_split_is_without_sensors_and_none_lies_twice(train: float, validation: float, sensors: int) -> None:
+    validation = min(validation, (1 - train) / 2)
+    split = SplitSettings(kind="sensor", train=train, validation=validation, test=1 - train - validation)
+    try:
+        counts = sensor_counts(split, sensors)
+    except ValueError as error:
+        assert f"has {sensors} sensor(s)" in str(error)
+        assert sensors * Shares.of(split).train < 3, "refused only where train would have next to none"
+        return
+    assert list(counts) == list(SPLITS)
+    assert sum(counts.values()) == sensors
+    assert min(counts.values()) >= 1
+    assert all(abs(counts[s] - getattr(Shares.of(split), s) * sensors) <= 2 for s in SPLITS)

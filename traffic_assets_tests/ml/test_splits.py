@@ -6,15 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, Shares
-from traffic_assets.ml.splits import census, fold_of, time_quantiles, unit_hash, with_split
+from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
+from traffic_assets.ml.splits import census, fold_of, sensor_census, time_quantiles, unit_hash, with_split
 from traffic_assets.settings.schema import SplitSettings
 
 if TYPE_CHECKING:
@@ -172,6 +172,79 @@ def test_time_quantiles_split_the_rows_but_for_one_interval(keys: DataFrame, sha
     assert before <= share + 1e-9
     assert upto >= share - 1e-9
     assert at in range(int(START.timestamp()), int(START.timestamp()) + STEPS * 300, 300), "an instant of the rows"
+
+
+def _sensors(placed: Placed) -> dict[str, set[str]]:
+    return {name: {sensor for (sensor, _), place in placed.items() if place == name} for name in SPLITS}
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(split=splits(), seed=SEEDS, sensors=st.integers(3, SENSORS))
+def test_any_split_by_sensor_has_each_sensor_on_one_side_and_the_asked_number_of_them(
+    keys: DataFrame, split: SplitSettings, seed: int, sensors: int
+) -> None:
+    split = split.model_copy(update={"kind": "sensor"})
+    rows = keys.where(F.col("sensor_id").isin([f"s{i}" for i in range(sensors)]))
+    try:
+        expected = sensor_counts(split, sensors)
+    except ValueError:
+        with pytest.raises(ValueError, match="none is left for train"):
+            with_split(rows, split, seed)
+        return
+    placed = _placed(rows.orderBy(F.rand(seed)).repartition(4), split, seed)
+    held = _sensors(placed)
+    assert len(placed) == sensors * STEPS
+    assert {name: len(found) for name, found in held.items()} == expected
+    assert sum(map(len, held.values())) == len(set().union(*held.values())) == sensors
+    assert placed == _placed(rows, split, seed)
+
+
+def test_another_seed_judges_other_sensors(keys: DataFrame) -> None:
+    split = SplitSettings(kind="sensor")
+    one, other = (_sensors(_placed(keys, split, seed))[TEST] for seed in (1, 2))
+    assert len(one) == len(other) == SENSORS / 5
+    assert one != other
+
+
+def test_a_newcomer_moves_few_of_the_other_sensors(keys: DataFrame) -> None:
+    split = SplitSettings(kind="sensor")
+    for gone in ("s3", "s17", "s30"):
+        before, after = _placed(keys.where(F.col("sensor_id") != gone), split, 42), _placed(keys, split, 42)
+        assert len({sensor for sensor, time in before if before[sensor, time] != after[sensor, time]}) <= 4
+
+
+def test_too_few_sensors_are_refused(keys: DataFrame) -> None:
+    split = SplitSettings(kind="sensor")
+    with pytest.raises(ValueError, match=r"has 2 sensor\(s\): validation takes 1, test 1, and none is left for train"):
+        with_split(keys.where("sensor_id in ('s1', 's2')"), split, 42)
+    with pytest.raises(ValueError, match=r"has 0 sensor\(s\)"):
+        with_split(keys.limit(0), split, 42)
+    three = _sensors(_placed(keys.where("sensor_id in ('s1', 's2', 's3')"), split, 42))
+    assert [len(found) for found in three.values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["random", "temporal", "sensor"])
+def test_70_20_10(keys: DataFrame, kind: Any) -> None:
+    split = SplitSettings(kind=kind, train=0.7, validation=0.2, test=0.1)
+    placed = _placed(keys, split, 42)
+    counts = Counter(placed.values())
+    exact = {TRAIN: 1400, VALIDATION: 400, TEST: 200}
+    if kind == "random":
+        assert all(_near(counts[name] / ROWS, exact[name] / ROWS, ROWS) for name in SPLITS), counts
+    elif kind == "sensor":
+        assert counts == exact
+        assert {name: len(found) for name, found in _sensors(placed).items()} == {TRAIN: 28, VALIDATION: 8, TEST: 4}
+    else:
+        assert all(abs(counts[name] - exact[name]) <= 2 * SENSORS for name in SPLITS), "but for an interval"
+
+
+def test_the_sensor_census_counts_sensors_and_a_planted_overlap(keys: DataFrame) -> None:
+    placed = with_split(keys, SplitSettings(kind="sensor"), 42)
+    expected = sensor_counts(SplitSettings(kind="sensor"), SENSORS)
+    assert sensor_census(placed) == (expected, 0)
+    one = placed.where(F.col(SPLIT) == TRAIN).orderBy("sensor_id").limit(1).withColumn(SPLIT, F.lit(TEST))
+    assert sensor_census(placed.union(one)) == ({**expected, TEST: expected[TEST] + 1}, 1)
+    assert sensor_census(placed.limit(0)) == (dict.fromkeys(SPLITS, 0), 0)
 
 
 def test_no_rows_no_quantiles(keys: DataFrame) -> None:

@@ -51,7 +51,7 @@ from traffic_assets.settings.schema import (
         (TrainingSettings, "cache_partitions", [None, 1], [0]),
         (TrainingSettings, "exclude_features", [[], ["flow_rate"]], [[""]]),
         (SplitSettings, "carved_validation", [0.01, 0.99], [0, 1]),
-        (SplitSettings, "kind", ["random", "temporal"], ["hashed"]),
+        (SplitSettings, "kind", ["random", "temporal", "sensor"], ["hashed"]),
         (PreprocessingSettings, "missing", ["median", "mean", "drop"], ["forward_fill"]),
         (PreprocessingSettings, "outlier_action", ["clip", "drop"], ["winsorize"]),
         (PreprocessingSettings, "selection", ["none", "variance", "univariate", "importance"], ["rfe"]),
