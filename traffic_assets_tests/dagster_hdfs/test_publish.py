@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traffic_assets.dagster_hdfs import publish
-from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
 
 Storage = tuple[FileSystem, str]
@@ -44,12 +44,17 @@ def _publish(dataset: Dataset, key: str, content: str) -> Generation:
     return dataset.publish(key, staged, "run-1", {"content": content})
 
 
+def _parts(dataset: Dataset, generation: Generation) -> list[FileStatus]:
+    """The data files, as Spark finds them: without names that begin with _."""
+    return [entry for entry in dataset.filesystem.list(generation.uri) if not entry.name.startswith("_")]
+
+
 def _content(dataset: Dataset, key: str) -> str | None:
     """What a reader finds: one content in every part and in the record."""
     generation = dataset.current(key)
     if generation is None:
         return None
-    parts = dataset.filesystem.list(generation.uri)
+    parts = _parts(dataset, generation)
     found = {dataset.filesystem.read_bytes(part.uri).decode() for part in parts}
     assert (len(parts), found) == (PARTS, {generation.record["content"]})
     return found.pop()

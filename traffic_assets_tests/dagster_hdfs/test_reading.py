@@ -106,11 +106,12 @@ def test_datasets_without_partition_column(
 
 def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
-    first = _publish(dataset, "001", spark.range(3))
-    for day in range(2, 366):
+    template = dataset.stage("template")
+    spark.range(3).write.mode("append").parquet(template)
+    for day in range(1, 366):
         staged = dataset.stage("run-1")
         dataset.discard(staged)
-        dataset.filesystem.copy(first.uri, staged)
+        dataset.filesystem.copy(template, staged)
         dataset.publish(f"{day:03}", staged, "run-1", {})
     frame = read_current(spark, dataset.root, "001", "365")
     assert frame._jdf.queryExecution().executedPlan().toString().count("FileScan") == 1
