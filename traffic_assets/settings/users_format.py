@@ -182,7 +182,8 @@ def _intervals(found: Translation, value: Any) -> None:
 
 
 def _residuals(found: Translation, value: Any) -> None:
-    found.set(("evaluation", "diagnostics", "slices"), value, ("evaluation", "residual_analysis"))
+    for ours in ("residuals", "slices"):
+        found.set(("evaluation", "diagnostics", ours), value, ("evaluation", "residual_analysis"))
 
 
 def _always(section: str, key: str, instead: str) -> Callable[[Translation, Any], None]:

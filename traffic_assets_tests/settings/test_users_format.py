@@ -32,6 +32,12 @@ def _with(section: str, **changes: Any) -> dict[str, Any]:
     return content
 
 
+def test_residual_analysis_switches_slices_and_residuals(tmp_path: Path) -> None:
+    found = _load(tmp_path, _with("evaluation", residual_analysis=False)).evaluation.diagnostics
+    assert not found.slices
+    assert not found.residuals
+
+
 def test_the_file_of_the_users_plan_works_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         found = load_settings(FILE, environ={})
@@ -52,7 +58,7 @@ def test_the_file_of_the_users_plan_works_as_it_is(caplog: pytest.LogCaptureFixt
     assert found.training.max_training_time_minutes == 120
     assert found.evaluation.primary_metric == "rmse"
     assert found.evaluation.diagnostics.interval_coverage == 0.9
-    assert found.evaluation.diagnostics.slices
+    assert found.evaluation.diagnostics.slices and found.evaluation.diagnostics.residuals
     assert found.persistence.base_uri == "hdfs://namenode:9000/models"
     assert found.persistence.registry_folder == "model_registry"
     assert found.spark.app_name == "TrafficPredictionML"
