@@ -151,6 +151,7 @@ def _cv_report(
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml import plots
+        from traffic_assets.ml.placement import placement_of_folds
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.training import cached_rows, observed_rows
 
@@ -162,8 +163,13 @@ def _cv_report(
             features = FeatureSet.of(fitted_preprocessor.record["features"])
             search = _search(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
             curve = _learning_curve(context, algorithm, settings, search, train, features)
+            total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
+            placed = placement_of_folds(train, _folds(train, settings), total, shown, training.seed)
         best = search.best
-        files = {"folds.png": plots.folds(best, lane.title, lane.target)}
+        files = {
+            "folds.png": plots.folds(best, lane.title, lane.target),
+            "fold_rows.png": plots.placement(placed, f"{lane.title}: what each fold fits and judges"),
+        }
         if curve:
             files["learning_curve.png"] = plots.learning_curve(curve, lane.title, lane.target)
         context.add_output_metadata(
@@ -173,6 +179,7 @@ def _cv_report(
                 "tuned": tune,
                 **cross_validation(search),
                 "picture": picture(files["folds.png"]),
+                "fold_rows": picture(files["fold_rows.png"]),
                 **(learning(curve, files["learning_curve.png"]) if curve else {}),
             }
         )

@@ -163,6 +163,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource, week_guard: Guard
     ) -> Iterator[dg.MaterializeResult]:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
+        from traffic_assets.assets.presentation import picture
+        from traffic_assets.ml import plots
+        from traffic_assets.ml.placement import placement_of_split
         from traffic_assets.ml.splits import census, sensor_census, with_split
 
         meter = Meter()
@@ -196,9 +199,12 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                 }
                 if training.split.kind == "sensor":
                     record["sensors"], record["shared_sensors"] = sensor_census(spark.session.read.parquet(data))
+                total, shown = sum(counts.values()), settings.evaluation.plot_points
+                placed = placement_of_split(spark.session.read.parquet(data), "", total, shown, training.seed)
                 generation = target.publish(week, data, context.run_id, record)
             finally:
                 target.discard(staged)
+        drawn = picture(plots.placement(placed, f"The split of {len(placed.at)} of the {total} rows"))
         expected = Shares.of(training.split)
         cost = meter.read().metadata(record["rows"], len(SPLIT_ASSETS))
         for split, name in SPLIT_ASSETS.items():
@@ -217,6 +223,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "bytes": record["bytes"],
                     "geometries": difference or "the same on every day",
                     "fills": fills or "as the settings say",
+                    "picture": drawn,
                     **cost,
                     "dagster/column_schema": dg.TableSchema(
                         columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]

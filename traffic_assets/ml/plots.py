@@ -14,6 +14,7 @@ from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.placement import Placement
 from traffic_assets.ml.residuals import Distribution, Hour
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.slices import FEWEST_ROWS, Slice, worst_of
@@ -27,6 +28,11 @@ BLUE, ORANGE, GREY, RED = "#2b6cb0", "#dd6b20", "#718096", "#c53030"
 _SHOWN_FEATURES = 15
 _SHOWN_SLICES = 15
 _LONGEST_NAME = 28
+_ROLES = {
+    "fitted": BLUE, "judged": ORANGE, "gap": "#a0aec0", "left out": "#e2e8f0",
+    "train": BLUE, "validation": "#68d391", "test": ORANGE,
+}  # fmt: skip
+_NAMED_SENSORS = 12
 
 
 def of_diagnostics(
@@ -245,6 +251,39 @@ def folds(trial: Trial, title: str, target: str = TARGET) -> bytes:
         axes.set(xlabel="fold", ylabel=label)
         axes.legend(frameon=False, fontsize=8)
     figure.suptitle(f"{title}: cross-validation")
+    return _png(figure)
+
+
+def placement(found: Placement, title: str) -> bytes:
+    """What each fold or split makes of the rows: time across, one line a sensor, one panel a fold."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    panels, sensors = len(found.roles), len(found.sensors)
+    wide, high = 8.2, 1.1 if panels > 1 else 1.5
+    figure = _figure(9, high * panels + 1.2)
+    every = figure.subplots(panels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    at = found.at.astype("datetime64[s]")
+    side = 0.75 * 72 * min(wide / max(np.unique(at).size, 1), 0.85 * high / max(sensors, 1))
+    shown = [i for i in range(len(found.names)) if any((roles == i).any() for roles in found.roles.values())]
+    for axes, (name, roles) in zip(every, found.roles.items(), strict=True):
+        for i in shown:
+            these, color = roles == i, _ROLES[found.names[i]]
+            axes.scatter(at[these], found.sensor[these], s=max(side, 2.0) ** 2, marker="s", linewidths=0, color=color)
+        axes.set_title(name, fontsize=9, loc="left", pad=3)
+        axes.margins(x=0.01)
+        axes.set_ylim(sensors - 0.4, -0.6)
+        few = sensors <= _NAMED_SENSORS
+        axes.set_yticks(range(sensors) if few else [], found.sensors if few else [], fontsize=6)
+        axes.spines[["top", "right"]].set_visible(False)
+    locator = AutoDateLocator()
+    every[-1].xaxis.set_major_locator(locator)
+    every[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    every[-1].set_xlabel("time, UTC")
+    figure.supylabel("sensors", fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left")
+    keys = [every[0].scatter([], [], s=40, marker="s", color=_ROLES[found.names[i]]) for i in shown]
+    names = [found.names[i] for i in shown]
+    figure.legend(keys, names, loc="outside upper right", ncols=len(keys), frameon=False, fontsize=9, handletextpad=0.2)
     return _png(figure)
 
 

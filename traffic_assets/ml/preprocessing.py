@@ -288,7 +288,7 @@ def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]
     stages.append(VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"))
     if preparation.selection != "none":
         threshold, top = preparation.variance_threshold, preparation.top_k
-        stages.append(SlotSelector(preparation.selection, threshold, top, ASSEMBLED, TARGET, SELECTED))
+        stages.append(SlotSelector(preparation.selection, threshold, top, ASSEMBLED, features.target, SELECTED))
     stages.append(_SCALERS[preparation.scaler](ASSEMBLED if preparation.selection == "none" else SELECTED))
     return Pipeline(stages=stages)
 

@@ -431,6 +431,14 @@ def test_slots_are_chosen_on_the_rows_that_are_fitted(spark: SparkSession) -> No
         assert [slot.name for slot in slots(fit_preprocessor(rows.where(which), features), features)] == [best]
 
 
+@pytest.mark.parametrize(("target", "best"), [("speed", "a"), ("flow", "b")])
+def test_slots_are_chosen_for_the_target_that_is_learned(spark: SparkSession, target: str, best: str) -> None:
+    table = [(float(i % 7), float(i % 5), 10.0 * (i % 7), 10.0 * (i % 5)) for i in range(70)]
+    rows = spark.createDataFrame(table, "a double, b double, speed double, flow double")
+    features = usable_features(rows, [A, B], Preparation(selection="univariate", top_k=1), target)
+    assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == [best]
+
+
 def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:
     wish = Preparation(
         create=("flow_rate/occupancy_ratio", "speed_lag_1^2"), missing="drop", outliers="z_score",

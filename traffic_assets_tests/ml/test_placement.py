@@ -1,0 +1,76 @@
+"""Placement: what a picture shows of each row is what the fold or the split makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from traffic_assets.ml import plots
+from traffic_assets.ml.folds import FoldKind, folds_of
+from traffic_assets.ml.placement import placement_of_folds, placement_of_split
+from traffic_assets.ml.splits import with_split
+from traffic_assets.settings.schema import SplitSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+SENSORS, STEPS, SEED, GAP_MINUTES = 6, 40, 42, 120
+TOTAL = SENSORS * STEPS
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> Iterator[DataFrame]:
+    table = [(f"s{s}", START + i * timedelta(hours=1)) for s in range(SENSORS) for i in range(STEPS)]
+    frame = spark.createDataFrame(table, "sensor_id string, timestamp timestamp").cache()
+    yield frame
+    frame.unpersist()
+
+
+@pytest.mark.parametrize("kind", get_args(FoldKind))
+def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: FoldKind) -> None:
+    folds = folds_of(rows, kind, 3, SEED, GAP_MINUTES)
+    found = placement_of_folds(rows, folds, TOTAL, TOTAL, SEED)
+    assert found.at.size == TOTAL
+    assert found.sensors == tuple(f"s{i}" for i in range(SENSORS))
+    for fold in folds:
+        role = found.roles[fold.title]
+        for name, condition in (("fitted", fold.fit), ("judged", fold.judged)):
+            held = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
+            these = role == found.names.index(name)
+            drawn = zip(found.sensor[these], found.at[these], strict=True)
+            assert {(found.sensors[s], at) for s, at in drawn} == {(row["sensor_id"], row["at"]) for row in held}
+        gap = found.at[role == found.names.index("gap")]
+        if kind in ("random", "sensor"):
+            assert gap.size == 0
+        else:
+            assert sorted(set(np.unique(gap) - gap.min())) == [0, 3600], "two hours of an hour each"
+
+
+def test_a_split_is_drawn_as_it_is(rows: DataFrame) -> None:
+    settings = SplitSettings(kind="temporal", train=0.7, validation=0.2, test=0.1)
+    found = placement_of_split(with_split(rows, settings, SEED), "the week", TOTAL, TOTAL, SEED)
+    role = found.roles["the week"]
+    ends = {name: (found.at[role == i].min(), found.at[role == i].max()) for i, name in enumerate(found.names)}
+    assert ends["train"][1] < ends["validation"][0] < ends["validation"][1] < ends["test"][0]
+
+
+def test_few_of_many_rows_are_drawn_and_the_same_ones_each_time(rows: DataFrame) -> None:
+    split = with_split(rows, SplitSettings(), SEED)
+    first, again = (placement_of_split(split.repartition(n), "", TOTAL, 60, SEED) for n in (1, 5))
+    assert 30 < first.at.size < 90
+    assert sorted(zip(first.at, first.sensor, strict=True)) == sorted(zip(again.at, again.sensor, strict=True))
+
+
+def test_the_picture_shows_the_roles(rows: DataFrame) -> None:
+    drawn = [
+        plots.placement(placement_of_folds(rows, folds_of(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
+        for kind in get_args(FoldKind)
+    ]
+    assert all(png.startswith(b"\x89PNG") for png in drawn)
+    assert len(set(drawn)) == len(drawn)
