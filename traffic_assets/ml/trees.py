@@ -6,6 +6,7 @@ stay on Spark: only sums come back.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyspark import cloudpickle
 from pyspark.ml import Model
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics
+
+# what runs on the workers is sent whole: they need numpy and pyarrow, and not this package
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 LEAF = -1
 _SUMS = ("rows", "squared", "absolute", "relative", "counted", "observed", "observed_squared")

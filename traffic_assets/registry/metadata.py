@@ -11,7 +11,7 @@ from traffic_assets import __version__
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, plugins
 from traffic_assets.settings.schema import DEFAULT_TARGET
 
-LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic")
+LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic", "xgboost", "scikit-learn")
 
 
 class Training(BaseModel):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pyspark import cloudpickle
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, RandomForestRegressor
 from pyspark.sql import functions as F
@@ -118,6 +122,21 @@ def test_a_split_above_takes_back_all_below() -> None:
         [40.0, 20.0, 10.0, 10.0],
         [50.0, 50.0, 10.0, 10.0],
     ]
+
+
+def test_workers_need_not_have_this_package(forest: Any, scratch: str, tmp_path: Path) -> None:
+    trees = read_trees(forest, scratch)
+    vectors = np.zeros((3, 1 + trees.feature.max()))
+    cut = Cut(trees=2, depth=3, min_rows=1)
+    sent = tmp_path / "sent"
+    sent.write_bytes(cloudpickle.dumps(lambda: predict(trees, vectors, [cut], True).tolist()))
+    code = (
+        "import json, sys; sys.modules['traffic_assets'] = None\n"
+        f"from pyspark import cloudpickle; print(json.dumps(cloudpickle.load(open({str(sent)!r}, 'rb'))()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == predict(trees, vectors, [cut], True).tolist()
 
 
 def test_more_trees_than_there_are_are_refused(forest: Any, scratch: str) -> None:
