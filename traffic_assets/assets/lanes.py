@@ -8,7 +8,6 @@ Nothing here is written once per model; what differs between models is in `ml/al
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +152,7 @@ def _cv_report(
         from traffic_assets.ml import plots
         from traffic_assets.ml.placement import placement_of_folds
         from traffic_assets.ml.preprocessing import FeatureSet
+        from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve
         from traffic_assets.ml.training import cached_rows, observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
@@ -161,10 +161,10 @@ def _cv_report(
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
             features = FeatureSet.of(fitted_preprocessor.record["features"])
-            search = _search(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
-            curve = _learning_curve(context, algorithm, settings, search, train, features)
+            search = _searched(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
+            curve = asked_learning_curve(train, features, algorithm, settings, search, notify=context.log.info)
             total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
-            placed = placement_of_folds(train, _folds(train, settings), total, shown, training.seed)
+            placed = placement_of_folds(train, asked_folds(train, training), total, shown, training.seed)
         best = search.best
         files = {
             "folds.png": plots.folds(best, lane.title, lane.target),
@@ -194,7 +194,7 @@ def _cv_report(
     return cv_report
 
 
-def _search(
+def _searched(
     context: dg.AssetExecutionContext,
     hdfs: HdfsResource,
     lane: Lane,
@@ -205,75 +205,24 @@ def _search(
     rows: Any,
     features: Any,
 ) -> Any:
-    """The search that the settings describe, on some rows; what it saves on the way is removed."""
-    from traffic_assets.ml.search.runner import run_search
-    from traffic_assets.ml.search.screening import screen
-    from traffic_assets.ml.search.strategies import strategy_for
-    from traffic_assets.ml.search.trials import Screened
+    """The search that the settings ask for, on some rows; what it saves on the way is removed."""
+    from traffic_assets.ml.search.asked import asked_search
 
-    training, metric = settings.training, settings.evaluation.primary_metric
-    wanted, screened = training.search, list[Screened]()
-
-    def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
-        if wanted.screen is None or algorithm.quick is None:
-            return tried
-        ranking = screen(
-            rows,
-            features,
-            algorithm,
-            tried,
-            keep=wanted.screen,
-            rows=wanted.screen_rows,
-            seed=training.seed,
-            notify=context.log.info,
-        )
-        screened.extend(ranking.screened)
-        return ranking.kept
-
-    grid = settings.enabled_models[algorithm.name].grid
     dataset = hdfs.dataset(lane.cv_report)
     staged = dataset.stage(context.run_id)
-    cores = rows.sparkSession.sparkContext.defaultParallelism
     try:
-        return run_search(
+        return asked_search(
             rows,
             features,
             algorithm,
-            strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
-            name=training.search.strategy if tune else "none",
-            folds=_folds(rows, settings),
-            seed=training.seed,
-            primary_metric=metric,
-            scratch=f"{staged}/models" if training.search.share_fits else None,
-            max_minutes=training.max_training_time_minutes if tune else None,
-            threads=min(cores, training.folds) if training.parallel_training else 1,
-            screened=screened,
+            settings,
+            requested,
+            tune,
+            scratch=f"{staged}/models",
             notify=context.log.info,
         )
     finally:
         dataset.discard(staged)
-
-
-def _folds(rows: Any, settings: Settings) -> Any:
-    """The folds that the settings describe."""
-    from traffic_assets.ml.folds import folds_of
-
-    training = settings.training
-    return folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
-
-
-def _learning_curve(
-    context: dg.AssetExecutionContext, algorithm: Algorithm, settings: Settings, search: Any, rows: Any, features: Any
-) -> Any:
-    """The learning curve of the chosen hyperparameters; None where none is asked for."""
-    from traffic_assets.ml.learning_curves import learning_curve
-
-    shares = settings.evaluation.diagnostics.learning_curve
-    if not shares:
-        return None
-    chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
-    folds, seed = _folds(rows, settings), settings.training.seed
-    return learning_curve(rows, features, algorithm, chosen, folds, shares, seed, notify=context.log.info)
 
 
 def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
@@ -408,7 +357,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         def choose(earlier: Any, features: FeatureSet) -> Hyperparameters:
             if not tune:
                 return requested
-            found = _search(context, hdfs, lane, algorithm, settings, requested, tune, earlier, features)
+            found = _searched(context, hdfs, lane, algorithm, settings, requested, tune, earlier, features)
             return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)

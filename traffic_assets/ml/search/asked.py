@@ -1,0 +1,116 @@
+"""What a deployment's settings ask for: its folds, its search and its learning curve.
+
+How each of them works is in `folds.py`, `runner.py` and `learning_curves.py`; nothing is decided here.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import DataFrame
+
+from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.folds import Fold, folds_of
+from traffic_assets.ml.learning_curves import LearningCurve, learning_curve
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.search.runner import run_search
+from traffic_assets.ml.search.screening import screen
+from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.trials import Screened, Search
+from traffic_assets.settings import Settings
+from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.schema import TrainingSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
+    """The folds of some train rows.
+
+    Raises:
+        ValueError: as `folds_of`.
+    """
+    return folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
+
+
+def asked_search(
+    rows: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    settings: Settings,
+    requested: Hyperparameters,
+    tune: bool,
+    scratch: str,
+    notify: Callable[[str], None] = _LOG.info,
+) -> Search:
+    """The search of one lane.
+
+    Args:
+        rows: train rows, cached.
+        features: columns to train on.
+        algorithm: what to fit.
+        settings: of the deployment.
+        requested: hyperparameters; where nothing is tuned, the only trial.
+        tune: whether to look for better ones.
+        scratch: URI of a folder for what is saved on the way.
+        notify: told of progress.
+
+    Raises:
+        ValueError: as `run_search`.
+    """
+    training, metric = settings.training, settings.evaluation.primary_metric
+    wanted, screened = training.search, list[Screened]()
+
+    def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
+        if wanted.screen is None or algorithm.quick is None:
+            return tried
+        ranking = screen(
+            rows,
+            features,
+            algorithm,
+            tried,
+            keep=wanted.screen,
+            rows=wanted.screen_rows,
+            seed=training.seed,
+            notify=notify,
+        )
+        screened.extend(ranking.screened)
+        return ranking.kept
+
+    grid = settings.enabled_models[algorithm.name].grid
+    cores = rows.sparkSession.sparkContext.defaultParallelism
+    return run_search(
+        rows,
+        features,
+        algorithm,
+        strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
+        name=wanted.strategy if tune else "none",
+        folds=asked_folds(rows, training),
+        seed=training.seed,
+        primary_metric=metric,
+        scratch=scratch if wanted.share_fits else None,
+        max_minutes=training.max_training_time_minutes if tune else None,
+        threads=min(cores, training.folds) if training.parallel_training else 1,
+        screened=screened,
+        notify=notify,
+    )
+
+
+def asked_learning_curve(
+    rows: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    settings: Settings,
+    search: Search,
+    notify: Callable[[str], None] = _LOG.info,
+) -> LearningCurve | None:
+    """The learning curve of the hyperparameters that a search chose; None where none is asked for.
+
+    Raises:
+        ValueError: as `learning_curve`.
+    """
+    shares = settings.evaluation.diagnostics.learning_curve
+    if not shares:
+        return None
+    chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
+    folds, seed = asked_folds(rows, settings.training), settings.training.seed
+    return learning_curve(rows, features, algorithm, chosen, folds, shares, seed, notify=notify)
