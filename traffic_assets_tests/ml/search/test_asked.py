@@ -1,0 +1,95 @@
+"""Folds, search and learning curve are what the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_search
+from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.training import cached_rows
+from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.loading import merge
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+LINEAR = ALGORITHMS["linear_regression"]
+GRID = {"regParam": [0.01, 1.0, 100.0]}
+
+
+@pytest.fixture(scope="module")
+def train(feature_rows: DataFrame) -> Iterator[DataFrame]:
+    with cached_rows(feature_rows) as rows:
+        yield rows
+
+
+def _settings(changes: dict[str, Any]) -> Settings:
+    base = {"models": {"linear_regression": {"grid": GRID}}, "training": {"folds": 2}}
+    return load_settings("local", merge(base, changes), environ={})
+
+
+def _search(
+    train: DataFrame, features: FeatureSet, scratch: Path, changes: dict[str, Any], tune: bool = True
+) -> tuple[Search, list[str]]:
+    told: list[str] = []
+    requested = LinearRegressionHyperparameters(regParam=0.5)
+    found = asked_search(
+        train, features, LINEAR, _settings(changes), requested, tune, f"file://{scratch}/models", notify=told.append
+    )
+    return found, told
+
+
+@pytest.mark.parametrize("kind", ["random", "sensor", "expanding", "sliding"])
+def test_folds_are_of_the_kind_and_number_that_is_asked_for(train: DataFrame, kind: str) -> None:
+    folds = asked_folds(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
+    assert len(folds) == 3
+    judged = [train.where(fold.judged) for fold in folds]
+    if kind == "sensor":
+        assert [rows.select("sensor_id").distinct().count() for rows in judged] == [3, 2, 3]
+    elif kind != "random":
+        gap = train.where(~folds[0].fit & ~folds[0].judged).where("timestamp < '2026-01-05 04:00:00'").count()
+        assert gap > 0, "an hour between what is fitted and what is judged"
+
+
+def test_without_tuning_only_what_was_requested_is_tried(
+    train: DataFrame, features: FeatureSet, tmp_path: Path
+) -> None:
+    found, told = _search(train, features, tmp_path, {}, tune=False)
+    assert (found.strategy, [t.hyperparameters["regParam"] for t in found.trials]) == ("none", [0.5])
+    assert len(told) == 2
+
+
+def test_the_grid_is_searched_by_the_metric_that_is_asked_for(
+    train: DataFrame, features: FeatureSet, tmp_path: Path
+) -> None:
+    changes = {"evaluation": {"primary_metric": "mae"}, "training": {"parallel_training": True}}
+    found, _ = _search(train, features, tmp_path, changes)
+    assert (found.strategy, found.primary_metric) == ("grid", "mae")
+    assert [t.hyperparameters["regParam"] for t in found.trials] == GRID["regParam"]
+    assert found.best.hyperparameters["regParam"] == 0.01
+
+
+def test_a_time_limit_is_one_of_a_search_and_not_of_a_single_fit(
+    train: DataFrame, features: FeatureSet, tmp_path: Path
+) -> None:
+    changes = {"training": {"max_training_time_minutes": 1e-9}}
+    assert "max_training_time_minutes" in str(_search(train, features, tmp_path, changes)[0].stopped)
+    assert _search(train, features, tmp_path, changes, tune=False)[0].stopped is None
+
+
+def test_a_learning_curve_is_drawn_where_shares_are_given(
+    train: DataFrame, features: FeatureSet, tmp_path: Path
+) -> None:
+    found, _ = _search(train, features, tmp_path, {}, tune=False)
+    assert asked_learning_curve(train, features, LINEAR, _settings({}), found) is None
+    wish = _settings({"evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}}})
+    curve = asked_learning_curve(train, features, LINEAR, wish, found)
+    assert curve is not None
+    assert [point.share for point in curve.points] == [0.5, 1.0]
