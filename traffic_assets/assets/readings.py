@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.dagster_hdfs.filesystem import filesystem_for
+from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource

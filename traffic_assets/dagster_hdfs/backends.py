@@ -1,7 +1,8 @@
-"""Storage backends of installed packages: which URI scheme is theirs, by an entry point called like the scheme.
+"""Which file system a URI is on: the local disk, Hadoop's client, or a storage backend of an installed package.
 
-What a backend promises is said in `FileSystem` (`filesystem.py`), which asks here. One is imported when its scheme is
-used and not before, so one that is broken harms nobody else. Imports neither dagster nor pyspark.
+A package's backend is an entry point called like its URI scheme. It is imported when the scheme is used and not
+before, so one that is broken harms nobody else. What a file system promises is said in `filesystem.py`. Imports
+neither dagster nor pyspark.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.dagster_hdfs.uris import LOCAL, scheme_of
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.uris import LOCAL, is_local, local_path, redact, scheme_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-    from traffic_assets.dagster_hdfs.filesystem import FileSystem
 
 GROUP = "traffic_assets.storage"
 
@@ -92,3 +92,33 @@ def backend_of(uri: str) -> Backend | None:
     """The backend that a URI belongs to, if an installed package has one for its scheme; the local disk has none."""
     scheme = scheme_of(uri)
     return None if scheme == LOCAL else next((backend for backend in backends() if backend.scheme == scheme), None)
+
+
+def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) -> FileSystem:
+    """The file system that a URI is on.
+
+    Args:
+        uri: a `file:` URI or absolute local path, one in the scheme of an installed backend, or any URI that Hadoop
+            has a client for.
+        spark: gives the Spark session for the latter; not called before the first operation.
+
+    Raises:
+        ValueError: the URI is a relative path, or needs a session and none can be had.
+        BackendError: the scheme's backend cannot be used.
+    """
+    if is_local(uri):
+        local_path(uri)
+        return LocalFileSystem()
+    if backend := backend_of(uri):
+        made: object = backend.factory()(uri, spark)
+        if not isinstance(made, FileSystem):
+            raise backend.error(f"it made no FileSystem for {redact(uri)}, but a {type(made).__name__}")
+        return made
+    if spark is None:
+        raise ValueError(
+            f"{redact(uri)} is reached by Hadoop's client in a Spark session: pass `spark`, a "
+            "function that returns the session, or use a file: URI"
+        )
+    from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+
+    return HadoopFileSystem(spark)

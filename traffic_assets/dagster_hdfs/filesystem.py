@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.dagster_hdfs.backends import backend_of
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.dagster_hdfs.uris import is_local, local_path, redact, split
+from traffic_assets.dagster_hdfs.uris import local_path, redact, split
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 _ASIDE = ".aside"
 
@@ -269,33 +268,3 @@ class LocalFileSystem(FileSystem):
 def _unless_missing(_call: Any, _path: str, info: Any) -> None:
     if not isinstance(info[1], FileNotFoundError):
         raise info[1]
-
-
-def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) -> FileSystem:
-    """The file system that a URI is on.
-
-    Args:
-        uri: a `file:` URI or absolute local path, one in the scheme of an installed backend, or any URI that Hadoop
-            has a client for.
-        spark: gives the Spark session for the latter; not called before the first operation.
-
-    Raises:
-        ValueError: the URI is a relative path, or needs a session and none can be had.
-        BackendError: the scheme's backend cannot be used.
-    """
-    if is_local(uri):
-        local_path(uri)
-        return LocalFileSystem()
-    if backend := backend_of(uri):
-        made: object = backend.factory()(uri, spark)
-        if not isinstance(made, FileSystem):
-            raise backend.error(f"it made no FileSystem for {redact(uri)}, but a {type(made).__name__}")
-        return made
-    if spark is None:
-        raise ValueError(
-            f"{redact(uri)} is reached by Hadoop's client in a Spark session: pass `spark`, a "
-            "function that returns the session, or use a file: URI"
-        )
-    from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-
-    return HadoopFileSystem(spark)

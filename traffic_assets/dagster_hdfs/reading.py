@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.errors import storage_errors
-from traffic_assets.dagster_hdfs.filesystem import filesystem_for
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.dagster_hdfs.uris import redact, split
 

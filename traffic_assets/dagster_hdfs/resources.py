@@ -12,7 +12,8 @@ from urllib.parse import quote
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from traffic_assets.dagster_hdfs.filesystem import FileSystem, filesystem_for
+from traffic_assets.dagster_hdfs.backends import filesystem_for
+from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
 

@@ -13,7 +13,7 @@ from traffic_assets_tests.cluster.minispark import MiniSpark
 SCRIPT = """
 import sys
 from pyspark.sql import SparkSession
-from traffic_assets.dagster_hdfs.filesystem import filesystem_for
+from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.reading import read_current
 spark = SparkSession.builder.getOrCreate()

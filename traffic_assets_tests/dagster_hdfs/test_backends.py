@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backend_of, backends
-from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem, filesystem_for
+from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backend_of, backends, filesystem_for
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets_tests.packages import Install
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.errors import StorageError
-from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem, filesystem_for
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 
 Storage = tuple[FileSystem, str]
@@ -243,7 +244,7 @@ def test_the_local_disk_is_never_deleted_whole() -> None:
 
 def test_local_files_start_no_jvm(tmp_path: Path) -> None:
     script = (
-        "import sys; from traffic_assets.dagster_hdfs.filesystem import filesystem_for\n"
+        "import sys; from traffic_assets.dagster_hdfs.backends import filesystem_for\n"
         "fs = filesystem_for(sys.argv[1]); fs.write_bytes(sys.argv[1] + '/file', b'data')\n"
         "assert not {'pyspark', 'py4j', 'dagster'} & set(sys.modules)"
     )
