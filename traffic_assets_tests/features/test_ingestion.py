@@ -334,4 +334,5 @@ def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_p
     assert "speed_variance" in ingested.missing_columns
     assert "sensor_cluster" in ingested.missing_columns
     assert len(ingested.missing_columns) == 21 - 7
-    assert "flow" not in ingested.rows.columns
+    assert "occupancy" not in ingested.rows.columns, "a measurement is no column of the table"
+    assert types["flow"] == "double", "a target is"
