@@ -221,7 +221,11 @@ TARGETS = {
 KEYS = ("sensor_id", "timestamp")
 FEATURE_TABLE_COLUMNS = (*READING_COLUMNS[:2], *FEATURES, *TARGETS.values())
 FEATURE_NAMES = tuple(column.name for column in FEATURES)
-ANSWER_FEATURES = tuple(column.name for column in FEATURES if column.holds_answer())
+
+
+def answer_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
+    """The features that, at horizon 0, are functions of a target."""
+    return tuple(column.name for column in FEATURES if column.holds_answer(target))
 
 
 def feature_columns(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from traffic_assets.features.catalogue import ANSWER_FEATURES, Column
+from traffic_assets.features.catalogue import Column, answer_features
 
 _OPERATORS = {"*": "times", "/": "per", "^": "power"}
 _PARTS = re.compile(r"(\w+)([*/^])(\w+)")
@@ -31,10 +31,9 @@ class Created:
     sql: str
     column: str
 
-    @property
-    def holds_answer(self) -> bool:
+    def holds_answer(self, target: str) -> bool:
         """Whether one of its sources, at horizon 0, is a function of the target."""
-        return not set(self.sources).isdisjoint(ANSWER_FEATURES)
+        return not set(self.sources).isdisjoint(answer_features(target))
 
 
 def created(formula: str) -> Created:

@@ -273,7 +273,7 @@ def placement(found: Placement, title: str) -> bytes:
         axes.margins(x=0.01)
         axes.set_ylim(sensors - 0.4, -0.6)
         few = sensors <= _NAMED_SENSORS
-        axes.set_yticks(range(sensors) if few else [], found.sensors if few else [], fontsize=6)
+        axes.set_yticks(range(sensors) if few else [], [_plain(s) for s in found.sensors] if few else [], fontsize=6)
         axes.spines[["top", "right"]].set_visible(False)
     locator = AutoDateLocator()
     every[-1].xaxis.set_major_locator(locator)

@@ -5,7 +5,6 @@ from typing import get_args
 import pytest
 
 from traffic_assets.features.catalogue import (
-    ANSWER_FEATURES,
     CATEGORICAL_FEATURES,
     FEATURE_NAMES,
     FEATURE_TABLE_COLUMNS,
@@ -13,6 +12,7 @@ from traffic_assets.features.catalogue import (
     READING_COLUMNS,
     SENSOR_COLUMNS,
     TARGETS,
+    answer_features,
     feature_columns,
 )
 from traffic_assets.settings.schema import Target
@@ -43,7 +43,8 @@ def test_the_21_features_of_the_definition() -> None:
 def test_when_each_feature_is_known() -> None:
     assert {c.name for c in FEATURES if c.known == "before"} == BEFORE
     assert {c.name for c in FEATURES if c.known == "with the reading"} == {"occupancy_ratio", "flow_rate"}
-    assert ANSWER_FEATURES == ("traffic_efficiency", "congestion_level")
+    assert answer_features() == ("traffic_efficiency", "congestion_level")
+    assert answer_features("flow") == ("flow_rate",)
     assert not any(target.holds_answer(name) for name, target in TARGETS.items())  # they are the answer
     assert {target.known for target in TARGETS.values()} == {"with the target"}
 
@@ -56,7 +57,7 @@ def test_every_target_of_the_settings_is_in_the_catalogue() -> None:
 
 def test_only_the_speed_is_trained_on_what_contains_it() -> None:
     """As the users' plan has it; the flow is never learned from the flow rate."""
-    assert {c.name for c in feature_columns()} >= set(ANSWER_FEATURES)
+    assert {c.name for c in feature_columns()} >= set(answer_features())
     assert set(FEATURE_NAMES) - {c.name for c in feature_columns(target="flow")} == {"flow_rate"}
 
 
@@ -84,7 +85,7 @@ def test_a_feature_table_has_keys_features_and_the_targets() -> None:
 
 def test_features_are_left_out_by_name() -> None:
     assert feature_columns() == FEATURES
-    left = feature_columns(ANSWER_FEATURES)
+    left = feature_columns(answer_features())
     assert [c.name for c in left] == [n for n in FEATURE_NAMES if n not in ("traffic_efficiency", "congestion_level")]
 
 

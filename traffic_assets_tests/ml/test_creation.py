@@ -34,11 +34,11 @@ def test_what_is_no_formula_is_refused(formula: str) -> None:
     "formula", ["traffic_efficiency^2", "flow_rate*traffic_efficiency", "flow_rate/traffic_efficiency"]
 )
 def test_what_is_made_from_an_answer_holds_it(formula: str) -> None:
-    assert created(formula).holds_answer
+    assert created(formula).holds_answer("speed")
 
 
 def test_what_is_made_without_an_answer_holds_none() -> None:
-    assert not created("flow_rate*occupancy_ratio").holds_answer
+    assert not created("flow_rate*occupancy_ratio").holds_answer("speed")
 
 
 def test_formulas_of_numeric_features_are_let_through() -> None:

@@ -19,6 +19,7 @@ from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics import Metrics, Spread
+from traffic_assets.ml.placement import Placement
 from traffic_assets.ml.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.slices import Slice
 
@@ -177,3 +178,14 @@ def test_no_window_and_no_global_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     for draw, _ in PICTURES.values():
         assert draw(1.0)
+
+
+def test_a_sensor_may_have_any_name() -> None:
+    found = Placement(
+        at=np.arange(4) * 300,
+        sensors=(r"$\foo$", "B_1"),
+        sensor=np.array([0, 0, 1, 1]),
+        names=("train", "validation", "test"),
+        roles={"": np.array([0, 1, 2, 0])},
+    )
+    assert plots.placement(found, "split").startswith(SIGNATURE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -332,6 +332,7 @@ def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: Dat
     wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
     features = usable_features(feature_rows, FEATURES, wish)
     assert features.answers == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
+    assert replace(features, target="flow").answers == ("flow_rate", "flow_rate*traffic_efficiency", "flow_rate^2")
 
 
 def test_created_features_are_clipped_like_any_other(numbers: DataFrame) -> None:

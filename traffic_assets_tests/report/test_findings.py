@@ -73,12 +73,12 @@ def test_caveats_fit_the_week() -> None:
     assert "computed from the observed speed" not in plain
     assert "flatters" not in " ".join(findings.caveats(report(split_kind="temporal")))
     made = lane("random_forest", 1.0)
-    weights = {"traffic_efficiency": 0.8, "speed_lag_1": 0.2}
+    weights = {"traffic_efficiency": 0.7, "speed_lag_1": 0.2, "flow_rate*congestion_level": 0.1}
     knowing = replace(
         made,
         scores=made.scores.model_copy(update={"importances": Importances(kind="w", features=weights, slots=weights)}),
     )
-    assert "traffic_efficiency is computed from the observed speed" in " ".join(
+    assert "flow_rate*congestion_level and traffic_efficiency are computed from the observed speed" in " ".join(
         findings.caveats(report(board(lanes=[knowing])))
     )
 
