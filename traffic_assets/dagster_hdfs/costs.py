@@ -1,22 +1,23 @@
 """What a step costs: wall and CPU time, peak memory, and what Spark shuffled and spilled.
 
 A `Meter` starts when an asset begins and is read when its output is published, since Spark works only then. All is
-read from what Linux and Spark count anyway; what is not to be had (another system, no session) is left out.
+read from what the system and Spark count anyway; what is not to be had (no session, a peak off Linux) is left out.
 """
 
 import functools
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dagster as dg
 
+if TYPE_CHECKING:
+    import psutil
+
 P = ParamSpec("P")
 R = TypeVar("R")
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _METERS: dict[tuple[str, str], "Meter"] = {}
 
 
@@ -26,8 +27,9 @@ class Cost:
 
     Attributes:
         wall_seconds: wall time.
-        cpu_seconds: CPU time of this process, its Spark driver and, on a cluster, the executors' tasks.
-        peak_memory_mb: greatest resident memory of this process and its Spark driver together; None off Linux.
+        cpu_seconds: CPU time of this process, its Spark driver, the Python workers that this one started and, on a
+            cluster, the executors' tasks.
+        peak_memory_mb: greatest resident memory of these processes, each at its own peak, summed; None off Linux.
         shuffle_bytes: written to be shuffled.
         spill_bytes: that did not fit into memory and went to disk.
     """
@@ -64,18 +66,17 @@ class Meter:
     """Counts from when it is made."""
 
     def __init__(self) -> None:
-        self._pids = _processes()
-        for pid in self._pids:
-            _forget_peak(pid)
+        for process in (family := _processes()):
+            _forget_peak(process.pid)
         self._started = time.monotonic()
-        self._cpu = {pid: _cpu_seconds(pid) for pid in self._pids}
+        self._cpu = _cpu_seconds(family)
         self._stage = _newest_stage()
 
     def read(self) -> Cost:
         """What was spent so far."""
-        pids = _processes()  # a session that began meanwhile counts from its own beginning
-        cpu = sum(_cpu_seconds(pid) - self._cpu.get(pid, 0.0) for pid in pids)
-        peaks = [peak for pid in pids if (peak := _peak_mb(pid)) is not None]
+        family = _processes()  # what began meanwhile counts from its own beginning
+        cpu = max(_cpu_seconds(family) - self._cpu, 0.0)
+        peaks = [peak for process in family if (peak := _peak_mb(process.pid)) is not None]
         shuffled, spilled, tasks = _spent_since(self._stage)
         return Cost(
             wall_seconds=time.monotonic() - self._started,
@@ -126,12 +127,26 @@ def _is_local() -> bool:
     return session is None or session.sparkContext.master.startswith("local")
 
 
-def _processes() -> list[int]:
-    """This process and the Spark driver's, where it is a child of this one."""
-    session = _session()
-    gateway = getattr(session.sparkContext, "_gateway", None) if session else None
-    driver = getattr(gateway, "proc", None)
-    return [os.getpid(), *([driver.pid] if driver else [])]
+def _processes() -> "list[psutil.Process]":
+    """This process, and below it the Spark driver and the Python workers that Spark's driver started."""
+    import psutil
+
+    this = psutil.Process()
+    return [this, *this.children(recursive=True)]
+
+
+def _cpu_seconds(family: "list[psutil.Process]") -> float:
+    """Of all together; a child that has ended counts with its parent."""
+    import psutil
+
+    total = 0.0
+    for process in family:
+        try:
+            spent = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += spent.user + spent.system + getattr(spent, "children_user", 0) + getattr(spent, "children_system", 0)
+    return total
 
 
 def _newest_stage() -> int:
@@ -162,14 +177,6 @@ def known_stages() -> Any:
     gateway = session.sparkContext._gateway
     no_quantiles = gateway.new_array(gateway.jvm.double, 0)
     return session.sparkContext._jsc.sc().statusStore().stageList(None, False, False, no_quantiles, None)
-
-
-def _cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return time.process_time() if pid == os.getpid() else 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _peak_mb(pid: int) -> float | None:

@@ -1,9 +1,12 @@
 """What a step costs, measured on work of known size."""
 
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
@@ -34,6 +37,18 @@ def test_a_meter_counts_what_spark_shuffles_and_what_both_processes_compute(spar
     assert one.spill_bytes == 0
     assert one.peak_memory_mb is not None
     assert one.peak_memory_mb > 100, "a JVM and a Python with pyarrow"
+
+
+def test_what_python_workers_compute_is_counted(spark: SparkSession) -> None:
+    def busy(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        end = time.process_time() + 1.5
+        while time.process_time() < end:
+            pass
+        yield from batches
+
+    meter = Meter()
+    spark.range(1, numPartitions=1).mapInArrow(busy, "id long").collect()
+    assert meter.read().cpu_seconds > 1.4
 
 
 def test_what_does_not_fit_into_memory_is_counted_as_spilled(spark: SparkSession) -> None:
