@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame
 
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import Metrics, evaluate, spread
@@ -143,7 +144,7 @@ class CrossValidation:
                 last = found[group.members[-1]]
                 self.notify(
                     f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
-                    f"RMSE {last.rmse:.3f}, R² {last.r2:.5f}"
+                    f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
                 )
         return found
 

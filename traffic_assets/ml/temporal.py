@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
@@ -86,7 +87,8 @@ def temporal_verdict(
     with cached(pipeline.transform(later).select("timestamp", features.target, PREDICTION)) as judged:
         metrics = evaluate(judged, features.target)
         instants, losses = losses_in_time(judged, features.target)
-    notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f}, R² {metrics.r2:.5f}")
+    unit = TARGETS[features.target].unit
+    notify(f"{algorithm.title}: temporal verdict, RMSE {metrics.rmse:.3f} {unit}, R² {metrics.r2:.5f}")
     return TemporalVerdict(
         boundary=datetime.fromtimestamp(boundary, UTC),
         fit_rows=features.rows,

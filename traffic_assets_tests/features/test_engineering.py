@@ -115,6 +115,7 @@ def test_every_feature_of_a_reading_with_a_whole_hour_behind_it(spark: SparkSess
         "sensor_id": "A",
         "timestamp": row["timestamp"],
         "speed": 52.0,
+        "flow": 100.0,
         "date": MONDAY,
     }
 
@@ -287,7 +288,7 @@ def test_no_days_are_refused(spark: SparkSession) -> None:
 def test_types_and_order_of_the_columns(spark: SparkSession) -> None:
     frame = spark.sql("select '' sensor_id, now() timestamp, 0D speed, 0D flow, 0D occupancy").limit(0)
     types = dict(build_features(frame, spark.createDataFrame([], SENSOR_SCHEMA), [MONDAY], DATA).dtypes)
-    assert list(types) == ["sensor_id", "timestamp", *FEATURE_NAMES, "speed", "date"]
+    assert list(types) == ["sensor_id", "timestamp", *FEATURE_NAMES, "speed", "flow", "date"]
     integers = {"highway_encoded", "is_weekend", "is_rush_hour", "sensor_cluster", "congestion_level"}
     assert {name for name, kind in types.items() if kind == "int"} == integers
 
