@@ -422,6 +422,16 @@ class EnsembleSettings(ModelSettings):
     grid: Grid = {"method": ["weighted", "stacking"]}
     _lanes: dict[str, Hyperparameters] = PrivateAttr(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_leave_no_default_grid(cls, given: Any) -> Any:
+        """Weights that are given hold for one method; the default grid tries the other too."""
+        hyperparameters = given.get("hyperparameters") if isinstance(given, dict) else None
+        if isinstance(hyperparameters, EnsembleHyperparameters):
+            hyperparameters = hyperparameters.model_dump()
+        weighted = isinstance(hyperparameters, dict) and hyperparameters.get("weights") is not None
+        return {"grid": {}, **given} if weighted else given
+
     def filled(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleSettings":
         """The same settings, whose members take from these lanes what is not given, in the Launchpad too."""
         grid = dict(self.grid)

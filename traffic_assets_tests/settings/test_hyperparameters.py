@@ -191,6 +191,18 @@ def test_weights_that_nothing_can_be_made_of_are_refused(given: dict[str, Any], 
         EnsembleHyperparameters(members={"svr": {}, "xgboost": {}}, **given)
 
 
+def test_weights_that_are_given_go_without_the_default_grid_which_tries_stacking() -> None:
+    hyperparameters = {"method": "weighted", "weights": {"linear_regression": 1, "random_forest": 3}}
+    for given in (hyperparameters, EnsembleHyperparameters.model_validate(hyperparameters)):
+        settings = EnsembleSettings.model_validate({"enabled": True, "hyperparameters": given})
+        assert settings.grid == {}
+        assert settings.hyperparameters.weights == hyperparameters["weights"]
+        assert settings.filled({}).hyperparameters.weights == hyperparameters["weights"]
+    assert EnsembleSettings.model_validate({"hyperparameters": {"method": "weighted"}}).grid
+    with pytest.raises(ValidationError, match=r"grid\.method: given 'stacking'"):
+        EnsembleSettings.model_validate({"hyperparameters": hyperparameters, "grid": {"method": ["stacking"]}})
+
+
 def test_members_take_from_their_lanes_what_is_not_given() -> None:
     lanes = {"random_forest": RandomForestHyperparameters(numTrees=7, maxDepth=4)}
     grid = {"members": [{"random_forest": {}, "svr": {}}, {"random_forest": {"numTrees": 9}, "svr": {}}]}
