@@ -16,6 +16,7 @@ from traffic_assets.settings.hyperparameters import (
     RandomForestHyperparameters,
     RandomForestSettings,
     SVRHyperparameters,
+    XGBoostHyperparameters,
     grid_points,
 )
 
@@ -117,6 +118,29 @@ def test_every_wrong_entry_of_a_grid_is_named() -> None:
 def test_a_grid_in_range_is_kept() -> None:
     assert RandomForestSettings(grid={"maxDepth": [1, 30]}).grid == {"maxDepth": [1, 30]}
     assert LinearRegressionSettings(tune=True, grid={}).grid == {}
+
+
+def test_whole_numbers_are_told_by_type() -> None:
+    assert {n for n in RandomForestHyperparameters.model_fields if RandomForestHyperparameters.whole(n)} == {
+        "numTrees", "maxDepth", "maxBins", "minInstancesPerNode"
+    }  # fmt: skip
+    assert XGBoostHyperparameters.whole("early_stopping_rounds"), "or null"
+    assert not LinearRegressionHyperparameters.whole("fitIntercept")
+
+
+@pytest.mark.parametrize(
+    ("grid", "told"),
+    [
+        ({"maxIter": {"low": 1.5, "high": 9}}, "grid.maxIter: given 1.5"),
+        ({"maxIter": {"low": 0, "high": 9}}, "grid.maxIter: given 0"),
+        ({"elasticNetParam": {"low": 0.5, "high": 2}}, "grid.elasticNetParam: given 2"),
+        ({"fitIntercept": {"low": 0, "high": 1}}, "grid.fitIntercept: given 0.5"),
+    ],
+)
+def test_a_range_of_values_that_are_not_allowed_is_refused(grid: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        LinearRegressionSettings.model_validate({"grid": grid})
+    assert told in str(caught.value)
 
 
 def test_gamma_is_a_text_also_where_json_gives_a_number() -> None:
