@@ -326,7 +326,8 @@ class TrainingSettings(Section):
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="a search starts no fit after this; the best so far wins"
+        default=None,
+        description="for the searches of a run, in even parts; after its part one starts no fit, the best so far wins",
     )
     parallel_training: bool = Field(
         default=False, description="judge several folds at the same time, in as many threads as Spark has cores"
