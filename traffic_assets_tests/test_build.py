@@ -15,8 +15,9 @@ from traffic_assets.assets import lanes, registry
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
-from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
+from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS, build_resources
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
+from traffic_assets.settings.schema import OWN_FOLDERS
 from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.tiny import LANES, tiny_settings
 
@@ -52,6 +53,16 @@ def test_the_location_is_what_was_agreed(tmp_path: Path) -> None:
     if os.environ.get("UPDATE_SNAPSHOT"):
         SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
     assert found == json.loads(SNAPSHOT.read_text()), "if the change is meant: UPDATE_SNAPSHOT=1 make test"
+
+
+def test_every_folder_that_assets_lie_in_is_reserved_against_the_registry(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
+    hdfs = build_resources(settings)["hdfs"]
+    keys = {key for asset in build_defs(settings).assets or [] for key in asset.keys}  # type: ignore[union-attr]
+    places = [hdfs.dataset(key).root for key in keys] + [settings.source_uri]
+    below = {place.removeprefix(f"{settings.persistence.base_uri}/").split("/")[0] for place in places}
+    assert below == set(OWN_FOLDERS)
+    assert settings.persistence.registry_folder not in OWN_FOLDERS
 
 
 def test_the_location_loads(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The lanes themselves are in `lanes.py`; how rows are split and preprocessed is i
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -22,12 +23,13 @@ from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import FEATURES, feature_columns
-from traffic_assets.ml.creation import require_sources
+from traffic_assets.ml.creation import require_sources, without_source
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
 from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
 from traffic_assets.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 GROUP = "training"
 PREPROCESSOR = "fitted_preprocessor"
 SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
@@ -236,7 +238,17 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
 
 def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     training = settings.training
-    require_sources(training.preprocessing.create, FEATURES, training.exclude_features)
+    wanted = training.preprocessing.create
+    columns = feature_columns(training.exclude_features, target, training.features)
+    require_sources(wanted, FEATURES, training.exclude_features, training.features)
+    lacking = without_source(wanted, columns)
+    not_made = [
+        f"training.preprocessing.create: {formula} is not made for the target {target}, since {' and '.join(sources)} "
+        f"is made from the very value that is predicted"
+        for formula, sources in lacking.items()
+    ]
+    for warning in not_made:
+        _LOG.warning(warning)
 
     @dg.asset(
         key=asset_key(of_target(PREPROCESSOR, target)),
@@ -260,8 +272,10 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
 
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
-        preparation = Preparation(**training.preprocessing.model_dump())
-        columns = feature_columns(training.exclude_features, target, training.features)
+        for warning in not_made:
+            context.log.warning(warning)
+        create = tuple(formula for formula in wanted if formula not in lacking)
+        preparation = Preparation(**training.preprocessing.model_dump() | {"create": create})
         with cached_rows(observed_rows(train_split.value, target), training.cache_partitions) as train:
             features = usable_features(train, columns, preparation, target)
             model = fit_preprocessor(train, features)

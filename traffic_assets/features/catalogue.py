@@ -242,17 +242,23 @@ def feature_columns(
     excluded = set(exclude)
     if unknown := sorted(excluded - set(FEATURE_NAMES)):
         raise ValueError(
-            f"exclude_features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
+            f"training.exclude_features: no such feature: {', '.join(unknown)}; the features are "
+            f"{', '.join(FEATURE_NAMES)}"
         )
     if target != DEFAULT_TARGET:
         excluded |= {column.name for column in FEATURES if column.holds_answer(target)}
     if only is not None:
         if unknown := sorted(set(only) - set(FEATURE_NAMES)):
             raise ValueError(
-                f"features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
+                f"training.features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
             )
         excluded |= set(FEATURE_NAMES) - set(only)
     left = tuple(column for column in FEATURES if column.name not in excluded)
     if not left:
-        raise ValueError("exclude_features: every feature is excluded; leave at least one")
+        made = ", ".join(column.name for column in FEATURES if column.holds_answer(target))
+        other = f" that is not made from the {target} itself, as {made} is" if target != DEFAULT_TARGET else ""
+        raise ValueError(
+            f"training.features and training.exclude_features: for the {target} every feature is excluded; leave at "
+            f"least one{other}"
+        )
     return left

@@ -53,19 +53,26 @@ def created(formula: str) -> Created:
     return Created(formula, (first, second), sql, column)
 
 
-def require_sources(formulas: Iterable[str], columns: Sequence[Column], excluded: Iterable[str] = ()) -> None:
+def require_sources(
+    formulas: Iterable[str],
+    columns: Sequence[Column],
+    excluded: Iterable[str] = (),
+    only: Iterable[str] | None = None,
+) -> None:
     """Refuse formulas of what is no numeric feature, or is not to be trained on.
 
     Args:
         formulas: of `training.preprocessing.create`.
         columns: the catalogue's features.
         excluded: features that the settings exclude; what is made from them would bring them back.
+        only: the features that the settings name, where they name some.
 
     Raises:
         ValueError: naming every formula that cannot be made, and why.
     """
     roles, left_out = {column.name: column.role for column in columns}, set(excluded)
     numeric = [column.name for column in columns if column.role == "numeric"]
+    named = set(roles) if only is None else set(only)
     wrong = []
     for feature in map(created, formulas):
         for source in feature.sources:
@@ -75,7 +82,21 @@ def require_sources(formulas: Iterable[str], columns: Sequence[Column], excluded
                 wrong.append(f"{feature.name}: {source} is {roles[source]}, it has no product, ratio or power")
             elif source in left_out:
                 wrong.append(f"{feature.name}: {source} is in training.exclude_features")
+            elif source not in named:
+                wrong.append(f"{feature.name}: {source} is not in training.features")
     if wrong:
         raise ValueError(
             f"training.preprocessing.create: {'; '.join(wrong)}. The numeric features: {', '.join(numeric)}"
         )
+
+
+def without_source(formulas: Iterable[str], columns: Iterable[Column]) -> dict[str, list[str]]:
+    """The formulas that cannot be made from some columns: what each of them lacks.
+
+    Args:
+        formulas: that `require_sources` lets through.
+        columns: what a target is learned from, without the features that are made from the target itself.
+    """
+    there = {column.name for column in columns}
+    lacking = {f.name: [source for source in f.sources if source not in there] for f in map(created, formulas)}
+    return {formula: sources for formula, sources in lacking.items() if sources}

@@ -8,7 +8,8 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -81,18 +82,13 @@ class Range(BaseModel):
             raise ValueError(f"a logarithmic range begins above 0; given low {self.low:g}")
         return self
 
-    @property
-    def whole(self) -> bool:
-        """Whether both ends are whole numbers, and so every value."""
-        return self.low.is_integer() and self.high.is_integer()
-
-    def at(self, share: float) -> float | int:
-        """The value at a share of the way from low to high."""
+    def at(self, share: float, whole: bool = False) -> float | int:
+        """The value at a share of the way from low to high; the nearest whole number where only those are allowed."""
         if self.log:
             value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
         else:
             value = self.low + share * (self.high - self.low)
-        return round(value) if self.whole else value
+        return round(value) if whole else value
 
 
 Grid = dict[str, list[Any] | Range]
@@ -103,6 +99,21 @@ class Hyperparameters(BaseModel):
     """Base of an algorithm's hyperparameters: unknown names are errors, values are checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def whole(cls, name: str) -> bool:
+        """Whether a hyperparameter is a whole number by its type, whatever the ends of a range of it are."""
+        kinds = _kinds(cls.model_fields[name].annotation)
+        return int in kinds and float not in kinds
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The types that an annotation allows, such as int and None of `Annotated[int, ...] | None`."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return {kind for one in get_args(annotation) for kind in _kinds(one)}
+    return {annotation}
 
 
 H = TypeVar("H", bound=Hyperparameters)
@@ -301,8 +312,12 @@ class ModelSettings(BaseModel):
                 problems.append(f"grid.{name}: not a hyperparameter; allowed: {', '.join(kind.model_fields)}")
             elif not values:
                 problems.append(f"grid.{name}: given no values; give at least one")
-            tried = [values.at(0), values.at(1)] if isinstance(values, Range) else values
-            for value in tried if name in kind.model_fields else ():
+            if name not in kind.model_fields:
+                continue
+            whole = kind.whole(name)
+            # its middle tells a range of what has no values between, such as true and false
+            tried = [values.low, values.high, values.at(0.5, whole)] if isinstance(values, Range) else values
+            for value in tried:
                 try:
                     kind.model_validate(self.hyperparameters.model_dump() | {name: value})
                 except ValidationError as error:
@@ -379,7 +394,7 @@ class LinearRegressionSettings(ModelSettings):
         h, penalty = self.hyperparameters, PENALTIES[self.penalty]
         tried = [("hyperparameters", h.regParam, h.elasticNetParam)]
         for name, values in self.grid.items():
-            for value in [values.at(0), values.at(1)] if isinstance(values, Range) else values:
+            for value in [values.low, values.high] if isinstance(values, Range) else values:
                 point = h.model_copy(update={name: float(value)})
                 tried.append((f"grid.{name}", point.regParam, point.elasticNetParam))
         for where, strength, mixture in tried:
@@ -421,6 +436,16 @@ class EnsembleSettings(ModelSettings):
     hyperparameters: EnsembleHyperparameters = EnsembleHyperparameters()
     grid: Grid = {"method": ["weighted", "stacking"]}
     _lanes: dict[str, Hyperparameters] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_leave_no_default_grid(cls, given: Any) -> Any:
+        """Weights that are given hold for one method; the default grid tries the other too."""
+        hyperparameters = given.get("hyperparameters") if isinstance(given, dict) else None
+        if isinstance(hyperparameters, EnsembleHyperparameters):
+            hyperparameters = hyperparameters.model_dump()
+        weighted = isinstance(hyperparameters, dict) and hyperparameters.get("weights") is not None
+        return {"grid": {}, **given} if weighted else given
 
     def filled(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleSettings":
         """The same settings, whose members take from these lanes what is not given, in the Launchpad too."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
-from traffic_assets.settings.users_format import translate
+from traffic_assets.settings.users_format import Translation, completed, translate
 
 _LOG = logging.getLogger(__name__)
 PREFIX = "TRAFFIC_"
@@ -54,9 +54,9 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
-    users = translate(_read(chosen))
+    users = _read(chosen)
     merged = merge(users.content, _from_environment(environ))
-    merged = merge(merged, overrides or {})
+    merged = completed(merge(merged, overrides or {}), users.lists)
     merged["profile"] = chosen
     mistakes = list(users.refused)
     settings = None
@@ -67,7 +67,8 @@ def load_settings(
     if settings is None or mistakes:
         lines = "\n".join(f"  {line}" for line in mistakes)
         raise SettingsError(f"{len(mistakes)} mistake(s) in the settings ({chosen}):\n{lines}")
-    for line in users.told:
+    idle = [f"{'.'.join(_as_given(path, users.origins))}: {why}" for path, why in settings.without_effect]
+    for line in [*users.told, *idle]:
         _LOG.warning("%s: %s", chosen, line)
     return settings
 
@@ -83,8 +84,8 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _read(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A profile's JSON, with the profile it `extends` underneath: a name, or a path seen from its own folder."""
+def _read(profile: str, seen: tuple[str, ...] = ()) -> Translation:
+    """A profile in our terms, over the profile it `extends`: a name, or a path seen from its own folder."""
     if profile in seen:
         raise SettingsError(f"profiles extend each other in a circle: {' -> '.join((*seen, profile))}")
     packaged = _PROFILES / f"{profile}.json"
@@ -99,12 +100,33 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: given a {type(content).__name__}; a JSON object with sections is allowed")
-    base = content.pop("extends", None)
+    base, own = content.pop("extends", None), translate(content)
     if base is None:
-        return content
+        return own
     if str(base) not in profile_names():
         base = Path(str(path)).parent.joinpath(Path(str(base)).expanduser()).resolve()
-    return merge(_read(str(base), (*seen, profile)), content)
+    return _laid(own, _read(str(base), (*seen, profile)))
+
+
+def _laid(top: Translation, base: Translation) -> Translation:
+    """A file over the one that it extends, each translated by itself, so that the same under two names is the same."""
+    models = top.content.get("models")
+    named = frozenset(models) if isinstance(models, Mapping) else frozenset[str]()
+    return Translation(
+        merge(base.content, top.content),
+        told=base.told + top.told,
+        refused=base.refused + top.refused,
+        origins={ours: theirs for ours, theirs in base.origins.items() if not _holds(top.content, ours)} | top.origins,
+        lists=top.lists if base.lists is None else base.lists | named,
+    )
+
+
+def _holds(content: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(content, Mapping) or key not in content:
+            return False
+        content = content[key]
+    return True
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -185,6 +207,9 @@ def describe(error: ValidationError, origins: Mapping[tuple[str, ...], tuple[str
             lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
             continue
         shown = "" if isinstance(given, BaseModel | dict) else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
+        if item["type"] == "model_type" and (allowed := _keys_at(item["loc"])):
+            lines.append(f"{path}: {shown}give an object with {', '.join(allowed)}")
+            continue
         message = item["msg"].removeprefix("Value error, ")
         lines.append(f"{path}: {shown}{message[:1].lower()}{message[1:]}")
     return lines

@@ -326,7 +326,8 @@ class TrainingSettings(Section):
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="a search starts no fit after this; the best so far wins"
+        default=None,
+        description="for the searches of a run, in even parts; after its part one starts no fit, the best so far wins",
     )
     parallel_training: bool = Field(
         default=False, description="judge several folds at the same time, in as many threads as Spark has cores"
@@ -454,6 +455,10 @@ class EvaluationSettings(Section):
     )
 
 
+OWN_FOLDERS = ("raw", "processed", "training")
+"""Folders below base_uri that hold readings, features and what a training makes; see `resources.LOCATIONS`."""
+
+
 class PersistenceSettings(Section):
     """Where everything is stored, and for how long."""
 
@@ -472,6 +477,18 @@ class PersistenceSettings(Section):
     @classmethod
     def _absolute(cls, value: str) -> str:
         return _absolute_uri(value)
+
+    @field_validator("registry_folder")
+    @classmethod
+    def _apart_from_assets(cls, value: str) -> str:
+        if value.split("/")[0] in OWN_FOLDERS:
+            raise ValueError(
+                f"versions would lie among assets; any folder is allowed that is not in {', '.join(OWN_FOLDERS)}"
+            )
+        return value
+
+
+_OF_EXECUTORS = ("spark.executor.memory", "spark.executor.cores", "spark.executor.instances")
 
 
 class SparkSettings(Section):
@@ -553,6 +570,20 @@ class Settings(Section):
                 f"give a list, or choose random, tpe or halving"
             )
         return self
+
+    @property
+    def without_effect(self) -> list[tuple[tuple[str, ...], str]]:
+        """What of these settings does nothing: its path, why, and what to do. Loading tells it."""
+        found: list[tuple[tuple[str, ...], str]] = [
+            (("models", name, "tune"), f"there is nothing to search, since the grid is empty; give models.{name}.grid")
+            for name, model in self.enabled_models.items()
+            if model.tune and not model.grid
+        ]
+        local = (self.spark.master or "").startswith("local")
+        if local and (sizes := [key for key in self.spark.config if key.startswith(_OF_EXECUTORS)]):
+            why = f"{', '.join(sizes)}: spark.master {self.spark.master} has no executors"
+            found.append((("spark", "config"), f"{why}; set spark.driver_memory, or a master with executors"))
+        return found
 
     @cached_property
     def enabled_models(self) -> dict[str, ModelSettings]:

@@ -4,7 +4,8 @@ Every key of it acts, is told to be the same as what happens anyhow, or is refus
 none is dropped without a word. What our own keys mean is in `schema.py`; keys that are ours already stay as they are.
 """
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,9 @@ _FOREIGN = {
     },
 }  # fmt: skip
 _METRICS = ("rmse", "mae", "mape", "r2")
+_FORMATS = ("spark", "pickle", "onnx", "pmml")
+_LINEAR = "linear_regression"
+_ON_BY_DEFAULT = (_LINEAR, "random_forest", "gradient_boosted_trees")
 
 
 @dataclass
@@ -66,18 +70,22 @@ class Translation:
         told: what means something a little different here, a sentence each.
         refused: what has no meaning here: path, what was given, and what works.
         origins: our path -> the users', where they differ, for the messages of later checks.
+        lists: the models that the file lists, if it has any of them in the users' terms: the others do not run.
     """
 
     content: dict[str, Any]
     told: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     origins: dict[Path, Path] = field(default_factory=dict)
+    lists: frozenset[str] | None = None
 
     def set(self, ours: Path, value: Any, theirs: Path) -> None:
         """Put a value at our path; refused where another value stands there already."""
-        at = self.content
+        at: Any = self.content
         for key in ours[:-1]:
             at = at.setdefault(key, {})
+            if not isinstance(at, dict):
+                return  # no section at all, as the validation will say
         if ours[-1] in at and at[ours[-1]] != value:
             given = ".".join(self.origins.get(ours, ours))
             self.refuse(theirs, value, f"{given} says {at[ours[-1]]!r}; both mean {'.'.join(ours)}, keep one")
@@ -96,7 +104,7 @@ class Translation:
 
 def translate(content: Mapping[str, Any]) -> Translation:
     """A configuration with its foreign keys turned into ours; without any it comes back as it is."""
-    found = Translation({k: dict(v) if isinstance(v, Mapping) else v for k, v in content.items()})
+    found = Translation(copy.deepcopy(dict(content)))
     for section, keys in _FOREIGN.items():
         given = found.content.get(section)
         if isinstance(given, dict):
@@ -106,6 +114,36 @@ def translate(content: Mapping[str, Any]) -> Translation:
     if isinstance(models, dict):
         _models(found, models)
     return found
+
+
+def completed(content: Mapping[str, Any], lists: Iterable[str] | None) -> dict[str, Any]:
+    """What the users' files leave unsaid, once all layers of the settings are merged.
+
+    Args:
+        content: of all layers, in our terms.
+        lists: the models that their files list (`Translation.lists`).
+    """
+    models = content.get("models")
+    if lists is None or not isinstance(models, Mapping):
+        return dict(content)
+    off = {name: {"enabled": False} for name in _ON_BY_DEFAULT if name not in lists}
+    models = {**models, **{name: _over(switch, models.get(name)) for name, switch in off.items()}}
+    linear = models.get(_LINEAR)
+    if _LINEAR in lists and isinstance(linear, Mapping) and not _has_penalty(linear):
+        models[_LINEAR] = {**linear, "hyperparameters": _over({"regParam": 0.0}, linear.get("hyperparameters"))}
+    return {**content, "models": models}
+
+
+def _over(default: dict[str, Any], given: Any) -> Any:
+    """What is given, over a default; what is no mapping stays, for the validation to refuse."""
+    return {**default, **given} if isinstance(given, Mapping) else default if given is None else given
+
+
+def _has_penalty(linear: Mapping[str, Any]) -> bool:
+    """Whether settings of the linear regression name a penalty; scikit-learn's LinearRegression has none."""
+    sections = [linear.get(name) for name in ("hyperparameters", "grid")]
+    named = {name for section in sections if isinstance(section, Mapping) for name in section}
+    return bool(linear.get("penalty")) or not named.isdisjoint(("regParam", "elasticNetParam"))
 
 
 def _ratio(ours: str, theirs: str) -> Callable[[Translation, Any], None]:
@@ -177,8 +215,15 @@ def _metrics(found: Translation, value: Any) -> None:
 
 
 def _intervals(found: Translation, value: Any) -> None:
-    at = ("evaluation", "diagnostics", "interval_coverage")
-    found.set(at, 0.9 if value is True else None, ("evaluation", "prediction_intervals"))
+    at, ours = ("evaluation", "prediction_intervals"), ("evaluation", "diagnostics", "interval_coverage")
+    if isinstance(value, bool):
+        found.set(ours, 0.9 if value else None, at)
+    elif isinstance(value, int | float) and 0 < value < 1:
+        found.set(ours, value, at)
+    else:
+        found.refuse(
+            at, value, "give true (intervals that hold 0.9 of the rows), false, or that share, above 0, below 1"
+        )
 
 
 def _residuals(found: Translation, value: Any) -> None:
@@ -211,8 +256,7 @@ def _model_path(found: Translation, value: Any) -> None:
 
 def _export_formats(found: Translation, value: Any) -> None:
     at = ("persistence", "export_formats")
-    known = {"spark", "pickle", "onnx", "pmml"}
-    if not isinstance(value, list) or (unknown := [f for f in value if f not in known]):
+    if not isinstance(value, list) or (unknown := [f for f in value if f not in _FORMATS]):
         given = value if not isinstance(value, list) else unknown
         found.refuse(at, given, "the format that is written is spark; give ['spark']")
         return
@@ -265,9 +309,8 @@ def _models(found: Translation, models: dict[str, Any]) -> None:
         if isinstance(given, Mapping):
             models[name], changed = _model(found, name, ("models", theirs), given)
             foreign = foreign or changed
-    if foreign:  # such a file lists the models that are to run
-        for name in ("linear_regression", "random_forest", "gradient_boosted_trees"):
-            models.setdefault(name, {"enabled": False})
+    if foreign:
+        found.lists = frozenset(models)
 
 
 def _model(found: Translation, name: str, at: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

@@ -145,6 +145,45 @@ def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Pat
         build_defs(tiny_settings(tmp_path, without))
 
 
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        ({"features": ["hour_sin", "hour_sine"]}, r"training\.features: no such feature: hour_sine; the features are "),
+        (
+            {"exclude_features": ["lanes"]},
+            r"training\.exclude_features: no such feature: lanes; the features are hour_",
+        ),
+        (
+            {"targets": ["speed", "flow"], "features": ["flow_rate"]},
+            "for the flow every feature is excluded; leave at least one that is not made from the flow itself",
+        ),
+        (
+            {"features": ["hour_sin"], "preprocessing": {"create": ["flow_rate*hour_sin"]}},
+            r"flow_rate\*hour_sin: flow_rate is not in training\.features",
+        ),
+    ],
+)
+def test_features_that_cannot_be_trained_on_are_refused_while_loading(
+    tmp_path: Path, training: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        build_defs(tiny_settings(tmp_path, {"training": training}))
+
+
+def test_what_cannot_be_created_for_a_target_is_told_with_the_reason_while_loading(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    create = {"preprocessing": {"create": ["flow_rate*hour_sin", "speed_lag_1^2"]}}
+    assert build_defs(tiny_settings(tmp_path, {"training": create}))
+    assert "is not made" not in caplog.text
+    assert build_defs(tiny_settings(tmp_path, {"training": {**create, "targets": ["speed", "flow"]}}))
+    told = [record.getMessage() for record in caplog.records if "is not made" in record.getMessage()]
+    assert told == [
+        "training.preprocessing.create: flow_rate*hour_sin is not made for the target flow, since flow_rate is made "
+        "from the very value that is predicted"
+    ]
+
+
 def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
     days = {day: generation(day) for day in DAYS}

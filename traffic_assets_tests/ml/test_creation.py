@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from traffic_assets.features.catalogue import FEATURES
-from traffic_assets.ml.creation import created, require_sources
+from traffic_assets.features.catalogue import FEATURES, feature_columns
+from traffic_assets.ml.creation import created, require_sources, without_source
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,18 @@ def test_every_formula_that_cannot_be_made_is_named_with_its_reason() -> None:
     assert "flow_rate*traffic_efficiency: traffic_efficiency is in training.exclude_features" in said
     assert "flow_rate^2" not in said
     assert "The numeric features: hour_sin, " in said
+
+
+def test_formulas_of_features_that_are_not_named_are_refused() -> None:
+    require_sources(["flow_rate^2"], FEATURES, only=["flow_rate", "hour_sin"])
+    with pytest.raises(ValueError, match=r"flow_rate\*hour_cos: hour_cos is not in training\.features"):
+        require_sources(["flow_rate*hour_cos"], FEATURES, only=["flow_rate", "hour_sin"])
+
+
+def test_what_a_target_must_not_be_learned_from_is_lacking() -> None:
+    formulas = ["flow_rate*occupancy_ratio", "speed_lag_1^2", "hour_sin/flow_rate"]
+    assert without_source(formulas, feature_columns(target="flow")) == {
+        "flow_rate*occupancy_ratio": ["flow_rate"],
+        "hour_sin/flow_rate": ["flow_rate"],
+    }
+    assert without_source(formulas, feature_columns()) == {}

@@ -16,6 +16,7 @@ from traffic_assets.settings.hyperparameters import (
     RandomForestHyperparameters,
     RandomForestSettings,
     SVRHyperparameters,
+    XGBoostHyperparameters,
     grid_points,
 )
 
@@ -119,6 +120,29 @@ def test_a_grid_in_range_is_kept() -> None:
     assert LinearRegressionSettings(tune=True, grid={}).grid == {}
 
 
+def test_whole_numbers_are_told_by_type() -> None:
+    assert {n for n in RandomForestHyperparameters.model_fields if RandomForestHyperparameters.whole(n)} == {
+        "numTrees", "maxDepth", "maxBins", "minInstancesPerNode"
+    }  # fmt: skip
+    assert XGBoostHyperparameters.whole("early_stopping_rounds"), "or null"
+    assert not LinearRegressionHyperparameters.whole("fitIntercept")
+
+
+@pytest.mark.parametrize(
+    ("grid", "told"),
+    [
+        ({"maxIter": {"low": 1.5, "high": 9}}, "grid.maxIter: given 1.5"),
+        ({"maxIter": {"low": 0, "high": 9}}, "grid.maxIter: given 0"),
+        ({"elasticNetParam": {"low": 0.5, "high": 2}}, "grid.elasticNetParam: given 2"),
+        ({"fitIntercept": {"low": 0, "high": 1}}, "grid.fitIntercept: given 0.5"),
+    ],
+)
+def test_a_range_of_values_that_are_not_allowed_is_refused(grid: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        LinearRegressionSettings.model_validate({"grid": grid})
+    assert told in str(caught.value)
+
+
 def test_gamma_is_a_text_also_where_json_gives_a_number() -> None:
     assert SVRHyperparameters.model_validate({"gamma": 0.1}).gamma == "0.1"
     assert SVRHyperparameters.model_validate({"gamma": 1e-5}).gamma == "1e-05"
@@ -189,6 +213,18 @@ def test_members_are_validated_by_their_own_class_and_stay_as_given() -> None:
 def test_weights_that_nothing_can_be_made_of_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         EnsembleHyperparameters(members={"svr": {}, "xgboost": {}}, **given)
+
+
+def test_weights_that_are_given_go_without_the_default_grid_which_tries_stacking() -> None:
+    hyperparameters = {"method": "weighted", "weights": {"linear_regression": 1, "random_forest": 3}}
+    for given in (hyperparameters, EnsembleHyperparameters.model_validate(hyperparameters)):
+        settings = EnsembleSettings.model_validate({"enabled": True, "hyperparameters": given})
+        assert settings.grid == {}
+        assert settings.hyperparameters.weights == hyperparameters["weights"]
+        assert settings.filled({}).hyperparameters.weights == hyperparameters["weights"]
+    assert EnsembleSettings.model_validate({"hyperparameters": {"method": "weighted"}}).grid
+    with pytest.raises(ValidationError, match=r"grid\.method: given 'stacking'"):
+        EnsembleSettings.model_validate({"hyperparameters": hyperparameters, "grid": {"method": ["stacking"]}})
 
 
 def test_members_take_from_their_lanes_what_is_not_given() -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def test_the_file_of_the_users_plan_works_as_it_is(caplog: pytest.LogCaptureFixt
     assert (forest.hyperparameters.numTrees, forest.hyperparameters.maxDepth) == (100, 10)
     assert forest.grid == {"numTrees": [50, 100, 200], "maxDepth": [5, 10, 15, 30]}
     assert found.models.linear_regression.grid == {"fitIntercept": [True, False]}
+    assert found.models.linear_regression.hyperparameters.regParam == 0, "scikit-learn's LinearRegression"
     assert (found.training.folds, found.training.fold_kind, found.training.seed) == (5, "random", 42)
     assert found.training.parallel_training
     assert found.training.max_training_time_minutes == 120
@@ -68,21 +70,45 @@ def test_the_file_of_the_users_plan_works_as_it_is(caplog: pytest.LogCaptureFixt
         assert what in told
 
 
-def test_every_leaf_of_the_users_file_is_looked_at() -> None:
+def _paths(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of a file, however deep."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield (*above, key)
+            yield from _paths(value, (*above, key))
+
+
+def _without(*paths: tuple[str, ...]) -> dict[str, Any]:
+    content = _file()
+    for *above, key in paths:
+        at = content
+        for section in above:
+            at = at[section]
+        del at[key]
+    return content
+
+
+def _acts(*paths: tuple[str, ...]) -> bool:
+    whole, without = translate(_file()), translate(_without(*paths))
+    return (without.content, without.told) != (whole.content, whole.told)
+
+
+def test_every_key_of_the_users_file_is_looked_at() -> None:
     """Take any one key away: it was a setting, it was told, or what it says is what always happens."""
     always = {
         ("data", "feature_columns"), ("data", "time_column"), ("evaluation", "metrics"),
         ("evaluation", "generate_plots"), ("evaluation", "model_comparison"), ("persistence", "save_models"),
-        ("persistence", "versioning_strategy"),
+        ("persistence", "versioning_strategy"), ("training", "cross_validation", "enabled"),
     }  # fmt: skip
-    whole = translate(_file())
-    for section, keys in _file().items():
-        for key in keys:
-            content = _file()
-            del content[section][key]
-            without = translate(content)
-            acts = (without.content, without.told) != (whole.content, whole.told)
-            assert acts != ((section, key) in always), (section, key)
+    twice = {
+        ("models", "random_forest", "hyperparameters", "random_state"),
+        ("training", "cross_validation", "random_state"),
+    }
+    assert not any(map(_acts, twice)), "one seed, said twice"
+    assert _acts(*twice)
+    paths = set(_paths(_file()))
+    assert len(paths) > 50
+    assert {path for path in paths if not _acts(path)} == always | twice
 
 
 @pytest.mark.parametrize(
@@ -111,6 +137,19 @@ def test_every_leaf_of_the_users_file_is_looked_at() -> None:
         ("persistence", {"versioning_strategy": "timestamp"}, "versions are semantic"),
         ("persistence", {"export_formats": ["h5"]}, "given ['h5']; the format that is written is spark"),
         ("persistence", {"model_registry_path": "../elsewhere"}, "persistence.model_registry_path"),
+        (
+            "persistence",
+            {"model_registry_path": "training"},
+            "persistence.model_registry_path: given 'training'; versions would lie among assets",
+        ),
+        ("evaluation", {"prediction_intervals": "true"}, "prediction_intervals: given 'true'; give true"),
+        ("evaluation", {"prediction_intervals": 1}, "prediction_intervals: given 1; give true"),
+        ("evaluation", {"prediction_intervals": 0}, "prediction_intervals: given 0; give true"),
+        ("evaluation", {"prediction_intervals": None}, "prediction_intervals: given None; give true"),
+        ("persistence", {"export_formats": [["spark"]]}, "given [['spark']]; the format that is written is spark"),
+        ("training", {"split": "random"}, "training.split: given 'random'; give an object with kind, train"),
+        ("evaluation", {"diagnostics": "all"}, "evaluation.diagnostics: given 'all'; give an object with slices"),
+        ("models", {"random_forest": "on"}, "models.random_forest: given 'on'; give an object with enabled"),
         ("spark", {"executors": 3}, "spark.executors: not a setting"),
         ("models", {"lstm": {"enabled": True}}, "models.lstm: not a setting"),
     ],
@@ -121,6 +160,120 @@ def test_what_cannot_act_is_refused_with_what_works(
     with pytest.raises(SettingsError) as refused:
         _load(tmp_path, _with(section, **changes))
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("section", ["data", "models", "training", "evaluation", "persistence", "spark"])
+def test_a_section_that_is_none_is_a_mistake_like_any_other(tmp_path: Path, section: str) -> None:
+    with pytest.raises(SettingsError, match=rf"\n  {section}: given 'x'; give an object with \w+, "):
+        _load(tmp_path, _file() | {section: "x"})
+
+
+@pytest.mark.parametrize(("given", "coverage"), [(True, 0.9), (False, None), (0.95, 0.95), (0.5, 0.5)])
+def test_prediction_intervals_are_switched_or_given_their_share(
+    tmp_path: Path, given: bool | float, coverage: float | None
+) -> None:
+    found = _load(tmp_path, _with("evaluation", prediction_intervals=given))
+    assert found.evaluation.diagnostics.interval_coverage == coverage
+
+
+def test_a_search_of_nothing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = _file()
+    content["models"]["linear_regression"]["hyperparameter_grid"] = {"normalize": [True, False]}
+    assert _load(tmp_path, content).models.linear_regression.grid == {}
+    assert "models.linear_regression.hyperparameter_tuning: there is nothing to search" in caplog.text
+
+
+def test_the_size_of_executors_is_told_to_do_nothing_where_there_are_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _load(tmp_path, _file())
+    assert "spark.executor.memory, spark.executor.cores: spark.master local[*] has no executors" in caplog.text
+    caplog.clear()
+    _load(tmp_path, _with("spark", master="spark://spark-master:7077"))
+    assert "no executors" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("linear", "strength"),
+    [
+        ({"hyperparameters": {"fit_intercept": True}}, 0.0),
+        ({"hyperparameters": {"fit_intercept": True, "alpha": 0.3}}, 0.3),
+        ({"hyperparameters": {"fit_intercept": True, "regParam": 0.2}}, 0.2),
+        ({"hyperparameters": {"fit_intercept": True}, "penalty": "ridge"}, 0.01),
+        ({"hyperparameter_grid": {"alpha": [0.1, 1.0]}}, 0.01),
+        ({"hyperparameters": {"l1_ratio": 0.5}}, 0.01),
+        ({"hyperparameters": {"maxIter": 9}}, 0.01),
+    ],
+)
+def test_linear_regression_has_no_penalty_as_in_scikit_learn(
+    tmp_path: Path, linear: dict[str, Any], strength: float
+) -> None:
+    found = _load(tmp_path, {"models": {"linear_regression": linear}}).models.linear_regression
+    assert found.hyperparameters.regParam == strength
+
+
+@pytest.mark.parametrize("base", ["local", "cluster", "seed_literal"])
+def test_the_file_stands_over_every_profile_of_the_package(tmp_path: Path, base: str) -> None:
+    found = _load(tmp_path, {"extends": base} | _file())
+    forest = found.models.random_forest
+    assert (forest.hyperparameters.numTrees, forest.hyperparameters.maxDepth, forest.tune) == (100, 10, True)
+    assert (
+        forest.hyperparameters.maxBins == load_settings(base, environ={}).models.random_forest.hyperparameters.maxBins
+    )
+    assert list(found.enabled_models) == ["linear_regression", "random_forest"]
+    assert found.persistence.base_uri == "hdfs://namenode:9000/models"
+    assert (found.training.split.train, found.training.seed) == (0.7, 42)
+    assert found.spark.config["spark.sql.shuffle.partitions"] == ("10" if base == "cluster" else "4")
+
+
+def _over_the_file(tmp_path: Path, *layers: dict[str, Any], environ: dict[str, str] | None = None) -> Settings:
+    below = str(FILE)
+    for number, layer in enumerate(layers):
+        path = tmp_path / f"layer_{number}.json"
+        path.write_text(json.dumps({"extends": below, **layer}))
+        below = str(path)
+    return load_settings(below, environ=environ or {})
+
+
+def test_what_stands_over_the_file_may_be_in_its_terms_or_in_ours(tmp_path: Path) -> None:
+    theirs = {"models": {"random_forest": {"hyperparameters": {"n_estimators": 7, "random_state": 5}}}}
+    ours = {"training": {"folds": 3, "seed": 6}, "models": {"random_forest": {"hyperparameters": {"numTrees": 8}}}}
+    found = _over_the_file(tmp_path, theirs)
+    assert (found.models.random_forest.hyperparameters.numTrees, found.training.seed) == (7, 5)
+    assert list(found.enabled_models) == ["linear_regression", "random_forest"], "the layers list models together"
+    found = _over_the_file(tmp_path, theirs, ours)
+    assert (found.models.random_forest.hyperparameters.numTrees, found.training.seed) == (8, 6)
+    assert found.training.folds == 3
+    alpha = {"models": {"linear_regression": {"hyperparameters": {"alpha": 0.5}}}}
+    more = {"models": {"linear_regression": {"hyperparameters": {"max_iter": 5}}, "gradient_boosting": {}}}
+    found = _over_the_file(tmp_path, alpha, more)
+    assert found.models.linear_regression.hyperparameters.regParam == 0.5
+    assert list(found.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
+
+
+def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
+    environ = {
+        "TRAFFIC_MODELS__GRADIENT_BOOSTED_TREES__ENABLED": "true",
+        "TRAFFIC_MODELS__LINEAR_REGRESSION__PENALTY": "ridge",
+    }
+    found = load_settings(FILE, environ=environ)
+    assert found.models.gradient_boosted_trees.enabled
+    assert found.models.linear_regression.hyperparameters.regParam == 0.01
+    dark = load_settings(FILE, environ={"TRAFFIC_MODELS__GRADIENT_BOOSTED_TREES__HYPERPARAMETERS__MAXDEPTH": "3"})
+    assert not dark.models.gradient_boosted_trees.enabled
+
+
+def test_a_mistake_has_the_path_of_the_layer_that_made_it(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"models\.random_forest\.hyperparameters\.numTrees: given 0"):
+        _over_the_file(tmp_path, {"models": {"random_forest": {"hyperparameters": {"numTrees": 0}}}})
+    with pytest.raises(SettingsError, match=r"models\.random_forest\.hyperparameters\.n_estimators: given 0"):
+        _over_the_file(
+            tmp_path,
+            {"models": {"random_forest": {"hyperparameters": {"n_estimators": 0}}}},
+            {"training": {"folds": 3}},
+        )
+    with pytest.raises(SettingsError, match="versions are semantic"):
+        _over_the_file(tmp_path, {"persistence": {"versioning_strategy": "timestamp"}}, {"training": {"folds": 3}})
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,27 @@ def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
     return folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
 
 
+def searches_of(settings: Settings, algorithm: str) -> int:
+    """How many searches a whole run has: two a lane that tunes, for its cv report and for its temporal verdict.
+
+    Args:
+        settings: of the deployment.
+        algorithm: name of one that searches, also where the settings do not say so, as from the Launchpad.
+    """
+    tuning = {name for name, model in settings.enabled_models.items() if model.tune and model.grid} | {algorithm}
+    return 2 * len(tuning) * len(settings.training.targets)
+
+
+def minutes_of_a_search(settings: Settings, algorithm: str) -> float | None:
+    """The time of one search: an even part of `max_training_time_minutes`; None where there is no limit.
+
+    The steps of a run may be processes of their own and know nothing of each other, so time that one search leaves
+    over does not go to the next.
+    """
+    minutes = settings.training.max_training_time_minutes
+    return None if minutes is None else minutes / searches_of(settings, algorithm)
+
+
 def asked_search(
     rows: DataFrame,
     features: FeatureSet,
@@ -77,6 +98,14 @@ def asked_search(
         return ranking.kept
 
     grid = settings.enabled_models[algorithm.name].grid
+    if tune and not grid:
+        notify(f"there is nothing to search, since models.{algorithm.name}.grid is empty")
+    minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
+    if minutes is not None:
+        notify(
+            f"the search has {minutes:g} of the {training.max_training_time_minutes:g} minutes of "
+            f"training.max_training_time_minutes: {searches_of(settings, algorithm.name)} searches of a run share them"
+        )
     cores = rows.sparkSession.sparkContext.defaultParallelism
     return run_search(
         rows,
@@ -88,7 +117,7 @@ def asked_search(
         seed=training.seed,
         primary_metric=metric,
         scratch=scratch if wanted.share_fits else None,
-        max_minutes=training.max_training_time_minutes if tune else None,
+        max_minutes=minutes,
         threads=min(cores, training.folds) if training.parallel_training else 1,
         screened=screened,
         notify=notify,

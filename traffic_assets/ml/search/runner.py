@@ -106,8 +106,8 @@ def run_search(
 def _stopped(minutes: float | None, trials: list[Trial], asked: object, found: list[Trial], folds: int) -> str:
     whole = sum(len(t.folds) == folds for t in trials)
     return (
-        f"the search was stopped after max_training_time_minutes ({minutes:g}): {whole} trial(s) judged on every fold, "
-        f"{len(trials) - whole} on some; the best so far was chosen"
+        f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes: {whole} trial(s) judged "
+        f"on every fold, {len(trials) - whole} on some; the best so far was chosen"
     )
 
 

@@ -71,7 +71,7 @@ def _drawn(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> list[Hy
     draw = random.Random(seed)
     found: list[Hyperparameters] = []
     for _ in range(trials * 20):
-        given = {name: _one(values, draw) for name, values in grid.items()}
+        given = {name: _one(values, draw, base.whole(name)) for name, values in grid.items()}
         if (point := type(base).model_validate(base.model_dump() | given)) not in found:
             found.append(point)
         if len(found) == trials:
@@ -79,8 +79,8 @@ def _drawn(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> list[Hy
     return found
 
 
-def _one(values: list[Any] | Range, draw: random.Random) -> Any:
-    return values.at(draw.random()) if isinstance(values, Range) else draw.choice(values)
+def _one(values: list[Any] | Range, draw: random.Random, whole: bool) -> Any:
+    return values.at(draw.random(), whole) if isinstance(values, Range) else draw.choice(values)
 
 
 def _all_or_drawn(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> list[Hyperparameters]:
@@ -120,7 +120,8 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
         asked = [study.ask() for _ in range(min(batch, left))]
         points = [
             type(base).model_validate(
-                base.model_dump() | {name: _suggested(trial, name, values) for name, values in grid.items()}
+                base.model_dump()
+                | {name: _suggested(trial, name, values, base.whole(name)) for name, values in grid.items()}
             )
             for trial in asked
         ]
@@ -132,9 +133,9 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
         left -= len(asked)
 
 
-def _suggested(trial: Any, name: str, values: list[Any] | Range) -> Any:
+def _suggested(trial: Any, name: str, values: list[Any] | Range, whole: bool) -> Any:
     if not isinstance(values, Range):
         return trial.suggest_categorical(name, values)
-    if values.whole:
+    if whole:
         return trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
     return trial.suggest_float(name, values.low, values.high, log=values.log)

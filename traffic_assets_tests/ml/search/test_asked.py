@@ -10,7 +10,13 @@ import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import FeatureSet
-from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_search
+from traffic_assets.ml.search.asked import (
+    asked_folds,
+    asked_learning_curve,
+    asked_search,
+    minutes_of_a_search,
+    searches_of,
+)
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings import Settings, load_settings
@@ -74,6 +80,27 @@ def test_the_grid_is_searched_by_the_metric_that_is_asked_for(
     assert (found.strategy, found.primary_metric) == ("grid", "mae")
     assert [t.hyperparameters["regParam"] for t in found.trials] == GRID["regParam"]
     assert found.best.hyperparameters["regParam"] == 0.01
+
+
+def test_a_time_limit_is_shared_by_the_searches_of_a_run() -> None:
+    def shares(*tuned: str, targets: tuple[str, ...] = ("speed",), lane: str = "random_forest") -> tuple[int, object]:
+        models = {name: {"tune": True, "grid": {"maxDepth": [2, 3]}} for name in tuned}
+        training = {"max_training_time_minutes": 120, "targets": list(targets)}
+        settings = load_settings("local", {"models": models, "training": training}, environ={})
+        return searches_of(settings, lane), minutes_of_a_search(settings, lane)
+
+    assert shares("random_forest") == (2, 60), "for its cv report and for its temporal verdict"
+    assert shares("random_forest", "gradient_boosted_trees") == (4, 30)
+    assert shares("random_forest", "gradient_boosted_trees", targets=("speed", "flow")) == (8, 15)
+    assert shares("random_forest", lane="gradient_boosted_trees") == (4, 30), "tuned from the Launchpad"
+    assert minutes_of_a_search(_settings({}), "linear_regression") is None
+
+
+def test_a_search_tells_its_share_of_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+    changes = {"training": {"max_training_time_minutes": 120}, "models": {"random_forest": {"tune": True}}}
+    found, told = _search(train, features, tmp_path, changes)
+    assert told[0].startswith("the search has 30 of the 120 minutes")
+    assert found.stopped is None
 
 
 def test_a_time_limit_is_one_of_a_search_and_not_of_a_single_fit(

@@ -99,7 +99,7 @@ def test_a_time_limit_ends_the_search_with_the_best_so_far_and_says_so(
     search = _search(train, features, folds, max_minutes=1e-9, notify=told.append)
     assert len(search.trials) == 1
     assert search.stopped is not None
-    assert "max_training_time_minutes (1e-09)" in search.stopped
+    assert "after its 1e-09 minutes of max_training_time_minutes" in search.stopped
     assert any("best so far" in line for line in told)
     assert len(search.best.folds) == 2, "what is reported was judged on every fold all the same"
     assert search.best.hyperparameters == search.trials[0].hyperparameters

@@ -79,6 +79,14 @@ def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> N
     assert sum(v["regParam"] < 0.03 for v in values) > 5, "each order of magnitude is as likely as the next"
 
 
+@pytest.mark.parametrize("name", ["random", pytest.param("tpe", marks=needs_optuna)])
+def test_what_is_drawn_from_a_range_is_of_the_hyperparameters_type_and_not_of_the_ends(name: str) -> None:
+    grid: Grid = {"elasticNetParam": Range(low=0, high=1), "maxIter": Range(low=1, high=9)}
+    drawn = [h.model_dump() for asked in _drive(_strategy(name, grid, trials=12), _far_from(0)) for h in asked.tried]
+    assert sum(0 < values["elasticNetParam"] < 1 for values in drawn) == len(drawn) > 8
+    assert all(isinstance(values["maxIter"], int) for values in drawn)
+
+
 def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
     rounds = _drive(_strategy("halving", GRID), _far_from(0.3))
     assert [len(r.tried) for r in rounds] == [27, 9, 3]
