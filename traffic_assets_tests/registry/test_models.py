@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
@@ -205,6 +206,19 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(local: ModelRegistry) -> 
         assert fs.list(f"{local.root}/{FOREST}/_staging") == []
     assert local.register(new).version == "v1.3.0"
     assert _contents(local) == {"v1.3.0": "one"}
+
+
+def test_a_clean_up_that_fails_does_not_hide_what_went_wrong(
+    local: ModelRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: str) -> None:
+        raise StorageError("Permission denied")
+
+    new = replace(_new(local, "one"), artifacts={"../evil.png": b""})
+    monkeypatch.setattr(local.filesystem, "delete", refuse)
+    with pytest.raises(ValueError, match="path segment"):
+        local.register(new)
+    assert "is left to the retention, since it cannot be removed: Permission denied" in caplog.text
 
 
 def test_many_at_once_get_a_version_each(local: ModelRegistry) -> None:
