@@ -74,7 +74,7 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             metadata = registry.register(new)
             removed = remove_old(hdfs, registry, settings, context.log.warning)
         if removed:
-            context.log.info(f"{len(removed)} replaced generation(s) removed after their time")
+            context.log.info(f"{len(removed)} replaced generation(s) and other leftovers removed after their time")
         return dg.MaterializeResult(
             metadata={
                 "version": metadata.version,
@@ -158,9 +158,10 @@ def _new_version(
 def remove_old(
     hdfs: HdfsResource, registry: ModelRegistry, settings: Settings, tell: Callable[[str], None]
 ) -> list[str]:
-    """Apply the retention setting to everything that the training publishes; returns the URIs that were removed.
+    """Apply the retention setting to all that the training publishes, and to what killed registrations left.
 
-    What cannot be removed stays, and is told: the lane is registered by then, and must not fail by it.
+    Returns the URIs that were removed. What cannot be removed stays, and is told: the lane is registered by then, and
+    must not fail by it.
     """
     hours = settings.persistence.keep_generations_hours
     if hours is None:
@@ -187,4 +188,8 @@ def remove_old(
             removed += dataset.remove_old(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
         except (PointerError, OSError) as error:
             tell(f"{key}: old generations may stay below {dataset.root}: {error}")
+    try:
+        removed += registry.remove_leftovers(keep)
+    except OSError as error:
+        tell(f"the registry: what killed registrations left may stay below {registry.root}: {error}")
     return removed

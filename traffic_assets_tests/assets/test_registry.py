@@ -69,6 +69,10 @@ class TestRetention:
     def replaced(self, hdfs: HdfsResource, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         """By asset, the URIs of two generations of two days ago, both replaced; the first model is registered."""
         made = {}
+        registry = local_path(registry_of(hdfs).root)
+        for killed in ("random_forest/_staging/v1.0.0-0123abcd", "xgboost/_staging/v1.0.0-0123abcd"):
+            registry.joinpath(killed).mkdir(parents=True)
+            os.utime(registry / killed, (1, 1))
         with monkeypatch.context() as patch:
             patch.setattr(publish, "datetime", _DaysAgo)
             for key in ("random_forest_cv_report", "random_forest_model", "random_forest_evaluation"):
@@ -84,7 +88,8 @@ class TestRetention:
         told: list[str] = []
         removed = remove_old(hdfs, registry_of(hdfs), settings, told.append)
         kept = replaced["random_forest_model"][0]
-        assert sorted(removed) == sorted(uri for uris in replaced.values() for uri in uris if uri != kept)
+        left = [f"{registry_of(hdfs).root}/{lane}/_staging/v1.0.0-0123abcd" for lane in ("random_forest", "xgboost")]
+        assert sorted(removed) == sorted([*left, *(uri for uris in replaced.values() for uri in uris if uri != kept)])
         assert hdfs.filesystem.exists(f"{kept}/part-0")
         for key in replaced:
             current = hdfs.dataset(key).current(WEEK)
@@ -104,16 +109,16 @@ class TestRetention:
         delete = LocalFileSystem.delete
 
         def refuse(filesystem: LocalFileSystem, uri: str) -> None:
-            if f"/{forbidden}/" in uri:
+            if f"/{forbidden}/" in uri or "/xgboost/_staging/" in uri:
                 raise StorageError("Permission denied")
             delete(filesystem, uri)
 
         monkeypatch.setattr(LocalFileSystem, "delete", refuse)
         told: list[str] = []
         assert remove_old(hdfs, registry_of(hdfs), settings, told.append) == replaced[fine]
-        assert [line.split(":")[0] for line in told] == [damaged, forbidden]
+        assert [line.split(":")[0] for line in told] == [damaged, forbidden, "the registry"]
         assert "is damaged" in told[0]
-        assert "Permission denied" in told[1]
+        assert all("Permission denied" in line for line in told[1:])
         assert all(hdfs.filesystem.exists(uri) for key in (damaged, forbidden) for uri in replaced[key])
 
     def test_nothing_goes_where_it_is_not_known_what_must_stay(
