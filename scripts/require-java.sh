@@ -1,21 +1,31 @@
 #!/bin/sh
 # Spark 4 needs Java 17 or 21. As root on Debian the headless JRE is installed, and the command is shown;
-# elsewhere the exact command is printed.
+# elsewhere the exact command is printed. As for Spark, the Java of JAVA_HOME counts where that is set.
 set -u
 
 version_of() {
     "$1" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
 }
 
-java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
-if command -v "$java" >/dev/null 2>&1; then
-    found=$(version_of "$java")
-    case "$found" in
-        17 | 21) exit 0 ;;
+is_good() {
+    case "$(version_of "$1" 2>/dev/null)" in
+        17 | 21) return 0 ;;
     esac
-    echo "Java $found was found ($(command -v "$java")), but Spark 4 needs Java 17 or 21." >&2
+    return 1
+}
+
+java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
+is_good "$java" && exit 0
+if command -v "$java" >/dev/null 2>&1; then
+    echo "Java $(version_of "$java") was found ($(command -v "$java")), but Spark 4 needs Java 17 or 21." >&2
+elif [ -n "${JAVA_HOME:-}" ]; then
+    echo "JAVA_HOME is $JAVA_HOME, where no Java is, and Spark 4 needs Java 17 or 21." >&2
 else
     echo "No Java was found, and Spark 4 needs Java 17 or 21." >&2
+fi
+if [ -n "${JAVA_HOME:-}" ] && is_good java; then
+    echo "There is a good one on the PATH ($(command -v java)). Run:  unset JAVA_HOME" >&2
+    exit 1
 fi
 
 case "$(uname -s)" in
@@ -28,14 +38,13 @@ case "$(uname -s)" in
                 apt-cache show $package >/dev/null 2>&1 || package=openjdk-21-jre-headless
                 echo "+ apt-get install -y --no-install-recommends $package"
                 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $package || exit 1
+                is_good "$java" && exit 0
                 for home in /usr/lib/jvm/java-17-openjdk-* /usr/lib/jvm/java-21-openjdk-*; do
                     [ -x "$home/bin/java" ] || continue
-                    case "$(version_of java 2>/dev/null)" in
-                        17 | 21) exit 0 ;;
-                    esac
                     echo "It is installed, but another Java comes first. Run:  export JAVA_HOME=$home" >&2
                     exit 1
                 done
+                echo "It is installed, but Spark would not find it. Set JAVA_HOME to it." >&2
             else
                 echo "Install it with:  sudo apt-get install $package" >&2
                 echo "and, if another Java comes first:  export JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64" >&2

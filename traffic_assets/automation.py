@@ -160,11 +160,15 @@ def _trains(run: dg.DagsterRun, job: str) -> bool:
 
 
 def _known_to(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
-    """The features' storage id that a run was started for; one that a person started knew what was stored then."""
+    """The features' storage id that a run was started for; one of a person that ended well knew what was stored then.
+
+    What a run of this sensor was for counts however it ended, or the sensor would start one that fails for ever. A
+    person's run that failed or was canceled may have read nothing; what it did read, its splits say.
+    """
     run = record.dagster_run
     if STORAGE_ID_TAG in run.tags:
         return int(run.tags[STORAGE_ID_TAG])
-    if run.status == dg.DagsterRunStatus.CANCELED:  # a person's run that did not come about
+    if run.status != dg.DagsterRunStatus.SUCCESS:
         return 0
     earlier = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=FEATURES, before_timestamp=record.create_timestamp.timestamp()), limit=1

@@ -173,14 +173,17 @@ def list_models(profile: Profile = None) -> None:
     from traffic_assets.registry.models import summary
 
     with told_errors():
+        registry = _registry(_settings(profile))
         versions = [
             summary(metadata)
-            for metadata in _registry(_settings(profile)).every(
-                damaged=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]")
-            )
+            for metadata in registry.every(damaged=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]"))
         ]
         if not versions:
-            out.print("no model is registered yet: run `traffic-assets demo`, or the job train")
+            out.print(
+                f"no model is registered yet below {escape(registry.root)}: run `traffic-assets demo`, or the job "
+                f"train; if you have registered some elsewhere, set persistence.base_uri or go to that folder",
+                soft_wrap=True,
+            )
             return
         table = Table(_NAME_COLUMN, "version", "week", "R²", "RMSE", "later RMSE", **_PLAIN)
         for v in versions:
@@ -252,7 +255,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
         target: what its models predict.
 
     Raises:
-        ValueError: where the week has no report, the target is none of this deployment's, or `to` is a folder.
+        ValueError: where the week has no report, the target is none of this deployment's, or `to` cannot be a file.
     """
     from traffic_assets.assets.keys import of_target
     from traffic_assets.assets.report import REPORT, page_uri
@@ -272,6 +275,8 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     copy = (to or Path(f"{name}-{week}.html")).absolute()
     if copy.is_dir():
         raise ValueError(f"{copy} is a folder: give a file")
+    if not copy.parent.is_dir():
+        raise ValueError(f"{copy.parent} is no folder: make it first, or give a file elsewhere")
     copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))
     return copy
 
@@ -352,14 +357,28 @@ def _number(value: float | None) -> str:
 @contextmanager
 def told_errors() -> Iterator[None]:
     """Turn the errors that a user can mend into one message and exit code 2; others keep their trace."""
-    from traffic_assets.dagster_hdfs.errors import StorageError
-    from traffic_assets.registry.models import RegistryError
-
     try:
         yield
-    except (SettingsError, StorageError, RegistryError, ValueError) as error:
-        err.print(f"[red]{escape(str(error))}[/red]")
+    except Exception as error:
+        if not isinstance(error, _mendable()):
+            raise
+        err.print(f"[red]{escape(_message(error))}[/red]")
         raise typer.Exit(USAGE) from None
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    import dagster as dg
+
+    from traffic_assets.dagster_hdfs.publish import PointerError
+    from traffic_assets.registry.models import RegistryError
+
+    return SettingsError, RegistryError, PointerError, ValueError, OSError, dg.DagsterError
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:  # the system's own
+        return f"{error.filename}: {error.strerror}"
+    return str(error) if isinstance(error, ValueError | OSError) else " ".join(str(error).split())
 
 
 def _settings(profile: str | None) -> Settings:

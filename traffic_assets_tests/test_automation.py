@@ -170,10 +170,26 @@ def test_splits_that_a_person_materialized_count(instance: dg.DagsterInstance, s
     assert asked(tick(instance, settings, None)) == []
 
 
-def test_a_run_that_a_person_canceled_does_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_a_run_of_a_person_that_did_not_come_about_does_not_count(
+    instance: dg.DagsterInstance, settings: Settings, status: dg.DagsterRunStatus
+) -> None:
     materialize(instance, *DAYS)
-    run(instance, WEEK, dg.DagsterRunStatus.CANCELED)
-    assert asked(tick(instance, settings, None)) == [WEEK]
+    run(instance, WEEK, status)
+    first = tick(instance, settings, None)
+    assert asked(first) == [WEEK]
+    start(instance, first, dg.DagsterRunStatus.FAILURE)
+    assert asked(tick(instance, settings, first.cursor)) == [], "one of the sensor that failed is not started for ever"
+    assert asked(tick(instance, settings, None)) == []
+
+
+def test_a_run_of_a_person_that_failed_behind_its_splits_counts(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    materialize(instance, *DAYS)
+    run(instance, WEEK, dg.DagsterRunStatus.FAILURE)
+    split(instance, WEEK, newest_id(instance, FEATURES))
+    assert asked(tick(instance, settings, None)) == [], "a gate that refused a model would refuse it again"
 
 
 def test_a_day_that_came_while_the_splits_were_written_is_not_lost(

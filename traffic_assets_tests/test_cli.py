@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from traffic_assets.assets.report import REPORT, page_uri
 from traffic_assets.cli import app
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
+from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.resources import build_resources
+from traffic_assets.settings import load_settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.packages import ALGORITHM, Install
@@ -80,6 +84,60 @@ def test_a_report_that_is_not_there_is_told_with_those_that_are(profile: str, tm
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps(tiny_profile(tmp_path / "nothing")))
     assert "run the job train" in runner.invoke(app, ["report", "-p", str(empty)]).output
+
+
+def _said(arguments: list[str], **environ: str) -> str:
+    """What is said where a command ends with 2; anything else than a message would be a trace."""
+    done = runner.invoke(app, arguments, env={"COLUMNS": "400", **environ})
+    assert done.exit_code == 2, done.exception
+    assert isinstance(done.exception, SystemExit)
+    (line,) = done.output.strip().splitlines()
+    return line
+
+
+class TestErrorsThatAUserCanMend:
+    """Without Spark."""
+
+    @pytest.fixture
+    def profile(self, tmp_path: Path) -> str:
+        path = tmp_path / "tiny.json"
+        path.write_text(json.dumps(tiny_profile(tmp_path / "base")))
+        return str(path)
+
+    @pytest.fixture
+    def reports(self, profile: str) -> Dataset:
+        """A published report, of one line."""
+        dataset = build_resources(load_settings(profile))["hdfs"].dataset(REPORT)
+        assert isinstance(dataset, Dataset)
+        staged = dataset.stage("run-1")
+        dataset.filesystem.write_new(page_uri(staged), b"<p>")
+        dataset.publish(WEEK, staged, "run-1", {})
+        return dataset
+
+    def test_a_missing_home_of_dagster(self, profile: str, tmp_path: Path) -> None:
+        said = _said(["train", WEEK, "-p", profile], DAGSTER_HOME=str(tmp_path / "nowhere"))
+        assert f'$DAGSTER_HOME "{tmp_path}/nowhere" is not a directory or does not exist' in said
+
+    def test_a_sample_where_nothing_can_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        said = _said(["sample", "--days", "1", "--sensors", "1", "--to", str(tmp_path / "file" / "raw")])
+        assert said.startswith(f"{tmp_path}/file")
+        assert said.endswith(": Not a directory")
+
+    def test_a_report_into_a_folder_that_is_not_there(self, profile: str, reports: Dataset, tmp_path: Path) -> None:
+        assert runner.invoke(app, ["report", "-o", str(tmp_path / "it.html"), "-p", profile]).exit_code == 0
+        said = _said(["report", "-o", str(tmp_path / "nowhere" / "it.html"), "-p", profile])
+        assert f"{tmp_path}/nowhere is no folder: make it first" in said
+
+    def test_a_damaged_pointer(self, profile: str, reports: Dataset) -> None:
+        pointer = f"{reports.root}/_pointers/{WEEK}.json"
+        reports.filesystem.write_bytes(pointer, b"{")
+        assert f"The pointer {pointer} is damaged" in _said(["report", "-p", profile])
+
+    def test_no_models_are_said_with_the_place_that_was_looked_at(self, profile: str, tmp_path: Path) -> None:
+        done = runner.invoke(app, ["models", "list", "-p", profile])
+        assert done.exit_code == 0
+        assert f"no model is registered yet below file://{tmp_path}/base/models" in done.output
 
 
 def test_settings_are_checked_and_shown(tmp_path: Path) -> None:

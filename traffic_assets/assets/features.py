@@ -44,11 +44,17 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
     def feature_table(
         context: dg.AssetExecutionContext, sensor_readings: Loaded, sensor_table: Loaded, day_guard: Guard
     ) -> Stored:
-        """The 21 features and the speed of every reading of a local day."""
-        from traffic_assets.features.engineering import build_features
+        """The 21 features, the speed and the flow of every reading of a local day."""
+        from traffic_assets.features.engineering import build_features, unknown_sensors
 
         days = [day for day in context.partition_keys if day not in sensor_readings.refused]
         rows = build_features(sensor_readings.value, sensor_table.value, days, settings.data)
+        unknown = unknown_sensors(sensor_readings.value, sensor_table.value, days, settings.data)
+        for day, rows_of_day in sorted(unknown.items()):
+            context.log.warning(
+                f"{day}: {rows_of_day} readings are of sensors that the sensor table does not know, and have no "
+                f"features of position and highway: materialize sensor_table, then {FEATURE_TABLE} again"
+            )
         facts = sensor_table.record["facts"]
         records = {
             day: {
@@ -57,6 +63,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
                 "sensor_readings": sensor_readings.generations[day].id,
                 "lookback": _published_before(day, sensor_readings),
                 "rows_without_target": sensor_readings.records[day]["without_target"],
+                "rows_of_unknown_sensors": unknown.get(day, 0),
                 "missing_columns": sensor_readings.records[day]["missing_columns"],
                 "missing_features": _missing_features(sensor_readings.records[day]["missing_columns"], facts),
                 "sensors_without_lanes": facts["sensors_without_lanes"],
@@ -69,6 +76,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
                 {
                     "lookback": record["lookback"] or "none: the lags of the first hour are null",
                     "rows_without_target": record["rows_without_target"],
+                    "rows_of_unknown_sensors": record["rows_of_unknown_sensors"],
                     "missing_features": dg.MetadataValue.json(record["missing_features"]),
                     "lanes": _lanes(facts),
                     "gaps_filled": _fills(settings.data.fill),

@@ -16,7 +16,7 @@ from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
 from traffic_assets.assets.report import REPORT
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.costs import Meter
-from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.dagster_hdfs.publish import PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
@@ -72,9 +72,9 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, found, results)
             registry = registry_of(hdfs)
             metadata = registry.register(new)
-            removed = _remove_old(hdfs, registry, settings, context.log.warning)
+            removed = remove_old(hdfs, registry, settings, context.log.warning)
         if removed:
-            context.log.info(f"{len(removed)} replaced generation(s) removed after their time")
+            context.log.info(f"{len(removed)} replaced generation(s) and other leftovers removed after their time")
         return dg.MaterializeResult(
             metadata={
                 "version": metadata.version,
@@ -155,16 +155,21 @@ def _new_version(
     return NewVersion(lane.id, model_uri, bare, dict(evaluation.files), metadata, identity=model_uri)
 
 
-def _remove_old(
+def remove_old(
     hdfs: HdfsResource, registry: ModelRegistry, settings: Settings, tell: Callable[[str], None]
 ) -> list[str]:
-    """Apply the retention setting to everything that the training publishes."""
+    """Apply the retention setting to all that the training publishes, and to what killed registrations left.
+
+    Returns the URIs that were removed. What cannot be removed stays, and is told: the lane is registered by then, and
+    must not fail by it.
+    """
     hours = settings.persistence.keep_generations_hours
     if hours is None:
         return []
+    keep = timedelta(hours=hours)
     try:
         referenced = registry.references()
-    except RegistryError as error:
+    except (RegistryError, OSError) as error:
         tell(f"nothing old is removed, since it is not known what must stay: {error}")
         return []
     keys = [
@@ -176,9 +181,15 @@ def _remove_old(
     ]
     for lane in lanes_of(settings):
         keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
-    datasets: list[Dataset] = [hdfs.dataset(key) for key in keys]
-    return [
-        uri
-        for dataset in datasets
-        for uri in dataset.remove_old(timedelta(hours=hours), lambda uri: uri.rsplit("/", 1)[-1] in referenced)
-    ]
+    removed: list[str] = []
+    for key in keys:
+        dataset = hdfs.dataset(key)
+        try:
+            removed += dataset.remove_old(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
+        except (PointerError, OSError) as error:
+            tell(f"{key}: old generations may stay below {dataset.root}: {error}")
+    try:
+        removed += registry.remove_leftovers(keep)
+    except OSError as error:
+        tell(f"the registry: what killed registrations left may stay below {registry.root}: {error}")
+    return removed

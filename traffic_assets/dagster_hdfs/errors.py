@@ -23,7 +23,7 @@ class StorageError(OSError):
 
     `kind` is one of: `unreachable`, `frozen`, `safe_mode`, `unknown_host`, `wrong_port`, `no_client`,
     `session_lost`, `permission`, `name_quota`, `space_quota`, `no_space`, `no_datanode`, `missing_block`,
-    `corrupt_file`, `schema_mismatch`, `failed`.
+    `corrupt_file`, `schema_mismatch`, `no_links`, `failed`.
 
     `retryable` is True for `unreachable`, `frozen` and `safe_mode` only: that is what a NameNode that
     restarts or fails over looks like from outside, and it passes without anybody's help. All others come back

@@ -7,6 +7,7 @@ dagster and no pyspark.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     pass
 
 _ASIDE = ".aside"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What os.link fails with where a file system has no hard links."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ class FileSystem(ABC):
     @abstractmethod
     def _entries(self, uri: str) -> list[FileStatus]:
         """What `list` sorts; raises as it does."""
+
+    def list_aside(self, uri: str) -> list[FileStatus]:
+        """What writers have written aside in a folder: under way, or left by one that was killed.
+
+        Raises:
+            FileNotFoundError: there is no such folder.
+            NotADirectoryError: it is a file.
+        """
+        return [entry for entry in self._entries(uri) if entry.name.endswith(_ASIDE)]
 
     def list(self, uri: str) -> list[FileStatus]:
         """The entries of a folder, sorted by name.
@@ -215,7 +227,17 @@ class LocalFileSystem(FileSystem):
         source, target = local_path(src), local_path(dst)
         with storage_errors(dst):
             if source.is_file():
-                os.link(source, target)  # fails if the name is taken: one winner, unlike a look and a rename
+                try:
+                    os.link(source, target)  # fails if the name is taken: one winner, unlike a look and a rename
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    raise StorageError(
+                        f"The disk of {dst} makes no hard links, by which one of many at once takes a name: exFAT and "
+                        f"FAT have none, nor have some SMB and FUSE mounts. Choose a folder on another disk. "
+                        f"Cause: {error}",
+                        "no_links",
+                    ) from error
                 source.unlink()
                 return
             source.stat()

@@ -83,8 +83,14 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         stored = obj if isinstance(obj, Stored) else Stored(obj)
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
-        with _afterwards(stored.after):
-            published = self._publish(dataset, stored, partitions, context.run_id)
+        published: dict[str, Generation] = {}
+        try:
+            with _afterwards(stored.after):
+                self._publish(dataset, stored, partitions, context.run_id, published)
+        except Exception as error:
+            if context.has_asset_partitions and not _is_tried_again(context, error):  # else all is published again
+                self._report_published(context, {key: _facts(generation) for key, generation in published.items()})
+            raise
         facts = {key: _facts(generation) for key, generation in published.items()}
         if stored.opened:
             for key, generation in published.items():
@@ -151,21 +157,33 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         return read()
 
     def _publish(
-        self, dataset: Dataset, stored: Stored, partitions: Sequence[str], run_id: str
-    ) -> dict[str, Generation]:
+        self,
+        dataset: Dataset,
+        stored: Stored,
+        partitions: Sequence[str],
+        run_id: str,
+        published: dict[str, Generation],
+    ) -> None:
+        """Publish what is not refused; `published` gets each partition as soon as it is."""
         good = [key for key in partitions if key not in stored.refused]
         if not good:
-            return {}
+            return
         with retried_connection_errors(dataset.root):
             staged = dataset.stage(run_id)
             try:
-                return self._fill_and_publish(dataset, stored, good, run_id, staged)
+                self._fill_and_publish(dataset, stored, good, run_id, staged, published)
             finally:
                 dataset.discard(staged)
 
     def _fill_and_publish(
-        self, dataset: Dataset, stored: Stored, partitions: Sequence[str], run_id: str, staged: str
-    ) -> dict[str, Generation]:
+        self,
+        dataset: Dataset,
+        stored: Stored,
+        partitions: Sequence[str],
+        run_id: str,
+        staged: str,
+        published: dict[str, Generation],
+    ) -> None:
         started = time.monotonic()
         data = f"{staged}/{DATA}"
         facts = self._write(stored.value, data, partitions)
@@ -175,7 +193,6 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             self._write(frame, f"{staged}/{name}", partitions)
         elapsed = time.monotonic() - started
         _require_current(dataset, stored.built_on)
-        published = {}
         for key in partitions:
             folder = self._folder(data, key)
             for name in stored.folders:
@@ -190,7 +207,6 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 "write_seconds": round(elapsed, 3),
             }
             published[key] = dataset.publish(key, folder, run_id, record)
-        return published
 
     def _address(self, uri: str) -> dict[str, Any]:
         """Where a file lies, and what opens it in a browser; a page over http cannot link to a file of its reader."""
@@ -347,6 +363,16 @@ def _is_loaded_later(context: dg.OutputContext) -> bool:
         step_context.step.key in step_input.dependency_keys and step_input.dagster_type_key != NOTHING
         for step in step_context.execution_plan.get_steps_to_execute_in_topo_order()
         for step_input in step.step_inputs
+    )
+
+
+def _is_tried_again(context: dg.OutputContext, error: Exception) -> bool:
+    """Whether Dagster will run the step again, as the error asks."""
+    step = context.step_context
+    return (
+        isinstance(error, dg.RetryRequested)
+        and not step.retry_mode.disabled
+        and step.previous_attempt_count < error.max_retries
     )
 
 

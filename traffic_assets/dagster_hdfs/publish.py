@@ -100,7 +100,8 @@ class Dataset:
             StorageError: storage failed; the partition's current generation is the old or the new one.
         """
         staging = join(self.root, Internal.STAGING)
-        if not absolute_uri(staged_uri).startswith(f"{staging}/") or ".." in staged_uri:
+        below = absolute_uri(staged_uri).removeprefix(f"{staging}/")
+        if below == absolute_uri(staged_uri) or ".." in below.split("/"):
             raise ValueError(f"{redact(staged_uri)} is not in {redact(staging)}: publish a folder made by stage()")
         now = datetime.now(UTC)
         generation_id = f"{now.strftime(_ID_TIME)}-{secrets.token_hex(4)}"
@@ -121,13 +122,22 @@ class Dataset:
         self.filesystem.mkdirs(join(self.root, Internal.POINTERS))
         self.filesystem.replace(aside, self._pointer_uri(partition))
         _step("pointer swapped", generation)
-        # tells the retention that this one took the place of those before it; without it they only stay longer
-        self.filesystem.write_new(join(generation.uri, Internal.PUBLISHED), b"")
+        try:
+            # tells the retention that this one took the place of those before it; without it they only stay longer
+            self.filesystem.write_new(join(generation.uri, Internal.PUBLISHED), b"")
+        except OSError as error:  # it is published all the same: readers follow the pointer
+            _LOG.warning("%s is published, but not marked as such for the retention: %s", redact(generation.uri), error)
         return generation
 
     def discard(self, staged_uri: str) -> None:
-        """Remove a staged folder that will not be published (or what is left of it); fine if it is gone."""
-        self.filesystem.delete(staged_uri)
+        """Remove a staged folder that will not be published (or what is left of it); fine if it is gone.
+
+        Never raises: it runs where an error is told or a publish is done, and retention removes what stays.
+        """
+        try:
+            self.filesystem.delete(staged_uri)
+        except Exception as error:
+            _LOG.warning("%s is left to the retention, since it cannot be removed: %s", redact(staged_uri), error)
 
     def current(self, partition: str) -> Generation | None:
         """The current generation of a partition; None if it was never published.

@@ -58,6 +58,18 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
     return with_level.select(*columns, F.date_format(local, "yyyy-MM-dd").alias("date"))
 
 
+def unknown_sensors(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> dict[str, int]:
+    """Readings with a speed whose sensor the sensor table does not know, by local day; days without any are left out.
+
+    Their features of position and highway are null. Arguments as of `build_features`.
+    """
+    start, end = clock.bounds(days, data.zone)
+    within = (F.col("timestamp") >= F.lit(start)) & (F.col("timestamp") < F.lit(end)) & F.col("speed").isNotNull()
+    unknown = readings.where(within).join(F.broadcast(sensors.select("sensor_id")), "sensor_id", "left_anti")
+    day = F.date_format(clock.local_time("timestamp", data.zone), "yyyy-MM-dd")
+    return {row["day"]: row["count"] for row in unknown.groupBy(day.alias("day")).count().collect()}
+
+
 def _past(seconds: Column, interval_minutes: int) -> list[Column]:
     """Lags, moving means and the variance: range frames over one ordering, so that Spark sorts once."""
     by_time = Window.partitionBy("sensor_id").orderBy(seconds)

@@ -5,9 +5,12 @@ Parquet, CSV (with a header) or JSON lines, detected by the files' endings, on a
 Columns come out under our names and as the file has them; types and ranges are `validation.py`'s business.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -80,6 +83,35 @@ class Source:
         return {
             e.name.removeprefix(_DAY_PREFIX): e for e in self.entries() if e.is_dir and e.name.startswith(_DAY_PREFIX)
         }
+
+    def fingerprints(self) -> dict[str, str]:
+        """By day, what tells whether its folder holds other files than before: a hash of name, size and time of each.
+
+        A folder's own time would not do: it stays when a file in it is rewritten.
+        """
+        found = {}
+        for day, folder in self.day_folders().items():
+            try:
+                content = self._files_below(folder.uri)
+            except StorageError as error:
+                if error.retryable:
+                    raise
+                content = ["unreadable"]  # whoever reads the day is told why
+            found[day] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return found
+
+    def _files_below(self, uri: str, prefix: str = "") -> list[Any]:
+        """Name, size and time of the files that Spark would read."""
+        files: list[Any] = []
+        for entry in self.filesystem.list(uri):
+            if entry.name.startswith(("_", ".")):
+                continue
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir:
+                files += self._files_below(entry.uri, f"{name}/")
+            else:
+                files.append([name, entry.size, entry.modified.timestamp()])
+        return files
 
     def parts(self, days: Sequence[str] | None = None) -> list[Part]:
         """What to read for the days, or everything: one part a day folder, else one for the whole source."""

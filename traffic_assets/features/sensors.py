@@ -38,8 +38,8 @@ class SensorTable:
     Attributes:
         rows: one row a sensor.
         record: number of sensors, bounding box, centre, clusters, the code of every highway there ever was, the
-            `geometry` that tells tables apart whose features must not be mixed, and the day folders seen so far (one
-            that cannot be read is not seen, and tried again).
+            `geometry` that tells tables apart whose features must not be mixed, and the fingerprints of the day folders
+            seen so far (one that cannot be read is not seen, and tried again).
         refused: by day whose folder was left out of this build, why.
     """
 
@@ -56,8 +56,8 @@ def build_sensor_table(
 ) -> SensorTable:
     """The sensor table from metadata or readings, extending the one before it.
 
-    A source of day folders is read incrementally: only folders that are new or have changed since. One that
-    cannot be read or used is left out, so that it costs its own day only.
+    A source of day folders is read incrementally: only folders that are new, or whose files have changed in name,
+    size or time. One that cannot be read or used is left out, so that it costs its own day only.
 
     Args:
         spark: the session.
@@ -69,10 +69,10 @@ def build_sensor_table(
         InputError: where the source has no sensor_id, or nothing of it can be used.
         StorageError: where storage fails in a way that no single day folder is to blame for.
     """
-    folders = {day: str(entry.modified.timestamp()) for day, entry in source.day_folders().items()}
+    folders = source.fingerprints()
     # a table of an earlier version, without a geometry, is built from all folders again
     seen = previous.record["folders_seen"] if previous and "geometry" in previous.record else {}
-    changed = [day for day, modified in folders.items() if seen.get(day) != modified] if folders else None
+    changed = [day for day, fingerprint in folders.items() if seen.get(day) != fingerprint] if folders else None
     if previous is not None and changed == []:
         return previous
     parts, refused = source.parts(changed), dict[str, str]()
@@ -127,7 +127,7 @@ def build_sensor_table(
         "geometry": _geometry(sensors, [*box, *center]),
         "clusters": min(CLUSTERS, facts["positioned"]),
         "highway_codes": codes,
-        "folders_seen": seen | {day: modified for day, modified in folders.items() if day not in refused},
+        "folders_seen": seen | {day: fingerprint for day, fingerprint in folders.items() if day not in refused},
     }
     return SensorTable(spark.createDataFrame(sensors, rows.schema).coalesce(1), record, refused)
 

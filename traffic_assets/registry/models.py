@@ -1,7 +1,7 @@
 """The registry on any Hadoop URI: register, list, load.
 
     {root}/<lane>/_claims/v1.1.0.json       who took the number; an exclusive create, so there is one winner
-    {root}/<lane>/_staging/<token>/         files being gathered; nobody reads it
+    {root}/<lane>/_staging/<token>/         files being gathered; nobody reads it, and retention removes it in time
     {root}/<lane>/v1.1.0/                   immutable: pipeline/ model/ artifacts/ metadata.json MANIFEST.json
     {root}/<lane>/latest.json               derived: the newest version, for those who cannot list
 
@@ -17,13 +17,13 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from traffic_assets.dagster_hdfs.filesystem import FileSystem
-from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join, redact
 from traffic_assets.ml.algorithms import algorithms
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.stages import objections
@@ -106,12 +106,15 @@ class ModelRegistry:
     """The versions below one root URI.
 
     Args:
-        root: a URI, such as hdfs://namenode:9000/traffic-data/models.
+        root: a URI, such as hdfs://namenode:9000/traffic-data/models, or an absolute local path.
         filesystem: the one that `root` is on.
+
+    Raises:
+        ValueError: the root is a relative path.
     """
 
     def __init__(self, root: str, filesystem: FileSystem) -> None:
-        self.root = root.rstrip("/")
+        self.root = absolute_uri(root).rstrip("/")  # Spark would look for a bare path where fs.defaultFS says
         self.filesystem = filesystem
 
     def lanes(self) -> list[str]:
@@ -200,12 +203,31 @@ class ModelRegistry:
             _step("files written", new.lane, version)
             self.filesystem.rename(staged, f"{lane_uri}/{version}")
         except BaseException:
-            self.filesystem.delete(staged)
+            self._discard(staged)
             raise
         _step("published", new.lane, version)
         self._point_to_latest(new.lane)
         _step("pointer swapped", new.lane, version)
         return metadata
+
+    def remove_leftovers(self, keep: timedelta, now: datetime | None = None) -> list[str]:
+        """Remove what registrations that were killed longer than `keep` ago have left; versions and claims stay.
+
+        Args:
+            keep: longer than any registration takes.
+            now: the time to count from, for tests.
+
+        Returns:
+            The URIs that were removed.
+
+        Raises:
+            StorageError: something cannot be removed.
+        """
+        before = (now or datetime.now(UTC)) - keep
+        old = [entry.uri for entry in self._leftovers_below(self.root) if entry.modified < before]
+        for uri in old:
+            self.filesystem.delete(uri)
+        return old
 
     def load(self, lane: str, version: str = "latest") -> LoadedModel:
         """A version, ready to predict, after its files were held against their checksums.
@@ -274,6 +296,13 @@ class ModelRegistry:
         filesystem.write_new(f"{staged}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
         return metadata
 
+    def _discard(self, staged: str) -> None:
+        """Remove what was gathered in vain, if that is possible: what went wrong first is the news."""
+        try:
+            self.filesystem.delete(staged)
+        except Exception as error:
+            _LOG.warning("%s is left to the retention, since it cannot be removed: %s", redact(staged), error)
+
     def _claim(self, new: NewVersion) -> Version:
         """Take the next free number; among many at once, each gets its own."""
         lane_uri = self._lane_uri(new.lane)
@@ -331,6 +360,21 @@ class ModelRegistry:
         for entry in folders:
             if not _VERSION.fullmatch(entry.name):
                 yield from self._lanes_below(entry.uri, f"{prefix}/{entry.name}" if prefix else entry.name)
+
+    def _leftovers_below(self, uri: str) -> Iterable[FileStatus]:
+        """Staged folders and files written aside, of lanes with and without a version."""
+        try:
+            entries = self.filesystem.list(uri)
+        except FileNotFoundError:
+            return
+        yield from self.filesystem.list_aside(uri)
+        for entry in entries:
+            if not entry.is_dir or _VERSION.fullmatch(entry.name):
+                continue
+            if entry.name == Internal.STAGING:
+                yield from self.filesystem.list(entry.uri)
+            else:
+                yield from self._leftovers_below(entry.uri)
 
     def _sums(self, uri: str, prefix: str = "") -> Iterable[tuple[str, str]]:
         for entry in self.filesystem.list(uri):

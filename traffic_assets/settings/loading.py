@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 PREFIX = "TRAFFIC_"
 NOT_SETTINGS = {"TRAFFIC_PROFILE", "TRAFFIC_REAL_DATA"}
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_UNSHOWN = {("spark",), ("spark", "config")}
+"""Where a secret may have been given; what is there is not repeated in a message."""
 _PROFILES = files("traffic_assets.settings") / "profiles"
 
 
@@ -206,7 +208,8 @@ def describe(error: ValidationError, origins: Mapping[tuple[str, ...], tuple[str
             hint = f" (did you mean {near[0]}?)" if near else ""
             lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
             continue
-        shown = "" if isinstance(given, BaseModel | dict) else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
+        hidden = isinstance(given, BaseModel | dict) or item["loc"][:2] in _UNSHOWN
+        shown = "" if hidden else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
         if item["type"] == "model_type" and (allowed := _keys_at(item["loc"])):
             lines.append(f"{path}: {shown}give an object with {', '.join(allowed)}")
             continue

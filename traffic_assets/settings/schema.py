@@ -63,6 +63,9 @@ Target = Literal["speed", "flow"]
 DEFAULT_TARGET: Target = "speed"
 """The target whose lanes have no prefix, ever."""
 
+_SECRET = re.compile(r"(?i)secret|password|token|access[._-]?key|account\.key\.")
+"""Names of Spark settings that hold secrets: Spark's own `spark.redaction.regex`, and the key of an Azure account."""
+
 _CONTAINER_AT_ACCOUNT = ("abfs", "abfss", "wasb", "wasbs")
 
 
@@ -501,7 +504,7 @@ class SparkSettings(Section):
     driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
         default="4g", description="set before the JVM starts"
     )
-    config: dict[Name, str] = Field(default_factory=dict, description="any other spark.* setting")
+    config: dict[Name, str] = Field(default_factory=dict, description="any other spark.* setting; no secrets")
 
     @field_validator("config", mode="before")
     @classmethod
@@ -522,6 +525,12 @@ class SparkSettings(Section):
         own = {"spark.master": "spark.master", "spark.app.name": "app_name", "spark.driver.memory": "driver_memory"}
         if clash := [k for k in value if k in own]:
             raise ValueError(f"{', '.join(clash)} have settings of their own: master, app_name, driver_memory")
+        if secret := [k for k in value if _SECRET.search(k)]:
+            raise ValueError(
+                f"{', '.join(secret)}: what is set here is shown in clear by the Dagster UI and `traffic-assets "
+                f"settings`; give secrets in the files of HADOOP_CONF_DIR, or in a Hadoop credential provider named by "
+                f"spark.hadoop.hadoop.security.credential.provider.path"
+            )
         return value
 
 

@@ -49,6 +49,31 @@ def test_what_the_sensors_do_not_tell_is_recorded(spark: SparkSession, tmp_path:
     assert event.metadata["lanes"].value == "one assumed for 1 of 1 sensors, for flow_rate"
 
 
+def test_readings_of_sensors_that_nobody_described_are_counted(spark: SparkSession, tmp_path: Path) -> None:
+    readings = tmp_path / "raw" / "readings"
+    header, described = "sensor_id,timestamp,speed", tmp_path / "sensors.csv"
+    described.write_text("sensor_id,latitude,longitude,highway,lanes\nA,32.7,-117.1,I-5,4\n")
+    for day in DAYS[:2]:
+        (readings / f"date={day}").mkdir(parents=True)
+        names = "AAB" if day == DAYS[0] else "A"
+        rows = [f"{name},{day}T20:{5 * i:02d}:00Z,60" for i, name in enumerate(names)]
+        (readings / f"date={day}" / "x.csv").write_text("\n".join([header, *rows, f"B,{day}T21:00:00Z,"]))
+    settings = tiny_settings(tmp_path, {"data": {"sensors_source": str(described)}})
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_features(build_defs(settings), instance, DAYS[:2])
+    assert result.success, failures(result)
+    dataset = build_resources(settings)["hdfs"].dataset("feature_table")
+    assert {day: g.record["rows_of_unknown_sensors"] for day, g in dataset.currents().items()} == {
+        DAYS[0]: 1,
+        DAYS[1]: 0,
+    }
+    shown = {
+        event.partition: event.metadata["rows_of_unknown_sensors"].value
+        for event in result.asset_materializations_for_node("feature_table")
+    }
+    assert shown == {DAYS[0]: 1, DAYS[1]: 0}
+
+
 def test_gaps_are_filled_where_the_settings_ask_for_it(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "raw" / "readings" / f"date={DAYS[0]}"
     folder.mkdir(parents=True)

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -32,6 +33,7 @@ CACHE = Path(os.environ.get("MINIHDFS_CACHE", Path.home() / ".cache" / "minihdfs
 CLIENT_SETTINGS = {**FAIL_FAST, "dfs.replication": "1"}
 """What a client of this HDFS has to set: replication is the client's choice, and there is one DataNode."""
 
+FETCH_SECONDS = 600
 JVM = [
     "-Xmx256m",
     "-XX:+UseSerialGC",
@@ -65,7 +67,7 @@ def _fetch(folder: Path) -> None:
         ivy = next(PYSPARK_JARS.glob("ivy-*.jar"))
         version = next(PYSPARK_JARS.glob("hadoop-client-api-*.jar")).stem.rsplit("-", 1)[1]
         command = [
-            "java",
+            java_program(),
             "-jar",
             str(ivy),
             "-cache",
@@ -80,7 +82,19 @@ def _fetch(folder: Path) -> None:
             "-retrieve",
             f"{folder}/[artifact]-[revision].[ext]",
         ]
-    subprocess.run(command, check=True, timeout=600, stdout=subprocess.DEVNULL)
+    try:
+        subprocess.run(command, check=True, timeout=FETCH_SECONDS, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise RuntimeError(
+            f"the servers of the test HDFS could not be fetched by {command[0]}: {error}. The first time, they come "
+            f"from Maven's repository (repo1.maven.org, or a mirror that Maven knows), so the network is needed; "
+            f"they are kept in {CACHE} (MINIHDFS_CACHE), which may also be copied from another machine"
+        ) from error
+
+
+def java_program() -> str:
+    """The Java that Spark takes too: that of JAVA_HOME, else the first on the PATH."""
+    return str(Path(os.environ["JAVA_HOME"], "bin/java")) if os.environ.get("JAVA_HOME") else "java"
 
 
 def server_classpath() -> str:
@@ -88,13 +102,18 @@ def server_classpath() -> str:
     target = CACHE / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
+        for left in CACHE.glob("part-*"):  # by a run that was killed; what is younger may be another run's
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < time.time() - 2 * FETCH_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=CACHE))
-        _fetch(part)
-        shutil.rmtree(part.with_suffix(".ivy"), ignore_errors=True)
         try:
-            part.rename(target)
-        except OSError:  # another run was faster
-            shutil.rmtree(part)
+            _fetch(part)
+            with suppress(OSError):  # another run was faster
+                part.rename(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(part.with_suffix(".ivy"), ignore_errors=True)
     if any(target.glob("hadoop-client-minicluster-*.jar")):
         return f"{target}/*:{PYSPARK_JARS}/*"
     return f"{target}/*"
@@ -180,11 +199,10 @@ class MiniHdfs:
             (self.conf_dir / "webapps" / name).mkdir(parents=True, exist_ok=True)
 
     def _java(self, main: str, *args: str) -> subprocess.Popen[bytes]:
-        java = Path(os.environ["JAVA_HOME"], "bin/java") if "JAVA_HOME" in os.environ else "java"
         env = {key: value for key, value in os.environ.items() if not key.startswith(("HADOOP_", "HDFS_"))}
         with (self.folder / f"{main.rsplit('.', 1)[1].lower()}.log").open("ab") as log:
             return subprocess.Popen(
-                [str(java), *JVM, "-cp", f"{self.conf_dir}:{server_classpath()}", main, *args],
+                [java_program(), *JVM, "-cp", f"{self.conf_dir}:{server_classpath()}", main, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

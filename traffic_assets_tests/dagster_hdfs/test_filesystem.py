@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -73,6 +75,7 @@ def test_listing_is_sorted_and_tells_what_is_there(storage: Storage) -> None:
     assert [entry.uri for entry in entries] == [f"{base}/a", f"{base}/b", f"{base}/c"]
     assert all(abs(datetime.now(UTC) - entry.modified) < timedelta(minutes=10) for entry in entries)
     assert all(fs.exists(entry.uri) for entry in entries)
+    assert [entry.uri for entry in fs.list_aside(base)] == [f"{base}/.d.0123456789abcdef.aside"]
 
 
 def test_a_file_is_no_folder(storage: Storage) -> None:
@@ -271,3 +274,17 @@ def test_a_closed_local_folder_is_a_storage_error() -> None:
         LocalFileSystem().mkdirs("file:///sys/traffic")
     assert caught.value.kind == "permission"
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_disk_without_hard_links_is_named_as_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number), str(source))
+
+    monkeypatch.setattr(os, "link", link)  # no test machine has such a disk
+    with pytest.raises(StorageError, match=r"no hard links.*exFAT.*SMB and FUSE.*another disk") as caught:
+        LocalFileSystem().create_exclusive(f"file://{tmp_path}/claim.json", b"{}")
+    assert caught.value.kind == "no_links"
+    assert list(tmp_path.iterdir()) == []

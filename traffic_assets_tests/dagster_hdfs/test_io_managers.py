@@ -1,7 +1,8 @@
 """The IO managers: one contract over all kinds and file systems, then what is special to each."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,9 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import SparkSession
 
-from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs import retries
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.io_managers import (
     DOCUMENT,
     LOOKBACK,
@@ -20,6 +23,7 @@ from traffic_assets.dagster_hdfs.io_managers import (
     JsonIOManager,
     SparkModelIOManager,
 )
+from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
@@ -263,6 +267,74 @@ def test_equal_last_parts_of_keys_do_not_meet(
     assert run([one, other], JsonIOManager(hdfs=hdfs_resource), instance).success
     assert hdfs_resource.dataset(dg.AssetKey(["a", "thing"])).root != hdfs_resource.dataset("b/thing").root
     assert hdfs_resource.dataset("a/thing").current("all") is not None
+
+
+class TextIOManager(HdfsIOManager):
+    """A text by day, without Spark."""
+
+    def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
+        for key in partitions:
+            self.storage.filesystem.write_new(f"{self._folder(folder, key)}/part-0", value[key].encode())
+        return {key: {"rows": 1} for key in partitions}
+
+    def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
+        raise NotImplementedError
+
+
+class TestPublishThatFailsHalfWay:
+    """Of a range of days some are published when storage fails; on the local disk, without Spark."""
+
+    @pytest.fixture
+    def manager(self, tmp_path: Path) -> TextIOManager:
+        resource = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}")
+        return TextIOManager(hdfs=resource, partition_column="date")
+
+    @pytest.fixture
+    def texts(self) -> dg.AssetsDefinition:
+        @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        def texts() -> Mapping[str, str]:
+            return {FIRST: "a", SECOND: "b", THIRD: "c"}
+
+        return texts
+
+    def test_the_days_that_readers_see_are_recorded(
+        self, manager: TextIOManager, texts: dg.AssetsDefinition, instance: dg.DagsterInstance
+    ) -> None:
+        dataset = manager.storage.dataset("texts", "date")
+        in_the_way = f"{dataset.root}/{Internal.POINTERS}/{THIRD}.json"
+        dataset.filesystem.mkdirs(in_the_way)
+        result = run([texts], manager, instance, [FIRST, THIRD])
+        (failure,) = [e for e in result.all_events if e.is_step_failure]
+        assert "Is a directory" in str(failure.step_failure_data.error)
+        published = dataset.currents([FIRST, SECOND])
+        assert list(published) == recorded(instance, "texts") == [FIRST, SECOND]
+        (event,) = instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey("texts"), asset_partitions=[SECOND]), limit=10
+        ).records
+        assert event.asset_materialization is not None
+        assert event.asset_materialization.metadata["generation"].value == published[SECOND].id
+
+    def test_while_it_is_tried_again_nothing_is_recorded_and_in_the_end_what_is_there(
+        self,
+        manager: TextIOManager,
+        texts: dg.AssetsDefinition,
+        instance: dg.DagsterInstance,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        replace = LocalFileSystem.replace
+        seen: list[list[str]] = []
+
+        def silent_at_the_second(filesystem: LocalFileSystem, src: str, dst: str) -> None:
+            if dst.endswith(f"{SECOND}.json"):
+                seen.append(recorded(instance, "texts"))
+                raise StorageError("The storage does not answer", "frozen", retryable=True)
+            replace(filesystem, src, dst)
+
+        monkeypatch.setattr(LocalFileSystem, "replace", silent_at_the_second)
+        monkeypatch.setattr(retries, "SECONDS_BETWEEN", 0)
+        assert not run([texts], manager, instance, [FIRST, THIRD]).success
+        assert seen == [[]] * (1 + retries.RETRIES)
+        assert recorded(instance, "texts") == [FIRST]
 
 
 class TestDays:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traffic_assets.dagster_hdfs import publish
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
 
@@ -337,6 +338,47 @@ def test_what_cannot_be_published(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         dataset.publish("2026-01-05", staged, "run-1", {})
     assert dataset.partitions() == []
+
+
+def test_a_base_with_dots_in_its_name_is_no_way_out(tmp_path: Path) -> None:
+    dataset = Dataset(str(tmp_path / "a..b"), LocalFileSystem())
+    _publish(dataset, "all", "first")
+    assert _content(dataset, "all") == "first"
+
+
+class Refusing(LocalFileSystem):
+    """Refuses to delete, and to write files of one name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def write_new(self, uri: str, data: bytes) -> None:
+        if uri.endswith(f"/{self.name}"):
+            raise StorageError("The namespace quota is used up", "name_quota")
+        super().write_new(uri, data)
+
+    def delete(self, uri: str) -> None:
+        raise StorageError("Permission denied", "permission")
+
+
+def test_a_publish_that_readers_see_does_not_fail_by_what_comes_after_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = Dataset(str(tmp_path), Refusing("_published"))
+    published = _publish(dataset, "all", "first")
+    assert dataset.current("all") == published
+    assert [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING] == [
+        f"{published.uri} is published, but not marked as such for the retention: The namespace quota is used up"
+    ]
+
+
+def test_what_cannot_be_discarded_is_told_and_hides_no_other_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = Dataset(str(tmp_path), Refusing("part-1"))
+    staged = dataset.stage("run-1")
+    dataset.discard(staged)
+    assert f"{staged} is left to the retention, since it cannot be removed: Permission denied" in caplog.messages
 
 
 def test_the_pointer_says_what_it_points_to(tmp_path: Path) -> None:

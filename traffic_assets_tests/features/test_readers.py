@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from traffic_assets.dagster_hdfs.errors import StorageError
-from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.dagster_hdfs.filesystem import FileStatus, LocalFileSystem
 from traffic_assets.features.readers import InputError, Part, Source, first_line
 from traffic_assets.settings.schema import ALIASES
 
@@ -106,6 +107,57 @@ def test_day_folders_are_pruned_to_the_days_asked_for(tmp_path: Path) -> None:
     assert [part.paths[0].rsplit("/", 1)[1] for part in asked] == ["date=2026-01-07", "date=2026-01-05"]
     assert [part.days for part in of.parts()] == [("2026-01-05",), ("2026-01-06",), ("2026-01-07",)]
     assert of.parts([]) == []
+
+
+def test_a_day_folder_whose_files_change_has_another_fingerprint(tmp_path: Path) -> None:
+    days = {day: tmp_path / f"date={day}" for day in ("2026-01-05", "2026-01-06")}
+    for folder in days.values():
+        (folder / "hour=00").mkdir(parents=True)
+        (folder / "hour=00" / "x.csv").write_text("a,b\n")
+    changed = days["2026-01-06"] / "hour=00" / "x.csv"
+    of = source(tmp_path)
+    before = of.fingerprints()
+    assert list(before) == list(days)
+
+    def grow() -> None:
+        with changed.open("a") as file:
+            file.write("1,2\n")
+
+    times = changed.stat()
+    seen = {before["2026-01-06"]}
+    for change in (
+        grow,  # in place, as late readings are appended; the folders' times stay
+        lambda: os.utime(changed, (times.st_atime, times.st_mtime + 1)),
+        lambda: changed.rename(changed.with_name("y.csv")),
+        lambda: (days["2026-01-06"] / "z.csv").write_text(""),
+    ):
+        change()
+        now = of.fingerprints()
+        assert now["2026-01-05"] == before["2026-01-05"]
+        assert now["2026-01-06"] not in seen
+        seen.add(now["2026-01-06"])
+    (days["2026-01-06"] / "_SUCCESS").write_text("")
+    assert of.fingerprints() == now, "Spark does not read it"
+
+
+def test_a_day_folder_that_may_not_be_listed_costs_no_other_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in ("2026-01-05", "2026-01-06"):
+        (tmp_path / f"date={day}").mkdir()
+        (tmp_path / f"date={day}" / "x.csv").write_text("a,b\n")
+    of = source(tmp_path)
+    before, entries = of.fingerprints(), LocalFileSystem._entries
+
+    def refuse(filesystem: LocalFileSystem, uri: str) -> list[FileStatus]:
+        if uri.endswith("06"):
+            raise StorageError("Permission denied", "permission")
+        return entries(filesystem, uri)
+
+    monkeypatch.setattr(LocalFileSystem, "_entries", refuse)
+    now = of.fingerprints()
+    assert now["2026-01-05"] == before["2026-01-05"]
+    assert now["2026-01-06"] != before["2026-01-06"]
 
 
 def test_sources_without_day_folders_are_one_part(tmp_path: Path) -> None:

@@ -41,10 +41,11 @@ def sensor(name: str, highway: str | None = "I-5", latitude: float | None = None
 
 
 def day_file(folder: Path, day: str, rows: Sequence[dict[str, Any]], modified: int) -> Path:
-    """One file of a day's folder, and when the folder was changed."""
+    """One file of a day's folder, and when it was changed; the folder's own time says nothing."""
     path = folder / f"date={day}" / "x.parquet"
     parquet(path, rows)
-    os.utime(path.parent, (modified, modified))
+    os.utime(path, (modified, modified))
+    os.utime(path.parent, (1, 1))
     return path
 
 
@@ -196,19 +197,20 @@ def test_free_flow_is_the_85th_percentile_of_the_night_and_stays(spark: SparkSes
 def test_only_new_and_changed_day_folders_are_read(spark: SparkSession, tmp_path: Path) -> None:
     monday = day_file(tmp_path, MONDAY, [sensor("a", "I-5", 32.0), sensor("b", "I-8", 32.0)], 1)
     first = build_sensor_table(spark, source(tmp_path), DATA)
-    assert first.record["folders_seen"] == {MONDAY: "1.0"}
+    assert list(first.record["folders_seen"]) == [MONDAY]
     previous = stored(spark, first, tmp_path / "_1")
     assert build_sensor_table(spark, source(tmp_path), DATA, previous) is previous  # nothing changed
 
-    monday.write_bytes(b"unreadable by now, but nobody looks")
-    os.utime(monday.parent, (1, 1))
+    monday.write_bytes(b"unreadable by now, but nobody looks".ljust(monday.stat().st_size))
+    os.utime(monday, (1, 1))
     day_file(tmp_path, TUESDAY, [sensor("b", "I-805", 33.0), sensor("c", "I-8", 34.0, lanes=2)], 2)
     second = build_sensor_table(spark, source(tmp_path), DATA, previous)
     rows = by_sensor(second)
     assert list(rows) == ["a", "b", "c"]
     assert (rows["b"]["highway"], rows["b"]["latitude"], rows["c"]["lanes"]) == ("I-805", 33.0, 2)  # the new wins
     assert codes(second) == {"a": 0, "b": 2, "c": 1}
-    assert second.record["folders_seen"] == {MONDAY: "1.0", TUESDAY: "2.0"}
+    assert list(second.record["folders_seen"]) == [MONDAY, TUESDAY]
+    assert second.record["folders_seen"][MONDAY] == first.record["folders_seen"][MONDAY]
     assert second.record["bounding_box"] == [32.0, -117.0, 34.0, -117.0]
     assert rows["b"]["lat_normalized"] == 0.5  # scaled again over the larger box
 
@@ -217,7 +219,8 @@ def test_only_new_and_changed_day_folders_are_read(spark: SparkSession, tmp_path
     rows = by_sensor(third)
     assert rows["a"]["lanes"] == 6
     assert (rows["b"]["highway"], rows["b"]["latitude"]) == ("I-805", 33.0)  # what is not known any more stays
-    assert third.record["folders_seen"] == {MONDAY: "3.0", TUESDAY: "2.0"}
+    assert third.record["folders_seen"][MONDAY] != second.record["folders_seen"][MONDAY]
+    assert third.record["folders_seen"][TUESDAY] == second.record["folders_seen"][TUESDAY]
 
 
 def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSession, tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     day_file(tmp_path, TUESDAY, [sensor("t")], 2)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert list(by_sensor(first)) == ["t"]
-    assert first.record["folders_seen"] == {TUESDAY: "2.0"}
+    assert list(first.record["folders_seen"]) == [TUESDAY]
     again = build_sensor_table(spark, source(tmp_path), DATA, first)  # still nothing to be had
     assert (again.rows, again.record) == (first.rows, first.record)
     assert "x.parquet" in again.refused[MONDAY]
@@ -307,7 +310,7 @@ def test_days_that_cannot_be_used_are_left_out_by_name(spark: SparkSession, tmp_
     day_file(tmp_path, saturday, [sensor("good")], 6)
     table = build_sensor_table(spark, source(tmp_path), DATA, previous)
     assert list(by_sensor(table)) == ["good", "m"]
-    assert table.record["folders_seen"] == {MONDAY: "1.0", saturday: "6.0"}, "what is left out is tried again"
+    assert list(table.record["folders_seen"]) == [MONDAY, saturday], "what is left out is tried again"
     assert set(table.refused) == {TUESDAY, WEDNESDAY, thursday, friday}
     assert f"date={TUESDAY}: missing column(s) sensor_id; found id, latitude" in table.refused[TUESDAY]
     assert table.refused[WEDNESDAY].endswith("column latitude is array<double>; double is allowed")

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
@@ -205,6 +206,45 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(local: ModelRegistry) -> 
         assert fs.list(f"{local.root}/{FOREST}/_staging") == []
     assert local.register(new).version == "v1.3.0"
     assert _contents(local) == {"v1.3.0": "one"}
+
+
+def test_a_clean_up_that_fails_does_not_hide_what_went_wrong(
+    local: ModelRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: str) -> None:
+        raise StorageError("Permission denied")
+
+    new = replace(_new(local, "one"), artifacts={"../evil.png": b""})
+    monkeypatch.setattr(local.filesystem, "delete", refuse)
+    with pytest.raises(ValueError, match="path segment"):
+        local.register(new)
+    assert "is left to the retention, since it cannot be removed: Permission denied" in caplog.text
+
+
+def test_what_killed_registrations_left_is_removed_in_time(registry: ModelRegistry) -> None:
+    _register(registry, "one")
+    _register(registry, "two", "flow/h15/random_forest")
+    left = [
+        f"{registry.root}/{FOREST}/_staging/v1.1.0-0123abcd/model/part-0",
+        f"{registry.root}/{FOREST}/.latest.json.0123456789abcdef.aside",
+        f"{registry.root}/{FOREST}/_claims/.v1.1.0.json.0123456789abcdef.aside",
+        f"{registry.root}/flow/xgboost/_staging/v1.0.0-0123abcd/model/part-0",  # a lane without any version
+    ]
+    for uri in left:
+        registry.filesystem.write_new(uri, b"left")
+    assert registry.remove_leftovers(timedelta(days=1)) == [], "it may be under way"
+    removed = registry.remove_leftovers(timedelta(days=1), now=datetime.now(UTC) + timedelta(days=2))
+    assert sorted(removed) == sorted(uri.removesuffix("/model/part-0") for uri in left)
+    assert not any(registry.filesystem.exists(uri) for uri in removed)
+    assert _contents(registry) == {"v1.0.0": "one"}
+    assert _register(registry, "three") == "v1.1.0", "claims stay, and what was none is free"
+
+
+def test_a_bare_path_is_on_the_local_disk_wherever_spark_looks_by_default(tmp_path: Path) -> None:
+    registry = ModelRegistry(f"{tmp_path}/models/", LocalFileSystem())
+    assert registry.root == f"file://{tmp_path}/models"
+    with pytest.raises(ValueError, match="absolute path"):
+        ModelRegistry("models", LocalFileSystem())
 
 
 def test_many_at_once_get_a_version_each(local: ModelRegistry) -> None:

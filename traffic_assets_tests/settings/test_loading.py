@@ -264,6 +264,22 @@ def test_a_password_is_not_in_the_message_that_refuses_it() -> None:
     assert not any(secret in line for line in found for secret in ("KEY", "hunter2", "me:", "pw9"))
 
 
+@pytest.mark.parametrize(
+    "spark",
+    [
+        {"config": {"spark.hadoop.fs.s3a.secret.key": "hunter2"}},
+        {"config": {"spark.hadoop.fs.s3a.secret.key": ["hunter2"]}},
+        {"config": {"fs.s3a.secret.key": "hunter2"}},
+        {"config": "spark.hadoop.fs.s3a.secret.key=hunter2"},
+        ["spark.hadoop.fs.s3a.secret.key=hunter2"],
+    ],
+)
+def test_no_value_of_a_spark_setting_is_repeated_in_a_message(spark: Any) -> None:
+    (found,) = mistakes(spark=spark)
+    assert found.startswith("spark")
+    assert "hunter2" not in found
+
+
 def test_merge_goes_as_deep_as_both_have_mappings_and_changes_neither() -> None:
     base: dict[str, Any] = {"a": {"b": 1, "c": {"d": 2}}, "e": [1, 2], "f": {"g": 3}}
     top: dict[str, Any] = {"a": {"c": {"d": 20}}, "e": [3], "f": None, "h": {"i": 4}}

@@ -234,6 +234,31 @@ def test_other_spark_settings_are_refused(config: Any, message: str) -> None:
         SparkSettings(config=config)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "spark.hadoop.fs.s3a.secret.key",
+        "spark.hadoop.fs.s3a.access.key",
+        "spark.hadoop.fs.s3a.bucket.mine.session.token",
+        "spark.hadoop.fs.azure.account.key.mine.dfs.core.windows.net",
+        "spark.ssl.keyPassword",
+        "spark.authenticate.SECRET",
+    ],
+)
+def test_secrets_are_refused_with_the_place_for_them(key: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{key}: what is set here is shown in clear.* HADOOP_CONF_DIR"):
+        SparkSettings(config={key: "hunter2"})
+
+
+def test_a_credential_provider_is_no_secret() -> None:
+    config = {
+        "spark.hadoop.hadoop.security.credential.provider.path": "jceks://hdfs@nn/traffic.jceks",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": "org.example.Provider",
+        "spark.hadoop.fs.azure.account.keyprovider.mine": "org.example.KeyProvider",
+    }
+    assert SparkSettings(config=config).config == config
+
+
 def test_enabled_models_in_the_order_of_the_file() -> None:
     off: Any = {"enabled": False}
     every: Any = {"gradient_boosted_trees": {}, "linear_regression": {}, "random_forest": {}}

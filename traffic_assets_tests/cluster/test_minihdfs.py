@@ -1,0 +1,27 @@
+"""How the servers of the test HDFS are fetched where that fails; with made-up programs, without network."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from traffic_assets_tests.cluster import minihdfs
+
+
+def test_a_download_that_fails_says_what_is_needed_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, home = tmp_path / "cache", tmp_path / "home"
+    killed, under_way = cache / "part-killed", cache / "part-under-way"
+    for folder in (killed, under_way, home / "bin", tmp_path / "empty"):
+        folder.mkdir(parents=True)
+    os.utime(killed, (1, 1))
+    java = home / "bin" / "java"
+    java.write_text("#!/bin/sh\nexit 7\n")
+    java.chmod(0o755)
+    monkeypatch.setattr(minihdfs, "CACHE", cache)
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))  # neither mvn nor another java
+    with pytest.raises(RuntimeError, match=rf"by {java}: .*exit status 7.*Maven.*network is needed.*MINIHDFS_CACHE"):
+        minihdfs.server_classpath()
+    assert list(cache.iterdir()) == [under_way]

@@ -1,0 +1,83 @@
+"""The script that looks for Java, among made-up programs only: nothing is installed."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "require-java.sh"
+Look = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def java(folder: Path, version: str) -> Path:
+    """A `java` below a folder, as a JAVA_HOME has it; returns the folder."""
+    program(folder / "bin" / "java", f"echo 'openjdk version \"{version}\" 2025-01-21' >&2")
+    return folder
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Look:
+    """Runs the script on a Debian where a person is root, and where apt-get puts Java 17 on the PATH."""
+    tools = tmp_path / "tools"
+    program(tools / "uname", "echo Linux")
+    program(tools / "id", "echo 0")
+    program(tools / "apt-cache", "exit 0")
+    installed = java(tmp_path / "installed", "17.0.14") / "bin" / "java"
+    program(tools / "apt-get", f'echo installing; {shutil.which("cp")} {installed} "{tools}/java"')
+    for name in ("sed", "head"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+
+    def run(home: Path | None = None, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+        environ = {"PATH": f"{path}/bin:{tools}" if path else str(tools)}
+        if home is not None:
+            environ["JAVA_HOME"] = str(home)
+        return subprocess.run(["/bin/sh", SCRIPT], env=environ, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.mark.parametrize("version", ["17.0.14", "21.0.6", "21"])
+def test_a_good_java_is_taken_without_a_word(look: Look, tmp_path: Path, version: str) -> None:
+    good, bad = java(tmp_path / "good", version), java(tmp_path / "bad", "11.0.26")
+    for done in (look(path=good), look(home=good), look(home=good, path=bad)):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("wrong", ["Java 11", "nothing"])
+def test_the_java_of_java_home_counts_though_a_good_one_is_on_the_path(look: Look, tmp_path: Path, wrong: str) -> None:
+    good, home = java(tmp_path / "good", "17.0.14"), tmp_path / "home"
+    if wrong == "Java 11":
+        java(home, "11.0.26")
+    done = look(home=home, path=good)
+    assert done.returncode == 1
+    assert str(home) in done.stderr
+    assert f"({good}/bin/java). Run:  unset JAVA_HOME" in done.stderr
+    assert "installing" not in done.stdout
+
+
+def test_without_java_it_is_installed(look: Look) -> None:
+    done = look()
+    assert done.returncode == 0
+    assert "No Java was found" in done.stderr
+    assert "installing" in done.stdout
+
+
+@pytest.mark.parametrize("wrong", ["Java 8", "nothing"])
+def test_what_was_installed_is_not_enough_where_java_home_leads_elsewhere(
+    look: Look, tmp_path: Path, wrong: str
+) -> None:
+    home = tmp_path / "home"
+    if wrong == "Java 8":
+        java(home, "1.8.0_442")
+    done = look(home=home)
+    assert "installing" in done.stdout
+    assert done.returncode == 1
+    assert "JAVA_HOME" in done.stderr
