@@ -260,7 +260,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
 
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
-        preparation = Preparation(**training.preprocessing.model_dump())
+        preparation = Preparation(**training.preprocessing.model_dump(), seed=training.seed)
         columns = feature_columns(training.exclude_features, target, training.features)
         with cached_rows(observed_rows(train_split.value, target), training.cache_partitions) as train:
             features = usable_features(train, columns, preparation, target)
