@@ -1,6 +1,7 @@
 """A week's models against the best of them, over folds and over later time. The tests are in `significance.py`."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def compare_models(best: str, trials: Mapping[str, Trial], verdicts: Mapping[str
     for name in others:
         ours, theirs = ([fold.rmse for fold in trials[n].folds] for n in (name, best))
         if len(ours) == len(theirs) >= 2:
-            folds[name] = corrected_t_test(ours, theirs, 1 / (len(ours) - 1))
+            folds[name] = corrected_t_test(ours, theirs, _judged_share(trials[name], trials[best]))
     later = {}
     reference = verdicts[best]
     hours = _hours(reference.instants)
@@ -53,6 +54,12 @@ def compare_models(best: str, trials: Mapping[str, Trial], verdicts: Mapping[str
         ):
             later[name] = diebold_mariano(np.asarray(verdict.losses), np.asarray(reference.losses), hours)
     return against_best(FOLDS_TEST, best, folds) + against_best(TIME_TEST, best, later)
+
+
+def _judged_share(first: Trial, second: Trial) -> float:
+    """Judged rows over fitted rows of both trials' folds; where nobody counted them, as k folds by hash have it."""
+    counted = [share for trial in (first, second) if (share := trial.judged_share) is not None]
+    return fmean(counted) if counted else 1 / (len(first.folds) - 1)
 
 
 def _hours(instants: Sequence[int]) -> float:

@@ -61,7 +61,8 @@ def corrected_t_test(
     Args:
         first: loss of each fold.
         second: loss of each fold, the folds in the same order.
-        judged_share: judged rows over fitted rows of a fold; 1 / (k - 1) for k folds.
+        judged_share: judged rows over fitted rows of a fold, the mean over them: 1 / (k - 1) for k folds by hash,
+            about 1 for sliding ones.
 
     Raises:
         ValueError: with fewer than two folds, or folds that do not match.

@@ -50,6 +50,23 @@ def test_each_model_is_held_against_the_best_by_both_tests() -> None:
     assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"], 50)[2])
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "share"),
+    [([5, 10, 20], [5, 10, 20], 3.5 / 3), ([10, 10, 10], None, 1.0), ([20, 20, 20], [10, 10, 10], 0.75)],
+)
+def test_the_correction_knows_how_many_rows_the_folds_fit_and_judge(
+    ours: list[int], theirs: list[int] | None, share: float
+) -> None:
+    """Sliding folds judge as many as they fit; the share of k folds by hash would call too much a difference."""
+    trials = {
+        "line": TRIALS["line"].model_copy(update={"fitted_rows": ours}),
+        "boosted": TRIALS["boosted"].model_copy(update={"fitted_rows": theirs}),
+    }
+    (found, _) = compare_models("line", trials, {name: _verdict(LOSSES[name]) for name in trials})
+    expected = corrected_t_test([1.0, 1.2, 0.9], [1.0, 1.1, 0.9], share)
+    assert (found.difference, found.statistic, found.p_value) == pytest.approx(expected)
+
+
 def test_what_does_not_match_is_left_out() -> None:
     verdicts = {"line": _verdict(LOSSES["line"]), "forest": _verdict(LOSSES["forest"], first=5)}
     trials = {"line": _trial(1.0, 1.1), "forest": _trial(1.0, 1.1, 1.2)}
