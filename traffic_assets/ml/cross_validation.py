@@ -5,6 +5,7 @@ Which rows a fold holds is said in `folds.py`, what is tried in `search/`. No ro
 
 import itertools
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -94,7 +95,8 @@ class CrossValidation:
         # where a fit ends early, it is not the beginning of a longer one
         alone = not self.scratch or any(self.algorithm.stops_early(h) for h in tried)
         sharing = None if alone else self.algorithm.sharing
-        return self._judged(train, tried, groups(tried, sharing), row_share, deadline)
+        rows = math.ceil(self.features.rows * row_share)
+        return self._judged(train, tried, groups(tried, sharing, rows), row_share, deadline)
 
     def _judged(
         self,
