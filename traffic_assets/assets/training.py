@@ -275,7 +275,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         for warning in not_made:
             context.log.warning(warning)
         create = tuple(formula for formula in wanted if formula not in lacking)
-        preparation = Preparation(**training.preprocessing.model_dump() | {"create": create})
+        preparation = Preparation(**training.preprocessing.model_dump() | {"create": create, "seed": training.seed})
         with cached_rows(observed_rows(train_split.value, target), training.cache_partitions) as train:
             features = usable_features(train, columns, preparation, target)
             model = fit_preprocessor(train, features)

@@ -1,11 +1,13 @@
 """A week's models against the best of them, over folds and over later time. The tests are in `significance.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.significance import (
+    FEWEST_HOURS,
     FEWEST_INSTANTS,
     Comparison,
     against_best,
@@ -16,6 +18,12 @@ from traffic_assets.ml.temporal import TemporalVerdict
 
 FOLDS_TEST = "corrected resampled t-test over folds, RMSE"
 TIME_TEST = "Diebold-Mariano on later time, squared error"
+UNTESTED = {
+    FOLDS_TEST: "the folds are fewer than 2, or do not match",
+    TIME_TEST: f"later time has fewer than {FEWEST_INSTANTS} instants or spans less than {FEWEST_HOURS} hours, or the "
+    f"instants do not match",
+}
+"""By test, why it is left out."""
 
 
 def compare_models(best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalVerdict]) -> list[Comparison]:
@@ -26,18 +34,34 @@ def compare_models(best: str, trials: Mapping[str, Trial], verdicts: Mapping[str
         trials: cross-validation of each model, on the same folds.
         verdicts: temporal verdict of each model, on the same later rows.
 
-    Where folds or instants are too few or do not match, a test is left out.
+    Where folds or instants are too few or do not match, a test is left out (`UNTESTED`).
     """
     others = [name for name in trials if name != best]
     folds = {}
     for name in others:
         ours, theirs = ([fold.rmse for fold in trials[n].folds] for n in (name, best))
         if len(ours) == len(theirs) >= 2:
-            folds[name] = corrected_t_test(ours, theirs, 1 / (len(ours) - 1))
+            folds[name] = corrected_t_test(ours, theirs, _judged_share(trials[name], trials[best]))
     later = {}
     reference = verdicts[best]
+    hours = _hours(reference.instants)
     for name in others:
         verdict = verdicts[name]
-        if verdict.instants == reference.instants and len(verdict.instants) >= FEWEST_INSTANTS:
-            later[name] = diebold_mariano(np.asarray(verdict.losses), np.asarray(reference.losses))
+        if (
+            verdict.instants == reference.instants
+            and len(verdict.instants) >= FEWEST_INSTANTS
+            and hours >= FEWEST_HOURS
+        ):
+            later[name] = diebold_mariano(np.asarray(verdict.losses), np.asarray(reference.losses), hours)
     return against_best(FOLDS_TEST, best, folds) + against_best(TIME_TEST, best, later)
+
+
+def _judged_share(first: Trial, second: Trial) -> float:
+    """Judged rows over fitted rows of both trials' folds; where nobody counted them, as k folds by hash have it."""
+    counted = [share for trial in (first, second) if (share := trial.judged_share) is not None]
+    return fmean(counted) if counted else 1 / (len(first.folds) - 1)
+
+
+def _hours(instants: Sequence[int]) -> float:
+    """The time that they span, each as long as the mean step to the next."""
+    return (instants[-1] - instants[0]) * len(instants) / (len(instants) - 1) / 3600 if len(instants) > 1 else 0.0

@@ -5,26 +5,36 @@ Which rows a fold holds is said in `folds.py`, what is tried in `search/`. No ro
 
 import itertools
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import Metrics, evaluate, spread
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.training import cached_vectors, fit_model, fit_preprocessor, with_stopping_rows
+from traffic_assets.ml.training import STOP, cached_vectors, fit_model, fit_preprocessor, with_stopping_rows
 from traffic_assets.ml.trees import judge_cuts, read_trees
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
+
+
+class _Judged(NamedTuple):
+    """A trial on one fold: its metrics, and how many rows were fitted on."""
+
+    metrics: Metrics
+    fitted_rows: int
 
 
 class CrossValidation:
@@ -78,7 +88,7 @@ class CrossValidation:
             deadline: by `time.monotonic()`; no fit but the first begins after it.
 
         Returns:
-            Trials in the order of `tried`; after the deadline they have fewer folds, or some are missing.
+            Trials in the order of `tried`, all on the same folds; after the deadline there are fewer of both.
 
         Raises:
             ValueError: where a fold has no rows.
@@ -86,7 +96,8 @@ class CrossValidation:
         # where a fit ends early, it is not the beginning of a longer one
         alone = not self.scratch or any(self.algorithm.stops_early(h) for h in tried)
         sharing = None if alone else self.algorithm.sharing
-        return self._judged(train, tried, groups(tried, sharing), row_share, deadline)
+        rows = math.ceil(self.features.rows * row_share)
+        return self._judged(train, tried, groups(tried, sharing, rows), row_share, deadline)
 
     def _judged(
         self,
@@ -96,7 +107,7 @@ class CrossValidation:
         row_share: float,
         deadline: float | None,
     ) -> list[Trial]:
-        def judge(number: int) -> dict[int, Metrics]:
+        def judge(number: int) -> dict[int, _Judged]:
             return self._fold(train, number, tried, grouped, deadline)
 
         if self.threads > 1:
@@ -105,15 +116,17 @@ class CrossValidation:
                 by_fold = list(pool.map(run, range(len(self.folds))))
         else:
             by_fold = [judge(number) for number in range(len(self.folds))]
-        whole = min(sum(i in found for found in by_fold) for i in range(len(tried)))
-        least = max(whole, 1)  # folds that all have; where there is none, those that were judged at all
+        # every fold goes through the trials in the same order, so what got farthest holds all that any fold holds:
+        # only there can all of them be compared
+        farthest = max(len(found) for found in by_fold)
+        shared = [found for found in by_fold if len(found) == farthest]
         trials = []
         for group in grouped:
             for i in group.members:
-                found = [by_fold[number][i] for number in range(len(self.folds)) if i in by_fold[number]][:least]
-                if found:
+                if i in shared[0]:
                     exact = group.exact(tried[i], self.algorithm.sharing)
-                    trials.append((i, _trial(tried[i], found, row_share, None if exact else group.grown)))
+                    judged = [found[i] for found in shared]
+                    trials.append((i, _trial(tried[i], judged, row_share, None if exact else group.grown)))
         return [trial for _, trial in sorted(trials, key=lambda pair: pair[0])]
 
     def _fold(
@@ -123,7 +136,7 @@ class CrossValidation:
         tried: Sequence[Hyperparameters],
         grouped: Sequence[Group],
         deadline: float | None,
-    ) -> dict[int, Metrics]:
+    ) -> dict[int, _Judged]:
         fold = self.folds[number]
         fit_rows, judged_rows = train.where(fold.fit), train.where(fold.judged)
         if not fit_rows.take(1) or not judged_rows.take(1):
@@ -131,17 +144,20 @@ class CrossValidation:
                 f"{fold.title} has no rows to {'fit' if judged_rows.take(1) else 'judge'}: train on more rows, or on "
                 f"fewer folds"
             )
-        found: dict[int, Metrics] = {}
+        found: dict[int, _Judged] = {}
         fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
-        preprocessing = fit_preprocessor(fit_rows, self.features)
+        # what only other rows hold cannot be learned from these
+        preprocessing = fit_preprocessor(fit_rows, narrowed(self.features, fit_rows))
         with cached_vectors(preprocessing, fit_rows, self.features.target) as vectors:
+            rows, stopping = _counted(vectors)
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
             for group in grouped:
                 first = number == 0 and not found
                 if deadline is not None and not first and time.monotonic() > deadline:
                     break
-                found |= self._group(group, vectors, judged)
-                last = found[group.members[-1]]
+                fitted = rows - stopping if self.algorithm.stops_early(group.grown) else rows
+                found |= {i: _Judged(m, fitted) for i, m in self._group(group, vectors, judged).items()}
+                last = found[group.members[-1]].metrics
                 self.notify(
                     f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
                     f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
@@ -161,15 +177,24 @@ class CrossValidation:
         return dict(zip(group.members, metrics, strict=True))
 
 
+def _counted(vectors: DataFrame) -> tuple[int, int]:
+    """How many rows there are, and how many of them only end a fit early."""
+    stopping = F.count_if(F.col(STOP)) if STOP in vectors.columns else F.lit(0)
+    row = vectors.agg(F.count(F.lit(1)), stopping).collect()[0]
+    return row[0], row[1]
+
+
 def _trial(
-    hyperparameters: Hyperparameters, folds: list[Metrics], row_share: float, grown: Hyperparameters | None
+    hyperparameters: Hyperparameters, judged: list[_Judged], row_share: float, grown: Hyperparameters | None
 ) -> Trial:
+    folds = [found.metrics for found in judged]
     return Trial(
         hyperparameters=hyperparameters.model_dump(),
         folds=folds,
         summary={metric: spread(m.by_name[metric] for m in folds) for metric in folds[0].by_name},
         row_share=row_share,
         read_from=grown.model_dump() if grown else None,
+        fitted_rows=[found.fitted_rows for found in judged],
     )
 
 

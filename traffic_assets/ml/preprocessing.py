@@ -62,6 +62,7 @@ class Preparation:
         variance_threshold: for selection by variance.
         top_k: slots that univariate and importance keep.
         scaler: standard (mean 0, deviation 1), min_max (0 to 1) or robust (median 0, interquartile range 1).
+        seed: of the forest of selection by importance; `training.seed`.
     """
 
     create: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class Preparation:
     variance_threshold: float = 0.0
     top_k: int = 20
     scaler: Literal["standard", "min_max", "robust"] = "standard"
+    seed: int = 42
 
     @property
     def drops(self) -> bool:
@@ -287,8 +289,8 @@ def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]
     # "keep" lets a null through as NaN, so that the check on the vector sees it
     stages.append(VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"))
     if preparation.selection != "none":
-        threshold, top = preparation.variance_threshold, preparation.top_k
-        stages.append(SlotSelector(preparation.selection, threshold, top, ASSEMBLED, features.target, SELECTED))
+        threshold, top, seed = preparation.variance_threshold, preparation.top_k, preparation.seed
+        stages.append(SlotSelector(preparation.selection, threshold, top, ASSEMBLED, features.target, SELECTED, seed))
     stages.append(_SCALERS[preparation.scaler](ASSEMBLED if preparation.selection == "none" else SELECTED))
     return Pipeline(stages=stages)
 

@@ -14,7 +14,6 @@ from pyspark.sql import DataFrame
 
 Method = Literal["variance", "univariate", "importance"]
 
-SEED = 42
 _WITH_TARGET = "assembled_and_target"
 
 
@@ -30,12 +29,15 @@ class SlotSelector(Estimator[VectorSlicer]):
         vector: column of the vector.
         target: column of the observed value.
         output: column of the kept slots.
+        seed: of the forest.
     """
 
-    def __init__(self, method: Method, threshold: float, top: int, vector: str, target: str, output: str) -> None:
+    def __init__(
+        self, method: Method, threshold: float, top: int, vector: str, target: str, output: str, seed: int
+    ) -> None:
         super().__init__()
         self.method, self.threshold, self.top = method, threshold, top
-        self.vector, self.target, self.output = vector, target, output
+        self.vector, self.target, self.output, self.seed = vector, target, output, seed
 
     def _fit(self, dataset: DataFrame) -> VectorSlicer:
         """The slicer that keeps the chosen slots, in the order of the vector.
@@ -72,7 +74,7 @@ class SlotSelector(Estimator[VectorSlicer]):
     def _importances(self, dataset: DataFrame) -> np.ndarray:
         """Weight of each slot in the forest, shape (slots,)."""
         forest = RandomForestRegressor(
-            featuresCol=self.vector, labelCol=self.target, numTrees=20, maxDepth=6, maxBins=64, seed=SEED
+            featuresCol=self.vector, labelCol=self.target, numTrees=20, maxDepth=6, maxBins=64, seed=self.seed
         )
         importances: np.ndarray = forest.fit(dataset).featureImportances.toArray()
         return importances

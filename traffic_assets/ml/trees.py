@@ -26,7 +26,7 @@ from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics, aggregated, custom_me
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 LEAF = -1
-_SUMS = ("rows", "squared", "absolute", "relative", "counted", "observed", "observed_squared")
+_SUMS = ("rows", "squared", "absolute", "relative", "counted", "observed", "observed_squared", "signed")
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,8 @@ def judge_cuts(
 ) -> list[Metrics]:
     """The metrics of each smaller ensemble on some rows, in one pass on Spark.
 
-    Metrics of installed packages are computed by Spark in a second pass, on what numpy predicts.
+    Metrics of installed packages are computed by Spark in a second pass, on what numpy predicts. P95 is NaN: no sum
+    tells it.
 
     Args:
         judged: preprocessed rows.
@@ -271,6 +272,7 @@ def _summing(
             total[:, 4] += counted.sum()
             total[:, 5] += y.sum()
             total[:, 6] += (y**2).sum()
+            total[:, 7] += error.sum(axis=0)
         if total[0, 0]:  # one line a task and cut, however many rows
             columns = [pa.array(np.arange(len(cuts), dtype=np.int32)), *(pa.array(sums) for sums in total.T)]
             yield pa.RecordBatch.from_arrays(columns, names=["cut", *_SUMS])
@@ -288,5 +290,6 @@ def _metrics(sums: Any, extra: dict[str, float]) -> Metrics:
         mae=sums["absolute"] / rows,
         mape=sums["relative"] / sums["counted"] if sums["counted"] else math.nan,
         r2=1 - mse / variance if variance > 0 else math.nan,
+        bias=sums["signed"] / rows,
         extra=extra,
     )

@@ -3,7 +3,7 @@
 import math
 
 from traffic_assets.features.catalogue import answer_features
-from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
+from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST, UNTESTED
 from traffic_assets.ml.creation import created
 from traffic_assets.ml.metrics import better_first, custom_metrics
 from traffic_assets.ml.significance import CORRECTION, Comparison
@@ -59,13 +59,13 @@ def against_best(board: Board) -> list[str]:
 def tests_named(board: Board) -> str:
     """Which tests were done, and how their p-values were corrected."""
     asked = sorted({comparison.test for comparison in board.differences})
-    if not asked:
-        return "No test was done: folds or instants are too few, or do not match."
-    return (
+    said = [
         f"Tests: {'; '.join(asked)}. Their p-values are corrected for the number of models by {CORRECTION}, within "
         f"each test; a difference counts as more than chance where the corrected p lies below "
         f"{board.significance_level:g}."
-    )
+    ]
+    missing = [f"Not tested: {test} ({reason})." for test, reason in UNTESTED.items() if test not in asked]
+    return " ".join((said if asked else []) + missing)
 
 
 def targets_told(board: Board) -> str:

@@ -26,7 +26,7 @@ def _verdict(losses: np.ndarray, first: int = 0) -> TemporalVerdict:
         fit_rows=9,
         metrics=_metrics(1.0),
         hyperparameters={},
-        instants=list(range(first, first + len(losses))),
+        instants=[(first + i) * 1800 for i in range(len(losses))],
         losses=losses.tolist(),
     )
 
@@ -47,13 +47,33 @@ def test_each_model_is_held_against_the_best_by_both_tests() -> None:
     )
     assert forest.verdict() == forest_later.verdict() == "line is better"
     assert boosted.verdict() == "no difference beyond chance"
-    assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"])[2])
+    assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"], 50)[2])
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "share"),
+    [([5, 10, 20], [5, 10, 20], 3.5 / 3), ([10, 10, 10], None, 1.0), ([20, 20, 20], [10, 10, 10], 0.75)],
+)
+def test_the_correction_knows_how_many_rows_the_folds_fit_and_judge(
+    ours: list[int], theirs: list[int] | None, share: float
+) -> None:
+    """Sliding folds judge as many as they fit; the share of k folds by hash would call too much a difference."""
+    trials = {
+        "line": TRIALS["line"].model_copy(update={"fitted_rows": ours}),
+        "boosted": TRIALS["boosted"].model_copy(update={"fitted_rows": theirs}),
+    }
+    (found, _) = compare_models("line", trials, {name: _verdict(LOSSES[name]) for name in trials})
+    expected = corrected_t_test([1.0, 1.2, 0.9], [1.0, 1.1, 0.9], share)
+    assert (found.difference, found.statistic, found.p_value) == pytest.approx(expected)
 
 
 def test_what_does_not_match_is_left_out() -> None:
     verdicts = {"line": _verdict(LOSSES["line"]), "forest": _verdict(LOSSES["forest"], first=5)}
     trials = {"line": _trial(1.0, 1.1), "forest": _trial(1.0, 1.1, 1.2)}
     assert compare_models("line", trials, verdicts) == []
-    short = {name: _verdict(losses[:10]) for name, losses in LOSSES.items()}
-    assert [c.test for c in compare_models("line", TRIALS, short)] == [FOLDS_TEST] * 2
+    for few in (10, 47):
+        short = {name: _verdict(losses[:few]) for name, losses in LOSSES.items()}
+        assert [c.test for c in compare_models("line", TRIALS, short)] == [FOLDS_TEST] * 2
+    a_day = {name: _verdict(losses[:48]) for name, losses in LOSSES.items()}
+    assert [c.test for c in compare_models("line", TRIALS, a_day)] == [FOLDS_TEST] * 2 + [TIME_TEST] * 2
     assert compare_models("line", {"line": TRIALS["line"]}, {"line": _verdict(LOSSES["line"])}) == []

@@ -13,14 +13,15 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.cross_validation import CrossValidation
-from traffic_assets.ml.folds import folds_of
-from traffic_assets.ml.metrics import METRICS
+from traffic_assets.ml.cross_validation import CrossValidation, _Judged
+from traffic_assets.ml.folds import Fold, folds_of
+from traffic_assets.ml.metrics import METRICS, Metrics
 from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.splits import fold_of
-from traffic_assets.ml.training import fit_model, fit_preprocessor, pipeline_of
+from traffic_assets.ml.splits import fold_of, unit_hash
+from traffic_assets.ml.training import STOPPING_SHARE, fit_model, fit_preprocessor, pipeline_of
 from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesHyperparameters,
     LinearRegressionHyperparameters,
     RandomForestHyperparameters,
 )
@@ -167,6 +168,65 @@ def test_trials_that_a_deadline_cut_short_are_compared_on_the_folds_they_share(
     found = _judge(train, features).trials(train, [USELESS, PLAIN], deadline=1.0)
     assert [len(trial.folds) for trial in found] == [1, 1]
     assert [trial.folds[0] for trial in found] == [trial.folds[0] for trial in trials]
+
+
+class _Cut(CrossValidation):
+    """Folds at the same time that a deadline ended after so many trials each; the RMSE tells fold and trial."""
+
+    def __init__(self, judged: list[int]) -> None:
+        nothing = FeatureSet((), (), (), {}, 9)
+        super().__init__(nothing, LINEAR, [Fold(None, None, "a fold") for _ in judged], SEED)  # type: ignore[arg-type]
+        self.judged = judged
+
+    def _fold(self, train: Any, number: int, *_: Any) -> Any:
+        return {
+            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), 20 + number)
+            for i in range(self.judged[number])
+        }
+
+
+@pytest.mark.parametrize(
+    ("judged", "folds", "trials"),
+    [([2, 3, 1], [1], 3), ([1, 2, 2], [1, 2], 2), ([1, 0, 0], [0], 1), ([3, 3, 3], [0, 1, 2], 3)],
+)
+def test_folds_that_a_deadline_cut_at_different_trials_compare_them_on_those_that_all_of_them_have(
+    judged: list[int], folds: list[int], trials: int
+) -> None:
+    tried = [LinearRegressionHyperparameters(maxIter=1 + i) for i in range(4)]
+    found = _Cut(judged).trials(None, tried)  # type: ignore[arg-type]
+    assert [trial.hyperparameters for trial in found] == [h.model_dump() for h in tried[:trials]]
+    for i, trial in enumerate(found):
+        assert [fold.rmse for fold in trial.folds] == [10 * number + i for number in folds]
+        assert trial.fitted_rows == [20 + number for number in folds]
+        assert trial.judged_share == pytest.approx(np.mean([(10 + n) / (20 + n) for n in folds]))
+
+
+def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
+    train: DataFrame, features: FeatureSet, trials: list[Trial]
+) -> None:
+    """Only the rows that the first fold judges hold it."""
+    rows = train.withColumn("b", F.when(fold_of(FOLDS, SEED) == 0, F.col("noise")))
+    more = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
+    assert more.numeric == ("a", "b")
+    found = _judge(train, more).fitted(rows, PLAIN)
+    assert found.folds[0].by_name == pytest.approx(trials[1].folds[0].by_name)
+    assert found.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "where there are values, they are learned"
+
+
+def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:
+    """Without those that the preparation drops, and without those that only end a fit early."""
+    fits = [train.where(fold_of(FOLDS, SEED) != number) for number in range(FOLDS)]
+    assert trials[0].fitted_rows == trials[1].fitted_rows == [rows.count() for rows in fits]
+    dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
+    assert _judge(train, dropping).fitted(train, PLAIN).fitted_rows == [r.where("a IS NOT NULL").count() for r in fits]
+    boosted = ALGORITHMS["gradient_boosted_trees"]
+    stopping, plain = (
+        GradientBoostedTreesHyperparameters(maxIter=1, maxDepth=1, earlyStopping=stops) for stops in (True, False)
+    )
+    judge = CrossValidation(features, boosted, folds_of(train, "random", FOLDS, SEED)[:1], SEED)
+    early, whole = judge.trials(train, [stopping, plain])
+    assert early.fitted_rows == [r.where(unit_hash(SEED, "stop") >= STOPPING_SHARE).count() for r in fits[:1]]
+    assert whole.fitted_rows == [fits[0].count()]
 
 
 def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> None:

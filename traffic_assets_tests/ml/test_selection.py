@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pyspark.ml.feature import VectorAssembler, VectorSlicer
 
+from traffic_assets.ml.preprocessing import FeatureSet, Preparation, preprocessor
 from traffic_assets.ml.selection import Method, SlotSelector
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 def _kept(rows: DataFrame, method: Method, top: int = 2, threshold: float = 0.0) -> list[str]:
-    slicer = SlotSelector(method, threshold, top, "assembled", "speed", "selected").fit(rows)
+    slicer = SlotSelector(method, threshold, top, "assembled", "speed", "selected", seed=42).fit(rows)
     assert isinstance(slicer, VectorSlicer)
     first = slicer.transform(rows).head()
     assert first is not None
@@ -64,6 +65,16 @@ def test_univariate_keeps_what_goes_with_the_target_however_many_p_values_are_0(
 def test_importance_keeps_what_a_forest_uses(rows: DataFrame) -> None:
     assert _kept(rows, "importance", top=2) == ["bent", "strong"]
     assert _kept(rows, "importance", top=2) == ["bent", "strong"], "its draw is always the same"
+
+
+def test_the_seed_of_the_settings_is_that_of_the_forest(rows: DataFrame) -> None:
+    weights = []
+    for seed in (7, 7, 8):
+        prepared = FeatureSet((NAMES[0],), (), (), {}, ROWS, Preparation(selection="importance", seed=seed))
+        (selector,) = (s for s in preprocessor(prepared).getStages() if isinstance(s, SlotSelector))
+        selector.vector = "assembled"
+        weights.append(selector._importances(rows).tolist())
+    assert weights[0] == weights[1] != weights[2]
 
 
 @pytest.mark.parametrize("method", ["univariate", "importance"])

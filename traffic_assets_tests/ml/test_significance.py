@@ -40,49 +40,73 @@ def test_equal_and_constantly_different_losses() -> None:
         corrected_t_test([1.0, 2.0], [1.0], 1.0)
 
 
-def _autocorrelated(draw: np.random.Generator, n: int) -> np.ndarray:
-    noise, series = draw.normal(size=n), np.zeros(n)
-    for i in range(1, n):
-        series[i] = 0.5 * series[i - 1] + noise[i]
-    return series
+INSTANTS = 806
+"""A fifth of two weeks, every five minutes: what a temporal verdict is judged on."""
+
+HOURS = INSTANTS / 12
 
 
-def test_diebold_mariano_knows_that_losses_follow_each_other() -> None:
-    """Equal models whose loss differential is autocorrelated: a plain t-test sees differences, this one rarely."""
-    draw = np.random.default_rng(2)
-    ours = plain = 0
-    for _ in range(300):
-        difference = _autocorrelated(draw, 400)
-        ours += diebold_mariano(difference, np.zeros(400))[2] < 0.05
-        plain += stats.ttest_1samp(difference, 0).pvalue < 0.05
-    assert plain / 300 > 0.15
-    assert ours / 300 < 0.12
+def _autocorrelated(draw: np.random.Generator, series: int, follows: float) -> np.ndarray:
+    """Autoregressions of mean 0, shape (series, INSTANTS); the first 300 values are thrown away."""
+    found = draw.normal(size=(series, INSTANTS + 300))
+    for i in range(1, found.shape[1]):
+        found[:, i] += follows * found[:, i - 1]
+    return found[:, 300:]
+
+
+@pytest.mark.parametrize(("follows", "most"), [(0.0, 0.065), (0.8, 0.07), (0.9, 0.08), (0.95, 0.09)])
+def test_diebold_mariano_calls_equal_models_different_as_rarely_as_promised(follows: float, most: float) -> None:
+    """Five in a hundred, however long the losses follow each other; a plain t-test sees differences everywhere."""
+    found = _autocorrelated(np.random.default_rng(2), 1500, follows)
+    nothing = np.zeros(INSTANTS)
+    ours = np.mean([diebold_mariano(difference, nothing, HOURS)[2] < 0.05 for difference in found])
+    assert 0.035 < ours < most
+    if follows:
+        assert np.mean(stats.ttest_1samp(found, 0, axis=1).pvalue < 0.05) > 0.4
+
+
+def test_diebold_mariano_sees_a_difference_that_is_there() -> None:
+    """Of three standard deviations of the mean, which a test that knew the deviation would see in 85 %."""
+    found = _autocorrelated(np.random.default_rng(3), 500, 0.9) + 3 / (0.1 * math.sqrt(INSTANTS))
+    seen = [diebold_mariano(difference, np.zeros(INSTANTS), HOURS)[2] < 0.05 for difference in found]
+    assert np.mean(seen) > 0.7
 
 
 def test_diebold_mariano_finds_a_real_difference_and_its_sign() -> None:
     draw = np.random.default_rng(3)
     better, worse = draw.chisquare(1, 500), draw.chisquare(1, 500) * 1.5
-    mean, statistic, p = diebold_mariano(worse, better)
+    mean, statistic, p = diebold_mariano(worse, better, HOURS)
     assert mean > 0
     assert statistic is not None
     assert statistic > 3
     assert p < 0.01
-    assert diebold_mariano(better, worse)[0] == pytest.approx(-mean)
-    assert diebold_mariano(better, better) == (0.0, None, 1.0)
+    assert diebold_mariano(better, worse, HOURS)[0] == pytest.approx(-mean)
+    assert diebold_mariano(better, better, HOURS) == (0.0, None, 1.0)
+    assert diebold_mariano(np.full(30, 0.3), np.full(30, 0.1), HOURS)[1:] == (None, 0.0)
 
 
-def test_diebold_mariano_of_white_noise_is_the_t_test_of_its_mean() -> None:
-    """Where nothing follows anything, the long-run variance is about the plain one."""
-    difference = np.random.default_rng(4).normal(0.05, 1, 5000)
-    _, statistic, _ = diebold_mariano(difference, np.zeros(5000))
-    assert statistic == pytest.approx(stats.ttest_1samp(difference, 0).statistic, rel=0.15)
+def test_diebold_mariano_is_the_formula_of_coroneo_and_iacone() -> None:
+    """Two waves in a day: the periodogram at the two lowest frequencies, and four degrees of freedom."""
+    difference = np.random.default_rng(4).normal(0.3, 1, 96)
+    t = np.arange(96)
+    heights = [abs(np.sum(difference * np.exp(-2j * np.pi * k * t / 96))) ** 2 / 96 for k in (1, 2)]
+    expected = difference.mean() / math.sqrt(np.mean(heights) / 96)
+    _, statistic, p = diebold_mariano(difference, np.zeros(96), 24)
+    assert statistic == pytest.approx(expected)
+    assert p == pytest.approx(2 * stats.t.sf(expected, 4))
+    # a long time of few instants: the cube root of their number
+    assert diebold_mariano(difference, np.zeros(96), 960)[2] == pytest.approx(
+        2 * stats.t.sf(diebold_mariano(difference, np.zeros(96), 48)[1], 8)
+    )
 
 
 def test_too_few_or_other_instants_are_refused() -> None:
     with pytest.raises(ValueError, match="19 and 19 instants: the same ones are needed, at least 20"):
-        diebold_mariano(np.ones(19), np.ones(19))
+        diebold_mariano(np.ones(19), np.ones(19), HOURS)
     with pytest.raises(ValueError, match="30 and 31 instants"):
-        diebold_mariano(np.ones(30), np.ones(31))
+        diebold_mariano(np.ones(30), np.ones(31), HOURS)
+    with pytest.raises(ValueError, match=r"23.5 hours of later time: .*at least 24"):
+        diebold_mariano(np.ones(282), np.ones(282), 23.5)
 
 
 def test_holm_by_hand() -> None:

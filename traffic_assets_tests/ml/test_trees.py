@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import subprocess
 import sys
@@ -165,9 +166,12 @@ def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, fo
     expected = evaluate(forest.transform(vectors))
     assert whole.by_name == pytest.approx(expected.by_name, rel=1e-9)
     assert whole.rows == expected.rows
+    assert whole.bias == pytest.approx(expected.bias, rel=1e-9)
+    assert math.isnan(whole.p95)
     x, y = _arrays(vectors)
     error = predict(trees, x, [cut], average=True)[:, 0] - y
     assert part.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
+    assert part.bias == pytest.approx(np.mean(error))
     assert part.mae == pytest.approx(np.mean(np.abs(error)))
     assert part.r2 == pytest.approx(1 - np.mean(error**2) / np.var(y))
     with pytest.raises(ValueError, match="no rows to evaluate"):

@@ -21,6 +21,14 @@ def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> Non
     )
 
 
+def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
+    whole = board()
+    assert "Not tested" not in findings.tests_named(whole)
+    said = findings.tests_named(board(differences=whole.differences[:1]))
+    assert f"Tests: {FOLDS_TEST}. " in said
+    assert f"Not tested: {TIME_TEST} (later time has fewer than 20 instants or spans less than 24 hours" in said
+
+
 def test_where_later_time_prefers_another_model_that_is_said() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
@@ -38,7 +46,7 @@ def test_a_difference_at_the_level_is_no_finding() -> None:
 def test_without_tests_nothing_is_claimed() -> None:
     found = board(differences=[])
     assert findings.headline(found).endswith("Whether that is more than chance could not be tested.")
-    assert "No test was done" in findings.tests_named(found)
+    assert findings.tests_named(found).count("Not tested: ") == 2
 
 
 def test_the_primary_metric_is_the_one_that_is_told() -> None:

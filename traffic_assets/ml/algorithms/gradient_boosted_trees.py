@@ -45,7 +45,7 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     describe=_describe,
     quick=quick_boosting,
     exports=("spark", "onnx", "pmml"),
-    sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False),
+    sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False, levels="maxDepth"),
     stops_early=lambda h: h.earlyStopping,
     stop_on=_stop_on,
 )

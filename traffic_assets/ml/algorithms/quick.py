@@ -20,7 +20,7 @@ def quick_forest(h: RandomForestHyperparameters, seed: int, slots: int) -> Any:
         max_bin=h.maxBins,
         min_child_weight=h.minInstancesPerNode,
         subsample=BOOTSTRAP_SHARE * h.subsamplingRate,
-        colsample_bynode=subset_share(h.featureSubsetStrategy, slots),
+        colsample_bynode=subset_share(h.featureSubsetStrategy, slots, h.numTrees),
         reg_lambda=0.0,
         tree_method="hist",
         random_state=seed,
@@ -36,16 +36,16 @@ def quick_boosting(h: GradientBoostedTreesHyperparameters, seed: int, slots: int
         learning_rate=h.stepSize,
         min_child_weight=h.minInstancesPerNode,
         subsample=h.subsamplingRate,
-        colsample_bynode=subset_share(h.featureSubsetStrategy, slots),
+        colsample_bynode=subset_share(h.featureSubsetStrategy, slots, 1),  # boosting grows one tree after the other
         reg_lambda=0.0,
         tree_method="hist",
         random_state=seed,
     )
 
 
-def subset_share(strategy: str, slots: int) -> float:
-    """MLlib's `featureSubsetStrategy` of a forest as a share of the slots."""
-    named = {"auto": 1 / 3, "all": 1.0, "onethird": 1 / 3, "sqrt": math.sqrt(slots) / slots}
+def subset_share(strategy: str, slots: int, trees: int) -> float:
+    """MLlib's `featureSubsetStrategy` for so many trees grown at once as a share of the slots."""
+    named = {"auto": 1 / 3 if trees > 1 else 1.0, "all": 1.0, "onethird": 1 / 3, "sqrt": math.sqrt(slots) / slots}
     if strategy in named:
         return named[strategy]
     if strategy == "log2":

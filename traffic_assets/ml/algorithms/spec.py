@@ -32,12 +32,14 @@ class Sharing:
         depth: the one that says how deep, where a tree may be cut; None for boosting, whose next tree would differ.
         min_rows: the one that says how few rows a child may have, where splits may be taken back.
         average: of the trees (a forest), or their weighted sum.
+        levels: the one that says how deep trees grow, where it is not `depth`.
     """
 
     trees: str
     depth: str | None
     min_rows: str | None
     average: bool
+    levels: str | None = None
     deepest: ClassVar[int] = 30
 
 

@@ -71,10 +71,12 @@ def run_search(
             rows = train if asked.row_share >= 1 else train.where(unit_hash(seed, "budget") < F.lit(asked.row_share))
             found = judge.trials(rows, asked.tried, row_share=asked.row_share, deadline=deadline)
             trials += found
-            if len(found) < len(asked.tried) or (found and any(len(t.folds) < len(folds) for t in found)):
-                stopped = _stopped(max_minutes, trials, asked.tried, found, len(folds))
+            whole = len(found) == len(asked.tried) and all(len(t.folds) == len(folds) for t in found)
+            if whole:
+                asked = strategy.send(found)
+            if not whole or (deadline is not None and time.monotonic() > deadline):
+                stopped = _stopped(max_minutes, trials, len(folds))
                 break
-            asked = strategy.send(found)
     except StopIteration:
         pass
     finally:
@@ -103,7 +105,7 @@ def run_search(
     )
 
 
-def _stopped(minutes: float | None, trials: list[Trial], asked: object, found: list[Trial], folds: int) -> str:
+def _stopped(minutes: float | None, trials: list[Trial], folds: int) -> str:
     whole = sum(len(t.folds) == folds for t in trials)
     return (
         f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes: {whole} trial(s) judged "

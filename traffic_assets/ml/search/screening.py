@@ -18,10 +18,10 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits import unit_hash
-from traffic_assets.ml.training import fit_preprocessor
+from traffic_assets.ml.training import cached, fit_preprocessor
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 JUDGED_SHARE = 0.2
@@ -93,12 +93,17 @@ def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int) -> tup
     # in an order of its own: XGBoost draws by the place of a row
     drawn = train.where(unit_hash(seed, "screen") < share).orderBy(unit_hash(seed, "screen"), *KEYS).limit(rows)
     drawn = drawn.withColumn("judged", unit_hash(seed, "screen fold") < JUDGED_SHARE)
-    preprocessing = fit_preprocessor(drawn.where(~F.col("judged")), features)
-    vectors = preprocessing.transform(drawn).select(
-        vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "judged"
-    )
-    found: Any = vectors.toPandas()
-    if found.empty or found["judged"].all() or not found["judged"].any():
-        raise ValueError(f"{len(found)} sampled rows are too few to screen by: set training.search.screen to null")
+    with cached(drawn):
+        counts = {row["judged"]: row["count"] for row in drawn.groupBy("judged").count().collect()}
+        if len(counts) < 2:
+            number = sum(counts.values())
+            raise ValueError(f"{number} sampled rows are too few to screen by: set training.search.screen to null")
+        fitted = drawn.where(~F.col("judged"))
+        # what only other rows hold cannot be learned from these
+        preprocessing = fit_preprocessor(fitted, narrowed(features, fitted))
+        vectors = preprocessing.transform(drawn).select(
+            vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "judged"
+        )
+        found: Any = vectors.toPandas()
     x, y, mask = np.stack(found["x"]), found["y"].to_numpy(), found["judged"].to_numpy()
     return (x[~mask], y[~mask]), (x[mask], y[mask])

@@ -93,7 +93,8 @@ def _all_or_drawn(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> 
 def _halving(tried: Sequence[Hyperparameters], reduction: int, metric: str) -> Strategy:
     """Successive halving (Jamieson and Talwalkar 2016): all on few rows, the best of them on more.
 
-    Each rung keeps the best of `reduction` and gives them `reduction` times the rows; the last has them all.
+    Each rung keeps the best of `reduction` and gives them `reduction` times the rows; the last has them all. A rung
+    begins with what led the one before, so that this is what is chosen where time runs out in its midst.
     """
     rungs = 1
     while reduction**rungs < len(tried):
@@ -102,8 +103,7 @@ def _halving(tried: Sequence[Hyperparameters], reduction: int, metric: str) -> S
     for rung in reversed(range(rungs)):
         judged = yield Round(left, row_share=1 / reduction**rung)
         order = sorted(range(len(judged)), key=lambda i: (better_first(metric, judged[i].over_folds(metric).mean), i))
-        kept = sorted(order[: max(1, -(-len(left) // reduction))])
-        left = [left[i] for i in kept]
+        left = [left[i] for i in order[: max(1, -(-len(left) // reduction))]]
 
 
 def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str, seed: int) -> Strategy:

@@ -1,5 +1,6 @@
 """What a search leaves behind: its trials and the one chosen."""
 
+from statistics import fmean
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +31,7 @@ class Trial(BaseModel):
         summary: by metric, mean and standard deviation over the folds.
         row_share: share of the train rows that it was judged with (successive halving begins small).
         read_from: hyperparameters of the bigger fit that it was read from; None where it was fitted itself.
+        fitted_rows: by fold, how many rows were fitted on; None where it was judged before they were counted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,14 @@ class Trial(BaseModel):
     summary: dict[str, Spread]
     row_share: float = 1.0
     read_from: dict[str, Any] | None = None
+    fitted_rows: list[int] | None = None
+
+    @property
+    def judged_share(self) -> float | None:
+        """Judged rows over fitted rows, the mean over the folds; None where the fitted ones were not counted."""
+        if not self.fitted_rows:
+            return None
+        return fmean(fold.rows / fitted for fold, fitted in zip(self.folds, self.fitted_rows, strict=True))
 
     def over_folds(self, metric: str) -> Spread:
         """Mean and deviation of a metric over the folds.

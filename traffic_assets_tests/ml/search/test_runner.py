@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +123,41 @@ def test_halving_judges_many_on_few_rows_and_the_last_on_all(
     by_share = {s: sum(f.rows for f in next(t for t in search.trials if t.row_share == s).folds) for s in (0.25, 1.0)}
     assert by_share[0.25] == pytest.approx(0.25 * by_share[1.0], rel=0.3)
     assert search.best.row_share == 1.0
+
+
+def _halved(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], patch: pytest.MonkeyPatch, fits: int
+) -> tuple[Search, list[str]]:
+    """Halving of four forests to two, the worst first; time is up after so many fits. And what was told."""
+    told: list[str] = []
+    clock = SimpleNamespace(monotonic=lambda: 0.0 if len(told) < fits else 1e9)
+    patch.setattr("traffic_assets.ml.search.runner.time", clock)
+    patch.setattr("traffic_assets.ml.cross_validation.time", clock)
+    grid: Grid = {"maxDepth": [1, 4], "numTrees": [1, 5]}
+    asked = SearchSettings(strategy="halving", reduction=2)
+    return _search(train, features, folds, grid, search=asked, max_minutes=1.0, notify=told.append), told
+
+
+def test_time_that_is_up_between_two_rungs_ends_the_search_without_another_fit(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, told = _halved(train, features, folds, monkeypatch, fits=8)
+    assert [trial.row_share for trial in search.trials] == [0.5] * 4
+    assert search.stopped is not None
+    assert "leads; now fitted itself" in told[8]
+    assert search.chosen == min(range(4), key=lambda i: search.trials[i].summary["rmse"].mean)
+
+
+def test_time_that_is_up_inside_a_rung_chooses_what_led_the_one_before(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, _ = _halved(train, features, folds, monkeypatch, fits=9)
+    assert [trial.row_share for trial in search.trials] == [0.5] * 4 + [1.0]
+    assert search.stopped is not None
+    led = min(search.trials[:4], key=lambda trial: trial.summary["rmse"].mean)
+    assert led.hyperparameters["numTrees"] == 5, "which was not the first of the two that were left"
+    assert search.best.hyperparameters == led.hyperparameters
+    assert len(search.best.folds) == 2
 
 
 def test_no_search_without_a_known_metric(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:

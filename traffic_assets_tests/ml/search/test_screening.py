@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.algorithms.quick import subset_share
 from traffic_assets.ml.preprocessing import FeatureSet
-from traffic_assets.ml.search.screening import screen
+from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
+from traffic_assets.ml.splits import unit_hash
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     Hyperparameters,
@@ -68,17 +71,38 @@ def test_what_has_no_fast_engine_is_refused(feature_rows: DataFrame, features: F
 
 
 @pytest.mark.parametrize(
-    ("strategy", "share"),
+    ("strategy", "trees", "share"),
     [
-        ("auto", 1 / 3),
-        ("all", 1.0),
-        ("sqrt", 0.25),
-        ("log2", 0.25),
-        ("0.8", 0.8),
-        ("1.0", 1.0),
-        ("1", 1 / 16),
-        ("40", 1),
+        ("auto", 100, 1 / 3),
+        ("auto", 1, 1.0),
+        ("all", 100, 1.0),
+        ("sqrt", 1, 0.25),
+        ("log2", 100, 0.25),
+        ("0.8", 100, 0.8),
+        ("1.0", 1, 1.0),
+        ("1", 100, 1 / 16),
+        ("40", 100, 1),
     ],
 )
-def test_subsets_as_shares_of_sixteen_slots(strategy: str, share: float) -> None:
-    assert subset_share(strategy, 16) == pytest.approx(share)
+def test_subsets_as_shares_of_sixteen_slots(strategy: str, trees: int, share: float) -> None:
+    assert subset_share(strategy, 16, trees) == pytest.approx(share)
+
+
+def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFrame, features: FeatureSet) -> None:
+    judged = unit_hash(3, "screen fold") < JUDGED_SHARE
+    rows = feature_rows.withColumn("flow_rate", F.when(judged, F.col("flow_rate")))
+    without = replace(features, numeric=tuple(name for name in features.numeric if name != "flow_rate"))
+    found, expected = (
+        screen(rows, some, ALGORITHMS["random_forest"], FORESTS, keep=1, rows=10_000, seed=3)
+        for some in (features, without)
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize("which", ["sensor_id = 'none'", "sensor_id = 's1' AND timestamp = '2026-01-05 00:00:00'"])
+def test_too_few_rows_to_screen_by_are_refused(feature_rows: DataFrame, features: FeatureSet, which: str) -> None:
+    with pytest.raises(ValueError, match=r"[01] sampled rows are too few to screen by: set training.search.screen"):
+        screen(
+            feature_rows.where(which), features, ALGORITHMS["random_forest"], FORESTS,
+            keep=1, rows=10_000, seed=1,
+        )  # fmt: skip

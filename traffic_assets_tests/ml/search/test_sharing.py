@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.search.sharing import groups
+from traffic_assets.ml.search.sharing import MOST_NODES, groups, most_nodes
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     LinearRegressionHyperparameters,
@@ -14,6 +14,7 @@ from traffic_assets.settings.hyperparameters import (
 )
 
 FOREST, BOOSTED = ALGORITHMS["random_forest"].sharing, ALGORITHMS["gradient_boosted_trees"].sharing
+ROWS = 1_000_000
 
 forests = st.builds(
     RandomForestHyperparameters,
@@ -26,10 +27,13 @@ forests = st.builds(
 
 @given(st.lists(forests, min_size=1, max_size=12))
 def test_every_trial_lies_inside_the_one_fit_that_answers_for_it(tried: list[RandomForestHyperparameters]) -> None:
-    found = groups(tried, FOREST)
+    found = groups(tried, FOREST, ROWS)
     assert sorted(i for group in found for i in group.members) == list(range(len(tried)))
+    assert found == sorted(found, key=lambda group: group.members)
     for group in found:
         grown = group.grown
+        assert FOREST is not None
+        assert not group.cuts or most_nodes(grown.model_dump(), FOREST, ROWS) <= MOST_NODES
         assert isinstance(grown, RandomForestHyperparameters)
         for position, i in enumerate(group.members):
             trial = tried[i]
@@ -51,18 +55,39 @@ def test_the_whole_grid_of_the_plan_is_one_fit() -> None:
     settings = RandomForestSettings()
     tried = grid_points(settings.hyperparameters, settings.grid)
     assert len(tried) == 27
-    (group,) = groups(tried, FOREST)
+    (group,) = groups(tried, FOREST, ROWS)
     assert group.grown == RandomForestHyperparameters(numTrees=150, maxDepth=12, minInstancesPerNode=1)
+
+
+def test_what_a_fit_may_grow_is_bounded_and_the_largest_trials_are_fitted_alone() -> None:
+    """Deep trees of many rows are not read into one process; few trees beside shallow ones make two fits, not one."""
+    deep = [RandomForestHyperparameters(numTrees=n, maxDepth=30) for n in (100, 200)]
+    small = [RandomForestHyperparameters(numTrees=n, maxDepth=d) for n in (50, 100) for d in (5, 10)]
+    tried = [small[0], deep[0], *small[1:], deep[1]]
+    found = groups(tried, FOREST, ROWS)
+    assert [group.members for group in found] == [(0, 2, 3, 4), (1,), (5,)]
+    assert [group.cuts == () for group in found] == [False, True, True]
+    assert [group.members for group in groups(tried, FOREST, 5000)] == [tuple(range(6))], "few rows, few leaves"
+    wide, narrow = (
+        [RandomForestHyperparameters(numTrees=n + i, maxDepth=d) for i in range(2)] for n, d in ((900, 8), (10, 16))
+    )
+    assert [group.members for group in groups([*wide, *narrow], FOREST, ROWS)] == [(0, 1), (2, 3)]
+
+
+def test_boosting_is_bounded_by_its_depth_though_it_is_not_cut() -> None:
+    for depth, members in ((8, [(0, 1)]), (17, [(0,), (1,)])):
+        tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=depth) for i in (10, 20)]
+        assert [group.members for group in groups(tried, BOOSTED, ROWS)] == members
 
 
 def test_boosting_shares_its_first_trees_alone_and_exactly() -> None:
     tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=d) for d in (3, 4) for i in (10, 20)]
-    found = groups(tried, BOOSTED)
+    found = groups(tried, BOOSTED, ROWS)
     assert [group.members for group in found] == [(0, 1), (2, 3)]
     assert all(group.exact(tried[i], BOOSTED) for group in found for i in group.members)
 
 
 def test_without_sharing_each_trial_is_its_own_fit() -> None:
     tried = [LinearRegressionHyperparameters(regParam=r) for r in (0.0, 1.0)]
-    found = groups(tried, ALGORITHMS["linear_regression"].sharing)
+    found = groups(tried, ALGORITHMS["linear_regression"].sharing, ROWS)
     assert [(group.grown, group.members, group.cuts) for group in found] == [(tried[0], (0,), ()), (tried[1], (1,), ())]

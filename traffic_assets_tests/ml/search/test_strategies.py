@@ -96,6 +96,18 @@ def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
     assert {h.model_dump()["regParam"] for h in best_by_r2[-1].tried} == {0.7}
 
 
+def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> None:
+    """Each rung begins with the best of the one before, so what was judged in it is never its last."""
+    rounds = _drive(_strategy("halving", GRID), _far_from(0.3))
+    for rung in rounds[1:]:
+        errors = [_far_from(0.3)(h) for h in rung.tried]
+        assert errors == sorted(errors)
+    judged = [_trial(h, _far_from(0.3)(h), rounds[0].row_share, folds=5) for h in rounds[0].tried]
+    led = best_of(judged, "rmse")
+    judged.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
+    assert judged[best_of(judged, "rmse")].hyperparameters == judged[led].hyperparameters
+
+
 @needs_optuna
 def test_tpe_finds_the_valley_in_batches_and_repeats_itself() -> None:
     def error(h: Hyperparameters) -> float:
