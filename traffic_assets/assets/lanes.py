@@ -189,7 +189,7 @@ def _cv_report(
             "search": document(search),
             "learning_curve": document(curve) if curve else None,
         }
-        return Stored(value, record={"split_id": split}, files=files)
+        return Stored(value, record={"split_id": split}, files=files, rows=total)
 
     return cv_report
 
@@ -290,6 +290,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         )
         return Stored(
             pipeline_of(preprocessing, fitted),
+            rows=train_split.record["counts"]["train"],
             record={
                 "split_id": split,
                 "algorithm": algorithm.name,
@@ -372,7 +373,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 notify=context.log.info,
             )
         context.add_output_metadata({"boundary": found.boundary.isoformat(), **found.metrics.by_name})
-        return Stored(document(found), record={"split_id": split})
+        return Stored(document(found), record={"split_id": split}, rows=sum(train_split.record["counts"].values()))
 
     return verdict
 
@@ -437,6 +438,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
             value,
             record={"split_id": split, "model_generation": model.generation.uri},
             files=plots.of_diagnostics(points, found, errors, lane.title, settings.data.time_zone, target),
+            rows=found.train.rows + found.test.rows,
         )
 
     return diagnostics

@@ -298,6 +298,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         )
         return Stored(
             model,
+            rows=features.rows,
             record={
                 "split_id": train_split.record["split_id"],
                 "features": asdict(features),

@@ -44,7 +44,7 @@ class Cost:
         """As an asset's metadata.
 
         Args:
-            rows: of the output, if it has any.
+            rows: of the output, or those that the step worked on, if there are any.
             partitions: that the step made; the cost is that of all of them together.
         """
         found: dict[str, Any] = {

@@ -97,7 +97,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 facts[key] |= self._address(join(generation.uri, Internal.FILES, stored.opened))
         if cost := cost_of_output(context):
             rows = [generation.record["rows"] for generation in published.values() if "rows" in generation.record]
-            spent = cost.metadata(sum(rows) if rows else None, len(partitions))
+            spent = cost.metadata(sum(rows) if rows else stored.rows, len(partitions))
             facts = {key: {**found, **spent} for key, found in facts.items()}
         if stored.refused and published and _is_loaded_later(context):
             self._pass_on(context, stored.refused, list(published))

@@ -27,6 +27,7 @@ class Stored:
         refused: by partition key, why it is not published; the others are, before the run fails.
         built_on: by partition key, the id of the generation that the value extends, None where there was none. Where
             another run has replaced it since, the step is run again instead of losing what that run added.
+        rows: that the step worked on, where its value is no table: its cost is told a row.
         after: called when the value has been written, or could not be.
     """
 
@@ -38,6 +39,7 @@ class Stored:
     folders: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     built_on: Mapping[str, str | None] = field(default_factory=dict)
+    rows: int | None = None
     after: Callable[[], object] | None = None
 
 

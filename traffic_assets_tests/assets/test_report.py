@@ -42,8 +42,8 @@ def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployme
 
 
 def test_every_picture_is_on_it(page: Page) -> None:
-    """Eight of each lane, since no learning curve is asked for, and the comparison."""
-    assert page.tags.count("img") == 1 + 8 * len(LANES)
+    """Nine of each lane, since no learning curve is asked for, and the comparison."""
+    assert page.tags.count("img") == 1 + 9 * len(LANES)
 
 
 def test_the_cost_of_every_step_is_on_it(trained: Deployment, page: Page) -> None:
@@ -51,7 +51,7 @@ def test_the_cost_of_every_step_is_on_it(trained: Deployment, page: Page) -> Non
     for name in LANES:
         for step in ("cv_report", "model", "diagnostics", "temporal_verdict"):
             assert f"{name}_{step}" in page.text
-            assert metadata_of(trained.train, f"{name}_{step}")["cost_wall_seconds"] > 0
+            assert metadata_of(trained.train, f"{name}_{step}")["cost_rows_per_second"] > 0
 
 
 def test_the_ui_shows_a_summary_and_where_the_page_is(trained: Deployment) -> None:

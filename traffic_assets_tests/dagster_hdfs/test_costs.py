@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from traffic_assets.dagster_hdfs.costs import Meter, measured
 from traffic_assets.dagster_hdfs.io_managers import DataFrameIOManager, JsonIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets_tests.runs import QUIET
 
 FIGURES = {"cost_wall_seconds", "cost_cpu_seconds", "cost_peak_memory_mb", "cost_shuffle_bytes", "cost_spill_bytes"}
@@ -75,19 +76,27 @@ def test_every_materialisation_tells_its_cost_with_the_write(spark: SparkSession
         return {"a": 1}
 
     @dg.asset
+    @measured
+    def report(context: dg.AssetExecutionContext) -> Stored:
+        return Stored({"a": 1}, rows=500)
+
+    @dg.asset
     def unmeasured() -> dict[str, int]:
         return {"a": 1}
 
     hdfs = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}")
     resources = {"frames": DataFrameIOManager(hdfs=hdfs), "io_manager": JsonIOManager(hdfs=hdfs)}
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize([rows, document, unmeasured], resources=resources, instance=instance, run_config=QUIET)
+        result = dg.materialize(
+            [rows, document, report, unmeasured], resources=resources, instance=instance, run_config=QUIET
+        )
     found: dict[str, dict[str, Any]] = {
         node: {k: v.value for k, v in result.asset_materializations_for_node(node)[0].metadata.items() if "cost_" in k}
-        for node in ("rows", "document", "unmeasured")
+        for node in ("rows", "document", "report", "unmeasured")
     }
     assert set(found["rows"]) == FIGURES | {"cost_rows_per_second"}
     assert set(found["document"]) == FIGURES
+    assert set(found["report"]) == FIGURES | {"cost_rows_per_second"}
     assert found["unmeasured"] == {}
     assert found["rows"]["cost_shuffle_bytes"] > 0
     assert found["rows"]["cost_rows_per_second"] * found["rows"]["cost_wall_seconds"] == pytest.approx(1000, rel=0.02)
