@@ -139,15 +139,15 @@ class CrossValidation:
     ) -> dict[int, _Judged]:
         fold = self.folds[number]
         fit_rows, judged_rows = train.where(fold.fit), train.where(fold.judged)
-        if not fit_rows.take(1) or not judged_rows.take(1):
+        to_fit, to_judge = train.agg(F.count_if(fold.fit), F.count_if(fold.judged)).collect()[0]
+        if not to_fit or not to_judge:
             raise ValueError(
-                f"{fold.title} has no rows to {'fit' if judged_rows.take(1) else 'judge'}: train on more rows, or on "
-                f"fewer folds"
+                f"{fold.title} has no rows to {'fit' if to_judge else 'judge'}: train on more rows, or on fewer folds"
             )
         found: dict[int, _Judged] = {}
         fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
         # what only other rows hold cannot be learned from these
-        preprocessing = fit_preprocessor(fit_rows, narrowed(self.features, fit_rows))
+        preprocessing = fit_preprocessor(fit_rows, narrowed(self.features, fit_rows, to_fit))
         with cached_vectors(preprocessing, fit_rows, self.features.target) as vectors:
             rows, stopping = _counted(vectors)
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)

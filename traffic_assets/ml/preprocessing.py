@@ -207,12 +207,20 @@ def usable_features(
     )
 
 
-def narrowed(features: FeatureSet, rows: DataFrame) -> FeatureSet:
+def narrowed(features: FeatureSet, rows: DataFrame, number: int = 0) -> FeatureSet:
     """Those of the features that hold a value in these rows, where they are only a part of train.
+
+    Args:
+        features: of train.
+        rows: a part of its rows.
+        number: of these rows, where it is known. Where no feature misses in so many rows of train, each holds a value
+            in some of these, and nothing is looked at.
 
     Raises:
         ValueError: as `usable_features`.
     """
+    if max(features.nulls.values(), default=0) < number:
+        return features
     numeric = [Column(name, "numeric", "double") for name in features.numeric]
     categorical = [Column(name, "categorical", "string") for name in features.categorical]
     return usable_features(rows, numeric + categorical, features.preparation, features.target)

@@ -328,6 +328,17 @@ def test_what_cannot_be_created_in_train_is_left_out_and_named(spark: SparkSessi
     assert narrowed(features, rows).names == features.names
 
 
+def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSession) -> None:
+    """In 4 rows of which 3 have no b, any 4 hold one, and 3 may not."""
+    table = [(1.0, 5.0, 50.0), (2.0, None, 51.0), (3.0, None, 52.0), (4.0, None, 53.0)]
+    rows = spark.createDataFrame(table, "a double, b double, speed double")
+    features = usable_features(rows, [A, B])
+    fewer = rows.where("a > 1")
+    assert narrowed(features, fewer, 3).names == ("a",)
+    assert narrowed(features, fewer).names == ("a",)
+    assert narrowed(features, fewer, 4) is features
+
+
 def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
     wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
     features = usable_features(feature_rows, FEATURES, wish)
