@@ -164,12 +164,13 @@ def _cv_report(
             search = _searched(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
             curve = asked_learning_curve(train, features, algorithm, settings, search, notify=context.log.info)
             total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
-            placed = placement_of_folds(train, asked_folds(train, training), total, shown, training.seed)
+            placed = None
+            if training.fold_kind != "random":  # rows by hash would look like noise
+                placed = placement_of_folds(train, asked_folds(train, training), total, shown, training.seed)
         best = search.best
-        files = {
-            "folds.png": plots.folds(best, lane.title, lane.target),
-            "fold_rows.png": plots.placement(placed, f"{lane.title}: what each fold fits and judges"),
-        }
+        files = {"folds.png": plots.folds(best, lane.title, lane.target)}
+        if placed:
+            files["fold_rows.png"] = plots.placement(placed, f"{lane.title}: what each fold fits and judges")
         if curve:
             files["learning_curve.png"] = plots.learning_curve(curve, lane.title, lane.target)
         context.add_output_metadata(
@@ -179,7 +180,7 @@ def _cv_report(
                 "tuned": tune,
                 **cross_validation(search),
                 "picture": picture(files["folds.png"]),
-                "fold_rows": picture(files["fold_rows.png"]),
+                **({"fold_rows": picture(files["fold_rows.png"])} if placed else {}),
                 **(learning(curve, files["learning_curve.png"]) if curve else {}),
             }
         )

@@ -149,7 +149,8 @@ class CrossValidation:
         # what only other rows hold cannot be learned from these
         preprocessing = fit_preprocessor(fit_rows, narrowed(self.features, fit_rows, to_fit))
         with cached_vectors(preprocessing, fit_rows, self.features.target) as vectors:
-            rows, stopping = _counted(vectors)
+            changed = self.features.preparation.drops or STOP in vectors.columns
+            rows, stopping = _counted(vectors) if changed else (to_fit, 0)
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
             for group in grouped:
                 first = number == 0 and not found

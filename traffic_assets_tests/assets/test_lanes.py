@@ -135,12 +135,17 @@ def test_hyperparameters_of_the_launchpad_reach_the_model(with_features: Deploym
 
 def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
     settings = tiny_settings(
-        with_features.base, {"models": {"random_forest": {"tune": True, "grid": {"maxDepth": [1, 4]}}}}
+        with_features.base,
+        {
+            "models": {"random_forest": {"tune": True, "grid": {"maxDepth": [1, 4]}}},
+            "training": {"fold_kind": "sensor"},
+        },
     )
     lane = Lane("random_forest")
     only = ["train_split", "validation_split", "test_split", "fitted_preprocessor", lane.cv_report, lane.model]
     result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
     assert result.success, failures(result)
+    assert "data:image/png;base64," in metadata_of(result, lane.cv_report)["fold_rows"]
     trials = metadata_of(result, lane.cv_report)["trials"].records
     assert [record.data["maxDepth"] for record in trials] == ["1", "4"]
     assert [record.data["chosen"] for record in trials] == ["", "yes"]

@@ -42,8 +42,8 @@ def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployme
 
 
 def test_every_picture_is_on_it(page: Page) -> None:
-    """Nine of each lane, since no learning curve is asked for, and the comparison."""
-    assert page.tags.count("img") == 1 + 9 * len(LANES)
+    """Eight of each lane, since no learning curve is asked for, and the comparison."""
+    assert page.tags.count("img") == 1 + 8 * len(LANES)
 
 
 def test_the_cost_of_every_step_is_on_it(trained: Deployment, page: Page) -> None:

@@ -62,7 +62,9 @@ def test_whole_sensors_are_split_where_the_settings_ask_for_it(spark: SparkSessi
     assert current.record["sensors"] == dict.fromkeys(SPLITS, 1)
     rows = spark.read.parquet(current.uri).select("sensor_id", "split").distinct().collect()
     assert len({row["sensor_id"] for row in rows}) == len({row["split"] for row in rows}) == len(rows) == 3
-    assert metadata_of(result, "splits", "test_split")["sensors"] == 1
+    shown = metadata_of(result, "splits", "test_split")
+    assert shown["sensors"] == 1
+    assert "data:image/png;base64," in shown["picture"]
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks["split_ratios_hold"].passed
     assert "share of the sensors" in (checks["split_ratios_hold"].description or "")
