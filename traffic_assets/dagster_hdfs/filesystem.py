@@ -8,6 +8,7 @@ dagster and no pyspark.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -16,14 +17,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.uris import local_path, redact, split
 
-if TYPE_CHECKING:
-    pass
-
+_LOG = logging.getLogger(__name__)
 _ASIDE = ".aside"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What os.link fails with where a file system has no hard links."""
@@ -140,6 +139,16 @@ class FileSystem(ABC):
     @abstractmethod
     def delete(self, uri: str) -> None:
         """Remove a file, or a folder with all that is in it; fine if nothing is there."""
+
+    def discard(self, uri: str) -> None:
+        """Remove what was staged in vain, or what is left of it.
+
+        Never raises: it runs where an error is told or a publish is done, and retention removes what stays.
+        """
+        try:
+            self.delete(uri)
+        except Exception as error:
+            _LOG.warning("%s is left to the retention, since it cannot be removed: %s", redact(uri), error)
 
     @abstractmethod
     def _copy(self, src: str, dst: str) -> None:

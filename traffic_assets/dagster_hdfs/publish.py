@@ -130,14 +130,8 @@ class Dataset:
         return generation
 
     def discard(self, staged_uri: str) -> None:
-        """Remove a staged folder that will not be published (or what is left of it); fine if it is gone.
-
-        Never raises: it runs where an error is told or a publish is done, and retention removes what stays.
-        """
-        try:
-            self.filesystem.delete(staged_uri)
-        except Exception as error:
-            _LOG.warning("%s is left to the retention, since it cannot be removed: %s", redact(staged_uri), error)
+        """Remove a staged folder that will not be published, as `FileSystem.discard`: it never raises."""
+        self.filesystem.discard(staged_uri)
 
     def current(self, partition: str) -> Generation | None:
         """The current generation of a partition; None if it was never published.

@@ -31,10 +31,6 @@ class Created:
     sql: str
     column: str
 
-    def holds_answer(self, target: str) -> bool:
-        """Whether one of its sources, at horizon 0, is a function of the target."""
-        return not set(self.sources).isdisjoint(answer_features(target))
-
 
 def created(formula: str) -> Created:
     """What a formula makes.
@@ -51,6 +47,12 @@ def created(formula: str) -> Created:
         return Created(formula, (first,), " * ".join([f"`{first}`"] * int(second)), column)
     sql = f"`{first}` * `{second}`" if operator == "*" else f"`{first}` / nullif(`{second}`, 0)"
     return Created(formula, (first, second), sql, column)
+
+
+def holds_answer(feature: str, target: str) -> bool:
+    """Whether a feature of the catalogue, or one that a formula makes, is at horizon 0 a function of the target."""
+    sources = (feature,) if set(feature).isdisjoint("*/^") else created(feature).sources
+    return not set(sources).isdisjoint(answer_features(target))
 
 
 def require_sources(

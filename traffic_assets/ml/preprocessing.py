@@ -32,8 +32,8 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import Column, answer_features
-from traffic_assets.ml.creation import Created, created
+from traffic_assets.features.catalogue import Column
+from traffic_assets.ml.creation import Created, created, holds_answer
 from traffic_assets.ml.metrics import TARGET
 from traffic_assets.ml.outliers import Bounds, bounds_of, clipped, counts_outside, inside
 from traffic_assets.ml.selection import SlotSelector
@@ -136,8 +136,7 @@ class FeatureSet:
     @property
     def answers(self) -> tuple[str, ...]:
         """Those of them that, at horizon 0, are functions of the target."""
-        made = {feature.name for feature in self.created if feature.holds_answer(self.target)}
-        return tuple(name for name in self.names if name in made or name in answer_features(self.target))
+        return tuple(name for name in self.names if holds_answer(name, self.target))
 
 
 @dataclass(frozen=True)

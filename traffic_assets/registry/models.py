@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
-from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join, redact
+from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join
 from traffic_assets.ml.algorithms import algorithms
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.stages import objections
@@ -203,7 +203,7 @@ class ModelRegistry:
             _step("files written", new.lane, version)
             self.filesystem.rename(staged, f"{lane_uri}/{version}")
         except BaseException:
-            self._discard(staged)
+            self.filesystem.discard(staged)
             raise
         _step("published", new.lane, version)
         self._point_to_latest(new.lane)
@@ -295,13 +295,6 @@ class ModelRegistry:
         manifest = {"version": str(version), "sha256": dict(self._sums(staged))}
         filesystem.write_new(f"{staged}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
         return metadata
-
-    def _discard(self, staged: str) -> None:
-        """Remove what was gathered in vain, if that is possible: what went wrong first is the news."""
-        try:
-            self.filesystem.delete(staged)
-        except Exception as error:
-            _LOG.warning("%s is left to the retention, since it cannot be removed: %s", redact(staged), error)
 
     def _claim(self, new: NewVersion) -> Version:
         """Take the next free number; among many at once, each gets its own."""

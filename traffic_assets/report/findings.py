@@ -2,9 +2,8 @@
 
 import math
 
-from traffic_assets.features.catalogue import answer_features
 from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST, UNTESTED
-from traffic_assets.ml.creation import created
+from traffic_assets.ml.creation import holds_answer
 from traffic_assets.ml.metrics import better_first, custom_metrics
 from traffic_assets.ml.significance import CORRECTION, Comparison
 from traffic_assets.report.contents import Board, LaneReport, Report
@@ -107,7 +106,7 @@ def caveats(report: Report) -> list[str]:
     )
     board = report.board
     known = {name for lane in board.lanes for name in lane.scores.importances.features}
-    if answers := sorted(name for name in known if _holds_answer(name, board.target)):
+    if answers := sorted(name for name in known if holds_answer(name, board.target)):
         them = "it" if len(answers) == 1 else "them"
         said.append(
             f"{_listed(answers)} {'is' if len(answers) == 1 else 'are'} computed from the observed {board.target} "
@@ -125,12 +124,6 @@ def caveats(report: Report) -> list[str]:
         "The best model is chosen on folds of the train rows. One week says nothing of whether it stays the best.",
     ]
     return said
-
-
-def _holds_answer(feature: str, target: str) -> bool:
-    if set(feature).isdisjoint("*/^"):
-        return feature in answer_features(target)
-    return created(feature).holds_answer(target)
 
 
 def _folds_mean(lane: LaneReport) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traffic_assets.features.catalogue import FEATURES, feature_columns
-from traffic_assets.ml.creation import created, require_sources, without_source
+from traffic_assets.ml.creation import created, holds_answer, require_sources, without_source
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_what_is_no_formula_is_refused(formula: str) -> None:
     "formula", ["traffic_efficiency^2", "flow_rate*traffic_efficiency", "flow_rate/traffic_efficiency"]
 )
 def test_what_is_made_from_an_answer_holds_it(formula: str) -> None:
-    assert created(formula).holds_answer("speed")
+    assert holds_answer(formula, "speed")
 
 
 def test_what_is_made_without_an_answer_holds_none() -> None:
-    assert not created("flow_rate*occupancy_ratio").holds_answer("speed")
+    assert not holds_answer("flow_rate*occupancy_ratio", "speed")
 
 
 def test_formulas_of_numeric_features_are_let_through() -> None:
