@@ -9,7 +9,6 @@ import pytest
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.algorithms.quick import subset_share
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
 from traffic_assets.ml.splits import unit_hash
@@ -68,24 +67,6 @@ def test_what_has_no_fast_engine_is_refused(feature_rows: DataFrame, features: F
             feature_rows, features, ALGORITHMS["linear_regression"], [LinearRegressionHyperparameters()] * 2,
             keep=1, rows=100, seed=1,
         )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("strategy", "trees", "share"),
-    [
-        ("auto", 100, 1 / 3),
-        ("auto", 1, 1.0),
-        ("all", 100, 1.0),
-        ("sqrt", 1, 0.25),
-        ("log2", 100, 0.25),
-        ("0.8", 100, 0.8),
-        ("1.0", 1, 1.0),
-        ("1", 100, 1 / 16),
-        ("40", 100, 1),
-    ],
-)
-def test_subsets_as_shares_of_sixteen_slots(strategy: str, trees: int, share: float) -> None:
-    assert subset_share(strategy, 16, trees) == pytest.approx(share)
 
 
 def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFrame, features: FeatureSet) -> None:

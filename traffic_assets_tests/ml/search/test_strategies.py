@@ -119,17 +119,3 @@ def test_tpe_finds_the_valley_in_batches_and_repeats_itself() -> None:
     assert [len(r.tried) for r in rounds] == [4] * 10
     early, late = ([error(h) for r in part for h in r.tried] for part in (rounds[:5], rounds[5:]))
     assert sum(late) / len(late) < 0.6 * sum(early) / len(early)
-
-
-def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_to_the_earlier() -> None:
-    trials = [
-        _trial(BASE, 0.1, row_share=0.3),
-        _trial(BASE, 0.2, folds=1),
-        _trial(BASE, 0.5, folds=2),
-        _trial(BASE, 0.4, folds=2),
-        _trial(BASE, 0.4, folds=2),
-    ]
-    assert best_of(trials, "rmse") == 3
-    assert best_of(trials, "r2") == 3
-    with pytest.raises(ValueError, match="no trial"):
-        best_of([], "rmse")

@@ -1,0 +1,43 @@
+"""Trials: which is the best, and what share of the rows its folds judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from traffic_assets.ml.metrics import Metrics, Spread
+from traffic_assets.ml.search.trials import Trial, best_of
+
+
+def _trial(error: float, row_share: float = 1.0, folds: int = 1, fitted_rows: list[int] | None = None) -> Trial:
+    metrics = Metrics(rows=10, rmse=error, mae=error, mape=error, r2=1 - error)
+    summary = {m: Spread(mean=getattr(metrics, m), std=0.0) for m in ("rmse", "mae", "mape", "r2")}
+    return Trial(
+        hyperparameters={}, folds=[metrics] * folds, summary=summary, row_share=row_share, fitted_rows=fitted_rows
+    )
+
+
+def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_to_the_earlier() -> None:
+    trials = [
+        _trial(0.1, row_share=0.3),
+        _trial(0.2, folds=1),
+        _trial(0.5, folds=2),
+        _trial(0.4, folds=2),
+        _trial(0.4, folds=2),
+    ]
+    assert best_of(trials, "rmse") == 3
+    assert best_of(trials, "r2") == 3
+    with pytest.raises(ValueError, match="no trial"):
+        best_of([], "rmse")
+
+
+def test_the_judged_share_is_the_mean_over_the_folds_where_fitted_rows_were_counted() -> None:
+    assert _trial(0.1, folds=2, fitted_rows=[20, 40]).judged_share == pytest.approx((10 / 20 + 10 / 40) / 2)
+    assert _trial(0.1, folds=2).judged_share is None
+
+
+def test_a_metric_that_was_not_judged_by_is_asked_for_in_vain() -> None:
+    assert _trial(0.1).over_folds("mae").mean == 0.1
+    with pytest.raises(
+        ValueError, match=r"without the metric 'close_share' \(it knows rmse, mae, mape, r2\): run the job"
+    ):
+        _trial(0.1).over_folds("close_share")
