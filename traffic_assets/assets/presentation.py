@@ -195,7 +195,7 @@ def _schema(**columns: str) -> dg.TableSchema:
 # said outright, since Dagster cannot guess the columns of a table without rows
 _SLICES = _schema(
     dimension="string", value="string", rows="int", rmse="float", mae="float", bias="float", p95="float",
-    covered="string",
+    covered="string", own_width="string", own_covered="string",
 )  # fmt: skip
 _DIFFERENCES = _schema(
     model="string", against="string", test="string", difference="float", p="float", p_corrected="float",

@@ -74,9 +74,9 @@ def diagnose(
         target: what the model predicts.
     """
     notes: list[str] = []
-    interval = None
+    interval = calibration = None
     if wanted.interval_coverage is not None:
-        calibration = pipeline.transform(validation.where(calibration_half(seed)))
+        calibration = predicted_rows(pipeline, validation.where(calibration_half(seed)), target)
         try:
             interval = conformal(calibration, predicted, wanted.interval_coverage, target)
         except ValueError as error:
@@ -89,7 +89,6 @@ def diagnose(
             notes.append(f"no confidence interval: {error}")
     slices = []
     if wanted.slices:
-        half = interval.half_width if interval else None
-        slices = slice_errors(predicted, dimensions(predicted, zone), half, target=target)
+        slices = slice_errors(predicted, dimensions(predicted, zone), interval, calibration, target=target)
     residuals = residuals_of(predicted, zone, target) if wanted.residuals else None
     return Diagnostics(slices=slices, interval=interval, confidence=sure, residuals=residuals, notes=notes)

@@ -189,6 +189,10 @@ def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str, t
     asked = 100 * interval.coverage
     axes.hlines(range(len(shown)), covered, asked, color=GREY, linewidth=1)
     axes.plot(covered, range(len(shown)), "o", color=BLUE, label="measured in the slice")
+    own = [(100 * s.own_covered, i) for i, s in enumerate(shown) if s.own_covered is not None]
+    if own:
+        label = "with an interval of the slice's own width"
+        axes.plot(*zip(*own, strict=True), "o", markerfacecolor="none", color=BLUE, label=label)
     _name_slices(axes, shown, [f"{c:.1f} %  ({s.rows:,} rows)" for c, s in zip(covered, shown, strict=True)], None)
     axes.axvline(asked, color=ORANGE, linewidth=1.5, label=f"wanted: {asked:g} %")
     axes.axvline(
@@ -200,7 +204,7 @@ def interval_coverage(slices: Sequence[Slice], interval: Interval, title: str, t
         title=f"{title}: prediction intervals, the slices held worst first\n"
         f"one interval for all rows: prediction ± {interval.half_width:.3f} {_unit(target)} "
         f"(width {interval.width:.3f})",
-        xlim=(max(0.0, min(covered, default=0.0) - 8), 101),
+        xlim=(max(0.0, min([*covered, *(c for c, _ in own)], default=0.0) - 8), 101),
     )
     axes.title.set_fontsize(10)
     axes.legend(frameon=False, fontsize=8)

@@ -1,7 +1,8 @@
 """Where a model fails: its errors by hour, weekday, highway, sensor, congestion, and free flow against congestion.
 
-One pass on Spark over predicted rows; of a dimension with many slices (sensors) only the worst come back. The
-intervals that a slice may report are made in `intervals.py`.
+One pass on Spark over predicted rows; of a dimension with many slices (sensors) only the worst come back. A slice
+may be given an interval of its own, calibrated on its own rows (Mondrian conformal prediction, Vovk et al. 2005,
+ch. 4.5); the one for all rows is made in `intervals.py`.
 """
 
 import math
@@ -13,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from traffic_assets.features.clock import local_time
+from traffic_assets.ml.intervals import Interval, fewest_rows
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Number
 
 WORST = 30
@@ -36,7 +38,9 @@ class Slice(BaseModel):
         mae: mean absolute error.
         bias: mean of predicted minus observed.
         p95: 95th percentile of the absolute error.
-        covered: share of the rows inside their prediction interval; None without intervals.
+        covered: share of the rows inside the interval for all rows; None without intervals.
+        own_half_width: of an interval calibrated on the slice's own rows; None where these are too few for it.
+        own_covered: share of the rows inside that interval.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -49,6 +53,13 @@ class Slice(BaseModel):
     bias: Number
     p95: Number
     covered: float | None = None
+    own_half_width: float | None = None
+    own_covered: float | None = None
+
+    @property
+    def own_width(self) -> float | None:
+        """Of the slice's own interval, from the lower to the upper end."""
+        return None if self.own_half_width is None else 2 * self.own_half_width
 
 
 def dimensions(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
@@ -76,7 +87,8 @@ def dimensions(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
 def slice_errors(
     predicted: DataFrame,
     by: dict[str, Column],
-    half_width: float | None = None,
+    interval: Interval | None = None,
+    calibration: DataFrame | None = None,
     worst: int = WORST,
     target: str = TARGET,
 ) -> list[Slice]:
@@ -85,25 +97,28 @@ def slice_errors(
     Args:
         predicted: rows with target and prediction.
         by: the slice of a row in each dimension (`dimensions`); rows without a slice are left out of it.
-        half_width: of the prediction interval, for its coverage.
+        interval: for all rows, whose coverage in each slice is measured.
+        calibration: predicted rows that `interval` was calibrated on, with the columns of `predicted`: each slice
+            is given an interval of its own of the same coverage.
         worst: slices of a dimension that come back.
         target: what was predicted.
     """
-    error = F.col(PREDICTION) - F.col(target)
-    named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
-    each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
-    inside = F.lit(None).cast("double") if half_width is None else (F.abs("error") <= half_width).cast("double")
-    grouped = (
-        each.where(F.col("slice.value").isNotNull())
-        .groupBy("slice.dimension", "slice.value")
-        .agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
-            F.avg(F.abs("error")).alias("mae"),
-            F.avg("error").alias("bias"),
-            F.percentile_approx(F.abs("error"), 0.95, _ACCURACY).alias("p95"),
-            F.avg(inside).alias("covered"),
-        )
+    each = _sliced_errors(predicted, by, target)
+    if interval is None or calibration is None:
+        each = each.withColumn("own_half_width", F.lit(None).cast("double"))
+    else:
+        own = _own_widths(_sliced_errors(calibration, by, target), interval)
+        each = each.join(own, ["dimension", "value"], "left")
+    held = F.lit(None) if interval is None else F.abs("error") <= interval.half_width
+    grouped = each.groupBy("dimension", "value").agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
+        F.avg(F.abs("error")).alias("mae"),
+        F.avg("error").alias("bias"),
+        F.percentile_approx(F.abs("error"), 0.95, _ACCURACY).alias("p95"),
+        F.avg(held.cast("double")).alias("covered"),
+        F.first("own_half_width").alias("own_half_width"),
+        F.avg((F.abs("error") <= F.col("own_half_width")).cast("double")).alias("own_covered"),
     )
     enough = (F.col("rows") >= FEWEST_ROWS).cast("int")
     rank = F.row_number().over(Window.partitionBy("dimension").orderBy(enough.desc(), F.col("rmse").desc(), "value"))
@@ -111,6 +126,25 @@ def slice_errors(
     order = list(by)
     rows.sort(key=lambda row: (order.index(row["dimension"]), row["rank"]))
     return [Slice(**{name: row[name] for name in Slice.model_fields}) for row in rows]
+
+
+def _sliced_errors(predicted: DataFrame, by: dict[str, Column], target: str) -> DataFrame:
+    """Predicted minus observed once for every dimension in which the row has a slice: dimension, value, error."""
+    error = F.col(PREDICTION) - F.col(target)
+    named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
+    each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
+    return each.select("slice.*", "error").where(F.col("value").isNotNull())
+
+
+def _own_widths(errors: DataFrame, interval: Interval) -> DataFrame:
+    """Dimension, value and own_half_width of the slices with rows enough: the order statistic as in `calibrate`."""
+    slice_ = Window.partitionBy("dimension", "value")
+    rows = F.count(F.lit(1)).over(slice_)
+    rank = F.row_number().over(slice_.orderBy("own_half_width"))
+    wanted = F.least(F.ceil((rows + 1) * F.lit(interval.coverage)), rows)
+    ranked = errors.select("dimension", "value", F.abs("error").alias("own_half_width"))
+    ranked = ranked.withColumn("is_it", (rows >= fewest_rows(interval.coverage)) & (rank == wanted))
+    return ranked.where("is_it").drop("is_it")
 
 
 def worst_of(slices: list[Slice], number: int = 5) -> list[Slice]:
@@ -127,7 +161,13 @@ def as_records(slices: list[Slice]) -> list[dict[str, Any]]:
             "value": s.value,
             "rows": s.rows,
             **{name: round(getattr(s, name), 4) for name in ("rmse", "mae", "bias", "p95")},
-            "covered": "" if s.covered is None else f"{s.covered:.1%}",
+            "covered": _share(s.covered),
+            "own width": "" if s.own_width is None else f"{s.own_width:.4g}",
+            "own covered": _share(s.own_covered),
         }
         for s in slices
     ]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

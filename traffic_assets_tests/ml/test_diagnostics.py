@@ -44,6 +44,10 @@ def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineMod
     }  # fmt: skip
     assert {s.value for s in found.slices if s.dimension == "sensor"} == {"s6", "s7"}
     assert all(s.covered is not None for s in found.slices)
+    calibrating = pipeline.transform(validation.where(calibration_half(42)))
+    free_flow = next(s for s in found.slices if s.value == "free flow")
+    assert free_flow.own_half_width == calibrate(calibrating.where("congestion_level = 0"), 0.9)[0]
+    assert all(s.own_half_width is None for s in found.slices if s.dimension == "sensor"), "none of s6 calibrates"
     assert found.residuals is not None
     assert found.residuals.distribution.rows == sum(hour.rows for hour in found.residuals.hours) == test.count()
     assert found.notes == []

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from traffic_assets.ml.intervals import Interval, calibrate
 from traffic_assets.ml.slices import FEWEST_ROWS, as_records, dimensions, slice_errors, worst_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 ZONE = ZoneInfo("America/Los_Angeles")
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)  # midnight on a Monday in Los Angeles
 SENSORS, HOURS = 3, 48
+INTERVAL = Interval(coverage=0.9, half_width=2.0, calibration_rows=9, covered=0.5, test_rows=9)
 
 
 def _table() -> list[tuple[str, datetime, float, float, int, int]]:
@@ -44,7 +46,7 @@ def predicted(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
-    found = {(s.dimension, s.value): s for s in slice_errors(predicted, dimensions(predicted, ZONE), half_width=2.0)}
+    found = {(s.dimension, s.value): s for s in slice_errors(predicted, dimensions(predicted, ZONE), INTERVAL)}
     groups: dict[tuple[str, str], list[float]] = {}
     for sensor, at, speed, prediction, highway, level in _table():
         local = at.astimezone(ZONE)
@@ -75,7 +77,28 @@ def test_the_worst_come_first_and_only_so_many_come_back(predicted: DataFrame) -
     assert every[0].value == "s1"
     assert [s.rmse for s in every] == sorted((s.rmse for s in every), reverse=True)
     assert [s.value for s in slice_errors(predicted, by, worst=1)] == ["s1"]
-    assert all(s.covered is None for s in every)
+    assert all((s.covered, s.own_half_width, s.own_covered) == (None, None, None) for s in every)
+
+
+def test_a_slice_has_an_interval_of_its_own_rows_where_they_are_enough(predicted: DataFrame) -> None:
+    by = {name: dimensions(predicted, ZONE)[name] for name in ("sensor", "hour")}
+    calibration = predicted.where("sensor_id != 's2' or timestamp < '2026-01-05 12:00:00'")  # 8 rows of s2, 8 an hour
+    found = {(s.dimension, s.value): s for s in slice_errors(predicted, by, INTERVAL, calibration)}
+    for sensor in ("s0", "s1"):
+        own, rows = found["sensor", sensor], predicted.where(f"sensor_id = '{sensor}'")
+        assert own.own_half_width == calibrate(rows, 0.9)[0]
+        assert own.own_width == 2 * own.own_half_width
+        errors = np.array([abs(row.prediction - row.speed) for row in rows.collect()])
+        assert own.own_covered == pytest.approx(np.mean(errors <= own.own_half_width))
+        assert own.own_covered >= 0.9
+    assert found["sensor", "s1"].own_half_width > 3 * found["sensor", "s0"].own_half_width, "its errors are larger"
+    assert found["sensor", "s1"].covered < 0.5, "the interval for all rows is too narrow for it"
+    few = found["sensor", "s2"]
+    assert (few.rows, few.own_half_width, few.own_covered) == (96, None, None), "90 % need 9 rows"
+    assert few.covered is not None
+    record = {r["value"]: r for r in as_records(list(found.values()))}
+    assert record["s2"]["own width"] == record["s2"]["own covered"] == ""
+    assert record["s1"]["own width"] == f"{found['sensor', 's1'].own_width:.4g}"
 
 
 def test_slices_of_few_rows_are_never_called_the_worst(predicted: DataFrame) -> None:

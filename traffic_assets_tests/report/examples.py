@@ -41,13 +41,14 @@ def search(rmse: float, trials: int = 1) -> Search:
 
 def diagnostics(sensor: str = "s1") -> Diagnostics:
     each: dict[str, Any] = {"rows": 50, "rmse": 2.5, "mae": 1.0, "bias": 0.1, "p95": 3.0, "covered": 0.8}
+    own: dict[str, Any] = {"own_half_width": 2.125, "own_covered": 0.871}
     distribution = Distribution(
         rows=100, mean=0.0, std=1.0, p5=-1.0, median=0.0, p95=1.0, least=-4.0, greatest=4.0, start=-2.0, width=1.0,
         counts=[10, 40, 40, 10], below=0, above=0,
     )  # fmt: skip
     hours = [Hour(at=datetime(2026, 1, 5), rows=9, mean=0.0, p10=-1.0, p90=1.0)]
     return Diagnostics(
-        slices=[Slice(dimension="sensor", value=sensor, **each), Slice(dimension="hour", value="08", **each)],
+        slices=[Slice(dimension="sensor", value=sensor, **each, **own), Slice(dimension="hour", value="08", **each)],
         interval=Interval(coverage=0.9, half_width=1.5, calibration_rows=99, covered=0.912, test_rows=200),
         confidence=Confidence(level=0.95, block="day", blocks=14, rmse=(0.9, 1.1), mae=(0.4, 0.6), r2=(0.98, 0.995)),
         residuals=Residuals(distribution=distribution, hours=hours),

@@ -1,0 +1,75 @@
+"""XGBoost on Spark: it ends early on the marked rows, and its workers come from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.ml.linalg import Vectors
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+XGBOOST = ALGORITHMS["xgboost"]
+CORNERS = [(float(a), float(b)) for a in (0, 1) for b in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def vectors(spark: SparkSession) -> Iterator[DataFrame]:
+    """Two levels of speed in a, a step in b; c is constant. The marked rows have the step the other way round."""
+    table = [
+        (Vectors.dense([a, b, 1.0]), 20.0 + 30 * a + 8 * b * (-1 if marked else 1), marked)
+        for a, b in CORNERS for marked in (False, True)
+    ]  # fmt: skip
+    frame = spark.createDataFrame(table * 5, ["features", "speed", "stops"]).repartition(2).cache()
+    yield frame
+    frame.unpersist()
+
+
+def _fit(vectors: DataFrame, stop: str | None = "stops", **given: Any) -> Any:
+    small = {"n_estimators": 40, "max_depth": 1, "learning_rate": 0.5, "reg_lambda": 0.0, "early_stopping_rounds": 2}
+    return XGBOOST.fit(
+        vectors, XGBoostHyperparameters.model_validate({**small, **given}), 42, "speed", "features", stop
+    )
+
+
+def _predictions(model: Any, vectors: DataFrame) -> dict[tuple[float, float], float]:
+    return {(row.features[0], row.features[1]): row.prediction for row in model.transform(vectors).collect()}
+
+
+def test_it_ends_when_the_marked_rows_are_predicted_no_better(vectors: DataFrame) -> None:
+    """Every tree that learns b makes the marked rows worse; those that learn a make them better."""
+    plain = vectors.where("not stops")
+    every = _fit(plain, None, early_stopping_rounds=None)
+    assert XGBOOST.describe(every) == {"trees": 40}
+    exact = {(a, b): 20 + 30 * a + 8 * b for a, b in CORNERS}
+    assert _predictions(every, plain) == pytest.approx(exact, abs=0.1), "the marked rows are not in this one"
+
+    stopped = _fit(vectors)
+    assert XGBOOST.describe(stopped)["trees"] < 20
+    found = _predictions(stopped, vectors)
+    assert found[0.0, 1.0] - found[0.0, 0.0] < 4, "less than half of the step in b was learned"
+    assert found[1.0, 0.0] - found[0.0, 0.0] > 20, "of the rows that are not marked"
+    with pytest.raises(ValueError, match="is to stop early: mark the rows"):
+        _fit(vectors, None)
+
+
+def test_workers_fit_together_and_make_the_model_of_one(vectors: DataFrame) -> None:
+    """The histograms of two workers are summed, so both see all rows."""
+    plain = vectors.where("not stops")
+    one, two = (
+        _predictions(_fit(plain, None, early_stopping_rounds=None, num_workers=n), plain) for n in (1, 2)
+    )
+    assert two == pytest.approx(one, abs=1e-3)
+    assert two[1.0, 1.0] == pytest.approx(58, abs=0.1)
+
+
+def test_importances_are_shares_of_the_gain(vectors: DataFrame) -> None:
+    weights = XGBOOST.importances(_fit(vectors.where("not stops"), None, early_stopping_rounds=None))
+    assert weights.sum() == pytest.approx(1)
+    assert weights[0] > weights[1] > 0
+    assert weights[2] == 0, "c is constant"
