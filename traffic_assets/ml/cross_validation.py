@@ -107,8 +107,10 @@ class CrossValidation:
         row_share: float,
         deadline: float | None,
     ) -> list[Trial]:
+        sizes = self._sizes(train)
+
         def judge(number: int) -> dict[int, _Judged]:
-            return self._fold(train, number, tried, grouped, deadline)
+            return self._fold(train, number, sizes[number], tried, grouped, deadline)
 
         if self.threads > 1:
             with ThreadPoolExecutor(self.threads) as pool:
@@ -129,21 +131,29 @@ class CrossValidation:
                     trials.append((i, _trial(tried[i], judged, row_share, None if exact else group.grown)))
         return [trial for _, trial in sorted(trials, key=lambda pair: pair[0])]
 
+    def _sizes(self, train: DataFrame) -> list[int]:
+        """Rows that each fold fits, all counted in one pass; refused where one fits or judges none."""
+        parts = [F.count_if(part) for fold in self.folds for part in (fold.fit, fold.judged)]
+        row = train.agg(*parts).collect()[0]
+        to_fit, to_judge = row[::2], row[1::2]
+        for fold, fitted, judged in zip(self.folds, to_fit, to_judge, strict=True):
+            if not fitted or not judged:
+                raise ValueError(
+                    f"{fold.title} has no rows to {'fit' if judged else 'judge'}: train on more rows, or on fewer folds"
+                )
+        return list(to_fit)
+
     def _fold(
         self,
         train: DataFrame,
         number: int,
+        to_fit: int,
         tried: Sequence[Hyperparameters],
         grouped: Sequence[Group],
         deadline: float | None,
     ) -> dict[int, _Judged]:
         fold = self.folds[number]
         fit_rows, judged_rows = train.where(fold.fit), train.where(fold.judged)
-        to_fit, to_judge = train.agg(F.count_if(fold.fit), F.count_if(fold.judged)).collect()[0]
-        if not to_fit or not to_judge:
-            raise ValueError(
-                f"{fold.title} has no rows to {'fit' if to_judge else 'judge'}: train on more rows, or on fewer folds"
-            )
         found: dict[int, _Judged] = {}
         fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
         # what only other rows hold cannot be learned from these
