@@ -23,7 +23,7 @@ from pydantic import Field, PrivateAttr
 
 from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
-from traffic_assets.dagster_hdfs.reading import read_generations
+from traffic_assets.dagster_hdfs.reading import read_generations, schema_of
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
@@ -299,7 +299,7 @@ class DataFrameIOManager(HdfsIOManager):
         spark = self.storage.spark.session
         if subfolder is not None:
             (generation,) = generations
-            return spark.read.parquet(f"{generation.uri}/{subfolder}")
+            return spark.read.schema(schema_of(spark, generation)).parquet(f"{generation.uri}/{subfolder}")
         return read_generations(spark, generations)
 
 

@@ -6,6 +6,7 @@ Which generation is current is decided in `publish.py`. Imports no dagster; pysp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from traffic_assets.dagster_hdfs.backends import filesystem_for
@@ -15,6 +16,7 @@ from traffic_assets.dagster_hdfs.uris import redact, split
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 
 def read_current(spark: SparkSession, uri: str, start: str | None = None, end: str | None = None) -> DataFrame:
@@ -66,16 +68,33 @@ def read_generations(spark: SparkSession, generations: Sequence[Generation]) -> 
             f"column) cannot be read as one: {sorted(map(str, layouts))}; give one dataset's"
         )
     root, column = layouts.pop()
-    last = generations[-1].uri
-    with storage_errors(last):
-        # a given schema saves Spark a look into every folder, and keeps the key 007 from becoming a number
-        schema = spark.read.parquet(last).schema
+    # a given schema saves Spark a look into every folder, and keeps the key 007 from becoming a number
+    schema = schema_of(spark, generations[-1])
     with storage_errors(root):
         reader = spark.read
         if column:
             schema = StructType([field for field in schema if field.name != column]).add(column, StringType())
             reader = reader.option("basePath", root)
         return reader.schema(schema).parquet(*(generation.uri for generation in generations))
+
+
+def schema_of(spark: SparkSession, generation: Generation) -> StructType:
+    """The columns of a generation of DataFrames, as its record has them, or else as its files do.
+
+    Raises:
+        StorageError: storage refused or did not answer, where the files are looked at.
+    """
+    from pyspark.errors import ParseException
+    from pyspark.sql.types import StructType
+
+    if recorded := generation.record.get("schema"):
+        quoted = ", ".join(f"`{c['name'].replace('`', '``')}` {c['type']}" for c in recorded)
+        with suppress(ParseException):  # a type of a user's own, such as a vector, has no name in SQL
+            found = StructType.fromDDL(quoted)
+            assert isinstance(found, StructType)
+            return found
+    with storage_errors(generation.uri):
+        return spark.read.parquet(generation.uri).schema
 
 
 def _layout(generation: Generation) -> tuple[str, str]:

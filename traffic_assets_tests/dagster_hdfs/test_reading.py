@@ -10,7 +10,7 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
-from traffic_assets.dagster_hdfs.reading import read_current, read_generations
+from traffic_assets.dagster_hdfs.reading import read_current, read_generations, schema_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -84,6 +84,42 @@ def test_columns_are_those_of_the_last_generation(dataset: Dataset, spark: Spark
     frame = read_generations(spark, [first, last])
     assert frame.columns == ["id", "added", "date"]
     assert {(row.added, row.date) for row in frame.collect()} == {(None, DAYS[0]), (2.5, DAYS[1])}
+
+
+def _recorded(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
+    staged = dataset.stage("run-1")
+    frame.write.mode("append").parquet(staged)
+    columns = [{"name": f.name, "type": f.dataType.simpleString()} for f in frame.schema.fields]
+    return dataset.publish(key, staged, "run-1", {"schema": columns})
+
+
+def test_columns_that_are_recorded_are_looked_up_in_no_file(dataset: Dataset, spark: SparkSession) -> None:
+    made = spark.range(1).selectExpr(
+        "id", "timestamp'2026-01-05 08:00:00' as at", "cast(1.5 as decimal(10, 2)) as `a ``b`` c`", "true as `order`",
+        "array(named_struct('x', 1, 'y', 'z')) as nested",
+    )  # fmt: skip
+    generation = _recorded(dataset, DAYS[0], made)
+    sc = spark.sparkContext
+    sc.setJobGroup(dataset.root, "a look into a file is a job")
+    try:
+        found = schema_of(spark, generation)
+        assert not sc.statusTracker().getJobIdsForGroup(dataset.root)
+        spark.read.parquet(generation.uri)
+        assert sc.statusTracker().getJobIdsForGroup(dataset.root), "else the line above says nothing"
+    finally:
+        sc._jsc.clearJobGroup()
+    assert [(f.name, f.dataType) for f in found] == [
+        (f.name, f.dataType) for f in spark.read.parquet(generation.uri).schema
+    ]
+    assert read_generations(spark, [generation]).drop("date").collect() == made.collect()
+
+
+def test_columns_whose_type_has_no_name_in_sql_are_looked_up(dataset: Dataset, spark: SparkSession) -> None:
+    from pyspark.ml.linalg import Vectors, VectorUDT
+
+    generation = _recorded(dataset, DAYS[0], spark.createDataFrame([(Vectors.dense([1.0, 2.0]),)], ["vector"]))
+    assert isinstance(schema_of(spark, generation)["vector"].dataType, VectorUDT)
+    assert read_generations(spark, [generation]).collect()[0]["vector"] == Vectors.dense([1.0, 2.0])
 
 
 def test_datasets_without_partition_column(

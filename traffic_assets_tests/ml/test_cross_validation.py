@@ -178,9 +178,12 @@ class _Cut(CrossValidation):
         super().__init__(nothing, LINEAR, [Fold(None, None, "a fold") for _ in judged], SEED)  # type: ignore[arg-type]
         self.judged = judged
 
-    def _fold(self, train: Any, number: int, *_: Any) -> Any:
+    def _sizes(self, train: Any) -> list[int]:
+        return [20 + number for number in range(len(self.judged))]
+
+    def _fold(self, train: Any, number: int, to_fit: int, *_: Any) -> Any:
         return {
-            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), 20 + number)
+            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), to_fit)
             for i in range(self.judged[number])
         }
 

@@ -69,9 +69,17 @@ def _hours(spread: float, number: int = 48) -> list[Hour]:
 def _slices(rmse: float, number: int = 4, name: str = "s") -> list[Slice]:
     return [
         Slice(
-            dimension="sensor", value=f"{name}{i}", rows=50, rmse=rmse + i, mae=1, bias=0, p95=2,
-            covered=0.9 - i / 50, own_half_width=1.0 if i else None, own_covered=0.9 if i else None,
-        )  # fmt: skip
+            dimension="sensor",
+            value=f"{name}{i}",
+            rows=50,
+            rmse=rmse + i,
+            mae=1,
+            bias=0,
+            p95=2,
+            covered=0.9 - i / 50,
+            own_half_width=1.0 if i else None,
+            own_covered=0.9 if i else None,
+        )
         for i in range(number)
     ]
 

@@ -33,7 +33,7 @@ def test_the_page_shows_what_is_known_of_every_model() -> None:
         "best of the week",
         "by sensor (1)",
         "the prediction ± 1.5000 mph (3.0000 mph wide). On the test rows it holds 91.2%",
-        "80.0% 4.2500 87.1%",
+        "80.0%4.250087.1%",
         "corrected resampled t-test over folds",
         "Holm (1979)",
         "1 min 01 s",

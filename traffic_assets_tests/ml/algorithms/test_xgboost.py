@@ -61,9 +61,7 @@ def test_it_ends_when_the_marked_rows_are_predicted_no_better(vectors: DataFrame
 def test_workers_fit_together_and_make_the_model_of_one(vectors: DataFrame) -> None:
     """The histograms of two workers are summed, so both see all rows."""
     plain = vectors.where("not stops")
-    one, two = (
-        _predictions(_fit(plain, None, early_stopping_rounds=None, num_workers=n), plain) for n in (1, 2)
-    )
+    one, two = (_predictions(_fit(plain, None, early_stopping_rounds=None, num_workers=n), plain) for n in (1, 2))
     assert two == pytest.approx(one, abs=1e-3)
     assert two[1.0, 1.0] == pytest.approx(58, abs=0.1)
 
