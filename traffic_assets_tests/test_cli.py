@@ -149,7 +149,7 @@ def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
     assert '"folds": 3' in shown.output
     refused = runner.invoke(app, ["settings", str(bad)])
     assert refused.exit_code == 2
-    assert "2 mistake(s)" in refused.output
+    assert "2 mistakes" in refused.output
     assert "did you mean seed?" in refused.output
 
 

@@ -1,32 +1,25 @@
 """Reading settings: a profile (a name or a path to JSON), then the environment on top.
 
 `TRAFFIC_PROFILE` chooses the profile; `TRAFFIC_<SECTION>__<KEY>` overrides one value, with `__` for each
-further level, such as `TRAFFIC_TRAINING__SPLIT__TRAIN=0.7`. Values that are not text are JSON.
+further level, such as `TRAFFIC_TRAINING__FOLDS=3`. Values that are not text are JSON.
 """
 
-import difflib
 import json
 import logging
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
-
-from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
+from traffic_assets.settings.mistakes import as_given, describe, did_you_mean, keys_at, left_out, model_of, validated
+from traffic_assets.settings.plugins import settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
 from traffic_assets.settings.users_format import Translation, completed, translate
 
 _LOG = logging.getLogger(__name__)
 PREFIX = "TRAFFIC_"
 NOT_SETTINGS = {"TRAFFIC_PROFILE", "TRAFFIC_REAL_DATA"}
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
-_UNSHOWN = {("spark",), ("spark", "config")}
-"""Where a secret may have been given; what is there is not repeated in a message."""
 _PROFILES = files("traffic_assets.settings") / "profiles"
 
 
@@ -57,19 +50,17 @@ def load_settings(
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
     users = _read(chosen)
-    merged = merge(users.content, _from_environment(environ))
-    merged = completed(merge(merged, overrides or {}), users.lists)
+    ours = _from_environment(environ)
+    merged = completed(merge(merge(users.content, ours.content), overrides or {}), users.lists)
     merged["profile"] = chosen
-    mistakes = list(users.refused)
-    settings = None
-    try:
-        settings = settings_class().model_validate(merged)
-    except ValidationError as error:
-        mistakes += describe(error, users.origins)
+    origins = {**users.origins, **ours.origins}
+    settings, found = validated(merged)
+    mistakes = [*users.refused, *ours.refused, *describe(found, origins)]
     if settings is None or mistakes:
         lines = "\n".join(f"  {line}" for line in mistakes)
-        raise SettingsError(f"{len(mistakes)} mistake(s) in the settings ({chosen}):\n{lines}")
-    idle = [f"{'.'.join(_as_given(path, users.origins))}: {why}" for path, why in settings.without_effect]
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise SettingsError(f"{count} in the settings ({chosen}{', environment' if ours.given else ''}):\n{lines}")
+    idle = [f"{'.'.join(as_given(path, users.origins))}: {why}" for path, why in settings.without_effect]
     for line in [*users.told, *idle]:
         _LOG.warning("%s: %s", chosen, line)
     return settings
@@ -131,38 +122,60 @@ def _holds(content: Any, path: tuple[str, ...]) -> bool:
     return True
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """`TRAFFIC_A__B=value` as `{"a": {"b": value}}`; every unknown name is an error."""
-    result: dict[str, Any] = {}
-    unknown = []
+class _Environment(NamedTuple):
+    """What the environment sets: the content, the variable of each path, and what is refused."""
+
+    content: dict[str, Any]
+    origins: dict[tuple[str, ...], tuple[str, ...]]
+    refused: list[str]
+
+    @property
+    def given(self) -> bool:
+        """Whether it sets, or tries to set, anything."""
+        return bool(self.content or self.refused)
+
+
+def _from_environment(environ: Mapping[str, str]) -> _Environment:
+    """`TRAFFIC_A__B=value` as `{"a": {"b": value}}`; every unknown name is refused."""
+    found = _Environment({}, {}, [])
+    content: dict[str, Any] = {}
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         given = name.removeprefix(PREFIX).split("__")
         path = _match(given, settings_class())
         if path is None and (plugin := unusable_at([part.lower() for part in given])):
-            unknown.append(f"  {name}: {_left_out(plugin)}")
+            found.refused.append(f"{name}: {left_out(plugin)}")
             continue
         if path is None:
-            unknown.append(
-                f"  {name}: no such setting; the form is {PREFIX}<SECTION>__<KEY>, the sections are "
-                f"{', '.join(k for k in Settings.model_fields if k != 'profile')}"
-            )
+            known, allowed = _known_part(given)
+            hint = did_you_mean(given[len(known)].upper(), [key.upper() for key in allowed])
+            below = f"below {PREFIX}{'__'.join(known)}" if known else f"after {PREFIX}"
+            keys = ", ".join(key.upper() for key in allowed)
+            found.refused.append(f"{name}: no such setting{hint}; {below} there may be {keys}")
             continue
         nested: Any = _value(text)
         for key in reversed(path):
             nested = {key: nested}
-        result = merge(result, nested)
-    if unknown:
-        raise SettingsError("unknown settings in the environment:\n" + "\n".join(unknown))
-    return result
+        content = merge(content, nested)
+        found.origins[tuple(path)] = (name,)
+    return found._replace(content=content)
+
+
+def _known_part(given: list[str]) -> tuple[list[str], list[str]]:
+    """How far a name is known, and what may follow there."""
+    for length in range(len(given) - 1, -1, -1):
+        path = _match(given[:length], settings_class())
+        if path is not None:
+            return given[:length], keys_at(path)
+    raise AssertionError("the empty name is known")
 
 
 def _match(given: list[str], model: Any) -> list[str] | None:
     """The path that `given` names below `model`, in any case, or None; below a free mapping names are as given."""
     if not given:
         return []
-    fields = _model_of(model)
+    fields = model_of(model)
     if fields is None:
         return list(given)
     for name, field in fields.model_fields.items():
@@ -172,67 +185,8 @@ def _match(given: list[str], model: Any) -> list[str] | None:
     return None
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) in (Union, UnionType):
-        return next((m for a in get_args(annotation) if (m := _model_of(a))), None)
-    return None
-
-
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
-
-
-def describe(error: ValidationError, origins: Mapping[tuple[str, ...], tuple[str, ...]] | None = None) -> list[str]:
-    """One line a mistake: path, what was given, what is allowed.
-
-    Args:
-        error: of the validation.
-        origins: our path -> the one that the users' file has for it.
-    """
-    lines = []
-    for item in error.errors(include_url=False):
-        path = ".".join(_as_given(tuple(str(part) for part in item["loc"]), origins or {})) or "settings"
-        given = item.get("input")
-        named = [*map(str, item["loc"]), *([given] if isinstance(given, str) else [])]
-        if item["type"] in ("extra_forbidden", "literal_error") and (plugin := unusable_at(named)):
-            lines.append(f"{path}: {_left_out(plugin)}")
-            continue
-        if item["type"] == "extra_forbidden":
-            allowed = _keys_at(item["loc"][:-1])
-            near = difflib.get_close_matches(str(item["loc"][-1]), allowed, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
-            continue
-        hidden = isinstance(given, BaseModel | dict) or item["loc"][:2] in _UNSHOWN
-        shown = "" if hidden else f"given {_CREDENTIALS.sub('***@', repr(given))}; "
-        if item["type"] == "model_type" and (allowed := _keys_at(item["loc"])):
-            lines.append(f"{path}: {shown}give an object with {', '.join(allowed)}")
-            continue
-        message = item["msg"].removeprefix("Value error, ")
-        lines.append(f"{path}: {shown}{message[:1].lower()}{message[1:]}")
-    return lines
-
-
-def _as_given(path: tuple[str, ...], origins: Mapping[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
-    """The path under the names of the users' file, by the longest part of it that has an origin there."""
-    for length in range(len(path), 0, -1):
-        if path[:length] in origins:
-            return origins[path[:length]] + path[length:]
-    return path
-
-
-def _left_out(plugin: Plugin) -> str:
-    return f"cannot be used: {plugin}: {plugin.problem}; mend or uninstall that package, or take this out"
-
-
-def _keys_at(path: Iterable[Any]) -> list[str]:
-    model: type[BaseModel] | None = settings_class()
-    for part in path:
-        field = model.model_fields.get(str(part)) if model else None
-        model = _model_of(field.annotation) if field else None
-    return [name for name in model.model_fields if name != "profile"] if model else []

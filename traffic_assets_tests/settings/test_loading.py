@@ -199,8 +199,13 @@ def test_unknown_names_in_the_environment_are_all_refused() -> None:
     environ = {"TRAFFIC_TRAINING__SEEDS": "1", "TRAFFIC_TRANING__SEED": "1", "TRAFFIC_TRAINING__SEED": "1"}
     found = mistakes(environ=environ)
     assert [line.split(":")[0] for line in found] == ["TRAFFIC_TRAINING__SEEDS", "TRAFFIC_TRANING__SEED"]
-    assert "the form is TRAFFIC_<SECTION>__<KEY>" in found[0]
-    assert "data, models, training, evaluation, persistence, spark" in found[0]
+    assert (
+        found[0].split(": ")[1].startswith("no such setting (did you mean SEED?); below TRAFFIC_TRAINING there may be")
+    )
+    assert found[1].endswith(
+        "no such setting (did you mean TRAINING?); after TRAFFIC_ there may be DATA, MODELS, TRAINING, EVALUATION, "
+        "PERSISTENCE, SPARK"
+    )
     assert mistakes(environ={"TRAFFIC_PROFILE__X": "1"})[0].startswith("TRAFFIC_PROFILE__X: no such setting")
 
 
@@ -225,7 +230,7 @@ def test_every_mistake_is_told_at_once_with_path_given_and_allowed(tmp_path: Pat
         "evaluation.primary_metric",
         "data.rush_hours.1.0",
         "data.rush_hours.1.1",
-        "data.interval_minutes",
+        "TRAFFIC_DATA__INTERVAL_MINUTES",
         "spark.driver_memory",
         "modles",
     }
@@ -236,9 +241,34 @@ def test_every_mistake_is_told_at_once_with_path_given_and_allowed(tmp_path: Pat
         "given 31; input should be less than or equal to 30" in by_path["models.random_forest.hyperparameters.maxDepth"]
     )
     assert "given 'accuracy'; input should be 'rmse', 'mae', 'mape' or 'r2'" in by_path["evaluation.primary_metric"]
-    assert "given 0;" in by_path["data.interval_minutes"]
-    with pytest.raises(SettingsError, match=r"^10 mistake\(s\) in the settings \(.*mine\.json\):"):
+    assert "given 0;" in by_path["TRAFFIC_DATA__INTERVAL_MINUTES"]
+    with pytest.raises(SettingsError, match=r"^10 mistakes in the settings \(.*mine\.json, environment\):"):
         load_settings(mine, {"spark": {"driver_memory": "lots"}}, {"TRAFFIC_DATA__INTERVAL_MINUTES": "0"})
+
+
+def test_a_rule_over_several_values_is_looked_at_beside_the_mistakes_of_others(tmp_path: Path) -> None:
+    forest = {"hyperparameters": {"maxDepth": 99}, "tune": True, "grid": {"maxDept": [8, 10]}}
+    mine = write(tmp_path / "mine.json", {"data": {"speed_unit": "kmh"}, "models": {"random_forest": forest}})
+    environ = {"TRAFFIC_TRAINING__FOLD": "3", "TRAFFIC_TRAINING__FOLDS": "1", "TRAFFIC_TRAINING__SPLIT__TRAIN": "0.5"}
+    found = mistakes(mine, environ)
+    assert sorted(line.split(":")[0] for line in found) == [
+        "TRAFFIC_TRAINING__FOLD", "TRAFFIC_TRAINING__FOLDS", "data.speed_unit", "models.random_forest",
+        "models.random_forest.hyperparameters.maxDepth", "training.split",
+    ]  # fmt: skip
+    assert any("grid.maxDept: not a hyperparameter" in line for line in found)
+
+
+def test_a_rule_that_a_wrong_value_of_the_section_may_have_broken_waits() -> None:
+    """The shares given are 0.5, 0.2 and a word: what the sum will be is not known."""
+    split = {"train": 0.5, "validation": "some", "test": 0.2}
+    assert [line.split(":")[0] for line in mistakes(training={"split": split})] == ["training.split.validation"]
+
+
+def test_a_mistake_in_a_list_is_told_once_and_hides_no_other() -> None:
+    hours = {"rush_hours": [[7, 10], [25, 26], [9, 8]], "first_day": "2026-02-01", "last_day": "2026-01-01"}
+    found = mistakes(data=hours)
+    assert [line.split(":")[0] for line in found][:2] == ["data.rush_hours.1.0", "data.rush_hours.1.1"]
+    assert len({line.split(":")[0] for line in found}) == len(found)
 
 
 def test_unknown_keys_come_with_a_suggestion_and_what_is_allowed_there() -> None:

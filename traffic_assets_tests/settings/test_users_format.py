@@ -298,7 +298,7 @@ def test_hyperparameters_that_cannot_act_are_refused(
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     content = _with("training", cross_validation={"shuffle": False}, primary_metric="auc")
     content["persistence"]["versioning_strategy"] = "none"
-    with pytest.raises(SettingsError, match=r"3 mistake\(s\)"):
+    with pytest.raises(SettingsError, match=r"3 mistakes"):
         _load(tmp_path, content)
 
 
