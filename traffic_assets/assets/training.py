@@ -15,9 +15,9 @@ import dagster as dg
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.dagster_hdfs.costs import Meter
-from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER
+from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, table_schema
 from traffic_assets.dagster_hdfs.publish import Generation
-from traffic_assets.dagster_hdfs.reading import read_generations
+from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -197,7 +197,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     ),
                     "rows": sum(counts.values()),
                     "bytes": target.filesystem.size(data),
-                    "schema": [{"name": f.name, "type": f.dataType.simpleString()} for f in rows.schema.fields],
+                    "schema": recorded_schema(rows.schema),
                 }
                 if training.split.kind == "sensor":
                     record["sensors"], record["shared_sensors"] = sensor_census(spark.session.read.parquet(data))
@@ -232,9 +232,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "fills": fills or "as the settings say",
                     **drawn,
                     **cost,
-                    "dagster/column_schema": dg.TableSchema(
-                        columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]
-                    ),
+                    "dagster/column_schema": table_schema(record["schema"]),
                 },
             )
 

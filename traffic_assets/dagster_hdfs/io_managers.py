@@ -23,7 +23,7 @@ from pydantic import Field, PrivateAttr
 
 from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
-from traffic_assets.dagster_hdfs.reading import read_generations, schema_of
+from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema, schema_of
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
@@ -292,8 +292,7 @@ class DataFrameIOManager(HdfsIOManager):
                 if key not in rows:
                     empty = value.sparkSession.createDataFrame([], schema)
                     empty.coalesce(1).write.parquet(self._folder(folder, key))
-        columns = [{"name": f.name, "type": f.dataType.simpleString()} for f in schema.fields]
-        return {key: {"rows": rows.get(key, 0), "schema": columns} for key in partitions}
+        return {key: {"rows": rows.get(key, 0), "schema": recorded_schema(schema)} for key in partitions}
 
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         spark = self.storage.spark.session
@@ -402,7 +401,10 @@ def _facts(generation: Generation) -> dict[str, Any]:
     if "rows" in record:
         facts["dagster/row_count"] = record["rows"]
     if "schema" in record:
-        facts["dagster/column_schema"] = dg.TableSchema(
-            columns=[dg.TableColumn(c["name"], c["type"]) for c in record["schema"]]
-        )
+        facts["dagster/column_schema"] = table_schema(record["schema"])
     return facts
+
+
+def table_schema(recorded: Sequence[Mapping[str, str]]) -> dg.TableSchema:
+    """The columns of a record (`recorded_schema`) as the UI shows them."""
+    return dg.TableSchema(columns=[dg.TableColumn(c["name"], c["type"]) for c in recorded])

@@ -78,6 +78,11 @@ def read_generations(spark: SparkSession, generations: Sequence[Generation]) -> 
         return reader.schema(schema).parquet(*(generation.uri for generation in generations))
 
 
+def recorded_schema(schema: StructType) -> list[dict[str, str]]:
+    """Columns as a record holds them, for `schema_of` and for people: name and type."""
+    return [{"name": field.name, "type": field.dataType.simpleString()} for field in schema.fields]
+
+
 def schema_of(spark: SparkSession, generation: Generation) -> StructType:
     """The columns of a generation of DataFrames, as its record has them, or else as its files do.
 

@@ -8,7 +8,7 @@ observed value with at least that probability; on later time they are not, which
 import math
 
 from pydantic import BaseModel, ConfigDict
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.metrics import PREDICTION, TARGET
@@ -72,12 +72,32 @@ def calibrate(calibration: DataFrame, coverage: float, target: str = TARGET) -> 
             f"{rows} rows cannot calibrate intervals of {coverage:.0%}: {needed} are needed. Give a larger validation "
             f"share, or ask for less coverage"
         )
-    rank = min(math.ceil((rows + 1) * coverage), rows)
+    rank = min(math.ceil((rows + 1) * coverage), rows)  # `calibrate_groups` says the same in Spark's terms
     if rows < _EXACT_BELOW:  # sorted on Spark; one value comes back
         width = calibration.select(error.alias("e")).orderBy("e").offset(rank - 1).limit(1).collect()[0]["e"]
     else:
         width = calibration.agg(F.percentile_approx(error, rank / rows, _ACCURACY).alias("e")).collect()[0]["e"]
     return float(width), rows
+
+
+def calibrate_groups(errors: DataFrame, by: list[str], error: str, coverage: float) -> DataFrame:
+    """A half-width for each group of rows (Mondrian conformal prediction, Vovk et al. 2005, ch. 4.5).
+
+    Args:
+        errors: of rows that the model and its hyperparameters have not seen.
+        by: columns that name the group of a row.
+        error: column of predicted minus observed.
+        coverage: share of a group's rows to hold, between 0 and 1.
+
+    Returns:
+        A line for each group with rows enough (`fewest_rows`): the columns `by` and `half_width`.
+    """
+    group = Window.partitionBy(*by)
+    rows = F.count(F.lit(1)).over(group)
+    rank = F.row_number().over(group.orderBy("half_width"))
+    wanted = F.least(F.ceil((rows + 1) * F.lit(coverage)), rows)
+    ranked = errors.select(*by, F.abs(error).alias("half_width"))
+    return ranked.withColumn("is_it", (rows >= fewest_rows(coverage)) & (rank == wanted)).where("is_it").drop("is_it")
 
 
 def conformal(calibration: DataFrame, test: DataFrame, coverage: float, target: str = TARGET) -> Interval:

@@ -1,8 +1,7 @@
 """Where a model fails: its errors by hour, weekday, highway, sensor, congestion, and free flow against congestion.
 
 One pass on Spark over predicted rows; of a dimension with many slices (sensors) only the worst come back. A slice
-may be given an interval of its own, calibrated on its own rows (Mondrian conformal prediction, Vovk et al. 2005,
-ch. 4.5); the one for all rows is made in `intervals.py`.
+may be given an interval of its own, calibrated on its own rows; how intervals are made is in `intervals.py`.
 """
 
 import math
@@ -14,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from traffic_assets.features.clock import local_time
-from traffic_assets.ml.intervals import Interval, fewest_rows
+from traffic_assets.ml.intervals import Interval, calibrate_groups
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Number
 
 WORST = 30
@@ -25,6 +24,7 @@ FEWEST_ROWS = 30
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ACCURACY = 10_000
+_SLICE = ["dimension", "value"]
 
 
 class Slice(BaseModel):
@@ -107,10 +107,10 @@ def slice_errors(
     if interval is None or calibration is None:
         each = each.withColumn("own_half_width", F.lit(None).cast("double"))
     else:
-        own = _own_widths(_sliced_errors(calibration, by, target), interval)
-        each = each.join(own, ["dimension", "value"], "left")
+        own = calibrate_groups(_sliced_errors(calibration, by, target), _SLICE, "error", interval.coverage)
+        each = each.join(own.withColumnRenamed("half_width", "own_half_width"), _SLICE, "left")
     held = F.lit(None) if interval is None else F.abs("error") <= interval.half_width
-    grouped = each.groupBy("dimension", "value").agg(
+    grouped = each.groupBy(_SLICE).agg(
         F.count(F.lit(1)).alias("rows"),
         F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
         F.avg(F.abs("error")).alias("mae"),
@@ -134,17 +134,6 @@ def _sliced_errors(predicted: DataFrame, by: dict[str, Column], target: str) -> 
     named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
     each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
     return each.select("slice.*", "error").where(F.col("value").isNotNull())
-
-
-def _own_widths(errors: DataFrame, interval: Interval) -> DataFrame:
-    """Dimension, value and own_half_width of the slices with rows enough: the order statistic as in `calibrate`."""
-    slice_ = Window.partitionBy("dimension", "value")
-    rows = F.count(F.lit(1)).over(slice_)
-    rank = F.row_number().over(slice_.orderBy("own_half_width"))
-    wanted = F.least(F.ceil((rows + 1) * F.lit(interval.coverage)), rows)
-    ranked = errors.select("dimension", "value", F.abs("error").alias("own_half_width"))
-    ranked = ranked.withColumn("is_it", (rows >= fewest_rows(interval.coverage)) & (rank == wanted))
-    return ranked.where("is_it").drop("is_it")
 
 
 def worst_of(slices: list[Slice], number: int = 5) -> list[Slice]:

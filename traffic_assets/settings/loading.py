@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from traffic_assets.settings.mistakes import as_given, describe, did_you_mean, keys_at, left_out, model_of, validated
 from traffic_assets.settings.plugins import settings_class, unusable_at
@@ -49,18 +49,16 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
-    users = _read(chosen)
-    ours = _from_environment(environ)
-    merged = completed(merge(merge(users.content, ours.content), overrides or {}), users.lists)
-    merged["profile"] = chosen
-    origins = {**users.origins, **ours.origins}
-    settings, found = validated(merged)
-    mistakes = [*users.refused, *ours.refused, *describe(found, origins)]
+    users, ours = _read(chosen), _from_environment(environ)
+    laid = _laid(Translation(dict(overrides or {})), _laid(ours, users))
+    settings, found = validated({**completed(laid.content, users.lists), "profile": chosen})
+    mistakes = [*laid.refused, *describe(found, laid.origins)]
     if settings is None or mistakes:
         lines = "\n".join(f"  {line}" for line in mistakes)
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise SettingsError(f"{count} in the settings ({chosen}{', environment' if ours.given else ''}):\n{lines}")
-    idle = [f"{'.'.join(as_given(path, users.origins))}: {why}" for path, why in settings.without_effect]
+        where = f"{chosen}, environment" if ours.content or ours.refused else chosen
+        raise SettingsError(f"{count} in the settings ({where}):\n{lines}")
+    idle = [f"{'.'.join(as_given(path, laid.origins))}: {why}" for path, why in settings.without_effect]
     for line in [*users.told, *idle]:
         _LOG.warning("%s: %s", chosen, line)
     return settings
@@ -102,7 +100,10 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> Translation:
 
 
 def _laid(top: Translation, base: Translation) -> Translation:
-    """A file over the one that it extends, each translated by itself, so that the same under two names is the same."""
+    """One layer over another, each translated by itself, so that the same under two names is the same.
+
+    Layers are a file over the one that it extends, the environment over the file, and overrides over all.
+    """
     models = top.content.get("models")
     named = frozenset(models) if isinstance(models, Mapping) else frozenset[str]()
     return Translation(
@@ -122,23 +123,9 @@ def _holds(content: Any, path: tuple[str, ...]) -> bool:
     return True
 
 
-class _Environment(NamedTuple):
-    """What the environment sets: the content, the variable of each path, and what is refused."""
-
-    content: dict[str, Any]
-    origins: dict[tuple[str, ...], tuple[str, ...]]
-    refused: list[str]
-
-    @property
-    def given(self) -> bool:
-        """Whether it sets, or tries to set, anything."""
-        return bool(self.content or self.refused)
-
-
-def _from_environment(environ: Mapping[str, str]) -> _Environment:
+def _from_environment(environ: Mapping[str, str]) -> Translation:
     """`TRAFFIC_A__B=value` as `{"a": {"b": value}}`; every unknown name is refused."""
-    found = _Environment({}, {}, [])
-    content: dict[str, Any] = {}
+    found = Translation({})
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
@@ -157,9 +144,9 @@ def _from_environment(environ: Mapping[str, str]) -> _Environment:
         nested: Any = _value(text)
         for key in reversed(path):
             nested = {key: nested}
-        content = merge(content, nested)
+        found.content = merge(found.content, nested)
         found.origins[tuple(path)] = (name,)
-    return found._replace(content=content)
+    return found
 
 
 def _known_part(given: list[str]) -> tuple[list[str], list[str]]:

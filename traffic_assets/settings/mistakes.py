@@ -19,7 +19,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _UNSHOWN = {("spark",), ("spark", "config")}
 """Where a secret may have been given; what is there is not repeated in a message."""
 
-Path = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 
 
 def validated(content: Mapping[str, Any]) -> tuple[Settings | None, list[ErrorDetails]]:
@@ -29,14 +29,14 @@ def validated(content: Mapping[str, Any]) -> tuple[Settings | None, list[ErrorDe
     is looked at again. A rule of a section whose own value was left out waits: that value may have broken it.
     """
     found: list[ErrorDetails] = []
-    left_out: set[Path] = set()
+    left_out: set[Location] = set()
     while True:
         try:
             settings = settings_class().model_validate(content)
         except ValidationError as error:
-            waiting = {path[:-1] for path in left_out}
-            found += [item for item in error.errors(include_url=False) if item["loc"] not in waiting]
-            wrong = {_outside_lists(item["loc"]) for item in error.errors(include_url=False)} - left_out
+            errors, waiting = error.errors(include_url=False), {path[:-1] for path in left_out}
+            found += [item for item in errors if item["loc"] not in waiting]
+            wrong = {_outside_lists(item["loc"]) for item in errors} - left_out
             rest = _without(content, wrong)
             if rest == content:
                 return None, found
@@ -45,15 +45,15 @@ def validated(content: Mapping[str, Any]) -> tuple[Settings | None, list[ErrorDe
             return (None if found else settings), found
 
 
-def _outside_lists(path: Path) -> Path:
+def _outside_lists(path: Location) -> Location:
     """The path up to the first list: what is left of a list is another list."""
     first = next((i for i, part in enumerate(path) if isinstance(part, int)), len(path))
     return path[:first]
 
 
-def _without(content: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+def _without(content: Mapping[str, Any], paths: Iterable[Location]) -> dict[str, Any]:
     """The content without what lies at the paths; a path that leads nowhere changes nothing."""
-    inside: dict[str | int, list[Path]] = {}
+    inside: dict[str | int, list[Location]] = {}
     for path in paths:
         if path:
             inside.setdefault(path[0], []).append(path[1:])

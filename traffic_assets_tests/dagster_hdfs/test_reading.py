@@ -10,7 +10,7 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
-from traffic_assets.dagster_hdfs.reading import read_current, read_generations, schema_of
+from traffic_assets.dagster_hdfs.reading import read_current, read_generations, recorded_schema, schema_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -89,8 +89,7 @@ def test_columns_are_those_of_the_last_generation(dataset: Dataset, spark: Spark
 def _recorded(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
     staged = dataset.stage("run-1")
     frame.write.mode("append").parquet(staged)
-    columns = [{"name": f.name, "type": f.dataType.simpleString()} for f in frame.schema.fields]
-    return dataset.publish(key, staged, "run-1", {"schema": columns})
+    return dataset.publish(key, staged, "run-1", {"schema": recorded_schema(frame.schema)})
 
 
 def test_columns_that_are_recorded_are_looked_up_in_no_file(dataset: Dataset, spark: SparkSession) -> None:

@@ -70,6 +70,11 @@ def test_a_rule_over_several_values_is_looked_at_beside_the_mistakes_of_others(t
     assert any("grid.maxDept: not a hyperparameter" in line for line in found)
 
 
+def test_what_lies_over_the_environment_is_not_blamed_on_its_variable() -> None:
+    found = mistakes(environ={"TRAFFIC_TRAINING__FOLDS": "3"}, training={"folds": 1})
+    assert found == ["training.folds: given 1; input should be greater than or equal to 2"]
+
+
 def test_a_rule_that_a_wrong_value_of_the_section_may_have_broken_waits() -> None:
     """The shares given are 0.5, 0.2 and a word: what the sum will be is not known."""
     split = {"train": 0.5, "validation": "some", "test": 0.2}
