@@ -13,7 +13,7 @@ from traffic_assets.ml import plots
 from traffic_assets.ml.folds import FoldKind, folds_of
 from traffic_assets.ml.placement import placement_of_folds, placement_of_split
 from traffic_assets.ml.splits import with_split
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 START, STEPS, SENSORS = datetime(2026, 1, 5, tzinfo=UTC), 84, 10  # a week, every two hours

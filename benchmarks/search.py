@@ -31,7 +31,7 @@ from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
-from traffic_assets.settings.schema import SearchSettings
+from traffic_assets.settings.training import SearchSettings
 
 LARGE = 25  # sensors, about 100,000 rows
 GOAL, WORST_CHOICE = 10.0, 1.01

@@ -25,7 +25,7 @@ from traffic_assets.ml.shares import SPLIT, TEST, TRAIN
 from traffic_assets.ml.splits import with_split
 from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings, grid_points
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 STORE = Path(__file__).with_name("search_exhaustive.json")
 SENSORS, FOLDS, SEED = 5, 5, 42

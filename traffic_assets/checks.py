@@ -20,7 +20,7 @@ from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.shares import SPLITS, Shares, sensor_counts
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 GATE = "meets_targets"
 RATIO_TOLERANCE = 0.01

@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
-from traffic_assets.settings.schema import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from traffic_assets.pipeline import RunOutcome

@@ -19,7 +19,7 @@ from traffic_assets.checks import (
     ratio_tolerance,
 )
 from traffic_assets.ml.shares import Shares
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.tiny import tiny_settings
 
 GOOD_SPLIT = {"counts": {"train": 72_000, "validation": 8_000, "test": 20_000}, "shared_keys": 0}

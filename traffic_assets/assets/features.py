@@ -18,7 +18,7 @@ from traffic_assets.features.clock import previous_day
 from traffic_assets.partitions import daily
 from traffic_assets.resources import DAILY_FRAMES, Guard
 from traffic_assets.settings import Settings
-from traffic_assets.settings.schema import FillSettings
+from traffic_assets.settings.data import FillSettings
 
 GROUP = "features"
 FEATURE_TABLE = "feature_table"

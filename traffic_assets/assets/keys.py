@@ -5,7 +5,7 @@ The assets of the default target have no prefix, so that no key changes when a t
 
 import dagster as dg
 
-from traffic_assets.settings.schema import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET
 
 
 def of_target(name: str, target: str) -> str:

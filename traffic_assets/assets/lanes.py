@@ -24,7 +24,7 @@ from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
-from traffic_assets.settings.schema import DEFAULT_TARGET, Target
+from traffic_assets.settings.target import DEFAULT_TARGET, Target
 
 TRAINING, EVALUATION = "training", "evaluation"
 

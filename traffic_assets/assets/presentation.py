@@ -22,7 +22,7 @@ from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
-from traffic_assets.settings.schema import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET
 
 
 def document(model: BaseModel) -> Any:

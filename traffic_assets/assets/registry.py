@@ -27,7 +27,7 @@ from traffic_assets.registry.metadata import Training, VersionMetadata, code_ver
 from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError
 from traffic_assets.resources import REGISTRY
 from traffic_assets.settings import Settings
-from traffic_assets.settings.schema import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET
 
 GROUP = "registry"
 

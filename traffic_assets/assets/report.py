@@ -21,7 +21,7 @@ from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
-from traffic_assets.settings.schema import Target
+from traffic_assets.settings.target import Target
 
 REPORT = "training_report"
 PAGE = "report.html"

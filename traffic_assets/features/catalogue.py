@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from traffic_assets.settings.schema import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET
 
 Role = Literal["key", "numeric", "categorical", "target", "measurement", "description"]
 Known = Literal["always", "before", "with the reading", "with the target"]

@@ -14,7 +14,7 @@ from pyspark.sql.window import WindowSpec
 from traffic_assets.features import clock
 from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS
 from traffic_assets.features.filling import LAGS, MEANS, intervals_back, with_filled_past
-from traffic_assets.settings.schema import DataSettings
+from traffic_assets.settings.data import DataSettings
 
 
 def lookback_minutes(data: DataSettings) -> int:

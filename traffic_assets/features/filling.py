@@ -15,7 +15,7 @@ from operator import add
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from traffic_assets.settings.schema import FillSettings
+from traffic_assets.settings.data import FillSettings
 
 LAGS, MEANS = (1, 2, 3), (15, 30, 60)
 """The lags in intervals, and the minutes of the moving means."""

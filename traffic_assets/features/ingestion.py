@@ -22,7 +22,7 @@ from traffic_assets.features.catalogue import (
 )
 from traffic_assets.features.readers import InputError, Part, Source, parts_named
 from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
-from traffic_assets.settings.schema import DataSettings
+from traffic_assets.settings.data import DataSettings
 
 
 @dataclass(frozen=True)

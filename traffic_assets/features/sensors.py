@@ -20,7 +20,7 @@ from traffic_assets.features import clock
 from traffic_assets.features.catalogue import READING_COLUMNS, SENSOR_COLUMNS
 from traffic_assets.features.readers import InputError, Part, Source, parts_named
 from traffic_assets.features.validation import REASON, checked, require_columns
-from traffic_assets.settings.schema import DataSettings
+from traffic_assets.settings.data import DataSettings
 
 CLUSTERS = 8
 CLUSTER_SEED = 42

@@ -22,7 +22,7 @@ from pyspark.sql.types import (
 
 from traffic_assets.features.catalogue import Column as CatalogueColumn
 from traffic_assets.features.readers import InputError
-from traffic_assets.settings.schema import DataSettings
+from traffic_assets.settings.data import DataSettings
 
 REASON = "_reason"
 KM_PER_MILE = 1.609344

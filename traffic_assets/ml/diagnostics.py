@@ -16,7 +16,7 @@ from traffic_assets.ml.intervals import Interval, calibration_half, conformal
 from traffic_assets.ml.metrics import PREDICTION, TARGET
 from traffic_assets.ml.residuals import Residuals, residuals_of
 from traffic_assets.ml.slices import Slice, dimensions, slice_errors
-from traffic_assets.settings.schema import DiagnosticsSettings
+from traffic_assets.settings.evaluation import DiagnosticsSettings
 
 _SLICED_BY = ("highway_encoded", "congestion_level")
 

@@ -5,7 +5,7 @@ Which row goes where is in `splits.py`.
 
 from dataclasses import dataclass
 
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 SPLIT = "split"

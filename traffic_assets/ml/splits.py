@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, sensor_counts
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 _BUCKETS = 2**32
 _QUANTILE_ACCURACY = 100_000

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from traffic_assets import __version__
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, plugins
-from traffic_assets.settings.schema import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET
 
 LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic", "xgboost", "scikit-learn")
 

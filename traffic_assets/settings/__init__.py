@@ -1,7 +1,8 @@
 """Everything a user can set, as one validated object.
 
-`schema.py` holds the sections, `hyperparameters.py` those of each algorithm, `loading.py` reads a profile and
-the environment. Nothing here imports the rest of the package: every other layer may depend on the settings.
+A section of a settings file is in the file of its name, `hyperparameters.py` holds those of each algorithm, `schema.py`
+the whole; `loading.py` reads a profile and the environment. Nothing here imports the rest of the package: every other
+layer may depend on the settings.
 """
 
 from traffic_assets.settings.loading import SettingsError, load_settings, profile_names

@@ -1,6 +1,6 @@
 """Every mistake of some settings, told at once: path, what was given, what is allowed.
 
-Where settings come from is in `loading.py`, what they may be in `schema.py`.
+Where settings come from is in `loading.py`, what they may be in the file of each section.
 """
 
 import difflib

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, ValidationError, create_model
 
+from traffic_assets.settings.evaluation import EvaluationSettings, Targets, TargetsByModel
 from traffic_assets.settings.hyperparameters import ModelSettings
-from traffic_assets.settings.schema import EvaluationSettings, ModelsSettings, Settings, Targets, TargetsByModel
+from traffic_assets.settings.schema import ModelsSettings, Settings
 
 ALGORITHM_GROUP, METRIC_GROUP = "traffic_assets.algorithms", "traffic_assets.metrics"
 _KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric"}

@@ -1,7 +1,8 @@
 """The users' earlier JSON configuration, in our terms: scikit-learn's names, ratios, switches.
 
 Every key of it acts, is told to be the same as what happens anyhow, or is refused with the nearest thing that works;
-none is dropped without a word. What our own keys mean is in `schema.py`; keys that are ours already stay as they are.
+none is dropped without a word. What our own keys mean is in the file of each section; keys that are ours already stay
+as they are.
 """
 
 import copy
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from traffic_assets.settings.schema import ALIASES
+from traffic_assets.settings.data import ALIASES
 
 Path = tuple[str, ...]
 NO_DEPTH_LIMIT = 30

@@ -15,7 +15,7 @@ from traffic_assets.features.catalogue import (
     answer_features,
     feature_columns,
 )
-from traffic_assets.settings.schema import Target
+from traffic_assets.settings.target import Target
 
 BEFORE = {f"speed_lag_{k}" for k in (1, 2, 3)} | {f"speed_ma_{m}min" for m in (15, 30, 60)} | {"speed_variance"}
 

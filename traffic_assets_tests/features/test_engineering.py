@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from traffic_assets.features.catalogue import FEATURE_NAMES
 from traffic_assets.features.engineering import build_features
-from traffic_assets.settings.schema import DataSettings
+from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession

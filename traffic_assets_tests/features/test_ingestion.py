@@ -15,7 +15,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.ingestion import Ingested, ingest_feature_table, ingest_readings
 from traffic_assets.features.readers import InputError, Source
-from traffic_assets.settings.schema import ALIASES, DataSettings
+from traffic_assets.settings.data import ALIASES, DataSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -17,7 +17,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.readers import InputError, Source
 from traffic_assets.features.sensors import SensorTable, build_sensor_table
-from traffic_assets.settings.schema import ALIASES, DataSettings
+from traffic_assets.settings.data import ALIASES, DataSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession

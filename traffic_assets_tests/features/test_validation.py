@@ -20,7 +20,7 @@ from traffic_assets.features.catalogue import (
 )
 from traffic_assets.features.readers import InputError
 from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
-from traffic_assets.settings.schema import DataSettings
+from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

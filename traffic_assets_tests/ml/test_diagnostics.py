@@ -12,8 +12,8 @@ from traffic_assets.ml.diagnostics import Diagnostics, diagnose, predicted_rows
 from traffic_assets.ml.intervals import calibrate, calibration_half
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.training import fit_pipeline
+from traffic_assets.settings.evaluation import DiagnosticsSettings
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
-from traffic_assets.settings.schema import DiagnosticsSettings
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel

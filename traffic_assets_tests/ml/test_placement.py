@@ -14,7 +14,7 @@ from traffic_assets.ml import plots
 from traffic_assets.ml.folds import FoldKind, folds_of
 from traffic_assets.ml.placement import placement_of_folds, placement_of_split
 from traffic_assets.ml.splits import with_split
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from traffic_assets.ml.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 
 @pytest.mark.parametrize(

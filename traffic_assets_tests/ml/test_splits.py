@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.ml.splits import census, fold_of, sensor_census, time_quantiles, unit_hash, with_split
-from traffic_assets.settings.schema import SplitSettings
+from traffic_assets.settings.training import SplitSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

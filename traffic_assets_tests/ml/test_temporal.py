@@ -18,7 +18,7 @@ from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
-from traffic_assets.settings.schema import SearchSettings
+from traffic_assets.settings.training import SearchSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

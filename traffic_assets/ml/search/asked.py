@@ -18,7 +18,7 @@ from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Screened, Search
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import Hyperparameters
-from traffic_assets.settings.schema import TrainingSettings
+from traffic_assets.settings.training import TrainingSettings
 
 _LOG = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings.hyperparameters import Grid, RandomForestHyperparameters
-from traffic_assets.settings.schema import SearchSettings
+from traffic_assets.settings.training import SearchSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -13,7 +13,7 @@ from traffic_assets.ml.metrics import Metrics, Spread
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
 from traffic_assets.ml.search.trials import Trial, best_of
 from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, LinearRegressionHyperparameters, Range
-from traffic_assets.settings.schema import SearchSettings
+from traffic_assets.settings.training import SearchSettings
 
 BASE = LinearRegressionHyperparameters(maxIter=7)
 GRID: Grid = {"regParam": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "elasticNetParam": [0.0, 0.5, 1.0]}

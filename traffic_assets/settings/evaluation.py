@@ -1,0 +1,92 @@
+"""The section `evaluation`: what stops a lane, what only warns, and what an evaluation tells."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from traffic_assets.settings.section import Name, Section
+from traffic_assets.settings.target import Target
+
+
+class Targets(Section):
+    """What a lane's gate enforces on the random hold-out; absent values are not enforced."""
+
+    r2_min: float | None = Field(default=None, description="R² on test at least this")
+    rmse_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
+    mae_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
+    cv_r2_mean_min: float | None = Field(default=None, description="mean R² of the folds, above this")
+    cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="deviation of the folds' R², below this"
+    )
+
+
+class TargetsByModel(Section):
+    """The targets of the users' plan."""
+
+    linear_regression: Targets = Targets(r2_min=0.90, rmse_max=5.0, mae_max=3.0)
+    random_forest: Targets = Targets(
+        r2_min=0.9996, rmse_max=0.752, mae_max=0.289, cv_r2_mean_min=0.999, cv_r2_std_max=0.001
+    )
+    gradient_boosted_trees: Targets = Targets(r2_min=0.9992, rmse_max=1.061)
+    xgboost: Targets = Targets()
+    svr: Targets = Targets()
+    ensemble: Targets = Targets()
+
+
+class Band(Section):
+    """An inclusive range."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Band":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
+
+class DiagnosticsSettings(Section):
+    """What an evaluation tells beside its metrics."""
+
+    slices: bool = Field(default=True, description="errors by hour, weekday, highway, sensor and congestion")
+    interval_coverage: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=0.9, description="share of rows that a prediction interval is to hold; none if null"
+    )
+    confidence_level: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=0.95, description="of the metrics' confidence intervals, by block bootstrap; none if null"
+    )
+    residuals: bool = Field(default=True, description="how residuals are distributed, and how they run in time")
+    learning_curve: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        default=None, description="growing shares of the train rows to fit once each, such as [0.1, 0.25, 0.5, 1]"
+    )
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _shares_grow(cls, value: list[float] | None) -> list[float] | None:
+        if value is not None and (len(value) < 2 or sorted(set(value)) != value):
+            raise ValueError(f"{value} is no curve: give at least two shares, each greater than the one before")
+        return value
+
+
+class EvaluationSettings(Section):
+    """Targets that stop a lane, and what only warns."""
+
+    primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
+    targets: TargetsByModel = Field(default_factory=TargetsByModel, description="of the lanes of the speed, mph")
+    other_targets: dict[Target, dict[Name, Targets]] = Field(
+        default_factory=dict, description="of the lanes of another target, by target and model, in the target's unit"
+    )
+    model_size_mb: Band | None = Field(
+        default=None, description="warn when the random forest's stored model lies outside"
+    )
+    top_feature: Name | None = Field(default="traffic_efficiency", description="warn when another leads")
+    top_feature_importance: Band = Band(low=0.70, high=0.90)
+    diagnostics: DiagnosticsSettings = Field(default_factory=DiagnosticsSettings)
+    significance_level: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="models differ where the corrected p-value lies below"
+    )
+    max_training_minutes: Annotated[float, Field(gt=0)] = Field(default=10.0, description="warn above")
+    plot_points: Annotated[int, Field(ge=100, le=20_000)] = Field(
+        default=2000, description="rows drawn in a picture; sampled by hash on Spark"
+    )

@@ -1,0 +1,40 @@
+"""The section `persistence`: where everything is stored, and for how long."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from traffic_assets.settings.section import Section
+from traffic_assets.settings.uri import absolute_uri
+
+OWN_FOLDERS = ("raw", "processed", "training")
+"""Folders below base_uri that hold readings, features and what a training makes; see `resources.LOCATIONS`."""
+
+
+class PersistenceSettings(Section):
+    """Where everything is stored, and for how long."""
+
+    base_uri: str = Field(default="traffic-data", description="a folder, or any Hadoop URI such as hdfs://...")
+    registry_folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")] = Field(
+        default="models", description="folder of the registered models, below base_uri"
+    )
+    keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
+        default=None, description="remove replaced generations after this; never if absent"
+    )
+    browse_url: Annotated[str, Field(pattern=r"^https?://.*\{path\}")] | None = Field(
+        default=None, description="opens a file of base_uri in a browser, {path} being its path below; links reports"
+    )
+
+    @field_validator("base_uri")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        return absolute_uri(value)
+
+    @field_validator("registry_folder")
+    @classmethod
+    def _apart_from_assets(cls, value: str) -> str:
+        if value.split("/")[0] in OWN_FOLDERS:
+            raise ValueError(
+                f"versions would lie among assets; any folder is allowed that is not in {', '.join(OWN_FOLDERS)}"
+            )
+        return value

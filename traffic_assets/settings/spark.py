@@ -1,0 +1,54 @@
+"""The section `spark`: the session that a deployment works with."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from traffic_assets.settings.section import Name, Section
+
+_SECRET = re.compile(r"(?i)secret|password|token|access[._-]?key|account\.key\.")
+"""Names of Spark settings that hold secrets: Spark's own `spark.redaction.regex`, and the key of an Azure account."""
+
+OF_EXECUTORS = ("spark.executor.memory", "spark.executor.cores", "spark.executor.instances")
+"""What a local session has no use for."""
+
+
+class SparkSettings(Section):
+    """The Spark session."""
+
+    app_name: Name = "traffic_assets"
+    master: Annotated[str, Field(pattern=r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$")] | None = Field(
+        default="local[*]", description="null leaves it to spark-submit"
+    )
+    driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
+        default="4g", description="set before the JVM starts"
+    )
+    config: dict[Name, str] = Field(default_factory=dict, description="any other spark.* setting; no secrets")
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _values_as_spark_writes_them(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            k: str(v).lower() if isinstance(v, bool) else v if not isinstance(v, int | float) else str(v)
+            for k, v in value.items()
+        }
+
+    @field_validator("config")
+    @classmethod
+    def _only_spark_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        wrong = [k for k in value if not k.startswith("spark.")]
+        if wrong:
+            raise ValueError(f"not Spark settings: {', '.join(wrong)}; names begin with 'spark.'")
+        own = {"spark.master": "spark.master", "spark.app.name": "app_name", "spark.driver.memory": "driver_memory"}
+        if clash := [k for k in value if k in own]:
+            raise ValueError(f"{', '.join(clash)} have settings of their own: master, app_name, driver_memory")
+        if secret := [k for k in value if _SECRET.search(k)]:
+            raise ValueError(
+                f"{', '.join(secret)}: what is set here is shown in clear by the Dagster UI and `traffic-assets "
+                f"settings`; give secrets in the files of HADOOP_CONF_DIR, or in a Hadoop credential provider named by "
+                f"spark.hadoop.hadoop.security.credential.provider.path"
+            )
+        return value

@@ -1,0 +1,25 @@
+"""The section evaluation: the targets of the plan, and bands."""
+
+import pytest
+from pydantic import ValidationError
+
+from traffic_assets.settings.evaluation import Band, EvaluationSettings
+
+
+def test_a_band_is_in_order() -> None:
+    assert Band(low=1, high=1).high == 1
+    with pytest.raises(ValidationError, match=r"low 2 is above high 1\.5"):
+        Band(low=2, high=1.5)
+
+
+def test_targets_are_those_of_the_plan() -> None:
+    targets = EvaluationSettings().targets
+    assert targets.linear_regression.model_dump(exclude_none=True) == {"r2_min": 0.9, "rmse_max": 5.0, "mae_max": 3.0}
+    assert targets.random_forest.model_dump() == {
+        "r2_min": 0.9996,
+        "rmse_max": 0.752,
+        "mae_max": 0.289,
+        "cv_r2_mean_min": 0.999,
+        "cv_r2_std_max": 0.001,
+    }
+    assert targets.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}
