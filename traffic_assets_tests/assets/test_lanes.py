@@ -172,12 +172,13 @@ def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_f
     assert shown["fits"] == 2, "one a fold"
 
 
-def test_lanes_written_in_python_run_from_the_data_to_a_registered_version(with_features: Deployment) -> None:
-    """Support vectors, and an ensemble that has them as a member; the Launchpad's members are filled from the lanes."""
-    names = ("svr", "ensemble")
+def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version(with_features: Deployment) -> None:
+    """XGBoost, support vectors, and an ensemble of some; the Launchpad's members are filled from the lanes."""
+    names = ("xgboost", "svr", "ensemble")
     changes = {
         "models": {
             **{name: {"enabled": False} for name in LANES},
+            "xgboost": {"enabled": True, "hyperparameters": {"n_estimators": 8, "max_depth": 2}},
             "svr": {"enabled": True, "hyperparameters": {"max_rows": 100, "kernel": "linear"}},
             "ensemble": {"enabled": True, "hyperparameters": {"members": {"random_forest": {}, "svr": {}}, "folds": 2}},
         },
@@ -198,6 +199,7 @@ def test_lanes_written_in_python_run_from_the_data_to_a_registered_version(with_
     shown = metadata_of(result, Lane("svr").model)
     assert (shown["sample_rows"], shown["kernel"]) == (100, "linear")
     assert shown["train_rows"] > 100
+    assert metadata_of(result, Lane("xgboost").model)["trees"] == 8
 
     registry, train = registry_of(with_features.hdfs), with_features.hdfs.dataset("train_split").current(WEEK)
     assert train is not None
