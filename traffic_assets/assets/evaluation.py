@@ -67,7 +67,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
             later = verdict.metrics.rmse
             context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
         board = leaderboard(standings, metric)
-        compared = compare_models(board[0].model, trials, verdicts)
+        compared = compare_models(board[0].model, trials, verdicts, metric)
         figure = plots.comparison(board, target)
         context.add_output_metadata(
             {

@@ -1,10 +1,12 @@
 """A week's models against the best of them, over folds and over later time. The tests are in `significance.py`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
 
+from traffic_assets.ml.metrics import better_first
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.significance import (
     FEWEST_HOURS,
@@ -16,31 +18,36 @@ from traffic_assets.ml.significance import (
 )
 from traffic_assets.ml.temporal import TemporalVerdict
 
-FOLDS_TEST = "corrected resampled t-test over folds, RMSE"
+FOLDS_TEST = "corrected resampled t-test over folds, by the metric that chooses"
 TIME_TEST = "Diebold-Mariano on later time, squared error"
 UNTESTED = {
-    FOLDS_TEST: "the folds are fewer than 2, or do not match",
+    FOLDS_TEST: "the folds are fewer than 2, do not match, or have no value of the metric",
     TIME_TEST: f"later time has fewer than {FEWEST_INSTANTS} instants or spans less than {FEWEST_HOURS} hours, or the "
     f"instants do not match",
 }
 """By test, why it is left out."""
 
 
-def compare_models(best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalVerdict]) -> list[Comparison]:
+def compare_models(
+    best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalVerdict], metric: str = "rmse"
+) -> list[Comparison]:
     """Every model against the best one, by both tests; p-values are corrected within each.
 
     Args:
         best: the model that the others are held against.
         trials: cross-validation of each model, on the same folds.
         verdicts: temporal verdict of each model, on the same later rows.
+        metric: what the folds are compared by; a difference above 0 is for the best, also where more is better.
 
     Where folds or instants are too few or do not match, a test is left out (`UNTESTED`).
     """
     others = [name for name in trials if name != best]
     folds = {}
     for name in others:
-        ours, theirs = ([fold.rmse for fold in trials[n].folds] for n in (name, best))
-        if len(ours) == len(theirs) >= 2:
+        ours, theirs = (
+            [better_first(metric, fold.by_name.get(metric, math.nan)) for fold in trials[n].folds] for n in (name, best)
+        )
+        if len(ours) == len(theirs) >= 2 and np.isfinite([ours, theirs]).all():
             folds[name] = corrected_t_test(ours, theirs, _judged_share(trials[name], trials[best]))
     later = {}
     reference = verdicts[best]

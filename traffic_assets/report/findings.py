@@ -148,7 +148,7 @@ def _by_chance(board: Board, other: LaneReport) -> str:
     tests = {c.test: c for c in board.differences if c.model == other.standing.model}
     parts = [
         f"{where} {_verdict(board, other, tests[test])}"
-        for test, where in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time"))
+        for test, where in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time, by squared error,"))
         if test in tests
     ]
     if not parts:

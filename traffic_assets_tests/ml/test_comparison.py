@@ -50,6 +50,23 @@ def test_each_model_is_held_against_the_best_by_both_tests() -> None:
     assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"], 50)[2])
 
 
+def test_the_folds_are_compared_by_the_metric_that_chooses() -> None:
+    """By RMSE the line is worse, by R² it is better: a difference above 0 is for the best."""
+    rmse, r2 = {"line": 2.0, "forest": 1.0}, {"line": 0.9, "forest": 0.7}
+
+    def trial(name: str) -> Trial:
+        folds = [_metrics(rmse[name] + i / 100).model_copy(update={"r2": r2[name] + i * i / 100}) for i in range(3)]
+        return Trial(hyperparameters={}, folds=folds, summary={})
+
+    trials = {name: trial(name) for name in rmse}
+    found = {
+        metric: compare_models("line", trials, {name: _verdict(LOSSES[name]) for name in trials}, metric)
+        for metric in ("rmse", "r2", "of_another_package")
+    }
+    assert [found[metric][0].difference for metric in ("rmse", "r2")] == pytest.approx([-1.0, 0.2])
+    assert [c.test for c in found["of_another_package"]] == [TIME_TEST], "nothing is claimed without values"
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "share"),
     [([5, 10, 20], [5, 10, 20], 3.5 / 3), ([10, 10, 10], None, 1.0), ([20, 20, 20], [10, 10, 10], 0.75)],

@@ -16,8 +16,8 @@ def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> Non
     assert findings.headline(board()) == (
         "Random forest is the best model of the week: its mean RMSE over 2 folds of the train rows is 1.0000 mph. "
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is better by "
-        "more than chance (corrected p = 0.004); on later time the difference is no more than chance can bring "
-        "(corrected p = 0.4)."
+        "more than chance (corrected p = 0.004); on later time, by squared error, the difference is no more than "
+        "chance can bring (corrected p = 0.4)."
     )
 
 
@@ -33,8 +33,8 @@ def test_where_later_time_prefers_another_model_that_is_said() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
     assert findings.against_best(found) == [
-        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time Linear regression is better "
-        "by more than chance (corrected p < 0.001)."
+        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time, by squared error, Linear "
+        "regression is better by more than chance (corrected p < 0.001)."
     ]
 
 
