@@ -25,7 +25,7 @@ from traffic_assets.settings.target import Target
 
 REPORT = "training_report"
 PAGE = "report.html"
-_COSTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "shuffle_bytes", "spill_bytes")
+_COSTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "shuffle_bytes", "spill_bytes", "rows_per_second")
 
 
 def page_uri(generation_uri: str) -> str:

@@ -30,8 +30,8 @@ class Cost:
         cpu_seconds: CPU time of this process, its Spark driver, the Python workers that this one started and, on a
             cluster, the executors' tasks.
         peak_memory_mb: greatest resident memory of these processes, each at its own peak, summed; None off Linux.
-        shuffle_bytes: written to be shuffled.
-        spill_bytes: that did not fit into memory and went to disk.
+        shuffle_bytes: written to be shuffled, by the stages that Spark still knows (`spark.ui.retainedStages`).
+        spill_bytes: of the same stages; what did not fit into memory and went to disk.
     """
 
     wall_seconds: float

@@ -24,6 +24,7 @@ TIME_ZONE = "spark.sql.session.timeZone"
 DEFAULTS = {
     TIME_ZONE: "UTC",
     "spark.ui.showConsoleProgress": "false",
+    "spark.ui.retainedStages": "10000",  # a step's shuffle and spill are summed over them; Spark forgets after 1000
 }
 
 THROUGHPUT = "-XX:+UseParallelGC"

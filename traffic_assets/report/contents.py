@@ -25,6 +25,7 @@ class StepCost:
         peak_memory_mb: greatest resident memory of process and Spark driver.
         shuffle_bytes: that Spark shuffled.
         spill_bytes: that did not fit into memory.
+        rows_per_second: rows that the step worked on, by wall time.
     """
 
     step: str
@@ -33,6 +34,7 @@ class StepCost:
     peak_memory_mb: float | None = None
     shuffle_bytes: int | None = None
     spill_bytes: int | None = None
+    rows_per_second: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A week's run: what it makes, and how a lane fails alone."""
 
 import inspect
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -8,7 +9,8 @@ from typing import Any, cast
 import dagster as dg
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from traffic_assets.assets import lanes
 from traffic_assets.assets.lanes import Lane
@@ -19,7 +21,9 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.training import STOP
 from traffic_assets.partitions import PARTITION
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.runs import failures, materialized, metadata_of, run_features, run_train
@@ -53,6 +57,26 @@ def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: s
     stored = trained.document(Lane(name).evaluation)
     assert shown["rmse"] == stored["test"]["rmse"]
     assert shown["temporal_rmse"] == stored["temporal"]["metrics"]["rmse"]
+
+
+def test_every_materialisation_tells_what_it_has_cost(trained: Deployment) -> None:
+    assert trained.train is not None
+    without_rows = ("comparison", "report", "registry_entry")
+    events = [e for run in (trained.features, trained.train) for e in run.all_events if e.is_step_materialization]
+    made = {
+        e.asset_key.to_user_string(): e.step_materialization_data.materialization.metadata
+        for e in events
+        if e.asset_key
+    }
+    assert len(made) == 3 + 4 + 6 * len(LANES) + 2
+    for key, told in made.items():
+        shown: dict[str, Any] = {
+            name.removeprefix("cost_"): value.value for name, value in told.items() if name.startswith("cost_")
+        }
+        assert {"wall_seconds", "cpu_seconds", "shuffle_bytes", "spill_bytes"} <= shown.keys(), key
+        assert sys.platform != "linux" or shown["peak_memory_mb"] > 0, key
+        assert shown["wall_seconds"] > 0, key
+        assert ("rows_per_second" in shown) is not key.endswith(without_rows), key
 
 
 def test_nothing_is_pickled_and_nothing_is_left_aside(trained: Deployment) -> None:
@@ -172,7 +196,9 @@ def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_f
     assert shown["fits"] == 2, "one a fold"
 
 
-def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version(with_features: Deployment) -> None:
+def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version(
+    with_features: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """XGBoost, support vectors, and an ensemble of some; the Launchpad's members are filled from the lanes."""
     names = ("xgboost", "svr", "ensemble")
     changes = {
@@ -186,7 +212,16 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
     settings = tiny_settings(with_features.base, changes)
     given = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}
     config = {"ops": {"ensemble_cv_report": {"config": given}}}
+    fit, fitted = Algorithm.fit, list[tuple[int, int]]()
+
+    def counted(self: Algorithm, vectors: DataFrame, *args: Any) -> Any:
+        if self.name == "xgboost":
+            fitted.append((vectors.where(~F.col(STOP)).count(), vectors.where(STOP).count()))
+        return fit(self, vectors, *args)
+
+    monkeypatch.setattr(Algorithm, "fit", counted)
     result = run_train(build_defs(settings), with_features.instance, WEEK, config=config)
+    monkeypatch.undo()
     assert failures(result) == {}
     assert {Lane(name).registry_entry for name in names} <= materialized(result)
 
@@ -203,7 +238,11 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
 
     registry, train = registry_of(with_features.hdfs), with_features.hdfs.dataset("train_split").current(WEEK)
     assert train is not None
-    rows = SparkSession.active().read.parquet(f"{train.uri}/split=train")
+    rows, validation = (
+        SparkSession.active().read.parquet(f"{train.uri}/split={name}") for name in ("train", "validation")
+    )
+    stopping = validation.where(~calibration_half(settings.training.seed)).count()
+    assert (rows.count(), stopping) in fitted, "the final fit has all of train, and ends on rows that calibrate nothing"
     for name in names:
         loaded = registry.load(name)
         assert f"{type(loaded.model).__module__}.{type(loaded.model).__name__}" == loaded.metadata.model_class

@@ -23,6 +23,7 @@ def test_a_local_session_keeps_to_this_machine() -> None:
     assert config["spark.driver.bindAddress"] == "127.0.0.1"
     assert config["spark.ui.enabled"] == "false"
     assert config["spark.sql.session.timeZone"] == "UTC"
+    assert int(config["spark.ui.retainedStages"]) >= 10_000, "what costs are summed over"
 
 
 def test_a_cluster_reaches_the_driver_and_users_settings_win() -> None:

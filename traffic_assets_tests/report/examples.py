@@ -88,7 +88,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
             judged_rows=200,
             points=[LearningPoint(share=s, rows=int(s * 900), train_rmse=1.0, validation_rmse=2.0) for s in (0.5, 1)],
         ),
-        "costs": [StepCost(f"{name}_model", 61.0, 100.0, 812.3, 5_000_000, 0), StepCost(f"{name}_diagnostics")],
+        "costs": [StepCost(f"{name}_model", 61.0, 100.0, 812.3, 5_000_000, 0, 1234.5), StepCost(f"{name}_diagnostics")],
         "pictures": dict.fromkeys(
             (
                 *("predicted_against_actual", "residuals", "importances", "folds", "learning_curve"),

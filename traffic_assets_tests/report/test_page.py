@@ -37,6 +37,7 @@ def test_the_page_shows_what_is_known_of_every_model() -> None:
         "corrected resampled t-test over folds",
         "Holm (1979)",
         "1 min 01 s",
+        "1,234",
         "1.23 MB stored",
         "before 2026-01-16 00:00 UTC",
         "What this report cannot say",
