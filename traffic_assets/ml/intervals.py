@@ -15,6 +15,8 @@ from traffic_assets.ml.metrics import PREDICTION, TARGET
 from traffic_assets.ml.splits import unit_hash
 
 _EXACT_BELOW = 1_000_000
+"""Rows that one task of Spark sorts; of more the rank is approximate."""
+
 _ACCURACY = 100_000
 
 
@@ -65,19 +67,20 @@ def calibrate(calibration: DataFrame, coverage: float, target: str = TARGET) -> 
     """
     if not 0 < coverage < 1:
         raise ValueError(f"coverage is {coverage:g}; it must lie between 0 and 1")
-    error = F.abs(F.col(PREDICTION) - F.col(target))
+    error = F.col(PREDICTION) - F.col(target)
     rows = calibration.count()
     if rows < (needed := fewest_rows(coverage)):
         raise ValueError(
             f"{rows} rows cannot calibrate intervals of {coverage:.0%}: {needed} are needed. Give a larger validation "
             f"share, or ask for less coverage"
         )
-    rank = min(math.ceil((rows + 1) * coverage), rows)  # `calibrate_groups` says the same in Spark's terms
-    if rows < _EXACT_BELOW:  # sorted on Spark; one value comes back
-        width = calibration.select(error.alias("e")).orderBy("e").offset(rank - 1).limit(1).collect()[0]["e"]
+    if rows < _EXACT_BELOW:
+        errors = calibration.select(error.alias("error"), F.lit("all").alias("rows"))
+        found = calibrate_groups(errors, ["rows"], "error", coverage)
     else:
-        width = calibration.agg(F.percentile_approx(error, rank / rows, _ACCURACY).alias("e")).collect()[0]["e"]
-    return float(width), rows
+        share = min(math.ceil((rows + 1) * coverage) / rows, 1.0)
+        found = calibration.agg(F.percentile_approx(F.abs(error), share, _ACCURACY).alias("half_width"))
+    return float(found.collect()[0]["half_width"]), rows
 
 
 def calibrate_groups(errors: DataFrame, by: list[str], error: str, coverage: float) -> DataFrame:

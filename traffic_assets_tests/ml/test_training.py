@@ -11,7 +11,9 @@ import pytest
 from pyspark.ml import PipelineModel
 from pyspark.sql import functions as F
 
+from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation
 from traffic_assets.ml.training import (
     STOP,
@@ -107,6 +109,19 @@ def test_a_pipeline_fitted_on_some_rows_predicts_every_row(feature_rows: DataFra
     ]
     assert ordered[1].shape == (800, 1)
     assert ordered[1] == pytest.approx(ordered[0], rel=1e-6)
+
+
+def test_rows_that_calibrate_intervals_end_no_fit(feature_rows: DataFrame) -> None:
+    """Train is fitted whole; of the validation rows only the half that calibrates nothing is looked at."""
+    train, validation = feature_rows.where("sensor_id < 's4'"), feature_rows.where("sensor_id >= 's4'")
+    rows = with_validation_rows(train, validation, 42)
+    assert rows.where(~F.col(STOP)).drop(STOP).exceptAll(train).count() == 0
+    assert rows.where(~F.col(STOP)).count() == train.count()
+    stopping, calibrating = rows.where(STOP).select(*KEYS), validation.where(calibration_half(42)).select(*KEYS)
+    assert stopping.intersect(calibrating).count() == 0
+    assert stopping.union(calibrating).exceptAll(validation.select(*KEYS)).count() == 0
+    assert stopping.count() + calibrating.count() == validation.count()
+    assert stopping.count() > 0 and calibrating.count() > 0
 
 
 def test_rows_that_end_a_fit_are_never_dropped(feature_rows: DataFrame, features: FeatureSet) -> None:
