@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.settings.data import ALIASES
 
 FORMATS = {
     ".parquet": "parquet",
@@ -172,10 +173,14 @@ class Source:
 
     def _renamed(self, frame: DataFrame, part: Part) -> DataFrame:
         names: dict[str, tuple[str, str]] = {}
+        # a name that somebody gave says which column is meant, also where another has our name
+        told = {given: ours for given, ours in self.aliases.items() if ALIASES.get(given) != ours}
+        asked = {told[given] for given in frame.columns if given in told}
+        frame = frame.drop(*(ours for ours in asked if self.aliases.get(ours, ours) == ours))
         for given in frame.columns:
             ours = self.aliases.get(given, given)
             if ours != given and ours in frame.columns:
-                continue  # a column that has our name already wins over an alias
+                continue  # a column that has our name already wins over an alias that comes along
             if ours.lower() in names:  # as Spark compares names
                 raise InputError(
                     f"{part.paths[0]}: the columns {names[ours.lower()][0]!r} and {given!r} both mean {ours!r}; "

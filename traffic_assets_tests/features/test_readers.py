@@ -190,6 +190,13 @@ def test_a_column_with_our_name_wins_over_an_alias(spark: SparkSession, tmp_path
     assert rows(frame, "flow", "volume") == [(2.0, 1.0)]
 
 
+def test_a_column_that_somebody_names_wins_over_one_with_our_name(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", timestamp=["written"], measured=["seen"], volume=[1.0], flow=[2.0])
+    frame = read(spark, source(tmp_path, aliases={**ALIASES, "measured": "timestamp"}))
+    assert frame.columns == ["timestamp", "volume", "flow"]
+    assert rows(frame, "timestamp", "flow") == [("seen", 2.0)]
+
+
 def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", avg_speed=[1.0], speed_mph=[2.0])
     with pytest.raises(
