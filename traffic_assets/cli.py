@@ -128,8 +128,12 @@ def settings(
     profile: Annotated[str | None, typer.Argument(help="A profile's name or a JSON file.")] = None,
 ) -> None:
     """Check the settings and print them as they are in force; every mistake is listed at once."""
+    from traffic_assets.build import build_defs
+
     with told_errors():
-        out.print_json(_settings(profile).model_dump_json())
+        found = _settings(profile)
+        build_defs(found)  # names of features and missing packages are known to the location alone
+        out.print_json(found.model_dump_json())
         err.print(f"valid; profiles that come along: {', '.join(profile_names())}")
 
 

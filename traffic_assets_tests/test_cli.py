@@ -151,6 +151,10 @@ def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "2 mistakes" in refused.output
     assert "did you mean seed?" in refused.output
+    bad.write_text(json.dumps({"training": {"features": ["speed_lag_99"]}}))
+    refused = runner.invoke(app, ["settings", str(bad)])
+    assert refused.exit_code == 2
+    assert "training.features: no such feature: speed_lag_99" in refused.output
 
 
 def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(

@@ -22,7 +22,10 @@ ALGORITHM_GROUP, METRIC_GROUP = "traffic_assets.algorithms", "traffic_assets.met
 _KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 METRIC_NAMES: tuple[str, ...] = get_args(EvaluationSettings.model_fields["primary_metric"].annotation)
-TAKEN_METRIC_NAMES = (*METRIC_NAMES, "bias", "p95", "rows", "extra")
+DESCRIBING = ("bias", "p95")
+"""Metrics that are told and choose nothing."""
+
+TAKEN_METRIC_NAMES = (*METRIC_NAMES, *DESCRIBING, "rows", "extra")
 """Names that no metric of a plugin can have: those of `ml.metrics.Metrics`."""
 
 

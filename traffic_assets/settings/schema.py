@@ -103,6 +103,14 @@ class Settings(Section):
             for name, model in self.enabled_models.items()
             if model.tune and not model.grid
         ]
+        if self.training.max_training_time_minutes is not None and not any(
+            m.tune for m in self.enabled_models.values()
+        ):
+            why = "it limits searches alone, and no model's tune is on; set models.<model>.tune"
+            found.append((("training", "max_training_time_minutes"), why))
+        if self.training.parallel_training and self.spark.master in ("local", "local[1]"):
+            why = f"spark.master {self.spark.master} has one core; give it more, such as local[4]"
+            found.append((("training", "parallel_training"), why))
         local = (self.spark.master or "").startswith("local")
         if local and (sizes := [key for key in self.spark.config if key.startswith(OF_EXECUTORS)]):
             why = f"{', '.join(sizes)}: spark.master {self.spark.master} has no executors"

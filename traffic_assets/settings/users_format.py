@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from traffic_assets.settings.data import ALIASES
+from traffic_assets.settings.plugins import DESCRIBING, METRIC_GROUP, METRIC_NAMES, usable
 
 Path = tuple[str, ...]
 NO_DEPTH_LIMIT = 30
@@ -56,7 +57,6 @@ _FOREIGN = {
         "save_models", "versioning_strategy", "model_registry_path", "hdfs_model_path", "export_formats",
     },
 }  # fmt: skip
-_METRICS = ("rmse", "mae", "mape", "r2")
 _FORMATS = ("spark", "pickle", "onnx", "pmml")
 _LINEAR = "linear_regression"
 _ON_BY_DEFAULT = (_LINEAR, "random_forest", "gradient_boosted_trees")
@@ -71,7 +71,7 @@ class Translation:
         told: what means something a little different here, a sentence each.
         refused: what has no meaning here: path, what was given, and what works.
         origins: our path -> the users', where they differ, for the messages of later checks.
-        lists: the models that the file lists, if it has any of them in the users' terms: the others do not run.
+        lists: the models that the file lists, if anything in it is in the users' terms: the others do not run.
     """
 
     content: dict[str, Any]
@@ -106,14 +106,17 @@ class Translation:
 def translate(content: Mapping[str, Any]) -> Translation:
     """A configuration with its foreign keys turned into ours; without any it comes back as it is."""
     found = Translation(copy.deepcopy(dict(content)))
+    foreign = False
     for section, keys in _FOREIGN.items():
         given = found.content.get(section)
         if isinstance(given, dict):
             for key in [k for k in given if k in keys]:
+                foreign = True
                 _KEYS[section, key](found, given.pop(key))
     models = found.content.get("models")
     if isinstance(models, dict):
-        _models(found, models)
+        foreign = _models(found, models) or foreign
+        found.lists = frozenset(models) if foreign else None
     return found
 
 
@@ -208,11 +211,12 @@ def _seed(found: Translation, value: Any, theirs: Path) -> None:
 
 def _metrics(found: Translation, value: Any) -> None:
     at = ("evaluation", "metrics")
-    if not isinstance(value, list) or (unknown := [m for m in value if m not in _METRICS]):
+    known = (*METRIC_NAMES, *DESCRIBING, *usable(METRIC_GROUP))
+    if not isinstance(value, list) or (unknown := [m for m in value if m not in known]):
         given = value if not isinstance(value, list) else unknown
-        found.refuse(at, given, f"the metrics are {', '.join(_METRICS)}, and another package may add more")
-    elif set(value) != set(_METRICS):
-        found.tell(at, f"all of {', '.join(_METRICS)} are computed, in the same pass")
+        found.refuse(at, given, f"the metrics are {', '.join(known)}, and another package may add more")
+    elif not set(METRIC_NAMES) <= set(value):
+        found.tell(at, f"all of {', '.join(known)} are computed, in the same pass")
 
 
 def _intervals(found: Translation, value: Any) -> None:
@@ -295,7 +299,8 @@ _KEYS: dict[tuple[str, str], Callable[[Translation, Any], None]] = {
 }
 
 
-def _models(found: Translation, models: dict[str, Any]) -> None:
+def _models(found: Translation, models: dict[str, Any]) -> bool:
+    """Translate the models' sections; whether anything in them was in the users' terms."""
     foreign = False
     for theirs in list(models):
         given = models[theirs]
@@ -310,8 +315,7 @@ def _models(found: Translation, models: dict[str, Any]) -> None:
         if isinstance(given, Mapping):
             models[name], changed = _model(found, name, ("models", theirs), given)
             foreign = foreign or changed
-    if foreign:
-        found.lists = frozenset(models)
+    return foreign
 
 
 def _model(found: Translation, name: str, at: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -340,7 +344,11 @@ def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[st
                 _seed(found, value, path)
         elif theirs == "normalize" and name == "linear_regression":
             if value is not True:
-                found.tell(path, "features are standardised before every fit; least squares predicts the same without")
+                found.tell(
+                    path,
+                    "features are scaled before every fit (training.preprocessing.scaler); without a penalty the "
+                    "predictions are the same, with one (alpha, l1_ratio) they are not",
+                )
         elif theirs in _REFUSED_HYPERPARAMETERS:
             found.refuse(path, value, _REFUSED_HYPERPARAMETERS[theirs])
         elif ours in result:

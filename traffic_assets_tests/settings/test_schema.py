@@ -53,6 +53,18 @@ def test_limits_of_other_targets_are_on_lanes_that_there_are() -> None:
             Settings(evaluation=EvaluationSettings(other_targets=wrong))
 
 
+def test_what_does_nothing_is_known() -> None:
+    def idle(**sections: Any) -> list[str]:
+        return [".".join(path) for path, _ in Settings.model_validate(sections).without_effect]
+
+    limit = {"max_training_time_minutes": 5}
+    assert idle(training=limit) == ["training.max_training_time_minutes"]
+    assert idle(training=limit, models={"random_forest": {"tune": True}}) == []
+    for master, told in (("local[1]", True), ("local", True), ("local[2]", False), ("spark://h:7077", False)):
+        found = idle(training={"parallel_training": True}, spark={"master": master})
+        assert found == (["training.parallel_training"] if told else [])
+
+
 def test_every_lane_has_targets() -> None:
     assert list(EvaluationSettings().targets.model_dump()) == list(ModelsSettings().named())
 

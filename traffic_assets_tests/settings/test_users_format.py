@@ -66,7 +66,7 @@ def test_the_file_of_the_users_plan_works_as_it_is(caplog: pytest.LogCaptureFixt
     assert found.spark.app_name == "TrafficPredictionML"
     assert found.spark.config["spark.executor.memory"] == "4g"
     told = "\n".join(record.getMessage() for record in caplog.records)
-    for what in ("pickle runs code", "onnx and pmml: not written yet", "null is 30", "features are standardised"):
+    for what in ("pickle runs code", "onnx and pmml: not written yet", "null is 30", "features are scaled"):
         assert what in told
 
 
@@ -211,6 +211,28 @@ def test_linear_regression_has_no_penalty_as_in_scikit_learn(
 ) -> None:
     found = _load(tmp_path, {"models": {"linear_regression": linear}}).models.linear_regression
     assert found.hyperparameters.regParam == strength
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"data": {"train_ratio": 0.7, "val_ratio": 0.1, "test_ratio": 0.2}},
+        {"training": {"cross_validation": {"folds": 3}}},
+        {"evaluation": {"generate_plots": True}},
+    ],
+)
+def test_a_file_with_anything_in_their_terms_lists_the_models_that_run(tmp_path: Path, theirs: dict[str, Any]) -> None:
+    found = _load(tmp_path, theirs | {"models": {"random_forest": {"enabled": True}}})
+    assert list(found.enabled_models) == ["random_forest"]
+    assert len(_load(tmp_path, theirs).enabled_models) == 3, "it lists none"
+    assert len(_load(tmp_path, {"models": {"random_forest": {"enabled": True}}}).enabled_models) == 3, "in our terms"
+
+
+def test_the_metrics_that_are_computed_can_be_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _load(tmp_path, _with("evaluation", metrics=["rmse", "mae", "mape", "r2", "bias", "p95"]))
+    assert "evaluation.metrics" not in caplog.text
+    _load(tmp_path, _with("evaluation", metrics=["rmse", "p95"]))
+    assert "evaluation.metrics: all of rmse, mae, mape, r2, bias, p95" in caplog.text
 
 
 @pytest.mark.parametrize("base", ["local", "cluster", "seed_literal"])
