@@ -3,14 +3,14 @@
 Which rows a fold holds is said in `folds.py`, what is tried in `search/`. No row of the test split ever comes here.
 """
 
-import itertools
 import logging
 import math
 import secrets
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame
@@ -28,6 +28,8 @@ from traffic_assets.ml.trees import judge_cuts, read_trees
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class _Judged(NamedTuple):
@@ -46,7 +48,7 @@ class CrossValidation:
         folds: which rows are fitted and judged.
         seed: of the fits.
         scratch: URI of a folder for models that are read on the way; without one no fit is shared.
-        threads: folds at the same time.
+        threads: fits at the same time: of different folds first, of different trials where there are more threads.
         notify: told of each fold as it is done.
     """
 
@@ -63,12 +65,12 @@ class CrossValidation:
     ) -> None:
         self.features, self.algorithm, self.folds, self.seed = features, algorithm, list(folds), seed
         self.scratch, self.threads, self.notify = scratch, threads, notify
-        self._fits = itertools.count()
+        self._counting = threading.Lock()
         self.fits = 0
 
     def fitted(self, train: DataFrame, hyperparameters: Hyperparameters) -> Trial:
         """One set of hyperparameters, fitted itself on every fold."""
-        (trial,) = self._judged(train, [hyperparameters], [Group(hyperparameters, (0,), ())], 1.0, None)
+        (trial,) = self._judged(train, [hyperparameters], [Group(hyperparameters, (0,), itself=0)], 1.0, None)
         return trial
 
     def trials(
@@ -112,23 +114,14 @@ class CrossValidation:
         def judge(number: int) -> dict[int, _Judged]:
             return self._fold(train, number, sizes[number], tried, grouped, deadline)
 
-        if self.threads > 1:
-            with ThreadPoolExecutor(self.threads) as pool:
-                run = inheritable_thread_target(train.sparkSession)(judge)
-                by_fold = list(pool.map(run, range(len(self.folds))))
-        else:
-            by_fold = [judge(number) for number in range(len(self.folds))]
-        # every fold goes through the trials in the same order, so what got farthest holds all that any fold holds:
-        # only there can all of them be compared
-        farthest = max(len(found) for found in by_fold)
-        shared = [found for found in by_fold if len(found) == farthest]
+        by_fold = _at_once(self.threads, judge, range(len(self.folds)), train)
+        shared, compared = _comparable(by_fold)
         trials = []
         for group in grouped:
             for i in group.members:
-                if i in shared[0]:
-                    exact = group.exact(tried[i], self.algorithm.sharing)
+                if i in compared:
                     judged = [found[i] for found in shared]
-                    trials.append((i, _trial(tried[i], judged, row_share, None if exact else group.grown)))
+                    trials.append((i, _trial(tried[i], judged, row_share, None if i == group.itself else group.grown)))
         return [trial for _, trial in sorted(trials, key=lambda pair: pair[0])]
 
     def _sizes(self, train: DataFrame) -> list[int]:
@@ -162,21 +155,25 @@ class CrossValidation:
             changed = self.features.preparation.drops or STOP in vectors.columns
             rows, stopping = _counted(vectors) if changed else (to_fit, 0)
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
-            for group in grouped:
-                first = number == 0 and not found
+
+            def judge(group: Group) -> None:
+                first = number == 0 and group is grouped[0]
                 if deadline is not None and not first and time.monotonic() > deadline:
-                    break
+                    return
                 fitted = rows - stopping if self.algorithm.stops_early(group.grown) else rows
-                found |= {i: _Judged(m, fitted) for i, m in self._group(group, vectors, judged).items()}
+                found.update((i, _Judged(m, fitted)) for i, m in self._group(group, vectors, judged).items())
                 last = found[group.members[-1]].metrics
                 self.notify(
                     f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
                     f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
                 )
+
+            _at_once(self.threads // len(self.folds), judge, grouped, train)
         return found
 
     def _group(self, group: Group, vectors: DataFrame, judged: DataFrame) -> dict[int, Metrics]:
-        self.fits = next(self._fits) + 1
+        with self._counting:
+            self.fits += 1
         target = self.features.target
         model = fit_model(vectors, self.algorithm, group.grown, self.seed, target)
         if not group.cuts:
@@ -185,7 +182,36 @@ class CrossValidation:
         assert sharing is not None
         trees = read_trees(model, f"{self.scratch}/{secrets.token_hex(8)}")
         metrics = judge_cuts(judged, VECTOR, target, trees, group.cuts, sharing.average)
-        return dict(zip(group.members, metrics, strict=True))
+        found = dict(zip(group.members, metrics, strict=True))
+        # what was fitted may be reported as it is, so its metrics are whole: no sum tells a percentile
+        return found if group.itself is None else found | {group.itself: evaluate(model.transform(judged), target)}
+
+
+def _at_once(threads: int, work: Callable[[T], R], items: Sequence[T], rows: DataFrame) -> list[R]:
+    """The work on each item, begun and returned in their order, so many at the same time."""
+    if threads <= 1 or len(items) == 1:
+        return [work(item) for item in items]
+    # each item is given properties of its own to inherit: Spark keeps the number of a query there
+    inheriting = inheritable_thread_target(rows.sparkSession)
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        begun = [pool.submit(inheriting(work), item) for item in items]
+        try:
+            return [each.result() for each in begun]
+        finally:
+            pool.shutdown(cancel_futures=True)  # after a failure nothing else begins
+
+
+def _comparable(by_fold: Sequence[dict[int, _Judged]]) -> tuple[list[dict[int, _Judged]], set[int]]:
+    """The folds and the trials to compare: each of these trials on each of these folds.
+
+    Where a deadline cut folds short, they are those that keep the most judgements, and of as many the most trials.
+    """
+
+    def kept(trials: set[int]) -> list[dict[int, _Judged]]:
+        return [found for found in by_fold if trials <= found.keys()]
+
+    trials = max((set(found) for found in by_fold), key=lambda some: (len(some) * len(kept(some)), len(some)))
+    return kept(trials), trials
 
 
 def _counted(vectors: DataFrame) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,20 @@ def test_folds_at_the_same_time_give_the_same_trials(
     assert _judge(train, features, threads=3).trials(train, [USELESS, PLAIN]) == trials
 
 
+def test_more_threads_than_folds_judge_trials_at_the_same_time(
+    train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fits of two trials on three folds wait for each other: one by one none would go on."""
+    all_of_them = threading.Barrier(2 * FOLDS, timeout=120)
+
+    def meeting(*given: Any) -> Any:
+        all_of_them.wait()
+        return fit_model(*given)
+
+    monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", meeting)
+    assert _judge(train, features, threads=2 * FOLDS).trials(train, [USELESS, PLAIN]) == trials
+
+
 def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, features: FeatureSet) -> None:
     judge = _judge(train, features)
     (only,) = judge.trials(train, [USELESS, PLAIN], deadline=0.0)
@@ -190,9 +205,12 @@ class _Cut(CrossValidation):
 
 @pytest.mark.parametrize(
     ("judged", "folds", "trials"),
-    [([2, 3, 1], [1], 3), ([1, 2, 2], [1, 2], 2), ([1, 0, 0], [0], 1), ([3, 3, 3], [0, 1, 2], 3)],
+    [
+        *(([2, 3, 1], [0, 1], 2), ([1, 2, 2], [1, 2], 2), ([1, 0, 0], [0], 1), ([3, 3, 3], [0, 1, 2], 3)),
+        *(([4, 3, 3], [0, 1, 2], 3), ([4, 1, 0], [0], 4), ([2, 1], [0], 2)),
+    ],
 )
-def test_folds_that_a_deadline_cut_at_different_trials_compare_them_on_those_that_all_of_them_have(
+def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_judgements_that_can_be_compared(
     judged: list[int], folds: list[int], trials: int
 ) -> None:
     tried = [LinearRegressionHyperparameters(maxIter=1 + i) for i in range(4)]

@@ -4,6 +4,7 @@ How each of them works is in `folds.py`, `runner.py` and `learning_curves.py`; n
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from pyspark.sql import DataFrame
@@ -21,6 +22,8 @@ from traffic_assets.settings.hyperparameters import Hyperparameters
 from traffic_assets.settings.training import TrainingSettings
 
 _LOG = logging.getLogger(__name__)
+MOST_THREADS = 16
+"""Each fit that is shared may bring half a gigabyte of nodes to this process while it is read (`sharing.py`)."""
 
 
 def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
@@ -79,7 +82,10 @@ def asked_search(
         ValueError: as `run_search`.
     """
     training, metric = settings.training, settings.evaluation.primary_metric
-    wanted, screened = training.search, list[Screened]()
+    wanted, screened, started = training.search, list[Screened](), time.monotonic()
+
+    grid = settings.enabled_models[algorithm.name].grid
+    minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
 
     def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
         if wanted.screen is None or algorithm.quick is None:
@@ -92,21 +98,19 @@ def asked_search(
             keep=wanted.screen,
             rows=wanted.screen_rows,
             seed=training.seed,
+            deadline=None if minutes is None else started + minutes * 60,
             notify=notify,
         )
         screened.extend(ranking.screened)
         return ranking.kept
 
-    grid = settings.enabled_models[algorithm.name].grid
     if tune and not grid:
         notify(f"there is nothing to search, since models.{algorithm.name}.grid is empty")
-    minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
     if minutes is not None:
         notify(
             f"the search has {minutes:g} of the {training.max_training_time_minutes:g} minutes of "
             f"training.max_training_time_minutes: {searches_of(settings, algorithm.name)} searches of a run share them"
         )
-    cores = rows.sparkSession.sparkContext.defaultParallelism
     return run_search(
         rows,
         features,
@@ -118,10 +122,29 @@ def asked_search(
         primary_metric=metric,
         scratch=scratch if wanted.share_fits else None,
         max_minutes=minutes,
-        threads=min(cores, training.folds) if training.parallel_training else 1,
+        threads=threads_of(training, rows.sparkSession.sparkContext.defaultParallelism, notify),
         screened=screened,
         notify=notify,
     )
+
+
+def threads_of(training: TrainingSettings, cores: int, notify: Callable[[str], None] = _LOG.info) -> int:
+    """How many fits there are at the same time; tells it where `parallel_training` is on.
+
+    Args:
+        training: of the settings.
+        cores: that Spark has; more fits than these would wait for each other.
+        notify: told of it.
+    """
+    if not training.parallel_training:
+        return 1
+    threads = min(cores, MOST_THREADS)
+    notify(
+        f"training.parallel_training: up to {threads} fits at the same time"
+        if threads > 1
+        else "training.parallel_training does nothing here, since Spark has one core"
+    )
+    return threads
 
 
 def asked_learning_curve(

@@ -6,6 +6,7 @@ fit can answer for anyway (`sharing.py`) needs no screening; it pays for bins, s
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from traffic_assets.ml.training import cached, fit_preprocessor
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 JUDGED_SHARE = 0.2
+_TELL_EVERY = 100
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,6 +47,7 @@ def screen(
     keep: int,
     rows: int,
     seed: int,
+    deadline: float | None = None,
     notify: Callable[[str], None] = _LOG.info,
 ) -> Ranking:
     """Rank hyperparameters by a fast engine on a sample of the train rows, and keep the best.
@@ -57,6 +60,7 @@ def screen(
         keep: how many go on.
         rows: rows of the sample at most, drawn by hash; all that ever comes to this process.
         seed: of the hash and the fits.
+        deadline: by `time.monotonic()`; after it only so many are ranked as are to go on.
         notify: told of the outcome.
 
     Raises:
@@ -68,19 +72,25 @@ def screen(
     if len(tried) <= keep:
         return Ranking(list(tried), [])
     fit, judged = _sample(train, features, rows, seed)
-    errors = []
+    errors = list[float]()
     for hyperparameters in tried:
+        if deadline is not None and len(errors) >= keep and time.monotonic() > deadline:
+            break
         model = algorithm.quick(hyperparameters, seed, fit[0].shape[1])
         predicted = model.fit(*fit).predict(judged[0])
         errors.append(float(np.sqrt(np.mean((predicted - judged[1]) ** 2))))
-    best = set(sorted(range(len(tried)), key=lambda i: (errors[i], i))[:keep])
+        if len(errors) % _TELL_EVERY == 0:
+            notify(f"{algorithm.title}: {len(errors)} of {len(tried)} trials screened")
+    looked_at = len(errors)
+    best = set(sorted(range(looked_at), key=lambda i: (errors[i], i))[:keep])
+    late = f", {len(tried) - looked_at} not for want of time" if looked_at < len(tried) else ""
     notify(
-        f"{algorithm.title}: {len(tried)} trials screened by XGBoost on {len(fit[1]) + len(judged[1]):,} train rows; "
-        f"the {keep} best go on"
+        f"{algorithm.title}: {looked_at} trials screened by XGBoost on {len(fit[1]) + len(judged[1]):,} train rows"
+        f"{late}; the {keep} best go on"
     )
     return Ranking(
         [tried[i] for i in sorted(best)],
-        [Screened(hyperparameters=tried[i].model_dump(), rmse=errors[i]) for i in range(len(tried)) if i not in best],
+        [Screened(hyperparameters=tried[i].model_dump(), rmse=errors[i]) for i in range(looked_at) if i not in best],
     )
 
 

@@ -31,18 +31,13 @@ class Group:
         grown: hyperparameters of the fit.
         members: positions of the trials among those tried.
         cuts: where each member lies inside the fit; empty where the fit is the one member itself.
+        itself: the member that the fit is, if any; the others are read from it.
     """
 
     grown: Hyperparameters
     members: tuple[int, ...]
-    cuts: tuple[Cut, ...]
-
-    def exact(self, hyperparameters: Hyperparameters, sharing: Sharing | None) -> bool:
-        """Whether what is read is what a fit of its own would have given."""
-        if not self.cuts or sharing is None or hyperparameters == self.grown:
-            return True
-        given, grown = hyperparameters.model_dump(), self.grown.model_dump()
-        return not sharing.average and all(given[k] == grown[k] for k in given if k != sharing.trees)
+    cuts: tuple[Cut, ...] = ()
+    itself: int | None = None
 
 
 def groups(tried: Sequence[Hyperparameters], sharing: Sharing | None, rows: int) -> list[Group]:
@@ -57,7 +52,7 @@ def groups(tried: Sequence[Hyperparameters], sharing: Sharing | None, rows: int)
         Groups in the order of their first trials, and each one's trials in the order given.
     """
     if sharing is None:
-        return [Group(h, (i,), ()) for i, h in enumerate(tried)]
+        return [Group(h, (i,), itself=i) for i, h in enumerate(tried)]
     shared = [name for name in (sharing.trees, sharing.depth, sharing.min_rows) if name]
     alike: dict[str, list[int]] = {}
     for i, hyperparameters in enumerate(tried):
@@ -108,7 +103,7 @@ def _grown(given: Sequence[dict[str, Any]], sharing: Sharing) -> dict[str, Any]:
 
 def _group(tried: Sequence[Hyperparameters], members: Sequence[int], sharing: Sharing) -> Group:
     if len(members) == 1:
-        return Group(tried[members[0]], tuple(members), ())
+        return Group(tried[members[0]], tuple(members), itself=members[0])
     given = [tried[i].model_dump() for i in members]
     grown = _grown(given, sharing)
     cuts = tuple(
@@ -119,4 +114,5 @@ def _group(tried: Sequence[Hyperparameters], members: Sequence[int], sharing: Sh
         )
         for g in given
     )
-    return Group(type(tried[0]).model_validate(grown), tuple(members), cuts)
+    whole = type(tried[0]).model_validate(grown)
+    return Group(whole, tuple(members), cuts, next((i for i in members if tried[i] == whole), None))

@@ -29,6 +29,7 @@ class Round:
 
 
 Strategy = Generator[Round, list[Trial], None]
+Screen = Callable[[Sequence[Hyperparameters]], Sequence[Hyperparameters]]
 
 
 def strategy_for(
@@ -38,7 +39,7 @@ def strategy_for(
     tune: bool,
     metric: str,
     seed: int,
-    screen: Callable[[Sequence[Hyperparameters]], Sequence[Hyperparameters]] = list,
+    screen: Screen = list,
 ) -> Strategy:
     """The strategy that the settings name; without tuning, the one trial of the hyperparameters as they are.
 
@@ -49,21 +50,21 @@ def strategy_for(
         tune: whether to search at all.
         metric: what the trials are compared by.
         seed: of whatever is drawn.
-        screen: which of the points of a grid, or of the draws, are judged at all.
+        screen: which of the points of a grid, or of the draws, are judged at all; asked when the search begins.
     """
     if not tune or not grid:
-        return _grid([base])
+        return _all_at_once([base])
     if search.strategy == "grid":
-        return _grid(screen(grid_points(base, grid)))
+        return _all_at_once(grid_points(base, grid), screen)
     if search.strategy == "random":
-        return _grid(screen(_drawn(base, grid, search.trials, seed)))
+        return _all_at_once(_drawn(base, grid, search.trials, seed), screen)
     if search.strategy == "halving":
         return _halving(_all_or_drawn(base, grid, search.trials, seed), search.reduction, metric)
     return _tpe(base, grid, search.trials, search.batch, metric, seed)
 
 
-def _grid(tried: Sequence[Hyperparameters]) -> Strategy:
-    yield Round(tried)
+def _all_at_once(points: Sequence[Hyperparameters], screen: Screen = list) -> Strategy:
+    yield Round(screen(points))
 
 
 def _drawn(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> list[Hyperparameters]:

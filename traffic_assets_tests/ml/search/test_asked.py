@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ import pytest
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.search.asked import (
+    MOST_THREADS,
     asked_folds,
     asked_learning_curve,
     asked_search,
     minutes_of_a_search,
     searches_of,
+    threads_of,
 )
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached_rows
@@ -26,6 +29,7 @@ from traffic_assets.settings.loading import merge
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+needs_xgboost = pytest.mark.skipif(find_spec("xgboost") is None, reason="the extra 'xgboost' is not installed")
 LINEAR = ALGORITHMS["linear_regression"]
 GRID = {"regParam": [0.01, 1.0, 100.0]}
 
@@ -109,6 +113,39 @@ def test_a_time_limit_is_one_of_a_search_and_not_of_a_single_fit(
     changes = {"training": {"max_training_time_minutes": 1e-9}}
     assert "max_training_time_minutes" in str(_search(train, features, tmp_path, changes)[0].stopped)
     assert _search(train, features, tmp_path, changes, tune=False)[0].stopped is None
+
+
+@needs_xgboost
+def test_screening_counts_for_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+    """Of five points as many are ranked as are to go on, and then the time is up."""
+    forest = {"grid": {"maxBins": [4, 8, 16, 32, 64]}, "hyperparameters": {"numTrees": 2, "maxDepth": 2}}
+    limit = {"max_training_time_minutes": 1e-9, "search": {"screen": 2}}
+    settings = _settings({"models": {"random_forest": forest}, "training": limit})
+    told: list[str] = []
+    requested = settings.models.random_forest.hyperparameters
+    found = asked_search(
+        train, features, ALGORITHMS["random_forest"], settings, requested, True, f"file://{tmp_path}", told.append
+    )
+    assert found.stopped is not None
+    assert any("2 trials screened by XGBoost on" in line and "3 not for want of time" in line for line in told)
+    assert found.screened == []
+    assert [t.hyperparameters["maxBins"] for t in found.trials] == [4]
+
+
+def test_as_many_fits_at_the_same_time_as_spark_has_cores_where_that_is_asked_for(
+    train: DataFrame, features: FeatureSet, tmp_path: Path
+) -> None:
+    def threads(parallel: bool, cores: int) -> tuple[int, list[str]]:
+        told: list[str] = []
+        training = _settings({"training": {"parallel_training": parallel}}).training
+        return threads_of(training, cores, told.append), told
+
+    assert threads(False, 8) == (1, [])
+    assert threads(True, 8) == (8, ["training.parallel_training: up to 8 fits at the same time"])
+    assert threads(True, 64)[0] == MOST_THREADS
+    assert threads(True, 1) == (1, ["training.parallel_training does nothing here, since Spark has one core"])
+    _, told = _search(train, features, tmp_path, {"training": {"parallel_training": True}})
+    assert "training.parallel_training: up to 2 fits at the same time" in told
 
 
 def test_a_learning_curve_is_drawn_where_shares_are_given(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -17,8 +17,14 @@ from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached_rows
-from traffic_assets.settings.hyperparameters import Grid, RandomForestHyperparameters
+from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesHyperparameters,
+    Grid,
+    RandomForestHyperparameters,
+    Range,
+)
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests.ml.search.test_strategies import needs_optuna
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -91,6 +97,40 @@ def test_what_is_reported_is_the_real_models_cross_validation(
     assert any("now fitted itself on every fold" in line for line in told) == (
         search.best != search.trials[search.chosen]
     )
+
+
+def test_what_is_reported_has_every_metric(
+    shared: Search, train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
+) -> None:
+    """Also the percentile, which reading many forests from one does not give: of the fit that was grown, and of the
+    first trees of a boosted ensemble.
+    """
+    assert all(fold.p95 > 0 for fold in shared.best.folds)
+    boosted = ALGORITHMS["gradient_boosted_trees"]
+    base = GradientBoostedTreesHyperparameters(maxDepth=2, maxBins=32, stepSize=1.0)
+    strategy = strategy_for(SearchSettings(), base, {"maxIter": [2, 60]}, True, "rmse", SEED)
+    search = run_search(train, features, boosted, strategy, folds=folds, seed=SEED, scratch=f"file://{tmp_path}")
+    read = search.trials[0].read_from
+    assert read is not None and read["maxIter"] == 60
+    assert search.trials[1].read_from is None
+    assert all(fold.p95 > 0 for fold in search.best.folds)
+    few = CrossValidation(features, boosted, folds, SEED).fitted(train, base.model_copy(update={"maxIter": 2}))
+    assert [f.rmse for f in search.trials[0].folds] == pytest.approx([f.rmse for f in few.folds]), (
+        "exactly its beginning"
+    )
+
+
+@pytest.mark.parametrize("name", ["random", pytest.param("tpe", marks=needs_optuna)])
+def test_draws_are_judged_on_spark_and_are_the_same_for_a_seed(
+    train: DataFrame, features: FeatureSet, folds: list[Fold], name: Literal["random", "tpe"]
+) -> None:
+    grid: Grid = {"maxDepth": Range(low=1, high=6), "minInstancesPerNode": [1, 40, 300]}
+    asked = SearchSettings(strategy=name, trials=6, batch=2)
+    first, second = (_search(train, features, folds, grid, search=asked, name=name) for _ in range(2))
+    assert first.trials == second.trials
+    assert (first.strategy, first.best) == (name, second.best)
+    assert 1 < len(first.trials) <= 6
+    assert first.best.over_folds("rmse").mean == min(t.over_folds("rmse").mean for t in first.trials)
 
 
 def test_a_time_limit_ends_the_search_with_the_best_so_far_and_says_so(
