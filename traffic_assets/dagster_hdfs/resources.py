@@ -5,6 +5,7 @@ Loading this module, or the code location, starts nothing: the session is made a
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -84,6 +85,9 @@ class SparkResource(dg.ConfigurableResource):
                     f'spark.conf.set("{TIME_ZONE}", "{wanted}") first'
                 )
             return active
+        if (self.master or "").startswith("local"):
+            # workers beside this process run its Python; Spark would take the first python3 of the path
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         # a resource whose session was stopped would keep the dead one
         self._lazy = LazyPySparkResource(spark_config=self.spark_config())
         return self._lazy.spark_session

@@ -1,5 +1,6 @@
 """The resources: what a session is asked for, that nothing starts early, and where assets are kept."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,24 @@ def test_a_session_that_counts_time_otherwise_is_refused(spark: SparkSession) ->
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
     assert SparkResource().session is spark
+
+
+def test_workers_of_a_local_session_run_the_python_that_asked_for_it(tmp_path: Path) -> None:
+    """Whatever python3 is on the path, as where nobody activated the virtual environment."""
+    other = tmp_path / "python3"
+    other.write_text("#!/bin/sh\nexit 7\n")
+    other.chmod(0o755)
+    program = (
+        "import sys; from pyspark.sql.functions import udf\n"
+        "from traffic_assets.dagster_hdfs.resources import SparkResource\n"
+        "spark = SparkResource(master='local[1]').session\n"
+        "print('RESULT', spark.range(1).select(udf(lambda _: sys.executable)('id')).collect()[0][0])\n"
+    )
+    environ = {k: v for k, v in os.environ.items() if k != "PYSPARK_PYTHON"} | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}"
+    }
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ)
+    assert f"RESULT {sys.executable}" in done.stdout, done.stderr[-2000:]
 
 
 def test_work_on_local_uris_starts_no_jvm(tmp_path: Path) -> None:
