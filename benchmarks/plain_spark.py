@@ -32,8 +32,8 @@ def estimators(hyperparameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The three algorithms; a session must run."""
     made: dict[str, Any] = {
         "linear_regression": LinearRegression(labelCol="speed", standardization=False),
-        "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
-        "gradient_boosted_trees": GBTRegressor(labelCol="speed", seed=SEED, maxMemoryInMB=1024),
+        "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, cacheNodeIds=True),
+        "gradient_boosted_trees": GBTRegressor(labelCol="speed", seed=SEED),
     }
     for name, given in hyperparameters.items():
         made[name].setParams(**given)

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.quick import quick_boosting
-from traffic_assets.ml.algorithms.random_forest import MAX_MEMORY_MB
 from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
 from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, GradientBoostedTreesSettings
 
@@ -17,7 +16,7 @@ def _build(h: GradientBoostedTreesHyperparameters, seed: int, target: str, vecto
     from pyspark.ml.regression import GBTRegressor
 
     given = h.model_dump(exclude={"earlyStopping"})
-    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, maxMemoryInMB=MAX_MEMORY_MB, **given)
+    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, **given)
 
 
 def _stop_on(estimator: "GBTRegressor", column: str) -> "GBTRegressor":
