@@ -2,7 +2,8 @@
 
 CrossValidator would take hours, so its cost is extrapolated, as it prints: one timed fit of each tree count and depth
 (the nine that cost; `minInstancesPerNode` hardly changes it) on one fold's rows, times three, times five folds, and
-the final fit. One point of the grid is run through the real CrossValidator on all folds: what each of its fits takes
+the final fit. Its forests are Spark's own, as `RandomForestRegressor` comes; the project's differ by `cacheNodeIds`,
+which is part of what it does for speed. One point of the grid is run through the real CrossValidator on all folds: what each of its fits takes
 over the timed one (fitting the preprocessor, scoring the fold) is added to every fit of the grid; that scoring a
 larger forest takes longer is left out, to CrossValidator's advantage. The search is timed whole, with the fits that
 confirm its winner and the final fit. That it chooses as well is held against the exhaustive runs in
@@ -29,7 +30,7 @@ from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor, us
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
+from traffic_assets.ml.training import cached_rows, cached_vectors, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
 
@@ -60,14 +61,15 @@ def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
     fit_rows = rows.where(fold.fit)
     preprocessing = fit_preprocessor(fit_rows, features)
     seconds: dict[tuple[int, int], float] = {}
+    forest = RandomForestRegressor(featuresCol=VECTOR, labelCol=TARGET, seed=SEED)
     with cached_vectors(preprocessing, fit_rows) as vectors:
         vectors.count()
         for point in (p for p in POINTS if p.minInstancesPerNode == 1):
+            plain = forest.copy({forest.numTrees: point.numTrees, forest.maxDepth: point.maxDepth})
             started = time.monotonic()
-            fit_model(vectors, FOREST, point, SEED)
+            plain.fit(vectors)
             seconds[point.numTrees, point.maxDepth] = time.monotonic() - started
             print(f"  one fit of {name_of(point)}: {seconds[point.numTrees, point.maxDepth]:.1f} s", flush=True)
-    forest = RandomForestRegressor(featuresCol=VECTOR, labelCol=TARGET, seed=SEED, maxMemoryInMB=1024)
     grid = ParamGridBuilder().baseOn({forest.numTrees: PROBE.numTrees, forest.maxDepth: PROBE.maxDepth}).build()
     pipeline = Pipeline(stages=[*preprocessor(features).getStages(), forest])
     started = time.monotonic()
