@@ -3,11 +3,11 @@
 CrossValidator would take hours, so its cost is extrapolated, as it prints: one timed fit of each tree count and depth
 (the nine that cost; `minInstancesPerNode` hardly changes it) on one fold's rows, times three, times five folds, and
 the final fit. Its forests are Spark's own, as `RandomForestRegressor` comes; the project's differ by `cacheNodeIds`,
-which is part of what it does for speed. One point of the grid is run through the real CrossValidator on all folds: what each of its fits takes
-over the timed one (fitting the preprocessor, scoring the fold) is added to every fit of the grid; that scoring a
-larger forest takes longer is left out, to CrossValidator's advantage. The search is timed whole, with the fits that
-confirm its winner and the final fit. That it chooses as well is held against the exhaustive runs in
-`search_exhaustive.json`.
+which is part of what it does for speed. One point of the grid is run through the real CrossValidator on all folds:
+what each of its fits takes over the timed one (fitting the preprocessor, scoring the fold) is added to every fit of
+the grid; that scoring a larger forest takes longer is left out, to CrossValidator's advantage. The search is timed
+whole, with the fits that confirm its winner and the final fit. That it chooses as well is held against the exhaustive
+runs in `search_exhaustive.json`.
 """
 
 import json
