@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from traffic_assets.ml.metrics import Metrics
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.settings.evaluation import Targets
+from traffic_assets.settings.gate import Targets
 
 
 class TargetResult(BaseModel):

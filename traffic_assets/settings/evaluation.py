@@ -4,33 +4,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from traffic_assets.settings.gate import Targets
+from traffic_assets.settings.hyperparameters import (
+    EnsembleSettings,
+    GradientBoostedTreesSettings,
+    LinearRegressionSettings,
+    RandomForestSettings,
+    SVRSettings,
+    XGBoostSettings,
+)
 from traffic_assets.settings.section import Name, Section
 from traffic_assets.settings.target import Target
 
 
-class Targets(Section):
-    """What a lane's gate enforces on the random hold-out; absent values are not enforced."""
-
-    r2_min: float | None = Field(default=None, description="R² on test at least this")
-    rmse_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
-    mae_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
-    cv_r2_mean_min: float | None = Field(default=None, description="mean R² of the folds, above this")
-    cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="deviation of the folds' R², below this"
-    )
-
-
 class TargetsByModel(Section):
-    """The targets of the users' plan."""
+    """Each lane's targets: its algorithm's own, unless they are given."""
 
-    linear_regression: Targets = Targets(r2_min=0.90, rmse_max=5.0, mae_max=3.0)
-    random_forest: Targets = Targets(
-        r2_min=0.9996, rmse_max=0.752, mae_max=0.289, cv_r2_mean_min=0.999, cv_r2_std_max=0.001
-    )
-    gradient_boosted_trees: Targets = Targets(r2_min=0.9992, rmse_max=1.061)
-    xgboost: Targets = Targets()
-    svr: Targets = Targets()
-    ensemble: Targets = Targets()
+    linear_regression: Targets = LinearRegressionSettings.targets
+    random_forest: Targets = RandomForestSettings.targets
+    gradient_boosted_trees: Targets = GradientBoostedTreesSettings.targets
+    xgboost: Targets = XGBoostSettings.targets
+    svr: Targets = SVRSettings.targets
+    ensemble: Targets = EnsembleSettings.targets
 
 
 class Band(Section):

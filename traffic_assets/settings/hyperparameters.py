@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from traffic_assets.settings.gate import Targets
 
 
 def _number_as_text(value: Any) -> Any:
@@ -286,10 +288,15 @@ def grid_points(base: H, grid: Grid) -> list[H]:
 
 
 class ModelSettings(BaseModel):
-    """One lane's algorithm: whether it runs, with which hyperparameters, and what a search would try."""
+    """One lane's algorithm: whether it runs, with which hyperparameters, and what a search would try.
+
+    Attributes:
+        targets: what its gate asks for where `evaluation.targets` says nothing; for the speed, in mph.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    targets: ClassVar[Targets] = Targets()
     enabled: bool = True
     hyperparameters: Hyperparameters
     tune: bool = Field(default=False, description="search `grid` by cross-validation before the final fit")
@@ -370,8 +377,9 @@ PENALTIES = {
 
 
 class LinearRegressionSettings(ModelSettings):
-    """Settings of the linear_regression lane."""
+    """Settings of the linear_regression lane. The targets here and of both kinds of trees are the users' plan's."""
 
+    targets: ClassVar[Targets] = Targets(r2_min=0.90, rmse_max=5.0, mae_max=3.0)
     hyperparameters: LinearRegressionHyperparameters = LinearRegressionHyperparameters()
     penalty: Literal["none", "ridge", "lasso", "elastic_net"] | None = Field(
         default=None, description="by name; sets regParam, elasticNetParam and the grid where they are not given"
@@ -409,6 +417,9 @@ class LinearRegressionSettings(ModelSettings):
 class RandomForestSettings(ModelSettings):
     """Settings of the random_forest lane."""
 
+    targets: ClassVar[Targets] = Targets(
+        r2_min=0.9996, rmse_max=0.752, mae_max=0.289, cv_r2_mean_min=0.999, cv_r2_std_max=0.001
+    )
     hyperparameters: RandomForestHyperparameters = RandomForestHyperparameters()
     grid: Grid = {"numTrees": [50, 100, 150], "maxDepth": [8, 10, 12], "minInstancesPerNode": [1, 2, 5]}
 
@@ -466,5 +477,6 @@ class EnsembleSettings(ModelSettings):
 class GradientBoostedTreesSettings(ModelSettings):
     """Settings of the gradient_boosted_trees lane."""
 
+    targets: ClassVar[Targets] = Targets(r2_min=0.9992, rmse_max=1.061)
     hyperparameters: GradientBoostedTreesHyperparameters = GradientBoostedTreesHyperparameters()
     grid: Grid = {"maxIter": [50, 100], "maxDepth": [6, 8]}

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, ValidationError, create_model
 
-from traffic_assets.settings.evaluation import EvaluationSettings, Targets, TargetsByModel
+from traffic_assets.settings.evaluation import EvaluationSettings, TargetsByModel
+from traffic_assets.settings.gate import Targets
 from traffic_assets.settings.hyperparameters import ModelSettings
 from traffic_assets.settings.schema import ModelsSettings, Settings
 
@@ -103,8 +104,8 @@ def unusable_at(path: Sequence[str]) -> Plugin | None:
 def settings_class() -> type[Settings]:
     """The settings with the sections of every usable plugin; warns once of each that is not.
 
-    An algorithm gets a section in `models` and one in `evaluation.targets`, where its author asks for nothing; a
-    metric may be the primary one.
+    An algorithm gets a section in `models` and one in `evaluation.targets`, which begins with what its author asks
+    for; a metric may be the primary one.
     """
     for plugin in (*plugins(ALGORITHM_GROUP), *plugins(METRIC_GROUP)):
         if plugin.problem:
@@ -113,7 +114,7 @@ def settings_class() -> type[Settings]:
     if not algorithms and not metrics:
         return Settings
     models = _extended(ModelsSettings, {name: _section(a.settings) for name, a in algorithms.items()})
-    targets = _extended(TargetsByModel, {name: _section(Targets) for name in algorithms})
+    targets = _extended(TargetsByModel, {name: (Targets, a.settings.targets) for name, a in algorithms.items()})
     primary = EvaluationSettings.model_fields["primary_metric"].default
     evaluation = _extended(
         EvaluationSettings,

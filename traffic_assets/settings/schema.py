@@ -9,7 +9,8 @@ from functools import cached_property
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from traffic_assets.settings.data import DataSettings
-from traffic_assets.settings.evaluation import EvaluationSettings, Targets
+from traffic_assets.settings.evaluation import EvaluationSettings
+from traffic_assets.settings.gate import Targets
 from traffic_assets.settings.hyperparameters import (
     EnsembleSettings,
     GradientBoostedTreesSettings,

@@ -53,6 +53,19 @@ def test_an_algorithm_has_a_section_targets_and_a_lane(install: Install) -> None
     assert settings_class().model_validate(json.loads(found.model_dump_json())) == found
 
 
+def test_an_algorithm_brings_the_targets_of_its_gate(install: Install) -> None:
+    """As the algorithms of this package do; a settings file says otherwise."""
+    section = "class Section(ModelSettings):\n"
+    code = ALGORITHM.replace(section, f"{section}    targets: ClassVar[Targets] = Targets(r2_min=0.7)\n")
+    assert code != ALGORITHM
+    imports = "from typing import ClassVar\nfrom traffic_assets.settings.gate import Targets\n"
+    install("acme-models", imports + code, ACME)
+    found = load_settings("local", environ={})
+    assert found.targets_of("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}
+    found = load_settings("local", {"evaluation": {"targets": {"acme": {"rmse_max": 4}}}}, {})
+    assert found.targets_of("speed", "acme").model_dump(exclude_none=True) == {"rmse_max": 4}
+
+
 def test_unknown_keys_of_a_section_are_errors(install: Install) -> None:
     install("acme-models", ALGORITHM, ACME)
     with pytest.raises(SettingsError, match=r"models\.acme\.tuned: not a setting \(did you mean tune\?\)"):

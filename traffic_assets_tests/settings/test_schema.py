@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.data import DataSettings
-from traffic_assets.settings.evaluation import EvaluationSettings, Targets
+from traffic_assets.settings.evaluation import EvaluationSettings
+from traffic_assets.settings.gate import Targets
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.schema import ModelsSettings, Settings
 

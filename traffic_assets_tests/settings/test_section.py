@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.data import DataSettings, FillSettings
-from traffic_assets.settings.evaluation import DiagnosticsSettings, EvaluationSettings, Targets
+from traffic_assets.settings.evaluation import DiagnosticsSettings, EvaluationSettings
+from traffic_assets.settings.gate import Targets
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.spark import SparkSettings
 from traffic_assets.settings.training import PreprocessingSettings, SplitSettings, TrainingSettings
