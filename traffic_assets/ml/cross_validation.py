@@ -181,10 +181,9 @@ class CrossValidation:
         sharing = self.algorithm.sharing
         assert sharing is not None
         trees = read_trees(model, f"{self.scratch}/{secrets.token_hex(8)}")
-        metrics = judge_cuts(judged, VECTOR, target, trees, group.cuts, sharing.average)
-        found = dict(zip(group.members, metrics, strict=True))
-        # what was fitted may be reported as it is, so its metrics are whole: no sum tells a percentile
-        return found if group.itself is None else found | {group.itself: evaluate(model.transform(judged), target)}
+        whole = None if group.itself is None else group.members.index(group.itself)
+        metrics = judge_cuts(judged, VECTOR, target, trees, group.cuts, sharing.average, whole)
+        return dict(zip(group.members, metrics, strict=True))
 
 
 def _at_once(threads: int, work: Callable[[T], R], items: Sequence[T], rows: DataFrame) -> list[R]:

@@ -100,7 +100,7 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
         F.var_pop(y).alias("variance"),
         F.avg(error).alias("bias"),
-        F.percentile_approx(F.abs(error), 0.95, _ACCURACY).alias("p95"),
+        p95_of(error).alias("p95"),
     ]
     metrics = custom_metrics()
     row = aggregated(predicted, [(metric, y, p, name) for name, metric in metrics.items()], standard).collect()[0]
@@ -120,6 +120,11 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         p95=row["p95"],
         extra={name: row[name] for name in metrics},
     )
+
+
+def p95_of(error: Column) -> Column:
+    """The 95th percentile of the absolute error, as an aggregate; its rank is off by one in 10,000 rows at most."""
+    return F.percentile_approx(F.abs(error), 0.95, _ACCURACY)
 
 
 def aggregated(

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.clock import local_time
 from traffic_assets.ml.intervals import Interval, calibrate_groups
-from traffic_assets.ml.metrics import PREDICTION, TARGET, Number
+from traffic_assets.ml.metrics import PREDICTION, TARGET, Number, p95_of
 
 WORST = 30
 """Slices of a dimension that come back, the worst first."""
@@ -23,7 +23,6 @@ FEWEST_ROWS = 30
 """A slice of fewer rows says little, and is left out of the ranking."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_ACCURACY = 10_000
 _SLICE = ["dimension", "value"]
 
 
@@ -115,7 +114,7 @@ def slice_errors(
         F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
         F.avg(F.abs("error")).alias("mae"),
         F.avg("error").alias("bias"),
-        F.percentile_approx(F.abs("error"), 0.95, _ACCURACY).alias("p95"),
+        p95_of(F.col("error")).alias("p95"),
         F.avg(held.cast("double")).alias("covered"),
         F.first("own_half_width").alias("own_half_width"),
         F.avg((F.abs("error") <= F.col("own_half_width")).cast("double")).alias("own_covered"),

@@ -20,7 +20,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics
+from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics, p95_of
 
 # what runs on the workers is sent whole: they need numpy and pyarrow, and not this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -189,12 +189,18 @@ def predict(trees: Trees, vectors: NDArray[np.float64], cuts: Sequence[Cut], ave
 
 
 def judge_cuts(
-    judged: DataFrame, vector: str, target: str, trees: Trees, cuts: Sequence[Cut], average: bool
+    judged: DataFrame,
+    vector: str,
+    target: str,
+    trees: Trees,
+    cuts: Sequence[Cut],
+    average: bool,
+    whole: int | None = None,
 ) -> list[Metrics]:
     """The metrics of each smaller ensemble on some rows, in one pass on Spark.
 
-    Metrics of installed packages are computed by Spark in a second pass, on what numpy predicts. P95 is NaN: no sum
-    tells it.
+    What no sum tells is computed by Spark in passes of their own, on what numpy predicts: metrics of installed
+    packages, and the P95 of one cut. That of the others is NaN.
 
     Args:
         judged: preprocessed rows.
@@ -203,6 +209,7 @@ def judge_cuts(
         trees: the grown ensemble, sent to the executors.
         cuts: which smaller ensembles.
         average: as for `predict`.
+        whole: position of the cut that may be reported as it is, and so needs its P95.
 
     Raises:
         ValueError: without rows.
@@ -215,7 +222,16 @@ def judge_cuts(
         raise ValueError("no rows to evaluate: the split is empty")
     by_cut = {row["cut"]: row for row in rows}
     extra = _extra(arrays, trees, cuts, average)
-    return [_metrics(by_cut[i], extra[i]) for i in range(len(cuts))]
+    found = [_metrics(by_cut[i], extra[i]) for i in range(len(cuts))]
+    if whole is not None:
+        found[whole] = found[whole].model_copy(update={"p95": _p95(arrays, trees, cuts[whole], average)})
+    return found
+
+
+def _p95(arrays: DataFrame, trees: Trees, cut: Cut, average: bool) -> float:
+    predicted = arrays.mapInArrow(_predicting(trees, [cut], average), "y double, p array<double>")
+    error = F.get("p", F.lit(0)) - F.col("y")
+    return float(predicted.agg(p95_of(error).alias("p95")).collect()[0]["p95"])
 
 
 def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) -> list[dict[str, float]]:

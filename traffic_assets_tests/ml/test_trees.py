@@ -162,12 +162,14 @@ def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, fo
     """The whole forest against Spark's own metrics, a cut against numpy's."""
     trees = read_trees(forest, scratch)
     cut = Cut(4, 3)
-    whole, part = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, [Cut(TREES, DEPTH), cut], average=True)
+    both = [Cut(TREES, DEPTH), cut]
+    whole, part = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, both, average=True, whole=0)
     expected = evaluate(forest.transform(vectors))
     assert whole.by_name == pytest.approx(expected.by_name, rel=1e-9)
     assert whole.rows == expected.rows
     assert whole.bias == pytest.approx(expected.bias, rel=1e-9)
-    assert math.isnan(whole.p95)
+    assert whole.p95 == pytest.approx(expected.p95, rel=1e-9)
+    assert math.isnan(part.p95), "asked for the other alone"
     x, y = _arrays(vectors)
     error = predict(trees, x, [cut], average=True)[:, 0] - y
     assert part.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
