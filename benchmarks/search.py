@@ -1,13 +1,12 @@
 """The seed grid (27 forests x 5 folds) on 100,000 rows: this project's search against Spark's own CrossValidator.
 
 CrossValidator would take hours, so its cost is extrapolated, as it prints: one timed fit of each tree count and depth
-(the nine that cost; `minInstancesPerNode` hardly changes it) on one fold's rows, times three, times five folds, and
-the final fit. Its forests are Spark's own, as `RandomForestRegressor` comes; the project's differ by `cacheNodeIds`,
-which is part of what it does for speed. One point of the grid is run through the real CrossValidator on all folds:
-what each of its fits takes over the timed one (fitting the preprocessor, scoring the fold) is added to every fit of
-the grid; that scoring a larger forest takes longer is left out, to CrossValidator's advantage. The search is timed
-whole, with the fits that confirm its winner and the final fit. That it chooses as well is held against the exhaustive
-runs in `search_exhaustive.json`.
+(the nine that cost; `minInstancesPerNode` hardly changes it) on one fold's rows, scored on the rest as CrossValidator
+scores it, times three, times five folds, and the final fit. Its forests are Spark's own, as `RandomForestRegressor`
+comes; the project's differ by `cacheNodeIds`, which is part of what it does for speed. One point of the grid is run
+through the real CrossValidator on all folds: what each of its fits takes over the timed one (fitting and applying the
+preprocessor) is added to every fit of the grid. The search is timed whole, with the fits that confirm its winner and
+the final fit. That it chooses as well is held against the exhaustive runs in `search_exhaustive.json`.
 """
 
 import json
@@ -30,7 +29,7 @@ from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor, us
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.training import cached_rows, cached_vectors, fit_pipeline, fit_preprocessor
+from traffic_assets.ml.training import cached, cached_rows, cached_vectors, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
 
@@ -62,20 +61,22 @@ def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
     preprocessing = fit_preprocessor(fit_rows, features)
     seconds: dict[tuple[int, int], float] = {}
     forest = RandomForestRegressor(featuresCol=VECTOR, labelCol=TARGET, seed=SEED)
-    with cached_vectors(preprocessing, fit_rows) as vectors:
-        vectors.count()
+    evaluator = RegressionEvaluator(labelCol=TARGET)
+    with cached_vectors(preprocessing, fit_rows) as vectors, cached(rows.where(fold.judged)) as judged_rows:
+        judged = preprocessing.transform(judged_rows)
+        vectors.count(), judged_rows.count()
         for point in (p for p in POINTS if p.minInstancesPerNode == 1):
             plain = forest.copy({forest.numTrees: point.numTrees, forest.maxDepth: point.maxDepth})
             started = time.monotonic()
-            plain.fit(vectors)
+            evaluator.evaluate(plain.fit(vectors).transform(judged))
             seconds[point.numTrees, point.maxDepth] = time.monotonic() - started
-            print(f"  one fit of {name_of(point)}: {seconds[point.numTrees, point.maxDepth]:.1f} s", flush=True)
+            print(f"  one fit of {name_of(point)}, scored: {seconds[point.numTrees, point.maxDepth]:.1f} s", flush=True)
     grid = ParamGridBuilder().baseOn({forest.numTrees: PROBE.numTrees, forest.maxDepth: PROBE.maxDepth}).build()
     pipeline = Pipeline(stages=[*preprocessor(features).getStages(), forest])
     started = time.monotonic()
     CrossValidator(
         estimator=pipeline, estimatorParamMaps=grid, numFolds=FOLDS, seed=SEED,
-        evaluator=RegressionEvaluator(labelCol=TARGET),
+        evaluator=evaluator,
     ).fit(rows)  # fmt: skip
     real = time.monotonic() - started
     around = real / (FOLDS + 1) - seconds[PROBE.numTrees, PROBE.maxDepth]
