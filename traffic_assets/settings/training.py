@@ -147,7 +147,7 @@ class TrainingSettings(Section):
         description="for the searches of a run, in even parts; after its part one starts no fit, the best so far wins",
     )
     parallel_training: bool = Field(
-        default=False, description="judge several folds at the same time, in as many threads as Spark has cores"
+        default=False, description="judge several folds and trials at the same time, as many as Spark has cores"
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
