@@ -3,8 +3,7 @@
     python -m benchmarks.parallel_training [local] [standalone]
 
 On a local session and on a standalone cluster (which this starts), for each algorithm on its own: the medians of
-alternating runs, after one that counts for nothing. The last line is the worst of the ratios, of those where
-`threads_of` lets folds be judged at the same time.
+alternating runs, after one that counts for nothing. The last line is the worst of the ratios.
 """
 
 import os
