@@ -63,6 +63,11 @@ def test_the_java_of_java_home_counts_though_a_good_one_is_on_the_path(look: Loo
     assert "installing" not in done.stdout
 
 
+@pytest.mark.parametrize(("version", "told"), [("1.8.0_442", "Java 8"), ("11.0.26", "Java 11")])
+def test_a_java_that_will_not_do_is_named(look: Look, tmp_path: Path, version: str, told: str) -> None:
+    assert f"{told} was found" in look(path=java(tmp_path / "old", version)).stderr
+
+
 def test_without_java_it_is_installed(look: Look) -> None:
     done = look()
     assert done.returncode == 0

@@ -8,6 +8,8 @@ Nothing here is written once per model; what differs between models is in `ml/al
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +154,7 @@ def _cv_report(
         from traffic_assets.ml import plots
         from traffic_assets.ml.placement import placement_of_folds
         from traffic_assets.ml.preprocessing import FeatureSet
-        from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve
+        from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_search
         from traffic_assets.ml.training import cached_rows, observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
@@ -161,7 +163,10 @@ def _cv_report(
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
             features = FeatureSet.of(fitted_preprocessor.record["features"])
-            search = _searched(context, hdfs, lane, algorithm, settings, requested, tune, train, features)
+            with _scratch(context, hdfs, lane) as scratch:
+                search = asked_search(
+                    train, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
+                )
             curve = asked_learning_curve(train, features, algorithm, settings, search, notify=context.log.info)
             total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
             placed = None
@@ -195,33 +200,13 @@ def _cv_report(
     return cv_report
 
 
-def _searched(
-    context: dg.AssetExecutionContext,
-    hdfs: HdfsResource,
-    lane: Lane,
-    algorithm: Algorithm,
-    settings: Settings,
-    requested: Hyperparameters,
-    tune: bool,
-    rows: Any,
-    features: Any,
-) -> Any:
-    """The search that the settings ask for, on some rows; what it saves on the way is removed."""
-    from traffic_assets.ml.search.asked import asked_search
-
+@contextmanager
+def _scratch(context: dg.AssetExecutionContext, hdfs: HdfsResource, lane: Lane) -> Iterator[str]:
+    """A folder for what a search saves on the way; removed in the end."""
     dataset = hdfs.dataset(lane.cv_report)
     staged = dataset.stage(context.run_id)
     try:
-        return asked_search(
-            rows,
-            features,
-            algorithm,
-            settings,
-            requested,
-            tune,
-            scratch=f"{staged}/models",
-            notify=context.log.info,
-        )
+        yield f"{staged}/models"
     finally:
         dataset.discard(staged)
 
@@ -341,6 +326,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.preprocessing import FeatureSet
+        from traffic_assets.ml.search.asked import asked_search
         from traffic_assets.ml.temporal import temporal_verdict
         from traffic_assets.ml.training import cached_rows, observed_rows
 
@@ -359,7 +345,10 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         def choose(earlier: Any, features: FeatureSet) -> Hyperparameters:
             if not tune:
                 return requested
-            found = _searched(context, hdfs, lane, algorithm, settings, requested, tune, earlier, features)
+            with _scratch(context, hdfs, lane) as scratch:
+                found = asked_search(
+                    earlier, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
+                )
             return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
