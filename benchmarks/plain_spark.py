@@ -101,7 +101,6 @@ def main(source: str, output: str, asked: str) -> None:
         .config("spark.driver.memory", "4g")
         .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")  # the job's too: the ratio is of the rest
         .config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")  # as in the job
-        .config("spark.kryoserializer.buffer.max", "1g")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")

@@ -16,7 +16,7 @@ import pytest
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets.dagster_hdfs.resources import THROUGHPUT
+from traffic_assets.dagster_hdfs.resources import DEFAULTS, THROUGHPUT
 from traffic_assets.settings.plugins import METRIC_GROUP
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
@@ -45,12 +45,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         # of many short jobs, Java's second compiler takes more than it gives
         .config("spark.driver.extraJavaOptions", f"{THROUGHPUT} -XX:TieredStopAtLevel=1")
         .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
         .config("spark.log.level", "ERROR")  # the faults that tests cause would fill pages
     )
-    for key, value in CLIENT_SETTINGS.items():
-        builder = builder.config(f"spark.hadoop.{key}", value)
+    for key, value in (DEFAULTS | {f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}).items():
+        builder = builder.config(key, value)
     session = builder.getOrCreate()
     yield session
     session.stop()

@@ -27,7 +27,6 @@ DEFAULTS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.ui.retainedStages": "10000",  # a step's shuffle and spill are summed over them; Spark forgets after 1000
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",  # a large forest is saved in 3/4 of the time
-    "spark.kryoserializer.buffer.max": "1g",  # as much as a result may have; a forest's nodes are more than 64m
 }
 
 THROUGHPUT = "-XX:+UseParallelGC"
