@@ -237,11 +237,11 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import (
-            cached_rows,
             cached_vectors,
             fit_model,
             observed_rows,
             pipeline_of,
+            placed_rows,
             with_validation_rows,
         )
 
@@ -261,10 +261,8 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)
-        with (
-            cached_rows(observed_rows(rows, lane.target), training.cache_partitions) as train,
-            cached_vectors(preprocessing, train, lane.target) as vectors,
-        ):
+        train = placed_rows(observed_rows(rows, lane.target), training.cache_partitions)
+        with cached_vectors(preprocessing, train, lane.target, again=not algorithm.reads_once) as vectors:
             fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target)
         minutes = (time.monotonic() - started) / 60
         context.add_output_metadata(

@@ -151,7 +151,8 @@ class CrossValidation:
         fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
         # what only other rows hold cannot be learned from these
         preprocessing = fit_preprocessor(fit_rows, narrowed(self.features, fit_rows, to_fit))
-        with cached_vectors(preprocessing, fit_rows, self.features.target) as vectors:
+        again = len(grouped) > 1 or not self.algorithm.reads_once
+        with cached_vectors(preprocessing, fit_rows, self.features.target, again) as vectors:
             changed = self.features.preparation.drops or STOP in vectors.columns
             rows, stopping = _counted(vectors) if changed else (to_fit, 0)
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)

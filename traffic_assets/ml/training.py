@@ -4,7 +4,7 @@ Which rows are train is decided in `splits.py`; the search for hyperparameters l
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from pyspark.ml import Model, PipelineModel
 from pyspark.sql import DataFrame
@@ -92,7 +92,7 @@ def fit_pipeline(
     """Preprocessor and model, both fitted on the train rows."""
     preprocessing = fit_preprocessor(train, features)
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
-    with cached_vectors(preprocessing, rows, features.target) as vectors:
+    with cached_vectors(preprocessing, rows, features.target, again=not algorithm.reads_once) as vectors:
         return pipeline_of(preprocessing, fit_model(vectors, algorithm, hyperparameters, seed, features.target))
 
 
@@ -124,9 +124,8 @@ def cached(frame: DataFrame) -> Iterator[DataFrame]:
         kept.unpersist()
 
 
-@contextmanager
-def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
-    """The rows kept in Spark's memory (or on its disks) inside the block, placed by key.
+def placed_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
+    """The rows placed by key, for what reads them once; what reads them again wants `cached_rows`.
 
     Trees draw their samples partition by partition, so a fit is the same again only where the same rows lie in
     the same partition in the same order: they are hashed and sorted by key, however the files lie.
@@ -136,15 +135,31 @@ def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[Data
         partitions: how many; as many as Spark has cores if absent.
     """
     number = partitions or rows.sparkSession.sparkContext.defaultParallelism
-    with cached(rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS)) as placed:
+    return rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS)
+
+
+@contextmanager
+def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
+    """The rows placed by key (`placed_rows`), kept in Spark's memory (or on its disks) inside the block."""
+    with cached(placed_rows(rows, partitions)) as placed:
         yield placed
 
 
 @contextmanager
-def cached_vectors(preprocessing: PipelineModel, rows: DataFrame, target: str = TARGET) -> Iterator[DataFrame]:
-    """The rows to fit on as vector and target, and a hash of the key, kept in Spark's memory (or on its disks)."""
-    kept = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
+def cached_vectors(
+    preprocessing: PipelineModel, rows: DataFrame, target: str = TARGET, again: bool = True
+) -> Iterator[DataFrame]:
+    """The rows to fit on as vector and target, and a hash of the key, kept in Spark's memory (or on its disks).
+
+    Args:
+        preprocessing: the fitted preprocessor.
+        rows: feature rows with the target.
+        target: what is learned.
+        again: whether they will be read more than once; made for one reading, they are not kept.
+    """
+    named = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
     if set(KEYS) <= set(rows.columns):
-        kept.append(F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long")).alias(ROW))
-    with cached(vectors_to_fit(preprocessing, rows).select(*kept)) as vectors:
-        yield vectors
+        named.append(F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long")).alias(ROW))
+    vectors = vectors_to_fit(preprocessing, rows).select(*named)
+    with cached(vectors) if again else nullcontext(vectors) as made:
+        yield made

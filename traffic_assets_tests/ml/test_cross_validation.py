@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -232,6 +233,27 @@ def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
     found = _judge(train, more).fitted(rows, PLAIN)
     assert found.folds[0].by_name == pytest.approx(trials[1].folds[0].by_name)
     assert found.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "where there are values, they are learned"
+
+
+@pytest.mark.parametrize(
+    ("reads_once", "tried", "kept"),
+    [(True, [PLAIN], False), (True, [PLAIN, USELESS], True), (False, [PLAIN], True)],
+)
+def test_vectors_are_kept_where_they_are_read_more_than_once(
+    train: DataFrame, features: FeatureSet, reads_once: bool, tried: list[Any], kept: bool
+) -> None:
+    seen: list[bool] = []
+
+    class Watched(type(LINEAR)):  # type: ignore[misc]
+        def fit(self, vectors: DataFrame, *given: Any) -> Any:
+            seen.append(vectors.storageLevel.useMemory)
+            return super().fit(vectors, *given)
+
+    spec = {field.name: getattr(LINEAR, field.name) for field in fields(LINEAR)} | {"reads_once": reads_once}
+    folds = folds_of(train, "random", FOLDS, SEED)
+    found = CrossValidation(features, Watched(**spec), folds, SEED).trials(train, tried)
+    assert seen == [kept] * FOLDS * len(tried)
+    assert found == CrossValidation(features, LINEAR, folds, SEED).trials(train, tried)
 
 
 def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:

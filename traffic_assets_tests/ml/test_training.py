@@ -67,6 +67,9 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
         assert vectors.storageLevel.useMemory
         assert vectors.columns == [VECTOR, "speed", "row"]
         assert vectors.count() == 800
+    with cached_vectors(preprocessing, feature_rows, again=False) as once:
+        assert not once.storageLevel.useMemory
+        assert once.columns == [VECTOR, "speed", "row"]
     with pytest.raises(RuntimeError, match="planted"), cached_rows(feature_rows) as kept:
         raise RuntimeError("planted")
     for frame in (rows, vectors, kept):

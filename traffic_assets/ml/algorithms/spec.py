@@ -69,6 +69,7 @@ class Algorithm(Extension):
         stops_early: whether a fit with these hyperparameters ends when the error on some rows grows no smaller.
         quick: a fast engine that ranks these hyperparameters for a given number of slots; None without.
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
+        reads_once: whether a fit reads its rows once and keeps what it needs itself.
         exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
         package: what has to be importable beside what the project always needs; None without.
         extra: the extra of this project that brings the package.
@@ -86,6 +87,7 @@ class Algorithm(Extension):
     sharing: Sharing | None = None
     stops_early: Callable[[Any], bool] = _never
     stop_on: Callable[[Any, str], "Estimator"] | None = None
+    reads_once: bool = False
     exports: tuple[Export, ...] = ("spark",)
     package: str | None = None
     quick: Callable[[Any, int, int], Any] | None = None

@@ -51,6 +51,7 @@ XGBOOST = Algorithm(
     describe=_describe,
     stops_early=lambda h: h.early_stopping_rounds is not None,
     stop_on=_stop_on,
+    reads_once=True,
     exports=("spark", "onnx"),
     package="xgboost",
     extra="xgboost",
