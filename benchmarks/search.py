@@ -32,6 +32,7 @@ from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached, cached_rows, cached_vectors, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests import real_data
 
 LARGE = 25  # sensors, about 100,000 rows
 GOAL, WORST_CHOICE = 10.0, 1.01
@@ -104,6 +105,8 @@ def choice(dataset: str) -> float:
 
 def main() -> int:
     """Measure, print one line, and return the exit code."""
+    if real_data.folder() is None:  # now, and not when most is done
+        sys.exit("TRAFFIC_REAL_DATA does not name the folder of the real data")
     with feature_rows("sample", LARGE) as rows:
         train, _ = split_rows(rows)
         with cached_rows(train) as fitted:
