@@ -42,8 +42,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.memory", "2g")
-        # of many short jobs, Java's second compiler takes more than it gives
-        .config("spark.driver.extraJavaOptions", f"{THROUGHPUT} -XX:TieredStopAtLevel=1")
+        # of many short jobs, Java's second compiler takes more than it gives; without it the room for compiled code
+        # is 48 MB by itself, which all of the tests fill, so that what was compiled is swept out again and again
+        .config("spark.driver.extraJavaOptions", f"{THROUGHPUT} -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
         .config("spark.log.level", "ERROR")  # the faults that tests cause would fill pages
