@@ -1,5 +1,6 @@
 """XGBoost on Spark (Chen and Guestrin 2016): boosted trees by histograms, fitted by Spark's workers. An extra."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from traffic_assets.ml.algorithms.spec import Algorithm
@@ -9,14 +10,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# it tells of every fit and every prediction, on driver and workers, unless a level is set
+_ITS_LOG = logging.getLogger("XGBoost-PySpark")
+if _ITS_LOG.level == logging.NOTSET:
+    _ITS_LOG.setLevel(logging.WARNING)
+
 
 def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> Any:
     from xgboost.spark import SparkXGBRegressor
 
-    given = h.model_dump(exclude_none=True)
-    return SparkXGBRegressor(
-        features_col=vector, label_col=target, random_state=seed, tree_method="hist", verbosity=0, **given
-    )
+    given = h.model_dump(exclude_none=True) | {"verbosity": 0, "verbose": False}  # a line a round otherwise
+    return SparkXGBRegressor(features_col=vector, label_col=target, random_state=seed, tree_method="hist", **given)
 
 
 def _stop_on(estimator: Any, column: str) -> Any:

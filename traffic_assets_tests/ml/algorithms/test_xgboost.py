@@ -71,3 +71,14 @@ def test_importances_are_shares_of_the_gain(vectors: DataFrame) -> None:
     assert weights.sum() == pytest.approx(1)
     assert weights[0] > weights[1] > 0
     assert weights[2] == 0, "c is constant"
+
+
+def test_it_keeps_its_progress_to_itself(
+    vectors: DataFrame, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a line a round, and four a fit, would bury the lane's own."""
+    model = _fit(vectors)
+    model.transform(vectors).collect()
+    told = capfd.readouterr()
+    assert "rmse" not in told.out + told.err
+    assert not caplog.records
