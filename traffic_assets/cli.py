@@ -48,7 +48,7 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Print a line."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(text)}", highlight=False)
+        err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(text)}", highlight=False, soft_wrap=True)
 
 
 @app.callback()
