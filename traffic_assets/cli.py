@@ -35,8 +35,6 @@ Profile = Annotated[
     typer.Option("--profile", "-p", help="A profile's name or a JSON file; TRAFFIC_PROFILE or local if absent."),
 ]
 FAILED, USAGE = 1, 2
-_NAME_COLUMN = Column("model", no_wrap=True, min_width=22)
-_PLAIN: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False}  # fits 80 columns
 
 
 class Progress:
@@ -160,7 +158,7 @@ def plugins() -> None:
         groups = ", ".join((ALGORITHM_GROUP, METRIC_GROUP, GROUP))
         out.print(f"no installed package adds anything by an entry point in {groups}")
         return
-    table = Table("what", Column("name", no_wrap=True), "package", "entry point", "", **_PLAIN)
+    table = _table("what", "name", "package", "entry point", "", named="name")
     for kind, name, package, source, problem in rows:
         table.add_row(kind, name, package, source, "[red]broken[/red]" if problem else "[green]usable[/green]")
     out.print(table)
@@ -189,7 +187,7 @@ def list_models(profile: Profile = None) -> None:
                 soft_wrap=True,
             )
             return
-        table = Table(_NAME_COLUMN, "version", "week", "R²", "RMSE", "later RMSE", **_PLAIN)
+        table = _table("model", "version", "week", "R²", "RMSE", "later RMSE")
         for v in versions:
             numbers = (f"{v['r2']:.5f}", f"{v['rmse']:.3f}", f"{v['temporal_rmse']:.3f}")
             table.add_row(v["lane"], v["version"], v["week"], *numbers)
@@ -335,7 +333,7 @@ def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> N
     title = f"Week {week}: {target}"
     added = custom_metrics()
     more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
-    table = Table(_NAME_COLUMN, "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title, **_PLAIN)
+    table = _table("model", "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title)
     for row in board:
         test, later = row["test"], row["temporal"]
         table.add_row(
@@ -352,6 +350,12 @@ def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> N
     out.print(
         f"RMSE and MAE in {TARGETS[target].unit}, on the random hold-out; later: a second fit, judged on later time"
     )
+
+
+def _table(*columns: str, named: str = "model", title: str | None = None) -> Table:
+    """A table for 80 columns: names are never broken, and a number that finds no room is, but not cut short."""
+    made = [Column(name, no_wrap=name == named, overflow="fold") for name in columns]
+    return Table(*made, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
 def _number(value: float | None) -> str:

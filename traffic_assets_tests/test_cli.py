@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from traffic_assets.assets.evaluation import COMPARISON
+from traffic_assets.assets.keys import of_target
 from traffic_assets.assets.report import REPORT, page_uri
-from traffic_assets.cli import app
+from traffic_assets.cli import app, show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
+from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings
@@ -18,6 +22,11 @@ from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.tiny import IMPOSSIBLE, WEEK, only_lanes, tiny_profile
 
 runner = CliRunner()
+
+
+def _standing(model: str, rmse: float) -> dict[str, object]:
+    metrics = {"r2": 0.99747, "rmse": rmse, "mae": rmse / 2, "extra": {}}
+    return {"model": model, "test": metrics, "temporal": metrics, "targets_missed": []}
 
 
 @pytest.fixture
@@ -169,6 +178,32 @@ def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(
     assert "missed" in done.output
     assert "later RMSE" in done.output
     assert "The job train failed" in done.output
+
+
+def test_each_target_has_a_leaderboard_of_its_own_that_fits_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Models lie in another order for another target; no digit and no name is cut short in 80 columns."""
+    changes = {"training": {"targets": ["speed", "flow"]}, "persistence": {"base_uri": str(tmp_path)}}
+    settings = load_settings("local", changes, environ={})
+    orders = {"speed": ["gradient_boosted_trees", "svr"], "flow": ["svr", "gradient_boosted_trees"]}
+    hdfs = build_resources(settings)["hdfs"]
+    for target, order in orders.items():
+        board = [_standing(name, 11.078 + 101 * place) for place, name in enumerate(order)]
+        dataset = hdfs.dataset(of_target(COMPARISON, target))
+        staged = dataset.stage("mine")
+        hdfs.filesystem.write_new(f"{staged}/{DOCUMENT}", json.dumps({"leaderboard": board}).encode())
+        dataset.publish(WEEK, staged, "mine", {})
+    monkeypatch.setattr("traffic_assets.cli.out", Console(width=80))
+    show_leaderboard(settings, WEEK, "mine")
+    told = capsys.readouterr().out
+    for shown, (target, order) in zip(told.split("Week")[1:], orders.items(), strict=True):
+        assert target in shown
+        lines = [line.split() for line in shown.splitlines()]
+        found = [(line[0], line[2]) for line in lines if line and line[0] in order]
+        assert found == list(zip(order, ["11.078", "112.078"], strict=True))
+    assert "0.99747" in told
+    assert "…" not in told
 
 
 @pytest.mark.parametrize("command", ["sample", "demo"])
