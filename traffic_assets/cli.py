@@ -4,6 +4,7 @@ Here are only arguments and what is printed; runs are in `pipeline.py`, everythi
 imports stay inside the commands, so that `--help` answers at once.
 """
 
+import math
 import sys
 import time
 import webbrowser
@@ -18,11 +19,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 if TYPE_CHECKING:
+    from traffic_assets.ml.evaluation import Standing
     from traffic_assets.pipeline import RunOutcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -316,6 +319,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     from traffic_assets.assets.evaluation import COMPARISON
     from traffic_assets.assets.keys import of_target
     from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+    from traffic_assets.ml.evaluation import Standing
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]
@@ -323,10 +327,11 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
         current = hdfs.dataset(of_target(COMPARISON, target)).current(week)
         if current is not None and current.run_id == run_id:
             document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
-            _print_leaderboard(json.loads(document)["leaderboard"], week, target)
+            board = [Standing.model_validate(row) for row in json.loads(document)["leaderboard"]]
+            _print_leaderboard(board, week, target)
 
 
-def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> None:
+def _print_leaderboard(board: "list[Standing]", week: str, target: str) -> None:
     from traffic_assets.features.catalogue import TARGETS
     from traffic_assets.ml.metrics import custom_metrics
 
@@ -334,17 +339,18 @@ def _print_leaderboard(board: list[dict[str, Any]], week: str, target: str) -> N
     added = custom_metrics()
     more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
     table = _table("model", "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title)
-    for row in board:
-        test, later = row["test"], row["temporal"]
+    colours = {"missed": "red", "met": "green"}
+    for standing in board:
+        test, later = standing.test, standing.temporal
         table.add_row(
-            row["model"],
-            f"{test['r2']:.5f}",
-            f"{test['rmse']:.3f}",
-            f"{test['mae']:.3f}",
-            f"{later['r2']:.5f}",
-            f"{later['rmse']:.3f}",
-            *(_number(metrics["extra"].get(name)) for name in added for metrics in (test, later)),
-            "[red]missed[/red]" if row["targets_missed"] else "[green]met[/green]",
+            standing.model,
+            f"{test.r2:.5f}",
+            f"{test.rmse:.3f}",
+            f"{test.mae:.3f}",
+            f"{later.r2:.5f}",
+            f"{later.rmse:.3f}",
+            *(_number(metrics.extra.get(name, math.nan)) for name in added for metrics in (test, later)),
+            Text(standing.targets, colours.get(standing.targets, "dim")),
         )
     out.print(table)
     out.print(
@@ -358,8 +364,8 @@ def _table(*columns: str, named: str = "model", title: str | None = None) -> Tab
     return Table(*made, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"
 
 
 @contextmanager

@@ -9,11 +9,14 @@ from typer.testing import CliRunner
 
 from traffic_assets.assets.evaluation import COMPARISON
 from traffic_assets.assets.keys import of_target
+from traffic_assets.assets.presentation import document
 from traffic_assets.assets.report import REPORT, page_uri
 from traffic_assets.cli import app, show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.ml.evaluation import Standing
+from traffic_assets.ml.metrics import Metrics
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
@@ -25,8 +28,13 @@ runner = CliRunner()
 
 
 def _standing(model: str, rmse: float) -> dict[str, object]:
-    metrics = {"r2": 0.99747, "rmse": rmse, "mae": rmse / 2, "extra": {}}
-    return {"model": model, "test": metrics, "temporal": metrics, "targets_missed": []}
+    """As stored, without targets."""
+    numbers = {"r2": 0.99747, "rmse": rmse, "mae": rmse / 2, "mape": 0.02, "bias": 0.0, "p95": 2 * rmse}
+    metrics = Metrics(rows=100, **numbers)
+    standing = Standing(
+        model=model, kind="alternative", test=metrics, temporal=metrics, targets_asked=0, targets_missed=[]
+    )
+    return document(standing)
 
 
 @pytest.fixture
@@ -202,6 +210,7 @@ def test_each_target_has_a_leaderboard_of_its_own_that_fits_a_terminal(
         lines = [line.split() for line in shown.splitlines()]
         found = [(line[0], line[2]) for line in lines if line and line[0] in order]
         assert found == list(zip(order, ["11.078", "112.078"], strict=True))
+        assert shown.count("none set") == 2
     assert "0.99747" in told
     assert "…" not in told
 

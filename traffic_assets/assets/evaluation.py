@@ -61,6 +61,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
                 kind=algorithm_named(name).kind,
                 test=metrics,
                 temporal=verdict.metrics,
+                targets_asked=len(results),
                 targets_missed=failed(results),
                 folds=trial.over_folds(metric),
             )

@@ -103,7 +103,7 @@ def report_summary(report: Report) -> dg.MarkdownMetadataValue:
     board = report.board
     rows = [
         f"| {i} | {lane.title} | {findings.number(lane.standing.test.rmse)} | "
-        f"{findings.number(lane.standing.temporal.rmse)} | {'missed' if lane.standing.targets_missed else 'met'} |"
+        f"{findings.number(lane.standing.temporal.rmse)} | {lane.standing.targets} |"
         for i, lane in enumerate(board.lanes, 1)
     ]
     head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | targets |\n|---|---|---|---|---|"
@@ -128,7 +128,7 @@ def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
                     "later RMSE": round(s.temporal.rmse, 4),
                     **_custom(s.test),
                     **{f"later {label}": value for label, value in _custom(s.temporal).items()},
-                    "targets missed": "; ".join(s.targets_missed) or "none",
+                    "targets": "; ".join(s.targets_missed) or s.targets,
                 }
             )
             for s in board

@@ -73,6 +73,7 @@ class Standing(BaseModel):
         kind: baseline, primary or alternative.
         test: on the random hold-out.
         temporal: on later time, of the second fit.
+        targets_asked: how many targets the model is held against.
         targets_missed: a sentence for each.
         folds: the primary metric over the folds of the train rows; what the best model is chosen by.
     """
@@ -83,8 +84,14 @@ class Standing(BaseModel):
     kind: str
     test: Metrics
     temporal: Metrics
+    targets_asked: int
     targets_missed: list[str]
     folds: Spread | None = None
+
+    @property
+    def targets(self) -> str:
+        """In a word: missed, met or none set."""
+        return "missed" if self.targets_missed else "met" if self.targets_asked else "none set"
 
 
 def score_model(

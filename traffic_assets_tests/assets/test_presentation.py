@@ -21,18 +21,26 @@ def test_a_document_has_null_for_nan() -> None:
 
 def test_the_leaderboard_says_which_targets_were_missed() -> None:
     board = [
-        Standing(model="a", kind="baseline", test=METRICS, temporal=METRICS, targets_missed=[]),
-        Standing(model="b", kind="primary", test=METRICS, temporal=METRICS, targets_missed=["too slow", "too large"]),
+        Standing(model="a", kind="baseline", test=METRICS, temporal=METRICS, targets_asked=2, targets_missed=[]),
+        Standing(
+            model="b",
+            kind="primary",
+            test=METRICS,
+            temporal=METRICS,
+            targets_asked=2,
+            targets_missed=["too slow", "too large"],
+        ),
+        Standing(model="c", kind="alternative", test=METRICS, temporal=METRICS, targets_asked=0, targets_missed=[]),
     ]
     rows = [record.data for record in leaderboard(board).records]
-    assert [row["model"] for row in rows] == ["a", "b"]
-    assert [row["targets missed"] for row in rows] == ["none", "too slow; too large"]
+    assert [row["model"] for row in rows] == ["a", "b", "c"]
+    assert [row["targets"] for row in rows] == ["met", "too slow; too large", "none set"]
     assert rows[0]["RMSE"] == 1.2346
 
 
 def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
     known = METRICS.model_copy(update={"extra": {far: 2.5}})
-    board = [Standing(model="a", kind="baseline", test=known, temporal=METRICS, targets_missed=[])]
+    board = [Standing(model="a", kind="baseline", test=known, temporal=METRICS, targets_asked=2, targets_missed=[])]
     (row,) = [record.data for record in leaderboard(board).records]
     assert row["Far, mph"] == 2.5
     assert str(row["later Far, mph"]) == "nan", "it was not known yet when that was judged"

@@ -96,7 +96,7 @@ def test_where_there_are_fewer_rows_all_are_drawn(stored: PipelineModel, test_ro
 
 def _standing(model: str, rmse: float, r2: float) -> Standing:
     test = Metrics(rows=9, rmse=rmse, mae=1, mape=0.1, r2=r2)
-    return Standing(model=model, kind="baseline", test=test, temporal=POOR, targets_missed=[])
+    return Standing(model=model, kind="baseline", test=test, temporal=POOR, targets_asked=2, targets_missed=[])
 
 
 def test_the_leaderboard_goes_from_best_to_worst() -> None:

@@ -48,7 +48,14 @@ def _trial(rmse: float, r2: float = 0.9) -> Trial:
 
 def _standings(rmse: float, number: int = 2) -> list[Standing]:
     return [
-        Standing(model=f"m{i}", kind="baseline", test=_metrics(rmse), temporal=_metrics(rmse + i), targets_missed=[])
+        Standing(
+            model=f"m{i}",
+            kind="baseline",
+            test=_metrics(rmse),
+            temporal=_metrics(rmse + i),
+            targets_asked=2,
+            targets_missed=[],
+        )
         for i in range(number)
     ]
 

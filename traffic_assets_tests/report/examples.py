@@ -67,6 +67,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
             kind="primary",
             test=test,
             temporal=later,
+            targets_asked=len(changes.get("targets", [target])),
             targets_missed=["RMSE on test, mph is too much"] if missed else [],
             folds=found.best.summary["rmse"],
         ),
