@@ -43,7 +43,7 @@ _HIGHWAYS = (
     ("SR-163", "NS", 32.795, -117.155, 10.0),
 )
 _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "sensors": ("1 to 1000", lambda value: 1 <= value <= 1000),
+    "sensors": ("1 to 50000", lambda value: 1 <= value <= 50_000),
     "first_day": ("1975-01-01 to 2100-01-01", lambda value: date(1975, 1, 1) <= value <= date(2100, 1, 1)),
     "days": ("1 to 3660", lambda value: 1 <= value <= 3660),
     "seed": ("0 to 4294967295", lambda value: 0 <= value < 2**32),

@@ -243,10 +243,25 @@ def test_more_sensors_more_highways() -> None:
     assert counts == sorted(set(counts))
 
 
+def test_a_network_of_thousands_is_as_sensible(tmp_path: Path) -> None:
+    report = write_sample(SampleSpec(sensors=2500, days=2), tmp_path)
+    assert report.sensors == 2500
+    assert 0.05 <= report.congested_share <= 0.25
+    assert 2 <= report.persistence_rmse_15min_mph <= 4
+
+
+def test_the_largest_network_has_its_sensors_on_land_and_apart() -> None:
+    table = sensors(SampleSpec(sensors=50_000)).to_pandas()
+    assert table["sensor_id"].is_unique
+    assert not table.duplicated(["latitude", "longitude"]).any()
+    assert table["latitude"].between(-80, 80).all()
+    assert table["longitude"].between(-180, 180).all()
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"sensors": 0}, "sensors is 0; allowed is 1 to 1000"),
+        ({"sensors": 0}, "sensors is 0; allowed is 1 to 50000"),
         ({"days": 0}, "days is 0; allowed is 1 to 3660"),
         ({"seed": -1}, "seed is -1; allowed is 0 to"),
         ({"interval_minutes": 7}, "interval_minutes is 7; allowed is 1, 3, 5 or 15"),
