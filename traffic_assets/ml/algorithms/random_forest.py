@@ -11,12 +11,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.ml.regression import RandomForestRegressionModel, RandomForestRegressor
 
+MOST_NODES_KEPT = 100_000_000
+"""Of this many rows times trees Spark keeps the node that each row is in; of more they no longer fit into memory."""
+
 
 def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) -> "RandomForestRegressor":
     from pyspark.ml.regression import RandomForestRegressor
 
-    # each level begins where the one before ended, not at the roots: the same trees, up to 1.5 times as fast
-    return RandomForestRegressor(featuresCol=vector, labelCol=target, seed=seed, cacheNodeIds=True, **h.model_dump())
+    return RandomForestRegressor(featuresCol=vector, labelCol=target, seed=seed, **h.model_dump())
+
+
+def _suited(estimator: "RandomForestRegressor", rows: int) -> "RandomForestRegressor":
+    """With the nodes kept, a level begins where the one before ended: the same trees, up to 1.5 times as fast."""
+    return estimator.setCacheNodeIds(rows * estimator.getNumTrees() <= MOST_NODES_KEPT)
 
 
 def _importances(model: "RandomForestRegressionModel") -> "NDArray[np.float64]":
@@ -38,6 +45,7 @@ RANDOM_FOREST = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
+    suited=_suited,
     quick=quick_forest,
     exports=("spark", "onnx", "pmml"),
     sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),

@@ -69,6 +69,7 @@ class Algorithm(Extension):
         stops_early: whether a fit with these hyperparameters ends when the error on some rows grows no smaller.
         quick: a fast engine that ranks these hyperparameters for a given number of slots; None without.
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
+        suited: makes an estimator suit the number of rows; the model is the same. None where nothing depends on it.
         reads_once: whether a fit reads its rows once and keeps what it needs itself.
         exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
         package: what has to be importable beside what the project always needs; None without.
@@ -87,6 +88,7 @@ class Algorithm(Extension):
     sharing: Sharing | None = None
     stops_early: Callable[[Any], bool] = _never
     stop_on: Callable[[Any, str], "Estimator"] | None = None
+    suited: Callable[[Any, int], "Estimator"] | None = None
     reads_once: bool = False
     exports: tuple[Export, ...] = ("spark",)
     package: str | None = None
@@ -132,4 +134,6 @@ class Algorithm(Extension):
             if stop is None or self.stop_on is None:
                 raise ValueError(f"{self.name} is to stop early: mark the rows that decide it")
             estimator = self.stop_on(estimator, stop)
+        if self.suited is not None:
+            estimator = self.suited(estimator, vectors.count())
         return estimator.fit(vectors)

@@ -50,6 +50,18 @@ def test_a_prediction_is_the_mean_of_the_trees(vectors: DataFrame) -> None:
     assert _predictions(model, vectors) == pytest.approx(of_trees.mean(axis=0))
 
 
+def test_the_node_of_each_row_is_kept_where_it_fits_into_memory(
+    vectors: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trees are the same; of very many rows and trees the nodes would go to disk at each level."""
+    kept = _fit(vectors)
+    monkeypatch.setattr("traffic_assets.ml.algorithms.random_forest.MOST_NODES_KEPT", 300 * 3 - 1)
+    not_kept = _fit(vectors)
+    assert (kept.getCacheNodeIds(), not_kept.getCacheNodeIds()) == (True, False)
+    one, other = ([tree.toDebugString.split("\n", 1)[1] for tree in model.trees] for model in (kept, not_kept))
+    assert one == other
+
+
 def test_facts_count_trees_and_nodes(vectors: DataFrame) -> None:
     model = _fit(vectors)
     assert FOREST.describe(model) == {"trees": 3, "nodes": sum(tree.numNodes for tree in model.trees)}
