@@ -250,7 +250,7 @@ def test_a_network_of_thousands_is_as_sensible(tmp_path: Path) -> None:
     assert 2 <= report.persistence_rmse_15min_mph <= 4
 
 
-def test_the_largest_network_has_its_sensors_on_land_and_apart() -> None:
+def test_the_largest_network_has_its_sensors_on_the_map_and_apart() -> None:
     table = sensors(SampleSpec(sensors=50_000)).to_pandas()
     assert table["sensor_id"].is_unique
     assert not table.duplicated(["latitude", "longitude"]).any()
