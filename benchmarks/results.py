@@ -140,7 +140,7 @@ def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict
         sys.exit(f"{name} was not evaluated")
     found = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
     trial = Trial.model_validate(found["cross_validation"])
-    missed = failed(judge(getattr(settings.evaluation.targets, name), Metrics.model_validate(found["test"]), trial))
+    results = judge(getattr(settings.evaluation.targets, name), Metrics.model_validate(found["test"]), trial)
     top, weight = next(iter(found["importances"]["features"].items()))
     return {
         "hyperparameters": trial.hyperparameters,
@@ -148,7 +148,7 @@ def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict
         "cv_r2": trial.summary["r2"].model_dump(), "cv_rmse": trial.summary["rmse"].model_dump(),
         "top": [top, weight], "importance_kind": found["importances"]["kind"],
         "megabytes": found["model_bytes"] / 1e6, "training_minutes": found["training_minutes"],
-        "targets_missed": missed,
+        "targets_asked": len(results), "targets_missed": failed(results),
     }  # fmt: skip
 
 
@@ -181,10 +181,11 @@ def render(results: Mapping[str, Any]) -> str:
         ]  # fmt: skip
         for name, m in case["models"].items():
             test, later, folds = m["test"], m["temporal"], m["cv_r2"]
+            targets = "; ".join(m["targets_missed"]) or ("met" if m["targets_asked"] else "none set")
             lines.append(
                 f"| {name} | {test['r2']:.5f} | {test['rmse']:.3f} | {test['mae']:.3f} | {folds['mean']:.5f} ± "
                 f"{folds['std']:.5f} | {later['r2']:.5f} | {later['rmse']:.3f} | {later['mae']:.3f} | {m['top'][0]} "
-                f"{m['top'][1]:.3f} | {m['megabytes']:.1f} | {'; '.join(m['targets_missed']) or 'met'} |"
+                f"{m['top'][1]:.3f} | {m['megabytes']:.1f} | {targets} |"
             )
     lines += ["", "Weights are each model's own (docs/algorithms.md): a mean decrease of impurity (sums to 1) for "
               "trees, an absolute standardised coefficient (mph) for the linear model."]  # fmt: skip

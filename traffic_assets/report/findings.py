@@ -69,8 +69,8 @@ def tests_named(board: Board) -> str:
 
 def targets_told(board: Board) -> str:
     """Which models miss their targets."""
-    missed = [lane.title for lane in board.lanes if lane.standing.targets_missed]
-    asked = [lane.title for lane in board.lanes if lane.targets]
+    missed = [lane.title for lane in board.lanes if lane.standing.targets == "missed"]
+    asked = [lane.title for lane in board.lanes if lane.standing.targets != "none set"]
     if not asked:
         return "No targets are set for these models."
     if not missed:
