@@ -1,5 +1,7 @@
 """The XGBoost lane at 1 million rows against XGBoost alone in one process with the same fits, end to end.
 
+    python -m benchmarks.xgboost_lane [hyperparameters as JSON, where they are not the lane's own]
+
 The lane is a whole `train` job with only `xgboost` enabled: splits, preprocessor, five folds, the fit, the temporal
 verdict, evaluation, comparison and registry entry. The other is a process that reads the same days with pyarrow,
 splits by chance in the same shares, and makes the same seven fits with the same threads, rounds and early stopping, on
@@ -28,15 +30,14 @@ from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
 SENSORS, FOLDS, GOAL, SEED = 255, 5, 2.0, 42
 WEEK = "2026-01-12"
 THREADS = os.cpu_count() or 1
-HYPERPARAMETERS = XGBoostHyperparameters(num_workers=THREADS)
 NO_TARGET = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
 
 
-def alone(folder: str) -> dict[str, object]:
+def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, object]:
     """Reads, splits, fits and judges with XGBoost's own interface; returns the test RMSE."""
     import xgboost
 
-    given = HYPERPARAMETERS.model_dump(exclude={"num_workers"})
+    given = hyperparameters.model_dump(exclude={"num_workers"})
     table = ds.dataset(folder).to_table()
     numeric = np.column_stack([table[c.name].to_numpy().astype(np.float32) for c in NUMERIC_FEATURES])
     coded = [table[c.name].to_numpy() for c in CATEGORICAL_FEATURES]
@@ -80,14 +81,14 @@ def alone(folder: str) -> dict[str, object]:
     return {"rows": len(y), "folds": float(np.mean(folds)), "test": test_rmse, "later": later, "rounds": rounds}
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, hyperparameters: XGBoostHyperparameters) -> dict[str, str]:
     """A deployment below the folder with the XGBoost lane alone."""
     off = {"enabled": False}
     profile = {
         "extends": "local",
         "models": {
             **dict.fromkeys(("linear_regression", "random_forest", "gradient_boosted_trees"), off),
-            "xgboost": {"enabled": True, "hyperparameters": HYPERPARAMETERS.model_dump()},
+            "xgboost": {"enabled": True, "hyperparameters": hyperparameters.model_dump()},
         },
         "training": {"folds": FOLDS},
         "evaluation": {"targets": {"xgboost": NO_TARGET}, "diagnostics": NO_DIAGNOSTICS},
@@ -104,17 +105,20 @@ def environment(folder: Path) -> dict[str, str]:
 def main() -> int:
     """Measure, print one line, and return the exit code."""
     if sys.argv[1:2] == ["--alone"]:
-        started = time.monotonic()
-        print(f"  alone: {alone(sys.argv[2])}, {time.monotonic() - started:.1f} s inside")
+        started, (folder_given, asked) = time.monotonic(), sys.argv[2:]
+        found = alone(folder_given, XGBoostHyperparameters.model_validate_json(asked))
+        print(f"  alone: {found}, {time.monotonic() - started:.1f} s inside")
         return 0
+    hyperparameters = XGBoostHyperparameters(**json.loads(sys.argv[1] if sys.argv[1:] else "{}"), num_workers=THREADS)
     with tempfile.TemporaryDirectory(prefix="xgboost-") as made:
         folder = Path(made)
-        environ = environment(folder)
+        environ = environment(folder, hyperparameters)
         write_sample(SampleSpec(sensors=SENSORS, first_day=date(2026, 1, 5)), folder / "data/raw/readings")
         days = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-18"}
         execute("features", days, environ)
         source = plain_input(folder)
-        theirs = run([sys.executable, "-m", "benchmarks.xgboost_lane", "--alone", str(source)], environ)
+        command = [sys.executable, "-m", "benchmarks.xgboost_lane", "--alone", str(source)]
+        theirs = run([*command, hyperparameters.model_dump_json()], environ)
         print(f"  XGBoost alone: {theirs:.1f} s", flush=True)
         ours = execute("train", {"dagster/partition": WEEK}, environ)
         found = json.loads(next((folder / "data/models/xgboost").glob("v*/metadata.json")).read_text())

@@ -9,7 +9,7 @@ means comes from the catalogue; formulas are in `creation.py`, bounds in `outlie
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -219,7 +219,7 @@ def narrowed(features: FeatureSet, rows: DataFrame, number: int = 0) -> FeatureS
         ValueError: as `usable_features`.
     """
     if max(features.nulls.values(), default=0) < number:
-        return features
+        return replace(features, rows=number)
     numeric = [Column(name, "numeric", "double") for name in features.numeric]
     categorical = [Column(name, "categorical", "string") for name in features.categorical]
     return usable_features(rows, numeric + categorical, features.preparation, features.target)

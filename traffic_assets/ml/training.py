@@ -6,7 +6,8 @@ Which rows are train is decided in `splits.py`; the search for hyperparameters l
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
-from pyspark.ml import Model, PipelineModel
+from pyspark.ml import Model, Pipeline, PipelineModel
+from pyspark.ml.feature import Imputer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -31,19 +32,32 @@ STOP = "stops_fit"
 
 STOPPING_SHARE = 0.1
 
+MEDIAN_ROWS = 1_000_000
+"""Of more values than these a median is taken of so many: in 19 of 20 cases its rank is within 0.1 % of the middle,
+which is as near as Spark's approximation of all of them comes (`relativeError`)."""
+
 
 def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
     """The preprocessor fitted on train rows, but for those that the preparation drops.
 
+    Where every feature has more values than `MEDIAN_ROWS`, what stands for a missing one is the median of rows chosen
+    by hash.
+
     Args:
-        train: train rows.
+        train: train rows, as many as the features say.
         features: columns that hold values in train (`usable_features`).
 
     Raises:
         ValueError: where the preparation leaves no row, or no slot.
     """
     bounds = outlier_bounds(train, features)
-    return preprocessor(features, bounds).fit(rows_to_fit(train, features, bounds))
+    rows, stages = rows_to_fit(train, features, bounds), preprocessor(features, bounds).getStages()
+    preparation, values = features.preparation, features.rows - max(features.nulls.values(), default=0)
+    if features.numbers and preparation.missing == "median" and not preparation.drops and values > MEDIAN_ROWS:
+        some = rows.where(unit_hash(preparation.seed, "median") < MEDIAN_ROWS / values)
+        imputed = 1 + next(i for i, stage in enumerate(stages) if isinstance(stage, Imputer))
+        stages = [*Pipeline(stages=stages[:imputed]).fit(some).stages, *stages[imputed:]]
+    return Pipeline(stages=stages).fit(rows)
 
 
 def vectors_to_fit(preprocessing: PipelineModel, rows: DataFrame) -> DataFrame:

@@ -336,7 +336,7 @@ def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSessio
     fewer = rows.where("a > 1")
     assert narrowed(features, fewer, 3).names == ("a",)
     assert narrowed(features, fewer).names == ("a",)
-    assert narrowed(features, fewer, 4) is features
+    assert narrowed(features, fewer, 4) == replace(features, rows=4)
 
 
 def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:

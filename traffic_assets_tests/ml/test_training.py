@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from pyspark.ml import PipelineModel
+from pyspark.ml.feature import ImputerModel
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import KEYS
+from traffic_assets.features.catalogue import KEYS, Column
+from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.intervals import calibration_half
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, usable_features
+from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.training import (
     STOP,
     cached_rows,
@@ -31,7 +34,7 @@ from traffic_assets.ml.training import (
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 LINEAR = ALGORITHMS["linear_regression"]
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
@@ -74,6 +77,32 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
         raise RuntimeError("planted")
     for frame in (rows, vectors, kept):
         assert not frame.storageLevel.useMemory
+
+
+def _median(pipeline: PipelineModel, feature: str) -> float:
+    (imputer,) = (stage for stage in pipeline.stages if isinstance(stage, ImputerModel))
+    return imputer.surrogateDF.collect()[0][feature]  # type: ignore[no-any-return]
+
+
+def test_the_median_of_very_many_values_is_that_of_some_of_them(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = F.pmod(F.xxhash64("timestamp"), F.lit(1000)).cast("double")
+    rows = spark.range(20_000).select(
+        F.lit("s").alias("sensor_id"), F.col("id").cast("timestamp").alias("timestamp"), hashed.alias("a")
+    )
+    features = usable_features(rows, [Column("a", "numeric", "double")], Preparation(seed=7))
+    few = replace(features, nulls={"a": 19_000})
+    whole = _median(fit_preprocessor(rows, features), "a")
+    monkeypatch.setattr(training, "MEDIAN_ROWS", 5_000)
+    some = fit_preprocessor(rows, features)
+    drawn = np.median(rows.where(unit_hash(7, "median") < 0.25).toPandas()["a"])
+    assert _median(some, "a") == pytest.approx(drawn, abs=5)
+    assert _median(some, "a") != whole
+    assert _median(some, "a") == pytest.approx(whole, abs=3 * 0.5 / 5_000**0.5 * 1000)
+    assert _median(fit_preprocessor(rows, few), "a") == whole, "a feature of few values needs them all"
+    scaler = some.stages[-1]
+    assert scaler.mean[0] == pytest.approx(rows.agg(F.avg("a")).collect()[0][0]), "all the rest is of every row"
 
 
 def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
