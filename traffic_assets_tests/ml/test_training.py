@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from pyspark.ml import PipelineModel
-from pyspark.ml.feature import ImputerModel
+from pyspark.ml.feature import ImputerModel, StandardScalerModel
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS, Column
@@ -81,7 +81,8 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
 
 def _median(pipeline: PipelineModel, feature: str) -> float:
     (imputer,) = (stage for stage in pipeline.stages if isinstance(stage, ImputerModel))
-    return imputer.surrogateDF.collect()[0][feature]  # type: ignore[no-any-return]
+    median: float = imputer.surrogateDF.collect()[0][feature]
+    return median
 
 
 def test_the_median_of_very_many_values_is_that_of_some_of_them(
@@ -96,13 +97,13 @@ def test_the_median_of_very_many_values_is_that_of_some_of_them(
     whole = _median(fit_preprocessor(rows, features), "a")
     monkeypatch.setattr(training, "MEDIAN_ROWS", 5_000)
     some = fit_preprocessor(rows, features)
-    drawn = np.median(rows.where(unit_hash(7, "median") < 0.25).toPandas()["a"])
+    drawn = np.median([row["a"] for row in rows.where(unit_hash(7, "median") < 0.25).collect()])
     assert _median(some, "a") == pytest.approx(drawn, abs=5)
     assert _median(some, "a") != whole
     assert _median(some, "a") == pytest.approx(whole, abs=3 * 0.5 / 5_000**0.5 * 1000)
     assert _median(fit_preprocessor(rows, few), "a") == whole, "a feature of few values needs them all"
-    scaler = some.stages[-1]
-    assert scaler.mean[0] == pytest.approx(rows.agg(F.avg("a")).collect()[0][0]), "all the rest is of every row"
+    (scaler,) = (stage for stage in some.stages if isinstance(stage, StandardScalerModel))
+    assert scaler.mean.toArray()[0] == pytest.approx(rows.agg(F.avg("a")).collect()[0][0]), "all the rest is of every row"
 
 
 def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
