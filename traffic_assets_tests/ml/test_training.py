@@ -103,7 +103,8 @@ def test_the_median_of_very_many_values_is_that_of_some_of_them(
     assert _median(some, "a") == pytest.approx(whole, abs=3 * 0.5 / 5_000**0.5 * 1000)
     assert _median(fit_preprocessor(rows, few), "a") == whole, "a feature of few values needs them all"
     (scaler,) = (stage for stage in some.stages if isinstance(stage, StandardScalerModel))
-    assert scaler.mean.toArray()[0] == pytest.approx(rows.agg(F.avg("a")).collect()[0][0]), "all the rest is of every row"
+    mean = rows.agg(F.avg("a")).collect()[0][0]
+    assert scaler.mean.toArray()[0] == pytest.approx(mean), "all the rest is of every row"
 
 
 def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
