@@ -25,6 +25,7 @@ import pyarrow.dataset as ds
 from benchmarks.overhead import NO_DIAGNOSTICS, ROOT, execute, plain_input, run
 from traffic_assets.features.catalogue import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from traffic_assets.features.sample import SampleSpec, write_sample
+from traffic_assets.ml.training import STOPPING_SHARE
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
 
 SENSORS, FOLDS, GOAL, SEED = 255, 5, 2.0, 42
@@ -58,12 +59,14 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
         mean, deviation = x.mean(axis=0), x.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1)
         x = (x - mean) / scale
-        stopping = np.random.default_rng(SEED).random(len(rows)) < 0.1
+        share = STOPPING_SHARE if hyperparameters.early_stopping_rounds else 0
+        stopping = np.random.default_rng(SEED).random(len(rows)) < share
+        told = {"eval_set": [(x[stopping], y[rows[stopping]])]} if share else {}
         model = xgboost.XGBRegressor(tree_method="hist", n_jobs=THREADS, random_state=SEED, **given)
-        model.fit(x[~stopping], y[rows[~stopping]], eval_set=[(x[stopping], y[rows[stopping]])], verbose=False)
+        model.fit(x[~stopping], y[rows[~stopping]], verbose=False, **told)
         if not rounds:
             model.save_model(f"{folder}.ubj")
-        rounds.append(model.best_iteration + 1)
+        rounds.append(model.get_booster().num_boosted_rounds())
 
         def rmse(others: np.ndarray) -> float:
             predicted = model.predict((assembled(others) - mean) / scale)
