@@ -263,7 +263,9 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             rows = with_validation_rows(rows, validation_split.value, training.seed)
         train = placed_rows(observed_rows(rows, lane.target), training.cache_partitions)
         with cached_vectors(preprocessing, train, lane.target, again=not algorithm.reads_once) as vectors:
-            fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target)
+            # rows of the validation split come on top where they end the fit
+            number = None if algorithm.stops_early(chosen) else fitted_preprocessor.record["features"]["rows"]
+            fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target, number)
         minutes = (time.monotonic() - started) / 60
         context.add_output_metadata(
             {

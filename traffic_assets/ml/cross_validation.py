@@ -162,7 +162,7 @@ class CrossValidation:
                 if deadline is not None and not first and time.monotonic() > deadline:
                     return
                 fitted = rows - stopping if self.algorithm.stops_early(group.grown) else rows
-                found.update((i, _Judged(m, fitted)) for i, m in self._group(group, vectors, judged).items())
+                found.update((i, _Judged(m, fitted)) for i, m in self._group(group, vectors, judged, rows).items())
                 last = found[group.members[-1]].metrics
                 self.notify(
                     f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
@@ -172,11 +172,11 @@ class CrossValidation:
             _at_once(self.threads // len(self.folds), judge, grouped, train)
         return found
 
-    def _group(self, group: Group, vectors: DataFrame, judged: DataFrame) -> dict[int, Metrics]:
+    def _group(self, group: Group, vectors: DataFrame, judged: DataFrame, rows: int) -> dict[int, Metrics]:
         with self._counting:
             self.fits += 1
         target = self.features.target
-        model = fit_model(vectors, self.algorithm, group.grown, self.seed, target)
+        model = fit_model(vectors, self.algorithm, group.grown, self.seed, target, rows)
         if not group.cuts:
             return {group.members[0]: evaluate(model.transform(judged), target)}
         sharing = self.algorithm.sharing

@@ -69,11 +69,25 @@ def vectors_to_fit(preprocessing: PipelineModel, rows: DataFrame) -> DataFrame:
 
 
 def fit_model(
-    vectors: DataFrame, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int, target: str = TARGET
+    vectors: DataFrame,
+    algorithm: Algorithm,
+    hyperparameters: Hyperparameters,
+    seed: int,
+    target: str = TARGET,
+    rows: int | None = None,
 ) -> Model:
-    """The algorithm fitted on preprocessed rows (`features`, the target and `row`; `stops_fit` to stop early)."""
+    """The algorithm fitted on preprocessed rows (`features`, the target and `row`; `stops_fit` to stop early).
+
+    Args:
+        vectors: the rows.
+        algorithm: what to fit.
+        hyperparameters: of this algorithm.
+        seed: of whatever is drawn.
+        target: what is learned.
+        rows: how many there are at most, where it is known.
+    """
     stop = STOP if STOP in vectors.columns else None
-    return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop)
+    return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop, rows)
 
 
 def observed_rows(rows: DataFrame, target: str) -> DataFrame:
@@ -107,7 +121,8 @@ def fit_pipeline(
     preprocessing = fit_preprocessor(train, features)
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
     with cached_vectors(preprocessing, rows, features.target, again=not algorithm.reads_once) as vectors:
-        return pipeline_of(preprocessing, fit_model(vectors, algorithm, hyperparameters, seed, features.target))
+        model = fit_model(vectors, algorithm, hyperparameters, seed, features.target, features.rows)
+        return pipeline_of(preprocessing, model)
 
 
 def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:

@@ -110,6 +110,7 @@ class Algorithm(Extension):
         target: str,
         vector: str,
         stop: str | None = None,
+        rows: int | None = None,
     ) -> "Model":
         """Fit on preprocessed rows.
 
@@ -120,6 +121,7 @@ class Algorithm(Extension):
             target: column of the observed value.
             vector: column of the vector.
             stop: column that marks the rows which end a fit early; they are not fitted.
+            rows: how many there are at most, where it is known; counted otherwise, where something depends on it.
 
         Raises:
             TypeError: where the hyperparameters are another algorithm's.
@@ -135,5 +137,5 @@ class Algorithm(Extension):
                 raise ValueError(f"{self.name} is to stop early: mark the rows that decide it")
             estimator = self.stop_on(estimator, stop)
         if self.suited is not None:
-            estimator = self.suited(estimator, vectors.count())
+            estimator = self.suited(estimator, vectors.count() if rows is None else rows)
         return estimator.fit(vectors)

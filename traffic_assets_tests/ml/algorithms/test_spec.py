@@ -28,6 +28,21 @@ def test_a_fit_builds_the_estimator_and_fits_it() -> None:
     assert found == ((PLAIN, 7, "speed", "features"), "rows")
 
 
+@pytest.mark.parametrize(("given", "told"), [(None, 3), (5, 5)])
+def test_rows_are_counted_only_where_it_is_not_known_how_many_they_are(given: int | None, told: int) -> None:
+    vectors: Any = SimpleNamespace(count=lambda: 3)
+    estimator: Any = SimpleNamespace(fit=lambda rows: None)
+    seen: list[int] = []
+
+    def suited(built: Any, rows: int) -> Any:
+        seen.append(rows)
+        return built
+
+    algorithm = replace(LINEAR, build=lambda *_: estimator, suited=suited)
+    algorithm.fit(vectors, PLAIN, seed=7, target="speed", vector="features", rows=given)
+    assert seen == [told]
+
+
 def test_hyperparameters_of_another_algorithm_are_refused_before_anything_is_built() -> None:
     def build(*_: Any) -> Any:
         raise AssertionError("built")
