@@ -3,7 +3,8 @@
     python -m benchmarks.parallel_training [local] [standalone]
 
 On a local session and on a standalone cluster (which this starts), for each algorithm on its own: the medians of
-alternating runs, after one that counts for nothing. The last line is the worst of the ratios.
+alternating runs, after one that counts for nothing. The last line is the worst of the ratios. Where one fit takes all
+cores by itself `training.parallel_training` does nothing, and nothing is measured.
 """
 
 import os
@@ -45,6 +46,9 @@ def ratios(where: str, master: str) -> list[float]:
         for name, changes in CHANGES.items():
             algorithm = algorithm_named(name)
             tried = algorithm.hyperparameters.model_validate(changes)
+            if where == "local" and algorithm.all_cores(tried):
+                print(f"  {where}, {name}: one fit takes all cores", flush=True)
+                continue
             seconds: dict[int, list[float]] = {1: [], CORES: []}
             for number in range(RUNS + 1):
                 for threads, taken in seconds.items():

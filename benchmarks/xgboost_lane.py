@@ -112,7 +112,7 @@ def main() -> int:
         found = alone(folder_given, XGBoostHyperparameters.model_validate_json(asked))
         print(f"  alone: {found}, {time.monotonic() - started:.1f} s inside")
         return 0
-    hyperparameters = XGBoostHyperparameters(**json.loads(sys.argv[1] if sys.argv[1:] else "{}"), num_workers=THREADS)
+    hyperparameters = XGBoostHyperparameters(**json.loads(sys.argv[1] if sys.argv[1:] else "{}"))
     with tempfile.TemporaryDirectory(prefix="xgboost-") as made:
         folder = Path(made)
         environ = environment(folder, hyperparameters)

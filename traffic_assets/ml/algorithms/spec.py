@@ -71,6 +71,7 @@ class Algorithm(Extension):
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
         suited: makes an estimator suit the number of rows; the model is the same. None where nothing depends on it.
         reads_once: whether a fit reads its rows once and keeps what it needs itself.
+        all_cores: whether a fit with these hyperparameters takes all cores of a local session by itself.
         exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
         package: what has to be importable beside what the project always needs; None without.
         extra: the extra of this project that brings the package.
@@ -90,6 +91,7 @@ class Algorithm(Extension):
     stop_on: Callable[[Any, str], "Estimator"] | None = None
     suited: Callable[[Any, int], "Estimator"] | None = None
     reads_once: bool = False
+    all_cores: Callable[[Any], bool] = _never
     exports: tuple[Export, ...] = ("spark",)
     package: str | None = None
     quick: Callable[[Any, int, int], Any] | None = None

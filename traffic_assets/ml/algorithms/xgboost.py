@@ -16,11 +16,18 @@ if _ITS_LOG.level == logging.NOTSET:
     _ITS_LOG.setLevel(logging.WARNING)
 
 
+def _in_one_task(h: XGBoostHyperparameters) -> bool:
+    return h.num_workers == 1
+
+
 def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> Any:
     from xgboost.spark import SparkXGBRegressor
 
+    from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor
+
+    estimator = OneTaskXGBRegressor if _in_one_task(h) else SparkXGBRegressor
     given = h.model_dump(exclude_none=True) | {"verbosity": 0, "verbose": False}  # a line a round otherwise
-    return SparkXGBRegressor(features_col=vector, label_col=target, random_state=seed, tree_method="hist", **given)
+    return estimator(features_col=vector, label_col=target, random_state=seed, tree_method="hist", **given)
 
 
 def _stop_on(estimator: Any, column: str) -> Any:
@@ -56,6 +63,7 @@ XGBOOST = Algorithm(
     stops_early=lambda h: h.early_stopping_rounds is not None,
     stop_on=_stop_on,
     reads_once=True,
+    all_cores=_in_one_task,
     exports=("spark", "onnx"),
     package="xgboost",
     extra="xgboost",

@@ -84,6 +84,8 @@ def asked_search(
     training, metric = settings.training, settings.evaluation.primary_metric
     wanted, screened, started = training.search, list[Screened](), time.monotonic()
 
+    context = rows.sparkSession.sparkContext
+    alone = algorithm.all_cores(requested) and (context.master or "").startswith("local")
     grid = settings.enabled_models[algorithm.name].grid
     minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
 
@@ -122,21 +124,27 @@ def asked_search(
         primary_metric=metric,
         scratch=scratch if wanted.share_fits else None,
         max_minutes=minutes,
-        threads=threads_of(training, rows.sparkSession.sparkContext.defaultParallelism, notify),
+        threads=threads_of(training, context.defaultParallelism, notify, algorithm.title if alone else None),
         screened=screened,
         notify=notify,
     )
 
 
-def threads_of(training: TrainingSettings, cores: int, notify: Callable[[str], None] = _LOG.info) -> int:
+def threads_of(
+    training: TrainingSettings, cores: int, notify: Callable[[str], None] = _LOG.info, alone: str | None = None
+) -> int:
     """How many fits there are at the same time; tells it where `parallel_training` is on.
 
     Args:
         training: of the settings.
         cores: that Spark has; more fits than these would wait for each other.
         notify: told of it.
+        alone: what is fitted, where one fit takes all cores by itself.
     """
     if not training.parallel_training:
+        return 1
+    if alone:
+        notify(f"training.parallel_training does nothing here, since one fit of {alone} takes all cores")
         return 1
     threads = min(cores, MOST_THREADS)
     notify(

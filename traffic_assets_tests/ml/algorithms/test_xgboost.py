@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.ml.linalg import Vectors
+from threadpoolctl import threadpool_info, threadpool_limits
+from xgboost.callback import TrainingCallback
 
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.estimators import boosting_task
+from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor, booster_fit, threads_of_a_task
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
 
 if TYPE_CHECKING:
@@ -64,6 +70,70 @@ def test_workers_fit_together_and_make_the_model_of_one(vectors: DataFrame) -> N
     one, two = (_predictions(_fit(plain, None, early_stopping_rounds=None, num_workers=n), plain) for n in (1, 2))
     assert two == pytest.approx(one, abs=1e-3)
     assert two[1.0, 1.0] == pytest.approx(58, abs=0.1)
+
+
+def test_where_no_row_is_marked_every_tree_is_grown(vectors: DataFrame) -> None:
+    assert XGBOOST.describe(_fit(vectors.where("not stops"))) == {"trees": 40}
+
+
+def test_no_rows_are_refused(vectors: DataFrame) -> None:
+    with pytest.raises(ValueError, match="no rows to fit"):
+        _fit(vectors.where("false"))
+
+
+@pytest.mark.parametrize(("workers", "in_one_task"), [(1, True), (2, False)])
+def test_one_worker_has_a_task_to_itself_and_several_are_xgboosts_own(workers: int, in_one_task: bool) -> None:
+    hyperparameters = XGBoostHyperparameters(num_workers=workers)
+    assert isinstance(XGBOOST.build(hyperparameters, 42, "speed", "features"), OneTaskXGBRegressor) == in_one_task
+    assert XGBOOST.all_cores(hyperparameters) == in_one_task
+
+
+def test_a_task_of_a_local_session_has_all_cores(spark: SparkSession) -> None:
+    assert threads_of_a_task(spark) == spark.sparkContext.defaultParallelism
+
+
+def test_fits_that_have_all_cores_wait_for_each_other(vectors: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+
+    class Lock:
+        def __enter__(self) -> None:
+            held.append("taken")
+
+        def __exit__(self, *_: object) -> None:
+            held.append("left")
+
+    monkeypatch.setattr(boosting_task, "ALL_CORES", Lock())
+    _fit(vectors)
+    assert held == ["taken", "left"]
+    _fit(vectors.where("not stops"), None, early_stopping_rounds=None, num_workers=2)
+    assert len(held) == 2, "XGBoost's own workers have a core each"
+
+
+def _batches(rows: int = 500, size: int = 100) -> list[pa.RecordBatch]:
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(rows, 2)).astype(np.float32)
+    table = pa.table({"x": list(x), "y": x.sum(axis=1).astype(float), "place": np.arange(rows)})
+    return table.to_batches(max_chunksize=size)
+
+
+def test_the_fit_has_the_threads_it_is_given_where_openmp_was_told_of_one() -> None:
+    seen: list[int] = []
+
+    class Watch(TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            seen.append(max(found["num_threads"] for found in threadpool_info() if found["user_api"] == "openmp"))
+            return False
+
+    with threadpool_limits(1, "openmp"):
+        list(booster_fit({"n_estimators": 1, "callbacks": [Watch()]}, 2)(iter(_batches())))
+    assert seen == [2]
+
+
+def test_rows_are_fitted_in_their_order_however_they_come() -> None:
+    """Sums of floats hang on their order, and a shuffle promises none."""
+    fit = booster_fit({"n_estimators": 20, "random_state": 1, "subsample": 0.5}, 1)
+    (one,), (other,) = fit(iter(_batches())), fit(iter(_batches()[::-1]))
+    assert one == other
 
 
 def test_importances_are_shares_of_the_gain(vectors: DataFrame) -> None:

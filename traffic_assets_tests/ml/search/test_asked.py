@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,14 @@ def test_as_many_fits_at_the_same_time_as_spark_has_cores_where_that_is_asked_fo
     assert threads(True, 1) == (1, ["training.parallel_training does nothing here, since Spark has one core"])
     _, told = _search(train, features, tmp_path, {"training": {"parallel_training": True}})
     assert "training.parallel_training: up to 2 fits at the same time" in told
+
+
+def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+    asked, told = _settings({"training": {"parallel_training": True}}), list[str]()
+    greedy = replace(LINEAR, all_cores=lambda h: h.regParam == 0.5)
+    requested = LinearRegressionHyperparameters(regParam=0.5)
+    asked_search(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
+    assert "training.parallel_training does nothing here, since one fit of Linear regression takes all cores" in told
 
 
 def test_a_learning_curve_is_drawn_where_shares_are_given(
