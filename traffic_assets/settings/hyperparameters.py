@@ -172,7 +172,9 @@ class XGBoostHyperparameters(Hyperparameters):
     early_stopping_rounds: Annotated[int, Field(ge=1)] | None = Field(
         default=20, description="end when the validation error has not fallen for so many trees; null grows them all"
     )
-    num_workers: Annotated[int, Field(ge=1)] = Field(default=1, description="Spark tasks that fit together; one has all cores of a local session")
+    num_workers: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="Spark tasks that fit together; one has all cores of a local session"
+    )
 
 
 class SVRHyperparameters(Hyperparameters):
