@@ -62,7 +62,7 @@ class Preparation:
         variance_threshold: for selection by variance.
         top_k: slots that univariate and importance keep.
         scaler: standard (mean 0, deviation 1), min_max (0 to 1) or robust (median 0, interquartile range 1).
-        seed: of the forest of selection by importance; `training.seed`.
+        seed: of the forest of selection by importance and of the sample for medians; `training.seed`.
     """
 
     create: tuple[str, ...] = ()

@@ -25,6 +25,13 @@ def _stops_early(h: EnsembleHyperparameters) -> bool:
     return any(algorithm_named(name).stops_early(member) for name, member in h.validated.items())
 
 
+def _all_cores(h: EnsembleHyperparameters) -> bool:
+    """Whether a fit of a member does."""
+    from traffic_assets.ml.algorithms import algorithm_named
+
+    return any(algorithm_named(name).all_cores(member) for name, member in h.validated.items())
+
+
 def _stop_on(estimator: "Ensemble", column: str) -> "Ensemble":
     return estimator._set(stopCol=column)
 
@@ -55,5 +62,6 @@ ENSEMBLE = Algorithm(
     describe=_describe,
     stops_early=_stops_early,
     stop_on=_stop_on,
+    all_cores=_all_cores,
     members=lambda h: tuple(h.members),
 )

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyspark.ml.functions import vector_to_array
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from xgboost import XGBRegressor
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
+
+from traffic_assets.ml.cores import is_local, threads_of_a_task
 
 Fit = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -27,7 +29,7 @@ every tree, for a thread that the other one keeps from a core: folds at the same
 class OneTaskXGBRegressor(SparkXGBRegressor):
     """XGBoost's estimator for Spark, fitted in one task; its params and its model are XGBoost's own.
 
-    All rows come to that task, 4 bytes a slot, and are fitted in the order in which they lie.
+    All rows come to that task, and are fitted in the order in which they lie.
     """
 
     def _fit(self, dataset: DataFrame) -> SparkXGBRegressorModel:
@@ -54,18 +56,6 @@ class OneTaskXGBRegressor(SparkXGBRegressor):
         return self._copyValues(model)
 
 
-def is_local(spark: SparkSession) -> bool:
-    """Whether Spark's workers are threads of this machine's one JVM."""
-    return (spark.sparkContext.master or "").startswith("local")
-
-
-def threads_of_a_task(spark: SparkSession) -> int:
-    """All cores of a local session; elsewhere the cores that Spark counts for a task."""
-    if is_local(spark):
-        return spark.sparkContext.defaultParallelism
-    return int(spark.sparkContext.getConf().get("spark.task.cpus") or 1)
-
-
 def booster_fit(given: dict[str, Any], threads: int) -> Fit:
     """What fits XGBoost on a partition, and returns the booster as XGBoost writes it: one row, of no rows none.
 
@@ -82,12 +72,17 @@ def booster_fit(given: dict[str, Any], threads: int) -> Fit:
     """
 
     def arrays(batches: list[pa.RecordBatch]) -> tuple[Any, Any]:
-        """Vectors, shape (rows, slots), and targets, by place."""
-        some = [batch for batch in batches if batch.num_rows]
-        x = np.concatenate([batch["x"].flatten().to_numpy().reshape(batch.num_rows, -1) for batch in some])
-        y, place = (np.concatenate([batch[name].to_numpy() for batch in some]) for name in ("y", "place"))
-        order = np.argsort(place, kind="stable")
-        return x[order], y[order]
+        """Vectors, shape (rows, slots), and targets, by place. Each batch is let go of when it is copied."""
+        rank = np.argsort(np.argsort(np.concatenate([batch["place"].to_numpy() for batch in batches])))
+        x, y = np.empty((len(rank), len(batches[0]["x"][0])), dtype=np.float32), np.empty(len(rank))
+        end = len(rank)
+        while batches:
+            batch = batches.pop()
+            at = rank[end - batch.num_rows : end]
+            x[at], y[at] = batch["x"].flatten().to_numpy().reshape(len(at), -1), batch["y"].to_numpy()
+            end -= len(at)
+        pa.default_memory_pool().release_unused()
+        return x, y
 
     def fit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
@@ -97,13 +92,13 @@ def booster_fit(given: dict[str, Any], threads: int) -> Fit:
         fitted: list[pa.RecordBatch] = []
         stopping: list[pa.RecordBatch] = []
         for batch in batches:
-            if "stop" in batch.schema.names:
-                stopping.append(batch.filter(batch["stop"]))
-                batch = batch.filter(pc.invert(batch["stop"]))
-            fitted.append(batch)
-        if not sum(batch.num_rows for batch in fitted):
+            marked = batch["stop"] if "stop" in batch.schema.names else pa.repeat(False, batch.num_rows)
+            for kept, some in ((fitted, batch.filter(pc.invert(marked))), (stopping, batch.filter(marked))):
+                if some.num_rows:
+                    kept.append(some)
+        if not fitted:
             return
-        ends = sum(batch.num_rows for batch in stopping) > 0
+        ends = bool(stopping)
         model = XGBRegressor(**given | ({} if ends else {"early_stopping_rounds": None}), n_jobs=threads)
         # Spark tells OpenMP that a worker has one core
         with threadpool_limits(threads, "openmp"):

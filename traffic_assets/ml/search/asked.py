@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.cores import is_local
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve
 from traffic_assets.ml.preprocessing import FeatureSet
@@ -85,7 +86,7 @@ def asked_search(
     wanted, screened, started = training.search, list[Screened](), time.monotonic()
 
     context = rows.sparkSession.sparkContext
-    alone = algorithm.all_cores(requested) and (context.master or "").startswith("local")
+    alone = algorithm.all_cores(requested) and is_local(rows.sparkSession)
     grid = settings.enabled_models[algorithm.name].grid
     minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
 

@@ -143,6 +143,12 @@ def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> N
         ENSEMBLE.fit(vectors, hyperparameters, SEED, "speed", "features")
 
 
+@pytest.mark.parametrize(("workers", "all_cores"), [(1, True), (2, False)])
+def test_a_member_that_takes_all_cores_takes_them_in_an_ensemble(workers: int, all_cores: bool) -> None:
+    hyperparameters = EnsembleHyperparameters(members=MEMBERS | {"xgboost": {"num_workers": workers}})
+    assert ENSEMBLE.all_cores(hyperparameters) == all_cores
+
+
 def test_importances_are_the_members_shares_weighted(vectors: DataFrame) -> None:
     model = _fit(vectors, method="weighted", weights={"linear_regression": 3, "random_forest": 1})
     shares = []

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark import cloudpickle
 from pyspark.ml.linalg import Vectors
 from threadpoolctl import threadpool_info, threadpool_limits
 from xgboost.callback import TrainingCallback
 
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.estimators import boosting_task
-from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor, booster_fit, threads_of_a_task
+from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor, booster_fit
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
 
 if TYPE_CHECKING:
@@ -88,10 +92,6 @@ def test_one_worker_has_a_task_to_itself_and_several_are_xgboosts_own(workers: i
     assert XGBOOST.all_cores(hyperparameters) == in_one_task
 
 
-def test_a_task_of_a_local_session_has_all_cores(spark: SparkSession) -> None:
-    assert threads_of_a_task(spark) == spark.sparkContext.defaultParallelism
-
-
 def test_fits_that_have_all_cores_wait_for_each_other(vectors: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[str] = []
 
@@ -127,6 +127,19 @@ def test_the_fit_has_the_threads_it_is_given_where_openmp_was_told_of_one() -> N
     with threadpool_limits(1, "openmp"):
         list(booster_fit({"n_estimators": 1, "callbacks": [Watch()]}, 2)(iter(_batches())))
     assert seen == [2]
+
+
+def test_workers_fit_without_this_package(tmp_path: Path) -> None:
+    sent = tmp_path / "fit"
+    sent.write_bytes(cloudpickle.dumps((booster_fit({"n_estimators": 3}, 1), _batches())))
+    code = (
+        "import sys; sys.modules['traffic_assets'] = None\n"
+        f"from pyspark import cloudpickle; fit, batches = cloudpickle.load(open({str(sent)!r}, 'rb'))\n"
+        "print(len(next(fit(iter(batches)))['booster'][0].as_py()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000
 
 
 def test_rows_are_fitted_in_their_order_however_they_come() -> None:

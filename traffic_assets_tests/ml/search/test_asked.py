@@ -155,6 +155,7 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
     requested = LinearRegressionHyperparameters(regParam=0.5)
     asked_search(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
     assert "training.parallel_training does nothing here, since one fit of Linear regression takes all cores" in told
+    assert threads_of(asked.training, 8, told.append, alone="Linear regression") == 1
 
 
 def test_a_learning_curve_is_drawn_where_shares_are_given(

@@ -1,0 +1,48 @@
+"""A fit has all cores of a local session, and on a cluster those that Spark counts for a task."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from traffic_assets.ml.cores import is_local, threads_of_a_task
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def _session(master: str | None, parallelism: int = 8, **conf: str) -> Any:
+    """What is asked of a session; a cluster of each kind would be needed otherwise."""
+    given = {key.replace("_", "."): value for key, value in conf.items()}
+    context = SimpleNamespace(master=master, defaultParallelism=parallelism, getConf=lambda: given)
+    return SimpleNamespace(sparkContext=context)
+
+
+@pytest.mark.parametrize(
+    ("master", "local"),
+    [
+        ("local", True),
+        ("local[2]", True),
+        ("local[*]", True),
+        ("local-cluster[2,1,1024]", False),
+        ("spark://host:7077", False),
+        ("yarn", False),
+        (None, False),
+    ],
+)
+def test_a_local_session_is_one_jvm_on_this_machine(master: str | None, local: bool) -> None:
+    assert is_local(_session(master)) == local
+
+
+def test_a_task_has_the_cores_that_are_there(spark: SparkSession) -> None:
+    assert threads_of_a_task(spark) == min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)
+    assert threads_of_a_task(_session("local[1000]", 1000)) == os.cpu_count(), "asked for more than the machine has"
+    assert threads_of_a_task(_session("local[1]", 1)) == 1
+
+
+def test_on_a_cluster_a_task_has_what_spark_counts_for_it() -> None:
+    assert threads_of_a_task(_session("spark://host:7077")) == 1
+    assert threads_of_a_task(_session("spark://host:7077", spark_task_cpus="4")) == 4
