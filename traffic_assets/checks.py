@@ -136,7 +136,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         name=GATE,
         blocking=True,
         partitions_def=weekly(settings),
-        description=f"{lane.title} meets its targets on the random hold-out.",
+        description=f"{lane.title} meets its targets on the test split.",
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
         from traffic_assets.ml.gates import failed, judge

@@ -353,9 +353,7 @@ def _print_leaderboard(board: "list[Standing]", week: str, target: str) -> None:
             Text(standing.targets, colours.get(standing.targets, "dim")),
         )
     out.print(table)
-    out.print(
-        f"RMSE and MAE in {TARGETS[target].unit}, on the random hold-out; later: a second fit, judged on later time"
-    )
+    out.print(f"RMSE and MAE in {TARGETS[target].unit}, on the test split; later: a second fit, judged on later time")
 
 
 def _table(*columns: str, named: str = "model", title: str | None = None) -> Table:

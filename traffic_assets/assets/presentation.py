@@ -237,13 +237,14 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records=rows)
 
 
-def _verdict_table(random: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
+def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
     rows = [
         dg.TableRecord({"verdict": name, "rows": m.rows, **_rounded(m)})
-        for name, m in (("random hold-out", random), ("later in time", temporal))
+        for name, m in (("test split", test), ("later in time", temporal))
     ]
     return dg.MetadataValue.table(records=rows)
 
 
 def _rounded(metrics: Metrics) -> dict[str, float]:
-    return {m: round(value, 6) for m, value in metrics.by_name.items()}
+    every = {**metrics.by_name, "bias": metrics.bias, "p95": metrics.p95}
+    return {m: round(value, 6) for m, value in every.items()}

@@ -173,12 +173,16 @@ class Source:
 
     def _renamed(self, frame: DataFrame, part: Part) -> DataFrame:
         names: dict[str, tuple[str, str]] = {}
+        known = ALIASES | dict(self.aliases)
         # a name that somebody gave says which column is meant, also where another has our name
-        told = {given: ours for given, ours in self.aliases.items() if ALIASES.get(given) != ours}
-        asked = {told[given] for given in frame.columns if given in told}
-        frame = frame.drop(*(ours for ours in asked if self.aliases.get(ours, ours) == ours))
+        asked = {
+            ours
+            for given, ours in self.aliases.items()
+            if given in frame.columns and given.lower() != ours.lower()  # as Spark compares names
+        }
+        frame = frame.drop(*(ours for ours in asked if known.get(ours, ours) == ours))
         for given in frame.columns:
-            ours = self.aliases.get(given, given)
+            ours = known.get(given, given)
             if ours != given and ours in frame.columns:
                 continue  # a column that has our name already wins over an alias that comes along
             if ours.lower() in names:  # as Spark compares names

@@ -66,7 +66,7 @@ def diagnose(
 
     Args:
         pipeline: the model as loaded from storage.
-        predicted: the random hold-out with its predictions (`predicted_rows`); read often, so keep it cached.
+        predicted: the test split with its predictions (`predicted_rows`); read often, so keep it cached.
         validation: the validation split; one half of it calibrates the interval.
         zone: of the network.
         seed: of the halves and of the bootstrap.

@@ -23,11 +23,11 @@ from traffic_assets.ml.training import model_of
 
 
 class Scores(BaseModel):
-    """What a model does on the rows it was fitted on and on the random hold-out.
+    """What a model does on the rows it was fitted on and on the test split.
 
     Attributes:
         train: metrics on the rows it was fitted on.
-        test: metrics on the random hold-out.
+        test: metrics on the test split.
         importances: of the model.
     """
 
@@ -71,7 +71,7 @@ class Standing(BaseModel):
     Attributes:
         model: name of the algorithm.
         kind: baseline, primary or alternative.
-        test: on the random hold-out.
+        test: on the test split.
         temporal: on later time, of the second fit.
         targets_asked: how many targets the model is held against.
         targets_missed: a sentence for each.
@@ -107,7 +107,7 @@ def score_model(
     Args:
         pipeline: the model as loaded from storage.
         train: the rows that it was fitted on.
-        predicted: the random hold-out, which nothing has seen, with its predictions.
+        predicted: the test split, which nothing has seen, with its predictions.
         algorithm: of the model.
         slots: of the preprocessor's vector.
         target: what the model predicts.

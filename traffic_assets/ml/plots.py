@@ -297,11 +297,11 @@ def comparison(standings: Sequence[Standing], target: str = TARGET) -> bytes:
     axes = figure.add_subplot()
     names = [s.model for s in standings][::-1]
     at = np.arange(len(names))
-    random = axes.barh(at + 0.2, [s.test.rmse for s in standings][::-1], 0.36, color=BLUE, label="random hold-out")
+    test = axes.barh(at + 0.2, [s.test.rmse for s in standings][::-1], 0.36, color=BLUE, label="test split")
     temporal = axes.barh(
         at - 0.2, [s.temporal.rmse for s in standings][::-1], 0.36, color=ORANGE, label="later in time"
     )
-    for bars in (random, temporal):
+    for bars in (test, temporal):
         axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
     axes.margins(x=0.15)
     axes.set(yticks=at, yticklabels=names, xlabel=f"RMSE, {_unit(target)} (less is better)", title="Models of the week")

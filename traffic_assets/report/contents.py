@@ -114,7 +114,7 @@ class Report:
         rows: rows by split.
         settings: what was asked for, as a table: name and value.
         time_zone: of the network.
-        split_kind: random or temporal.
+        split_kind: random, temporal or sensor.
         board: the models.
     """
 

@@ -8,6 +8,11 @@ from traffic_assets.ml.metrics import better_first, custom_metrics
 from traffic_assets.ml.significance import CORRECTION, Comparison
 from traffic_assets.report.contents import Board, LaneReport, Report
 
+_HELD_OUT = {
+    "random": "a random hold-out",
+    "temporal": "the last part of the time",
+    "sensor": "sensors of which train has no row",
+}
 _NAMES = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
 
 
@@ -79,15 +84,20 @@ def targets_told(board: Board) -> str:
     return f"{_listed(missed)} {verbs[0]} targets and {verbs[1]} not registered."
 
 
+def held_out(report: Report) -> str:
+    """What the test split is."""
+    return _HELD_OUT[report.split_kind]
+
+
 def flattery(lane: LaneReport) -> str:
-    """How much larger the error is on later time than on the random hold-out."""
+    """How much larger the error is on later time than on the test split."""
     test, later = lane.standing.test.rmse, lane.standing.temporal.rmse
     if not (test > 0 and math.isfinite(later)):
         return ""
     factor = later / test
     if factor >= 1.05:
-        return f"On later time the error is {factor:.2g} times that on the random hold-out."
-    return "On later time the error is no larger than on the random hold-out."
+        return f"On later time the error is {factor:.2g} times that on the test split."
+    return "On later time the error is no larger than on the test split."
 
 
 def caveats(report: Report) -> list[str]:
@@ -99,10 +109,16 @@ def caveats(report: Report) -> list[str]:
             "neighbours, in time and place, of every test row. Metrics on test say how well gaps are filled, not how "
             "well the coming week is met."
         )
+    if report.split_kind == "sensor":
+        said.append(
+            "Test is of sensors that the model has not seen, at times of which it has seen others. Metrics on test say "
+            "how well unseen places are met, not how well the coming week is."
+        )
+    fitted_on = "its first part" if report.split_kind == "temporal" else "the whole window"
     said.append(
         "The verdict on later time is of a second fit, on the first part of the window, with the hyperparameters that "
         "were asked for or, where a search is on, with those of a search of its own. It says what this way of "
-        "training does on time it has not seen; the registered model itself was fitted on rows of the whole window."
+        f"training does on time it has not seen; the registered model itself was fitted on rows of {fitted_on}."
     )
     board = report.board
     known = {name for lane in board.lanes for name in lane.scores.importances.features}

@@ -64,7 +64,9 @@ class DataSettings(Section):
     sensors_source: str | None = Field(
         default=None, description="URI of sensor metadata; taken from the readings if absent"
     )
-    aliases: dict[Name, Name] = Field(default_factory=lambda: dict(ALIASES), description="name in the file -> our name")
+    aliases: dict[Name, Name] = Field(
+        default_factory=dict, description="name in the file -> our name, beside the names that are known"
+    )
     time_zone: str = Field(default="America/Los_Angeles", description="the network's; days and weeks are local")
     timestamps: Literal["utc", "local"] = Field(
         default="utc", description="what a timestamp without a zone means in the input"
@@ -99,11 +101,6 @@ class DataSettings(Section):
         except (ValueError, OSError, KeyError) as error:
             raise ValueError("not a time zone of the IANA database, such as America/Los_Angeles") from error
         return value
-
-    @field_validator("aliases")
-    @classmethod
-    def _aliases_add_to_ours(cls, value: dict[str, str]) -> dict[str, str]:
-        return ALIASES | value
 
     @model_validator(mode="after")
     def _days_are_in_order(self) -> "DataSettings":

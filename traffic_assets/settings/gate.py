@@ -8,7 +8,7 @@ from traffic_assets.settings.section import Section
 
 
 class Targets(Section):
-    """What a lane's gate enforces on the random hold-out; absent values are not enforced."""
+    """What a lane's gate enforces on the test split; absent values are not enforced."""
 
     r2_min: float | None = Field(default=None, description="R² on test at least this")
     rmse_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from traffic_assets.settings.data import ALIASES
-from traffic_assets.settings.plugins import DESCRIBING, METRIC_GROUP, METRIC_NAMES, usable
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, DESCRIBING, METRIC_GROUP, METRIC_NAMES, usable
 
 Path = tuple[str, ...]
 NO_DEPTH_LIMIT = 30
@@ -173,7 +172,7 @@ def _takes_features(found: Translation) -> None:
 def _time_column(found: Translation, value: Any) -> None:
     if not isinstance(value, str):
         found.refuse(("data", "time_column"), value, "give the name of a column")
-    elif ALIASES.get(value, value) != "timestamp":
+    elif value != "timestamp":
         found.set(("data", "aliases", value), "timestamp", ("data", "time_column"))
 
 
@@ -252,6 +251,13 @@ def _versioning(found: Translation, value: Any) -> None:
 
 
 def _registry_path(found: Translation, value: Any) -> None:
+    if isinstance(value, str) and (":" in value or value.startswith("/")):
+        found.refuse(
+            ("persistence", "model_registry_path"),
+            value,
+            "the registry lies below persistence.base_uri (hdfs_model_path); give its folder there, such as models",
+        )
+        return
     found.set(("persistence", "registry_folder"), value, ("persistence", "model_registry_path"))
 
 
@@ -265,6 +271,8 @@ def _export_formats(found: Translation, value: Any) -> None:
         given = value if not isinstance(value, list) else unknown
         found.refuse(at, given, "the format that is written is spark; give ['spark']")
         return
+    if not value:
+        found.tell(at, "every version holds the model in Spark's own format all the same")
     if "pickle" in value:
         found.tell(at, "a pickle runs code when it is loaded: the model is stored in Spark's own format instead")
     if others := [f for f in value if f in ("onnx", "pmml")]:
@@ -301,10 +309,10 @@ _KEYS: dict[tuple[str, str], Callable[[Translation, Any], None]] = {
 
 def _models(found: Translation, models: dict[str, Any]) -> bool:
     """Translate the models' sections; whether anything in them was in the users' terms."""
-    foreign = False
+    foreign, added = False, usable(ALGORITHM_GROUP)
     for theirs in list(models):
         given = models[theirs]
-        name = MODEL_NAMES.get(theirs, theirs)
+        name = theirs if theirs in added else MODEL_NAMES.get(theirs, theirs)
         if name != theirs:
             if name in models:
                 found.refuse(("models", theirs), "...", f"models.{name} means the same; keep one")
@@ -326,7 +334,8 @@ def _model(found: Translation, name: str, at: Path, given: Mapping[str, Any]) ->
             found.origins["models", name, ours] = (*at, theirs)
             changed = True
     for ours in ("hyperparameters", "grid"):
-        if isinstance(values := model.get(ours), Mapping):
+        # the hyperparameters of another package's algorithm mean what it says
+        if name not in usable(ALGORITHM_GROUP) and isinstance(values := model.get(ours), Mapping):
             theirs = "hyperparameter_grid" if "hyperparameter_grid" in given and ours == "grid" else ours
             model[ours] = _hyperparameters(found, name, (*at, theirs), values, grid=ours == "grid")
             changed = changed or set(model[ours]) != set(values)
@@ -343,7 +352,9 @@ def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[st
             else:
                 _seed(found, value, path)
         elif theirs == "normalize" and name == "linear_regression":
-            if value is not True:
+            if not all(isinstance(each, bool) for each in (value if grid and isinstance(value, list) else [value])):
+                found.refuse(path, value, "give true or false, or leave it out")
+            elif value is not True:
                 found.tell(
                     path,
                     "features are scaled before every fit (training.preprocessing.scaler); without a penalty the "

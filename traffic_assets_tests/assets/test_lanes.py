@@ -53,7 +53,7 @@ def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: s
         *("residual_distribution", "residuals_over_time", "errors_by_slice", "interval_coverage"),
     ):
         assert shown[picture].startswith("![](data:image/png;base64,")
-    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["random hold-out", "later in time"]
+    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "later in time"]
     stored = trained.document(Lane(name).evaluation)
     assert shown["rmse"] == stored["test"]["rmse"]
     assert shown["temporal_rmse"] == stored["temporal"]["metrics"]["rmse"]

@@ -15,7 +15,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.ingestion import Ingested, ingest_feature_table, ingest_readings
 from traffic_assets.features.readers import InputError, Source
-from traffic_assets.settings.data import ALIASES, DataSettings
+from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,7 +26,7 @@ READING = ["sensor_id", "timestamp", "speed", "flow", "occupancy", "date"]
 
 
 def source(folder: Path) -> Source:
-    return Source(f"file://{folder}", LocalFileSystem(), "auto", ALIASES)
+    return Source(f"file://{folder}", LocalFileSystem(), "auto")
 
 
 def at(day: str, interval: int = 0) -> datetime:

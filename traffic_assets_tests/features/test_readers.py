@@ -16,7 +16,6 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, LocalFileSystem
 from traffic_assets.features.readers import InputError, Part, Source, first_line
-from traffic_assets.settings.data import ALIASES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -25,8 +24,8 @@ CSV = "sensor_id,timestamp,speed\nA,2026-01-05 08:00:00,60.5\nB,2026-01-05 08:05
 JSON = '{"sensor_id": "A", "timestamp": "2026-01-05 08:00:00", "speed": 60.5}\n{"sensor_id": "B", "lanes": 4}\n'
 
 
-def source(folder: Path, form: str = "auto", aliases: Mapping[str, str] = ALIASES) -> Source:
-    return Source(f"file://{folder}", LocalFileSystem(), form, aliases)
+def source(folder: Path, form: str = "auto", aliases: Mapping[str, str] | None = None) -> Source:
+    return Source(f"file://{folder}", LocalFileSystem(), form, aliases or {})
 
 
 def parquet(path: Path, **columns: list[object]) -> Path:
@@ -181,7 +180,7 @@ def test_columns_come_out_under_our_names(spark: SparkSession, tmp_path: Path) -
     frame = read(spark, source(tmp_path))
     assert frame.columns == ["sensor_id", "timestamp", "speed", "longitude", "remark"]
     mine = source(tmp_path, aliases={"remark": "highway"})
-    assert read(spark, mine).columns == ["station", "ts", "avg_speed", "lng", "highway"]
+    assert read(spark, mine).columns == ["sensor_id", "timestamp", "speed", "longitude", "highway"]
 
 
 def test_a_column_with_our_name_wins_over_an_alias(spark: SparkSession, tmp_path: Path) -> None:
@@ -192,9 +191,17 @@ def test_a_column_with_our_name_wins_over_an_alias(spark: SparkSession, tmp_path
 
 def test_a_column_that_somebody_names_wins_over_one_with_our_name(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", timestamp=["written"], measured=["seen"], volume=[1.0], flow=[2.0])
-    frame = read(spark, source(tmp_path, aliases={**ALIASES, "measured": "timestamp"}))
+    frame = read(spark, source(tmp_path, aliases={"measured": "timestamp"}))
     assert frame.columns == ["timestamp", "volume", "flow"]
     assert rows(frame, "timestamp", "flow") == [("seen", 2.0)]
+
+
+def test_a_known_name_that_somebody_gives_wins_as_well(spark: SparkSession, tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", timestamp=["written"], ts=["seen"], Speed=[1.0])
+    assert rows(read(spark, source(tmp_path)), "timestamp") == [("written",)]
+    frame = read(spark, source(tmp_path, aliases={"ts": "timestamp", "Speed": "speed"}))
+    assert frame.columns == ["timestamp", "speed"]
+    assert rows(frame, "timestamp", "speed") == [("seen", 1.0)]
 
 
 def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Path) -> None:

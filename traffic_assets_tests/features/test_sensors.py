@@ -17,7 +17,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.readers import InputError, Source
 from traffic_assets.features.sensors import SensorTable, build_sensor_table
-from traffic_assets.settings.data import ALIASES, DataSettings
+from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -27,7 +27,7 @@ MONDAY, TUESDAY, WEDNESDAY = "2026-01-05", "2026-01-06", "2026-01-07"
 
 
 def source(folder: Path) -> Source:
-    return Source(f"file://{folder}", LocalFileSystem(), "auto", ALIASES)
+    return Source(f"file://{folder}", LocalFileSystem(), "auto")
 
 
 def parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -9,6 +10,7 @@ from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
 from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.metrics import Spread
 from traffic_assets.report import findings
+from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.report.examples import board, difference, lane, metrics, report
 
 
@@ -79,7 +81,13 @@ def test_caveats_fit_the_week() -> None:
     plain = " ".join(findings.caveats(report()))
     assert "random hold-out flatters" in plain
     assert "computed from the observed speed" not in plain
-    assert "flatters" not in " ".join(findings.caveats(report(split_kind="temporal")))
+    assert "the registered model itself was fitted on rows of the whole window" in plain
+    in_time = " ".join(findings.caveats(report(split_kind="temporal")))
+    assert "flatters" not in in_time
+    assert "the registered model itself was fitted on rows of its first part" in in_time
+    unseen = " ".join(findings.caveats(report(split_kind="sensor")))
+    assert "flatters" not in unseen
+    assert "sensors that the model has not seen" in unseen
     made = lane("random_forest", 1.0)
     weights = {"traffic_efficiency": 0.7, "speed_lag_1": 0.2, "flow_rate*congestion_level": 0.1}
     knowing = replace(
@@ -91,9 +99,16 @@ def test_caveats_fit_the_week() -> None:
     )
 
 
+def test_what_is_held_out_is_named_after_the_split() -> None:
+    kinds: tuple[str, ...] = get_args(SplitSettings.model_fields["kind"].annotation)
+    said = [findings.held_out(report(split_kind=kind)) for kind in kinds]
+    assert len(set(said)) == len(kinds)
+    assert [kind for kind, words in zip(kinds, said, strict=True) if "random" in words] == ["random"]
+
+
 def test_how_much_the_hold_out_flatters() -> None:
     assert findings.flattery(lane("random_forest", 1.0)) == (
-        "On later time the error is 2 times that on the random hold-out."
+        "On later time the error is 2 times that on the test split."
     )
     made = lane("random_forest", 1.0)
     same = replace(made, standing=made.standing.model_copy(update={"temporal": metrics(1.0)}))

@@ -15,11 +15,10 @@ def test_first_and_last_day() -> None:
         DataSettings(first_day=day, last_day=date(2026, 1, 4))
 
 
-def test_aliases_add_to_ours_and_may_replace_them() -> None:
-    aliases = DataSettings(aliases={"vitesse": "speed", "volume": "flow_rate"}).aliases
-    assert aliases["vitesse"] == "speed"
-    assert aliases["volume"] == "flow_rate"
-    assert aliases["station"] == "sensor_id"
+def test_aliases_are_those_that_are_given() -> None:
+    """The reader knows which names somebody gave, and which are only known."""
+    assert DataSettings().aliases == {}
+    assert DataSettings(aliases={"volume": "flow_rate"}).aliases == {"volume": "flow_rate"}
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "UTC", "Asia/Kathmandu"])

@@ -139,8 +139,7 @@ def test_environment_overrides_reach_every_level() -> None:
     assert settings.data.rush_hours == [(6, 9.5)]
     assert settings.data.center == (52.52, 13.4)
     assert settings.data.first_day.isoformat() == "2026-01-05"
-    assert settings.data.aliases["vitesse"] == "speed"
-    assert settings.data.aliases["avg_speed"] == "speed"
+    assert settings.data.aliases == {"vitesse": "speed"}
     assert settings.evaluation.model_size_mb is not None
     assert (settings.evaluation.model_size_mb.low, settings.evaluation.model_size_mb.high) == (1, 2)
     assert settings.evaluation.top_feature is None

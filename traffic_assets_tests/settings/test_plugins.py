@@ -53,6 +53,16 @@ def test_an_algorithm_has_a_section_targets_and_a_lane(install: Install) -> None
     assert settings_class().model_validate(json.loads(found.model_dump_json())) == found
 
 
+def test_the_settings_of_an_algorithm_of_another_package_are_its_own(install: Install) -> None:
+    """Names that scikit-learn has are neither ours there nor refused; `gbt` is the package's own."""
+    code = ALGORITHM.replace("acme", "gbt").replace("depth", "n_jobs")
+    install("acme-models", code, {ALGORITHM_GROUP: {"gbt": "ACME"}})
+    found = load_settings("local", {"models": {"gbt": {"tune": True, "grid": {"n_jobs": [1, 2]}}}}, {})
+    section = found.enabled_models["gbt"]
+    assert section.grid == {"n_jobs": [1, 2]}
+    assert "gradient_boosted_trees" in found.enabled_models
+
+
 def test_an_algorithm_brings_the_targets_of_its_gate(install: Install) -> None:
     """As the algorithms of this package do; a settings file says otherwise."""
     section = "class Section(ModelSettings):\n"

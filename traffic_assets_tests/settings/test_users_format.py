@@ -142,6 +142,17 @@ def test_every_key_of_the_users_file_is_looked_at() -> None:
             {"model_registry_path": "training"},
             "persistence.model_registry_path: given 'training'; versions would lie among assets",
         ),
+        (
+            "persistence",
+            {"model_registry_path": "hdfs://namenode/models"},
+            "given 'hdfs://namenode/models'; the registry lies below persistence.base_uri",
+        ),
+        ("persistence", {"model_registry_path": "/models/ours"}, "give its folder there, such as models"),
+        (
+            "models",
+            {"linear_regression": {"hyperparameters": {"normalize": "l2"}}},
+            "models.linear_regression.hyperparameters.normalize: given 'l2'; give true or false",
+        ),
         ("evaluation", {"prediction_intervals": "true"}, "prediction_intervals: given 'true'; give true"),
         ("evaluation", {"prediction_intervals": 1}, "prediction_intervals: given 1; give true"),
         ("evaluation", {"prediction_intervals": 0}, "prediction_intervals: given 0; give true"),
@@ -351,6 +362,8 @@ def test_scikit_learns_names_of_every_model(tmp_path: Path) -> None:
 
 def test_a_time_column_of_another_name_becomes_an_alias(tmp_path: Path) -> None:
     assert _load(tmp_path, _with("data", time_column="measured")).data.aliases["measured"] == "timestamp"
+    known = _load(tmp_path, _with("data", time_column="ts")).data.aliases
+    assert known["ts"] == "timestamp", "it is named, so it wins over a column `timestamp`"
 
 
 def test_columns_that_are_named_are_the_only_features(tmp_path: Path) -> None:

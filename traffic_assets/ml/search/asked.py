@@ -91,7 +91,10 @@ def asked_search(
     minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
 
     def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
-        if wanted.screen is None or algorithm.quick is None:
+        if wanted.screen is None:
+            return tried
+        if algorithm.quick is None:
+            notify(f"training.search.screen does nothing for {algorithm.title}, which has no fast engine")
             return tried
         ranking = screen(
             rows,

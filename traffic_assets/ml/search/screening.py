@@ -86,7 +86,7 @@ def screen(
     late = f", {len(tried) - looked_at} not for want of time" if looked_at < len(tried) else ""
     notify(
         f"{algorithm.title}: {looked_at} trials screened by XGBoost on {len(fit[1]) + len(judged[1]):,} train rows"
-        f"{late}; the {keep} best go on"
+        f"{late}; the {keep} best by RMSE go on"
     )
     return Ranking(
         [tried[i] for i in sorted(best)],

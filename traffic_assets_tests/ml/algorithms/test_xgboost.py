@@ -80,6 +80,12 @@ def test_where_no_row_is_marked_every_tree_is_grown(vectors: DataFrame) -> None:
     assert XGBOOST.describe(_fit(vectors.where("not stops"))) == {"trees": 40}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_trees_are_grown_by_histograms(workers: int) -> None:
+    built = XGBOOST.build(XGBoostHyperparameters(num_workers=workers), 1, "speed", "features")
+    assert built.getOrDefault("tree_method") == "hist"
+
+
 def test_no_rows_are_refused(vectors: DataFrame) -> None:
     with pytest.raises(ValueError, match="no rows to fit"):
         _fit(vectors.where("false"))

@@ -87,6 +87,45 @@ def test_the_grid_is_searched_by_the_metric_that_is_asked_for(
     assert found.best.hyperparameters["regParam"] == 0.01
 
 
+@pytest.mark.parametrize("strategy", ["random", "tpe", "halving"])
+def test_the_strategy_is_the_one_that_is_asked_for(
+    train: DataFrame, features: FeatureSet, tmp_path: Path, strategy: str
+) -> None:
+    grid = {"regParam": {"low": 0.01, "high": 100.0, "log": True}}
+    asked = {"strategy": strategy, "trials": 4, "batch": 2, "reduction": 2}
+    models = {"linear_regression": {"grid": grid}}
+    settings = load_settings("local", {"models": models, "training": {"folds": 2, "search": asked}}, environ={})
+    requested = LinearRegressionHyperparameters(regParam=0.5)
+    found = asked_search(train, features, LINEAR, settings, requested, True, f"file://{tmp_path}/m", lambda told: None)
+    assert found.strategy == strategy
+    drawn = {trial.hyperparameters["regParam"] for trial in found.trials}
+    assert len(drawn) == 4
+    assert all(0.01 <= value <= 100 for value in drawn)
+    shares = sorted({trial.row_share for trial in found.trials})
+    assert shares == ([0.5, 1.0] if strategy == "halving" else [1.0])
+
+
+def test_a_lane_without_a_fast_engine_says_so(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+    found, told = _search(train, features, tmp_path, {"training": {"search": {"screen": 1}}})
+    assert "training.search.screen does nothing for Linear regression, which has no fast engine" in told
+    assert len(found.trials) == len(GRID["regParam"])
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_fits_are_shared_where_that_is_asked_for(
+    train: DataFrame, features: FeatureSet, tmp_path: Path, share: bool
+) -> None:
+    forest = {"grid": {"numTrees": [2, 3]}, "hyperparameters": {"numTrees": 2, "maxDepth": 2}}
+    asked = {"models": {"random_forest": forest}, "training": {"search": {"share_fits": share}}}
+    settings = _settings(asked)
+    requested = settings.models.random_forest.hyperparameters
+    found = asked_search(
+        train, features, ALGORITHMS["random_forest"], settings, requested, True, f"file://{tmp_path}", lambda told: None
+    )
+    read = [trial for trial in found.trials if trial.read_from]
+    assert bool(read) == share
+
+
 def test_a_time_limit_is_shared_by_the_searches_of_a_run() -> None:
     def shares(*tuned: str, targets: tuple[str, ...] = ("speed",), lane: str = "random_forest") -> tuple[int, object]:
         models = {name: {"tune": True, "grid": {"maxDepth": [2, 3]}} for name in tuned}

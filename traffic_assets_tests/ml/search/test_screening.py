@@ -41,7 +41,7 @@ def test_the_better_hyperparameters_go_on(
     assert found.kept == [tried[best]]
     assert [left.hyperparameters for left in found.screened] == [h.model_dump() for h in tried if h != tried[best]]
     assert all(left.rmse > 0 for left in found.screened)
-    assert f"{len(tried)} trials screened by XGBoost on 800 train rows; the 1 best go on" in told[0]
+    assert f"{len(tried)} trials screened by XGBoost on 800 train rows; the 1 best by RMSE go on" in told[0]
 
 
 def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, features: FeatureSet) -> None:
