@@ -129,16 +129,29 @@ def caveats(report: Report) -> list[str]:
             f"itself. With {them} the models restate the answer; how they do without is seen by leaving {them} out "
             f"(training.exclude_features)."
         )
-    said += [
-        "“No more than chance can bring” does not mean equal: with few folds, or a short later part, small real "
-        "differences stay hidden.",
-        "A prediction interval has one width for all rows. It holds its share over all of them, and less where errors "
-        "are larger; the coverage of each slice shows by how much. On later time nothing promises the share.",
-        "Confidence intervals come from drawing whole days (or hours) anew. They say how much the metric depends on "
-        "which of these days were seen, and nothing of days unlike them.",
-        "The slices are many, and some are bad by chance alone; those of few rows are left out of the ranking.",
-        "The best model is chosen on folds of the train rows. One week says nothing of whether it stays the best.",
-    ]
+    shown = [lane.diagnostics for lane in board.lanes]
+    if board.differences:
+        said.append(
+            "“No more than chance can bring” does not mean equal: with few folds, or a short later part, small real "
+            "differences stay hidden."
+        )
+    if any(diagnostics.interval for diagnostics in shown):
+        said.append(
+            "A prediction interval has one width for all rows. It holds its share over all of them, and less where "
+            "errors are larger; the coverage of each slice shows by how much. On later time nothing promises the share."
+        )
+    if any(diagnostics.confidence for diagnostics in shown):
+        said.append(
+            "Confidence intervals come from drawing whole days (or hours) anew. They say how much the metric depends "
+            "on which of these days were seen, and nothing of days unlike them."
+        )
+    if any(diagnostics.slices for diagnostics in shown):
+        said.append(
+            "The slices are many, and some are bad by chance alone; those of few rows are left out of the ranking."
+        )
+    said.append(
+        "The best model is chosen on folds of the train rows. One week says nothing of whether it stays the best."
+    )
     return said
 
 

@@ -99,6 +99,16 @@ def test_caveats_fit_the_week() -> None:
     )
 
 
+def test_nothing_is_said_of_what_the_report_does_not_show() -> None:
+    made = lane("random_forest", 1.0)
+    without = made.diagnostics.model_copy(update={"slices": [], "interval": None, "confidence": None})
+    bare = report(board(lanes=[replace(made, diagnostics=without)], differences=[]))
+    words = ("prediction interval", "Confidence intervals", "slices", "No more than chance")
+    plain, left = " ".join(findings.caveats(report())), " ".join(findings.caveats(bare))
+    assert [word for word in words if word not in plain] == []
+    assert [word for word in words if word in left] == []
+
+
 def test_what_is_held_out_is_named_after_the_split() -> None:
     kinds: tuple[str, ...] = get_args(SplitSettings.model_fields["kind"].annotation)
     said = [findings.held_out(report(split_kind=kind)) for kind in kinds]
