@@ -366,6 +366,11 @@ def test_a_time_column_of_another_name_becomes_an_alias(tmp_path: Path) -> None:
     assert known["ts"] == "timestamp", "it is named, so it wins over a column `timestamp`"
 
 
+def test_a_target_may_have_the_name_that_an_alias_gives_it(tmp_path: Path) -> None:
+    named = _with("data", aliases={"v_mean": "speed", "volume_5min": "flow"}, target_columns=["volume_5min", "v_mean"])
+    assert _load(tmp_path, named).training.targets == ["flow", "speed"]
+
+
 def test_columns_that_are_named_are_the_only_features(tmp_path: Path) -> None:
     only = _load(tmp_path, _with("data", feature_columns=["hour_sin", "speed_lag_1"])).training.features
     assert [column.name for column in feature_columns(only=only)] == ["hour_sin", "speed_lag_1"]
