@@ -252,6 +252,12 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
         assert len(loaded.metadata.importances["slots"]) == len(loaded.metadata.slots)
     assert loaded.metadata.facts["method"] == "stacking"
 
+    lane, asked = Lane("ensemble"), {"targets": dict.fromkeys(names, IMPOSSIBLE)}
+    strict = build_defs(tiny_settings(with_features.base, {**changes, "evaluation": asked}))
+    again = run_train(strict, with_features.instance, WEEK, only=[lane.evaluation, lane.registry_entry])
+    assert not again.success
+    assert materialized(again) == {lane.evaluation}, "its gate holds it, as any model's"
+
 
 def test_assets_of_different_splits_are_not_mixed(tmp_path: Path, spark: SparkSession) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
