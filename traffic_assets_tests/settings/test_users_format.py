@@ -188,6 +188,11 @@ def test_prediction_intervals_are_switched_or_given_their_share(
     assert found.evaluation.diagnostics.interval_coverage == coverage
 
 
+def test_export_formats_of_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _load(tmp_path, _with("persistence", export_formats=[]))
+    assert "persistence.export_formats: every version holds the model in Spark's own format" in caplog.text
+
+
 def test_a_search_of_nothing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = _file()
     content["models"]["linear_regression"]["hyperparameter_grid"] = {"normalize": [True, False]}
