@@ -22,6 +22,7 @@ from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
+from traffic_assets.settings.plugins import DESCRIBING
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 
@@ -79,9 +80,7 @@ def learning(curve: LearningCurve, figure: bytes) -> dict[str, Any]:
 def scores(found: Scores) -> dict[str, Any]:
     """Metrics on test and train rows as flat numbers; tables and pictures are shown by the evaluation."""
     return {
-        **found.test.by_name,
-        "bias": found.test.bias,
-        "p95": found.test.p95,
+        **_every(found.test),
         **{f"train_{m}": value for m, value in found.train.by_name.items()},
     }
 
@@ -246,5 +245,9 @@ def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
 
 
 def _rounded(metrics: Metrics) -> dict[str, float]:
-    every = {**metrics.by_name, "bias": metrics.bias, "p95": metrics.p95}
-    return {m: round(value, 6) for m, value in every.items()}
+    return {m: round(value, 6) for m, value in _every(metrics).items()}
+
+
+def _every(metrics: Metrics) -> dict[str, float]:
+    """Those that can choose a model, and those that only describe it."""
+    return metrics.by_name | {name: getattr(metrics, name) for name in DESCRIBING}

@@ -1,5 +1,6 @@
 """The section `persistence`: where everything is stored, and for how long."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -7,6 +8,7 @@ from pydantic import Field, field_validator
 from traffic_assets.settings.section import Section
 from traffic_assets.settings.uri import absolute_uri
 
+_FOLDER = re.compile(r"\A[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\Z")
 OWN_FOLDERS = ("raw", "processed", "training")
 """Folders below base_uri that hold readings, features and what a training makes; see `resources.LOCATIONS`."""
 
@@ -15,9 +17,7 @@ class PersistenceSettings(Section):
     """Where everything is stored, and for how long."""
 
     base_uri: str = Field(default="traffic-data", description="a folder, or any Hadoop URI such as hdfs://...")
-    registry_folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")] = Field(
-        default="models", description="folder of the registered models, below base_uri"
-    )
+    registry_folder: str = Field(default="models", description="folder of the registered models, below base_uri")
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
         default=None, description="remove replaced generations after this; never if absent"
     )
@@ -32,7 +32,11 @@ class PersistenceSettings(Section):
 
     @field_validator("registry_folder")
     @classmethod
-    def _apart_from_assets(cls, value: str) -> str:
+    def _below_the_base_and_apart_from_assets(cls, value: str) -> str:
+        if not _FOLDER.search(value):
+            raise ValueError(
+                "the registry lies below persistence.base_uri (hdfs_model_path); give its folder there, such as models"
+            )
         if value.split("/")[0] in OWN_FOLDERS:
             raise ValueError(
                 f"versions would lie among assets; any folder is allowed that is not in {', '.join(OWN_FOLDERS)}"

@@ -254,13 +254,6 @@ def _versioning(found: Translation, value: Any) -> None:
 
 
 def _registry_path(found: Translation, value: Any) -> None:
-    if isinstance(value, str) and (":" in value or value.startswith("/")):
-        found.refuse(
-            ("persistence", "model_registry_path"),
-            value,
-            "the registry lies below persistence.base_uri (hdfs_model_path); give its folder there, such as models",
-        )
-        return
     found.set(("persistence", "registry_folder"), value, ("persistence", "model_registry_path"))
 
 
@@ -324,21 +317,24 @@ def _models(found: Translation, models: dict[str, Any]) -> bool:
             found.origins["models", name] = ("models", theirs)
             foreign = True
         if isinstance(given, Mapping):
-            models[name], changed = _model(found, name, ("models", theirs), given)
+            # what the hyperparameters of another package's algorithm mean, it says itself
+            sections = () if name in added else ("hyperparameters", "grid")
+            models[name], changed = _model(found, name, ("models", theirs), given, sections)
             foreign = foreign or changed
     return foreign
 
 
-def _model(found: Translation, name: str, at: Path, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+def _model(
+    found: Translation, name: str, at: Path, given: Mapping[str, Any], sections: Iterable[str]
+) -> tuple[dict[str, Any], bool]:
     model, changed = dict(given), False
     for theirs, ours in (("hyperparameter_tuning", "tune"), ("hyperparameter_grid", "grid")):
         if theirs in model:
             model[ours] = model.pop(theirs)
             found.origins["models", name, ours] = (*at, theirs)
             changed = True
-    for ours in ("hyperparameters", "grid"):
-        # the hyperparameters of another package's algorithm mean what it says
-        if name not in usable(ALGORITHM_GROUP) and isinstance(values := model.get(ours), Mapping):
+    for ours in sections:
+        if isinstance(values := model.get(ours), Mapping):
             theirs = "hyperparameter_grid" if "hyperparameter_grid" in given and ours == "grid" else ours
             model[ours] = _hyperparameters(found, name, (*at, theirs), values, grid=ours == "grid")
             changed = changed or set(model[ours]) != set(values)

@@ -54,6 +54,7 @@ def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: s
     ):
         assert shown[picture].startswith("![](data:image/png;base64,")
     assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "later in time"]
+    assert all({"rmse", "bias", "p95"} <= record.data.keys() for record in shown["verdicts"].records)
     stored = trained.document(Lane(name).evaluation)
     assert shown["rmse"] == stored["test"]["rmse"]
     assert shown["temporal_rmse"] == stored["temporal"]["metrics"]["rmse"]
