@@ -34,7 +34,8 @@ def validated(content: Mapping[str, Any]) -> tuple[Settings | None, list[ErrorDe
         try:
             settings = settings_class().model_validate(content)
         except ValidationError as error:
-            errors, waiting = error.errors(include_url=False), {path[:-1] for path in left_out}
+            errors = [_at_its_key(item) for item in error.errors(include_url=False)]
+            waiting = {path[:-1] for path in left_out}
             found += [item for item in errors if item["loc"] not in waiting]
             wrong = {_outside_lists(item["loc"]) for item in errors} - left_out
             rest = _without(content, wrong)
@@ -43,6 +44,13 @@ def validated(content: Mapping[str, Any]) -> tuple[Settings | None, list[ErrorDe
             content, left_out = rest, left_out | wrong
         else:
             return (None if found else settings), found
+
+
+def _at_its_key(item: ErrorDetails) -> ErrorDetails:
+    """A wrong key of a mapping lies where it was given; pydantic puts its own mark behind it."""
+    if item["loc"][-1:] == ("[key]",):
+        item["loc"] = item["loc"][:-1]
+    return item
 
 
 def _outside_lists(path: Location) -> Location:

@@ -88,6 +88,14 @@ def test_a_mistake_in_a_list_is_told_once_and_hides_no_other() -> None:
     assert len({line.split(":")[0] for line in found}) == len(found)
 
 
+def test_a_wrong_key_of_a_mapping_is_told_once_where_it_was_given() -> None:
+    found = mistakes(evaluation={"other_targets": {"occupancy": {}}}, training={"folds": 1})
+    assert sorted(found) == [
+        "evaluation.other_targets.occupancy: given 'occupancy'; input should be 'speed' or 'flow'",
+        "training.folds: given 1; input should be greater than or equal to 2",
+    ]
+
+
 def test_unknown_keys_come_with_a_suggestion_and_what_is_allowed_there() -> None:
     found = mistakes(
         models={"random_forest": {"hyperparameters": {"numTree": 5}, "tuning": True}},
