@@ -22,7 +22,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
-from traffic_assets.settings.target import DEFAULT_TARGET
+from traffic_assets.settings.target import DEFAULT_TARGET, our_target
 
 if TYPE_CHECKING:
     from traffic_assets.ml.evaluation import Standing
@@ -113,7 +113,7 @@ def report(
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", "-o", help="File; report-WEEK.html here if absent.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    target: Annotated[str, typer.Option(help="What the models predict.")] = DEFAULT_TARGET,
+    target: Annotated[str, typer.Option(help="What the models predict; an alias will do.")] = DEFAULT_TARGET,
     profile: Profile = None,
 ) -> None:
     """Copy the stored HTML report of a week to this machine, from wherever it is kept."""
@@ -257,7 +257,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
         settings: of the deployment.
         week: the newest that has a report, if absent.
         to: file to write, replacing what is there.
-        target: what its models predict.
+        target: what its models predict, by our name or by one of its column.
 
     Raises:
         ValueError: where the week has no report, the target is none of this deployment's, or `to` cannot be a file.
@@ -266,8 +266,9 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     from traffic_assets.assets.report import REPORT, page_uri
     from traffic_assets.resources import build_resources
 
+    given, target = target, our_target(target, settings.data.aliases)
     if target not in settings.training.targets:
-        raise ValueError(f"{target!r} is no target here: there are {', '.join(settings.training.targets)}")
+        raise ValueError(f"{given!r} is no target here: there are {', '.join(settings.training.targets)}")
     hdfs = build_resources(settings)["hdfs"]
     dataset = hdfs.dataset(of_target(REPORT, target))
     weeks = dataset.partitions()

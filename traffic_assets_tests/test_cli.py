@@ -124,7 +124,10 @@ class TestErrorsThatAUserCanMend:
     @pytest.fixture
     def reports(self, profile: str) -> Dataset:
         """A published report, of one line."""
-        dataset = build_resources(load_settings(profile))["hdfs"].dataset(REPORT)
+        return self._publish(profile, REPORT)
+
+    def _publish(self, profile: str, key: str) -> Dataset:
+        dataset = build_resources(load_settings(profile))["hdfs"].dataset(key)
         assert isinstance(dataset, Dataset)
         staged = dataset.stage("run-1")
         dataset.filesystem.write_new(page_uri(staged), b"<p>")
@@ -145,6 +148,23 @@ class TestErrorsThatAUserCanMend:
         assert runner.invoke(app, ["report", "-o", str(tmp_path / "it.html"), "-p", profile]).exit_code == 0
         said = _said(["report", "-o", str(tmp_path / "nowhere" / "it.html"), "-p", profile])
         assert f"{tmp_path}/nowhere is no folder: make it first" in said
+
+    @pytest.mark.parametrize("name", ["flow", "traffic_volume", "volume_5min"])
+    def test_the_report_of_a_target_is_had_by_any_of_its_names(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        changes = {"training": {"targets": ["speed", "flow"]}, "data": {"aliases": {"volume_5min": "flow"}}}
+        profile = tmp_path / "both.json"
+        profile.write_text(json.dumps(tiny_profile(tmp_path / "base", changes)))
+        self._publish(str(profile), of_target(REPORT, "flow"))
+        monkeypatch.chdir(tmp_path)
+        done = runner.invoke(app, ["report", "--target", name, "-p", str(profile)])
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / f"report-flow-{WEEK}.html").read_text() == "<p>"
+
+    def test_a_target_that_is_none_here_is_refused_as_it_was_given(self, profile: str) -> None:
+        said = _said(["report", "--target", "traffic_volume", "-p", profile])
+        assert said == "'traffic_volume' is no target here: there are speed"
 
     def test_a_damaged_pointer(self, profile: str, reports: Dataset) -> None:
         pointer = f"{reports.root}/_pointers/{WEEK}.json"

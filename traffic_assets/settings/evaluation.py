@@ -1,8 +1,8 @@
 """The section `evaluation`: what stops a lane, what only warns, and what an evaluation tells."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from traffic_assets.settings.gate import Targets
 from traffic_assets.settings.hyperparameters import (
@@ -14,7 +14,7 @@ from traffic_assets.settings.hyperparameters import (
     XGBoostSettings,
 )
 from traffic_assets.settings.section import Name, Section
-from traffic_assets.settings.target import Target
+from traffic_assets.settings.target import Target, TargetName
 
 
 class TargetsByModel(Section):
@@ -69,7 +69,7 @@ class EvaluationSettings(Section):
 
     primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
     targets: TargetsByModel = Field(default_factory=TargetsByModel, description="of the lanes of the speed, mph")
-    other_targets: dict[Target, dict[Name, Targets]] = Field(
+    other_targets: dict[TargetName, dict[Name, Targets]] = Field(
         default_factory=dict, description="of the lanes of another target, by target and model, in the target's unit"
     )
     model_size_mb: Band | None = Field(
@@ -85,3 +85,11 @@ class EvaluationSettings(Section):
     plot_points: Annotated[int, Field(ge=100, le=20_000)] = Field(
         default=2000, description="rows drawn in a picture; sampled by hash on Spark"
     )
+
+    @field_validator("other_targets", mode="wrap")
+    @classmethod
+    def _each_target_once(cls, value: Any, validated: ValidatorFunctionWrapHandler) -> dict[Target, dict[str, Targets]]:
+        found: dict[Target, dict[str, Targets]] = validated(value)
+        if len(found) < len(value):
+            raise ValueError(f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each once")
+        return found

@@ -30,9 +30,10 @@ def validated(content: Mapping[str, Any]) -> tuple[Settings | None, list[ErrorDe
     """
     found: list[ErrorDetails] = []
     left_out: set[Location] = set()
+    named = {"aliases": _aliases(content)}
     while True:
         try:
-            settings = settings_class().model_validate(content)
+            settings = settings_class().model_validate(content, context=named)
         except ValidationError as error:
             errors = [_at_its_key(item) for item in error.errors(include_url=False)]
             waiting = {path[:-1] for path in left_out}
@@ -51,6 +52,13 @@ def _at_its_key(item: ErrorDetails) -> ErrorDetails:
     if item["loc"][-1:] == ("[key]",):
         item["loc"] = item["loc"][:-1]
     return item
+
+
+def _aliases(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`data.aliases` as it is given: other sections may use its names, and none knows another."""
+    data = content.get("data")
+    aliases = data.get("aliases") if isinstance(data, Mapping) else None
+    return aliases if isinstance(aliases, Mapping) else {}
 
 
 def _outside_lists(path: Location) -> Location:

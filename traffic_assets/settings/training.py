@@ -1,13 +1,12 @@
 """The section `training`: window, splits, preprocessing, folds and search."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from traffic_assets.settings.data import ALIASES
 from traffic_assets.settings.section import Name, Section
-from traffic_assets.settings.target import DEFAULT_TARGET, Target
+from traffic_assets.settings.target import DEFAULT_TARGET, Target, TargetName
 
 
 class SplitSettings(Section):
@@ -123,7 +122,7 @@ class SearchSettings(Section):
 class TrainingSettings(Section):
     """The training window, the splits and the cross-validation."""
 
-    targets: Annotated[list[Target], Field(min_length=1)] = Field(
+    targets: Annotated[list[TargetName], Field(min_length=1)] = Field(
         default=[DEFAULT_TARGET], description="what to predict, one lane for each target and model"
     )
     window_weeks: Annotated[int, Field(ge=1, le=53)] = Field(
@@ -161,15 +160,12 @@ class TrainingSettings(Section):
         default=None, description="Spark partitions of the cached rows; as many as cores if absent"
     )
 
-    @field_validator("targets", mode="before")
+    @field_validator("targets")
     @classmethod
-    def _targets_under_our_names(cls, value: Any) -> Any:
-        if not isinstance(value, list):
-            return value
-        ours = [ALIASES.get(target, target) if isinstance(target, str) else target for target in value]
-        if len(set(map(str, ours))) < len(ours):
-            raise ValueError(f"given the same target twice: {', '.join(map(str, value))}")
-        return ours
+    def _each_target_once(cls, value: list[Target]) -> list[Target]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"the same target twice, since these mean {', '.join(value)}; give each once")
+        return value
 
     @property
     def window_days(self) -> int:

@@ -161,9 +161,6 @@ def _feature_columns(found: Translation, value: Any) -> None:
 
 def _target_columns(found: Translation, value: Any) -> None:
     _takes_features(found)
-    named = found.content["data"].get("aliases")
-    if isinstance(value, list) and isinstance(named, Mapping):
-        value = [named.get(target, target) if isinstance(target, str) else target for target in value]
     found.set(("training", "targets"), value, ("data", "target_columns"))
 
 

@@ -36,7 +36,8 @@ def test_days_that_must_hold_readings() -> None:
 def test_targets_are_named_as_users_name_them_and_once() -> None:
     assert TrainingSettings(targets=["avg_speed", "traffic_volume"]).targets == ["speed", "flow"]
     for wrong, told in (
-        (["speed", "avg_speed"], "same target twice"),
+        (["speed", "avg_speed"], "the same target twice, since these mean speed, speed; give each once"),
+        (["flow", "flow"], "same target twice"),
         (["occupancy"], "'speed' or 'flow'"),
         ([], "1 item"),
     ):
