@@ -15,7 +15,7 @@ from typing import Any
 from traffic_assets.settings.mistakes import as_given, describe, did_you_mean, keys_at, left_out, model_of, validated
 from traffic_assets.settings.plugins import settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
-from traffic_assets.settings.users_format import Translation, completed, translate
+from traffic_assets.settings.users_format import Translation, completed, switched_off, translate
 
 _LOG = logging.getLogger(__name__)
 PREFIX = "TRAFFIC_"
@@ -59,7 +59,7 @@ def load_settings(
         where = f"{chosen}, environment" if ours.content or ours.refused else chosen
         raise SettingsError(f"{count} in the settings ({where}):\n{lines}")
     idle = [f"{'.'.join(as_given(path, laid.origins))}: {why}" for path, why in settings.without_effect]
-    for line in [*users.told, *idle]:
+    for line in [*users.told, *switched_off(laid.content, users), *idle]:
         _LOG.warning("%s: %s", chosen, line)
     return settings
 
@@ -111,6 +111,7 @@ def _laid(top: Translation, base: Translation) -> Translation:
         told=base.told + top.told,
         refused=base.refused + top.refused,
         origins={ours: theirs for ours, theirs in base.origins.items() if not _holds(top.content, ours)} | top.origins,
+        foreign=top.foreign if base.lists is None else base.foreign,
         lists=top.lists if base.lists is None else base.lists | named,
     )
 

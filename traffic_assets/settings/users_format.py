@@ -70,13 +70,15 @@ class Translation:
         told: what means something a little different here, a sentence each.
         refused: what has no meaning here: path, what was given, and what works.
         origins: our path -> the users', where they differ, for the messages of later checks.
-        lists: the models that the file lists, if anything in it is in the users' terms: the others do not run.
+        foreign: the first key in the users' terms, if there is any.
+        lists: the models that the file lists, if there is such a key: the others do not run.
     """
 
     content: dict[str, Any]
     told: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     origins: dict[Path, Path] = field(default_factory=dict)
+    foreign: Path | None = None
     lists: frozenset[str] | None = None
 
     def set(self, ours: Path, value: Any, theirs: Path) -> None:
@@ -93,6 +95,10 @@ class Translation:
         at[ours[-1]] = value
         self.origins[ours] = theirs
 
+    def met(self, theirs: Path) -> None:
+        """A key in the users' terms; the first makes the file one of theirs."""
+        self.foreign = self.foreign or theirs
+
     def tell(self, path: Path, what: str) -> None:
         """A key that acts otherwise than its name may promise."""
         self.told.append(f"{'.'.join(path)}: {what}")
@@ -105,17 +111,16 @@ class Translation:
 def translate(content: Mapping[str, Any]) -> Translation:
     """A configuration with its foreign keys turned into ours; without any it comes back as it is."""
     found = Translation(copy.deepcopy(dict(content)))
-    foreign = False
     for section, keys in _FOREIGN.items():
         given = found.content.get(section)
         if isinstance(given, dict):
             for key in [k for k in given if k in keys]:
-                foreign = True
+                found.met((section, key))
                 _KEYS[section, key](found, given.pop(key))
     models = found.content.get("models")
     if isinstance(models, dict):
-        foreign = _models(found, models) or foreign
-        found.lists = frozenset(models) if foreign else None
+        _models(found, models)
+        found.lists = frozenset(models) if found.foreign else None
     return found
 
 
@@ -129,12 +134,32 @@ def completed(content: Mapping[str, Any], lists: Iterable[str] | None) -> dict[s
     models = content.get("models")
     if lists is None or not isinstance(models, Mapping):
         return dict(content)
-    off = {name: {"enabled": False} for name in _ON_BY_DEFAULT if name not in lists}
-    models = {**models, **{name: _over(switch, models.get(name)) for name, switch in off.items()}}
+    models = {**models, **{name: _over({"enabled": False}, models.get(name)) for name in _unlisted(models, lists)}}
     linear = models.get(_LINEAR)
     if _LINEAR in lists and isinstance(linear, Mapping) and not _has_penalty(linear):
         models[_LINEAR] = {**linear, "hyperparameters": _over({"regParam": 0.0}, linear.get("hyperparameters"))}
     return {**content, "models": models}
+
+
+def switched_off(content: Mapping[str, Any], files: Translation) -> list[str]:
+    """What to tell of models that are off for no other reason than that the users' files list others.
+
+    Args:
+        content: of all layers, in our terms.
+        files: what their files say.
+    """
+    models = content.get("models")
+    if files.lists is None or files.foreign is None or not isinstance(models, Mapping):
+        return []
+    off = ", ".join(_unlisted(models, files.lists))
+    why = f"{'.'.join(files.foreign)} is a key of the earlier configuration, whose files list the models that run"
+    return [f"models: not listed, so off: {off}; {why}; list them too, or set their enabled"] if off else []
+
+
+def _unlisted(models: Mapping[str, Any], lists: Iterable[str]) -> list[str]:
+    """Models that would run, of which neither the lists nor a switch says anything."""
+    switched = {name for name, model in models.items() if isinstance(model, Mapping) and "enabled" in model}
+    return [name for name in _ON_BY_DEFAULT if name not in lists and name not in switched]
 
 
 def _over(default: dict[str, Any], given: Any) -> Any:
@@ -300,9 +325,9 @@ _KEYS: dict[tuple[str, str], Callable[[Translation, Any], None]] = {
 }
 
 
-def _models(found: Translation, models: dict[str, Any]) -> bool:
-    """Translate the models' sections; whether anything in them was in the users' terms."""
-    foreign, added = False, usable(ALGORITHM_GROUP)
+def _models(found: Translation, models: dict[str, Any]) -> None:
+    """Translate the models' sections."""
+    added = usable(ALGORITHM_GROUP)
     for theirs in list(models):
         given = models[theirs]
         name = theirs if theirs in added else MODEL_NAMES.get(theirs, theirs)
@@ -312,30 +337,30 @@ def _models(found: Translation, models: dict[str, Any]) -> bool:
                 continue
             models[name] = models.pop(theirs)
             found.origins["models", name] = ("models", theirs)
-            foreign = True
+            found.met(("models", theirs))
         if isinstance(given, Mapping):
             # what the hyperparameters of another package's algorithm mean, it says itself
             sections = () if name in added else ("hyperparameters", "grid")
-            models[name], changed = _model(found, name, ("models", theirs), given, sections)
-            foreign = foreign or changed
-    return foreign
+            models[name] = _model(found, name, ("models", theirs), given, sections)
 
 
 def _model(
     found: Translation, name: str, at: Path, given: Mapping[str, Any], sections: Iterable[str]
-) -> tuple[dict[str, Any], bool]:
-    model, changed = dict(given), False
+) -> dict[str, Any]:
+    model = dict(given)
     for theirs, ours in (("hyperparameter_tuning", "tune"), ("hyperparameter_grid", "grid")):
         if theirs in model:
             model[ours] = model.pop(theirs)
             found.origins["models", name, ours] = (*at, theirs)
-            changed = True
+            found.met((*at, theirs))
     for ours in sections:
         if isinstance(values := model.get(ours), Mapping):
             theirs = "hyperparameter_grid" if "hyperparameter_grid" in given and ours == "grid" else ours
             model[ours] = _hyperparameters(found, name, (*at, theirs), values, grid=ours == "grid")
-            changed = changed or set(model[ours]) != set(values)
-    return model, changed
+            for key in values:
+                if key not in model[ours]:
+                    found.met((*at, theirs, key))
+    return model
 
 
 def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[str, Any], grid: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.settings import Settings, SettingsError, load_settings
 from traffic_assets.settings.users_format import HYPERPARAMETER_NAMES, translate
+from traffic_assets_tests.settings.test_mistakes import write
 
 FILE = Path(__file__).with_name("users_ml_training_config.json")
 
@@ -244,6 +245,63 @@ def test_a_file_with_anything_in_their_terms_lists_the_models_that_run(tmp_path:
     assert len(_load(tmp_path, {"models": {"random_forest": {"enabled": True}}}).enabled_models) == 3, "in our terms"
 
 
+OFF = "models: not listed, so off: "
+
+
+@pytest.mark.parametrize(
+    ("content", "off", "key"),
+    [
+        (
+            {"models": {"random_forest": {"hyperparameters": {"maxDepth": 5, "n_estimators": 9}}}},
+            "linear_regression, gradient_boosted_trees",
+            "models.random_forest.hyperparameters.n_estimators",
+        ),
+        ({"models": {"linear_regression": {}, "gbt": {}}}, "random_forest", "models.gbt"),
+        (
+            {"models": {"linear_regression": {}, "random_forest": {"hyperparameter_tuning": True}}},
+            "gradient_boosted_trees",
+            "models.random_forest.hyperparameter_tuning",
+        ),
+        (
+            {"models": {"random_forest": {}}, "training": {"folds": 3, "primary_metric": "mae"}},
+            "linear_regression, gradient_boosted_trees",
+            "training.primary_metric",
+        ),
+    ],
+)
+@pytest.mark.parametrize("base", [{}, {"extends": "local"}])
+def test_models_that_a_key_in_their_terms_turns_off_are_told_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: dict[str, Any], off: str, key: str, base: dict[str, str]
+) -> None:
+    _load(tmp_path, base | content)
+    assert f"{OFF}{off}; {key} is a key of the earlier configuration, whose files list the models" in caplog.text
+
+
+def test_models_that_are_off_or_on_for_another_reason_are_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs: dict[str, Any] = {"training": {"primary_metric": "mae"}}
+    off: dict[str, Any] = {"enabled": False}
+    _load(tmp_path, theirs)
+    _load(tmp_path, {"models": {"random_forest": {}}})
+    _load(tmp_path, theirs | {"models": {"random_forest": {}, "linear_regression": off, "gradient_boosted_trees": {}}})
+    switched = {"TRAFFIC_MODELS__GRADIENT_BOOSTED_TREES__ENABLED": "true"}
+    _over_the_file(tmp_path, {"training": {"folds": 3}}, environ=switched)
+    assert OFF not in caplog.text
+
+
+def test_the_key_that_is_told_is_of_the_first_file_that_lists_models(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _over_the_file(tmp_path, {"evaluation": {"metrics": ["rmse", "mae", "mape", "r2"]}, "models": {"xgboost": {}}})
+    assert f"{OFF}gradient_boosted_trees; data.train_ratio is a key" in caplog.text
+    caplog.clear()
+    write(tmp_path / "base.json", {"training": {"primary_metric": "mae"}})
+    lists = {"extends": "base.json", "models": {"random_forest": {"hyperparameters": {"n_estimators": 9}}}}
+    load_settings(write(tmp_path / "top.json", lists), environ={})
+    assert "; models.random_forest.hyperparameters.n_estimators is a key" in caplog.text
+
+
 def test_the_metrics_that_are_computed_can_be_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _load(tmp_path, _with("evaluation", metrics=["rmse", "mae", "mape", "r2", "bias", "p95"]))
     assert "evaluation.metrics" not in caplog.text
@@ -388,4 +446,4 @@ def test_a_profile_in_our_own_terms_is_left_as_it_is() -> None:
     ours = {"models": {"random_forest": {"tune": True}}, "training": {"folds": 3}}
     found = translate(ours)
     assert found.content == ours
-    assert not (found.told or found.refused or found.origins)
+    assert not (found.told or found.refused or found.origins or found.foreign)
