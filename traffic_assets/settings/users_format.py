@@ -36,6 +36,15 @@ HYPERPARAMETER_NAMES: dict[str, dict[str, str]] = {
 """By model: scikit-learn's name -> ours. XGBoost's and the support vectors' names are the same in both."""
 
 _NULLS = {"maxDepth": NO_DEPTH_LIMIT, "featureSubsetStrategy": "all", "subsamplingRate": 1.0}
+_ALPHA = (
+    "is regParam, which weighs against half the mean squared error, as in Lasso and ElasticNet; MLlib divides the part "
+    "on squares by the target's standard deviation, and Ridge's alpha weighs against a sum: for a ridge give alpha "
+    "times that deviation, divided by the number of rows"
+)
+_AUTO = (
+    "auto is all features, as scikit-learn's regressors had it; MLlib's own auto, a third of them in a forest, is "
+    "featureSubsetStrategy: auto"
+)
 _REFUSED_HYPERPARAMETERS = {
     "n_jobs": "Spark decides what runs at once; set spark.master, such as local[4]",
     "min_samples_split": "MLlib asks for rows in the children: minInstancesPerNode (min_samples_leaf)",
@@ -387,7 +396,7 @@ def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[st
             found.refuse(path, value, f"{ours} is given twice; keep one")
         else:
             if name in HYPERPARAMETER_NAMES:
-                value = _without_null(found, path, ours, value)
+                value = _in_our_words(found, path, ours, value)
             result[ours] = value
             if ours != theirs:
                 section = "grid" if grid else "hyperparameters"
@@ -395,12 +404,16 @@ def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[st
     return result
 
 
-def _without_null(found: Translation, path: Path, ours: str, value: Any) -> Any:
-    """The value, or the values of a grid, with our word for scikit-learn's null."""
-    if ours not in _NULLS:
-        return value
+def _in_our_words(found: Translation, path: Path, ours: str, value: Any) -> Any:
+    """The value, or the values of a grid, in our words; told where scikit-learn's mean something else."""
     values = value if isinstance(value, list) else [value]
-    if ours == "maxDepth" and None in values:
-        found.tell(path, f"null is {NO_DEPTH_LIMIT}, the deepest that Spark MLlib grows a tree")
-    said = [_NULLS[ours] if each is None else each for each in values]
-    return said if isinstance(value, list) else said[0]
+    if path[-1] == "alpha" and any(each != 0 for each in values):
+        found.tell(path, _ALPHA)
+    if path[-1] == "max_features" and "auto" in values:
+        found.tell(path, _AUTO)
+        values = ["all" if each == "auto" else each for each in values]
+    if ours in _NULLS:
+        if ours == "maxDepth" and None in values:
+            found.tell(path, f"null is {NO_DEPTH_LIMIT}, the deepest that Spark MLlib grows a tree")
+        values = [_NULLS[ours] if each is None else each for each in values]
+    return values if isinstance(value, list) else values[0]

@@ -11,7 +11,8 @@ import pytest
 
 from traffic_assets.features.catalogue import feature_columns
 from traffic_assets.settings import Settings, SettingsError, load_settings
-from traffic_assets.settings.users_format import HYPERPARAMETER_NAMES, translate
+from traffic_assets.settings.hyperparameters import grid_points
+from traffic_assets.settings.users_format import HYPERPARAMETER_NAMES, MODEL_NAMES, translate
 from traffic_assets_tests.settings.test_mistakes import write
 
 FILE = Path(__file__).with_name("users_ml_training_config.json")
@@ -396,6 +397,53 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     content["persistence"]["versioning_strategy"] = "none"
     with pytest.raises(SettingsError, match=r"3 mistakes"):
         _load(tmp_path, content)
+
+
+@pytest.mark.parametrize("section", ["hyperparameters", "hyperparameter_grid"])
+@pytest.mark.parametrize(("alpha", "told"), [(0.3, True), (0, False), (0.0, False)])
+def test_what_alpha_weighs_against_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str, alpha: float, told: bool
+) -> None:
+    given = [0.0, alpha] if section == "hyperparameter_grid" else alpha
+    _load(tmp_path, {"models": {"linear_regression": {section: {"alpha": given}}}})
+    assert (f"models.linear_regression.{section}.alpha: is regParam, which weighs against" in caplog.text) is told
+    caplog.clear()
+    _load(tmp_path, {"models": {"linear_regression": {"hyperparameters": {"regParam": 0.3}}}})
+    assert "regParam" not in caplog.text, "in our terms"
+
+
+@pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"])
+@pytest.mark.parametrize(
+    ("given", "ours"),
+    [
+        ("auto", "all"),
+        (None, "all"),
+        (1.0, "1.0"),
+        (1, "1"),
+        (7, "7"),
+        (0.5, "0.5"),
+        ("sqrt", "sqrt"),
+        ("log2", "log2"),
+    ],
+)
+def test_max_features_is_taken_as_scikit_learns_regressors_take_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, model: str, given: Any, ours: str
+) -> None:
+    """MLlib reads "1.0" as all features and "1" as one, as scikit-learn reads the numbers."""
+    content = {"hyperparameters": {"max_features": given}, "hyperparameter_grid": {"max_features": ["sqrt", given]}}
+    found = _load(tmp_path, {"models": {model: content}}).models.named()[MODEL_NAMES.get(model, model)]
+    tried = [found.hyperparameters, *grid_points(found.hyperparameters, found.grid)]
+    assert [h.model_dump()["featureSubsetStrategy"] for h in tried] == [ours, "sqrt", ours]
+    for section in content:
+        told = f"models.{model}.{section}.max_features: auto is all features"
+        assert (told in caplog.text) is (given == "auto")
+
+
+def test_auto_in_our_own_terms_stays_mllibs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    forest = {"hyperparameters": {"n_estimators": 9, "featureSubsetStrategy": "auto"}}
+    found = _load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
+    assert found.hyperparameters.featureSubsetStrategy == "auto"
+    assert "all features" not in caplog.text
 
 
 def test_scikit_learns_names_of_every_model(tmp_path: Path) -> None:
