@@ -14,7 +14,8 @@ from traffic_assets import automation, checks, guards, jobs
 from traffic_assets.assets import evaluation, features, lanes, readings, registry, report, training
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.extras import installing
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.hyperparameters import ModelSettings
@@ -98,12 +99,8 @@ def require_installed(models: Mapping[str, ModelSettings]) -> None:
             otherwise = f"set models.{name}.enabled to false" if needed is algorithm else "leave the member out"
             raise BrokenLocationError(
                 f"models.{name} is enabled{what}, and the package {needed.package} is not installed: "
-                f"{_installing(needed)}, or {otherwise}"
+                f"{installing(needed.extra) if needed.extra else f'install {needed.package}'}, or {otherwise}"
             )
-
-
-def _installing(algorithm: Algorithm) -> str:
-    return f"pip install 'traffic-assets[{algorithm.extra}]'" if algorithm.extra else f"install {algorithm.package}"
 
 
 def require_storage(settings: Settings) -> None:

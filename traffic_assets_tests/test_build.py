@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from traffic_assets.assets import lanes, registry
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
+from traffic_assets.ml.extras import installing
 from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS, build_resources
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
@@ -142,9 +144,8 @@ def test_a_lane_whose_package_is_missing_is_refused_with_the_command(
     settings = tiny_settings(tmp_path, {"models": {lane: {"enabled": True}}})
     assert build_defs(settings).resolve_assets_def(f"{lane}_registry_entry")
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(
-        BrokenLocationError, match=rf"models\.{lane} is enabled.*pip install 'traffic-assets\[{extra}\]'"
-    ):
+    command = re.escape(installing(extra))
+    with pytest.raises(BrokenLocationError, match=rf"models\.{lane} is enabled.*: {command}, or set"):
         build_defs(settings)
     assert build_defs(tiny_settings(tmp_path)), "without that lane nothing is missing"
 
@@ -157,10 +158,10 @@ def test_a_member_whose_package_is_missing_is_refused_too(tmp_path: Path, monkey
     assert build_defs(settings).resolve_assets_def("ensemble_registry_entry")
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
     expected = (
-        r"models\.ensemble is enabled with the member svr, and the package sklearn is not installed: "
-        r"pip install 'traffic-assets\[svr\]', or leave the member out"
+        "models.ensemble is enabled with the member svr, and the package sklearn is not installed: "
+        f"{installing('svr')}, or leave the member out"
     )
-    with pytest.raises(BrokenLocationError, match=expected):
+    with pytest.raises(BrokenLocationError, match=re.escape(expected)):
         build_defs(settings)
 
 

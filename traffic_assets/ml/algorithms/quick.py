@@ -6,6 +6,7 @@ An extra: nothing here is imported unless a search screens.
 import math
 from typing import Any
 
+from traffic_assets.ml.extras import installing
 from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, RandomForestHyperparameters
 
 BOOTSTRAP_SHARE = 0.632
@@ -59,6 +60,6 @@ def _engine() -> Any:
         import xgboost
     except ImportError as error:
         raise ImportError(
-            "training.search.screen needs XGBoost: pip install 'traffic-assets[xgboost]', or set it to null"
+            f"training.search.screen needs XGBoost: {installing('xgboost')}, or set it to null"
         ) from error
     return xgboost

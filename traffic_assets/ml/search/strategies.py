@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from traffic_assets.ml.extras import installing
 from traffic_assets.ml.metrics import better_first
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, Range, grid_points
@@ -112,7 +113,7 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
     try:
         import optuna
     except ImportError as error:
-        raise ImportError("training.search.strategy 'tpe' needs Optuna: pip install 'traffic-assets[tpe]'") from error
+        raise ImportError(f"training.search.strategy 'tpe' needs Optuna: {installing('tpe')}") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=min(10, max(1, trials // 2)))
     study = optuna.create_study(sampler=sampler, direction="minimize")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
-from traffic_assets.ml.algorithms.quick import subset_share
+from traffic_assets.ml.algorithms.quick import quick_forest, subset_share
+from traffic_assets.ml.extras import installing
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,10 @@ from traffic_assets.ml.algorithms.quick import subset_share
 )
 def test_subsets_as_shares_of_sixteen_slots(strategy: str, trees: int, share: float) -> None:
     assert subset_share(strategy, 16, trees) == pytest.approx(share)
+
+
+def test_screening_without_xgboost_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    expected = f"needs XGBoost: {installing('xgboost')}, or set it to null"
+    with pytest.raises(ImportError, match=re.escape(expected)):
+        quick_forest(RandomForestHyperparameters(), 42, 16)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from traffic_assets.ml.extras import installing
 from traffic_assets.ml.metrics import Metrics, Spread
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
 from traffic_assets.ml.search.trials import Trial, best_of
@@ -106,6 +109,12 @@ def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> No
     led = best_of(judged, "rmse")
     judged.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
     assert judged[best_of(judged, "rmse")].hyperparameters == judged[led].hyperparameters
+
+
+def test_tpe_without_optuna_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {installing('tpe')}")):
+        next(_strategy("tpe", GRID))
 
 
 @needs_optuna

@@ -1,0 +1,32 @@
+"""The command that installs an extra suits how the package is here."""
+
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.extras import installing
+
+
+@pytest.mark.parametrize("name", ["clone", "a folder with spaces"])
+def test_a_clone_is_on_no_index(tmp_path: Path, name: str) -> None:
+    clone = tmp_path / name
+    clone.mkdir()
+    assert shlex.split(installing("tpe", clone)) == ["pip", "install", "traffic-assets[tpe]"]
+    (clone / "pyproject.toml").touch()
+    assert shlex.split(installing("tpe", clone)) == ["pip", "install", "-e", f"{clone}[tpe]"]
+
+
+def test_brackets_are_kept_from_the_shell(tmp_path: Path) -> None:
+    assert installing("svr", tmp_path) == "pip install 'traffic-assets[svr]'"
+
+
+def test_the_extras_that_are_named_are_those_of_the_project() -> None:
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    if not project.is_file():
+        pytest.skip("the package is not run from a clone")
+    declared = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    assert {"tpe", *(a.extra for a in ALGORITHMS.values() if a.extra)} <= set(declared)
+    assert installing("tpe") == f"pip install -e '{project.parent}[tpe]'"
