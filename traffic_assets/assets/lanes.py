@@ -235,6 +235,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
+        from traffic_assets.ml.preprocessing import unscaled
         from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import (
             cached_vectors,
@@ -257,7 +258,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
         context.log.info(f"{lane.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
-        preprocessing = fitted_preprocessor.value
+        preprocessing = unscaled(fitted_preprocessor.value) if algorithm.scale_free else fitted_preprocessor.value
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)

@@ -39,6 +39,13 @@ class _Judged(NamedTuple):
     fitted_rows: int
 
 
+class _Size(NamedTuple):
+    """How many rows a fold has to fit on, and how many of them only end a fit early."""
+
+    rows: int
+    stopping: int = 0
+
+
 class CrossValidation:
     """Judges sets of hyperparameters of one algorithm on every fold.
 
@@ -109,6 +116,7 @@ class CrossValidation:
         row_share: float,
         deadline: float | None,
     ) -> list[Trial]:
+        train = with_stopping_rows(train, self.algorithm, tried, self.seed)
         sizes = self._sizes(train)
 
         def judge(number: int) -> dict[int, _Judged]:
@@ -124,23 +132,24 @@ class CrossValidation:
                     trials.append((i, _trial(tried[i], judged, row_share, None if i == group.itself else group.grown)))
         return [trial for _, trial in sorted(trials, key=lambda pair: pair[0])]
 
-    def _sizes(self, train: DataFrame) -> list[int]:
-        """Rows that each fold fits, all counted in one pass; refused where one fits or judges none."""
-        parts = [F.count_if(part) for fold in self.folds for part in (fold.fit, fold.judged)]
+    def _sizes(self, train: DataFrame) -> list[_Size]:
+        """The size of each fold, all counted in one pass; refused where one fits or judges no row."""
+        stops = F.col(STOP) if STOP in train.columns else F.lit(False)
+        parts = [F.count_if(part) for fold in self.folds for part in (fold.fit, fold.fit & stops, fold.judged)]
         row = train.agg(*parts).collect()[0]
-        to_fit, to_judge = row[::2], row[1::2]
-        for fold, fitted, judged in zip(self.folds, to_fit, to_judge, strict=True):
-            if not fitted or not judged:
+        sizes = [_Size(*counts) for counts in zip(row[::3], row[1::3], strict=True)]
+        for fold, size, judged in zip(self.folds, sizes, row[2::3], strict=True):
+            if not size.rows or not judged:
                 raise ValueError(
                     f"{fold.title} has no rows to {'fit' if judged else 'judge'}: train on more rows, or on fewer folds"
                 )
-        return list(to_fit)
+        return sizes
 
     def _fold(
         self,
         train: DataFrame,
         number: int,
-        to_fit: int,
+        size: _Size,
         tried: Sequence[Hyperparameters],
         grouped: Sequence[Group],
         deadline: float | None,
@@ -148,13 +157,12 @@ class CrossValidation:
         fold = self.folds[number]
         fit_rows, judged_rows = train.where(fold.fit), train.where(fold.judged)
         found: dict[int, _Judged] = {}
-        fit_rows = with_stopping_rows(fit_rows, self.algorithm, tried, self.seed)
         # what only other rows hold cannot be learned from these
-        preprocessing = fit_preprocessor(fit_rows, narrowed(self.features, fit_rows, to_fit))
+        present = narrowed(self.features, fit_rows, size.rows)
+        preprocessing = fit_preprocessor(fit_rows, present, scaled=not self.algorithm.scale_free)
         again = len(grouped) > 1 or not self.algorithm.reads_once
         with cached_vectors(preprocessing, fit_rows, self.features.target, again) as vectors:
-            changed = self.features.preparation.drops or STOP in vectors.columns
-            rows, stopping = _counted(vectors) if changed else (to_fit, 0)
+            rows, stopping = _counted(vectors) if self.features.preparation.drops else size
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
 
             def judge(group: Group) -> None:
@@ -214,11 +222,10 @@ def _comparable(by_fold: Sequence[dict[int, _Judged]]) -> tuple[list[dict[int, _
     return kept(trials), trials
 
 
-def _counted(vectors: DataFrame) -> tuple[int, int]:
-    """How many rows there are, and how many of them only end a fit early."""
+def _counted(vectors: DataFrame) -> _Size:
+    """What is left of a fold where the preparation drops rows."""
     stopping = F.count_if(F.col(STOP)) if STOP in vectors.columns else F.lit(0)
-    row = vectors.agg(F.count(F.lit(1)), stopping).collect()[0]
-    return row[0], row[1]
+    return _Size(*vectors.agg(F.count(F.lit(1)), stopping).collect()[0])
 
 
 def _trial(

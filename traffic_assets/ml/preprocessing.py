@@ -2,6 +2,7 @@
 
     create -> clip -> impute -> index, one-hot -> assemble -> select -> scale
 
+Algorithms to which the scale of a slot is nothing are given the vector as it is before it is scaled (`unscaled`).
 Fitted on train rows only (of each fold, in cross-validation), of which `rows_to_fit` may leave some out. What a column
 means comes from the catalogue; formulas are in `creation.py`, bounds in `outliers.py`, the choice of slots in
 `selection.py`, and what is fitted on the vector in `algorithms/`.
@@ -260,12 +261,15 @@ def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tup
     return kept
 
 
-def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]] | None = None) -> Pipeline:
+def preprocessor(
+    features: FeatureSet, bounds: Mapping[str, tuple[float, float]] | None = None, scaled: bool = True
+) -> Pipeline:
     """The unfitted pipeline from feature columns to the vector `features`.
 
     Args:
         features: the columns, and how they are made ready.
         bounds: of outliers, by numeric feature (`outlier_bounds`); fitted on the same train rows.
+        scaled: whether the vector is scaled in the end.
     """
     preparation, columns, bounds = features.preparation, features.numbers, bounds or {}
     stages: list[Any] = []
@@ -293,13 +297,23 @@ def preprocessor(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]
             OneHotEncoder(inputCols=indexed, outputCols=_prefixed("onehot", features.categorical), dropLast=False),
         ]
     assembled = imputed + _prefixed("onehot", features.categorical)
+    whole = ASSEMBLED if scaled or preparation.selection != "none" else VECTOR
+    chosen = SELECTED if scaled else VECTOR
     # "keep" lets a null through as NaN, so that the check on the vector sees it
-    stages.append(VectorAssembler(inputCols=assembled, outputCol=ASSEMBLED, handleInvalid="keep"))
+    stages.append(VectorAssembler(inputCols=assembled, outputCol=whole, handleInvalid="keep"))
     if preparation.selection != "none":
         threshold, top, seed = preparation.variance_threshold, preparation.top_k, preparation.seed
-        stages.append(SlotSelector(preparation.selection, threshold, top, ASSEMBLED, features.target, SELECTED, seed))
-    stages.append(_SCALERS[preparation.scaler](ASSEMBLED if preparation.selection == "none" else SELECTED))
+        stages.append(SlotSelector(preparation.selection, threshold, top, whole, features.target, chosen, seed))
+    if scaled:
+        stages.append(_SCALERS[preparation.scaler](ASSEMBLED if preparation.selection == "none" else SELECTED))
     return Pipeline(stages=stages)
+
+
+def unscaled(preprocessing: PipelineModel) -> PipelineModel:
+    """A fitted preprocessor without its scaler: `features` is the vector that would have been scaled."""
+    stages: list[Any] = preprocessing.stages[:-1]
+    last = stages.pop()
+    return PipelineModel([*stages, last.copy({last.outputCol: VECTOR})])
 
 
 def predicting_stages(preprocessing: PipelineModel) -> list[Any]:

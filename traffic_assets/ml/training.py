@@ -37,7 +37,7 @@ MEDIAN_ROWS = 1_000_000
 0.1 %, on top of the 0.1 % of Spark's own approximation (`relativeError`)."""
 
 
-def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
+def fit_preprocessor(train: DataFrame, features: FeatureSet, scaled: bool = True) -> PipelineModel:
     """The preprocessor fitted on train rows, but for those that the preparation drops.
 
     Where every feature has more values than `MEDIAN_ROWS`, what stands for a missing one is the median of rows chosen
@@ -46,12 +46,13 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet) -> PipelineModel:
     Args:
         train: train rows, as many as the features say.
         features: columns that hold values in train (`usable_features`).
+        scaled: whether the vector is scaled in the end; `scale_free` algorithms do without.
 
     Raises:
         ValueError: where the preparation leaves no row, or no slot.
     """
     bounds = outlier_bounds(train, features)
-    rows, stages = rows_to_fit(train, features, bounds), preprocessor(features, bounds).getStages()
+    rows, stages = rows_to_fit(train, features, bounds), preprocessor(features, bounds, scaled).getStages()
     preparation, values = features.preparation, features.rows - max(features.nulls.values(), default=0)
     if features.numbers and preparation.missing == "median" and not preparation.drops and values > MEDIAN_ROWS:
         some = rows.where(unit_hash(preparation.seed, "median") < MEDIAN_ROWS / values)
@@ -118,7 +119,7 @@ def fit_pipeline(
     train: DataFrame, features: FeatureSet, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int
 ) -> PipelineModel:
     """Preprocessor and model, both fitted on the train rows."""
-    preprocessing = fit_preprocessor(train, features)
+    preprocessing = fit_preprocessor(train, features, scaled=not algorithm.scale_free)
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
     with cached_vectors(preprocessing, rows, features.target, again=not algorithm.reads_once) as vectors:
         model = fit_model(vectors, algorithm, hyperparameters, seed, features.target, features.rows)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import dagster as dg
 import pyarrow.parquet as pq
 import pytest
+from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -251,6 +252,8 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
         assert evaluate(loaded.pipeline.transform(rows)).rmse == pytest.approx(stored["train"]["rmse"])
         assert loaded.metadata.facts == algorithm_named(name).describe(loaded.model)
         assert len(loaded.metadata.importances["slots"]) == len(loaded.metadata.slots)
+        scaled = any(isinstance(stage, StandardScalerModel) for stage in loaded.pipeline.stages)
+        assert scaled is not algorithm_named(name).scale_free
     assert loaded.metadata.facts["method"] == "stacking"
 
     lane, asked = Lane("ensemble"), {"targets": dict.fromkeys(names, IMPOSSIBLE)}

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.cross_validation import CrossValidation, _Judged
+from traffic_assets.ml.cross_validation import CrossValidation, _Judged, _Size
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.metrics import METRICS, Metrics
 from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
@@ -194,12 +194,12 @@ class _Cut(CrossValidation):
         super().__init__(nothing, LINEAR, [Fold(None, None, "a fold") for _ in judged], SEED)  # type: ignore[arg-type]
         self.judged = judged
 
-    def _sizes(self, train: Any) -> list[int]:
-        return [20 + number for number in range(len(self.judged))]
+    def _sizes(self, train: Any) -> list[_Size]:
+        return [_Size(20 + number) for number in range(len(self.judged))]
 
-    def _fold(self, train: Any, number: int, to_fit: int, *_: Any) -> Any:
+    def _fold(self, train: Any, number: int, size: _Size, *_: Any) -> Any:
         return {
-            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), to_fit)
+            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), size.rows)
             for i in range(self.judged[number])
         }
 

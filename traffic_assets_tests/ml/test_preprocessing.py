@@ -17,6 +17,7 @@ from traffic_assets.features.catalogue import FEATURES, Column
 from traffic_assets.ml.preprocessing import (
     ASSEMBLED,
     KEPT,
+    SELECTED,
     VECTOR,
     FeatureSet,
     Preparation,
@@ -28,6 +29,7 @@ from traffic_assets.ml.preprocessing import (
     predicting_stages,
     preprocessor,
     slots,
+    unscaled,
     usable_features,
     vector_report,
 )
@@ -449,6 +451,24 @@ def test_slots_are_chosen_for_the_target_that_is_learned(spark: SparkSession, ta
     rows = spark.createDataFrame(table, "a double, b double, speed double, flow double")
     features = usable_features(rows, [A, B], Preparation(selection="univariate", top_k=1), target)
     assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == [best]
+
+
+@pytest.mark.parametrize("selection", ["none", "univariate"])
+def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
+    feature_rows: DataFrame, tmp_path: Path, selection: Any
+) -> None:
+    """Of the same slots, in the columns' units: what the scaler is given."""
+    features = usable_features(feature_rows, FEATURES, Preparation(selection=selection, top_k=5))
+    whole, never = fit_preprocessor(feature_rows, features), fit_preprocessor(feature_rows, features, scaled=False)
+    without = unscaled(whole)
+    assert len(without.stages) == len(never.stages) == len(whole.stages) - 1
+    without.write().save(f"file://{tmp_path}/unscaled")
+    given = ASSEMBLED if selection == "none" else SELECTED
+    expected = [row[0].toArray().tolist() for row in whole.transform(feature_rows).select(given).collect()]
+    for model in (without, PipelineModel.load(f"file://{tmp_path}/unscaled"), never):
+        found = [row[0].toArray().tolist() for row in model.transform(feature_rows).select(VECTOR).collect()]
+        assert found == expected
+        assert slots(model, features) == slots(whole, features)
 
 
 def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ XGBOOST = Algorithm(
     describe=_describe,
     stops_early=lambda h: h.early_stopping_rounds is not None,
     stop_on=_stop_on,
+    scale_free=True,
     reads_once=True,
     all_cores=_in_one_task,
     exports=("spark", "onnx"),

@@ -71,7 +71,7 @@ def screen(
         raise ValueError(f"{algorithm.name} has no fast engine to screen by: set training.search.screen to null")
     if len(tried) <= keep:
         return Ranking(list(tried), [])
-    fit, judged = _sample(train, features, rows, seed)
+    fit, judged = _sample(train, features, rows, seed, scaled=not algorithm.scale_free)
     errors = list[float]()
     for hyperparameters in tried:
         if deadline is not None and len(errors) >= keep and time.monotonic() > deadline:
@@ -97,7 +97,7 @@ def screen(
 Rows = tuple[NDArray[np.float32], NDArray[np.float64]]
 
 
-def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int) -> tuple[Rows, Rows]:
+def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int, scaled: bool) -> tuple[Rows, Rows]:
     """Vectors and targets of the fitted and of the judged part: shapes (rows, slots) and (rows,)."""
     share = min(1.0, rows / max(features.rows, 1))
     # in an order of its own: XGBoost draws by the place of a row
@@ -110,7 +110,7 @@ def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int) -> tup
             raise ValueError(f"{number} sampled rows are too few to screen by: set training.search.screen to null")
         fitted = drawn.where(~F.col("judged"))
         # what only other rows hold cannot be learned from these
-        preprocessing = fit_preprocessor(fitted, narrowed(features, fitted))
+        preprocessing = fit_preprocessor(fitted, narrowed(features, fitted), scaled)
         vectors = preprocessing.transform(drawn).select(
             vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "judged"
         )

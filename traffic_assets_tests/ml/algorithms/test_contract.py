@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 from pyspark.ml import PipelineModel
+from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
@@ -91,6 +92,16 @@ def fitted(request: pytest.FixtureRequest, feature_rows: DataFrame) -> Fitted:
         feature_rows.where(F.col("timestamp") >= boundary),
     )
     return Fitted(algorithm, _fit(train, FEATURES, algorithm), train, judged, FEATURES)
+
+
+def test_what_the_scale_is_nothing_to_is_given_no_scaler_and_is_as_good(fitted: Fitted) -> None:
+    algorithm = fitted.algorithm
+    scaled = any(isinstance(stage, StandardScalerModel) for stage in fitted.pipeline.stages)
+    assert scaled is not algorithm.scale_free
+    if algorithm.scale_free:
+        other = _fit(fitted.train, fitted.features, replace(algorithm, scale_free=False))
+        with_it, without = (evaluate(p.transform(fitted.judged)).rmse for p in (other, fitted.pipeline))
+        assert without == pytest.approx(with_it, rel=0.01)
 
 
 def test_every_algorithm_is_under_contract_and_has_settings() -> None:
