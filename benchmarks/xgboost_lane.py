@@ -5,8 +5,8 @@
 The lane is a whole `train` job with only `xgboost` enabled: splits, preprocessor, five folds, the fit, the temporal
 verdict, evaluation, comparison and registry entry. The other is a process that reads the same days with pyarrow,
 splits by chance in the same shares, and makes the same seven fits with the same threads, rounds and early stopping, on
-the same vectors: medians, one-hot slots and standard scores of each fit's own rows, by numpy. It has no diagnostics, so
-the job makes none.
+the same vectors: medians and one-hot slots of each fit's own rows, by numpy; neither scales them. It has no
+diagnostics, so the job makes none.
 """
 
 import json
@@ -56,9 +56,6 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
             return np.hstack([numbers, *one_hot], dtype=np.float32)
 
         x = assembled(rows)
-        mean, deviation = x.mean(axis=0), x.std(axis=0)
-        scale = np.where(deviation > 0, deviation, 1)
-        x = (x - mean) / scale
         share = STOPPING_SHARE if hyperparameters.early_stopping_rounds else 0
         stopping = np.random.default_rng(SEED).random(len(rows)) < share
         told = {"eval_set": [(x[stopping], y[rows[stopping]])]} if share else {}
@@ -69,7 +66,7 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
         rounds.append(model.get_booster().num_boosted_rounds())
 
         def rmse(others: np.ndarray) -> float:
-            predicted = model.predict((assembled(others) - mean) / scale)
+            predicted = model.predict(assembled(others))
             return float(np.sqrt(np.mean((predicted - y[others]) ** 2)))
 
         return rmse

@@ -305,7 +305,7 @@ def preprocessor(
         threshold, top, seed = preparation.variance_threshold, preparation.top_k, preparation.seed
         stages.append(SlotSelector(preparation.selection, threshold, top, whole, features.target, chosen, seed))
     if scaled:
-        stages.append(_SCALERS[preparation.scaler](ASSEMBLED if preparation.selection == "none" else SELECTED))
+        stages.append(_SCALERS[preparation.scaler](whole if preparation.selection == "none" else chosen))
     return Pipeline(stages=stages)
 
 

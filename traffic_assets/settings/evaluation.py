@@ -91,5 +91,8 @@ class EvaluationSettings(Section):
     def _each_target_once(cls, value: Any, validated: ValidatorFunctionWrapHandler) -> dict[Target, dict[str, Targets]]:
         found: dict[Target, dict[str, Targets]] = validated(value)
         if len(found) < len(value):
-            raise ValueError(f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each once")
+            raise ValueError(
+                f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each under one name, in "
+                f"every file and in the environment"
+            )
         return found

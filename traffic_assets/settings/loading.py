@@ -52,14 +52,14 @@ def load_settings(
     users, ours = _read(chosen), _from_environment(environ)
     laid = _laid(Translation(dict(overrides or {})), _laid(ours, users))
     settings, found = validated({**completed(laid.content, users.lists), "profile": chosen})
-    mistakes = [*laid.refused, *describe(found, laid.origins)]
+    mistakes, off = [*laid.refused, *describe(found, laid.origins)], switched_off(laid.content, users)
     if settings is None or mistakes:
-        lines = "\n".join(f"  {line}" for line in mistakes)
+        lines = "\n".join(f"  {line}" for line in [*mistakes, *off])  # that models are off may be why
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         where = f"{chosen}, environment" if ours.content or ours.refused else chosen
         raise SettingsError(f"{count} in the settings ({where}):\n{lines}")
     idle = [f"{'.'.join(as_given(path, laid.origins))}: {why}" for path, why in settings.without_effect]
-    for line in [*users.told, *switched_off(laid.content, users), *idle]:
+    for line in [*users.told, *off, *idle]:
         _LOG.warning("%s: %s", chosen, line)
     return settings
 

@@ -133,3 +133,12 @@ def test_no_value_of_a_spark_setting_is_repeated_in_a_message(spark: Any) -> Non
     (found,) = mistakes(spark=spark)
     assert found.startswith("spark")
     assert "hunter2" not in found
+
+
+def test_that_models_are_off_since_the_file_lists_others_is_told_with_a_mistake(tmp_path: Path) -> None:
+    given = {"training": {"primary_metric": "mae"}, "models": {"random_forest": {"enabled": False}}}
+    mistake, why = mistakes(write(tmp_path / "theirs.json", given))
+    assert mistake.endswith("every model is disabled; enable at least one")
+    assert why.startswith(
+        "models: not listed, so off: linear_regression, gradient_boosted_trees; training.primary_metric"
+    )

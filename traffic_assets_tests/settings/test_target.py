@@ -70,7 +70,8 @@ def test_two_names_of_one_target_are_refused_with_what_they_mean(tmp_path: Path)
     (line,) = mistakes(columns, data=ALIASES)
     assert line.startswith("data.target_columns: given ['traffic_volume', 'volume_5min']; the same target twice")
     assert mistakes(evaluation={"other_targets": {"flow": LIMITS, "traffic_volume": {}}}) == [
-        "evaluation.other_targets: the same target twice, since flow, traffic_volume mean flow; give each once"
+        "evaluation.other_targets: the same target twice, since flow, traffic_volume mean flow; give each under "
+        "one name, in every file and in the environment"
     ]
 
 
