@@ -92,7 +92,7 @@ class EvaluationSettings(Section):
         found: dict[Target, dict[str, Targets]] = validated(value)
         if len(found) < len(value):
             raise ValueError(
-                f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each under one name, in "
-                f"every file and in the environment"
+                f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each under one name, "
+                f"in every file and in the environment"
             )
         return found
