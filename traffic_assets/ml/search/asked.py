@@ -104,6 +104,7 @@ def asked_search(
             keep=wanted.screen,
             rows=wanted.screen_rows,
             seed=training.seed,
+            metric=metric,
             deadline=None if minutes is None else started + minutes * 60,
             notify=notify,
         )

@@ -6,6 +6,7 @@ fit can answer for anyway (`sharing.py`) needs no screening; it pays for bins, s
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.metrics import MAPE_FLOOR
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits import unit_hash
@@ -47,6 +49,7 @@ def screen(
     keep: int,
     rows: int,
     seed: int,
+    metric: str = "rmse",
     deadline: float | None = None,
     notify: Callable[[str], None] = _LOG.info,
 ) -> Ranking:
@@ -60,6 +63,8 @@ def screen(
         keep: how many go on.
         rows: rows of the sample at most, drawn by hash; all that ever comes to this process.
         seed: of the hash and the fits.
+        metric: what chooses in the end. MAE and MAPE rank here too; for R², which orders as RMSE does, and for a metric
+            of an installed package, which Spark alone computes, the RMSE ranks.
         deadline: by `time.monotonic()`; after it only so many are ranked as are to go on.
         notify: told of the outcome.
 
@@ -72,26 +77,39 @@ def screen(
     if len(tried) <= keep:
         return Ranking(list(tried), [])
     fit, judged = _sample(train, features, rows, seed, scaled=not algorithm.scale_free)
-    errors = list[float]()
+    errors, ranks = list[float](), list[float]()
+    ranked_by = metric if metric in ("mae", "mape") else "rmse"
     for hyperparameters in tried:
         if deadline is not None and len(errors) >= keep and time.monotonic() > deadline:
             break
         model = algorithm.quick(hyperparameters, seed, fit[0].shape[1])
         predicted = model.fit(*fit).predict(judged[0])
-        errors.append(float(np.sqrt(np.mean((predicted - judged[1]) ** 2))))
+        errors.append(_error("rmse", judged[1], predicted))
+        ranks.append(_error(ranked_by, judged[1], predicted))
         if len(errors) % _TELL_EVERY == 0:
             notify(f"{algorithm.title}: {len(errors)} of {len(tried)} trials screened")
     looked_at = len(errors)
-    best = set(sorted(range(looked_at), key=lambda i: (errors[i], i))[:keep])
+    best = set(sorted(range(looked_at), key=lambda i: (ranks[i], i))[:keep])
     late = f", {len(tried) - looked_at} not for want of time" if looked_at < len(tried) else ""
     notify(
         f"{algorithm.title}: {looked_at} trials screened by XGBoost on {len(fit[1]) + len(judged[1]):,} train rows"
-        f"{late}; the {keep} best by RMSE go on"
+        f"{late}; the {keep} best by {ranked_by.upper()} go on"
     )
     return Ranking(
         [tried[i] for i in sorted(best)],
         [Screened(hyperparameters=tried[i].model_dump(), rmse=errors[i]) for i in range(looked_at) if i not in best],
     )
+
+
+def _error(metric: str, observed: NDArray[np.float64], predicted: NDArray[np.float32]) -> float:
+    """As `metrics.py` defines it; infinite where a relative error can be told of no row."""
+    error = np.abs(predicted - observed)
+    if metric == "mae":
+        return float(error.mean())
+    if metric == "mape":
+        counted = np.abs(observed) >= MAPE_FLOOR
+        return float((error[counted] / np.abs(observed[counted])).mean()) if counted.any() else math.inf
+    return float(np.sqrt(np.mean(error**2)))
 
 
 Rows = tuple[NDArray[np.float32], NDArray[np.float64]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
@@ -42,6 +43,42 @@ def test_the_better_hyperparameters_go_on(
     assert [left.hyperparameters for left in found.screened] == [h.model_dump() for h in tried if h != tried[best]]
     assert all(left.rmse > 0 for left in found.screened)
     assert f"{len(tried)} trials screened by XGBoost on 800 train rows; the 1 best by RMSE go on" in told[0]
+
+
+class _Erring:
+    """Predicts what was observed, but for some mph where traffic is slow, fast, or anyhow."""
+
+    def __init__(self, slow: float, fast: float) -> None:
+        self.slow, self.fast = slow, fast
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> _Erring:
+        return self
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        speed = x[:, 0]
+        return speed + np.where(speed < 30, self.slow, self.fast)
+
+
+@pytest.mark.parametrize(
+    ("metric", "best", "word"),
+    [("rmse", 0, "RMSE"), ("r2", 0, "RMSE"), ("of_a_package", 0, "RMSE"), ("mae", 1, "MAE"), ("mape", 2, "MAPE")],
+)
+def test_they_are_ranked_by_the_metric_that_chooses(
+    feature_rows: DataFrame, features: FeatureSet, metric: str, best: int, word: str
+) -> None:
+    """One row in ten is slow. Errors of one size have the least RMSE, few large ones the least MAE, and none where
+    traffic is slow the least MAPE."""
+    rows = feature_rows.withColumn("speed", F.when(unit_hash(5, "slow") < 0.1, 10.0).otherwise(60.0))
+    rows = rows.withColumn("traffic_efficiency", F.col("speed"))
+    errs = dict(zip(FORESTS[:3], [_Erring(2.5, 2.5), _Erring(12, 0), _Erring(0, 2.9)], strict=True))
+    engine = replace(ALGORITHMS["random_forest"], quick=lambda h, seed, slots: errs[h], scale_free=True)
+    told: list[str] = []
+    found = screen(
+        rows, replace(features, numeric=("traffic_efficiency",), categorical=()), engine, FORESTS[:3],
+        keep=1, rows=10_000, seed=1, metric=metric, notify=told.append,
+    )  # fmt: skip
+    assert found.kept == [FORESTS[best]]
+    assert f"best by {word} go on" in told[0]
 
 
 def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, features: FeatureSet) -> None:
