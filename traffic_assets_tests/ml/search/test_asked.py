@@ -160,7 +160,9 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
     """Of five points as many are ranked as are to go on, and then the time is up."""
     forest = {"grid": {"maxBins": [4, 8, 16, 32, 64]}, "hyperparameters": {"numTrees": 2, "maxDepth": 2}}
     limit = {"max_training_time_minutes": 1e-9, "search": {"screen": 2}}
-    settings = _settings({"models": {"random_forest": forest}, "training": limit})
+    settings = _settings(
+        {"models": {"random_forest": forest}, "training": limit, "evaluation": {"primary_metric": "mae"}}
+    )
     told: list[str] = []
     requested = settings.models.random_forest.hyperparameters
     found = asked_search(
@@ -168,6 +170,7 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
     )
     assert found.stopped is not None
     assert any("2 trials screened by XGBoost on" in line and "3 not for want of time" in line for line in told)
+    assert any("the 2 best by MAE go on" in line for line in told), "by the metric that chooses"
     assert found.screened == []
     assert [t.hyperparameters["maxBins"] for t in found.trials] == [4]
 
