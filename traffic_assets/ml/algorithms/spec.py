@@ -71,8 +71,8 @@ class Algorithm(Extension):
         stop_on: tells an estimator the column that marks those rows; None where the algorithm knows no such end.
         suited: makes an estimator suit the number of rows; the model is the same. None where nothing depends on it.
         scale_free: whether a model is as good whatever the scales of the slots are: it is given the vector without the
-            scaler, which saves a pass over the rows in each fold. MLlib's trees are not: their candidate thresholds
-            treat a value of 0 apart, and few scaled values are 0 (forests: RMSE 1.8 % worse without the scaler).
+            scaler, which saves a pass over the rows in each fold. MLlib's trees keep the scaler: they
+            came out different without it (docs/preprocessing.md).
         reads_once: whether a fit reads its rows once and keeps what it needs itself.
         all_cores: whether a fit with these hyperparameters takes all cores of a local session by itself.
         exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
