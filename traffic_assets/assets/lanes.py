@@ -154,15 +154,16 @@ def _cv_report(
         from traffic_assets.ml import plots
         from traffic_assets.ml.placement import placement_of_folds
         from traffic_assets.ml.preprocessing import FeatureSet
-        from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_search
-        from traffic_assets.ml.training import cached_rows, observed_rows
+        from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_rows, asked_search
+        from traffic_assets.ml.training import observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
         requested = model_settings.requested(given)
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
-        with cached_rows(observed_rows(train_split.value, lane.target), training.cache_partitions) as train:
-            features = FeatureSet.of(fitted_preprocessor.record["features"])
+        features = FeatureSet.of(fitted_preprocessor.record["features"])
+        rows = observed_rows(train_split.value, lane.target)
+        with asked_rows(rows, features, algorithm, settings, requested) as train:
             with _scratch(context, hdfs, lane) as scratch:
                 search = asked_search(
                     train, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
@@ -235,7 +236,8 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.preprocessing import unscaled
+        from traffic_assets.ml.fold_tasks import in_tasks
+        from traffic_assets.ml.preprocessing import FeatureSet, unscaled
         from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import (
             cached_vectors,
@@ -262,10 +264,12 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)
-        train = placed_rows(observed_rows(rows, lane.target), training.cache_partitions)
+        train, features = observed_rows(rows, lane.target), FeatureSet.of(fitted_preprocessor.record["features"])
+        if not in_tasks(algorithm, [chosen], features.preparation):  # a fit in one task puts its rows in order itself
+            train = placed_rows(train, training.cache_partitions)
         with cached_vectors(preprocessing, train, lane.target, again=not algorithm.reads_once) as vectors:
             # rows of the validation split come on top where they end the fit
-            number = None if algorithm.stops_early(chosen) else fitted_preprocessor.record["features"]["rows"]
+            number = None if algorithm.stops_early(chosen) else features.rows
             fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target, number)
         minutes = (time.monotonic() - started) / 60
         context.add_output_metadata(
@@ -327,9 +331,9 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.preprocessing import FeatureSet
-        from traffic_assets.ml.search.asked import asked_search
+        from traffic_assets.ml.search.asked import asked_rows, asked_search
         from traffic_assets.ml.temporal import temporal_verdict
-        from traffic_assets.ml.training import cached_rows, observed_rows
+        from traffic_assets.ml.training import observed_rows
 
         split = require_same_split(
             {
@@ -352,11 +356,12 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 )
             return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
+        features = FeatureSet.of(fitted_preprocessor.record["features"])
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
-        with cached_rows(observed_rows(every, lane.target), training.cache_partitions) as rows:
+        with asked_rows(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
             found = temporal_verdict(
                 rows,
-                FeatureSet.of(fitted_preprocessor.record["features"]),
+                features,
                 algorithm,
                 choose,
                 share=training.temporal_train_share,

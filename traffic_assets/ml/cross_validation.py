@@ -8,8 +8,10 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from pyspark import inheritable_thread_target
@@ -18,6 +20,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import Metrics, evaluate, spread
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
@@ -44,6 +47,17 @@ class _Size(NamedTuple):
 
     rows: int
     stopping: int = 0
+
+
+class _Fold(NamedTuple):
+    """A fold that is ready to be judged: its size, and what judges the trials of a group on it."""
+
+    size: _Size
+    judge: Callable[[Group], dict[int, Metrics]]
+
+
+_Prepare = Callable[[int, _Size, int], AbstractContextManager[_Fold]]
+"""Makes a fold ready: its number, its size, and how many groups are to be judged."""
 
 
 class CrossValidation:
@@ -103,7 +117,8 @@ class CrossValidation:
             ValueError: where a fold has no rows.
         """
         # where a fit ends early, it is not the beginning of a longer one
-        alone = not self.scratch or any(self.algorithm.stops_early(h) for h in tried)
+        early = any(self.algorithm.stops_early(h) for h in tried)
+        alone = not self.scratch or early or self._in_tasks(tried)
         sharing = None if alone else self.algorithm.sharing
         rows = math.ceil(self.features.rows * row_share)
         return self._judged(train, tried, groups(tried, sharing, rows), row_share, deadline)
@@ -117,12 +132,14 @@ class CrossValidation:
         deadline: float | None,
     ) -> list[Trial]:
         train = with_stopping_rows(train, self.algorithm, tried, self.seed)
-        sizes = self._sizes(train)
+        with self._ready(train, tried) as (rows, folds, prepare):
+            sizes = self._sizes(rows, folds)
 
-        def judge(number: int) -> dict[int, _Judged]:
-            return self._fold(train, number, sizes[number], tried, grouped, deadline)
+            def judge(number: int) -> dict[int, _Judged]:
+                with prepare(number, sizes[number], len(grouped)) as fold:
+                    return self._fold(fold, number, tried, grouped, deadline, rows)
 
-        by_fold = _at_once(self.threads, judge, range(len(self.folds)), train)
+            by_fold = _at_once(self.threads, judge, range(len(folds)), rows)
         shared, compared = _comparable(by_fold)
         trials = []
         for group in grouped:
@@ -132,57 +149,81 @@ class CrossValidation:
                     trials.append((i, _trial(tried[i], judged, row_share, None if i == group.itself else group.grown)))
         return [trial for _, trial in sorted(trials, key=lambda pair: pair[0])]
 
-    def _sizes(self, train: DataFrame) -> list[_Size]:
+    def _in_tasks(self, tried: Sequence[Hyperparameters]) -> bool:
+        return in_tasks(self.algorithm, tried, self.features.preparation)
+
+    @contextmanager
+    def _ready(
+        self, train: DataFrame, tried: Sequence[Hyperparameters]
+    ) -> Iterator[tuple[DataFrame, Sequence[Fold], _Prepare]]:
+        """Train rows, the folds of them, and what makes a fold ready to be judged."""
+        if not self._in_tasks(tried):
+            yield train, self.folds, partial(self._prepared, train)
+            return
+        with fold_tasks(train, self.features, self.algorithm, self.folds) as tasks:
+
+            @contextmanager
+            def prepared(number: int, size: _Size, _: int) -> Iterator[_Fold]:
+                yield _Fold(size, lambda group: {group.members[0]: tasks.judged(number, group.grown, self.seed)})
+
+            yield tasks.rows, tasks.folds, prepared
+
+    def _sizes(self, rows: DataFrame, folds: Sequence[Fold]) -> list[_Size]:
         """The size of each fold, all counted in one pass; refused where one fits or judges no row."""
-        stops = F.col(STOP) if STOP in train.columns else F.lit(False)
-        parts = [F.count_if(part) for fold in self.folds for part in (fold.fit, fold.fit & stops, fold.judged)]
-        row = train.agg(*parts).collect()[0]
+        stops = F.col(STOP) if STOP in rows.columns else F.lit(False)
+        parts = [F.count_if(part) for fold in folds for part in (fold.fit, fold.fit & stops, fold.judged)]
+        row = rows.agg(*parts).collect()[0]
         sizes = [_Size(*counts) for counts in zip(row[::3], row[1::3], strict=True)]
-        for fold, size, judged in zip(self.folds, sizes, row[2::3], strict=True):
+        for fold, size, judged in zip(folds, sizes, row[2::3], strict=True):
             if not size.rows or not judged:
                 raise ValueError(
                     f"{fold.title} has no rows to {'fit' if judged else 'judge'}: train on more rows, or on fewer folds"
                 )
         return sizes
 
-    def _fold(
-        self,
-        train: DataFrame,
-        number: int,
-        size: _Size,
-        tried: Sequence[Hyperparameters],
-        grouped: Sequence[Group],
-        deadline: float | None,
-    ) -> dict[int, _Judged]:
-        fold = self.folds[number]
-        fit_rows, judged_rows = train.where(fold.fit), train.where(fold.judged)
-        found: dict[int, _Judged] = {}
+    @contextmanager
+    def _prepared(self, train: DataFrame, number: int, size: _Size, groups: int) -> Iterator[_Fold]:
+        """A fold whose preprocessor is fitted by Spark."""
+        fit_rows, judged_rows = train.where(self.folds[number].fit), train.where(self.folds[number].judged)
         # what only other rows hold cannot be learned from these
         present = narrowed(self.features, fit_rows, size.rows)
         preprocessing = fit_preprocessor(fit_rows, present, scaled=not self.algorithm.scale_free)
-        again = len(grouped) > 1 or not self.algorithm.reads_once
+        again = groups > 1 or not self.algorithm.reads_once
         with cached_vectors(preprocessing, fit_rows, self.features.target, again) as vectors:
-            rows, stopping = _counted(vectors) if self.features.preparation.drops else size
+            size = _counted(vectors) if self.features.preparation.drops else size
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
+            yield _Fold(size, lambda group: self._group(group, vectors, judged, size.rows))
 
-            def judge(group: Group) -> None:
-                first = number == 0 and group is grouped[0]
-                if deadline is not None and not first and time.monotonic() > deadline:
-                    return
-                fitted = rows - stopping if self.algorithm.stops_early(group.grown) else rows
-                found.update((i, _Judged(m, fitted)) for i, m in self._group(group, vectors, judged, rows).items())
-                last = found[group.members[-1]].metrics
-                self.notify(
-                    f"{self.algorithm.title}: {fold.title}{_progress(len(found), len(tried))}, "
-                    f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
-                )
+    def _fold(
+        self,
+        fold: _Fold,
+        number: int,
+        tried: Sequence[Hyperparameters],
+        grouped: Sequence[Group],
+        deadline: float | None,
+        rows: DataFrame,
+    ) -> dict[int, _Judged]:
+        """Each group on one fold, until the deadline."""
+        found: dict[int, _Judged] = {}
 
-            _at_once(self.threads // len(self.folds), judge, grouped, train)
+        def judge(group: Group) -> None:
+            first = number == 0 and group is grouped[0]
+            if deadline is not None and not first and time.monotonic() > deadline:
+                return
+            with self._counting:
+                self.fits += 1
+            stopping = fold.size.stopping if self.algorithm.stops_early(group.grown) else 0
+            found.update((i, _Judged(m, fold.size.rows - stopping)) for i, m in fold.judge(group).items())
+            last = found[group.members[-1]].metrics
+            self.notify(
+                f"{self.algorithm.title}: {self.folds[number].title}{_progress(len(found), len(tried))}, "
+                f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
+            )
+
+        _at_once(self.threads // len(self.folds), judge, grouped, rows)
         return found
 
     def _group(self, group: Group, vectors: DataFrame, judged: DataFrame, rows: int) -> dict[int, Metrics]:
-        with self._counting:
-            self.fits += 1
         target = self.features.target
         model = fit_model(vectors, self.algorithm, group.grown, self.seed, target, rows)
         if not group.cuts:

@@ -6,21 +6,24 @@ no test or validation row is seen. Folds themselves are in `folds.py`.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.metrics import Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
 from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.training import STOP, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
+_HELD_OUT = "held_out"
 
 
 class LearningPoint(BaseModel):
@@ -57,9 +60,9 @@ class LearningCurve(BaseModel):
     points: list[LearningPoint]
 
 
-def subset(rows: DataFrame, share: float, seed: int) -> DataFrame:
-    """About this share of the rows, by hash of their keys; a smaller share's rows are among a greater one's."""
-    return rows if share >= 1 else rows.where(unit_hash(seed, "learning curve") < share)
+def within(share: float, seed: int) -> Column:
+    """Whether a row is among about this share of them, by hash of its key; a smaller share's are a greater one's."""
+    return F.lit(True) if share >= 1 else unit_hash(seed, "learning curve") < share
 
 
 def learning_curve(
@@ -88,23 +91,62 @@ def learning_curve(
         ValueError: where a share has no rows to fit, or the fold none to judge.
     """
     fold = folds[-1]
-    judged = train.where(fold.judged)
+    held_out = train.withColumn(_HELD_OUT, fold.judged)
+    parts = [fold.fit & within(share, seed) for share in shares]
     points: list[LearningPoint] = []
-    for share in shares:
-        rows = subset(train.where(fold.fit), share, seed)
-        if not rows.take(1):
-            raise ValueError(
-                f"a share of {share:g} leaves no row to fit for the learning curve: give greater shares in "
-                f"evaluation.diagnostics.learning_curve"
+    judged_rows = 0
+    with _judging(held_out, features, algorithm, hyperparameters, parts, seed) as judge:
+        for number, (share, part) in enumerate(zip(shares, parts, strict=True)):
+            if not train.where(part).take(1):
+                raise ValueError(
+                    f"a share of {share:g} leaves no row to fit for the learning curve: give greater shares in "
+                    f"evaluation.diagnostics.learning_curve"
+                )
+            seen, unseen = judge(number)
+            judged_rows = unseen.rows
+            points.append(LearningPoint(share=share, rows=seen.rows, train_rmse=seen.rmse, validation_rmse=unseen.rmse))
+            notify(
+                f"{algorithm.title}: learning curve, {seen.rows:,} rows, RMSE {seen.rmse:.3f} on them, "
+                f"{unseen.rmse:.3f} on held-out rows"
             )
-        pipeline = fit_pipeline(rows, narrowed(features, rows), algorithm, hyperparameters, seed)
-        fitted = with_stopping_rows(rows, algorithm, [hyperparameters], seed)
-        if STOP in fitted.columns:  # they ended the fit, and were not fitted
-            fitted = fitted.where(~F.col(STOP))
-        seen, unseen = (evaluate(pipeline.transform(some), features.target) for some in (fitted, judged))
-        points.append(LearningPoint(share=share, rows=seen.rows, train_rmse=seen.rmse, validation_rmse=unseen.rmse))
-        notify(
-            f"{algorithm.title}: learning curve, {seen.rows:,} rows, RMSE {seen.rmse:.3f} on them, "
-            f"{unseen.rmse:.3f} on held-out rows"
-        )
-    return LearningCurve(fold=fold.title, judged_rows=judged.count(), points=points)
+    return LearningCurve(fold=fold.title, judged_rows=judged_rows, points=points)
+
+
+@contextmanager
+def _judging(
+    train: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    hyperparameters: Hyperparameters,
+    parts: Sequence[Column],
+    seed: int,
+) -> Iterator[Callable[[int], tuple[Metrics, Metrics]]]:
+    """What fits a part of the rows, by number, and returns the metrics on the rows fitted and on those held out.
+
+    Rows that only ended the fit were not fitted, and are judged by neither.
+    """
+    marked = with_stopping_rows(train, algorithm, [hyperparameters], seed)
+    target, held_out = features.target, F.col(_HELD_OUT)
+
+    def metrics(predicted: DataFrame) -> tuple[Metrics, Metrics]:
+        fitted = ~held_out & ~F.col(STOP) if STOP in predicted.columns else ~held_out
+        seen, unseen = (evaluate(predicted.where(which), target) for which in (fitted, held_out))
+        return seen, unseen
+
+    if not in_tasks(algorithm, [hyperparameters], features.preparation):
+
+        def on_spark(number: int) -> tuple[Metrics, Metrics]:
+            rows = train.where(parts[number])
+            pipeline = fit_pipeline(rows, narrowed(features, rows), algorithm, hyperparameters, seed)
+            return metrics(pipeline.transform(marked.where(parts[number] | held_out)))
+
+        yield on_spark
+        return
+    folds = [Fold(part, part | held_out, "") for part in parts]
+    with fold_tasks(marked, features, algorithm, folds, told=[_HELD_OUT]) as tasks:
+
+        def in_a_task(number: int) -> tuple[Metrics, Metrics]:
+            with tasks.kept(number, hyperparameters, seed) as predicted:
+                return metrics(predicted)
+
+        yield in_a_task

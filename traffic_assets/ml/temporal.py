@@ -7,7 +7,8 @@ et al. 2017); this verdict says by how much. It chooses nothing.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +18,12 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
+from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
 from traffic_assets.ml.splits import time_quantiles
-from traffic_assets.ml.training import cached, fit_pipeline
+from traffic_assets.ml.training import cached, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
@@ -74,7 +77,7 @@ def temporal_verdict(
     """
     first, boundary = time_quantiles(rows, [0.0, share])
     seconds = F.col("timestamp").cast("long")
-    earlier, later = rows.where(seconds < boundary), rows.where(seconds >= boundary)
+    earlier = rows.where(seconds < boundary)
     if first == boundary:
         raise ValueError(
             f"no rows lie before {datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC, where the later part "
@@ -83,8 +86,8 @@ def temporal_verdict(
     # what only later rows hold cannot be learned from the earlier ones
     features = narrowed(features, earlier)
     chosen = choose(earlier, features)
-    pipeline = fit_pipeline(earlier, features, algorithm, chosen, seed)
-    with cached(pipeline.transform(later).select("timestamp", features.target, PREDICTION)) as judged:
+    fold = Fold(seconds < boundary, seconds >= boundary, "later time")
+    with _predicted(rows, fold, features, algorithm, chosen, seed) as judged:
         metrics = evaluate(judged, features.target)
         instants, losses = losses_in_time(judged, features.target)
     unit = TARGETS[features.target].unit
@@ -97,6 +100,30 @@ def temporal_verdict(
         instants=instants,
         losses=losses,
     )
+
+
+@contextmanager
+def _predicted(
+    rows: DataFrame,
+    fold: Fold,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    hyperparameters: Hyperparameters,
+    seed: int,
+) -> Iterator[DataFrame]:
+    """The rows judged with timestamp, target and prediction, of a fit on the others, kept inside the block."""
+    if in_tasks(algorithm, [hyperparameters], features.preparation):
+        marked = with_stopping_rows(rows, algorithm, [hyperparameters], seed)
+        with (
+            fold_tasks(marked, features, algorithm, [fold], told=["timestamp"]) as tasks,
+            tasks.kept(0, hyperparameters, seed) as judged,
+        ):
+            yield judged
+        return
+    pipeline = fit_pipeline(rows.where(fold.fit), features, algorithm, hyperparameters, seed)
+    predicted = pipeline.transform(rows.where(fold.judged))
+    with cached(predicted.select("timestamp", features.target, PREDICTION)) as judged:
+        yield judged
 
 
 def losses_in_time(predicted: DataFrame, target: str = TARGET) -> tuple[list[int], list[float]]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 
 from pyspark.ml import Model, Pipeline, PipelineModel
 from pyspark.ml.feature import Imputer
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import KEYS
@@ -115,6 +115,11 @@ def with_validation_rows(train: DataFrame, validation: DataFrame, seed: int) -> 
     return train.withColumn(STOP, F.lit(False)).unionByName(stopping)
 
 
+def row_key() -> Column:
+    """A whole number for each row: a hash of its key."""
+    return F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long"))
+
+
 def fit_pipeline(
     train: DataFrame, features: FeatureSet, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int
 ) -> PipelineModel:
@@ -189,7 +194,7 @@ def cached_vectors(
     """
     named = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
     if set(KEYS) <= set(rows.columns):
-        named.append(F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long")).alias(ROW))
+        named.append(row_key().alias(ROW))
     vectors = vectors_to_fit(preprocessing, rows).select(*named)
     with cached(vectors) if again else nullcontext(vectors) as made:
         yield made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.cross_validation import CrossValidation, _Judged, _Size
+from traffic_assets.ml.cross_validation import CrossValidation, _Fold, _Judged, _Size
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.metrics import METRICS, Metrics
 from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
@@ -194,12 +195,16 @@ class _Cut(CrossValidation):
         super().__init__(nothing, LINEAR, [Fold(None, None, "a fold") for _ in judged], SEED)  # type: ignore[arg-type]
         self.judged = judged
 
-    def _sizes(self, train: Any) -> list[_Size]:
+    def _sizes(self, *_: Any) -> list[_Size]:
         return [_Size(20 + number) for number in range(len(self.judged))]
 
-    def _fold(self, train: Any, number: int, size: _Size, *_: Any) -> Any:
+    @contextmanager
+    def _prepared(self, _: Any, __: int, size: _Size, ___: int) -> Iterator[_Fold]:
+        yield _Fold(size, lambda group: {})
+
+    def _fold(self, fold: _Fold, number: int, *_: Any) -> dict[int, _Judged]:
         return {
-            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), size.rows)
+            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), fold.size.rows)
             for i in range(self.judged[number])
         }
 

@@ -8,7 +8,7 @@ import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
 from traffic_assets.ml.folds import FoldKind, folds_of
-from traffic_assets.ml.learning_curves import LearningCurve, learning_curve, subset
+from traffic_assets.ml.learning_curves import LearningCurve, learning_curve, within
 from traffic_assets.ml.metrics import evaluate
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.training import fit_pipeline
@@ -31,11 +31,11 @@ def _keys(rows: DataFrame) -> set[Row]:
 
 def test_a_smaller_share_lies_within_every_greater_one(feature_rows: DataFrame) -> None:
     every = _keys(feature_rows)
-    kept = [_keys(subset(feature_rows, share, 42)) for share in SHARES]
+    kept = [_keys(feature_rows.where(within(share, 42))) for share in SHARES]
     assert kept[0] < kept[1] < kept[2] == every
     for keys, share in zip(kept, SHARES, strict=True):
         assert len(keys) == pytest.approx(share * len(every), abs=0.05 * len(every))
-    assert _keys(subset(feature_rows, 0.5, 43)) != kept[1], "the seed draws"
+    assert _keys(feature_rows.where(within(0.5, 43))) != kept[1], "the seed draws"
 
 
 @pytest.mark.parametrize("kind", ["random", "expanding"])
@@ -51,7 +51,7 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
     assert [p.share for p in found.points] == [0.4, 1.0]
     assert len(told) == 2
     for point in found.points:
-        rows = subset(feature_rows.where(fold.fit), point.share, 42)
+        rows = feature_rows.where(fold.fit & within(point.share, 42))
         assert not _keys(rows) & _keys(judged)
         assert point.rows == rows.count()
     everything = fit_pipeline(feature_rows.where(fold.fit), features, LINEAR, PLAIN, 42)

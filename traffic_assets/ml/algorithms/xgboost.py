@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import Algorithm
+from traffic_assets.ml.algorithms.spec import Algorithm, Assembly, Task
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters, XGBoostSettings
 
 if TYPE_CHECKING:
@@ -20,14 +20,26 @@ def _in_one_task(h: XGBoostHyperparameters) -> bool:
     return h.num_workers == 1
 
 
+def _given(h: XGBoostHyperparameters, seed: int) -> dict[str, Any]:
+    """The parameters of XGBoost's own regressor."""
+    fixed = {"tree_method": "hist", "random_state": seed, "verbosity": 0}  # a line a round otherwise
+    return h.model_dump(exclude_none=True, exclude={"num_workers"}) | fixed
+
+
 def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> Any:
     from xgboost.spark import SparkXGBRegressor
 
     from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor
 
     estimator = OneTaskXGBRegressor if _in_one_task(h) else SparkXGBRegressor
-    given = h.model_dump(exclude_none=True) | {"verbosity": 0, "verbose": False}  # a line a round otherwise
-    return estimator(features_col=vector, label_col=target, random_state=seed, tree_method="hist", **given)
+    given = _given(h, seed) | {"num_workers": h.num_workers, "verbose": False}
+    return estimator(features_col=vector, label_col=target, **given)
+
+
+def _fold_task(h: XGBoostHyperparameters, seed: int, threads: int, assembly: Assembly) -> Task:
+    from traffic_assets.ml.estimators.boosting_task import fold_task
+
+    return fold_task(_given(h, seed), threads, assembly)
 
 
 def _stop_on(estimator: Any, column: str) -> Any:
@@ -65,6 +77,7 @@ XGBOOST = Algorithm(
     scale_free=True,
     reads_once=True,
     all_cores=_in_one_task,
+    fold_task=_fold_task,
     exports=("spark", "onnx"),
     package="xgboost",
     extra="xgboost",

@@ -2,11 +2,12 @@
 
 XGBoost's own runner gives a worker the one core that Spark counts for a task, whatever the machine has. Several
 workers are left to it: they meet at a barrier, and send each other their histograms.
+
+What runs in a task stands inside the functions that make it, so that Spark sends it to the workers as it is: they need
+XGBoost and scikit-learn, and not this package.
 """
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,34 +18,41 @@ from pyspark.sql import functions as F
 from xgboost import XGBRegressor
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 
-from traffic_assets.ml.cores import is_local, threads_of_a_task
+from traffic_assets.ml.algorithms.spec import ROW, Assembly, Task
+from traffic_assets.ml.cores import all_cores, threads_of_a_task
+from traffic_assets.ml.estimators.rows import require_rows
 
-Fit = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+LOOSE_VALUES = 100_000_000
+"""Up to so many numbers in vectors, XGBoost is given them as they are, 8 bytes each on top: it bins them in half the
+time that a `QuantileDMatrix`, made to save that memory, takes to do the same."""
 
-ALL_CORES = threading.Lock()
-"""Held by the fit that has all cores of a local session. Of two at the same time each would wait, at every step of
-every tree, for a thread that the other one keeps from a core: folds at the same time took four times as long."""
+Data = tuple[Any, Any]
+"""Vectors, shape (rows, slots), and targets."""
+
+Vectors = Callable[[pa.RecordBatch], Any]
+"""Makes the vectors of a batch."""
 
 
 class OneTaskXGBRegressor(SparkXGBRegressor):
     """XGBoost's estimator for Spark, fitted in one task; its params and its model are XGBoost's own.
 
-    All rows come to that task, and are fitted in the order in which they lie.
+    All rows come to that task, and are fitted in the order of their column `row`, however they lie.
     """
 
     def _fit(self, dataset: DataFrame) -> SparkXGBRegressorModel:
+        require_rows(dataset, ROW)
         of, known = self.getOrDefault, XGBRegressor().get_params()
         given = {param.name: of(param) for param in self.params if param.name in known and self.isSet(param)}
         columns = [
             vector_to_array(F.col(of(self.featuresCol)), "float32").alias("x"),
             F.col(of(self.labelCol)).cast("double").alias("y"),
-            F.monotonically_increasing_id().alias("place"),
+            F.col(ROW).cast("long").alias("row"),
         ]
         if self.isSet(self.validationIndicatorCol):
-            columns.append(F.col(of(self.validationIndicatorCol)).alias("stop"))
+            columns.append(F.col(of(self.validationIndicatorCol)).alias("stops_fit"))
         spark = dataset.sparkSession
         fit = booster_fit(given, threads_of_a_task(spark))
-        with ALL_CORES if is_local(spark) else nullcontext():
+        with all_cores(spark):
             # not coalesce(1): rows are still made in as many tasks as there are partitions
             fitted = dataset.select(*columns).repartition(1).mapInArrow(fit, "booster binary").collect()
         if not fitted:
@@ -56,53 +64,167 @@ class OneTaskXGBRegressor(SparkXGBRegressor):
         return self._copyValues(model)
 
 
-def booster_fit(given: dict[str, Any], threads: int) -> Fit:
+def booster_fit(given: dict[str, Any], threads: int) -> Task:
     """What fits XGBoost on a partition, and returns the booster as XGBoost writes it: one row, of no rows none.
-
-    It stands inside this function, so that Spark sends it to the workers as it is: they need XGBoost and scikit-learn,
-    and not this package.
 
     Args:
         given: parameters of XGBoost's own regressor.
         threads: of the fit.
 
     Returns:
-        A function of batches with the columns x (list of 32-bit floats), y (double), place (the row's rank, whole) and
-        perhaps stop (whether the row only ends the fit). Where no row has the last, every tree is grown.
+        A function of batches with the columns x (list of 32-bit floats), y (double), row (whole; the order of the fit)
+        and perhaps stops_fit (whether the row only ends the fit). Where no row does, every tree is grown.
     """
 
-    def arrays(batches: list[pa.RecordBatch]) -> tuple[Any, Any]:
-        """Vectors, shape (rows, slots), and targets, by place. Each batch is let go of when it is copied."""
-        rank = np.argsort(np.argsort(np.concatenate([batch["place"].to_numpy() for batch in batches])))
-        x, y = np.empty((len(rank), len(batches[0]["x"][0])), dtype=np.float32), np.empty(len(rank))
-        end = len(rank)
-        while batches:
-            batch = batches.pop()
-            at = rank[end - batch.num_rows : end]
-            x[at], y[at] = batch["x"].flatten().to_numpy().reshape(len(at), -1), batch["y"].to_numpy()
-            end -= len(at)
-        pa.default_memory_pool().release_unused()
-        return x, y
+    def vectors(batch: pa.RecordBatch) -> Any:
+        return batch["x"].flatten().to_numpy().reshape(batch.num_rows, -1)
+
+    data, boosting = _data(), _boosting(given, threads)
 
     def fit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
-        from threadpoolctl import threadpool_limits
-        from xgboost import XGBRegressor
 
         fitted: list[pa.RecordBatch] = []
         stopping: list[pa.RecordBatch] = []
         for batch in batches:
-            marked = batch["stop"] if "stop" in batch.schema.names else pa.repeat(False, batch.num_rows)
+            marked = batch["stops_fit"] if "stops_fit" in batch.schema.names else pa.repeat(False, batch.num_rows)
             for kept, some in ((fitted, batch.filter(pc.invert(marked))), (stopping, batch.filter(marked))):
                 if some.num_rows:
                     kept.append(some)
         if not fitted:
             return
-        ends = bool(stopping)
-        model = XGBRegressor(**given | ({} if ends else {"early_stopping_rounds": None}), n_jobs=threads)
-        # Spark tells OpenMP that a worker has one core
-        with threadpool_limits(threads, "openmp"):
-            model.fit(*arrays(fitted), eval_set=[arrays(stopping)] if ends else None, verbose=False)
-        yield pa.RecordBatch.from_pydict({"booster": [bytes(model.get_booster().save_raw("json"))]})
+        booster = boosting(data(fitted, vectors), data(stopping, vectors) if stopping else None)
+        yield pa.RecordBatch.from_pydict({"booster": [bytes(booster.save_raw("json"))]})
 
     return fit
+
+
+def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
+    """What fills, fits and judges a fold on a partition that holds its rows.
+
+    A missing number becomes the median (of an even number of values the lower middle one, as of Spark's Imputer) or
+    the mean of the rows that the fold fits, those that only end the fit among them.
+
+    Args:
+        given: parameters of XGBoost's own regressor.
+        threads: of the fit.
+        assembly: how vectors are made.
+
+    Returns:
+        A function of batches with the columns numbers (list of 32-bit floats, NaN where one is missing), codes (list of
+        whole numbers), y, row and stops_fit as above, fits and judged (whether the fold fits and whether it judges the
+        row), and others. It returns the judged rows with y, stops_fit, the others and their prediction.
+    """
+    numbers, slots, fill = assembly.numbers, assembly.slots, assembly.fill
+
+    def codes_of(batch: pa.RecordBatch) -> Any:
+        return batch["codes"].flatten().to_numpy().reshape(batch.num_rows, len(slots))
+
+    def assembling(fitted: list[pa.RecordBatch]) -> Vectors:
+        """Makes vectors, without the slots that are 0 in every row that is fitted: no tree could ask for them."""
+        places, width = [], numbers
+        for category, number in enumerate(slots):
+            seen = np.zeros(number, dtype=bool)
+            for batch in fitted:
+                seen[codes_of(batch)[:, category]] = True
+            places.append(np.where(seen, width + np.cumsum(seen) - 1, -1))
+            width += int(seen.sum())
+
+        def vectors(batch: pa.RecordBatch) -> Any:
+            x, codes = np.zeros((batch.num_rows, width), dtype=np.float32), codes_of(batch)
+            x[:, :numbers] = batch["numbers"].flatten().to_numpy().reshape(batch.num_rows, numbers)
+            for category, place in enumerate(places):
+                at = place[codes[:, category]]
+                some = np.flatnonzero(at >= 0)
+                x[some, at[some]] = 1
+            return x
+
+        return vectors
+
+    def known(x: Any, slot: int) -> Any:
+        values = x[:, slot]
+        return values[~np.isnan(values)]
+
+    def fill_missing(fitted: list[Any], judged: Any) -> None:
+        for slot in range(numbers):
+            if any(np.isnan(x[:, slot]).any() for x in (*fitted, judged)):
+                values = np.concatenate([known(x, slot) for x in fitted])
+                if not len(values):
+                    continue  # nothing of it can be learned
+                median = fill == "median"
+                value = np.quantile(values, 0.5, method="inverted_cdf") if median else values.mean(dtype=float)
+                for x in (*fitted, judged):
+                    x[np.isnan(x[:, slot]), slot] = value
+
+    data, boosting = _data(), _boosting(given, threads)
+
+    def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow.compute as pc
+
+        fitted: list[pa.RecordBatch] = []
+        stopping: list[pa.RecordBatch] = []
+        judged: list[pa.RecordBatch] = []
+        for batch in batches:
+            fits, marked = batch["fits"], batch["stops_fit"]
+            parts = ((fitted, pc.and_(fits, pc.invert(marked))), (stopping, pc.and_(fits, marked)))
+            for kept, which in (*parts, (judged, batch["judged"])):
+                some = batch.filter(which)
+                if some.num_rows:
+                    kept.append(some)
+        told = pa.Table.from_batches(judged).drop_columns(["numbers", "codes", "row", "fits", "judged"])
+        vectors = assembling(fitted + stopping)
+        x = np.concatenate([vectors(batch) for batch in judged])
+        fit_data, stop_data = data(fitted, vectors), data(stopping, vectors) if stopping else None
+        fill_missing([some[0] for some in (fit_data, stop_data) if some], x)
+        booster = boosting(fit_data, stop_data)
+        best = (0, booster.best_iteration + 1) if stop_data else (0, 0)
+        predicted = booster.inplace_predict(x, iteration_range=best).astype(float)
+        yield from told.append_column("prediction", pa.array(predicted)).to_batches()
+
+    return judge
+
+
+def _data() -> Callable[[list[pa.RecordBatch], Vectors], Data]:
+    """What puts batches together, in the order of their rows. Each is let go of when it is copied."""
+
+    def data(batches: list[pa.RecordBatch], vectors: Vectors) -> Data:
+        rank = np.argsort(np.argsort(np.concatenate([batch["row"].to_numpy() for batch in batches]), kind="stable"))
+        x, y = np.empty((len(rank), vectors(batches[0][:1]).shape[1]), dtype=np.float32), np.empty(len(rank))
+        end = len(rank)
+        while batches:
+            batch = batches.pop()
+            at = rank[end - batch.num_rows : end]
+            x[at], y[at] = vectors(batch), batch["y"].to_numpy()
+            end -= len(at)
+        pa.default_memory_pool().release_unused()
+        return x, y
+
+    return data
+
+
+def _boosting(given: dict[str, Any], threads: int) -> Callable[[Data, Data | None], Any]:
+    """XGBoost's booster, fitted as its own regressor does, on some rows, with others that end the fit, if any."""
+    loose = LOOSE_VALUES
+
+    def boosting(fitted: Data, stopping: Data | None) -> Any:
+        from threadpoolctl import threadpool_limits
+        from xgboost import DMatrix, QuantileDMatrix, XGBRegressor, train
+
+        model = XGBRegressor(**given, n_jobs=threads)
+        # Spark tells OpenMP that a worker has one core
+        with threadpool_limits(threads, "openmp"):
+            if fitted[0].size <= loose:
+                matrix = DMatrix(*fitted, nthread=threads)
+            else:
+                matrix = QuantileDMatrix(*fitted, nthread=threads, max_bin=model.max_bin)
+            return train(
+                model.get_xgb_params(),
+                matrix,
+                model.get_num_boosting_rounds(),
+                evals=[(DMatrix(*stopping, nthread=threads), "stopping")] if stopping else [],
+                early_stopping_rounds=model.early_stopping_rounds if stopping else None,
+                callbacks=model.callbacks,
+                verbose_eval=False,
+            )
+
+    return boosting

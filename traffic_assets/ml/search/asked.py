@@ -5,12 +5,14 @@ How each of them works is in `folds.py`, `runner.py` and `learning_curves.py`; n
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.cores import is_local
+from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve
 from traffic_assets.ml.preprocessing import FeatureSet
@@ -18,6 +20,7 @@ from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.screening import screen
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Screened, Search
+from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import Hyperparameters
 from traffic_assets.settings.training import TrainingSettings
@@ -57,6 +60,29 @@ def minutes_of_a_search(settings: Settings, algorithm: str) -> float | None:
     return None if minutes is None else minutes / searches_of(settings, algorithm)
 
 
+@contextmanager
+def asked_rows(
+    rows: DataFrame, features: FeatureSet, algorithm: Algorithm, settings: Settings, requested: Hyperparameters
+) -> Iterator[DataFrame]:
+    """The rows for a lane's search and fits: placed by key and kept inside the block, or as they come where every fold
+    is judged in a task, for those read them once, and in an order of their own (`fold_tasks.py`).
+
+    Args:
+        rows: train rows.
+        features: columns to train on.
+        algorithm: what is fitted.
+        settings: of the deployment.
+        requested: hyperparameters, of which a search changes those in the grid.
+    """
+    grid = settings.enabled_models[algorithm.name].grid
+    tried = [requested, *(requested.model_copy(update={n: value}) for n, values in grid.items() for value in values)]
+    if in_tasks(algorithm, tried, features.preparation):
+        yield rows
+        return
+    with cached_rows(rows, settings.training.cache_partitions) as placed:
+        yield placed
+
+
 def asked_search(
     rows: DataFrame,
     features: FeatureSet,
@@ -70,7 +96,7 @@ def asked_search(
     """The search of one lane.
 
     Args:
-        rows: train rows, cached.
+        rows: train rows (`asked_rows`).
         features: columns to train on.
         algorithm: what to fit.
         settings: of the deployment.

@@ -1,0 +1,112 @@
+"""Folds that are filled, fitted and judged in one Spark task each, from rows that are made ready once for all of them.
+
+For algorithms that fit in one task anyway (`Algorithm.fold_task`), where nothing but missing numbers hangs on which
+rows a fold fits. A fold then costs its fit and a second; prepared and judged by Spark it costs four seconds more at
+800,000 rows. Folds of the others are in `cross_validation.py`; what is done in a task, the algorithm says.
+
+A category that only the judged rows hold has a slot of its own here, and the slot `other` there. Neither slot is ever
+set in the rows that are fitted, so no tree asks for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.ml.algorithms import ROW, Algorithm, Assembly
+from traffic_assets.ml.cores import all_cores, threads_of_a_task
+from traffic_assets.ml.folds import Fold
+from traffic_assets.ml.metrics import PREDICTION, Metrics, evaluate
+from traffic_assets.ml.preprocessing import FeatureSet, Preparation, coded
+from traffic_assets.ml.training import STOP, cached, row_key
+from traffic_assets.settings.hyperparameters import Hyperparameters
+
+
+def in_tasks(algorithm: Algorithm, tried: Sequence[Hyperparameters], preparation: Preparation) -> bool:
+    """Whether folds of these hyperparameters are judged in one task each."""
+    return algorithm.fold_task is not None and preparation.fills_only and all(map(algorithm.all_cores, tried))
+
+
+@dataclass(frozen=True)
+class FoldTasks:
+    """Train rows that are made ready once, and the folds of them.
+
+    Attributes:
+        rows: in one partition, which a task is given whole: numbers and codes (`coded`), y (the target), `row`,
+            `stops_fit`, for each fold whether it fits and whether it judges the row, and what was asked to be told of
+            judged rows.
+        assembly: how a task makes vectors of them.
+        folds: as columns of these rows.
+        told: what is told of judged rows beside target and prediction.
+    """
+
+    rows: DataFrame
+    assembly: Assembly
+    folds: list[Fold]
+    told: tuple[str, ...]
+    target: str
+    algorithm: Algorithm
+
+    def predicted(self, number: int, hyperparameters: Hyperparameters, seed: int) -> DataFrame:
+        """The rows that a fold judges, with target, prediction, `stops_fit` and what was asked for; each action fits.
+
+        Args:
+            number: of the fold, from 0.
+            hyperparameters: of the fit.
+            seed: of the fit.
+        """
+        assert self.algorithm.fold_task is not None
+        fold, threads = self.folds[number], threads_of_a_task(self.rows.sparkSession)
+        task = self.algorithm.fold_task(hyperparameters, seed, threads, self.assembly)
+        roles = [fold.fit.alias("fits"), fold.judged.alias("judged")]
+        given = self.rows.select("numbers", "codes", "y", ROW, STOP, *roles, *self.told)
+        schema = given.select("y", STOP, *self.told).withColumn(PREDICTION, F.lit(0.0)).schema
+        return given.mapInArrow(task, schema).withColumnRenamed("y", self.target)
+
+    @contextmanager
+    def kept(self, number: int, hyperparameters: Hyperparameters, seed: int) -> Iterator[DataFrame]:
+        """What is `predicted`, by one fit, kept in Spark's memory (or on its disks) inside the block."""
+        with cached(self.predicted(number, hyperparameters, seed)) as rows:
+            with all_cores(rows.sparkSession):
+                rows.count()
+            yield rows
+
+    def judged(self, number: int, hyperparameters: Hyperparameters, seed: int) -> Metrics:
+        """The metrics of one set of hyperparameters on a fold."""
+        with all_cores(self.rows.sparkSession):
+            return evaluate(self.predicted(number, hyperparameters, seed), self.target)
+
+
+@contextmanager
+def fold_tasks(
+    train: DataFrame, features: FeatureSet, algorithm: Algorithm, folds: Sequence[Fold], told: Sequence[str] = ()
+) -> Iterator[FoldTasks]:
+    """Train rows made ready for folds, kept in Spark's memory (or on its disks) inside the block; read once.
+
+    Args:
+        train: train rows, those marked that only end a fit.
+        features: columns to train on.
+        algorithm: that has tasks for folds.
+        folds: which rows are fitted and judged; a row may be both.
+        told: further columns of the judged rows.
+    """
+    fill = features.preparation.missing
+    assert fill != "drop"
+    made, slots = coded(train, features)
+    conditions = {f"fit_{i}": fold.fit for i, fold in enumerate(folds)}
+    conditions |= {f"judged_{i}": fold.judged for i, fold in enumerate(folds)}
+    rows = made.select(
+        "numbers",
+        "codes",
+        F.col(features.target).cast("double").alias("y"),
+        row_key().alias(ROW),
+        (F.col(STOP) if STOP in train.columns else F.lit(False)).alias(STOP),
+        *(condition.alias(name) for name, condition in conditions.items()),
+        *told,
+    )
+    with cached(rows.repartition(1)) as ready:
+        columns = [replace(fold, fit=F.col(f"fit_{i}"), judged=F.col(f"judged_{i}")) for i, fold in enumerate(folds)]
+        assembly = Assembly(len(features.numbers), slots, fill)
+        yield FoldTasks(ready, assembly, columns, tuple(told), features.target, algorithm)
