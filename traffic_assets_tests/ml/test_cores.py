@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from traffic_assets.ml.cores import is_local, threads_of_a_task
+from traffic_assets.ml.cores import all_cores, is_local, threads_of_a_task
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,3 +47,26 @@ def test_a_task_has_the_cores_that_are_there(spark: SparkSession) -> None:
 def test_on_a_cluster_a_task_has_what_spark_counts_for_it() -> None:
     assert threads_of_a_task(_session("spark://host:7077")) == 1
     assert threads_of_a_task(_session("spark://host:7077", spark_task_cpus="4")) == 4
+
+
+def test_a_task_with_all_cores_of_a_local_session_is_alone() -> None:
+    entered = threading.Event()
+
+    def other(session: Any) -> threading.Thread:
+        def enter() -> None:
+            with all_cores(session):
+                entered.set()
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        return thread
+
+    with all_cores(_session("local[2]")):
+        on_cluster = other(_session("spark://host:7077"))
+        assert entered.wait(60), "on a cluster tasks have cores of their own"
+        on_cluster.join(60)
+        entered.clear()
+        waiting = other(_session("local[2]"))
+        assert not entered.is_set()
+    waiting.join(60)
+    assert entered.is_set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from traffic_assets.ml.training import fit_pipeline
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     LinearRegressionHyperparameters,
+    XGBoostHyperparameters,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +59,22 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
     everything = fit_pipeline(feature_rows.where(fold.fit), features, LINEAR, PLAIN, 42)
     assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(judged)).rmse)
     assert LearningCurve.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize("early", [None, 3])
+def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
+    xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
+    tried = XGBoostHyperparameters.model_validate(given)
+    folds = folds_of(feature_rows, "expanding", 2, 42, gap_minutes=30)
+    mine, other = (
+        learning_curve(feature_rows, features, algorithm, tried, folds, (0.4, 1.0), 42)
+        for algorithm in (xgboost, replace(xgboost, fold_task=None))
+    )
+    assert (mine.fold, mine.judged_rows) == (other.fold, other.judged_rows)
+    for one, two in zip(mine.points, other.points, strict=True):
+        assert one.rows == two.rows
+        assert one.train_rmse == pytest.approx(two.train_rmse, rel=1e-5)
+        assert one.validation_rmse == pytest.approx(two.validation_rmse, rel=1e-5)
 
 
 def test_no_row_beyond_the_given_ones_is_seen(

@@ -22,6 +22,7 @@ from traffic_assets.ml.preprocessing import (
     FeatureSet,
     Preparation,
     Slot,
+    coded,
     dropped_slots,
     narrowed,
     outlier_bounds,
@@ -469,6 +470,30 @@ def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
         found = [row[0].toArray().tolist() for row in model.transform(feature_rows).select(VECTOR).collect()]
         assert found == expected
         assert slots(model, features) == slots(whole, features)
+
+
+def test_numbers_and_codes_are_the_vector_before_anything_is_filled(feature_rows: DataFrame) -> None:
+    """Numbers first, a created one among them, then each category one-hot; only what is missing differs."""
+    features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
+    made, widths = coded(feature_rows, features)
+    model = fit_preprocessor(feature_rows, features, scaled=False)
+    keys = ["sensor_id", "timestamp"]
+    table = made.select(*keys, "numbers", "codes").orderBy(*keys).collect()
+    expected = model.transform(feature_rows).select(*keys, VECTOR).orderBy(*keys).collect()
+    vectors = np.array([row[VECTOR].toArray() for row in expected], dtype=np.float32)
+    numbers = np.array([row["numbers"] for row in table], dtype=np.float32)
+    one_hot = [np.eye(width)[[row["codes"][i] for row in table]] for i, width in enumerate(widths)]
+    assert len(features.numbers) + sum(widths) == vectors.shape[1]
+    assert (np.hstack(one_hot) == vectors[:, numbers.shape[1] :]).all()
+    missing = np.isnan(numbers)
+    assert missing.any() and (numbers[~missing] == vectors[:, : numbers.shape[1]][~missing]).all()
+
+
+@pytest.mark.parametrize("column", [A, C])
+def test_numbers_or_codes_may_be_all_there_is(train: DataFrame, column: Column) -> None:
+    made, widths = coded(train, usable_features(train, [column]))
+    row = made.where("a = 2").select("numbers", "codes").collect()[0]
+    assert (row["numbers"], row["codes"], widths) == (([2.0], [], ()) if column == A else ([], [0], (3,)))
 
 
 def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:

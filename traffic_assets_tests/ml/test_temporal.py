@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from traffic_assets.ml.preprocessing import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
 
 if TYPE_CHECKING:
@@ -63,6 +64,19 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
     median = sorted(a for time, a, _ in table if time < at)[(boundary * SENSORS - 1) // 2]
     errors = [40 + (median if a is None else a) - speed for time, a, speed in table if time >= at]
     return float(np.sqrt(np.mean(np.square(errors))))
+
+
+@pytest.mark.parametrize("early", [None, 3])
+def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
+    xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early}
+    tried = XGBoostHyperparameters.model_validate(given)
+    mine, other = (
+        temporal_verdict(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
+        for algorithm in (xgboost, replace(xgboost, fold_task=None))
+    )
+    assert mine.metrics.by_name == pytest.approx(other.metrics.by_name, rel=1e-5)
+    assert mine.losses == pytest.approx(other.losses, rel=1e-5)
+    assert (mine.fit_rows, mine.instants) == (other.fit_rows, other.instants)
 
 
 def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> None:

@@ -157,6 +157,7 @@ def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
                     x[np.isnan(x[:, slot]), slot] = value
 
     data, boosting = _data(), _boosting(given, threads)
+    early = given.get("early_stopping_rounds") is not None
 
     def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
@@ -165,14 +166,15 @@ def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
         stopping: list[pa.RecordBatch] = []
         judged: list[pa.RecordBatch] = []
         for batch in batches:
-            fits, marked = batch["fits"], batch["stops_fit"]
+            # marked rows are fitted as well where the fit ends by itself
+            fits, marked = batch["fits"], pc.and_(batch["stops_fit"], early)
             parts = ((fitted, pc.and_(fits, pc.invert(marked))), (stopping, pc.and_(fits, marked)))
             for kept, which in (*parts, (judged, batch["judged"])):
                 some = batch.filter(which)
                 if some.num_rows:
                     kept.append(some)
         told = pa.Table.from_batches(judged).drop_columns(["numbers", "codes", "row", "fits", "judged"])
-        vectors = assembling(fitted + stopping)
+        vectors = assembling([*fitted, *stopping])
         x = np.concatenate([vectors(batch) for batch in judged])
         fit_data, stop_data = data(fitted, vectors), data(stopping, vectors) if stopping else None
         fill_missing([some[0] for some in (fit_data, stop_data) if some], x)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.asked import (
     MOST_THREADS,
     asked_folds,
     asked_learning_curve,
+    asked_rows,
     asked_search,
     minutes_of_a_search,
     searches_of,
@@ -198,6 +200,29 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
     asked_search(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
     assert "training.parallel_training does nothing here, since one fit of Linear regression takes all cores" in told
     assert threads_of(asked.training, 8, told.append, alone="Linear regression") == 1
+
+
+@needs_xgboost
+@pytest.mark.parametrize(
+    ("algorithm", "model", "preprocessing", "kept"),
+    [
+        ("linear_regression", {}, {}, True),
+        ("xgboost", {}, {}, False),
+        ("xgboost", {}, {"outliers": "iqr"}, True),
+        ("xgboost", {"hyperparameters": {"num_workers": 2}}, {}, True),
+        ("xgboost", {"grid": {"max_depth": [3], "num_workers": [1, 2]}}, {}, True),
+    ],
+)
+def test_rows_are_placed_and_kept_but_for_folds_in_tasks(
+    feature_rows: DataFrame, algorithm: str, model: Any, preprocessing: Any, kept: bool
+) -> None:
+    training = {"preprocessing": preprocessing, "cache_partitions": 3}
+    asked = _settings({"models": {algorithm: {"enabled": True, **model}}, "training": training})
+    requested = asked.enabled_models[algorithm].hyperparameters
+    features = usable_features(feature_rows, FEATURES, Preparation(**asked.training.preprocessing.model_dump()))
+    with asked_rows(feature_rows, features, ALGORITHMS[algorithm], asked, requested) as rows:
+        assert (rows is feature_rows) is not kept
+        assert (rows.storageLevel.useMemory and rows.rdd.getNumPartitions() == 3) or not kept
 
 
 def test_a_learning_curve_is_drawn_where_shares_are_given(

@@ -1,0 +1,157 @@
+"""Folds in one task each: what Spark's folds come to, with one fit an action, and only where that is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.sql import functions as F
+
+from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.ml import cores
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.cross_validation import CrossValidation
+from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
+from traffic_assets.ml.folds import Fold, FoldKind, folds_of
+from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
+from traffic_assets.ml.training import STOP, cached_rows, with_stopping_rows
+from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, XGBoostHyperparameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+XGBOOST = ALGORITHMS["xgboost"]
+ON_SPARK = replace(XGBOOST, fold_task=None)
+EARLY = XGBoostHyperparameters(n_estimators=40, max_depth=3, learning_rate=0.5, early_stopping_rounds=3)
+EVERY = EARLY.model_copy(update={"early_stopping_rounds": None})
+
+
+def _both(
+    rows: DataFrame, features: FeatureSet, folds: Sequence[Fold], tried: Sequence[XGBoostHyperparameters]
+) -> list[list[Any]]:
+    with cached_rows(rows) as placed:
+        return [
+            CrossValidation(features, algorithm, folds, 42).trials(placed, tried) for algorithm in (XGBOOST, ON_SPARK)
+        ]
+
+
+@pytest.mark.parametrize("kind", ["random", "sliding"])
+@pytest.mark.parametrize("missing", ["median", "mean"])
+def test_folds_in_tasks_come_to_what_folds_on_spark_do(feature_rows: DataFrame, missing: Any, kind: FoldKind) -> None:
+    """With a created ratio that misses more values, categories that are missing, and rows that end the fits early."""
+    preparation = Preparation(create=("flow_rate/occupancy_ratio",), missing=missing)
+    features = usable_features(feature_rows, FEATURES, preparation)
+    assert features.nulls["occupancy_ratio"] and features.nulls["highway_encoded"]
+    in_task, on_spark = _both(feature_rows, features, folds_of(feature_rows, kind, 3, 42), [EARLY, EVERY])
+    for one, other in zip(in_task, on_spark, strict=True):
+        assert one.fitted_rows == other.fitted_rows
+        for mine, theirs in zip(one.folds, other.folds, strict=True):
+            assert mine.by_name == pytest.approx(theirs.by_name, rel=1e-5)
+            assert mine.rows == theirs.rows
+    assert in_task[0].folds[0].rmse != pytest.approx(in_task[1].folds[0].rmse, rel=1e-3), "the hyperparameters count"
+
+
+def test_what_only_the_judged_rows_hold_is_not_learned(feature_rows: DataFrame) -> None:
+    """A number and a category of the rows that the first fold judges, both of which tell their speed."""
+    folds = folds_of(feature_rows, "random", 2, 42)
+    rows = feature_rows.withColumn("flow_rate", F.when(folds[0].judged, F.col("speed")))
+    rows = rows.withColumn("sensor_cluster", F.when(folds[0].judged, F.col("speed").cast("int") + 100).otherwise(1))
+    features = usable_features(rows, [c for c in FEATURES if c.name in ("flow_rate", "sensor_cluster", "hour_sin")])
+    in_task, on_spark = _both(rows, features, folds, [EVERY])
+    for mine, theirs in zip(in_task[0].folds, on_spark[0].folds, strict=True):
+        assert mine.by_name == pytest.approx(theirs.by_name, rel=1e-5)
+    assert in_task[0].folds[0].r2 < 0, "nothing that was fitted tells the speed"
+
+
+@pytest.mark.parametrize(("missing", "expected"), [("median", (5 * 60 + 40) / 6), ("mean", 40)])
+def test_a_missing_number_becomes_what_the_rows_of_the_fit_say(
+    feature_rows: DataFrame, missing: Any, expected: float
+) -> None:
+    """The median is that of five sensors whose speed is 60, beside the sixth that misses it and drives at 40.
+
+    The mean is nobody's but the sixth's. With the median of all rows, which is 9, it would be alone there as well.
+    """
+    earlier, sensor = F.col("timestamp") < "2026-01-05 04:00", F.col("sensor_id")
+    held = F.when(sensor.isin("s1", "s2"), 1.0).when(sensor > "s2", 5.0)
+    rows = feature_rows.withColumn("flow_rate", F.when(earlier, held).when(F.minute("timestamp") != 0, 9.0))
+    rows = rows.withColumn("speed", F.when(sensor == "s0", 40.0).when(sensor > "s2", 60.0).otherwise(20.0))
+    features = usable_features(rows, [c for c in FEATURES if c.name == "flow_rate"], Preparation(missing=missing))
+    assert rows.agg(F.median("flow_rate")).collect()[0][0] == 9
+    fold = Fold(earlier, ~earlier, "later")
+    with fold_tasks(rows, features, XGBOOST, [fold], told=["flow_rate"]) as tasks:
+        missed = tasks.predicted(0, EVERY, 42).where("flow_rate is null").select("prediction").distinct().collect()
+    assert [row["prediction"] for row in missed] == [pytest.approx(expected, abs=0.5)]
+
+
+def test_what_was_asked_for_is_told_of_the_judged_rows_by_one_fit(
+    feature_rows: DataFrame, features: FeatureSet
+) -> None:
+    rows = with_stopping_rows(feature_rows, XGBOOST, [EARLY], 42)
+    fold = folds_of(rows, "random", 2, 42)[0]
+    with fold_tasks(rows, features, XGBOOST, [fold], told=["timestamp", "sensor_id"]) as tasks:
+        with tasks.kept(0, EARLY, 42) as predicted:
+            assert set(predicted.columns) == {"speed", STOP, "timestamp", "sensor_id", "prediction"}
+            assert predicted.storageLevel.useMemory
+            told = {(r["sensor_id"], r["timestamp"]): r["speed"] for r in predicted.collect()}
+        metrics = tasks.judged(0, EARLY, 42)
+    expected = rows.where(fold.judged).select("sensor_id", "timestamp", "speed").collect()
+    assert told == {(r["sensor_id"], r["timestamp"]): r["speed"] for r in expected}
+    assert metrics.rows == len(expected)
+
+
+def test_a_task_has_all_cores_while_it_fits(
+    feature_rows: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[str] = []
+
+    class Lock:
+        def __enter__(self) -> None:
+            held.append("taken")
+
+        def __exit__(self, *_: object) -> None:
+            held.append("left")
+
+    monkeypatch.setattr(cores, "_ALL_CORES", Lock())
+    folds = folds_of(feature_rows, "random", 2, 42)
+    with fold_tasks(feature_rows, features, XGBOOST, folds) as tasks:
+        tasks.judged(0, EVERY, 42)
+        assert held == ["taken", "left"]
+        with tasks.kept(1, EVERY, 42):
+            assert held == ["taken", "left"] * 2, "what is kept was fitted before it is given"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "tried", "preparation", "expected"),
+    [
+        ("xgboost", [EARLY, EVERY], Preparation(), True),
+        ("xgboost", [EARLY], Preparation(missing="mean", create=("flow_rate^2",), scaler="robust"), True),
+        ("xgboost", [EARLY, EARLY.model_copy(update={"num_workers": 2})], Preparation(), False),
+        ("xgboost", [EARLY], Preparation(missing="drop"), False),
+        ("xgboost", [EARLY], Preparation(outliers="iqr"), False),
+        ("xgboost", [EARLY], Preparation(selection="univariate"), False),
+        ("random_forest", [RandomForestHyperparameters()], Preparation(), False),
+    ],
+)
+def test_where_more_hangs_on_a_folds_rows_spark_prepares_it(
+    algorithm: str, tried: Any, preparation: Preparation, expected: bool
+) -> None:
+    assert in_tasks(ALGORITHMS[algorithm], tried, preparation) == expected
+
+
+def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFrame, features: FeatureSet) -> None:
+    told: list[str] = []
+    folds = folds_of(feature_rows, "random", 3, 42)
+    judge = CrossValidation(features, XGBOOST, folds, 42, notify=told.append)
+    (whole,) = judge.trials(feature_rows, [EVERY])
+    assert [line.split(", RMSE")[0] for line in told] == [f"XGBoost: fold {i} of 3" for i in (1, 2, 3)]
+    assert judge.fits == 3
+    (cut,) = judge.trials(feature_rows, [EVERY], deadline=0.0)
+    assert cut.folds == whole.folds[:1]
+
+
+def test_a_fold_without_rows_is_refused_in_tasks_as_on_spark(feature_rows: DataFrame, features: FeatureSet) -> None:
+    folds = folds_of(feature_rows, "random", 3, 42)
+    with pytest.raises(ValueError, match="fold 1 of 3 has no rows to fit"):
+        CrossValidation(features, XGBOOST, folds, 42).trials(feature_rows.where(folds[0].judged), [EVERY])
