@@ -107,6 +107,8 @@ def judge_nulls(record: Mapping[str, Any]) -> dg.AssetCheckResult:
 def judge_standardised(record: Mapping[str, Any]) -> dg.AssetCheckResult:
     """Whether the slots that vary were standardised on train; constant ones are listed."""
     vector = record["vector"]
+    if not record.get("scaled", True):
+        return _result(True, "no lane asks for a scaled vector: mean and deviation are not asked for", {})
     if (scaler := record["features"]["preparation"]["scaler"]) != "standard":
         return _result(True, f"the scaler is {scaler}: mean and deviation are not asked for", {})
     worst = max(vector["worst_mean"], vector["worst_deviation"])

@@ -62,6 +62,8 @@ def _vector(scaler: str = "standard", **changed: float) -> dict[str, Any]:
         (judge_standardised, _vector(worst_mean=0.1), False),
         (judge_standardised, _vector(worst_deviation=0.1), False),
         (judge_standardised, _vector("robust", worst_mean=0.1), True),
+        (judge_standardised, {**_vector(worst_mean=0.1), "scaled": True}, False),
+        (judge_standardised, {**_vector(worst_mean=0.1), "scaled": False}, True),
     ],
 )
 def test_a_check_passes_what_is_right_and_nothing_else(

@@ -237,7 +237,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.fold_tasks import in_tasks
-        from traffic_assets.ml.preprocessing import FeatureSet, unscaled
+        from traffic_assets.ml.preprocessing import FeatureSet, is_scaled, unscaled
         from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import (
             cached_vectors,
@@ -261,6 +261,12 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         context.log.info(f"{lane.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
         preprocessing = unscaled(fitted_preprocessor.value) if algorithm.scale_free else fitted_preprocessor.value
+        if not algorithm.scale_free and not is_scaled(preprocessing):
+            raise dg.Failure(
+                f"{lane.preprocessor} of this week was fitted without a scaler, since no lane asked for one then, and "
+                f"{lane.title} does. Run the job train for this week again, whole.",
+                allow_retries=False,
+            )
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)

@@ -23,6 +23,7 @@ from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.features.catalogue import FEATURES, feature_columns
+from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.creation import require_sources, without_source
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
@@ -252,6 +253,8 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     ]
     for warning in not_made:
         _LOG.warning(warning)
+    # a pass over the rows for nothing, where scale is nothing to any lane
+    scaled = not all(algorithm_named(name).scale_free for name in settings.enabled_models)
 
     @dg.asset(
         key=asset_key(of_target(PREPROCESSOR, target)),
@@ -281,7 +284,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         preparation = Preparation(**training.preprocessing.model_dump() | {"create": create, "seed": training.seed})
         with cached_rows(observed_rows(train_split.value, target), training.cache_partitions) as train:
             features = usable_features(train, columns, preparation, target)
-            model = fit_preprocessor(train, features)
+            model = fit_preprocessor(train, features, scaled)
             named = slots(model, features)
             report = vector_report(vectors_to_fit(model, train), named)
             outliers = outlier_counts(train, features, outlier_bounds(train, features))
@@ -308,6 +311,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
                 "answer_features": list(features.answers),
                 "slots": [asdict(slot) for slot in named],
                 "dropped_slots": dropped,
+                "scaled": scaled,
                 "vector": asdict(report),
             },
         )

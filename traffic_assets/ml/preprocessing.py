@@ -19,10 +19,13 @@ from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.feature import (
     Imputer,
     MinMaxScaler,
+    MinMaxScalerModel,
     OneHotEncoder,
     RobustScaler,
+    RobustScalerModel,
     SQLTransformer,
     StandardScaler,
+    StandardScalerModel,
     StringIndexer,
     StringIndexerModel,
     VectorAssembler,
@@ -339,8 +342,15 @@ def coded(train: DataFrame, features: FeatureSet) -> tuple[DataFrame, tuple[int,
     return rows, tuple(len(slots) for _, slots in _categories(fitted, features))
 
 
+def is_scaled(preprocessing: PipelineModel) -> bool:
+    """Whether the vector of a fitted preprocessor is scaled."""
+    return isinstance(preprocessing.stages[-1], StandardScalerModel | MinMaxScalerModel | RobustScalerModel)
+
+
 def unscaled(preprocessing: PipelineModel) -> PipelineModel:
-    """A fitted preprocessor without its scaler: `features` is the vector that would have been scaled."""
+    """A fitted preprocessor without its scaler, if it has one: `features` is the vector that would have been scaled."""
+    if not is_scaled(preprocessing):
+        return preprocessing
     stages: list[Any] = preprocessing.stages[:-1]
     last = stages.pop()
     return PipelineModel([*stages, last.copy({last.outputCol: VECTOR})])

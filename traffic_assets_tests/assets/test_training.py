@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 
 from traffic_assets.assets.training import (
@@ -24,11 +25,13 @@ from traffic_assets.automation import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.features.catalogue import KEYS
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.preprocessing import is_scaled
 from traffic_assets.ml.shares import SPLITS
 from traffic_assets.partitions import training_window
 from traffic_assets.settings import Settings
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import failures, metadata_of, run_train
+from traffic_assets_tests.runs import failures, materialized, metadata_of, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
@@ -137,6 +140,27 @@ def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deploymen
     passed = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert passed["no_null_in_vector"]
     assert passed["standardised"]
+
+
+def test_nothing_is_scaled_where_scale_is_nothing_to_any_lane(with_features: Deployment) -> None:
+    """And a lane that is switched on later, and does ask for it, is told to train again."""
+    alone = {name: {"enabled": name == "xgboost"} for name in ALGORITHMS}
+    settings = tiny_settings(with_features.base, {"models": alone})
+    shared = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=shared)
+    assert result.success, failures(result)
+    fitted = with_features.hdfs.dataset("fitted_preprocessor").current(WEEK)
+    assert fitted is not None
+    assert not fitted.record["scaled"]
+    assert not is_scaled(PipelineModel.load(fitted.uri))
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+    both = tiny_settings(with_features.base, {"models": alone | {"linear_regression": {"enabled": True}}})
+    lanes = [f"{name}_{what}" for name in ("xgboost", "linear_regression") for what in ("cv_report", "model")]
+    again = run_train(build_defs(both), with_features.instance, WEEK, only=lanes)
+    (why,) = failures(again).values()
+    assert "fitted without a scaler" in why and "Linear regression does. Run the job train for this week again" in why
+    assert materialized(again) == {*lanes} - {"linear_regression_model"}
 
 
 def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Path) -> None:
