@@ -187,7 +187,8 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             data = f"{staged}/{DATA}"
             try:
                 assigned.write.partitionBy(SPLIT).parquet(data)
-                counts, shared = census(spark.session.read.parquet(data))
+                written = spark.session.read.schema(assigned.schema).parquet(data)
+                counts, shared = census(written)
                 record: dict[str, Any] = {
                     "split_id": split_id(settings, days),
                     "counts": counts,
@@ -201,11 +202,11 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "schema": recorded_schema(rows.schema),
                 }
                 if training.split.kind == "sensor":
-                    record["sensors"], record["shared_sensors"] = sensor_census(spark.session.read.parquet(data))
+                    record["sensors"], record["shared_sensors"] = sensor_census(written)
                 total, shown = sum(counts.values()), settings.evaluation.plot_points
                 placed = None
                 if training.split.kind != "random":  # rows by hash would look like noise
-                    placed = placement_of_split(spark.session.read.parquet(data), "", total, shown, training.seed)
+                    placed = placement_of_split(written, "", total, shown, training.seed)
                 generation = target.publish(week, data, context.run_id, record)
             finally:
                 target.discard(staged)

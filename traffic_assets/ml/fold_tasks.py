@@ -4,8 +4,9 @@ For algorithms that fit in one task anyway (`Algorithm.fold_task`), where nothin
 rows a fold fits. A fold then costs its fit and a second; prepared and judged by Spark it costs four seconds more at
 800,000 rows. Folds of the others are in `cross_validation.py`; what is done in a task, the algorithm says.
 
-A category that only the judged rows hold has a slot of its own here, and the slot `other` there. Neither slot is ever
-set in the rows that are fitted, so no tree asks for it.
+Categories are told by a hash of their values. One that only the judged rows hold has no slot here, and the slot `other`
+there; neither is ever set in the rows that are fitted, so no tree asks for it. (Where some of those have no value at
+all, that slot is theirs: there a new value counts as none.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,12 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import ROW, Algorithm, Assembly
+from traffic_assets.ml.algorithms import ROW, Algorithm
+from traffic_assets.ml.algorithms.spec import Fill
 from traffic_assets.ml.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import PREDICTION, Metrics, evaluate
-from traffic_assets.ml.preprocessing import FeatureSet, Preparation, coded
+from traffic_assets.ml.preprocessing import FeatureSet, Preparation, unfilled
 from traffic_assets.ml.training import STOP, cached, row_key
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -34,16 +36,16 @@ class FoldTasks:
     """Train rows that are made ready once, and the folds of them.
 
     Attributes:
-        rows: in one partition, which a task is given whole: numbers and codes (`coded`), y (the target), `row`,
+        rows: in one partition, which a task is given whole: numbers and categories (`unfilled`), y (the target), `row`,
             `stops_fit`, for each fold whether it fits and whether it judges the row, and what was asked to be told of
             judged rows.
-        assembly: how a task makes vectors of them.
+        fill: what stands for a missing number.
         folds: as columns of these rows.
         told: what is told of judged rows beside target and prediction.
     """
 
     rows: DataFrame
-    assembly: Assembly
+    fill: Fill
     folds: list[Fold]
     told: tuple[str, ...]
     target: str
@@ -59,9 +61,9 @@ class FoldTasks:
         """
         assert self.algorithm.fold_task is not None
         fold, threads = self.folds[number], threads_of_a_task(self.rows.sparkSession)
-        task = self.algorithm.fold_task(hyperparameters, seed, threads, self.assembly)
+        task = self.algorithm.fold_task(hyperparameters, seed, threads, self.fill)
         roles = [fold.fit.alias("fits"), fold.judged.alias("judged")]
-        given = self.rows.select("numbers", "codes", "y", ROW, STOP, *roles, *self.told)
+        given = self.rows.select("numbers", "categories", "y", ROW, STOP, *roles, *self.told)
         schema = given.select("y", STOP, *self.told).withColumn(PREDICTION, F.lit(0.0)).schema
         return given.mapInArrow(task, schema).withColumnRenamed("y", self.target)
 
@@ -94,12 +96,11 @@ def fold_tasks(
     """
     fill = features.preparation.missing
     assert fill != "drop"
-    made, slots = coded(train, features)
     conditions = {f"fit_{i}": fold.fit for i, fold in enumerate(folds)}
     conditions |= {f"judged_{i}": fold.judged for i, fold in enumerate(folds)}
-    rows = made.select(
+    rows = unfilled(train, features).select(
         "numbers",
-        "codes",
+        "categories",
         F.col(features.target).cast("double").alias("y"),
         row_key().alias(ROW),
         (F.col(STOP) if STOP in train.columns else F.lit(False)).alias(STOP),
@@ -108,5 +109,4 @@ def fold_tasks(
     )
     with cached(rows.repartition(1)) as ready:
         columns = [replace(fold, fit=F.col(f"fit_{i}"), judged=F.col(f"judged_{i}")) for i, fold in enumerate(folds)]
-        assembly = Assembly(len(features.numbers), slots, fill)
-        yield FoldTasks(ready, assembly, columns, tuple(told), features.target, algorithm)
+        yield FoldTasks(ready, fill, columns, tuple(told), features.target, algorithm)

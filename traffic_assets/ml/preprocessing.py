@@ -297,7 +297,12 @@ def preprocessor(
     if features.categorical:
         indexed = _prefixed("index", features.categorical)
         stages += [
-            _indexer(features),
+            StringIndexer(
+                inputCols=list(features.categorical),
+                outputCols=indexed,
+                handleInvalid="keep",
+                stringOrderType="alphabetAsc",  # so that the order of slots does not hang on how often a value occurs
+            ),
             OneHotEncoder(inputCols=indexed, outputCols=_prefixed("onehot", features.categorical), dropLast=False),
         ]
     assembled = imputed + _prefixed("onehot", features.categorical)
@@ -313,33 +318,19 @@ def preprocessor(
     return Pipeline(stages=stages)
 
 
-def coded(train: DataFrame, features: FeatureSet) -> tuple[DataFrame, tuple[int, ...]]:
-    """The rows with what is the same in every fold: `numbers` and `codes`, and how many slots each category has.
-
-    Args:
-        train: train rows.
-        features: columns that hold values in train.
-
-    Returns:
-        The rows with a list of 32-bit floats, NaN where a number is missing, and a list of whole numbers, each the slot
-        of a category's value among its own.
+def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
+    """The rows with what hangs on no other row: `numbers`, a list of 32-bit floats, NaN where one is missing, and
+    `categories`, a list of a hash of each category's value.
     """
-    stages: list[Any] = []
-    if features.created:
-        stages.append(_computed({feature.column: feature.sql for feature in features.created}))
-    if features.categorical:
-        stages.append(_indexer(features))
-    fitted = Pipeline(stages=stages).fit(train)
     missing = F.lit(math.nan).cast("float")
+    made = _with_created(rows, features)
     numbers = [F.coalesce(F.col(column).cast("float"), missing) for column in features.numbers.values()]
-    codes = [F.col(column).cast("int") for column in _prefixed("index", features.categorical)]
-    rows = fitted.transform(train).withColumns(
+    return made.withColumns(
         {
             "numbers": F.array(*numbers).cast("array<float>"),
-            "codes": F.array(*codes).cast("array<int>"),
+            "categories": F.array(*map(F.xxhash64, features.categorical)).cast("array<long>"),
         }
     )
-    return rows, tuple(len(slots) for _, slots in _categories(fitted, features))
 
 
 def is_scaled(preprocessing: PipelineModel) -> bool:
@@ -363,15 +354,6 @@ def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
         for stage in preprocessing.stages
         if not (isinstance(stage, SQLTransformer) and stage.getStatement().endswith(f"AS `{KEPT}` FROM __THIS__"))
     ]
-
-
-def _indexer(features: FeatureSet) -> StringIndexer:
-    return StringIndexer(
-        inputCols=list(features.categorical),
-        outputCols=_prefixed("index", features.categorical),
-        handleInvalid="keep",
-        stringOrderType="alphabetAsc",  # so that the order of slots does not hang on how often a value occurs
-    )
 
 
 def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> str:
@@ -419,15 +401,11 @@ def dropped_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
 
 def _all_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
     named = [Slot(name, name) for name in features.numbers]
-    return named + [Slot(f"{name}={value}", name) for name, values in _categories(model, features) for value in values]
-
-
-def _categories(model: PipelineModel, features: FeatureSet) -> list[tuple[str, list[str]]]:
-    """Each categorical feature with the values that have a slot."""
     indexer = next((s for s in model.stages if isinstance(s, StringIndexerModel)), None)
-    if indexer is None:
-        return []
-    return [(n, [*labels, OTHER]) for n, labels in zip(features.categorical, indexer.labelsArray, strict=True)]
+    if indexer is not None:
+        for name, labels in zip(features.categorical, indexer.labelsArray, strict=True):
+            named += [Slot(f"{name}={label}", name) for label in (*labels, OTHER)]
+    return named
 
 
 def _kept_slots(model: PipelineModel) -> list[int] | None:

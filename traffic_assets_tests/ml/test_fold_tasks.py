@@ -65,6 +65,13 @@ def test_what_only_the_judged_rows_hold_is_not_learned(feature_rows: DataFrame) 
     assert in_task[0].folds[0].r2 < 0, "nothing that was fitted tells the speed"
 
 
+@pytest.mark.parametrize("role", ["numeric", "categorical"])
+def test_numbers_or_categories_may_be_all_there_is(feature_rows: DataFrame, role: str) -> None:
+    features = usable_features(feature_rows, [column for column in FEATURES if column.role == role])
+    in_task, on_spark = _both(feature_rows, features, folds_of(feature_rows, "random", 2, 42)[:1], [EVERY])
+    assert in_task[0].folds[0].by_name == pytest.approx(on_spark[0].folds[0].by_name, rel=1e-5)
+
+
 @pytest.mark.parametrize(("missing", "expected"), [("median", (5 * 60 + 40) / 6), ("mean", 40)])
 def test_a_missing_number_becomes_what_the_rows_of_the_fit_say(
     feature_rows: DataFrame, missing: Any, expected: float

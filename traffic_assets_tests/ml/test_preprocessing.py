@@ -22,7 +22,6 @@ from traffic_assets.ml.preprocessing import (
     FeatureSet,
     Preparation,
     Slot,
-    coded,
     dropped_slots,
     narrowed,
     outlier_bounds,
@@ -30,6 +29,7 @@ from traffic_assets.ml.preprocessing import (
     predicting_stages,
     preprocessor,
     slots,
+    unfilled,
     unscaled,
     usable_features,
     vector_report,
@@ -472,28 +472,29 @@ def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
         assert slots(model, features) == slots(whole, features)
 
 
-def test_numbers_and_codes_are_the_vector_before_anything_is_filled(feature_rows: DataFrame) -> None:
-    """Numbers first, a created one among them, then each category one-hot; only what is missing differs."""
+def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature_rows: DataFrame) -> None:
+    """Numbers in the order of the vector, a created one among them; a category's hash stands for one slot of it."""
     features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
-    made, widths = coded(feature_rows, features)
-    model = fit_preprocessor(feature_rows, features, scaled=False)
     keys = ["sensor_id", "timestamp"]
-    table = made.select(*keys, "numbers", "codes").orderBy(*keys).collect()
+    table = unfilled(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
+    model = fit_preprocessor(feature_rows, features, scaled=False)
     expected = model.transform(feature_rows).select(*keys, VECTOR).orderBy(*keys).collect()
     vectors = np.array([row[VECTOR].toArray() for row in expected], dtype=np.float32)
     numbers = np.array([row["numbers"] for row in table], dtype=np.float32)
-    one_hot = [np.eye(width)[[row["codes"][i] for row in table]] for i, width in enumerate(widths)]
-    assert len(features.numbers) + sum(widths) == vectors.shape[1]
-    assert (np.hstack(one_hot) == vectors[:, numbers.shape[1] :]).all()
     missing = np.isnan(numbers)
     assert missing.any() and (numbers[~missing] == vectors[:, : numbers.shape[1]][~missing]).all()
+    named = slots(model, features)
+    for i, name in enumerate(features.categorical):
+        one_hot = vectors[:, [slot.feature == name for slot in named]]
+        pairs = set(zip([row["categories"][i] for row in table], one_hot.argmax(axis=1), strict=True))
+        assert len(pairs) == len({value for value, _ in pairs}) == len({slot for _, slot in pairs}), name
 
 
 @pytest.mark.parametrize("column", [A, C])
-def test_numbers_or_codes_may_be_all_there_is(train: DataFrame, column: Column) -> None:
-    made, widths = coded(train, usable_features(train, [column]))
-    row = made.where("a = 2").select("numbers", "codes").collect()[0]
-    assert (row["numbers"], row["codes"], widths) == (([2.0], [], ()) if column == A else ([], [0], (3,)))
+def test_numbers_or_categories_may_be_all_there_is(train: DataFrame, column: Column) -> None:
+    made = unfilled(train, usable_features(train, [column]))
+    row = made.where("a = 2").select("numbers", "categories").collect()[0]
+    assert (row["numbers"], len(row["categories"])) == (([2.0], 0) if column == A else ([], 1))
 
 
 def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:

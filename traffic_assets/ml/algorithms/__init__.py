@@ -8,7 +8,7 @@ from traffic_assets.ml.algorithms.ensemble import ENSEMBLE
 from traffic_assets.ml.algorithms.gradient_boosted_trees import GRADIENT_BOOSTED_TREES
 from traffic_assets.ml.algorithms.linear_regression import LINEAR_REGRESSION
 from traffic_assets.ml.algorithms.random_forest import RANDOM_FOREST
-from traffic_assets.ml.algorithms.spec import ROW, Algorithm, Assembly
+from traffic_assets.ml.algorithms.spec import ROW, Algorithm
 from traffic_assets.ml.algorithms.support_vector_regression import SVR
 from traffic_assets.ml.algorithms.xgboost import XGBOOST
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, usable
@@ -17,7 +17,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES, XGBOOST, SVR, ENSEMBLE)
 }
 
-__all__ = ["ALGORITHMS", "ROW", "Algorithm", "Assembly", "algorithm_named", "algorithms"]
+__all__ = ["ALGORITHMS", "ROW", "Algorithm", "algorithm_named", "algorithms"]
 
 
 def algorithms() -> dict[str, Algorithm]:

@@ -27,21 +27,6 @@ Task = Callable[[Iterator[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
-class Assembly:
-    """How a vector is made of a row's numbers and the codes of its categories: the numbers, then each category one-hot.
-
-    Attributes:
-        numbers: how many there are.
-        slots: of each category.
-        fill: what stands for a missing number, of the rows that are fitted.
-    """
-
-    numbers: int
-    slots: tuple[int, ...]
-    fill: Fill
-
-
-@dataclass(frozen=True)
 class Sharing:
     """Which trials one fit of trees answers for (`ml/search/sharing.py`).
 
@@ -93,8 +78,9 @@ class Algorithm(Extension):
             came out different without it (docs/preprocessing.md).
         reads_once: whether a fit reads its rows once and keeps what it needs itself.
         all_cores: whether a fit with these hyperparameters takes all cores of a local session by itself.
-        fold_task: for fits with all cores: given hyperparameters, seed, threads and how vectors are made, what fills,
-            fits and judges a fold in one task (`ml/fold_tasks.py`). Without, a fold is prepared and judged by Spark.
+        fold_task: for fits with all cores: given hyperparameters, seed, threads and what stands for a missing number,
+            what fills, fits and judges a fold in one task (`ml/fold_tasks.py`). Without, a fold is prepared and judged
+            by Spark.
         exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
         package: what has to be importable beside what the project always needs; None without.
         extra: the extra of this project that brings the package.
@@ -116,7 +102,7 @@ class Algorithm(Extension):
     scale_free: bool = False
     reads_once: bool = False
     all_cores: Callable[[Any], bool] = _never
-    fold_task: Callable[[Any, int, int, Assembly], Task] | None = None
+    fold_task: Callable[[Any, int, int, Fill], Task] | None = None
     exports: tuple[Export, ...] = ("spark",)
     package: str | None = None
     quick: Callable[[Any, int, int], Any] | None = None

@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import Algorithm, Assembly, Task
+from traffic_assets.ml.algorithms.spec import Algorithm, Fill, Task
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters, XGBoostSettings
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> An
     return estimator(features_col=vector, label_col=target, **given)
 
 
-def _fold_task(h: XGBoostHyperparameters, seed: int, threads: int, assembly: Assembly) -> Task:
+def _fold_task(h: XGBoostHyperparameters, seed: int, threads: int, fill: Fill) -> Task:
     from traffic_assets.ml.estimators.boosting_task import fold_task
 
-    return fold_task(_given(h, seed), threads, assembly)
+    return fold_task(_given(h, seed), threads, fill)
 
 
 def _stop_on(estimator: Any, column: str) -> Any:

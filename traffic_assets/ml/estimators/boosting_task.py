@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from xgboost import XGBRegressor
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 
-from traffic_assets.ml.algorithms.spec import ROW, Assembly, Task
+from traffic_assets.ml.algorithms.spec import ROW, Fill, Task
 from traffic_assets.ml.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.estimators.rows import require_rows
 
@@ -99,7 +99,7 @@ def booster_fit(given: dict[str, Any], threads: int) -> Task:
     return fit
 
 
-def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
+def fold_task(given: dict[str, Any], threads: int, fill: Fill) -> Task:
     """What fills, fits and judges a fold on a partition that holds its rows.
 
     A missing number becomes the median (of an even number of values the lower middle one, as of Spark's Imputer) or
@@ -108,36 +108,35 @@ def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
     Args:
         given: parameters of XGBoost's own regressor.
         threads: of the fit.
-        assembly: how vectors are made.
+        fill: what stands for a missing number.
 
     Returns:
-        A function of batches with the columns numbers (list of 32-bit floats, NaN where one is missing), codes (list of
-        whole numbers), y, row and stops_fit as above, fits and judged (whether the fold fits and whether it judges the
-        row), and others. It returns the judged rows with y, stops_fit, the others and their prediction.
+        A function of batches with the columns numbers (list of 32-bit floats, NaN where one is missing), categories
+        (list of whole numbers, each of them a value), y, row and stops_fit as above, fits and judged (whether the fold
+        fits and whether it judges the row), and others. It returns the judged rows with y, stops_fit, the others and
+        their prediction.
     """
-    numbers, slots, fill = assembly.numbers, assembly.slots, assembly.fill
 
-    def codes_of(batch: pa.RecordBatch) -> Any:
-        return batch["codes"].flatten().to_numpy().reshape(batch.num_rows, len(slots))
+    def matrix(batch: pa.RecordBatch, name: str) -> Any:
+        return batch[name].flatten().to_numpy().reshape(batch.num_rows, len(batch[name][0]))
 
     def assembling(fitted: list[pa.RecordBatch]) -> Vectors:
-        """Makes vectors, without the slots that are 0 in every row that is fitted: no tree could ask for them."""
-        places, width = [], numbers
-        for category, number in enumerate(slots):
-            seen = np.zeros(number, dtype=bool)
-            for batch in fitted:
-                seen[codes_of(batch)[:, category]] = True
-            places.append(np.where(seen, width + np.cumsum(seen) - 1, -1))
-            width += int(seen.sum())
+        """Makes vectors: the numbers, then a slot for each value that a category has in the rows that are fitted.
+
+        Of two values one slot tells both.
+        """
+        import pyarrow.compute as pc
+
+        slots = []
+        for category in range(len(fitted[0]["categories"][0])):
+            values = [pc.unique(pa.array(matrix(batch, "categories")[:, category])).to_numpy() for batch in fitted]
+            seen = np.unique(np.concatenate(values))
+            slots.append(seen[:1] if len(seen) == 2 else seen)
 
         def vectors(batch: pa.RecordBatch) -> Any:
-            x, codes = np.zeros((batch.num_rows, width), dtype=np.float32), codes_of(batch)
-            x[:, :numbers] = batch["numbers"].flatten().to_numpy().reshape(batch.num_rows, numbers)
-            for category, place in enumerate(places):
-                at = place[codes[:, category]]
-                some = np.flatnonzero(at >= 0)
-                x[some, at[some]] = 1
-            return x
+            categories = matrix(batch, "categories")
+            one_hot = [categories[:, [category]] == seen for category, seen in enumerate(slots)]
+            return np.hstack([matrix(batch, "numbers"), *one_hot], dtype=np.float32)
 
         return vectors
 
@@ -145,7 +144,7 @@ def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
         values = x[:, slot]
         return values[~np.isnan(values)]
 
-    def fill_missing(fitted: list[Any], judged: Any) -> None:
+    def fill_missing(numbers: int, fitted: list[Any], judged: Any) -> None:
         for slot in range(numbers):
             if any(np.isnan(x[:, slot]).any() for x in (*fitted, judged)):
                 values = np.concatenate([known(x, slot) for x in fitted])
@@ -173,11 +172,11 @@ def fold_task(given: dict[str, Any], threads: int, assembly: Assembly) -> Task:
                 some = batch.filter(which)
                 if some.num_rows:
                     kept.append(some)
-        told = pa.Table.from_batches(judged).drop_columns(["numbers", "codes", "row", "fits", "judged"])
-        vectors = assembling([*fitted, *stopping])
+        told = pa.Table.from_batches(judged).drop_columns(["numbers", "categories", "row", "fits", "judged"])
+        vectors, numbers = assembling([*fitted, *stopping]), len(fitted[0]["numbers"][0])
         x = np.concatenate([vectors(batch) for batch in judged])
         fit_data, stop_data = data(fitted, vectors), data(stopping, vectors) if stopping else None
-        fill_missing([some[0] for some in (fit_data, stop_data) if some], x)
+        fill_missing(numbers, [some[0] for some in (fit_data, stop_data) if some], x)
         booster = boosting(fit_data, stop_data)
         best = (0, booster.best_iteration + 1) if stop_data else (0, 0)
         predicted = booster.inplace_predict(x, iteration_range=best).astype(float)

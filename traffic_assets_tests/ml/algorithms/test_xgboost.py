@@ -19,7 +19,7 @@ from xgboost import XGBRegressor
 from xgboost.callback import TrainingCallback
 
 from traffic_assets.ml import cores
-from traffic_assets.ml.algorithms import ALGORITHMS, ROW, Assembly
+from traffic_assets.ml.algorithms import ALGORITHMS, ROW
 from traffic_assets.ml.estimators import boosting_task
 from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor, booster_fit, fold_task
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
@@ -152,7 +152,7 @@ def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
     table = pa.table(
         {
             "numbers": pa.array([[float(i % 7)] for i in range(40)], pa.list_(pa.float32())),
-            "codes": pa.array([[i % 2] for i in range(40)], pa.list_(pa.int32())),
+            "categories": pa.array([[i % 2] for i in range(40)], pa.list_(pa.int64())),
             "y": np.arange(40.0) % 7,
             "row": np.arange(40),
             "stops_fit": np.arange(40) % 5 == 0,
@@ -161,7 +161,7 @@ def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
             "told": [f"row {i}" for i in range(40)],
         }
     )
-    task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, Assembly(1, (2,), "median"))
+    task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, "median")
     found = _in_a_bare_worker(task, table.to_batches(max_chunksize=9), tmp_path)
     assert set(found) == {"y", "stops_fit", "told", "prediction"}
     assert found["told"] == [f"row {i}" for i in range(30, 40)], "each row keeps what is told of it"
