@@ -126,6 +126,20 @@ def require_same_split(inputs: dict[str, Loaded]) -> str:
     return next(iter(ids.values()))
 
 
+def require_scaler(lane: Lane, fitted_preprocessor: Loaded) -> None:
+    """Refuse a preprocessor that was fitted when no lane asked for a scaled vector, where this one does.
+
+    Raises:
+        dagster.Failure: saying what to run.
+    """
+    if not algorithm_named(lane.model_name).scale_free and not fitted_preprocessor.record.get("scaled", True):
+        raise dg.Failure(
+            f"{lane.preprocessor} of this week was fitted without a scaler, since no lane asked for one then, and "
+            f"{lane.title} does. Run the job train for this week again, whole.",
+            allow_retries=False,
+        )
+
+
 def _cv_report(
     lane: Lane, algorithm: Algorithm, model_settings: ModelSettings, settings: Settings
 ) -> dg.AssetsDefinition:
@@ -161,6 +175,7 @@ def _cv_report(
         tune = given.pop(TUNE)
         requested = model_settings.requested(given)
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
+        require_scaler(lane, fitted_preprocessor)
         features = FeatureSet.of(fitted_preprocessor.record["features"])
         rows = observed_rows(train_split.value, lane.target)
         with asked_rows(rows, features, algorithm, settings, requested) as train:
@@ -237,7 +252,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.fold_tasks import in_tasks
-        from traffic_assets.ml.preprocessing import FeatureSet, is_scaled, unscaled
+        from traffic_assets.ml.preprocessing import FeatureSet, unscaled
         from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import (
             cached_vectors,
@@ -256,17 +271,12 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
                 lane.cv_report: cv_report,
             }
         )
+        require_scaler(lane, fitted_preprocessor)
         search = Search.model_validate(cv_report.value["search"])
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
         context.log.info(f"{lane.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
         preprocessing = unscaled(fitted_preprocessor.value) if algorithm.scale_free else fitted_preprocessor.value
-        if not algorithm.scale_free and not is_scaled(preprocessing):
-            raise dg.Failure(
-                f"{lane.preprocessor} of this week was fitted without a scaler, since no lane asked for one then, and "
-                f"{lane.title} does. Run the job train for this week again, whole.",
-                allow_retries=False,
-            )
         rows = train_split.value
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)

@@ -105,7 +105,7 @@ class CrossValidation:
         """Each set of hyperparameters on every fold, as few fits as can answer for all of them.
 
         Args:
-            train: train rows; read once per fold, so keep them cached.
+            train: train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
             tried: hyperparameters, all of this algorithm.
             row_share: the share of the train rows that these are, for the record.
             deadline: by `time.monotonic()`; no fit but the first begins after it.

@@ -4,9 +4,9 @@ For algorithms that fit in one task anyway (`Algorithm.fold_task`), where nothin
 rows a fold fits. A fold then costs its fit and a second; prepared and judged by Spark it costs four seconds more at
 800,000 rows. Folds of the others are in `cross_validation.py`; what is done in a task, the algorithm says.
 
-Categories are told by a hash of their values. One that only the judged rows hold has no slot here, and the slot `other`
-there; neither is ever set in the rows that are fitted, so no tree asks for it. (Where some of those have no value at
-all, that slot is theirs: there a new value counts as none.)
+What is fitted comes to what Spark's preprocessor does. Categories that are no whole numbers are told by a hash of their
+values, and their slots come in its order: where two of them split as well, and a new value is judged, the other one may
+be taken.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,7 +63,9 @@ class FoldTasks:
         fold, threads = self.folds[number], threads_of_a_task(self.rows.sparkSession)
         task = self.algorithm.fold_task(hyperparameters, seed, threads, self.fill)
         roles = [fold.fit.alias("fits"), fold.judged.alias("judged")]
-        given = self.rows.select("numbers", "categories", "y", ROW, STOP, *roles, *self.told)
+        given = self.rows.where(fold.fit | fold.judged).select(
+            "numbers", "categories", "y", ROW, STOP, *roles, *self.told
+        )
         schema = given.select("y", STOP, *self.told).withColumn(PREDICTION, F.lit(0.0)).schema
         return given.mapInArrow(task, schema).withColumnRenamed("y", self.target)
 

@@ -78,7 +78,7 @@ def learning_curve(
     """Fit on each share of what the last fold fits, and judge on what it holds out.
 
     Args:
-        train: train rows; read for every share, so keep them cached.
+        train: train rows; read for every share, so keep them cached, unless fits are tasks (`fold_tasks.py`).
         features: columns to train on.
         algorithm: what to fit.
         hyperparameters: the same for every share.

@@ -35,6 +35,7 @@ from pyspark.ml.stat import Summarizer
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import IntegralType
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.creation import Created, created, holds_answer
@@ -318,17 +319,34 @@ def preprocessor(
     return Pipeline(stages=stages)
 
 
+NO_CATEGORY = -(2**63)
+"""What stands for a missing value among `categories`."""
+
+
 def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """The rows with what hangs on no other row: `numbers`, a list of 32-bit floats, NaN where one is missing, and
-    `categories`, a list of a hash of each category's value.
+    """The rows with what hangs on no other row.
+
+    Args:
+        rows: feature rows.
+        features: columns to train on.
+
+    Returns:
+        The rows with `numbers`, a list of 32-bit floats, NaN where one is missing, and `categories`, a list of whole
+        numbers: a category's value where it is one, otherwise a hash of it.
     """
-    missing = F.lit(math.nan).cast("float")
     made = _with_created(rows, features)
+    whole = {field.name for field in made.schema if isinstance(field.dataType, IntegralType)}
+    missing = F.lit(math.nan).cast("float")
     numbers = [F.coalesce(F.col(column).cast("float"), missing) for column in features.numbers.values()]
+    values = [F.col(c).cast("long") if c in whole else F.xxhash64(c) for c in features.categorical]
+    categories = [
+        F.when(F.col(c).isNull(), NO_CATEGORY).otherwise(value)
+        for c, value in zip(features.categorical, values, strict=True)
+    ]
     return made.withColumns(
         {
             "numbers": F.array(*numbers).cast("array<float>"),
-            "categories": F.array(*map(F.xxhash64, features.categorical)).cast("array<long>"),
+            "categories": F.array(*categories).cast("array<long>"),
         }
     )
 

@@ -67,6 +67,7 @@ def test_a_task_with_all_cores_of_a_local_session_is_alone() -> None:
         on_cluster.join(60)
         entered.clear()
         waiting = other(_session("local[2]"))
-        assert not entered.is_set()
+        waiting.join(0.5)
+        assert waiting.is_alive() and not entered.is_set()
     waiting.join(60)
     assert entered.is_set()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.errors import PythonException
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import FEATURES
@@ -31,10 +32,17 @@ EVERY = EARLY.model_copy(update={"early_stopping_rounds": None})
 def _both(
     rows: DataFrame, features: FeatureSet, folds: Sequence[Fold], tried: Sequence[XGBoostHyperparameters]
 ) -> list[list[Any]]:
+    made: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        made.append(given)
+        return XGBOOST.fold_task(*given)  # type: ignore[misc]
+
+    algorithms = [replace(XGBOOST, fold_task=counted), ON_SPARK]
     with cached_rows(rows) as placed:
-        return [
-            CrossValidation(features, algorithm, folds, 42).trials(placed, tried) for algorithm in (XGBOOST, ON_SPARK)
-        ]
+        found = [CrossValidation(features, algorithm, folds, 42).trials(placed, tried) for algorithm in algorithms]
+    assert len(made) == len(folds) * len(tried), "one task a fold and trial, and none for Spark"
+    return found
 
 
 @pytest.mark.parametrize("kind", ["random", "sliding"])
@@ -63,6 +71,26 @@ def test_what_only_the_judged_rows_hold_is_not_learned(feature_rows: DataFrame) 
     for mine, theirs in zip(in_task[0].folds, on_spark[0].folds, strict=True):
         assert mine.by_name == pytest.approx(theirs.by_name, rel=1e-5)
     assert in_task[0].folds[0].r2 < 0, "nothing that was fitted tells the speed"
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("values", [1, 2, 4])
+@pytest.mark.parametrize("colsample", [1.0, 0.5])
+def test_a_new_category_is_judged_as_spark_judges_it(
+    feature_rows: DataFrame, values: int, missing: bool, colsample: float
+) -> None:
+    """It counts as a missing one where the fitted rows have such, and otherwise as none of those that are known."""
+    judged = F.col("sensor_id") > "s5"
+    number = F.substring("sensor_id", 2, 1).cast("int") % values
+    known = (
+        F.when(number != 0, number * 9) if missing else number * 9
+    )  # 9, 18, 27: not the order of the alphabet with 0
+    rows = feature_rows.withColumn("highway_encoded", F.when(judged, F.lit(5)).otherwise(known))
+    rows = rows.withColumn("speed", 20 + 3 * F.coalesce("highway_encoded", F.lit(11)) + F.col("hour_sin"))
+    features = usable_features(rows, [c for c in FEATURES if c.name in ("highway_encoded", "is_rush_hour", "hour_sin")])
+    tried = EVERY.model_copy(update={"colsample_bytree": colsample})
+    in_task, on_spark = _both(rows, features, [Fold(~judged, judged, "new")], [tried])
+    assert in_task[0].folds[0].by_name == pytest.approx(on_spark[0].folds[0].by_name, rel=1e-5)
 
 
 @pytest.mark.parametrize("role", ["numeric", "categorical"])
@@ -156,6 +184,15 @@ def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFra
     assert judge.fits == 3
     (cut,) = judge.trials(feature_rows, [EVERY], deadline=0.0)
     assert cut.folds == whole.folds[:1]
+
+
+def test_a_fold_whose_rows_all_end_the_fit_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
+    folds = folds_of(feature_rows, "random", 2, 42)
+    with (
+        fold_tasks(feature_rows.withColumn(STOP, F.lit(True)), features, XGBOOST, folds) as tasks,
+        pytest.raises(PythonException, match="no rows to fit: every row of the fold only ends the fit"),
+    ):
+        tasks.judged(0, EARLY, 42)
 
 
 def test_a_fold_without_rows_is_refused_in_tasks_as_on_spark(feature_rows: DataFrame, features: FeatureSet) -> None:

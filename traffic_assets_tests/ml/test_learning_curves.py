@@ -66,10 +66,17 @@ def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: Fe
     xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
     tried = XGBoostHyperparameters.model_validate(given)
     folds = folds_of(feature_rows, "expanding", 2, 42, gap_minutes=30)
+    tasks: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        tasks.append(given)
+        return xgboost.fold_task(*given)  # type: ignore[misc]
+
     mine, other = (
         learning_curve(feature_rows, features, algorithm, tried, folds, (0.4, 1.0), 42)
-        for algorithm in (xgboost, replace(xgboost, fold_task=None))
+        for algorithm in (replace(xgboost, fold_task=counted), replace(xgboost, fold_task=None))
     )
+    assert len(tasks) == 2, "one a share"
     assert (mine.fold, mine.judged_rows) == (other.fold, other.judged_rows)
     for one, two in zip(mine.points, other.points, strict=True):
         assert one.rows == two.rows

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from pyspark.ml import PipelineModel
 from pyspark.ml.linalg import Vectors
+from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import FEATURES, Column
 from traffic_assets.ml.preprocessing import (
     ASSEMBLED,
     KEPT,
+    NO_CATEGORY,
     SELECTED,
     VECTOR,
     FeatureSet,
@@ -488,6 +490,15 @@ def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature
         one_hot = vectors[:, [slot.feature == name for slot in named]]
         pairs = set(zip([row["categories"][i] for row in table], one_hot.argmax(axis=1), strict=True))
         assert len(pairs) == len({value for value, _ in pairs}) == len({slot for _, slot in pairs}), name
+
+
+def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 1), ("b", 2), ("a", None), (None, 2)], "c string, d int")
+    features = usable_features(rows.withColumn("speed", F.lit(1.0)), [C, D])
+    found = [row["categories"] for row in unfilled(rows, features).collect()]
+    assert [whole for _, whole in found] == [1, 2, NO_CATEGORY, 2]
+    assert found[0][0] == found[2][0] != found[1][0]
+    assert found[3][0] == NO_CATEGORY
 
 
 @pytest.mark.parametrize("column", [A, C])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -70,10 +70,17 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
 def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
     xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early}
     tried = XGBoostHyperparameters.model_validate(given)
+    tasks: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        tasks.append(given)
+        return xgboost.fold_task(*given)  # type: ignore[misc]
+
     mine, other = (
         temporal_verdict(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
-        for algorithm in (xgboost, replace(xgboost, fold_task=None))
+        for algorithm in (replace(xgboost, fold_task=counted), replace(xgboost, fold_task=None))
     )
+    assert len(tasks) == 1
     assert mine.metrics.by_name == pytest.approx(other.metrics.by_name, rel=1e-5)
     assert mine.losses == pytest.approx(other.losses, rel=1e-5)
     assert (mine.fit_rows, mine.instants) == (other.fit_rows, other.instants)

@@ -128,7 +128,8 @@ class Algorithm(Extension):
         """Fit on preprocessed rows.
 
         Args:
-            vectors: the rows, with the column `row` for algorithms that draw some of them (svr, ensemble).
+            vectors: the rows, with the column `row` for algorithms that draw some of them (svr, ensemble) or
+                fit them in an order of their own (xgboost).
             hyperparameters: of this algorithm.
             seed: of whatever is drawn.
             target: column of the observed value.

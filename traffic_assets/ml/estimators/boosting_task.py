@@ -21,6 +21,7 @@ from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 from traffic_assets.ml.algorithms.spec import ROW, Fill, Task
 from traffic_assets.ml.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.estimators.rows import require_rows
+from traffic_assets.ml.preprocessing import NO_CATEGORY
 
 LOOSE_VALUES = 100_000_000
 """Up to so many numbers in vectors, XGBoost is given them as they are, 8 bytes each on top: it bins them in half the
@@ -117,26 +118,37 @@ def fold_task(given: dict[str, Any], threads: int, fill: Fill) -> Task:
         their prediction.
     """
 
+    early = given.get("early_stopping_rounds") is not None
+    every_slot = given.get("colsample_bytree", 1) < 1  # trees draw among all of them
+
     def matrix(batch: pa.RecordBatch, name: str) -> Any:
         return batch[name].flatten().to_numpy().reshape(batch.num_rows, len(batch[name][0]))
 
     def assembling(fitted: list[pa.RecordBatch]) -> Vectors:
-        """Makes vectors: the numbers, then a slot for each value that a category has in the rows that are fitted.
+        """Makes vectors as the preprocessor does, of the values that a category has in the rows that are fitted.
 
-        Of two values one slot tells both.
+        They are in the order of the alphabet, for of two slots that split as well XGBoost takes the first. The last is
+        for values that are missing or new. It is left out where no row that is fitted has it, and so is the second of
+        two slots: either is 0, or nothing but the other's opposite.
         """
         import pyarrow.compute as pc
 
         slots = []
         for category in range(len(fitted[0]["categories"][0])):
             values = [pc.unique(pa.array(matrix(batch, "categories")[:, category])).to_numpy() for batch in fitted]
-            seen = np.unique(np.concatenate(values))
-            slots.append(seen[:1] if len(seen) == 2 else seen)
+            found = sorted(np.unique(np.concatenate(values)).tolist(), key=str)
+            seen = [value for value in found if value != no_category]
+            other = every_slot or len(seen) < len(found)
+            slots.append((np.array(seen), other, 1 if len(seen) == 2 and not other else len(seen)))
 
         def vectors(batch: pa.RecordBatch) -> Any:
-            categories = matrix(batch, "categories")
-            one_hot = [categories[:, [category]] == seen for category, seen in enumerate(slots)]
-            return np.hstack([matrix(batch, "numbers"), *one_hot], dtype=np.float32)
+            categories, parts = matrix(batch, "categories"), [matrix(batch, "numbers")]
+            for category, (seen, other, kept) in enumerate(slots):
+                values = categories[:, [category]]
+                parts.append(values == seen[:kept])
+                if other:
+                    parts.append(~np.isin(values, seen))
+            return np.hstack(parts, dtype=np.float32)
 
         return vectors
 
@@ -155,8 +167,7 @@ def fold_task(given: dict[str, Any], threads: int, fill: Fill) -> Task:
                 for x in (*fitted, judged):
                     x[np.isnan(x[:, slot]), slot] = value
 
-    data, boosting = _data(), _boosting(given, threads)
-    early = given.get("early_stopping_rounds") is not None
+    data, boosting, no_category = _data(), _boosting(given, threads), NO_CATEGORY
 
     def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
@@ -172,10 +183,14 @@ def fold_task(given: dict[str, Any], threads: int, fill: Fill) -> Task:
                 some = batch.filter(which)
                 if some.num_rows:
                     kept.append(some)
-        told = pa.Table.from_batches(judged).drop_columns(["numbers", "categories", "row", "fits", "judged"])
+        if not fitted:
+            raise ValueError("no rows to fit: every row of the fold only ends the fit")
+        order = np.argsort(np.concatenate([batch["row"].to_numpy() for batch in judged]), kind="stable")
+        rest = ["numbers", "categories", "row", "fits", "judged"]
+        told = pa.Table.from_batches(judged).drop_columns(rest).take(order)
         vectors, numbers = assembling([*fitted, *stopping]), len(fitted[0]["numbers"][0])
-        x = np.concatenate([vectors(batch) for batch in judged])
         fit_data, stop_data = data(fitted, vectors), data(stopping, vectors) if stopping else None
+        x, _ = data(judged, vectors)
         fill_missing(numbers, [some[0] for some in (fit_data, stop_data) if some], x)
         booster = boosting(fit_data, stop_data)
         best = (0, booster.best_iteration + 1) if stop_data else (0, 0)

@@ -22,7 +22,7 @@ from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Screened, Search
 from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings import Settings
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.hyperparameters import Hyperparameters, Range
 from traffic_assets.settings.training import TrainingSettings
 
 _LOG = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def asked_rows(
     rows: DataFrame, features: FeatureSet, algorithm: Algorithm, settings: Settings, requested: Hyperparameters
 ) -> Iterator[DataFrame]:
     """The rows for a lane's search and fits: placed by key and kept inside the block, or as they come where every fold
-    is judged in a task, for those read them once, and in an order of their own (`fold_tasks.py`).
+    is judged in a task: those keep what they make of the rows themselves, in an order of their own (`fold_tasks.py`).
 
     Args:
         rows: train rows.
@@ -75,7 +75,8 @@ def asked_rows(
         requested: hyperparameters, of which a search changes those in the grid.
     """
     grid = settings.enabled_models[algorithm.name].grid
-    tried = [requested, *(requested.model_copy(update={n: value}) for n, values in grid.items() for value in values)]
+    ends = {n: [given.low, given.high] if isinstance(given, Range) else given for n, given in grid.items()}
+    tried = [requested, *(requested.model_copy(update={n: value}) for n, values in ends.items() for value in values)]
     if in_tasks(algorithm, tried, features.preparation):
         yield rows
         return

@@ -41,7 +41,7 @@ def run_search(
     """Judge what the strategy asks for, choose the best, and confirm it.
 
     Args:
-        train: train rows; read once per fold, so keep them cached.
+        train: train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
         features: columns to train on.
         algorithm: what to fit.
         strategy: what to try.

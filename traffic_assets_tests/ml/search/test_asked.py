@@ -211,6 +211,7 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
         ("xgboost", {}, {"outliers": "iqr"}, True),
         ("xgboost", {"hyperparameters": {"num_workers": 2}}, {}, True),
         ("xgboost", {"grid": {"max_depth": [3], "num_workers": [1, 2]}}, {}, True),
+        ("xgboost", {"grid": {"max_depth": {"low": 3, "high": 5}}}, {}, False),
     ],
 )
 def test_rows_are_placed_and_kept_but_for_folds_in_tasks(
