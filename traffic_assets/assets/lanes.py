@@ -176,8 +176,8 @@ def _cv_report(
         requested = model_settings.requested(given)
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         require_scaler(lane, fitted_preprocessor)
-        features = FeatureSet.of(fitted_preprocessor.record["features"])
         rows = observed_rows(train_split.value, lane.target)
+        features = FeatureSet.of(fitted_preprocessor.record["features"])
         with asked_rows(rows, features, algorithm, settings, requested) as train:
             with _scratch(context, hdfs, lane) as scratch:
                 search = asked_search(
@@ -372,8 +372,8 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 )
             return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
-        features = FeatureSet.of(fitted_preprocessor.record["features"])
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
+        features = FeatureSet.of(fitted_preprocessor.record["features"])
         with asked_rows(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
             found = temporal_verdict(
                 rows,

@@ -217,7 +217,7 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
 def test_rows_are_placed_and_kept_but_for_folds_in_tasks(
     feature_rows: DataFrame, algorithm: str, model: Any, preprocessing: Any, kept: bool
 ) -> None:
-    training = {"preprocessing": preprocessing, "cache_partitions": 3}
+    training = {"preprocessing": preprocessing, "cache_partitions": 3, "search": {"strategy": "random"}}
     asked = _settings({"models": {algorithm: {"enabled": True, **model}}, "training": training})
     requested = asked.enabled_models[algorithm].hyperparameters
     features = usable_features(feature_rows, FEATURES, Preparation(**asked.training.preprocessing.model_dump()))
