@@ -271,9 +271,7 @@ def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tup
 
 
 def preprocessor(
-    features: FeatureSet,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-    scaled: bool = True,
+    features: FeatureSet, bounds: Mapping[str, tuple[float, float]] | None = None, scaled: bool = True
 ) -> Pipeline:
     """The unfitted pipeline from feature columns to the vector `features`.
 
@@ -298,11 +296,12 @@ def preprocessor(
     if features.categorical:
         indexed = _prefixed("index", features.categorical)
         stages += [
+            # alphabetical, so that the order of slots does not hang on how often a value occurs
             StringIndexer(
                 inputCols=list(features.categorical),
                 outputCols=indexed,
                 handleInvalid="keep",
-                stringOrderType="alphabetAsc",  # so that the order of slots does not hang on how often a value occurs
+                stringOrderType="alphabetAsc",
             ),
             OneHotEncoder(inputCols=indexed, outputCols=_prefixed("onehot", features.categorical), dropLast=False),
         ]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS, FEATURES
+from traffic_assets.ml import cores
 from traffic_assets.ml.preprocessing import FeatureSet, usable_features
 
 if TYPE_CHECKING:
@@ -68,3 +69,19 @@ def feature_rows(spark: SparkSession) -> Iterator[DataFrame]:
 def features(feature_rows: DataFrame) -> FeatureSet:
     """The features that hold values in the shared table."""
     return usable_features(feature_rows, FEATURES)
+
+
+@pytest.fixture
+def all_cores_held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by "taken" and "left" for each that holds all cores of a local session."""
+    held: list[str] = []
+
+    class Lock:
+        def __enter__(self) -> None:
+            held.append("taken")
+
+        def __exit__(self, *_: object) -> None:
+            held.append("left")
+
+    monkeypatch.setattr(cores, "_ALL_CORES", Lock())
+    return held

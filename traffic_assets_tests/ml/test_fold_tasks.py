@@ -11,7 +11,6 @@ from pyspark.errors import PythonException
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import FEATURES
-from traffic_assets.ml import cores
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
@@ -19,6 +18,7 @@ from traffic_assets.ml.folds import Fold, FoldKind, folds_of
 from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.training import STOP, cached_rows, with_stopping_rows
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, XGBoostHyperparameters
+from traffic_assets_tests.ml.counting import counting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -32,13 +32,8 @@ EVERY = EARLY.model_copy(update={"early_stopping_rounds": None})
 def _both(
     rows: DataFrame, features: FeatureSet, folds: Sequence[Fold], tried: Sequence[XGBoostHyperparameters]
 ) -> list[list[Any]]:
-    made: list[Any] = []
-
-    def counted(*given: Any) -> Any:
-        made.append(given)
-        return XGBOOST.fold_task(*given)  # type: ignore[misc]
-
-    algorithms = [replace(XGBOOST, fold_task=counted), ON_SPARK]
+    in_tasks_counted, made = counting(XGBOOST)
+    algorithms = [in_tasks_counted, ON_SPARK]
     with cached_rows(rows) as placed:
         found = [CrossValidation(features, algorithm, folds, 42).trials(placed, tried) for algorithm in algorithms]
     assert len(made) == len(folds) * len(tried), "one task a fold and trial, and none for Spark"
@@ -137,24 +132,14 @@ def test_what_was_asked_for_is_told_of_the_judged_rows_by_one_fit(
 
 
 def test_a_task_has_all_cores_while_it_fits(
-    feature_rows: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
+    feature_rows: DataFrame, features: FeatureSet, all_cores_held: list[str]
 ) -> None:
-    held: list[str] = []
-
-    class Lock:
-        def __enter__(self) -> None:
-            held.append("taken")
-
-        def __exit__(self, *_: object) -> None:
-            held.append("left")
-
-    monkeypatch.setattr(cores, "_ALL_CORES", Lock())
     folds = folds_of(feature_rows, "random", 2, 42)
     with fold_tasks(feature_rows, features, XGBOOST, folds) as tasks:
         tasks.judged(0, EVERY, 42)
-        assert held == ["taken", "left"]
+        assert all_cores_held == ["taken", "left"]
         with tasks.kept(1, EVERY, 42):
-            assert held == ["taken", "left"] * 2, "what is kept was fitted before it is given"
+            assert all_cores_held == ["taken", "left"] * 2, "what is kept was fitted before it is given"
 
 
 @pytest.mark.parametrize(

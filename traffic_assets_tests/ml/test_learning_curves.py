@@ -18,6 +18,7 @@ from traffic_assets.settings.hyperparameters import (
     LinearRegressionHyperparameters,
     XGBoostHyperparameters,
 )
+from traffic_assets_tests.ml.counting import counting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -66,15 +67,10 @@ def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: Fe
     xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
     tried = XGBoostHyperparameters.model_validate(given)
     folds = folds_of(feature_rows, "expanding", 2, 42, gap_minutes=30)
-    tasks: list[Any] = []
-
-    def counted(*given: Any) -> Any:
-        tasks.append(given)
-        return xgboost.fold_task(*given)  # type: ignore[misc]
-
+    in_tasks, tasks = counting(xgboost)
     mine, other = (
         learning_curve(feature_rows, features, algorithm, tried, folds, (0.4, 1.0), 42)
-        for algorithm in (replace(xgboost, fold_task=counted), replace(xgboost, fold_task=None))
+        for algorithm in (in_tasks, replace(xgboost, fold_task=None))
     )
     assert len(tasks) == 2, "one a share"
     assert (mine.fold, mine.judged_rows) == (other.fold, other.judged_rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests.ml.counting import counting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -70,15 +71,10 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
 def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
     xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early}
     tried = XGBoostHyperparameters.model_validate(given)
-    tasks: list[Any] = []
-
-    def counted(*given: Any) -> Any:
-        tasks.append(given)
-        return xgboost.fold_task(*given)  # type: ignore[misc]
-
+    in_tasks, tasks = counting(xgboost)
     mine, other = (
         temporal_verdict(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
-        for algorithm in (replace(xgboost, fold_task=counted), replace(xgboost, fold_task=None))
+        for algorithm in (in_tasks, replace(xgboost, fold_task=None))
     )
     assert len(tasks) == 1
     assert mine.metrics.by_name == pytest.approx(other.metrics.by_name, rel=1e-5)

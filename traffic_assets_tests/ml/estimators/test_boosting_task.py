@@ -1,0 +1,107 @@
+"""What XGBoost does in one Spark task, on batches as Spark gives them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark import cloudpickle
+from threadpoolctl import threadpool_info, threadpool_limits
+from xgboost import XGBRegressor
+from xgboost.callback import TrainingCallback
+
+from traffic_assets.ml.estimators import boosting_task
+from traffic_assets.ml.estimators.boosting_task import booster_fit, fold_task
+
+
+def _batches(rows: int = 500, size: int = 100) -> list[pa.RecordBatch]:
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(rows, 2)).astype(np.float32)
+    table = pa.table({"x": list(x), "y": x.sum(axis=1).astype(float), "row": np.arange(rows)})
+    return table.to_batches(max_chunksize=size)
+
+
+def test_the_fit_has_the_threads_it_is_given_where_openmp_was_told_of_one() -> None:
+    seen: list[int] = []
+
+    class Watch(TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            seen.append(max(found["num_threads"] for found in threadpool_info() if found["user_api"] == "openmp"))
+            return False
+
+    with threadpool_limits(1, "openmp"):
+        list(booster_fit({"n_estimators": 1, "callbacks": [Watch()]}, 2)(iter(_batches())))
+    assert seen == [2]
+
+
+def test_workers_fit_without_this_package(tmp_path: Path) -> None:
+    assert _in_a_bare_worker(booster_fit({"n_estimators": 3}, 1), _batches(), tmp_path)["booster"][0]
+
+
+def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "numbers": pa.array([[float(i % 7)] for i in range(40)], pa.list_(pa.float32())),
+            "categories": pa.array([[i % 2] for i in range(40)], pa.list_(pa.int64())),
+            "y": np.arange(40.0) % 7,
+            "row": np.arange(40),
+            "stops_fit": np.arange(40) % 5 == 0,
+            "fits": np.arange(40) < 30,
+            "judged": np.arange(40) >= 30,
+            "told": [f"row {i}" for i in range(40)],
+        }
+    )
+    task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, "median")
+    found = _in_a_bare_worker(task, table.to_batches(max_chunksize=9), tmp_path)
+    assert set(found) == {"y", "stops_fit", "told", "prediction"}
+    assert found["told"] == [f"row {i}" for i in range(30, 40)], "each row keeps what is told of it"
+    assert found["prediction"] == pytest.approx(found["y"], abs=0.2)
+
+
+def _in_a_bare_worker(task: Any, batches: list[pa.RecordBatch], folder: Path) -> dict[str, list[Any]]:
+    """What a task makes of batches in a process that cannot import this package."""
+    sent, made = folder / "sent", folder / "made"
+    sent.write_bytes(cloudpickle.dumps((task, batches)))
+    code = (
+        "import sys; sys.modules['traffic_assets'] = None\n"
+        f"from pyspark import cloudpickle; task, batches = cloudpickle.load(open({str(sent)!r}, 'rb'))\n"
+        "import pyarrow as pa; table = pa.Table.from_batches(task(iter(batches)))\n"
+        f"writer = pa.ipc.new_file({str(made)!r}, table.schema); writer.write(table); writer.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return pa.ipc.open_file(made).read_all().to_pydict()
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_loose_values_make_the_booster_of_xgboosts_own_regressor(early: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so does the matrix that saves memory, which more values are given."""
+    given = {"n_estimators": 30, "random_state": 1, "subsample": 0.5, "learning_rate": 0.5, "tree_method": "hist"}
+    given |= {"early_stopping_rounds": 2} if early else {}
+    table = pa.Table.from_batches(_batches())
+    marked = np.arange(len(table)) % 4 == 0
+    batches = table.append_column("stops_fit", pa.array(marked)).to_batches() if early else table.to_batches()
+    (loose,) = booster_fit(given, 1)(iter(batches))
+    monkeypatch.setattr(boosting_task, "LOOSE_VALUES", 0)
+    (tight,) = booster_fit(given, 1)(iter(batches))
+    x, y = np.stack(table["x"].to_numpy()), table["y"].to_numpy()
+    own = XGBRegressor(**given, n_jobs=1)
+    fit, stop = (x[~marked], y[~marked]), (x[marked], y[marked])
+    own.fit(*(fit if early else (x, y)), eval_set=[stop] if early else None, verbose=False)
+    assert own.get_booster().num_boosted_rounds() < 30 if early else True
+    found = [XGBRegressor(), XGBRegressor()]
+    for model, batch in zip(found, (loose, tight), strict=True):
+        model.load_model(bytearray(batch["booster"][0].as_py()))
+        assert (model.predict(x) == own.predict(x)).all()
+
+
+def test_rows_are_fitted_in_their_order_however_they_come() -> None:
+    """Sums of floats hang on their order, and a shuffle promises none."""
+    fit = booster_fit({"n_estimators": 20, "random_state": 1, "subsample": 0.5}, 1)
+    (one,), (other,) = fit(iter(_batches())), fit(iter(_batches()[::-1]))
+    assert one == other
