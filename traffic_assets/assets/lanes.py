@@ -9,7 +9,7 @@ Nothing here is written once per model; what differs between models is in `ml/al
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -257,6 +257,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         from traffic_assets.ml.training import (
             cached_vectors,
             fit_model,
+            listed_vectors,
             observed_rows,
             pipeline_of,
             placed_rows,
@@ -281,9 +282,12 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         if algorithm.stops_early(chosen):
             rows = with_validation_rows(rows, validation_split.value, training.seed)
         train, features = observed_rows(rows, lane.target), FeatureSet.of(fitted_preprocessor.record["features"])
-        if not in_tasks(algorithm, [chosen], features.preparation):  # a fit in one task puts its rows in order itself
-            train = placed_rows(train, training.cache_partitions)
-        with cached_vectors(preprocessing, train, lane.target, again=not algorithm.reads_once) as vectors:
+        if in_tasks(algorithm, [chosen], features.preparation):  # and puts its rows in order itself
+            made: AbstractContextManager[Any] = nullcontext(listed_vectors(preprocessing, train, features))
+        else:
+            placed = placed_rows(train, training.cache_partitions)
+            made = cached_vectors(preprocessing, placed, lane.target, again=not algorithm.reads_once)
+        with made as vectors:
             # rows of the validation split come on top where they end the fit
             number = None if algorithm.stops_early(chosen) else features.rows
             fitted = fit_model(vectors, algorithm, chosen, training.seed, lane.target, number)

@@ -10,7 +10,7 @@ be taken.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
@@ -36,9 +36,8 @@ class FoldTasks:
     """Train rows that are made ready once, and the folds of them.
 
     Attributes:
-        rows: in one partition, which a task is given whole: numbers and categories (`unfilled`), y (the target), `row`,
-            `stops_fit`, for each fold whether it fits and whether it judges the row, and what was asked to be told of
-            judged rows.
+        rows: numbers and categories (`unfilled`), y (the target), `row`, `stops_fit`, for each fold whether it fits and
+            whether it judges the row, and what was asked to be told of judged rows.
         fill: what stands for a missing number.
         folds: as columns of these rows.
         told: what is told of judged rows beside target and prediction.
@@ -67,7 +66,9 @@ class FoldTasks:
             "numbers", "categories", "y", ROW, STOP, *roles, *self.told
         )
         schema = given.select("y", STOP, *self.told).withColumn(PREDICTION, F.lit(0.0)).schema
-        return given.mapInArrow(task, schema).withColumnRenamed("y", self.target)
+        # the task fetches rows that are kept from where they lie; others are first made by all tasks
+        together = given.coalesce(1) if len(self.folds) > 1 else given.repartition(1)
+        return together.mapInArrow(task, schema).withColumnRenamed("y", self.target)
 
     @contextmanager
     def kept(self, number: int, hyperparameters: Hyperparameters, seed: int) -> Iterator[DataFrame]:
@@ -89,6 +90,8 @@ def fold_tasks(
 ) -> Iterator[FoldTasks]:
     """Train rows made ready for folds, kept in Spark's memory (or on its disks) inside the block; read once.
 
+    For one fold alone they are not kept, and made when it is fitted.
+
     Args:
         train: train rows, those marked that only end a fit.
         features: columns to train on.
@@ -109,6 +112,6 @@ def fold_tasks(
         *(condition.alias(name) for name, condition in conditions.items()),
         *told,
     )
-    with cached(rows.repartition(1)) as ready:
+    with cached(rows) if len(folds) > 1 else nullcontext(rows) as ready:
         columns = [replace(fold, fit=F.col(f"fit_{i}"), judged=F.col(f"judged_{i}")) for i, fold in enumerate(folds)]
         yield FoldTasks(ready, fill, columns, tuple(told), features.target, algorithm)

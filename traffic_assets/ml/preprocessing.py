@@ -18,6 +18,7 @@ import numpy as np
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.feature import (
     Imputer,
+    ImputerModel,
     MinMaxScaler,
     MinMaxScalerModel,
     OneHotEncoder,
@@ -216,19 +217,20 @@ def usable_features(
     )
 
 
-def narrowed(features: FeatureSet, rows: DataFrame, number: int = 0) -> FeatureSet:
+def narrowed(features: FeatureSet, rows: DataFrame, number: int = 0, others: int = 0) -> FeatureSet:
     """Those of the features that hold a value in these rows, where they are only a part of train.
 
     Args:
         features: of train.
-        rows: a part of its rows.
-        number: of these rows, where it is known. Where no feature misses in so many rows of train, each holds a value
-            in some of these, and nothing is looked at.
+        rows: a part of its rows, perhaps with others.
+        number: of these rows, where it is known. Where no feature misses in as many rows of train as there are of
+            train among these, each holds a value in some of them, and nothing is looked at.
+        others: how many of these rows are none of train, at most.
 
     Raises:
         ValueError: as `usable_features`.
     """
-    if max(features.nulls.values(), default=0) < number:
+    if max(features.nulls.values(), default=0) < number - others:
         return replace(features, rows=number)
     numeric = [Column(name, "numeric", "double") for name in features.numeric]
     categorical = [Column(name, "categorical", "string") for name in features.categorical]
@@ -362,6 +364,36 @@ def unscaled(preprocessing: PipelineModel) -> PipelineModel:
     stages: list[Any] = preprocessing.stages[:-1]
     last = stages.pop()
     return PipelineModel([*stages, last.copy({last.outputCol: VECTOR})])
+
+
+def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) -> DataFrame:
+    """The rows with the vector of a fitted preprocessor that only fills (`fills_only`) and does not scale, as a list.
+
+    Its stages make the same vector, one object after the other; Spark compiles this into one loop, which takes half
+    the time.
+
+    Args:
+        rows: feature rows.
+        features: that the preprocessor was fitted for.
+        preprocessing: the fitted preprocessor.
+
+    Returns:
+        The rows with `features`, a list of 32-bit floats.
+    """
+    made = _with_created(rows, features)
+    slots: list[SparkColumn] = []
+    for stage in preprocessing.stages:
+        if isinstance(stage, ImputerModel):
+            stand_ins = stage.surrogateDF.collect()[0]
+            for column in stage.getInputCols():
+                number = F.when(_has_value(F.col(column), "numeric"), F.col(column)).otherwise(stand_ins[column])
+                slots.append(number.cast(made.schema[column].dataType))  # the stage keeps the type of its column
+        elif isinstance(stage, StringIndexerModel):
+            for column, labels in zip(stage.getInputCols(), stage.labelsArray, strict=True):
+                value = F.col(column).cast("string")
+                slots += [value.eqNullSafe(label) for label in labels]
+                slots.append(value.isNull() | ~value.isin(*labels))
+    return made.withColumn(VECTOR, F.array(*(slot.cast("float") for slot in slots)))
 
 
 def predicting_stages(preprocessing: PipelineModel) -> list[Any]:

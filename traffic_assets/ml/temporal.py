@@ -83,8 +83,9 @@ def temporal_verdict(
             f"no rows lie before {datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC, where the later part "
             f"begins: the window holds too few instants for a temporal verdict"
         )
+    counts = rows.agg(F.count(F.lit(1)).alias("all"), F.count_if(seconds < boundary).alias("earlier")).collect()[0]
     # what only later rows hold cannot be learned from the earlier ones
-    features = narrowed(features, earlier)
+    features = narrowed(features, earlier, counts["earlier"], others=counts["all"] - features.rows)
     chosen = choose(earlier, features)
     fold = Fold(seconds < boundary, seconds >= boundary, "later time")
     with _predicted(rows, fold, features, algorithm, chosen, seed) as judged:

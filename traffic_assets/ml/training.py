@@ -19,6 +19,7 @@ from traffic_assets.ml.preprocessing import (
     KEPT,
     VECTOR,
     FeatureSet,
+    filled,
     outlier_bounds,
     predicting_stages,
     preprocessor,
@@ -192,9 +193,25 @@ def cached_vectors(
         target: what is learned.
         again: whether they will be read more than once; made for one reading, they are not kept.
     """
-    named = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in rows.columns else [])]
-    if set(KEYS) <= set(rows.columns):
-        named.append(row_key().alias(ROW))
-    vectors = vectors_to_fit(preprocessing, rows).select(*named)
+    vectors = _named(vectors_to_fit(preprocessing, rows), target)
     with cached(vectors) if again else nullcontext(vectors) as made:
         yield made
+
+
+def listed_vectors(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
+    """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`preprocessing.filled`).
+
+    Args:
+        preprocessing: the fitted preprocessor, which only fills and does not scale.
+        rows: feature rows with the target.
+        features: that the preprocessor was fitted for.
+    """
+    return _named(filled(rows, features, preprocessing), features.target)
+
+
+def _named(vectors: DataFrame, target: str) -> DataFrame:
+    """Of the columns, those that a fit is given."""
+    named = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in vectors.columns else [])]
+    if set(KEYS) <= set(vectors.columns):
+        named.append(row_key().alias(ROW))
+    return vectors.select(*named)

@@ -171,6 +171,18 @@ def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFra
     assert cut.folds == whole.folds[:1]
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_rows_are_kept_for_several_folds_and_come_to_one_task(
+    feature_rows: DataFrame, features: FeatureSet, number: int
+) -> None:
+    folds = folds_of(feature_rows, "random", 2, 42)[:number]
+    with fold_tasks(feature_rows.repartition(3), features, XGBOOST, folds) as tasks:
+        assert tasks.rows.storageLevel.useMemory == (number > 1)
+        assert tasks.predicted(0, EVERY, 42).rdd.getNumPartitions() == 1
+        assert tasks.judged(0, EVERY, 42).rows == feature_rows.where(folds[0].judged).count()
+    assert not tasks.rows.storageLevel.useMemory
+
+
 def test_a_fold_whose_rows_all_end_the_fit_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
     folds = folds_of(feature_rows, "random", 2, 42)
     with (

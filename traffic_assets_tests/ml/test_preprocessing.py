@@ -25,6 +25,7 @@ from traffic_assets.ml.preprocessing import (
     Preparation,
     Slot,
     dropped_slots,
+    filled,
     narrowed,
     outlier_bounds,
     outlier_counts,
@@ -342,6 +343,9 @@ def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSessio
     assert narrowed(features, fewer, 3).names == ("a",)
     assert narrowed(features, fewer).names == ("a",)
     assert narrowed(features, fewer, 4) == replace(features, rows=4)
+    more = fewer.unionByName(fewer)  # of which as many may be none of train
+    assert narrowed(features, more, 6, others=3).names == ("a",)
+    assert narrowed(features, more, 6, others=2) == replace(features, rows=6)
 
 
 def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
@@ -490,6 +494,23 @@ def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature
         one_hot = vectors[:, [slot.feature == name for slot in named]]
         pairs = set(zip([row["categories"][i] for row in table], one_hot.argmax(axis=1), strict=True))
         assert len(pairs) == len({value for value, _ in pairs}) == len({slot for _, slot in pairs}), name
+
+
+@pytest.mark.parametrize("missing", ["median", "mean"])
+def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
+    """Values that are null or NaN, a whole number that is filled, a created number, new and missing categories."""
+    few = F.hour("timestamp") < 2
+    rows = feature_rows.withColumn("flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan))
+    rows = rows.withColumn("speed_lag_1", F.when(F.minute("timestamp") != 10, F.col("speed_lag_1").cast("int")))
+    rows = rows.withColumn("highway_encoded", F.when(few, F.lit(1)).when(F.minute("timestamp") != 15, F.lit(2)))
+    features = usable_features(rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",), missing=missing))
+    assert {"flow_rate", "speed_lag_1", "highway_encoded"} <= set(features.nulls) & set(features.names)
+    model = fit_preprocessor(rows.where(few), features, scaled=False)
+    keys = ["sensor_id", "timestamp"]
+    listed = filled(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
+    staged = model.transform(rows).select(*keys, VECTOR).orderBy(*keys).collect()
+    found, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
+    assert np.array_equal(np.array(found, np.float32), np.array([v.toArray() for v in expected], np.float32))
 
 
 def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:

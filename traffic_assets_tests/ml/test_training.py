@@ -12,11 +12,11 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import ImputerModel, StandardScalerModel
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import KEYS, Column
+from traffic_assets.features.catalogue import FEATURES, KEYS, Column
 from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.intervals import calibration_half
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, usable_features
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, slots, usable_features
 from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.training import (
     STOP,
@@ -25,13 +25,15 @@ from traffic_assets.ml.training import (
     fit_model,
     fit_pipeline,
     fit_preprocessor,
+    listed_vectors,
     model_of,
     pipeline_of,
     preprocessor_of,
     vectors_to_fit,
+    with_stopping_rows,
     with_validation_rows,
 )
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -77,6 +79,19 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
         raise RuntimeError("planted")
     for frame in (rows, vectors, kept):
         assert not frame.storageLevel.useMemory
+
+
+def test_a_fit_in_one_task_is_the_same_of_lists_and_of_vectors(feature_rows: DataFrame) -> None:
+    xgboost, tried = ALGORITHMS["xgboost"], XGBoostHyperparameters(n_estimators=20, early_stopping_rounds=2)
+    features = usable_features(feature_rows, FEATURES)
+    preprocessing = fit_preprocessor(feature_rows, features, scaled=False)
+    marked = with_stopping_rows(feature_rows, xgboost, [tried], 42)
+    listed = listed_vectors(preprocessing, marked, features)
+    with cached_vectors(preprocessing, marked, again=False) as vectors:
+        assert listed.columns == vectors.columns == [VECTOR, "speed", STOP, "row"]
+        mine, theirs = (fit_model(rows, xgboost, tried, 42) for rows in (listed, vectors))
+    assert mine.get_booster().save_raw("json") == theirs.get_booster().save_raw("json")
+    assert mine.get_booster().num_features() == len(slots(preprocessing, features))
 
 
 def _median(pipeline: PipelineModel, feature: str) -> float:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType
 from xgboost import XGBRegressor
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 
@@ -37,15 +38,18 @@ Vectors = Callable[[pa.RecordBatch], Any]
 class OneTaskXGBRegressor(SparkXGBRegressor):
     """XGBoost's estimator for Spark, fitted in one task; its params and its model are XGBoost's own.
 
-    All rows come to that task, and are fitted in the order of their column `row`, however they lie.
+    All rows come to that task, and are fitted in the order of their column `row`, however they lie. Their vectors may
+    be lists of 32-bit floats.
     """
 
     def _fit(self, dataset: DataFrame) -> SparkXGBRegressorModel:
         require_rows(dataset, ROW)
         of, known = self.getOrDefault, XGBRegressor().get_params()
         given = {param.name: of(param) for param in self.params if param.name in known and self.isSet(param)}
+        vector = F.col(of(self.featuresCol))
+        listed = isinstance(dataset.schema[of(self.featuresCol)].dataType, ArrayType)
         columns = [
-            vector_to_array(F.col(of(self.featuresCol)), "float32").alias("x"),
+            (vector if listed else vector_to_array(vector, "float32")).alias("x"),
             F.col(of(self.labelCol)).cast("double").alias("y"),
             F.col(ROW).cast("long").alias("row"),
         ]
