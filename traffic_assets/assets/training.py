@@ -169,7 +169,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.assets.presentation import picture
         from traffic_assets.ml import plots
         from traffic_assets.ml.placement import placement_of_split
-        from traffic_assets.ml.splits import census, sensor_census, with_split
+        from traffic_assets.ml.splits import census, sensor_census, split_of
 
         meter = Meter()
         week = context.partition_key
@@ -182,13 +182,14 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             for warning in filter(None, (difference, fills)):
                 context.log.warning(warning)
             rows = read_generations(spark.session, list(days.values()))
-            assigned = with_split(rows, training.split, training.seed)
+            place = split_of(rows, training.split, training.seed)
+            assigned = rows.withColumn(SPLIT, place)
             staged = target.stage(context.run_id)
             data = f"{staged}/{DATA}"
             try:
                 assigned.write.partitionBy(SPLIT).parquet(data)
                 written = spark.session.read.schema(assigned.schema).parquet(data)
-                counts, shared = census(written)
+                counts, shared = census(written, place)
                 record: dict[str, Any] = {
                     "split_id": split_id(settings, days),
                     "counts": counts,

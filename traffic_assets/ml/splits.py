@@ -37,8 +37,8 @@ def sensor_hash(seed: int, salt: str) -> Column:
     return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
 
 
-def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
-    """The rows with their split in the column `split`.
+def split_of(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
+    """The split of each row: of its key alone, once the instants or sensors where a split begins are known.
 
     Args:
         rows: feature rows with the key columns.
@@ -52,7 +52,7 @@ def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
         ranked = sensors_by_hash(rows, seed, "split")
         counts = list(sensor_counts(split, len(ranked)).values())
         part = sensor_part(ranked, list(accumulate(counts[:-1])), seed, "split")
-        return rows.withColumn(SPLIT, F.element_at(F.array(*map(F.lit, SPLITS)), part + 1))
+        return F.element_at(F.array(*map(F.lit, SPLITS)), part + 1)
     if split.kind == "random":
         position = unit_hash(seed, "split")
         first, second = F.lit(split.train), F.lit(split.train + split.validation)
@@ -63,7 +63,12 @@ def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
     if split.validation == 0:
         carved = (assigned == TRAIN) & (unit_hash(seed, "carve") < split.carved_validation)
         assigned = F.when(carved, VALIDATION).otherwise(assigned)
-    return rows.withColumn(SPLIT, assigned)
+    return assigned
+
+
+def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
+    """The rows with their split in the column `split`; raises as `split_of`."""
+    return rows.withColumn(SPLIT, split_of(rows, split, seed))
 
 
 def sensors_by_hash(rows: DataFrame, seed: int, salt: str) -> list[float]:
@@ -115,11 +120,20 @@ def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
     return {split: found[split] for split in SPLITS}, found["shared"]
 
 
-def census(rows: DataFrame) -> tuple[dict[str, int], int]:
-    """How many rows each split has, and how many keys lie in more than one; 0 is the only good answer. One pass."""
-    per_key = rows.groupBy(*KEYS).agg(*(F.count_if(F.col(SPLIT) == split).alias(split) for split in SPLITS))
-    held = sum((F.when(F.col(split) > 0, 1).otherwise(0) for split in SPLITS), F.lit(0))
-    found = per_key.agg(
-        *(F.coalesce(F.sum(split), F.lit(0)).alias(split) for split in SPLITS), F.count_if(held > 1).alias("shared")
-    ).collect()[0]
-    return {split: found[split] for split in SPLITS}, found["shared"]
+def census(rows: DataFrame, split: Column) -> tuple[dict[str, int], int]:
+    """How many rows each split has, and how many keys lie in more than one; 0 is the only good answer.
+
+    Args:
+        rows: with the key columns, and in the column `split` where they lie.
+        split: where a key belongs (`split_of`). Where every row lies there, no key lies in two splits, and one pass
+            shows it; only otherwise are keys counted one by one.
+    """
+    keys = rows.select(*KEYS, SPLIT)  # where a key belongs can hang on nothing else
+    strays = F.count_if(~F.col(SPLIT).eqNullSafe(split)).alias("strays")
+    found = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), strays).collect()[0]
+    return {name: found[name] for name in SPLITS}, _shared_keys(keys) if found["strays"] else 0
+
+
+def _shared_keys(keys: DataFrame) -> int:
+    """How many keys lie in more than one split."""
+    return keys.groupBy(*KEYS).agg(F.countDistinct(SPLIT).alias("held")).where("held > 1").count()

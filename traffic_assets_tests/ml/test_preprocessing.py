@@ -500,7 +500,9 @@ def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature
 def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
     """Values that are null or NaN, a whole number that is filled, a created number, new and missing categories."""
     few = F.hour("timestamp") < 2
-    rows = feature_rows.withColumn("flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan))
+    rows = feature_rows.withColumn(
+        "flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan)
+    )
     rows = rows.withColumn("speed_lag_1", F.when(F.minute("timestamp") != 10, F.col("speed_lag_1").cast("int")))
     rows = rows.withColumn("highway_encoded", F.when(few, F.lit(1)).when(F.minute("timestamp") != 15, F.lit(2)))
     features = usable_features(rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",), missing=missing))

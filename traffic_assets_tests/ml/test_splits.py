@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
-from traffic_assets.ml.splits import census, fold_of, sensor_census, time_quantiles, unit_hash, with_split
+from traffic_assets.ml.splits import (
+    census,
+    fold_of,
+    sensor_census,
+    split_of,
+    time_quantiles,
+    unit_hash,
+    with_split,
+)
 from traffic_assets.settings.training import SplitSettings
 
 if TYPE_CHECKING:
@@ -277,13 +286,24 @@ def test_folds_of_train_are_even_too(keys: DataFrame) -> None:
     assert all(_near(counts[fold] / rows, 0.2, rows) for fold in range(5)), counts
 
 
-def test_the_census_counts_the_rows_of_each_split_and_a_planted_overlap(keys: DataFrame) -> None:
-    placed = with_split(keys, SplitSettings(), 42).cache()
-    counts, shared = census(placed)
+@pytest.mark.parametrize("kind", ["random", "temporal", "sensor"])
+def test_the_census_counts_the_rows_of_each_split_and_a_planted_overlap(keys: DataFrame, kind: Any) -> None:
+    split = SplitSettings(kind=kind)
+    place, placed = split_of(keys, split, 42), with_split(keys, split, 42).cache()
+    counts, shared = census(placed, place)
     assert counts == {split: placed.where(F.col(SPLIT) == split).count() for split in SPLITS}
     assert shared == 0
     three = placed.where(F.col(SPLIT) == TRAIN).orderBy("sensor_id", "timestamp").limit(3)
-    assert census(placed.union(three))[1] == 0, "a row twice in one split lies in one split"
-    assert census(placed.union(three.withColumn(SPLIT, F.lit(TEST)))) == ({**counts, TEST: counts[TEST] + 3}, 3)
-    assert census(placed.limit(0)) == (dict.fromkeys(SPLITS, 0), 0)
+    assert census(placed.union(three), place)[1] == 0, "a row twice in one split lies in one split"
+    moved = three.withColumn(SPLIT, F.lit(TEST))
+    assert census(placed.union(moved), place) == ({**counts, TEST: counts[TEST] + 3}, 3)
+    assert census(placed.limit(0), place) == (dict.fromkeys(SPLITS, 0), 0)
+    elsewhere = placed.withColumn(SPLIT, F.when(F.col(SPLIT) == TRAIN, TEST).otherwise(TRAIN))
+    assert census(elsewhere, place)[1] == 0, "a key that lies where it does not belong lies in one split"
     placed.unpersist()
+
+
+def test_what_decides_a_split_beside_the_key_is_no_proof(keys: DataFrame) -> None:
+    by_flow = keys.withColumn("flow", F.rand(1))
+    with pytest.raises(AnalysisException, match="flow"):
+        census(with_split(by_flow, SplitSettings(), 42), F.when(F.col("flow") < 0.5, TRAIN).otherwise(TEST))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -89,9 +89,10 @@ def test_a_fit_in_one_task_is_the_same_of_lists_and_of_vectors(feature_rows: Dat
     listed = listed_vectors(preprocessing, marked, features)
     with cached_vectors(preprocessing, marked, again=False) as vectors:
         assert listed.columns == vectors.columns == [VECTOR, "speed", STOP, "row"]
-        mine, theirs = (fit_model(rows, xgboost, tried, 42) for rows in (listed, vectors))
-    assert mine.get_booster().save_raw("json") == theirs.get_booster().save_raw("json")
-    assert mine.get_booster().num_features() == len(slots(preprocessing, features))
+        models: list[Any] = [fit_model(rows, xgboost, tried, 42) for rows in (listed, vectors)]
+    mine, theirs = (model.get_booster() for model in models)
+    assert mine.save_raw("json") == theirs.save_raw("json")
+    assert mine.num_features() == len(slots(preprocessing, features))
 
 
 def _median(pipeline: PipelineModel, feature: str) -> float:
