@@ -175,6 +175,7 @@ def fold_task(given: dict[str, Any], threads: int, fill: Fill) -> Task:
 
     def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
+        from threadpoolctl import threadpool_limits
 
         fitted: list[pa.RecordBatch] = []
         stopping: list[pa.RecordBatch] = []
@@ -198,7 +199,8 @@ def fold_task(given: dict[str, Any], threads: int, fill: Fill) -> Task:
         fill_missing(numbers, [some[0] for some in (fit_data, stop_data) if some], x)
         booster = boosting(fit_data, stop_data)
         best = (0, booster.best_iteration + 1) if stop_data else (0, 0)
-        predicted = booster.inplace_predict(x, iteration_range=best).astype(float)
+        with threadpool_limits(threads, "openmp"):
+            predicted = booster.inplace_predict(x, iteration_range=best).astype(float)
         yield from told.append_column("prediction", pa.array(predicted)).to_batches()
 
     return judge

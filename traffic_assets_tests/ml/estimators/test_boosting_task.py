@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyspark import cloudpickle
 from threadpoolctl import threadpool_info, threadpool_limits
-from xgboost import XGBRegressor
+from xgboost import Booster, XGBRegressor
 from xgboost.callback import TrainingCallback
 
 from traffic_assets.ml.estimators import boosting_task
@@ -26,25 +26,9 @@ def _batches(rows: int = 500, size: int = 100) -> list[pa.RecordBatch]:
     return table.to_batches(max_chunksize=size)
 
 
-def test_the_fit_has_the_threads_it_is_given_where_openmp_was_told_of_one() -> None:
-    seen: list[int] = []
-
-    class Watch(TrainingCallback):
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            seen.append(max(found["num_threads"] for found in threadpool_info() if found["user_api"] == "openmp"))
-            return False
-
-    with threadpool_limits(1, "openmp"):
-        list(booster_fit({"n_estimators": 1, "callbacks": [Watch()]}, 2)(iter(_batches())))
-    assert seen == [2]
-
-
-def test_workers_fit_without_this_package(tmp_path: Path) -> None:
-    assert _in_a_bare_worker(booster_fit({"n_estimators": 3}, 1), _batches(), tmp_path)["booster"][0]
-
-
-def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
-    table = pa.table(
+def _fold() -> pa.Table:
+    """Forty rows of a fold that judges the last ten."""
+    return pa.table(
         {
             "numbers": pa.array([[float(i % 7)] for i in range(40)], pa.list_(pa.float32())),
             "categories": pa.array([[i % 2] for i in range(40)], pa.list_(pa.int64())),
@@ -56,8 +40,42 @@ def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
             "told": [f"row {i}" for i in range(40)],
         }
     )
+
+
+def test_fit_and_predictions_have_the_threads_they_are_given_where_openmp_was_told_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def watch() -> None:
+        seen.append(max(found["num_threads"] for found in threadpool_info() if found["user_api"] == "openmp"))
+
+    class Watch(TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            watch()
+            return False
+
+    def predict(booster: Any, *given: Any, **named: Any) -> Any:
+        watch()
+        return own(booster, *given, **named)
+
+    own = Booster.inplace_predict
+    monkeypatch.setattr(Booster, "inplace_predict", predict)
+    with threadpool_limits(1, "openmp"):
+        given = {"n_estimators": 1, "callbacks": [Watch()]}
+        list(booster_fit(given, 2)(iter(_batches())))
+        assert seen == [2]
+        list(fold_task(given, 2, "median")(iter(_fold().to_batches())))
+        assert seen == [2, 2, 2]
+
+
+def test_workers_fit_without_this_package(tmp_path: Path) -> None:
+    assert _in_a_bare_worker(booster_fit({"n_estimators": 3}, 1), _batches(), tmp_path)["booster"][0]
+
+
+def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
     task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, "median")
-    found = _in_a_bare_worker(task, table.to_batches(max_chunksize=9), tmp_path)
+    found = _in_a_bare_worker(task, _fold().to_batches(max_chunksize=9), tmp_path)
     assert set(found) == {"y", "stops_fit", "told", "prediction"}
     assert found["told"] == [f"row {i}" for i in range(30, 40)], "each row keeps what is told of it"
     assert found["prediction"] == pytest.approx(found["y"], abs=0.2)
