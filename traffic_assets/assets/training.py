@@ -277,23 +277,14 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
             usable_features,
             vector_report,
         )
-        from traffic_assets.ml.training import (
-            cached,
-            cached_rows,
-            fit_preprocessor,
-            observed_rows,
-            vectors_to_fit,
-        )
+        from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
 
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in not_made:
             context.log.warning(warning)
         create = tuple(formula for formula in wanted if formula not in lacking)
         preparation = Preparation(**training.preprocessing.model_dump() | {"create": create, "seed": training.seed})
-        rows = observed_rows(train_split.value, target)
-        # a scaler's sums and a forest that selects hang on the order of rows; a median only within its approximation
-        ordered = scaled or not preparation.fills_only
-        with cached_rows(rows, training.cache_partitions) if ordered else cached(rows) as train:
+        with cached_rows(observed_rows(train_split.value, target), training.cache_partitions) as train:
             features = usable_features(train, columns, preparation, target)
             model = fit_preprocessor(train, features, scaled)
             named = slots(model, features)
@@ -315,6 +306,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         )
         return Stored(
             model,
+            kept=True,  # every model is stored with its stages and judged as loaded, so nothing goes unread
             rows=features.rows,
             record={
                 "split_id": train_split.record["split_id"],

@@ -207,6 +207,11 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 "write_seconds": round(elapsed, 3),
             }
             published[key] = dataset.publish(key, folder, run_id, record)
+            if stored.kept:
+                self._keep(published[key], stored.value)
+
+    def _keep(self, generation: Generation, value: Any) -> None:
+        """Keep a published value for later steps of this process, where its kind can be."""
 
     def _address(self, uri: str) -> dict[str, Any]:
         """Where a file lies, and what opens it in a browser; a page over http cannot link to a file of its reader."""
@@ -305,7 +310,8 @@ class DataFrameIOManager(HdfsIOManager):
 class SparkModelIOManager(HdfsIOManager):
     """Spark ML pipelines (PipelineModel), one a partition, in Spark's own format.
 
-    A generation never changes, so the steps that share a process read one only once.
+    A generation never changes, so the steps that share a process read one only once, and one that is stored as `kept`
+    not at all.
     """
 
     _models: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -320,10 +326,13 @@ class SparkModelIOManager(HdfsIOManager):
         (generation,) = generations
         self.storage.spark.session  # noqa: B018  (a model is read by the active session)
         model = self._models.pop(generation.uri, None) or PipelineModel.load(generation.uri)
-        self._models[generation.uri] = model  # the newest last
+        self._keep(generation, model)
+        return model
+
+    def _keep(self, generation: Generation, value: Any) -> None:
+        self._models[generation.uri] = value  # the newest last
         for oldest in list(self._models)[:-MODELS_KEPT]:
             del self._models[oldest]
-        return model
 
 
 class JsonIOManager(HdfsIOManager):

@@ -29,6 +29,8 @@ class Stored:
             another run has replaced it since, the step is run again instead of losing what that run added.
         rows: that the step worked on, where its value is no table: its cost is told a row.
         after: called when the value has been written, or could not be.
+        kept: whether later steps of this process may be handed the value itself instead of reading it; an IO manager
+            that keeps none reads it.
     """
 
     value: Any
@@ -41,6 +43,7 @@ class Stored:
     built_on: Mapping[str, str | None] = field(default_factory=dict)
     rows: int | None = None
     after: Callable[[], object] | None = None
+    kept: bool = False
 
 
 def _no_files(_: Generation) -> dict[str, bytes]:

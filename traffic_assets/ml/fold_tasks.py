@@ -27,8 +27,9 @@ from traffic_assets.settings.hyperparameters import Hyperparameters
 
 
 def in_tasks(algorithm: Algorithm, tried: Sequence[Hyperparameters], preparation: Preparation) -> bool:
-    """Whether folds of these hyperparameters are judged in one task each."""
-    return algorithm.fold_task is not None and preparation.fills_only and all(map(algorithm.all_cores, tried))
+    """Whether folds of these hyperparameters are judged in one task each, and the final fit is given lists."""
+    able = algorithm.fold_task is not None and algorithm.scale_free
+    return able and preparation.fills_only and all(map(algorithm.all_cores, tried))
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class FoldTasks:
             "numbers", "categories", "y", ROW, STOP, *roles, *self.told
         )
         schema = given.select("y", STOP, *self.told).withColumn(PREDICTION, F.lit(0.0)).schema
-        # the task fetches rows that are kept from where they lie; others are first made by all tasks
+        # the task fetches rows that are kept from where they lie; others are first made, by as many tasks as can be
         together = given.coalesce(1) if len(self.folds) > 1 else given.repartition(1)
         return together.mapInArrow(task, schema).withColumnRenamed("y", self.target)
 
@@ -90,7 +91,8 @@ def fold_tasks(
 ) -> Iterator[FoldTasks]:
     """Train rows made ready for folds, kept in Spark's memory (or on its disks) inside the block; read once.
 
-    For one fold alone they are not kept, and made when it is fitted.
+    The first action on them should read them all by several tasks (a count): the folds have one each. For one fold
+    alone they are not kept, and made when it is fitted.
 
     Args:
         train: train rows, those marked that only end a fit.

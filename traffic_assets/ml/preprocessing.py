@@ -225,13 +225,15 @@ def narrowed(features: FeatureSet, rows: DataFrame, number: int = 0, others: int
         rows: a part of its rows, perhaps with others.
         number: of these rows, where it is known. Where no feature misses in as many rows of train as there are of
             train among these, each holds a value in some of them, and nothing is looked at.
-        others: how many of these rows are none of train, at most.
+        others: how many of these rows are none of train, at most. Any of them may miss any feature, so `nulls` of what
+            is returned are then the most that there can be.
 
     Raises:
         ValueError: as `usable_features`.
     """
     if max(features.nulls.values(), default=0) < number - others:
-        return replace(features, rows=number)
+        most = {name: features.nulls.get(name, 0) + others for name in features.names} if others else features.nulls
+        return replace(features, rows=number, nulls=most)
     numeric = [Column(name, "numeric", "double") for name in features.numeric]
     categorical = [Column(name, "categorical", "string") for name in features.categorical]
     return usable_features(rows, numeric + categorical, features.preparation, features.target)
@@ -379,7 +381,12 @@ def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) 
 
     Returns:
         The rows with `features`, a list of 32-bit floats.
+
+    Raises:
+        ValueError: where the preprocessor does more.
     """
+    if is_scaled(preprocessing) or not features.preparation.fills_only:
+        raise ValueError("the vector is a list only where a preprocessor fills, and neither selects nor scales")
     made = _with_created(rows, features)
     slots: list[SparkColumn] = []
     for stage in preprocessing.stages:

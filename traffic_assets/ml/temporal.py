@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import TARGETS
@@ -22,7 +23,6 @@ from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
-from traffic_assets.ml.splits import time_quantiles
 from traffic_assets.ml.training import cached, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -64,8 +64,8 @@ def temporal_verdict(
     """Fit on the first part of the rows in time and judge on the rest.
 
     Args:
-        rows: all rows of the window, whatever their split.
-        features: columns to train on.
+        rows: all rows of the window, whatever their split; those of train are among them.
+        features: columns to train on, as they are in train.
         algorithm: what to fit.
         choose: the hyperparameters for the first part and its features; a search, where there is one, sees no more.
         share: the first part's share of the rows.
@@ -75,17 +75,16 @@ def temporal_verdict(
     Raises:
         ValueError: where one of the parts would be empty.
     """
-    first, boundary = time_quantiles(rows, [0.0, share])
     seconds = F.col("timestamp").cast("long")
+    boundary, number, total = _boundary(rows, seconds, share)
     earlier = rows.where(seconds < boundary)
-    if first == boundary:
+    if not number:
         raise ValueError(
             f"no rows lie before {datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC, where the later part "
             f"begins: the window holds too few instants for a temporal verdict"
         )
-    counts = rows.agg(F.count(F.lit(1)).alias("all"), F.count_if(seconds < boundary).alias("earlier")).collect()[0]
     # what only later rows hold cannot be learned from the earlier ones
-    features = narrowed(features, earlier, counts["earlier"], others=counts["all"] - features.rows)
+    features = narrowed(features, earlier, number, others=total - features.rows)
     chosen = choose(earlier, features)
     fold = Fold(seconds < boundary, seconds >= boundary, "later time")
     with _predicted(rows, fold, features, algorithm, chosen, seed) as judged:
@@ -101,6 +100,22 @@ def temporal_verdict(
         instants=instants,
         losses=losses,
     )
+
+
+def _boundary(rows: DataFrame, seconds: Column, share: float) -> tuple[int, int, int]:
+    """The instant before which this share of the rows lies, or less by those of one instant; how many do, and of what.
+
+    One line an instant comes back.
+
+    Raises:
+        ValueError: without rows.
+    """
+    found = rows.groupBy(seconds.alias("at")).count().orderBy("at").collect()
+    if not found:
+        raise ValueError("no rows to split in time: the training window is empty")
+    until = np.cumsum([row["count"] for row in found])
+    at = int(np.searchsorted(until, share * until[-1]))
+    return found[at]["at"], int(until[at] - found[at]["count"]), int(until[-1])
 
 
 @contextmanager

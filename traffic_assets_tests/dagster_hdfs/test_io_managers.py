@@ -135,6 +135,34 @@ def test_a_value_comes_back_as_it_was_with_its_record(
     assert event.metadata["bytes"].value == seen["record"]["bytes"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "kept", "handed_on"), [("model", True, True), ("model", False, False), ("frame", True, False)]
+)
+def test_a_model_that_is_kept_is_handed_on_in_its_process_and_all_else_is_read(
+    spark: SparkSession,
+    hdfs_resource: HdfsResource,
+    instance: dg.DagsterInstance,
+    kind: str,
+    kept: bool,
+    handed_on: bool,
+) -> None:
+    manager_class, value, essence = values_of(spark)[kind]
+    seen: list[Any] = []
+
+    @dg.asset
+    def thing() -> Stored:
+        return Stored(value, kept=kept)
+
+    @dg.asset
+    def later(thing: Loaded) -> None:
+        seen.append(thing.value)
+
+    assert run([thing, later], manager_class(hdfs=hdfs_resource), instance).success
+    assert run([thing, later], manager_class(hdfs=hdfs_resource), instance, only=["later"]).success
+    assert [found is value for found in seen] == [handed_on, False], "a process of its own has its own manager"
+    assert [essence(found) for found in seen] == [essence(value)] * 2
+
+
 @pytest.mark.parametrize("browse_url", [None, "http://namenode:9870/webhdfs/v1/traffic/{path}?op=OPEN"])
 def test_the_file_that_people_open_is_shown_with_its_link_where_browsers_can_follow_one(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, browse_url: str | None

@@ -158,6 +158,7 @@ def test_where_more_hangs_on_a_folds_rows_spark_prepares_it(
     algorithm: str, tried: Any, preparation: Preparation, expected: bool
 ) -> None:
     assert in_tasks(ALGORITHMS[algorithm], tried, preparation) == expected
+    assert not in_tasks(replace(ALGORITHMS[algorithm], scale_free=False), tried, preparation), "lists are not scaled"
 
 
 def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFrame, features: FeatureSet) -> None:

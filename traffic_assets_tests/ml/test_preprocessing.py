@@ -345,7 +345,7 @@ def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSessio
     assert narrowed(features, fewer, 4) == replace(features, rows=4)
     more = fewer.unionByName(fewer)  # of which as many may be none of train
     assert narrowed(features, more, 6, others=3).names == ("a",)
-    assert narrowed(features, more, 6, others=2) == replace(features, rows=6)
+    assert narrowed(features, more, 6, others=2) == replace(features, rows=6, nulls={"a": 2, "b": 5}), "at most"
 
 
 def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
@@ -513,6 +513,26 @@ def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: 
     staged = model.transform(rows).select(*keys, VECTOR).orderBy(*keys).collect()
     found, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
     assert np.array_equal(np.array(found, np.float32), np.array([v.toArray() for v in expected], np.float32))
+
+
+@pytest.mark.parametrize("created", [(), ("a*b",)])
+def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: SparkSession, created: Any) -> None:
+    """Of one with numbers, of one without; some values are new where it is not fitted."""
+    table = [(1.0, 2.0, "x", 1.5, 7.0), (2.0, None, "y", -1.0, 8.0), (3.0, 2.0, None, None, 9.0)]
+    rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
+    columns = [Column("c", "categorical", "string"), Column("d", "categorical", "double")]
+    features = usable_features(rows, [*columns, *([A, B] if created else [])], Preparation(create=created))
+    model = fit_preprocessor(rows.where("a > 1"), features, scaled=False)
+    found = [row[0] for row in filled(rows, features, model).select(VECTOR).collect()]
+    assert found == [row[0].toArray().tolist() for row in model.transform(rows).select(VECTOR).collect()]
+    assert len(found[0]) == len(slots(model, features))
+
+
+def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
+    for preparation, scaled in ((Preparation(), True), (Preparation(selection="variance"), False)):
+        features = usable_features(feature_rows, FEATURES, preparation)
+        with pytest.raises(ValueError, match="only where a preprocessor fills, and neither selects nor scales"):
+            filled(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
 
 
 def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,10 +13,12 @@ from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.preprocessing import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
@@ -134,10 +136,33 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
     assert verdict.metrics.rmse == pytest.approx(plain)
 
 
-def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, features: FeatureSet) -> None:
-    seconds = F.unix_timestamp("timestamp") - int(START.timestamp())
-    with_late = rows.withColumn("late", F.when(seconds >= 60 * 5 * CHANGE, F.lit(1.0)))
-    both = usable_features(with_late, [Column("a", "numeric", "double"), Column("late", "numeric", "double")])
+def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(rows: DataFrame) -> None:
+    """A feature that begins after a sixth of the earlier time, where train is seven tenths of the rows."""
+    b = F.when(_step() >= 15, F.col("a") * 2)
+    begins = rows.withColumn("b", b)
+    columns = [Column(name, "numeric", "double") for name in ("a", "b")]
+    both = usable_features(begins.where(unit_hash(42, "split") < 0.7), columns)
+    assert 0 < both.nulls["b"] < CHANGE * SENSORS - (STEPS * SENSORS - both.rows)
+    seen: list[FeatureSet] = []
+
+    def choose(earlier: DataFrame, narrow: FeatureSet) -> LinearRegressionHyperparameters:
+        seen.append(narrow)
+        CrossValidation(narrow, LINEAR, folds_of(earlier, "expanding", 5, 42), 42).fitted(earlier, PLAIN)
+        return PLAIN
+
+    temporal_verdict(begins, both, LINEAR, choose, share=0.8, seed=42)
+    assert [(found.names, found.rows) for found in seen] == [(("a", "b"), CHANGE * SENSORS)]
+
+
+def _step() -> Any:
+    return (F.unix_timestamp("timestamp") - int(START.timestamp())) / 300
+
+
+@pytest.mark.parametrize("train", [1.0, 0.7])
+def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, features: FeatureSet, train: float) -> None:
+    with_late = rows.withColumn("late", F.when(_step() >= CHANGE, F.lit(1.0)))
+    columns = [Column("a", "numeric", "double"), Column("late", "numeric", "double")]
+    both = usable_features(with_late.where(unit_hash(42, "split") < train), columns)
     assert both.names == ("a", "late")
     alone = temporal_verdict(rows, features, LINEAR, _as_given, share=0.8, seed=42)
     assert temporal_verdict(with_late, both, LINEAR, _as_given, share=0.8, seed=42).metrics == alone.metrics

@@ -80,7 +80,7 @@ class Algorithm(Extension):
         all_cores: whether a fit with these hyperparameters takes all cores of a local session by itself.
         fold_task: for fits with all cores: given hyperparameters, seed, threads and what stands for a missing number,
             what fills, fits and judges a fold in one task (`ml/fold_tasks.py`). Without, a fold is prepared and judged
-            by Spark.
+            by Spark. Only with `scale_free`; the estimator is given lists of 32-bit floats as well as vectors then.
         exports: what a model can be written as: spark (its own format, read by Spark), onnx, pmml.
         package: what has to be importable beside what the project always needs; None without.
         extra: the extra of this project that brings the package.
