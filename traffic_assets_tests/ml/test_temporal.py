@@ -138,11 +138,10 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
 
 def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(rows: DataFrame) -> None:
     """A feature that begins after a sixth of the earlier time, where train is seven tenths of the rows."""
-    b = F.when(_step() >= 15, F.col("a") * 2)
-    begins = rows.withColumn("b", b)
+    begins = rows.withColumn("b", F.when(_step() >= 14, F.sqrt(_step())))
     columns = [Column(name, "numeric", "double") for name in ("a", "b")]
     both = usable_features(begins.where(unit_hash(42, "split") < 0.7), columns)
-    assert 0 < both.nulls["b"] < CHANGE * SENSORS - (STEPS * SENSORS - both.rows)
+    assert 0 < both.nulls["b"] < CHANGE * SENSORS // 6 < CHANGE * SENSORS - (STEPS * SENSORS - both.rows)
     seen: list[FeatureSet] = []
 
     def choose(earlier: DataFrame, narrow: FeatureSet) -> LinearRegressionHyperparameters:
