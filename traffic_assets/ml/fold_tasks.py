@@ -68,7 +68,7 @@ class FoldTasks:
         )
         schema = given.select("y", STOP, *self.told).withColumn(PREDICTION, F.lit(0.0)).schema
         # the task fetches rows that are kept from where they lie; others are first made, by as many tasks as can be
-        together = given.coalesce(1) if len(self.folds) > 1 else given.repartition(1)
+        together = given.coalesce(1) if self.rows.is_cached else given.repartition(1)
         return together.mapInArrow(task, schema).withColumnRenamed("y", self.target)
 
     @contextmanager

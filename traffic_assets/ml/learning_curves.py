@@ -144,7 +144,7 @@ def _judging(
         return
     folds = [Fold(part, part | held_out, "") for part in parts]
     with fold_tasks(marked, features, algorithm, folds, told=[_HELD_OUT]) as tasks:
-        tasks.rows.count()
+        tasks.rows.count()  # made by all tasks; each share has one
 
         def in_a_task(number: int) -> tuple[Metrics, Metrics]:
             with tasks.kept(number, hyperparameters, seed) as predicted:

@@ -388,19 +388,19 @@ def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) 
     if is_scaled(preprocessing) or not features.preparation.fills_only:
         raise ValueError("the vector is a list only where a preprocessor fills, and neither selects nor scales")
     made = _with_created(rows, features)
-    slots: list[SparkColumn] = []
+    elements: list[SparkColumn] = []
     for stage in preprocessing.stages:
         if isinstance(stage, ImputerModel):
             stand_ins = stage.surrogateDF.collect()[0]
             for column in stage.getInputCols():
                 number = F.when(_has_value(F.col(column), "numeric"), F.col(column)).otherwise(stand_ins[column])
-                slots.append(number.cast(made.schema[column].dataType))  # the stage keeps the type of its column
+                elements.append(number.cast(made.schema[column].dataType))  # the stage keeps the type of its column
         elif isinstance(stage, StringIndexerModel):
             for column, labels in zip(stage.getInputCols(), stage.labelsArray, strict=True):
                 value = F.col(column).cast("string")
-                slots += [value.eqNullSafe(label) for label in labels]
-                slots.append(value.isNull() | ~value.isin(*labels))
-    return made.withColumn(VECTOR, F.array(*(slot.cast("float") for slot in slots)))
+                elements += [value.eqNullSafe(label) for label in labels]
+                elements.append(value.isNull() | ~value.isin(*labels))
+    return made.withColumn(VECTOR, F.array(*(element.cast("float") for element in elements)))
 
 
 def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
