@@ -11,7 +11,17 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets import automation, checks, guards, jobs
-from traffic_assets.assets import evaluation, features, lanes, readings, registry, report, training
+from traffic_assets.assets import (
+    evaluation,
+    features,
+    lane_evaluation,
+    lane_training,
+    lanes,
+    readings,
+    registry,
+    report,
+    training,
+)
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.ml.algorithms import algorithm_named
@@ -70,7 +80,11 @@ def _build_defs(
     all_checks = [*checks.build(settings), *extra_checks]
     built = lanes.lanes_of(settings)
     for lane in built:
-        assets += [*lanes.build(lane, settings), *registry.build(lane, settings)]
+        assets += [
+            *lane_training.build(lane, settings),
+            *lane_evaluation.build(lane, settings),
+            *registry.build(lane, settings),
+        ]
         all_checks += checks.build_lane(lane, settings)
     require_sound(assets, all_checks, built)
     return dg.Definitions(

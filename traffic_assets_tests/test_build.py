@@ -12,7 +12,8 @@ import dagster as dg
 import pytest
 
 from traffic_assets import checks
-from traffic_assets.assets import lanes, registry
+from traffic_assets.assets import lane_evaluation, lane_training, registry
+from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
@@ -96,8 +97,9 @@ def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None
 
 def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
-    lane = lanes.Lane("linear_regression")
-    assets = [*lanes.build(lane, settings), *registry.build(lane, settings)]
+    lane = Lane("linear_regression")
+    modules = (lane_training, lane_evaluation, registry)
+    assets = [asset for module in modules for asset in module.build(lane, settings)]
     gated = checks.build_lane(lane, settings)
     require_sound(assets, gated, [lane])
     with pytest.raises(BrokenLocationError, match="linear_regression_registry_entry"):
@@ -106,7 +108,7 @@ def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", LANES)
 def test_each_gate_is_blocking_and_partitioned(tmp_path: Path, name: str) -> None:
-    gate = checks.build_lane(lanes.Lane(name), tiny_settings(tmp_path))[0]
+    gate = checks.build_lane(Lane(name), tiny_settings(tmp_path))[0]
     (spec,) = gate.check_specs
     assert spec.blocking
     assert isinstance(spec.partitions_def, dg.WeeklyPartitionsDefinition)

@@ -1,7 +1,7 @@
 """The comparison of a week's models: leaderboard and picture.
 
 It reads each model's diagnostics and is not downstream of any gate, so that a failed gate never hides it. Each
-model's own evaluation is in `lanes.py`.
+model's own evaluation is in `lane_evaluation.py`.
 """
 
 from typing import Any

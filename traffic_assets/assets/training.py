@@ -1,6 +1,6 @@
 """The assets that a week's lanes share: the three splits and the fitted preprocessor.
 
-The lanes themselves are in `lanes.py`; how rows are split and preprocessed is in `ml/`.
+The lanes themselves are in `lanes.py` and beside it; how rows are split and preprocessed is in `ml/`.
 """
 
 import hashlib
@@ -270,14 +270,12 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         """From feature columns to a vector that a model can be fitted on, fitted on the train rows only."""
         from traffic_assets.ml.preprocessing import (
             Preparation,
-            dropped_slots,
             outlier_bounds,
             outlier_counts,
-            slots,
             usable_features,
-            vector_report,
         )
         from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
+        from traffic_assets.ml.vector import dropped_slots, slots, vector_report
 
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in not_made:

@@ -1,24 +1,21 @@
-"""The preprocessor: from feature columns to the vector, with the name of every slot.
+"""The preprocessor: from feature columns to the vector.
 
     create -> clip -> impute -> index, one-hot -> assemble -> select -> scale
 
 Algorithms to which the scale of a slot is nothing are given the vector as it is before it is scaled (`unscaled`).
 Fitted on train rows only (of each fold, in cross-validation), of which `rows_to_fit` may leave some out. What a column
 means comes from the catalogue; formulas are in `creation.py`, bounds in `outliers.py`, the choice of slots in
-`selection.py`, and what is fitted on the vector in `algorithms/`.
+`selection.py`, the names of slots in `vector.py`, and what is fitted on the vector in `algorithms/`.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.feature import (
     Imputer,
-    ImputerModel,
     MinMaxScaler,
     MinMaxScalerModel,
     OneHotEncoder,
@@ -28,15 +25,11 @@ from pyspark.ml.feature import (
     StandardScaler,
     StandardScalerModel,
     StringIndexer,
-    StringIndexerModel,
     VectorAssembler,
-    VectorSlicer,
 )
-from pyspark.ml.stat import Summarizer
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import IntegralType
 
 from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.creation import Created, created, holds_answer
@@ -45,11 +38,8 @@ from traffic_assets.ml.outliers import Bounds, bounds_of, clipped, counts_outsid
 from traffic_assets.ml.selection import SlotSelector
 
 ASSEMBLED, SELECTED, VECTOR = "assembled", "selected", "features"
-OTHER = "other"
 KEPT = "fitted_on"
 """Column that a preprocessor gives rows where some are left out of train: whether a model is fitted on them."""
-
-CONSTANT_BELOW = 1e-12
 
 
 @dataclass(frozen=True)
@@ -150,33 +140,6 @@ class FeatureSet:
         return tuple(name for name in self.names if holds_answer(name, self.target))
 
 
-@dataclass(frozen=True)
-class Slot:
-    """One element of the vector: its name, and the feature that it belongs to."""
-
-    name: str
-    feature: str
-
-
-@dataclass(frozen=True)
-class VectorReport:
-    """What the vector of the train rows looks like after the preprocessor.
-
-    Attributes:
-        rows: number of rows.
-        nulls: by slot, rows whose element is NaN or infinite (only slots with any).
-        constant: slots with one value in train; the scaler leaves them at 0.
-        worst_mean: largest distance of a mean from 0 over the other slots.
-        worst_deviation: largest distance of a standard deviation from 1 over the other slots.
-    """
-
-    rows: int
-    nulls: dict[str, int]
-    constant: list[str]
-    worst_mean: float
-    worst_deviation: float
-
-
 def usable_features(
     train: DataFrame, columns: Sequence[Column], preparation: Preparation = Preparation(), target: str = TARGET
 ) -> FeatureSet:
@@ -197,8 +160,8 @@ def usable_features(
     possible = [feature for feature in wanted if numeric.issuperset(feature.sources)]
     counts = train.agg(
         F.count(F.lit(1)).alias("_rows"),
-        *(F.count_if(_has_value(F.col(c.name), c.role)).alias(c.name) for c in present),
-        *(F.count_if(_has_value(F.expr(feature.sql), "numeric")).alias(feature.name) for feature in possible),
+        *(F.count_if(has_value(F.col(c.name), c.role)).alias(c.name) for c in present),
+        *(F.count_if(has_value(F.expr(feature.sql), "numeric")).alias(feature.name) for feature in possible),
     ).collect()[0]
     if counts["_rows"] == 0:
         raise ValueError(f"train has no rows with a {target}: the window is empty, or the detectors do not report it")
@@ -243,7 +206,7 @@ def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
     """By numeric feature, the least and the greatest value that is no outlier among the train rows."""
     preparation, columns = features.preparation, features.numbers
     found = bounds_of(
-        _with_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
+        with_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
     )
     return {name: found[column] for name, column in columns.items() if column in found}
 
@@ -251,7 +214,7 @@ def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
 def outlier_counts(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
     """By feature, how many train rows lie outside the bounds; only features with any."""
     columns = features.numbers
-    counts = counts_outside(_with_created(train, features), {columns[name]: bounds[name] for name in bounds})
+    counts = counts_outside(with_created(train, features), {columns[name]: bounds[name] for name in bounds})
     return {name: counts[columns[name]] for name in bounds if columns[name] in counts}
 
 
@@ -263,7 +226,7 @@ def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tup
     """
     if not features.preparation.drops:
         return train
-    kept = _with_created(train, features).where(_kept(features, bounds)).select(*train.columns)
+    kept = with_created(train, features).where(_kept(features, bounds)).select(*train.columns)
     if not kept.take(1):
         nulls = ", ".join(f"{name} in {number}" for name, number in features.nulls.items()) or "no value"
         raise ValueError(
@@ -322,38 +285,6 @@ def preprocessor(
     return Pipeline(stages=stages)
 
 
-NO_CATEGORY = -(2**63)
-"""What stands for a missing value among `categories`."""
-
-
-def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """The rows with what hangs on no other row.
-
-    Args:
-        rows: feature rows.
-        features: columns to train on.
-
-    Returns:
-        The rows with `numbers`, a list of 32-bit floats, NaN where one is missing, and `categories`, a list of whole
-        numbers: a category's value where it is one, otherwise a hash of it.
-    """
-    made = _with_created(rows, features)
-    whole = {field.name for field in made.schema if isinstance(field.dataType, IntegralType)}
-    missing = F.lit(math.nan).cast("float")
-    numbers = [F.coalesce(F.col(column).cast("float"), missing) for column in features.numbers.values()]
-    values = [F.col(c).cast("long") if c in whole else F.xxhash64(c) for c in features.categorical]
-    categories = [
-        F.when(F.col(c).isNull(), NO_CATEGORY).otherwise(value)
-        for c, value in zip(features.categorical, values, strict=True)
-    ]
-    return made.withColumns(
-        {
-            "numbers": F.array(*numbers).cast("array<float>"),
-            "categories": F.array(*categories).cast("array<long>"),
-        }
-    )
-
-
 def is_scaled(preprocessing: PipelineModel) -> bool:
     """Whether the vector of a fitted preprocessor is scaled."""
     return isinstance(preprocessing.stages[-1], StandardScalerModel | MinMaxScalerModel | RobustScalerModel)
@@ -366,41 +297,6 @@ def unscaled(preprocessing: PipelineModel) -> PipelineModel:
     stages: list[Any] = preprocessing.stages[:-1]
     last = stages.pop()
     return PipelineModel([*stages, last.copy({last.outputCol: VECTOR})])
-
-
-def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) -> DataFrame:
-    """The rows with the vector of a fitted preprocessor that only fills (`fills_only`) and does not scale, as a list.
-
-    Its stages make the same vector, one object after the other; Spark compiles this into one loop, which takes half
-    the time.
-
-    Args:
-        rows: feature rows.
-        features: that the preprocessor was fitted for.
-        preprocessing: the fitted preprocessor.
-
-    Returns:
-        The rows with `features`, a list of 32-bit floats.
-
-    Raises:
-        ValueError: where the preprocessor does more.
-    """
-    if is_scaled(preprocessing) or not features.preparation.fills_only:
-        raise ValueError("the vector is a list only where a preprocessor fills, and neither selects nor scales")
-    made = _with_created(rows, features)
-    elements: list[SparkColumn] = []
-    for stage in preprocessing.stages:
-        if isinstance(stage, ImputerModel):
-            stand_ins = stage.surrogateDF.collect()[0]
-            for column in stage.getInputCols():
-                number = F.when(_has_value(F.col(column), "numeric"), F.col(column)).otherwise(stand_ins[column])
-                elements.append(number.cast(made.schema[column].dataType))  # the stage keeps the type of its column
-        elif isinstance(stage, StringIndexerModel):
-            for column, labels in zip(stage.getInputCols(), stage.labelsArray, strict=True):
-                value = F.col(column).cast("string")
-                elements += [value.eqNullSafe(label) for label in labels]
-                elements.append(value.isNull() | ~value.isin(*labels))
-    return made.withColumn(VECTOR, F.array(*(element.cast("float") for element in elements)))
 
 
 def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
@@ -423,7 +319,8 @@ def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> st
     return " AND ".join(conditions) or "true"
 
 
-def _with_created(rows: DataFrame, features: FeatureSet) -> DataFrame:
+def with_created(rows: DataFrame, features: FeatureSet) -> DataFrame:
+    """The rows with the columns of the created features."""
     return rows.withColumns({feature.column: F.expr(feature.sql) for feature in features.created})
 
 
@@ -440,68 +337,7 @@ _SCALERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
-    """The slots of the vector, in order: numeric features, created ones, each category of each categorical one.
-
-    Where slots were selected, those that are left.
-    """
-    every, kept = _all_slots(model, features), _kept_slots(model)
-    return every if kept is None else [every[i] for i in kept]
-
-
-def dropped_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
-    """The slots that the selection left out, in order."""
-    every, kept = _all_slots(model, features), _kept_slots(model)
-    return [] if kept is None else [slot for i, slot in enumerate(every) if i not in set(kept)]
-
-
-def _all_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
-    named = [Slot(name, name) for name in features.numbers]
-    indexer = next((s for s in model.stages if isinstance(s, StringIndexerModel)), None)
-    if indexer is not None:
-        for name, labels in zip(features.categorical, indexer.labelsArray, strict=True):
-            named += [Slot(f"{name}={label}", name) for label in (*labels, OTHER)]
-    return named
-
-
-def _kept_slots(model: PipelineModel) -> list[int] | None:
-    slicer = next((s for s in model.stages if isinstance(s, VectorSlicer)), None)
-    return None if slicer is None else slicer.getIndices()
-
-
-def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
-    """Look at the preprocessed train rows: nulls, constant slots, means and deviations. One pass.
-
-    Args:
-        vectors: rows with the column `features`.
-        named: the slots of the vector.
-    """
-    summary = Summarizer.metrics("mean", "std", "count").summary(F.col(VECTOR)).alias("s")
-    found = vectors.select(summary).collect()[0]["s"]
-    mean, deviation = found["mean"].toArray(), found["std"].toArray()
-    names = [slot.name for slot in named]
-    nulls: dict[str, int] = {}
-    if not np.isfinite(mean).all():
-        from pyspark.ml.functions import vector_to_array
-
-        values = vector_to_array(F.col(VECTOR))
-        bad = [i for i in range(len(names)) if not math.isfinite(mean[i])]
-        counts = vectors.agg(
-            *(F.count_if(F.isnan(values[i]) | (F.abs(values[i]) == math.inf)).alias(str(i)) for i in bad)
-        ).collect()[0]
-        nulls = {names[i]: counts[str(i)] for i in bad}
-    finite = np.isfinite(mean) & np.isfinite(deviation)
-    varies = finite & (deviation > CONSTANT_BELOW)
-    return VectorReport(
-        rows=int(found["count"]),
-        nulls=nulls,
-        constant=[name for name, still in zip(names, finite & ~varies, strict=True) if still],
-        worst_mean=float(np.abs(mean[varies]).max(initial=0)),
-        worst_deviation=float(np.abs(deviation[varies] - 1).max(initial=0)),
-    )
-
-
-def _has_value(value: SparkColumn, role: str) -> SparkColumn:
+def has_value(value: SparkColumn, role: str) -> SparkColumn:
     """Not null and, of a number, not NaN: the imputer takes it for missing, and tables made with pandas hold it."""
     return value.isNotNull() & ~F.isnan(value) if role == "numeric" else value.isNotNull()
 

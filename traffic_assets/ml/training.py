@@ -14,12 +14,12 @@ from pyspark.sql import functions as F
 from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.intervals import calibration_half
+from traffic_assets.ml.lists import filled
 from traffic_assets.ml.metrics import TARGET
 from traffic_assets.ml.preprocessing import (
     KEPT,
     VECTOR,
     FeatureSet,
-    filled,
     outlier_bounds,
     predicting_stages,
     preprocessor,
@@ -199,7 +199,7 @@ def cached_vectors(
 
 
 def listed_vectors(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`preprocessing.filled`).
+    """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`lists.filled`).
 
     Args:
         preprocessing: the fitted preprocessor, which only fills and does not scale.

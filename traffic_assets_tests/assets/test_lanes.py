@@ -13,7 +13,7 @@ from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from traffic_assets.assets import lanes
+from traffic_assets.assets import lane_evaluation, lane_training
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.launchpad import config_class
 from traffic_assets.assets.registry import registry_of
@@ -282,7 +282,8 @@ def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: s
     settings = tiny_settings(tmp_path)
     lane = Lane("linear_regression")
     key = dg.AssetKey(getattr(lane, what))
-    (asset,) = [a for a in lanes.build(lane, settings) if key in a.keys]
+    steps = [*lane_training.build(lane, settings), *lane_evaluation.build(lane, settings)]
+    (asset,) = [a for a in steps if key in a.keys]
     compute = cast(Any, asset.op.compute_fn).decorated_fn
 
     def silent() -> Any:

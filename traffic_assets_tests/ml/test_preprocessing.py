@@ -1,4 +1,4 @@
-"""The preprocessor: fitted on train alone, and every slot of the vector has the right name."""
+"""The preprocessor: fitted on train alone, and the vector is what its stages say."""
 
 from __future__ import annotations
 
@@ -11,33 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from pyspark.ml import PipelineModel
-from pyspark.ml.linalg import Vectors
-from pyspark.sql import functions as F
 
 from traffic_assets.features.catalogue import FEATURES, Column
 from traffic_assets.ml.preprocessing import (
     ASSEMBLED,
     KEPT,
-    NO_CATEGORY,
     SELECTED,
     VECTOR,
     FeatureSet,
     Preparation,
-    Slot,
-    dropped_slots,
-    filled,
     narrowed,
     outlier_bounds,
     outlier_counts,
     predicting_stages,
     preprocessor,
-    slots,
-    unfilled,
     unscaled,
     usable_features,
-    vector_report,
 )
 from traffic_assets.ml.training import fit_preprocessor, vectors_to_fit
+from traffic_assets.ml.vector import dropped_slots, slots, vector_report
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -71,12 +63,10 @@ def fitted(train: DataFrame, features: FeatureSet) -> PipelineModel:
     return preprocessor(features).fit(train)
 
 
-def _vectors(
-    model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ...]], column: str = VECTOR
-) -> np.ndarray:
+def _vectors(model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ...]]) -> np.ndarray:
     """Shape (rows, slots)."""
     frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
-    return np.array([row[0].toArray() for row in model.transform(frame).select(column).collect()])
+    return np.array([row[0].toArray() for row in model.transform(frame).select(VECTOR).collect()])
 
 
 def test_a_feature_without_a_value_in_train_is_left_out_and_named(features: FeatureSet) -> None:
@@ -110,38 +100,6 @@ def test_the_feature_set_survives_json(features: FeatureSet) -> None:
     assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
 
 
-def test_slots_are_numeric_features_then_categories_and_other(fitted: PipelineModel, features: FeatureSet) -> None:
-    assert slots(fitted, features) == [
-        Slot("a", "a"),
-        Slot("b", "b"),
-        Slot("c=10", "c"),  # alphabetical, whatever occurs more often
-        Slot("c=2", "c"),
-        Slot("c=other", "c"),
-        Slot("d=0", "d"),
-        Slot("d=other", "d"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("row", "active"),
-    [
-        ((5.0, 7.0, None, 10, 0), {"c=10", "d=0"}),
-        ((5.0, 7.0, None, 2, 0), {"c=2", "d=0"}),
-        ((5.0, 7.0, None, 99, 0), {"c=other", "d=0"}),  # never seen
-        ((5.0, 7.0, None, None, None), {"c=other", "d=other"}),  # null
-    ],
-)
-def test_slot_names_match_positions_and_other_is_for_unseen_and_null(
-    spark: SparkSession, fitted: PipelineModel, features: FeatureSet, row: tuple[Any, ...], active: set[str]
-) -> None:
-    (vector,) = _vectors(fitted, spark, [row], ASSEMBLED)
-    by_name = dict(zip((slot.name for slot in slots(fitted, features)), vector, strict=True))
-    assert by_name.pop("a") == 5.0
-    assert by_name.pop("b") == 7.0
-    assert {name for name, value in by_name.items() if value == 1.0} == active
-    assert sum(by_name.values()) == len(active)
-
-
 def test_medians_means_and_labels_come_from_train_alone(spark: SparkSession, fitted: PipelineModel) -> None:
     """Rows that are judged have other medians, means and categories, and change nothing."""
     judged = [(1000.0, 7.0, None, 3, 0), (None, 7.0, None, 3, 0), (2000.0, 7.0, None, 3, 0)]
@@ -161,23 +119,6 @@ def test_train_is_standardised(spark: SparkSession, fitted: PipelineModel, featu
     assert report.constant == ["b", "d=0", "d=other"]
     assert report.worst_mean < 1e-12
     assert report.worst_deviation < 1e-12
-
-
-def test_a_vector_that_is_not_standardised_is_reported(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(Vectors.dense([x, 7.0]),) for x in (1.0, 2.0, 6.0)], [VECTOR])
-    report = vector_report(frame, [Slot("a", "a"), Slot("b", "b")])
-    assert report.constant == ["b"]
-    assert report.worst_mean == pytest.approx(3)
-    assert report.worst_deviation == pytest.approx(math.sqrt(7) - 1)
-
-
-def test_nan_and_infinity_in_the_vector_are_counted_by_slot(spark: SparkSession) -> None:
-    rows = [(1.0, math.nan, 1.0, 5.0), (2.0, math.nan, math.inf, 5.0), (3.0, 2.0, 3.0, 5.0)]
-    frame = spark.createDataFrame([(Vectors.dense(row),) for row in rows], [VECTOR]).repartition(2)
-    report = vector_report(frame, [Slot(name, name) for name in "abcd"])
-    assert report.nulls == {"b": 2, "c": 1}
-    assert report.constant == ["d"], "a slot without a number is not a constant one"
-    assert report.worst_mean == pytest.approx(2), "of the sound slots"
 
 
 @pytest.mark.parametrize(("columns", "names"), [([A], ["a"]), ([D], ["d=0", "d=other"])])
@@ -476,79 +417,6 @@ def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
         found = [row[0].toArray().tolist() for row in model.transform(feature_rows).select(VECTOR).collect()]
         assert found == expected
         assert slots(model, features) == slots(whole, features)
-
-
-def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature_rows: DataFrame) -> None:
-    """Numbers in the order of the vector, a created one among them; a category's hash stands for one slot of it."""
-    features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
-    keys = ["sensor_id", "timestamp"]
-    table = unfilled(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
-    model = fit_preprocessor(feature_rows, features, scaled=False)
-    expected = model.transform(feature_rows).select(*keys, VECTOR).orderBy(*keys).collect()
-    vectors = np.array([row[VECTOR].toArray() for row in expected], dtype=np.float32)
-    numbers = np.array([row["numbers"] for row in table], dtype=np.float32)
-    missing = np.isnan(numbers)
-    assert missing.any() and (numbers[~missing] == vectors[:, : numbers.shape[1]][~missing]).all()
-    named = slots(model, features)
-    for i, name in enumerate(features.categorical):
-        one_hot = vectors[:, [slot.feature == name for slot in named]]
-        pairs = set(zip([row["categories"][i] for row in table], one_hot.argmax(axis=1), strict=True))
-        assert len(pairs) == len({value for value, _ in pairs}) == len({slot for _, slot in pairs}), name
-
-
-@pytest.mark.parametrize("missing", ["median", "mean"])
-def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
-    """Values that are null or NaN, a whole number that is filled, a created number, new and missing categories."""
-    few = F.hour("timestamp") < 2
-    rows = feature_rows.withColumn(
-        "flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan)
-    )
-    rows = rows.withColumn("speed_lag_1", F.when(F.minute("timestamp") != 10, F.col("speed_lag_1").cast("int")))
-    rows = rows.withColumn("highway_encoded", F.when(few, F.lit(1)).when(F.minute("timestamp") != 15, F.lit(2)))
-    features = usable_features(rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",), missing=missing))
-    assert {"flow_rate", "speed_lag_1", "highway_encoded"} <= set(features.nulls) & set(features.names)
-    model = fit_preprocessor(rows.where(few), features, scaled=False)
-    keys = ["sensor_id", "timestamp"]
-    listed = filled(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
-    staged = model.transform(rows).select(*keys, VECTOR).orderBy(*keys).collect()
-    found, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
-    assert np.array_equal(np.array(found, np.float32), np.array([v.toArray() for v in expected], np.float32))
-
-
-@pytest.mark.parametrize("created", [(), ("a*b",)])
-def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: SparkSession, created: Any) -> None:
-    """Of one with numbers, of one without; some values are new where it is not fitted."""
-    table = [(1.0, 2.0, "x", 1.5, 7.0), (2.0, None, "y", -1.0, 8.0), (3.0, 2.0, None, None, 9.0)]
-    rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
-    columns = [Column("c", "categorical", "string"), Column("d", "categorical", "double")]
-    features = usable_features(rows, [*columns, *([A, B] if created else [])], Preparation(create=created))
-    model = fit_preprocessor(rows.where("a > 1"), features, scaled=False)
-    found = [row[0] for row in filled(rows, features, model).select(VECTOR).collect()]
-    assert found == [row[0].toArray().tolist() for row in model.transform(rows).select(VECTOR).collect()]
-    assert len(found[0]) == len(slots(model, features))
-
-
-def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
-    for preparation, scaled in ((Preparation(), True), (Preparation(selection="variance"), False)):
-        features = usable_features(feature_rows, FEATURES, preparation)
-        with pytest.raises(ValueError, match="only where a preprocessor fills, and neither selects nor scales"):
-            filled(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
-
-
-def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:
-    rows = spark.createDataFrame([("a", 1), ("b", 2), ("a", None), (None, 2)], "c string, d int")
-    features = usable_features(rows.withColumn("speed", F.lit(1.0)), [C, D])
-    found = [row["categories"] for row in unfilled(rows, features).collect()]
-    assert [whole for _, whole in found] == [1, 2, NO_CATEGORY, 2]
-    assert found[0][0] == found[2][0] != found[1][0]
-    assert found[3][0] == NO_CATEGORY
-
-
-@pytest.mark.parametrize("column", [A, C])
-def test_numbers_or_categories_may_be_all_there_is(train: DataFrame, column: Column) -> None:
-    made = unfilled(train, usable_features(train, [column]))
-    row = made.where("a = 2").select("numbers", "categories").collect()[0]
-    assert (row["numbers"], len(row["categories"])) == (([2.0], 0) if column == A else ([], 1))
 
 
 def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:

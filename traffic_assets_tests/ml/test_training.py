@@ -16,7 +16,7 @@ from traffic_assets.features.catalogue import FEATURES, KEYS, Column
 from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.intervals import calibration_half
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, slots, usable_features
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, usable_features
 from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.training import (
     STOP,
@@ -33,6 +33,7 @@ from traffic_assets.ml.training import (
     with_stopping_rows,
     with_validation_rows,
 )
+from traffic_assets.ml.vector import slots
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 
 if TYPE_CHECKING:

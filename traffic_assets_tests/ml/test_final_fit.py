@@ -1,0 +1,125 @@
+"""The final fit: what is stored is the algorithm's own fit on the rows, and the vector, that it is to have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from pyspark.ml import PipelineModel
+from pyspark.sql import functions as F
+
+from traffic_assets.features.catalogue import FEATURES, KEYS
+from traffic_assets.ml import final_fit as final
+from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.final_fit import final_fit
+from traffic_assets.ml.intervals import calibration_half
+from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, is_scaled, unscaled, usable_features
+from traffic_assets.ml.training import (
+    cached_vectors,
+    fit_model,
+    fit_preprocessor,
+    model_of,
+    placed_rows,
+    preprocessor_of,
+    with_validation_rows,
+)
+from traffic_assets.settings.hyperparameters import (
+    GradientBoostedTreesHyperparameters,
+    Hyperparameters,
+    LinearRegressionHyperparameters,
+    RandomForestHyperparameters,
+    XGBoostHyperparameters,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+FITS: dict[str, Hyperparameters] = {
+    "linear_regression": LinearRegressionHyperparameters(regParam=0.0),
+    "random_forest": RandomForestHyperparameters(numTrees=3, maxDepth=3),
+    "gradient_boosted_trees": GradientBoostedTreesHyperparameters(maxIter=8, maxDepth=2, earlyStopping=True),
+    "xgboost": XGBoostHyperparameters(n_estimators=12, max_depth=2, early_stopping_rounds=2),
+}
+
+
+@pytest.fixture(scope="module")
+def parts(feature_rows: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Train and validation."""
+    return feature_rows.where("sensor_id < 's6'"), feature_rows.where("sensor_id >= 's6'")
+
+
+@pytest.fixture(scope="module")
+def prepared(parts: tuple[DataFrame, DataFrame]) -> tuple[FeatureSet, PipelineModel]:
+    features = usable_features(parts[0], FEATURES)
+    return features, fit_preprocessor(parts[0], features)
+
+
+def _predicted(pipeline: PipelineModel, rows: DataFrame) -> np.ndarray:
+    return np.array(pipeline.transform(rows).orderBy(*KEYS).select("prediction").collect()).ravel()
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_it_is_the_fit_on_the_vectors_of_spark(
+    name: str, parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
+) -> None:
+    (train, validation), (features, preprocessing), algorithm = parts, prepared, ALGORITHMS[name]
+    found = final_fit(preprocessing, train, validation, features, algorithm, FITS[name], seed=42, partitions=2)
+    assert is_scaled(preprocessor_of(found)) is not algorithm.scale_free
+    early = algorithm.stops_early(FITS[name])
+    rows = placed_rows(with_validation_rows(train, validation, 42) if early else train, 2)
+    ready = unscaled(preprocessing) if algorithm.scale_free else preprocessing
+    with cached_vectors(ready, rows) as vectors:
+        expected = PipelineModel([*ready.stages, fit_model(vectors, algorithm, FITS[name], 42)])
+    assert _predicted(found, validation) == pytest.approx(_predicted(expected, validation), rel=1e-6)
+
+
+def test_rows_of_validation_end_the_fit_but_for_those_that_calibrate(
+    parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
+) -> None:
+    """Speeds that nothing explains: of the half that is looked at, they end the fit at once."""
+    (train, validation), (features, preprocessing), xgboost = parts, prepared, ALGORITHMS["xgboost"]
+
+    def trees(half: Any) -> int:
+        turned = F.when(half, 130 - F.col("speed")).otherwise(F.col("speed"))
+        judged = validation.withColumn("speed", turned)
+        found = final_fit(preprocessing, train, judged, features, xgboost, FITS["xgboost"], seed=42)
+        kept: int = xgboost.describe(model_of(found))["trees"]
+        return kept
+
+    assert trees(calibration_half(42)) == trees(F.lit(False))
+    assert trees(~calibration_half(42)) < trees(F.lit(False))
+
+
+def test_rows_without_the_target_are_left_out(
+    parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
+) -> None:
+    (train, validation), (features, preprocessing) = parts, prepared
+    assert train.where("flow IS NULL").count() > 0
+    linear, flow = ALGORITHMS["linear_regression"], replace(features, target="flow")
+    whole, observed = (
+        final_fit(preprocessing, rows, validation, flow, linear, FITS["linear_regression"], seed=42)
+        for rows in (train, train.where("flow IS NOT NULL"))
+    )
+    assert _predicted(whole, validation) == pytest.approx(_predicted(observed, validation))
+
+
+@pytest.mark.parametrize(("name", "lists"), [("random_forest", False), ("xgboost", True)])
+def test_only_a_fit_in_one_task_is_given_lists(
+    name: str,
+    lists: bool,
+    parts: tuple[DataFrame, DataFrame],
+    prepared: tuple[FeatureSet, PipelineModel],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (train, validation), (features, preprocessing) = parts, prepared
+    given = []
+
+    def watched(vectors: DataFrame, *rest: Any) -> Any:
+        given.append(vectors.schema[VECTOR].dataType.typeName())
+        return fit_model(vectors, *rest)
+
+    monkeypatch.setattr(final, "fit_model", watched)
+    final_fit(preprocessing, train, validation, features, ALGORITHMS[name], FITS[name], seed=42)
+    assert given == ["array" if lists else "vectorudt"]
