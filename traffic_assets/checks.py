@@ -91,10 +91,10 @@ def judge_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetCheckRe
 
 
 def judge_shared_keys(record: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """Whether every key lies in one split only, and every sensor where whole sensors are split."""
-    shared = {name: record[name] for name in ("shared_keys", "shared_sensors") if name in record}
-    what = "no sensor" if "shared_sensors" in shared else "no (sensor, timestamp)"
-    return _result(not any(shared.values()), f"{what} lies in two splits", shared)
+    """Whether every key lies in one split only, its own, and every sensor where whole sensors are split."""
+    counted = {name: record[name] for name in ("shared_keys", "misplaced", "shared_sensors") if name in record}
+    what = "no sensor" if "shared_sensors" in counted else "no (sensor, timestamp)"
+    return _result(not any(counted.values()), f"{what} lies in two splits, no row in another than its own", counted)
 
 
 def judge_nulls(record: Mapping[str, Any]) -> dg.AssetCheckResult:

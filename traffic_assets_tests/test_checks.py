@@ -22,7 +22,7 @@ from traffic_assets.ml.shares import Shares
 from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.tiny import tiny_settings
 
-GOOD_SPLIT = {"counts": {"train": 72_000, "validation": 8_000, "test": 20_000}, "shared_keys": 0}
+GOOD_SPLIT = {"counts": {"train": 72_000, "validation": 8_000, "test": 20_000}, "shared_keys": 0, "misplaced": 0}
 GOOD_VECTOR = {"rows": 10, "nulls": {}, "constant": ["x=other"], "worst_mean": 1e-12, "worst_deviation": 1e-12}
 
 
@@ -56,6 +56,7 @@ def _vector(scaler: str = "standard", **changed: float) -> dict[str, Any]:
         (judge_shared_keys, {**GOOD_SPLIT, "shared_sensors": 1}, False),
         (judge_shared_keys, GOOD_SPLIT, True),
         (judge_shared_keys, {**GOOD_SPLIT, "shared_keys": 1}, False),
+        (judge_shared_keys, {**GOOD_SPLIT, "misplaced": 1}, False),
         (judge_nulls, {"vector": GOOD_VECTOR}, True),
         (judge_nulls, {"vector": {**GOOD_VECTOR, "nulls": {"speed_lag_1": 3}}}, False),
         (judge_standardised, _vector(), True),

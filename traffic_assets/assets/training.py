@@ -189,25 +189,24 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             try:
                 assigned.write.partitionBy(SPLIT).parquet(data)
                 written = spark.session.read.schema(assigned.schema).parquet(data)
-                counts, shared = census(written, place)
+                found = census(written, place)
+                total = sum(found.counts.values())
                 record: dict[str, Any] = {
                     "split_id": split_id(settings, days),
-                    "counts": counts,
-                    "shared_keys": shared,
+                    **found._asdict(),
                     "days": {day: generation.id for day, generation in days.items()},
                     "sensor_tables": sorted(
                         {g.record["sensor_table"] for g in days.values() if "sensor_table" in g.record}
                     ),
-                    "rows": sum(counts.values()),
+                    "rows": total,
                     "bytes": target.filesystem.size(data),
                     "schema": recorded_schema(rows.schema),
                 }
                 if training.split.kind == "sensor":
                     record["sensors"], record["shared_sensors"] = sensor_census(written)
-                total, shown = sum(counts.values()), settings.evaluation.plot_points
                 placed = None
                 if training.split.kind != "random":  # rows by hash would look like noise
-                    placed = placement_of_split(written, "", total, shown, training.seed)
+                    placed = placement_of_split(written, "", total, settings.evaluation.plot_points, training.seed)
                 generation = target.publish(week, data, context.run_id, record)
             finally:
                 target.discard(staged)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from traffic_assets.settings.mistakes import did_you_mean
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 Role = Literal["key", "numeric", "categorical", "target", "measurement", "description"]
@@ -228,6 +229,12 @@ def answer_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
     return tuple(column.name for column in FEATURES if column.holds_answer(target))
 
 
+def _require_known(setting: str, names: Iterable[str]) -> None:
+    if unknown := sorted(set(names) - set(FEATURE_NAMES)):
+        given = ", ".join(f"{name}{did_you_mean(name, FEATURE_NAMES)}" for name in unknown)
+        raise ValueError(f"{setting}: no such feature: {given}; the features are {', '.join(FEATURE_NAMES)}")
+
+
 def feature_columns(
     exclude: Iterable[str] = (), target: str = DEFAULT_TARGET, only: Iterable[str] | None = None
 ) -> tuple[Column, ...]:
@@ -240,18 +247,11 @@ def feature_columns(
         ValueError: where a name is no feature, or none is left.
     """
     excluded = set(exclude)
-    if unknown := sorted(excluded - set(FEATURE_NAMES)):
-        raise ValueError(
-            f"training.exclude_features: no such feature: {', '.join(unknown)}; the features are "
-            f"{', '.join(FEATURE_NAMES)}"
-        )
+    _require_known("training.exclude_features", excluded)
     if target != DEFAULT_TARGET:
         excluded |= {column.name for column in FEATURES if column.holds_answer(target)}
     if only is not None:
-        if unknown := sorted(set(only) - set(FEATURE_NAMES)):
-            raise ValueError(
-                f"training.features: no such feature: {', '.join(unknown)}; the features are {', '.join(FEATURE_NAMES)}"
-            )
+        _require_known("training.features", only)
         excluded |= set(FEATURE_NAMES) - set(only)
     left = tuple(column for column in FEATURES if column.name not in excluded)
     if not left:

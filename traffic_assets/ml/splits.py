@@ -13,6 +13,7 @@ where whole sensors are split).
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -120,8 +121,22 @@ def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
     return {split: found[split] for split in SPLITS}, found["shared"]
 
 
-def census(rows: DataFrame, split: Column) -> tuple[dict[str, int], int]:
-    """How many rows each split has, and how many keys lie in more than one; 0 is the only good answer.
+class Census(NamedTuple):
+    """What lies in the splits.
+
+    Attributes:
+        counts: rows of each split.
+        shared_keys: keys that lie in more than one; 0 is the only good answer.
+        misplaced: rows that lie in another than their key's; 0 as well.
+    """
+
+    counts: dict[str, int]
+    shared_keys: int
+    misplaced: int
+
+
+def census(rows: DataFrame, split: Column) -> Census:
+    """Count what lies in the splits.
 
     Args:
         rows: with the key columns, and in the column `split` where they lie.
@@ -129,9 +144,10 @@ def census(rows: DataFrame, split: Column) -> tuple[dict[str, int], int]:
             shows it; only otherwise are keys counted one by one.
     """
     keys = rows.select(*KEYS, SPLIT)  # where a key belongs can hang on nothing else
-    strays = F.count_if(~F.col(SPLIT).eqNullSafe(split)).alias("strays")
-    found = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), strays).collect()[0]
-    return {name: found[name] for name in SPLITS}, _shared_keys(keys) if found["strays"] else 0
+    misplaced = F.count_if(~F.col(SPLIT).eqNullSafe(split)).alias("misplaced")
+    found = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), misplaced).collect()[0]
+    counts = {name: found[name] for name in SPLITS}
+    return Census(counts, _shared_keys(keys) if found["misplaced"] else 0, found["misplaced"])
 
 
 def _shared_keys(keys: DataFrame) -> int:

@@ -239,8 +239,11 @@ class EnsembleHyperparameters(Hyperparameters):
             try:
                 checked[name] = MEMBERS[name].model_validate(given).model_dump(exclude_unset=True)
             except ValidationError as error:
+                allowed = f"not a hyperparameter of it; allowed: {', '.join(MEMBERS[name].model_fields)}"
                 problems += [
-                    f"{name}.{'.'.join(map(str, e['loc']))}: given {e['input']!r}; {e['msg']}" for e in error.errors()
+                    f"{name}.{'.'.join(map(str, e['loc']))}: given {e['input']!r}; "
+                    f"{allowed if e['type'] == 'extra_forbidden' else e['msg']}"
+                    for e in error.errors()
                 ]
         if problems:
             raise ValueError("; ".join(problems))

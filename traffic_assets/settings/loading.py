@@ -7,7 +7,8 @@ further level, such as `TRAFFIC_TRAINING__FOLDS=3`. Values that are not text are
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,10 @@ def load_settings(
     chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
     users, ours = _read(chosen), _from_environment(environ)
     laid = _laid(Translation(dict(overrides or {})), _laid(ours, users))
-    settings, found = validated({**completed(laid.content, users.lists), "profile": chosen})
-    mistakes, off = [*laid.refused, *describe(found, laid.origins)], switched_off(laid.content, users)
+    settings, found = validated({**completed(laid.content, users), "profile": chosen})
+    # one value of the users' may stand for several of ours, and be wrong but once
+    mistakes = list(dict.fromkeys([*laid.refused, *describe(found, laid.origins)]))
+    off = switched_off(laid.content, users)
     if settings is None or mistakes:
         lines = "\n".join(f"  {line}" for line in [*mistakes, *off])  # that models are off may be why
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
@@ -86,17 +89,38 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> Translation:
             f"no profile {profile!r}: give one of {', '.join(profile_names())}, or the path of a JSON file"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Object)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: given a {type(content).__name__}; a JSON object with sections is allowed")
     base, own = content.pop("extends", None), translate(content)
+    own.refused[:0] = [f"{'.'.join(at)}: stands twice in the file; keep one" for at in _twice(content)]
     if base is None:
         return own
     if str(base) not in profile_names():
         base = Path(str(path)).parent.joinpath(Path(str(base)).expanduser()).resolve()
     return _laid(own, _read(str(base), (*seen, profile)))
+
+
+class _Object(dict[str, Any]):
+    """An object of a file; JSON lets a key stand in it twice, of which Python keeps the last without a word."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]] = ()) -> None:
+        super().__init__(pairs)
+        count = Counter(key for key, _ in pairs)
+        self.twice = [key for key in self if count[key] > 1]
+
+
+def _twice(content: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all keys that stand more than once in their object, also in the objects of a list."""
+    if isinstance(content, _Object):
+        yield from ((*at, key) for key in content.twice)
+        for key, value in content.items():
+            yield from _twice(value, (*at, key))
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            yield from _twice(value, (*at, str(number)))
 
 
 def _laid(top: Translation, base: Translation) -> Translation:
@@ -113,6 +137,7 @@ def _laid(top: Translation, base: Translation) -> Translation:
         origins={ours: theirs for ours, theirs in base.origins.items() if not _holds(top.content, ours)} | top.origins,
         foreign=top.foreign if base.lists is None else base.foreign,
         lists=top.lists if base.lists is None else base.lists | named,
+        ready_made=top.ready_made or base.ready_made,
     )
 
 

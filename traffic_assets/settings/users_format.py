@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from traffic_assets.settings.plugins import ALGORITHM_GROUP, DESCRIBING, METRIC_GROUP, METRIC_NAMES, usable
+from traffic_assets.settings.plugins import (
+    ALGORITHM_GROUP,
+    DESCRIBING,
+    METRIC_GROUP,
+    METRIC_NAMES,
+    settings_class,
+    usable,
+)
 
 Path = tuple[str, ...]
 NO_DEPTH_LIMIT = 30
@@ -31,11 +38,13 @@ HYPERPARAMETER_NAMES: dict[str, dict[str, str]] = {
     | {"l1_ratio": "elasticNetParam"},
     "random_forest": _TREES | {"n_estimators": "numTrees", "max_samples": "subsamplingRate"},
     "gradient_boosted_trees": _TREES
-    | {"n_estimators": "maxIter", "learning_rate": "stepSize", "subsample": "subsamplingRate"},
+    | {"n_estimators": "maxIter", "learning_rate": "stepSize", "subsample": "subsamplingRate"}
+    | {"loss": "lossType"},
 }
 """By model: scikit-learn's name -> ours. XGBoost's and the support vectors' names are the same in both."""
 
 _NULLS = {"maxDepth": NO_DEPTH_LIMIT, "featureSubsetStrategy": "all", "subsamplingRate": 1.0}
+_LOSSES = {"squared_error": "squared", "absolute_error": "absolute"}
 _ALPHA = (
     "is regParam, which weighs against half the mean squared error, as in Lasso and ElasticNet; MLlib divides the part "
     "on squares by the target's standard deviation, and Ridge's alpha weighs against a sum: for a ridge give alpha "
@@ -49,10 +58,22 @@ _REFUSED_HYPERPARAMETERS = {
     "n_jobs": "Spark decides what runs at once; set spark.master, such as local[4]",
     "min_samples_split": "MLlib asks for rows in the children: minInstancesPerNode (min_samples_leaf)",
     "max_leaf_nodes": "MLlib limits the levels: maxDepth (max_depth)",
+    "n_iter_no_change": "boosting ends by the validation split: earlyStopping true, with validationTol",
+    "validation_fraction": "the rows that end a fit are half of the validation split: training.split.validation",
     "warm_start": "leave it out; one fit already answers for the smaller ones (training.search.share_fits)",
     "positive": "MLlib has no such limit; leave it out",
     "copy_X": "Spark never changes its input; leave it out",
 }
+_CRITERION = (("squared_error", "friedman_mse"), "MLlib's regression trees split by the variance")
+_FIXED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
+    "random_forest": {
+        "criterion": _CRITERION,
+        "bootstrap": ((True,), "every tree of MLlib is grown on rows drawn with replacement"),
+    },
+    "gradient_boosted_trees": {"criterion": _CRITERION},
+}
+"""By model: scikit-learn's names of what nobody can choose here, the values that come to what happens, and that."""
+
 _FOREIGN = {
     "data": {
         "train_ratio", "val_ratio", "test_ratio", "feature_columns", "target_columns", "time_column",
@@ -66,8 +87,7 @@ _FOREIGN = {
     },
 }  # fmt: skip
 _FORMATS = ("spark", "pickle", "onnx", "pmml")
-_LINEAR = "linear_regression"
-_ON_BY_DEFAULT = (_LINEAR, "random_forest", "gradient_boosted_trees")
+_LINEAR, _ENSEMBLE = "linear_regression", "ensemble"
 
 
 @dataclass
@@ -81,6 +101,7 @@ class Translation:
         origins: our path -> the users', where they differ, for the messages of later checks.
         foreign: the first key in the users' terms, if there is any.
         lists: the models that the file lists, if there is such a key: the others do not run.
+        ready_made: whether it names columns of the source, which then holds a feature table.
     """
 
     content: dict[str, Any]
@@ -89,6 +110,7 @@ class Translation:
     origins: dict[Path, Path] = field(default_factory=dict)
     foreign: Path | None = None
     lists: frozenset[str] | None = None
+    ready_made: bool = False
 
     def set(self, ours: Path, value: Any, theirs: Path) -> None:
         """Put a value at our path; refused where another value stands there already."""
@@ -133,14 +155,16 @@ def translate(content: Mapping[str, Any]) -> Translation:
     return found
 
 
-def completed(content: Mapping[str, Any], lists: Iterable[str] | None) -> dict[str, Any]:
+def completed(content: Mapping[str, Any], files: Translation) -> dict[str, Any]:
     """What the users' files leave unsaid, once all layers of the settings are merged.
 
     Args:
         content: of all layers, in our terms.
-        lists: the models that their files list (`Translation.lists`).
+        files: what their files say.
     """
-    models = content.get("models")
+    if files.ready_made:
+        content = {**content, "data": _over({"kind": "features"}, content.get("data"))}
+    models, lists = content.get("models"), files.lists
     if lists is None or not isinstance(models, Mapping):
         return dict(content)
     models = {**models, **{name: _over({"enabled": False}, models.get(name)) for name in _unlisted(models, lists)}}
@@ -168,7 +192,8 @@ def switched_off(content: Mapping[str, Any], files: Translation) -> list[str]:
 def _unlisted(models: Mapping[str, Any], lists: Iterable[str]) -> list[str]:
     """Models that would run, of which neither the lists nor a switch says anything."""
     switched = {name for name, model in models.items() if isinstance(model, Mapping) and "enabled" in model}
-    return [name for name in _ON_BY_DEFAULT if name not in lists and name not in switched]
+    defaults = settings_class()().models.named()
+    return [n for n, model in defaults.items() if model.enabled and n not in lists and n not in switched]
 
 
 def _over(default: dict[str, Any], given: Any) -> Any:
@@ -188,19 +213,17 @@ def _ratio(ours: str, theirs: str) -> Callable[[Translation, Any], None]:
 
 
 def _feature_columns(found: Translation, value: Any) -> None:
-    _takes_features(found)
-    if value != ["auto_detect"]:
-        found.set(("training", "features"), value, ("data", "feature_columns"))
+    found.ready_made = True
+    at = ("data", "feature_columns")
+    if value is None or (isinstance(value, list) and "auto_detect" in value and len(value) > 1):
+        found.refuse(at, value, "give ['auto_detect'] alone for all of them, or the names of those to train on")
+    elif value != ["auto_detect"]:
+        found.set(("training", "features"), value, at)
 
 
 def _target_columns(found: Translation, value: Any) -> None:
-    _takes_features(found)
+    found.ready_made = True
     found.set(("training", "targets"), value, ("data", "target_columns"))
-
-
-def _takes_features(found: Translation) -> None:
-    """Who names the columns of the source has a ready-made feature table there."""
-    found.content["data"].setdefault("kind", "features")
 
 
 def _time_column(found: Translation, value: Any) -> None:
@@ -359,20 +382,35 @@ def _model(
     model = dict(given)
     for theirs, ours in (("hyperparameter_tuning", "tune"), ("hyperparameter_grid", "grid")):
         if theirs in model:
-            model[ours] = model.pop(theirs)
+            value = model.pop(theirs)
+            if ours in model and model[ours] != value:
+                path = ".".join((*at, ours))
+                found.refuse((*at, theirs), value, f"{path} says {model[ours]!r}; both mean the same, keep one")
+                continue
+            model[ours] = value
             found.origins["models", name, ours] = (*at, theirs)
             found.met((*at, theirs))
     for ours in sections:
         if isinstance(values := model.get(ours), Mapping):
             theirs = "hyperparameter_grid" if "hyperparameter_grid" in given and ours == "grid" else ours
-            model[ours] = _hyperparameters(found, name, (*at, theirs), values, grid=ours == "grid")
-            for key in values:
-                if key not in model[ours]:
-                    found.met((*at, theirs, key))
+            here = ("models", name, ours)
+            model[ours] = _hyperparameters(found, name, (*at, theirs), values, here, grid=ours == "grid")
     return model
 
 
-def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[str, Any], grid: bool) -> dict[str, Any]:
+def _hyperparameters(
+    found: Translation, name: str, at: Path, values: Mapping[str, Any], here: Path, grid: bool = False
+) -> dict[str, Any]:
+    """The hyperparameters of a model, or their values in a grid, in our terms.
+
+    Args:
+        found: what is told and refused on the way.
+        name: of the model.
+        at: the path under which they are given.
+        values: what is given.
+        here: our path of them.
+        grid: whether each is a list of values to try.
+    """
     names, result = HYPERPARAMETER_NAMES.get(name, {}), dict[str, Any]()
     for theirs, value in values.items():
         ours, path = names.get(theirs, theirs), (*at, theirs)
@@ -390,8 +428,16 @@ def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[st
                     "features are scaled before every fit (training.preprocessing.scaler); without a penalty the "
                     "predictions are the same, with one (alpha, l1_ratio) they are not",
                 )
+        elif theirs in (fixed := _FIXED.get(name, {})):
+            same, what = fixed[theirs]
+            if any(each not in same for each in (value if grid and isinstance(value, list) else [value])):
+                found.refuse(path, value, f"{what}; leave it out")
+            else:
+                found.tell(path, f"{what}, whatever is given")
         elif theirs in _REFUSED_HYPERPARAMETERS:
             found.refuse(path, value, _REFUSED_HYPERPARAMETERS[theirs])
+        elif name == _ENSEMBLE and theirs == "members":
+            result[theirs] = _members(found, path, value, (*here, theirs))
         elif ours in result:
             found.refuse(path, value, f"{ours} is given twice; keep one")
         else:
@@ -399,8 +445,29 @@ def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[st
                 value = _in_our_words(found, path, ours, value)
             result[ours] = value
             if ours != theirs:
-                section = "grid" if grid else "hyperparameters"
-                found.origins["models", name, section, ours] = path
+                found.origins[*here, ours] = path
+        if theirs not in result:
+            found.met(path)
+    return result
+
+
+def _members(found: Translation, at: Path, members: Any, here: Path) -> Any:
+    """The members of an ensemble, each with its hyperparameters; of a grid, a list of such."""
+    if isinstance(members, list):
+        return [_members(found, (*at, str(i)), each, (*here, str(i))) for i, each in enumerate(members)]
+    if not isinstance(members, Mapping):
+        return members
+    result: dict[str, Any] = {}
+    for theirs, given in members.items():
+        name = MODEL_NAMES.get(str(theirs), str(theirs))
+        if name in result:
+            found.refuse((*at, theirs), given, f"{name} is given twice; keep one")
+        elif isinstance(given, Mapping):
+            result[name] = _hyperparameters(found, name, (*at, theirs), given, (*here, name))
+        else:
+            result[name] = given
+        if name != theirs:
+            found.met((*at, theirs))
     return result
 
 
@@ -412,6 +479,8 @@ def _in_our_words(found: Translation, path: Path, ours: str, value: Any) -> Any:
     if path[-1] == "max_features" and "auto" in values:
         found.tell(path, _AUTO)
         values = ["all" if each == "auto" else each for each in values]
+    if path[-1] == "loss":
+        values = [_LOSSES.get(each, each) for each in values]
     if ours in _NULLS:
         if ours == "maxDepth" and None in values:
             found.tell(path, f"null is {NO_DEPTH_LIMIT}, the deepest that Spark MLlib grows a tree")

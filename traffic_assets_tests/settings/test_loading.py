@@ -101,6 +101,22 @@ def test_files_that_are_no_profile_are_refused_by_name(tmp_path: Path, content: 
         load_settings(path, environ={})
 
 
+def test_a_key_that_stands_twice_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    """JSON allows it, and the last would win without a word."""
+    base = tmp_path / "base.json"
+    base.write_text('{"training": {"folds": 3, "folds": 4}}')
+    path = tmp_path / "twice.json"
+    path.write_text(
+        '{"extends": "base.json", "models": {"random_forest": {"hyperparameters": {"n_estimators": 9, '
+        '"n_estimators": 5}, "grid": {"maxDepth": [3]}}}, "training": {"seed": 1}, "training": {"folds": 0}}'
+    )
+    with pytest.raises(SettingsError, match="4 mistakes") as refused:
+        load_settings(path, environ={})
+    for at in ("training.folds", "models.random_forest.hyperparameters.n_estimators", "training"):
+        assert f"  {at}: stands twice in the file; keep one\n" in f"{refused.value}\n"
+    assert "training.folds: given 0" in str(refused.value), "the others are told as well"
+
+
 def test_an_unknown_profile_says_what_there_is() -> None:
     with pytest.raises(
         SettingsError, match="no profile 'lokal': give one of cluster, local, seed_literal, or the path"

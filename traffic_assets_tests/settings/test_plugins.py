@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,18 @@ def test_the_settings_of_an_algorithm_of_another_package_are_its_own(install: In
     section = found.enabled_models["gbt"]
     assert section.grid == {"n_jobs": [1, 2]}
     assert "gradient_boosted_trees" in found.enabled_models
+
+
+def test_a_file_that_lists_models_turns_those_of_other_packages_off_as_well(
+    install: Install, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("acme-models", ALGORITHM, ACME)
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps({"models": {"random_forest": {"hyperparameters": {"n_estimators": 7}}}}))
+    assert list(load_settings(path, environ={}).enabled_models) == ["random_forest"]
+    assert "not listed, so off: linear_regression, gradient_boosted_trees, acme;" in caplog.text
+    path.write_text(json.dumps({"models": {"acme": {}, "random_forest": {"hyperparameters": {"n_estimators": 7}}}}))
+    assert list(load_settings(path, environ={}).enabled_models) == ["random_forest", "acme"]
 
 
 def test_an_algorithm_brings_the_targets_of_its_gate(install: Install) -> None:

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -120,6 +120,12 @@ def test_every_key_of_the_users_file_is_looked_at() -> None:
             "data",
             {"target_columns": ["occupancy"]},
             "data.target_columns.0: given 'occupancy'; input should be 'speed'",
+        ),
+        ("data", {"feature_columns": None}, "data.feature_columns: given None; give ['auto_detect'] alone"),
+        (
+            "data",
+            {"feature_columns": ["auto_detect", "hour_sin"]},
+            "data.feature_columns: given ['auto_detect', 'hour_sin']; give ['auto_detect'] alone",
         ),
         ("data", {"time_column": 3}, "data.time_column: given 3; give the name of a column"),
         ("data", {"train_ratio": 0.8}, "train + validation + test is 1.1"),
@@ -382,6 +388,10 @@ def test_a_mistake_has_the_path_of_the_layer_that_made_it(tmp_path: Path) -> Non
         ({"n_estimators": 0}, "models.random_forest.hyperparameters.n_estimators: given 0"),
         ({"n_estimators": 10, "numTrees": 10}, "numTrees is given twice"),
         ({"trees": 10}, "hyperparameters.trees: not a setting"),
+        ({"bootstrap": False}, "bootstrap: given False; every tree of MLlib is grown on rows drawn with replacement"),
+        ({"criterion": "absolute_error"}, "given 'absolute_error'; MLlib's regression trees split by the variance"),
+        ({"n_iter_no_change": 5}, "earlyStopping"),
+        ({"validation_fraction": 0.2}, "training.split.validation"),
     ],
 )
 def test_hyperparameters_that_cannot_act_are_refused(
@@ -390,6 +400,78 @@ def test_hyperparameters_that_cannot_act_are_refused(
     with pytest.raises(SettingsError) as refused:
         _load(tmp_path, {"models": {"random_forest": {"hyperparameters": hyperparameters}}})
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("section", ["hyperparameters", "hyperparameter_grid"])
+def test_what_nobody_can_choose_is_told_where_it_is_what_happens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, section: str
+) -> None:
+    given = {"bootstrap": True, "criterion": "squared_error", "n_estimators": 7}
+    forest = {section: {name: [value] for name, value in given.items()} if section.endswith("grid") else given}
+    found = _load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
+    assert (found.grid == {"numTrees": [7]}) if section.endswith("grid") else (found.hyperparameters.numTrees == 7)
+    assert f"models.random_forest.{section}.bootstrap: every tree of MLlib is grown on rows drawn" in caplog.text
+    assert f"models.random_forest.{section}.criterion: MLlib's regression trees split by" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"tune": False, "hyperparameter_tuning": True}, "tune"),
+        ({"grid": {"maxDepth": [3]}, "hyperparameter_grid": {"n_estimators": [7]}}, "grid"),
+    ],
+)
+def test_one_thing_under_two_names_is_refused_where_they_differ(
+    tmp_path: Path, theirs: dict[str, Any], ours: str
+) -> None:
+    (given,) = set(theirs) - {ours}
+    with pytest.raises(SettingsError) as refused:
+        _load(tmp_path, {"models": {"gradient_boosting": theirs}})
+    told = f"models.gradient_boosting.{given}: given {theirs[given]!r}; models.gradient_boosting.{ours} says"
+    assert f"{told} {theirs[ours]!r}; both mean the same, keep one" in str(refused.value)
+    same = {ours: theirs[given], given: theirs[given]}
+    _load(tmp_path, {"models": {"gradient_boosting": {"grid": {"n_estimators": [7]}} | same}})
+
+
+def test_the_members_of_an_ensemble_go_by_scikit_learns_names(tmp_path: Path) -> None:
+    members = {"random_forest": {"n_estimators": 7, "max_depth": None}, "gbt": {"learning_rate": 0.3}}
+    more = {**members, "linear_regression": {"alpha": 0.5, "random_state": 11}}
+    ensemble = {"hyperparameters": {"members": members}, "hyperparameter_grid": {"members": [members, more]}}
+    settings = _load(tmp_path, {"models": {"ensemble": {"enabled": True, **ensemble}}})
+    found = settings.models.ensemble
+    assert settings.training.seed == 11
+    first, second = cast(list[Any], found.grid["members"])
+    for tried in (found.hyperparameters.members, first):
+        assert (tried["random_forest"]["numTrees"], tried["random_forest"]["maxDepth"]) == (7, 30)
+        assert tried["gradient_boosted_trees"]["stepSize"] == 0.3
+    assert second["linear_regression"]["regParam"] == 0.5
+    wrong = {"random_forest": {"trees": 7}, "svr": {}}
+    with pytest.raises(SettingsError, match=r"random_forest\.trees: given 7; not a hyperparameter of it; allowed: num"):
+        _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": wrong}}}})
+    both: dict[str, Any] = {"gbt": {}, "gradient_boosting": {}}
+    with pytest.raises(SettingsError, match="gradient_boosted_trees is given twice; keep one"):
+        _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": both}}}})
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("squared_error", "squared"), ("absolute_error", "absolute")])
+def test_the_loss_of_boosting_has_scikit_learns_names(tmp_path: Path, theirs: str, ours: str) -> None:
+    found = _load(tmp_path, {"models": {"gradient_boosting": {"hyperparameters": {"loss": theirs}}}})
+    assert found.models.gradient_boosted_trees.hyperparameters.lossType == ours
+
+
+def test_what_the_source_holds_is_as_any_file_says(tmp_path: Path) -> None:
+    """Who names columns has a ready-made table, unless this file or one below says otherwise."""
+    columns = {"data": {"target_columns": ["speed", "flow"]}}
+    assert _load(tmp_path, columns).data.kind == "features"
+    (tmp_path / "base.json").write_text(json.dumps({"data": {"kind": "readings"}}))
+    assert _load(tmp_path, {"extends": "base.json", **columns}).data.kind == "readings"
+    (tmp_path / "base.json").write_text(json.dumps(columns))
+    assert _load(tmp_path, {"extends": "base.json"}).data.kind == "features"
+
+
+def test_one_value_that_is_wrong_is_one_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^1 mistake in"):
+        _load(tmp_path, _with("evaluation", residual_analysis=None))
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
@@ -486,7 +568,7 @@ def test_columns_that_are_named_are_the_only_features(tmp_path: Path) -> None:
     only = _load(tmp_path, _with("data", feature_columns=["hour_sin", "speed_lag_1"])).training.features
     assert [column.name for column in feature_columns(only=only)] == ["hour_sin", "speed_lag_1"]
     wrong = _load(tmp_path, _with("data", feature_columns=["hour_sine"])).training.features
-    with pytest.raises(ValueError, match="no such feature: hour_sine; the features are hour_sin"):
+    with pytest.raises(ValueError, match=r"no such feature: hour_sine \(did you mean hour_sin\?\); the feat"):
         feature_columns(only=wrong)
 
 
