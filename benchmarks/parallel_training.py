@@ -1,9 +1,10 @@
-"""What `training.parallel_training` saves: folds judged at the same time against one after the other.
+"""What `training.parallel_training` saves: folds, and trials of a fold, at the same time against one after the other.
 
     python -m benchmarks.parallel_training [local] [standalone]
 
-On a local session and on a standalone cluster (which this starts), for each algorithm on its own: the medians of
-alternating runs, after one that counts for nothing. The last line is the worst of the ratios. Where one fit takes all
+On a local session and on a standalone cluster (which this starts), for each algorithm on its own: one trial on all
+folds, and as many trials as there are cores on one fold; the medians of alternating runs, after one that counts for
+nothing. The last line is the worst of the ratios. Where one fit takes all
 cores by itself `training.parallel_training` does nothing, and nothing is measured.
 """
 
@@ -49,16 +50,20 @@ def ratios(where: str, master: str) -> list[float]:
             if where == "local" and algorithm.all_cores(tried):
                 print(f"  {where}, {name}: one fit takes all cores", flush=True)
                 continue
-            seconds: dict[int, list[float]] = {1: [], CORES: []}
-            for number in range(RUNS + 1):
-                for threads, taken in seconds.items():
-                    started = time.perf_counter()
-                    CrossValidation(features, algorithm, folds, SEED, threads=threads).fitted(train, tried)
-                    if number:
-                        taken.append(time.perf_counter() - started)
-            one, at_once = (statistics.median(taken) for taken in seconds.values())
-            print(f"  {where}, {name}: {one:.1f} s one by one, {at_once:.1f} s with {CORES} threads", flush=True)
-            found.append(at_once / one)
+            for what, some, trials in (("folds", folds, 1), ("trials", folds[:1], CORES)):
+                seconds: dict[int, list[float]] = {1: [], CORES: []}
+                for number in range(RUNS + 1):
+                    for threads, taken in seconds.items():
+                        started = time.perf_counter()
+                        judge = CrossValidation(features, algorithm, some, SEED, threads=threads)
+                        judge.trials(train, [tried] * trials)
+                        if number:
+                            taken.append(time.perf_counter() - started)
+                one, at_once = (statistics.median(taken) for taken in seconds.values())
+                print(
+                    f"  {where}, {name}, {what}: {one:.1f} s one by one, {at_once:.1f} s at the same time", flush=True
+                )
+                found.append(at_once / one)
     spark.stop()
     return found
 

@@ -98,10 +98,13 @@ CASES = {
     ),
     "san_diego_100k": _on_san_diego(f"{SD_100K}, profile `local`, all models", QUARTER, changes=ALL_MODELS),
     "san_diego_100k_without_answers": _on_san_diego(
-        f"{SD_100K}, profile `local`, without the columns that contain the answer", QUARTER, changes=WITHOUT_ANSWERS
+        f"{SD_100K}, profile `local`, all models, without the columns that contain the answer", QUARTER,
+        changes=merge(ALL_MODELS, WITHOUT_ANSWERS),
     ),
     "san_diego_100k_seed_literal": _on_san_diego(f"{SD_100K}, profile `seed_literal`", QUARTER, "seed_literal"),
-    "san_diego": _on_san_diego("San Diego, all 98 well-observed sensors, two weeks, profile `local`", 1),
+    "san_diego": _on_san_diego(
+        "San Diego, all 98 well-observed sensors, two weeks, profile `local`, all models", 1, changes=ALL_MODELS
+    ),
     "san_diego_without_answers": _on_san_diego(
         "San Diego, all 98 well-observed sensors, two weeks, profile `local`, without the columns that contain the "
         "answer", 1, changes=WITHOUT_ANSWERS,

@@ -10,8 +10,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lane_training import scratch_folder
-from traffic_assets.assets.lanes import EVALUATION, Lane, model_folder, require_same_split
+from traffic_assets.assets.lanes import EVALUATION, Lane, model_folder, require_same_split, scratch_folder
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -20,7 +19,6 @@ from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
-from traffic_assets.settings.hyperparameters import Hyperparameters
 
 
 def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
@@ -58,7 +56,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         fitted_preprocessor: Loaded,
         cv_report: Loaded,
     ) -> Stored:
-        from traffic_assets.assets.presentation import document
+        from traffic_assets.assets.presentation import document, searched
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.search.asked import asked_rows, asked_search
         from traffic_assets.ml.temporal import temporal_verdict
@@ -76,14 +74,13 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
         tune = cv_report.value["tuned"]
 
-        def choose(earlier: Any, features: FeatureSet) -> Hyperparameters:
+        def choose(earlier: Any, features: FeatureSet) -> Any:
             if not tune:
                 return requested
             with scratch_folder(context, hdfs, lane) as scratch:
-                found = asked_search(
+                return asked_search(
                     earlier, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
                 )
-            return algorithm.hyperparameters.model_validate(found.best.hyperparameters)
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
         features = FeatureSet.of(fitted_preprocessor.record["features"])
@@ -97,7 +94,14 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 seed=training.seed,
                 notify=context.log.info,
             )
-        context.add_output_metadata({"boundary": found.boundary.isoformat(), **found.metrics.by_name})
+        context.add_output_metadata(
+            {
+                "boundary": found.boundary.isoformat(),
+                **found.metrics.by_name,
+                "hyperparameters": dg.MetadataValue.json(found.hyperparameters),
+                **(searched(found.search) if found.search else {}),
+            }
+        )
         return Stored(document(found), record={"split_id": split}, rows=sum(train_split.record["counts"].values()))
 
     return verdict

@@ -4,13 +4,11 @@ Nothing here is written once per model; what differs between models is in `ml/al
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import dagster as dg
 
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import TRAINING, Lane, require_same_split, require_scaler
+from traffic_assets.assets.lanes import TRAINING, Lane, require_same_split, require_scaler, scratch_folder
 from traffic_assets.assets.launchpad import TUNE, config_class
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -103,17 +101,6 @@ def _cv_report(
         return Stored(value, record={"split_id": split}, files=files, rows=total)
 
     return cv_report
-
-
-@contextmanager
-def scratch_folder(context: dg.AssetExecutionContext, hdfs: HdfsResource, lane: Lane) -> Iterator[str]:
-    """A folder for what a search saves on the way; removed in the end."""
-    dataset = hdfs.dataset(lane.cv_report)
-    staged = dataset.stage(context.run_id)
-    try:
-        yield f"{staged}/models"
-    finally:
-        dataset.discard(staged)
 
 
 def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:

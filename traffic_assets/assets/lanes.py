@@ -7,6 +7,8 @@ The steps are in `lane_training.py` (cv report, model), `lane_evaluation.py` (fr
 `registry.py`. Checks take their keys from the lane as well, so that no gate can name an asset that is not there.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
@@ -118,6 +120,17 @@ def require_scaler(lane: Lane, fitted_preprocessor: Loaded) -> None:
             f"{lane.title} does. Run the job train for this week again, whole.",
             allow_retries=False,
         )
+
+
+@contextmanager
+def scratch_folder(context: dg.AssetExecutionContext, hdfs: HdfsResource, lane: Lane) -> Iterator[str]:
+    """A folder for what a search saves on the way; removed in the end."""
+    dataset = hdfs.dataset(lane.cv_report)
+    staged = dataset.stage(context.run_id)
+    try:
+        yield f"{staged}/models"
+    finally:
+        dataset.discard(staged)
 
 
 def model_folder(pipeline_uri: str, hdfs: HdfsResource) -> str:

@@ -52,12 +52,19 @@ def cross_validation(search: Search) -> dict[str, Any]:
     best = search.best
     return {
         "folds": _fold_table(best),
+        **searched(search),
+        **{f"cv_{m}_{k}": getattr(spread, k) for m, spread in best.summary.items() for k in ("mean", "std")},
+    }
+
+
+def searched(search: Search) -> dict[str, Any]:
+    """Every trial of a search, what it cost, and why it ended early where it did."""
+    return {
         "trials": _trial_table(search),
         "strategy": search.strategy,
         "fits": search.fits,
         "search_seconds": search.seconds,
         **({"stopped": search.stopped} if search.stopped else {}),
-        **{f"cv_{m}_{k}": getattr(spread, k) for m, spread in best.summary.items() for k in ("mean", "std")},
     }
 
 

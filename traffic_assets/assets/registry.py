@@ -123,7 +123,7 @@ def _new_version(
             model_class=algorithm.model_class,
             created_at=created_at,
             metrics={"train": evaluation.value["train"], "test": evaluation.value["test"]},
-            temporal=evaluation.value["temporal"],
+            temporal={name: value for name, value in evaluation.value["temporal"].items() if name != "search"},
             cross_validation=evaluation.value["cross_validation"],
             gap=found.gap,
             targets=[result.model_dump() for result in results],

@@ -86,7 +86,7 @@ class CrossValidation:
     ) -> None:
         self.features, self.algorithm, self.folds, self.seed = features, algorithm, list(folds), seed
         self.scratch, self.threads, self.notify = scratch, threads, notify
-        self._counting = threading.Lock()
+        self._counting, self._slots = threading.Lock(), threading.BoundedSemaphore(threads)
         self.fits = 0
 
     def fitted(self, train: DataFrame, hyperparameters: Hyperparameters) -> Trial:
@@ -207,20 +207,23 @@ class CrossValidation:
         found: dict[int, _Judged] = {}
 
         def judge(group: Group) -> None:
-            first = number == 0 and group is grouped[0]
-            if deadline is not None and not first and time.monotonic() > deadline:
-                return
-            with self._counting:
-                self.fits += 1
+            with self._slots:
+                first = number == 0 and group is grouped[0]
+                if deadline is not None and not first and time.monotonic() > deadline:
+                    return
+                with self._counting:
+                    self.fits += 1
+                judged = fold.judge(group)
             stopping = fold.size.stopping if self.algorithm.stops_early(group.grown) else 0
-            found.update((i, _Judged(m, fold.size.rows - stopping)) for i, m in fold.judge(group).items())
+            found.update((i, _Judged(m, fold.size.rows - stopping)) for i, m in judged.items())
             last = found[group.members[-1]].metrics
             self.notify(
                 f"{self.algorithm.title}: {self.folds[number].title}{_progress(len(found), len(tried))}, "
                 f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
             )
 
-        _at_once(self.threads // len(self.folds), judge, grouped, rows)
+        # a fold may take what the others leave: how many fits there are at most, the slots say
+        _at_once(math.ceil(self.threads / len(self.folds)), judge, grouped, rows)
         return found
 
     def _group(self, group: Group, vectors: DataFrame, judged: DataFrame, rows: int) -> dict[int, Metrics]:

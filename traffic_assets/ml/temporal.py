@@ -23,6 +23,7 @@ from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
+from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
@@ -37,6 +38,7 @@ class TemporalVerdict(BaseModel):
         fit_rows: rows fitted on.
         metrics: on the rows judged.
         hyperparameters: of the fit.
+        search: what chose them, on the rows fitted on; None where they were given.
         instants: of the rows judged, seconds since 1970, in order.
         losses: mean squared error at each of them; what tests of difference compare.
     """
@@ -47,6 +49,7 @@ class TemporalVerdict(BaseModel):
     fit_rows: int
     metrics: Metrics
     hyperparameters: dict[str, Any]
+    search: Search | None = None
     instants: list[int] = []
     losses: list[float] = []
 
@@ -55,7 +58,7 @@ def temporal_verdict(
     rows: DataFrame,
     features: FeatureSet,
     algorithm: Algorithm,
-    choose: Callable[[DataFrame, FeatureSet], Hyperparameters],
+    choose: Callable[[DataFrame, FeatureSet], Hyperparameters | Search],
     *,
     share: float,
     seed: int,
@@ -67,7 +70,7 @@ def temporal_verdict(
         rows: all rows of the window, whatever their split; those of train are among them.
         features: columns to train on, as they are in train.
         algorithm: what to fit.
-        choose: the hyperparameters for the first part and its features; a search, where there is one, sees no more.
+        choose: the hyperparameters for the first part and its features, or a search for them, which sees no more.
         share: the first part's share of the rows.
         seed: of the fit.
         notify: told of progress.
@@ -85,7 +88,11 @@ def temporal_verdict(
         )
     # what only later rows hold cannot be learned from the earlier ones
     features = narrowed(features, earlier, number, others=total - features.rows)
-    chosen = choose(earlier, features)
+    given = choose(earlier, features)
+    if isinstance(given, Search):
+        search, chosen = given, algorithm.hyperparameters.model_validate(given.best.hyperparameters)
+    else:
+        search, chosen = None, given
     fold = Fold(seconds < boundary, seconds >= boundary, "later time")
     with _predicted(rows, fold, features, algorithm, chosen, seed) as judged:
         metrics = evaluate(judged, features.target)
@@ -97,6 +104,7 @@ def temporal_verdict(
         fit_rows=features.rows,
         metrics=metrics,
         hyperparameters=chosen.model_dump(),
+        search=search,
         instants=instants,
         losses=losses,
     )

@@ -1,6 +1,7 @@
 """Fitting: preprocessor and model on train rows, as one PipelineModel that predicts from feature columns.
 
-Which rows are train is decided in `splits.py`; the search for hyperparameters lives in `cross_validation.py`.
+Which rows are train is decided in `splits.py`; hyperparameters are searched in `search/` and judged in
+`cross_validation.py`, and the fit that is stored is put together in `final_fit.py`.
 """
 
 from collections.abc import Iterator, Sequence

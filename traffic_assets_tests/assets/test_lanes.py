@@ -168,10 +168,15 @@ def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
         },
     )
     lane = Lane("random_forest")
-    only = ["train_split", "validation_split", "test_split", "fitted_preprocessor", lane.cv_report, lane.model]
+    shared = ["train_split", "validation_split", "test_split", "fitted_preprocessor"]
+    only = [*shared, lane.cv_report, lane.model, lane.temporal_verdict]
     result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
     assert result.success, failures(result)
     assert "data:image/png;base64," in metadata_of(result, lane.cv_report)["fold_rows"]
+    later = metadata_of(result, lane.temporal_verdict)
+    assert len(later["trials"].records) == 2, "the verdict has a search of its own"
+    assert later["hyperparameters"]["maxDepth"] == 4
+    assert "stopped" not in later
     trials = metadata_of(result, lane.cv_report)["trials"].records
     assert [record.data["maxDepth"] for record in trials] == ["1", "4"]
     assert [record.data["chosen"] for record in trials] == ["", "yes"]
@@ -179,6 +184,25 @@ def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
     assert metadata_of(result, lane.cv_report)["fits"] == 2, "one a fold, for both"
     assert not list(with_features.base.rglob("_staging/*")), "what was saved on the way is removed"
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
+
+
+def test_a_lane_says_where_its_searches_were_out_of_time(with_features: Deployment) -> None:
+    """One trial is judged whatever the time is; of the others there is no time for any."""
+    settings = tiny_settings(
+        with_features.base,
+        {
+            "models": {"linear_regression": {"tune": True, "grid": {"regParam": [0.0, 0.1, 0.2]}}},
+            "training": {"max_training_time_minutes": 1e-6},
+        },
+    )
+    lane = Lane("linear_regression")
+    shared = ["train_split", "validation_split", "test_split", "fitted_preprocessor"]
+    only = [*shared, lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
+    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    for step in (lane.cv_report, lane.temporal_verdict):
+        shown = metadata_of(result, step)
+        assert "the search was stopped after its 5e-07 minutes of max_training_time_minutes" in shown["stopped"]
+        assert len(shown["trials"].records) == 1
 
 
 def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_features: Deployment) -> None:

@@ -168,6 +168,30 @@ def test_more_threads_than_folds_judge_trials_at_the_same_time(
     assert _judge(train, features, threads=2 * FOLDS).trials(train, [USELESS, PLAIN]) == trials
 
 
+def test_there_are_as_many_fits_at_the_same_time_as_threads(
+    train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they are no multiple of the folds: none begins to end before the fourth of six has begun."""
+    threads, counting, all_busy, running, most = FOLDS + 1, threading.Lock(), threading.Event(), 0, 0
+
+    def counted(*given: Any) -> Any:
+        nonlocal running, most
+        with counting:
+            running += 1
+            most = max(most, running)
+            if running == threads:
+                all_busy.set()
+        assert all_busy.wait(120)
+        fitted = fit_model(*given)
+        with counting:
+            running -= 1
+        return fitted
+
+    monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", counted)
+    assert _judge(train, features, threads=threads).trials(train, [USELESS, PLAIN]) == trials
+    assert most == threads
+
+
 def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, features: FeatureSet) -> None:
     judge = _judge(train, features)
     (only,) = judge.trials(train, [USELESS, PLAIN], deadline=0.0)

@@ -18,6 +18,7 @@ from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.preprocessing import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.splits import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
@@ -93,6 +94,7 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
     assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, CHANGE), rel=1e-6)
     assert verdict.metrics.r2 < -10, "the regime changed, and nobody had told the model"
     assert verdict.hyperparameters == PLAIN.model_dump()
+    assert verdict.search is None
     first = int(START.timestamp())
     assert verdict.instants == [first + 300 * step for step in range(CHANGE, STEPS)]
     assert np.mean(verdict.losses) == pytest.approx(verdict.metrics.rmse**2), "every instant has as many sensors"
@@ -118,9 +120,9 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
     assert useless < plain
     seen: list[int] = []
 
-    def choose(earlier: DataFrame, narrow: FeatureSet) -> LinearRegressionHyperparameters:
+    def choose(earlier: DataFrame, narrow: FeatureSet) -> Search:
         seen.append(earlier.count())
-        search = run_search(
+        return run_search(
             earlier,
             narrow,
             LINEAR,
@@ -128,12 +130,13 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
             folds=folds_of(earlier, "random", 2, 42),
             seed=42,
         )
-        return LinearRegressionHyperparameters.model_validate(search.best.hyperparameters)
 
     verdict = temporal_verdict(rows, features, LINEAR, choose, share=0.8, seed=42)
     assert seen == [CHANGE * SENSORS]
     assert verdict.hyperparameters["regParam"] == 0.0
     assert verdict.metrics.rmse == pytest.approx(plain)
+    assert verdict.search and [trial.hyperparameters["regParam"] for trial in verdict.search.trials] == [1e6, 0.0]
+    assert TemporalVerdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
 def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(rows: DataFrame) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from traffic_assets.ml.diagnostics import Diagnostics
+from traffic_assets.ml.search.trials import Search
 from traffic_assets.report.page import render
 from traffic_assets_tests.report.examples import board, diagnostics, lane, metrics, report, search
 from traffic_assets_tests.report.pages import Page, require_self_contained
@@ -81,6 +82,23 @@ def test_numbers_that_are_missing_are_dashes() -> None:
     text = Page(render(report(board(lanes=[forest], differences=[])))).text
     assert "nan" not in text.lower().replace("nano", "")
     assert "–" in text
+
+
+def test_a_search_that_was_out_of_time_is_told_with_what_it_judged() -> None:
+    whole, out = search(1.0, 2), search(1.0, 2).model_copy(update={"stopped": "the search was stopped"})
+    given = lane("random_forest", 1.0)
+
+    def text(found: Search, own: Search | None) -> str:
+        verdict = given.verdict.model_copy(update={"search": own, "hyperparameters": {"maxDepth": 6}})
+        page = Page(render(report(board(lanes=[replace(given, search=found, verdict=verdict)]))))
+        return " ".join(page.text.split())
+
+    assert "stopped" not in text(whole, None)
+    assert "For the judgement on later time" not in text(whole, None)
+    assert "2 trials by grid, 4 fits in 12.5 s. Note: the search was stopped." in text(out, whole)
+    own = "a search of its own, on the earlier rows alone, chose maxDepth 6: 2 trials, 4 fits in 12.5 s."
+    assert f"{own} Note: the search was stopped." in text(whole, out)
+    assert own in text(out, whole) and f"{own} Note" not in text(out, whole)
 
 
 def test_of_very_many_trials_the_best_are_shown_and_the_rest_is_told() -> None:
