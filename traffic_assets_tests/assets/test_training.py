@@ -174,7 +174,10 @@ def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Pat
 @pytest.mark.parametrize(
     ("training", "told"),
     [
-        ({"features": ["hour_sin", "hour_sine"]}, r"training\.features: no such feature: hour_sine .*; the features are "),
+        (
+            {"features": ["hour_sin", "hour_sine"]},
+            r"training\.features: no such feature: hour_sine .*; the features are ",
+        ),
         (
             {"exclude_features": ["lanes"]},
             r"training\.exclude_features: no such feature: lanes; the features are hour_",
