@@ -69,7 +69,7 @@ class CrossValidation:
         folds: which rows are fitted and judged.
         seed: of the fits.
         scratch: URI of a folder for models that are read on the way; without one no fit is shared.
-        threads: fits at the same time: of different folds first, of different trials where there are more threads.
+        threads: fits at the same time, of different folds and of different trials.
         notify: told of each fold as it is done.
     """
 
@@ -222,8 +222,7 @@ class CrossValidation:
                 f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
             )
 
-        # a fold may take what the others leave: how many fits there are at most, the slots say
-        _at_once(math.ceil(self.threads / len(self.folds)), judge, grouped, rows)
+        _at_once(self.threads, judge, grouped, rows)  # of all folds together no more, as the slots say
         return found
 
     def _group(self, group: Group, vectors: DataFrame, judged: DataFrame, rows: int) -> dict[int, Metrics]:

@@ -90,7 +90,7 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> Translation:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Object)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: given a {type(content).__name__}; a JSON object with sections is allowed")
@@ -168,6 +168,7 @@ def _from_environment(environ: Mapping[str, str]) -> Translation:
             found.refused.append(f"{name}: no such setting{hint}; {below} there may be {keys}")
             continue
         nested: Any = _value(text)
+        found.refused += [f"{'.'.join((name, *at))}: stands twice in it; keep one" for at in _twice(nested)]
         for key in reversed(path):
             nested = {key: nested}
         found.content = merge(found.content, nested)
@@ -200,6 +201,6 @@ def _match(given: list[str], model: Any) -> list[str] | None:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        return json.loads(text, object_pairs_hook=_Object)
+    except ValueError:
         return text

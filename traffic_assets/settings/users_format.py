@@ -44,7 +44,7 @@ HYPERPARAMETER_NAMES: dict[str, dict[str, str]] = {
 """By model: scikit-learn's name -> ours. XGBoost's and the support vectors' names are the same in both."""
 
 _NULLS = {"maxDepth": NO_DEPTH_LIMIT, "featureSubsetStrategy": "all", "subsamplingRate": 1.0}
-_LOSSES = {"squared_error": "squared", "absolute_error": "absolute"}
+_LOSSES = {"squared_error": "squared", "ls": "squared", "absolute_error": "absolute", "lad": "absolute"}
 _ALPHA = (
     "is regParam, which weighs against half the mean squared error, as in Lasso and ElasticNet; MLlib divides the part "
     "on squares by the target's standard deviation, and Ridge's alpha weighs against a sum: for a ridge give alpha "
@@ -54,25 +54,33 @@ _AUTO = (
     "auto is all features, as scikit-learn's regressors had it; MLlib's own auto, a third of them in a forest, is "
     "featureSubsetStrategy: auto"
 )
-_REFUSED_HYPERPARAMETERS = {
-    "n_jobs": "Spark decides what runs at once; set spark.master, such as local[4]",
-    "min_samples_split": "MLlib asks for rows in the children: minInstancesPerNode (min_samples_leaf)",
-    "max_leaf_nodes": "MLlib limits the levels: maxDepth (max_depth)",
-    "n_iter_no_change": "boosting ends by the validation split: earlyStopping true, with validationTol",
-    "validation_fraction": "the rows that end a fit are half of the validation split: training.split.validation",
-    "warm_start": "leave it out; one fit already answers for the smaller ones (training.search.share_fits)",
-    "positive": "MLlib has no such limit; leave it out",
-    "copy_X": "Spark never changes its input; leave it out",
+Fixed = tuple[tuple[Any, ...], str]
+"""The values that come to what happens anyhow, and what to say of them and of any other."""
+
+_FIXED: dict[str, Fixed] = {
+    "n_jobs": ((None,), "Spark decides what runs at once; set spark.master, such as local[4]"),
+    "min_samples_split": ((2,), "MLlib asks for rows in the children: minInstancesPerNode (min_samples_leaf)"),
+    "max_leaf_nodes": ((None,), "MLlib limits the levels: maxDepth (max_depth)"),
+    "warm_start": ((False,), "one fit already answers for the smaller ones (training.search.share_fits)"),
+    "positive": ((False,), "MLlib has no such limit; leave it out"),
+    "copy_X": ((True,), "Spark never changes its input; leave it out"),
 }
-_CRITERION = (("squared_error", "friedman_mse"), "MLlib's regression trees split by the variance")
-_FIXED: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
+_CRITERION: Fixed = (
+    ("squared_error", "friedman_mse", "mse"),
+    "MLlib's regression trees split by the variance; leave it out",
+)
+_FIXED_OF: dict[str, dict[str, Fixed]] = {
     "random_forest": {
         "criterion": _CRITERION,
-        "bootstrap": ((True,), "every tree of MLlib is grown on rows drawn with replacement"),
+        "bootstrap": ((True,), "every tree is grown on rows drawn with replacement; leave it out"),
     },
-    "gradient_boosted_trees": {"criterion": _CRITERION},
+    "gradient_boosted_trees": {
+        "criterion": _CRITERION,
+        "n_iter_no_change": ((None,), "boosting ends early by earlyStopping true, with validationTol"),
+        "validation_fraction": ((), "rows that end a fit are half of the validation split: training.split.validation"),
+    },
 }
-"""By model: scikit-learn's names of what nobody can choose here, the values that come to what happens, and that."""
+"""Of every model, and of some: scikit-learn's names of what nobody can choose here under them."""
 
 _FOREIGN = {
     "data": {
@@ -162,14 +170,14 @@ def completed(content: Mapping[str, Any], files: Translation) -> dict[str, Any]:
         content: of all layers, in our terms.
         files: what their files say.
     """
-    if files.ready_made:
-        content = {**content, "data": _over({"kind": "features"}, content.get("data"))}
+    if files.ready_made and isinstance(data := content.get("data"), Mapping):
+        content = {**content, "data": {"kind": "features", **data}}
     models, lists = content.get("models"), files.lists
     if lists is None or not isinstance(models, Mapping):
         return dict(content)
     models = {**models, **{name: _over({"enabled": False}, models.get(name)) for name in _unlisted(models, lists)}}
     linear = models.get(_LINEAR)
-    if _LINEAR in lists and isinstance(linear, Mapping) and not _has_penalty(linear):
+    if not {_LINEAR, _ENSEMBLE}.isdisjoint(lists) and isinstance(linear, Mapping) and not _has_penalty(linear):
         models[_LINEAR] = {**linear, "hyperparameters": _over({"regParam": 0.0}, linear.get("hyperparameters"))}
     return {**content, "models": models}
 
@@ -394,13 +402,11 @@ def _model(
         if isinstance(values := model.get(ours), Mapping):
             theirs = "hyperparameter_grid" if "hyperparameter_grid" in given and ours == "grid" else ours
             here = ("models", name, ours)
-            model[ours] = _hyperparameters(found, name, (*at, theirs), values, here, grid=ours == "grid")
+            model[ours] = _hyperparameters(found, name, (*at, theirs), values, here)
     return model
 
 
-def _hyperparameters(
-    found: Translation, name: str, at: Path, values: Mapping[str, Any], here: Path, grid: bool = False
-) -> dict[str, Any]:
+def _hyperparameters(found: Translation, name: str, at: Path, values: Mapping[str, Any], here: Path) -> dict[str, Any]:
     """The hyperparameters of a model, or their values in a grid, in our terms.
 
     Args:
@@ -408,14 +414,14 @@ def _hyperparameters(
         name: of the model.
         at: the path under which they are given.
         values: what is given.
-        here: our path of them.
-        grid: whether each is a list of values to try.
+        here: our path of them; right in a grid each is a list of values to try.
     """
+    grid, fixed = here[-1] == "grid", _FIXED | _FIXED_OF.get(name, {})
     names, result = HYPERPARAMETER_NAMES.get(name, {}), dict[str, Any]()
     for theirs, value in values.items():
         ours, path = names.get(theirs, theirs), (*at, theirs)
         if theirs == "random_state":
-            if grid:
+            if "grid" in here:
                 found.refuse(path, value, "a seed is not searched; training.seed is the one for all")
             else:
                 _seed(found, value, path)
@@ -428,16 +434,14 @@ def _hyperparameters(
                     "features are scaled before every fit (training.preprocessing.scaler); without a penalty the "
                     "predictions are the same, with one (alpha, l1_ratio) they are not",
                 )
-        elif theirs in (fixed := _FIXED.get(name, {})):
+        elif theirs in fixed:
             same, what = fixed[theirs]
             if any(each not in same for each in (value if grid and isinstance(value, list) else [value])):
-                found.refuse(path, value, f"{what}; leave it out")
+                found.refuse(path, value, what)
             else:
-                found.tell(path, f"{what}, whatever is given")
-        elif theirs in _REFUSED_HYPERPARAMETERS:
-            found.refuse(path, value, _REFUSED_HYPERPARAMETERS[theirs])
-        elif name == _ENSEMBLE and theirs == "members":
-            result[theirs] = _members(found, path, value, (*here, theirs))
+                found.tell(path, what)
+        elif name == _ENSEMBLE and theirs in ("members", "weights"):
+            result[theirs] = _by_member(found, path, value, (*here, theirs))
         elif ours in result:
             found.refuse(path, value, f"{ours} is given twice; keep one")
         else:
@@ -451,21 +455,21 @@ def _hyperparameters(
     return result
 
 
-def _members(found: Translation, at: Path, members: Any, here: Path) -> Any:
-    """The members of an ensemble, each with its hyperparameters; of a grid, a list of such."""
-    if isinstance(members, list):
-        return [_members(found, (*at, str(i)), each, (*here, str(i))) for i, each in enumerate(members)]
-    if not isinstance(members, Mapping):
-        return members
+def _by_member(found: Translation, at: Path, given: Any, here: Path) -> Any:
+    """What an ensemble is given for each member, its hyperparameters or its weight; of a grid, a list of such."""
+    if isinstance(given, list):
+        return [_by_member(found, (*at, str(i)), each, (*here, str(i))) for i, each in enumerate(given)]
+    if not isinstance(given, Mapping):
+        return given
     result: dict[str, Any] = {}
-    for theirs, given in members.items():
+    for theirs, value in given.items():
         name = MODEL_NAMES.get(str(theirs), str(theirs))
         if name in result:
-            found.refuse((*at, theirs), given, f"{name} is given twice; keep one")
-        elif isinstance(given, Mapping):
-            result[name] = _hyperparameters(found, name, (*at, theirs), given, (*here, name))
-        else:
-            result[name] = given
+            found.refuse((*at, theirs), value, f"{name} is given twice; keep one")
+            continue
+        result[name] = value
+        if isinstance(value, Mapping):
+            result[name] = _hyperparameters(found, name, (*at, theirs), value, (*here, name))
         if name != theirs:
             found.met((*at, theirs))
     return result
@@ -480,7 +484,7 @@ def _in_our_words(found: Translation, path: Path, ours: str, value: Any) -> Any:
         found.tell(path, _AUTO)
         values = ["all" if each == "auto" else each for each in values]
     if path[-1] == "loss":
-        values = [_LOSSES.get(each, each) for each in values]
+        values = [_LOSSES.get(each, each) if isinstance(each, str) else each for each in values]
     if ours in _NULLS:
         if ours == "maxDepth" and None in values:
             found.tell(path, f"null is {NO_DEPTH_LIMIT}, the deepest that Spark MLlib grows a tree")

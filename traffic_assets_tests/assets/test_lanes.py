@@ -203,6 +203,7 @@ def test_a_lane_says_where_its_searches_were_out_of_time(with_features: Deployme
         shown = metadata_of(result, step)
         assert "the search was stopped after its 5e-07 minutes of max_training_time_minutes" in shown["stopped"]
         assert len(shown["trials"].records) == 1
+    assert "temporal_rmse" in metadata_of(result, lane.evaluation), "it is judged all the same"
 
 
 def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_features: Deployment) -> None:

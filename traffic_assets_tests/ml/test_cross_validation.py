@@ -168,11 +168,12 @@ def test_more_threads_than_folds_judge_trials_at_the_same_time(
     assert _judge(train, features, threads=2 * FOLDS).trials(train, [USELESS, PLAIN]) == trials
 
 
+@pytest.mark.parametrize("threads", [FOLDS - 1, FOLDS + 1])
 def test_there_are_as_many_fits_at_the_same_time_as_threads(
-    train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
+    train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    """Also where they are no multiple of the folds: none begins to end before the fourth of six has begun."""
-    threads, counting, all_busy, running, most = FOLDS + 1, threading.Lock(), threading.Event(), 0, 0
+    """None ends before so many have begun."""
+    counting, all_busy, running, most = threading.Lock(), threading.Event(), 0, 0
 
     def counted(*given: Any) -> Any:
         nonlocal running, most
@@ -190,6 +191,31 @@ def test_there_are_as_many_fits_at_the_same_time_as_threads(
     monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", counted)
     assert _judge(train, features, threads=threads).trials(train, [USELESS, PLAIN]) == trials
     assert most == threads
+
+
+def test_the_last_fold_is_given_every_thread(
+    train: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads and two folds: once the first is done, the fits of the second wait for each other."""
+    expected = _judge(train, features, 2).trials(train, [USELESS, PLAIN])
+    judge, first_done, both = _judge(train, features, 2, threads=2), threading.Event(), threading.Barrier(2, timeout=60)
+    judged = judge._fold
+
+    def meeting(*given: Any) -> Any:
+        both.wait()
+        return fit_model(*given)
+
+    def one_after_the_other(fold: Any, number: int, *given: Any) -> Any:
+        if number == 0:
+            found = judged(fold, number, *given)
+            monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", meeting)
+            first_done.set()
+            return found
+        assert first_done.wait(60)
+        return judged(fold, number, *given)
+
+    monkeypatch.setattr(judge, "_fold", one_after_the_other)
+    assert judge.trials(train, [USELESS, PLAIN]) == expected
 
 
 def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, features: FeatureSet) -> None:
