@@ -99,6 +99,9 @@ def test_a_search_that_was_out_of_time_is_told_with_what_it_judged() -> None:
     own = "a search of its own, on the earlier rows alone, chose maxDepth 6: 2 trials, 4 fits in 12.5 s."
     assert f"{own} Note: the search was stopped." in text(whole, out)
     assert own in text(out, whole) and f"{own} Note" not in text(out, whole)
+    assert "For the judgement on later time" not in text(search(1.0), search(1.0)), "nothing was searched"
+    one = search(1.0).model_copy(update={"stopped": "the search was stopped"})
+    assert "chose maxDepth 6: 1 trial, 2 fits in" in text(one, one)
 
 
 def test_of_very_many_trials_the_best_are_shown_and_the_rest_is_told() -> None:

@@ -117,6 +117,12 @@ def test_a_key_that_stands_twice_is_refused_wherever_it_stands(tmp_path: Path) -
     assert "training.folds: given 0" in str(refused.value), "the others are told as well"
 
 
+def test_a_key_that_stands_twice_in_the_environment_is_refused() -> None:
+    name = "TRAFFIC_MODELS__RANDOM_FOREST__HYPERPARAMETERS"
+    with pytest.raises(SettingsError, match=rf"{name}\.numTrees: stands twice in it; keep one"):
+        load_settings(environ={name: '{"numTrees": 3, "numTrees": 4}'})
+
+
 def test_an_unknown_profile_says_what_there_is() -> None:
     with pytest.raises(
         SettingsError, match="no profile 'lokal': give one of cluster, local, seed_literal, or the path"

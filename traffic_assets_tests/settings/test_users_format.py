@@ -388,18 +388,42 @@ def test_a_mistake_has_the_path_of_the_layer_that_made_it(tmp_path: Path) -> Non
         ({"n_estimators": 0}, "models.random_forest.hyperparameters.n_estimators: given 0"),
         ({"n_estimators": 10, "numTrees": 10}, "numTrees is given twice"),
         ({"trees": 10}, "hyperparameters.trees: not a setting"),
-        ({"bootstrap": False}, "bootstrap: given False; every tree of MLlib is grown on rows drawn with replacement"),
+        ({"bootstrap": False}, "bootstrap: given False; every tree is grown on rows drawn with replacement"),
         ({"criterion": "absolute_error"}, "given 'absolute_error'; MLlib's regression trees split by the variance"),
-        ({"n_iter_no_change": 5}, "earlyStopping"),
-        ({"validation_fraction": 0.2}, "training.split.validation"),
     ],
 )
-def test_hyperparameters_that_cannot_act_are_refused(
+def test_hyperparameters_of_a_forest_that_cannot_act_are_refused(
     tmp_path: Path, hyperparameters: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(SettingsError) as refused:
         _load(tmp_path, {"models": {"random_forest": {"hyperparameters": hyperparameters}}})
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "told"),
+    [
+        ("gradient_boosting", {"n_iter_no_change": 5}, "boosting ends early by earlyStopping true"),
+        ("gradient_boosting", {"validation_fraction": 0.2}, "training.split.validation"),
+        ("xgboost", {"n_iter_no_change": 5}, "not a setting; allowed here: n_estimators, "),
+    ],
+)
+def test_who_ends_a_fit_early_is_sent_to_what_the_model_has(
+    tmp_path: Path, model: str, given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        _load(tmp_path, {"models": {model: {"hyperparameters": given}}})
+    assert told in str(refused.value)
+
+
+def test_what_scikit_learn_does_by_itself_is_never_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    given = {"n_jobs": None, "min_samples_split": 2, "max_leaf_nodes": None, "warm_start": False, "criterion": "mse"}
+    boosted = {"n_iter_no_change": None, "n_estimators": 9}
+    models = {"random_forest": {"hyperparameters": given}, "gradient_boosting": {"hyperparameters": boosted}}
+    assert list(_load(tmp_path, {"models": models}).enabled_models) == ["random_forest", "gradient_boosted_trees"]
+    for name in given:
+        assert f"models.random_forest.hyperparameters.{name}: " in caplog.text
+    assert "models.gradient_boosting.hyperparameters.n_iter_no_change: boosting ends early by" in caplog.text
 
 
 @pytest.mark.parametrize("section", ["hyperparameters", "hyperparameter_grid"])
@@ -410,7 +434,7 @@ def test_what_nobody_can_choose_is_told_where_it_is_what_happens(
     forest = {section: {name: [value] for name, value in given.items()} if section.endswith("grid") else given}
     found = _load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
     assert (found.grid == {"numTrees": [7]}) if section.endswith("grid") else (found.hyperparameters.numTrees == 7)
-    assert f"models.random_forest.{section}.bootstrap: every tree of MLlib is grown on rows drawn" in caplog.text
+    assert f"models.random_forest.{section}.bootstrap: every tree is grown on rows drawn" in caplog.text
     assert f"models.random_forest.{section}.criterion: MLlib's regression trees split by" in caplog.text
 
 
@@ -435,11 +459,15 @@ def test_one_thing_under_two_names_is_refused_where_they_differ(
 
 def test_the_members_of_an_ensemble_go_by_scikit_learns_names(tmp_path: Path) -> None:
     members = {"random_forest": {"n_estimators": 7, "max_depth": None}, "gbt": {"learning_rate": 0.3}}
-    more = {**members, "linear_regression": {"alpha": 0.5, "random_state": 11}}
+    more = {**members, "linear_regression": {"alpha": 0.5}}
     ensemble = {"hyperparameters": {"members": members}, "hyperparameter_grid": {"members": [members, more]}}
-    settings = _load(tmp_path, {"models": {"ensemble": {"enabled": True, **ensemble}}})
-    found = settings.models.ensemble
-    assert settings.training.seed == 11
+    found = _load(tmp_path, {"models": {"ensemble": {"enabled": True, **ensemble}}}).models.ensemble
+    weighted = {"members": members, "method": "weighted", "weights": {"random_forest": 1, "gbt": 2}}
+    grid = {"weights": [{"random_forest": 1, "gbt": 3}, None]}
+    of_weights = {"enabled": True, "hyperparameters": weighted, "hyperparameter_grid": grid}
+    other = _load(tmp_path, {"models": {"ensemble": of_weights}}).models.ensemble
+    assert other.hyperparameters.weights == {"random_forest": 1, "gradient_boosted_trees": 2}
+    assert other.grid["weights"] == [{"random_forest": 1, "gradient_boosted_trees": 3}, None]
     first, second = cast(list[Any], found.grid["members"])
     for tried in (found.hyperparameters.members, first):
         assert (tried["random_forest"]["numTrees"], tried["random_forest"]["maxDepth"]) == (7, 30)
@@ -448,12 +476,51 @@ def test_the_members_of_an_ensemble_go_by_scikit_learns_names(tmp_path: Path) ->
     wrong = {"random_forest": {"trees": 7}, "svr": {}}
     with pytest.raises(SettingsError, match=r"random_forest\.trees: given 7; not a hyperparameter of it; allowed: num"):
         _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": wrong}}}})
+    seeded = {**members, "svr": {"random_state": 11}}
+    assert _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": seeded}}}}).training.seed == 11
+    with pytest.raises(SettingsError, match=r"members\.0\.svr\.random_state: given 11; a seed is not searched"):
+        _load(tmp_path, {"models": {"ensemble": {"hyperparameter_grid": {"members": [seeded]}}}})
     both: dict[str, Any] = {"gbt": {}, "gradient_boosting": {}}
     with pytest.raises(SettingsError, match="gradient_boosted_trees is given twice; keep one"):
         _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": both}}}})
 
 
-@pytest.mark.parametrize(("theirs", "ours"), [("squared_error", "squared"), ("absolute_error", "absolute")])
+@pytest.mark.parametrize(("given", "penalty"), [({}, 0.0), ({"alpha": 0.5}, 0.5)])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_linear_member_has_no_penalty_that_nobody_named(
+    tmp_path: Path, given: dict[str, Any], penalty: float, listed: bool
+) -> None:
+    members = {"linear_regression": given, "random_forest": {"n_estimators": 5}}
+    models = {"ensemble": {"enabled": True, "hyperparameters": {"members": members}}}
+    found = _load(tmp_path, {"models": {**models, **({"linear_regression": {}} if listed else {})}})
+    assert ("linear_regression" in found.enabled_models) is listed
+    assert found.models.ensemble.hyperparameters.members["linear_regression"]["regParam"] == penalty
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        {"gradient_boosting": {"hyperparameters": {"loss": {"a": 1}}}},
+        {"gradient_boosting": {"hyperparameters": {"loss": ["a"]}}},
+        {"gradient_boosting": {"hyperparameter_grid": {"loss": [["a"]]}}},
+        {"gradient_boosting": {"hyperparameter_grid": {"loss": {"low": 1, "high": 2}}}},
+        {
+            "svr": {"enabled": True},
+            "ensemble": {"hyperparameters": {"members": {"gbt": {"loss": {"a": 1}}, "svr": {}}}},
+        },
+        {"random_forest": {"hyperparameters": {"criterion": {"a": 1}}}},
+        {"random_forest": {"hyperparameter_grid": {"bootstrap": [["a"]]}}},
+    ],
+)
+def test_values_of_no_sense_are_mistakes_like_any_other(tmp_path: Path, models: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="1 mistake"):
+        _load(tmp_path, {"models": models})
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("squared_error", "squared"), ("ls", "squared"), ("absolute_error", "absolute"), ("lad", "absolute")],
+)
 def test_the_loss_of_boosting_has_scikit_learns_names(tmp_path: Path, theirs: str, ours: str) -> None:
     found = _load(tmp_path, {"models": {"gradient_boosting": {"hyperparameters": {"loss": theirs}}}})
     assert found.models.gradient_boosted_trees.hyperparameters.lossType == ours
@@ -467,6 +534,8 @@ def test_what_the_source_holds_is_as_any_file_says(tmp_path: Path) -> None:
     assert _load(tmp_path, {"extends": "base.json", **columns}).data.kind == "readings"
     (tmp_path / "base.json").write_text(json.dumps(columns))
     assert _load(tmp_path, {"extends": "base.json"}).data.kind == "features"
+    with pytest.raises(SettingsError, match="data: given None; give an object with"):
+        _load(tmp_path, {"extends": "base.json", "data": None})
 
 
 def test_one_value_that_is_wrong_is_one_mistake(tmp_path: Path) -> None:
