@@ -477,7 +477,8 @@ def test_the_members_of_an_ensemble_go_by_scikit_learns_names(tmp_path: Path) ->
     with pytest.raises(SettingsError, match=r"random_forest\.trees: given 7; not a hyperparameter of it; allowed: num"):
         _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": wrong}}}})
     seeded = {**members, "svr": {"random_state": 11}}
-    assert _load(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": seeded}}}}).training.seed == 11
+    of_seeds = {"enabled": True, "hyperparameters": {"members": seeded}}
+    assert _load(tmp_path, {"models": {"ensemble": of_seeds}}).training.seed == 11
     with pytest.raises(SettingsError, match=r"members\.0\.svr\.random_state: given 11; a seed is not searched"):
         _load(tmp_path, {"models": {"ensemble": {"hyperparameter_grid": {"members": [seeded]}}}})
     both: dict[str, Any] = {"gbt": {}, "gradient_boosting": {}}
