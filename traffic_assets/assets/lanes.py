@@ -1,4 +1,4 @@
-"""Lanes: which there are, the keys of their assets, and what must hold of a lane's inputs.
+"""Lanes: which there are, the keys of their assets, what must hold of a lane's inputs, and where its files lie.
 
     cv report -> model -> diagnostics   -> evaluation -> registry entry
               -> temporal verdict       ->

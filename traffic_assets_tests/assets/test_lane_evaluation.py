@@ -1,0 +1,24 @@
+"""The judging steps of a lane: both verdicts, with their pictures."""
+
+import pytest
+
+from traffic_assets.assets.lanes import Lane
+from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.runs import metadata_of
+from traffic_assets_tests.tiny import LANES
+
+
+@pytest.mark.parametrize("name", LANES)
+def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: str) -> None:
+    assert trained.train is not None
+    shown = metadata_of(trained.train, Lane(name).evaluation)
+    for picture in (
+        *("predicted_against_actual", "residuals", "importances"),
+        *("residual_distribution", "residuals_over_time", "errors_by_slice", "interval_coverage"),
+    ):
+        assert shown[picture].startswith("![](data:image/png;base64,")
+    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "later in time"]
+    assert all({"rmse", "bias", "p95"} <= record.data.keys() for record in shown["verdicts"].records)
+    stored = trained.document(Lane(name).evaluation)
+    assert shown["rmse"] == stored["test"]["rmse"]
+    assert shown["temporal_rmse"] == stored["temporal"]["metrics"]["rmse"]
