@@ -11,8 +11,8 @@ import dagster as dg
 from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.build import build_defs
+from traffic_assets.catalogue.clock import day_range
 from traffic_assets.dagster_hdfs.reading import read_current
-from traffic_assets.features.clock import day_range
 from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.resources import LOCATIONS, build_resources
 from traffic_assets.settings import load_settings

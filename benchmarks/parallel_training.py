@@ -17,8 +17,8 @@ from contextlib import nullcontext
 from pyspark.sql import SparkSession
 
 from benchmarks.feature_rows import feature_rows
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.resources import SparkResource
-from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import folds_of

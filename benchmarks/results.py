@@ -24,10 +24,10 @@ import dagster as dg
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
+from traffic_assets.catalogue.clock import day_range
+from traffic_assets.catalogue.features import answer_features
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.features.catalogue import answer_features
-from traffic_assets.features.clock import day_range
 from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.ml.gates import failed, judge
 from traffic_assets.ml.metrics import Metrics

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.feature_rows import feature_rows
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.costs import Meter, known_stages
-from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import usable_features
 from traffic_assets.ml.training import cached_rows, fit_pipeline

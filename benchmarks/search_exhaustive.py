@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from benchmarks.feature_rows import DATASETS, feature_rows
-from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics import evaluate

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow.dataset as ds
 
 from benchmarks.overhead import NO_DIAGNOSTICS, ROOT, execute, plain_input, run
-from traffic_assets.features.catalogue import CATEGORICAL_FEATURES, NUMERIC_FEATURES
+from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.ml.training import STOPPING_SHARE
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters

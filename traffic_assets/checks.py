@@ -13,10 +13,10 @@ import dagster as dg
 from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.shares import SPLITS, Shares, sensor_counts
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings

@@ -290,7 +290,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
 def build_features(settings: Settings, tell: Progress, first_day: date, last_day: date) -> None:
     """Run the job features in this process; exit code 1 where it failed."""
     from traffic_assets import pipeline
-    from traffic_assets.features.clock import day_range
+    from traffic_assets.catalogue.clock import day_range
 
     instance = pipeline.open_instance(tell)
     _end("features", pipeline.run_features(settings, day_range(first_day, last_day), instance, tell))
@@ -333,7 +333,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
 
 def _print_leaderboard(board: "list[Standing]", week: str, target: str) -> None:
-    from traffic_assets.features.catalogue import TARGETS
+    from traffic_assets.catalogue.targets import TARGETS
     from traffic_assets.ml.metrics import custom_metrics
 
     title = f"Week {week}: {target}"

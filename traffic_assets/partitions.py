@@ -1,6 +1,6 @@
 """The partitions: local days of the network, and training weeks that begin on Monday.
 
-What a day or a week is lives here and in `features/clock.py`; which days a week trains on is `training_window`.
+What a day or a week is lives here and in `catalogue/clock.py`; which days a week trains on is `training_window`.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from traffic_assets.features.clock import day_range
+from traffic_assets.catalogue.clock import day_range
 from traffic_assets.settings import Settings
 
 MONDAY = 1  # Dagster counts from Sunday

@@ -10,9 +10,9 @@ import dagster as dg
 
 from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS

@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.readings import publishable, source_of
+from traffic_assets.catalogue.clock import previous_day
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.features.catalogue import FEATURES
-from traffic_assets.features.clock import previous_day
 from traffic_assets.partitions import daily
 from traffic_assets.resources import DAILY_FRAMES, Guard
 from traffic_assets.settings import Settings

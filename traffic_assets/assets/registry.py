@@ -15,12 +15,12 @@ from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
 from traffic_assets.assets.report import REPORT
 from traffic_assets.assets.training import PREPROCESSOR
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.publish import PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.features.catalogue import TARGETS
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions

@@ -14,6 +14,7 @@ import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.catalogue.features import FEATURES, feature_columns
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, table_schema
 from traffic_assets.dagster_hdfs.publish import Generation
@@ -22,7 +23,6 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.features.catalogue import FEATURES, feature_columns
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.creation import require_sources, without_source
 from traffic_assets.ml.shares import SPLIT, SPLITS, Shares

@@ -11,8 +11,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
-from traffic_assets.features import clock
-from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS
+from traffic_assets.catalogue import clock
+from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
 from traffic_assets.features.filling import LAGS, MEANS, intervals_back, with_filled_past
 from traffic_assets.settings.data import DataSettings
 

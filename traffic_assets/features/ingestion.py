@@ -11,15 +11,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from traffic_assets.catalogue import clock
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
+from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS, REQUIRED_READING_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.features import clock
-from traffic_assets.features.catalogue import (
-    FEATURE_TABLE_COLUMNS,
-    KEYS,
-    READING_COLUMNS,
-    REQUIRED_READING_COLUMNS,
-    Column,
-)
 from traffic_assets.features.readers import InputError, Part, Source, parts_named
 from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
 from traffic_assets.settings.data import DataSettings

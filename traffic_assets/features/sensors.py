@@ -15,9 +15,10 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from traffic_assets.catalogue import clock
+from traffic_assets.catalogue.readings import READING_COLUMNS
+from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.features import clock
-from traffic_assets.features.catalogue import READING_COLUMNS, SENSOR_COLUMNS
 from traffic_assets.features.readers import InputError, Part, Source, parts_named
 from traffic_assets.features.validation import REASON, checked, require_columns
 from traffic_assets.settings.data import DataSettings

@@ -20,7 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from traffic_assets.features.catalogue import Column as CatalogueColumn
+from traffic_assets.catalogue.column import Column as CatalogueColumn
 from traffic_assets.features.readers import InputError
 from traffic_assets.settings.data import DataSettings
 

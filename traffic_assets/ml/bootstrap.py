@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.clock import local_time
+from traffic_assets.catalogue.clock import local_time
 from traffic_assets.ml.metrics import PREDICTION, TARGET
 
 FEWEST_BLOCKS = 8

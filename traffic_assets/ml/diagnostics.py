@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
-from traffic_assets.features.catalogue import KEYS
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.bootstrap import Confidence, TooFewBlocksError, confidence
 from traffic_assets.ml.intervals import Interval, calibration_half, conformal
 from traffic_assets.ml.metrics import PREDICTION, TARGET

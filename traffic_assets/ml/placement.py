@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import KEYS
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.shares import SPLIT, SPLITS
 from traffic_assets.ml.splits import unit_hash

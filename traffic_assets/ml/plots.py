@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traffic_assets.features.catalogue import TARGETS
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation import Points, Scores, Standing
 from traffic_assets.ml.importances import Importances

@@ -31,7 +31,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import Column
+from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.creation import Created, created, holds_answer
 from traffic_assets.ml.metrics import TARGET
 from traffic_assets.ml.outliers import Bounds, bounds_of, clipped, counts_outside, inside

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from traffic_assets.features.clock import local_time
+from traffic_assets.catalogue.clock import local_time
 from traffic_assets.ml.intervals import Interval, calibrate_groups
 from traffic_assets.ml.metrics import PREDICTION, TARGET, Number, p95_of
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import KEYS
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, sensor_counts
 from traffic_assets.settings.training import SplitSettings
 

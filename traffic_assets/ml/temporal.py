@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import TARGETS
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold

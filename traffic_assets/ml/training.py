@@ -12,7 +12,7 @@ from pyspark.ml.feature import Imputer
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import KEYS
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.lists import filled

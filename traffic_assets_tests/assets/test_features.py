@@ -9,9 +9,9 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_current
-from traffic_assets.features.catalogue import FEATURES
 from traffic_assets.resources import build_resources
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.runs import failures, run_features, run_train

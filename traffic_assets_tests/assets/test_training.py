@@ -23,8 +23,8 @@ from traffic_assets.assets.training import (
 )
 from traffic_assets.automation import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.build import build_defs
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
-from traffic_assets.features.catalogue import KEYS
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import is_scaled
 from traffic_assets.ml.shares import SPLITS

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traffic_assets.features.catalogue import FEATURE_NAMES
+from traffic_assets.catalogue.features import FEATURE_NAMES
 from traffic_assets.features.engineering import build_features
 from traffic_assets.settings.data import DataSettings
 

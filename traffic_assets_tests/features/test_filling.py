@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.features.engineering import lookback_minutes
 from traffic_assets.settings.data import DataSettings, FillSettings
 from traffic_assets_tests.features.test_engineering import MONDAY, SUNDAY, at, epoch, features, past

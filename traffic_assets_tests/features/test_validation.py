@@ -11,13 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from traffic_assets.features.catalogue import (
-    FEATURE_TABLE_COLUMNS,
-    KEYS,
-    READING_COLUMNS,
-    SENSOR_COLUMNS,
-    Column,
-)
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
+from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS
+from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.features.readers import InputError
 from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
 from traffic_assets.settings.data import DataSettings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from traffic_assets.features.catalogue import FEATURE_TABLE_COLUMNS, FEATURES
+from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS, FEATURES
 from traffic_assets.ml import cores
 from traffic_assets.ml.preprocessing import FeatureSet, usable_features
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import Column
+from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation, _Fold, _Judged, _Size
 from traffic_assets.ml.folds import Fold, folds_of

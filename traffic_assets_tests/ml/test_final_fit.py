@@ -10,7 +10,8 @@ import pytest
 from pyspark.ml import PipelineModel
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import FEATURES, KEYS
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml import final_fit as final
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.final_fit import final_fit

@@ -10,7 +10,7 @@ import pytest
 from pyspark.errors import PythonException
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks

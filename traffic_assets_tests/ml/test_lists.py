@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import FEATURES, Column
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.lists import NO_CATEGORY, filled, unfilled
 from traffic_assets.ml.preprocessing import VECTOR, Preparation, usable_features
 from traffic_assets.ml.training import fit_preprocessor

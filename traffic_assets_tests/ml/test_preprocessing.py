@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from pyspark.ml import PipelineModel
 
-from traffic_assets.features.catalogue import FEATURES, Column
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.preprocessing import (
     ASSEMBLED,
     KEPT,

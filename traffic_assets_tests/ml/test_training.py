@@ -12,7 +12,9 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import ImputerModel, StandardScalerModel
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import FEATURES, KEYS, Column
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.intervals import calibration_half

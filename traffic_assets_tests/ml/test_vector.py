@@ -9,7 +9,7 @@ import pytest
 from pyspark.ml import PipelineModel
 from pyspark.ml.linalg import Vectors
 
-from traffic_assets.features.catalogue import Column
+from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.preprocessing import ASSEMBLED, VECTOR, FeatureSet, preprocessor, usable_features
 from traffic_assets.ml.vector import Slot, slots, vector_report
 

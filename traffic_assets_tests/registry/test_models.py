@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
-from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import usable_features
 from traffic_assets.ml.training import fit_pipeline, preprocessor_of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
-from traffic_assets.features.catalogue import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import usable_features
 from traffic_assets.ml.training import fit_pipeline, model_of

@@ -18,7 +18,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.features.catalogue import KEYS
+from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.metrics import MAPE_FLOOR
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed

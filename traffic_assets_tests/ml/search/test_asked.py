@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from traffic_assets.features.catalogue import FEATURES
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.asked import (

@@ -1,71 +1,18 @@
-"""The catalogue of columns: the one source for names, units, ranges, and when a value is known.
+"""The catalogue of features: the one source for names, units, ranges, and when a value is available.
 
-Schema validation, the UI's column schema, the docs, the preprocessor and the audit of answers read it. How a
-feature is computed lives in `engineering.py` (per reading) and `sensors.py` (per sensor).
+Schema validation, the UI's column schema, the docs, the preprocessor and the leakage report read it. How a feature is
+computed lives in `features/engineering.py` (per reading) and `features/sensors.py` (per sensor).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.readings import MAX_SPEED_MPH, READING_COLUMNS
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.settings.mistakes import did_you_mean
 from traffic_assets.settings.target import DEFAULT_TARGET
 
-Role = Literal["key", "numeric", "categorical", "target", "measurement", "description"]
-Known = Literal["always", "before", "with the reading", "with the target"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the tables that we define.
-
-    Attributes:
-        name: as in the users' feature tables.
-        role: what it is to a model.
-        spark_type: simple name of its Spark SQL type.
-        unit: unit of its values, empty for codes and shares.
-        low: smallest allowed value, inclusive.
-        high: largest allowed value, inclusive.
-        known: when its value is known, seen from the moment the target is observed.
-        source: the columns of a reading or a sensor that it is computed from.
-        description: its definition in a line.
-    """
-
-    name: str
-    role: Role
-    spark_type: str
-    unit: str = ""
-    low: float | None = None
-    high: float | None = None
-    known: Known = "always"
-    source: tuple[str, ...] = ()
-    description: str = ""
-
-    def holds_answer(self, target: str = "speed") -> bool:
-        """Whether the feature, at horizon 0, is made from the very value that is to be predicted."""
-        at_once = self.known in ("with the reading", "with the target")
-        return at_once and target in self.source and self.role in ("numeric", "categorical")
-
-
-MAX_SPEED_MPH = 120.0
 _POSITION = ("latitude", "longitude")
-
-READING_COLUMNS = (
-    Column("sensor_id", "key", "string", description="the detector station"),
-    Column("timestamp", "key", "timestamp", unit="UTC", description="start of the interval"),
-    Column("speed", "measurement", "double", "mph", 0, MAX_SPEED_MPH, description="mean speed of the interval"),
-    Column("flow", "measurement", "double", "veh/interval", 0, 20_000, description="vehicles, all lanes"),
-    Column("occupancy", "measurement", "double", "", 0, 1, description="share of the interval covered"),
-)
-SENSOR_COLUMNS = (
-    Column("sensor_id", "key", "string", description="the detector station"),
-    Column("latitude", "description", "double", "degrees", -90, 90, description="position, WGS 84"),
-    Column("longitude", "description", "double", "degrees", -180, 180, description="position, WGS 84"),
-    Column("highway", "description", "string", description="name of the highway"),
-    Column("lanes", "description", "int", "", 1, 20, description="lanes covered by the station"),
-)
-REQUIRED_READING_COLUMNS = ("sensor_id", "timestamp", "speed")
-
 NUMERIC_FEATURES = (
     Column("hour_sin", "numeric", "double", "", -1, 1, "always", ("timestamp",), "sin of 2π h / 24, h local"),
     Column("hour_cos", "numeric", "double", "", -1, 1, "always", ("timestamp",), "cos of 2π h / 24, h local"),
@@ -206,20 +153,6 @@ CATEGORICAL_FEATURES = (
     ),
 )
 FEATURES = NUMERIC_FEATURES + CATEGORICAL_FEATURES
-TARGETS = {
-    column.name: column
-    for column in (
-        Column(
-            "speed", "target", "double", "mph", 0, MAX_SPEED_MPH, "with the target", ("speed",), "mean of the interval"
-        ),
-        Column(
-            "flow", "target", "double", "veh/interval", 0, 20_000, "with the target", ("flow",), "vehicles, all lanes"
-        ),
-    )
-}
-"""What a lane can learn to predict; `training.targets` chooses among them."""
-
-KEYS = ("sensor_id", "timestamp")
 FEATURE_TABLE_COLUMNS = (*READING_COLUMNS[:2], *FEATURES, *TARGETS.values())
 FEATURE_NAMES = tuple(column.name for column in FEATURES)
 

@@ -4,17 +4,17 @@ from typing import get_args
 
 import pytest
 
-from traffic_assets.features.catalogue import (
+from traffic_assets.catalogue.features import (
     CATEGORICAL_FEATURES,
     FEATURE_NAMES,
     FEATURE_TABLE_COLUMNS,
     FEATURES,
-    READING_COLUMNS,
-    SENSOR_COLUMNS,
-    TARGETS,
     answer_features,
     feature_columns,
 )
+from traffic_assets.catalogue.readings import READING_COLUMNS
+from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.settings.target import Target
 
 BEFORE = {f"speed_lag_{k}" for k in (1, 2, 3)} | {f"speed_ma_{m}min" for m in (15, 30, 60)} | {"speed_variance"}

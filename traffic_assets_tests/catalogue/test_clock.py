@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from traffic_assets.features import clock
+from traffic_assets.catalogue import clock
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -1,0 +1,17 @@
+"""The columns of readings, with units and ranges.
+
+Aliases of these names are settings; how files are read and checked lives in `readings/`.
+"""
+
+from traffic_assets.catalogue.column import Column
+
+MAX_SPEED_MPH = 120.0
+READING_COLUMNS = (
+    Column("sensor_id", "key", "string", description="the detector station"),
+    Column("timestamp", "key", "timestamp", unit="UTC", description="start of the interval"),
+    Column("speed", "measurement", "double", "mph", 0, MAX_SPEED_MPH, description="mean speed of the interval"),
+    Column("flow", "measurement", "double", "veh/interval", 0, 20_000, description="vehicles, all lanes"),
+    Column("occupancy", "measurement", "double", "", 0, 1, description="share of the interval covered"),
+)
+REQUIRED_READING_COLUMNS = ("sensor_id", "timestamp", "speed")
+KEYS = ("sensor_id", "timestamp")

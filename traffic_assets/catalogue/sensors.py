@@ -1,0 +1,11 @@
+"""The columns that describe a sensor; how the sensor table is built lives in `features/sensors.py`."""
+
+from traffic_assets.catalogue.column import Column
+
+SENSOR_COLUMNS = (
+    Column("sensor_id", "key", "string", description="the detector station"),
+    Column("latitude", "description", "double", "degrees", -90, 90, description="position, WGS 84"),
+    Column("longitude", "description", "double", "degrees", -180, 180, description="position, WGS 84"),
+    Column("highway", "description", "string", description="name of the highway"),
+    Column("lanes", "description", "int", "", 1, 20, description="lanes covered by the station"),
+)
