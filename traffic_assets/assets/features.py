@@ -101,7 +101,7 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
     @storage_step
     def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """A ready-made feature table's rows of a local day, checked by type and range."""
-        from traffic_assets.features.ingestion import ingest_feature_table
+        from traffic_assets.readings.ingestion import ingest_feature_table
 
         days = list(context.partition_keys)
         source = source_of(settings.source_uri, settings, spark)

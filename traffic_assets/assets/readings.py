@@ -23,7 +23,7 @@ GROUP = "readings"
 
 def source_of(uri: str, settings: Settings, spark: SparkResource) -> Any:
     """The users' files at a URI, as the settings say they are to be read (a `features.readers.Source`)."""
-    from traffic_assets.features.readers import Source
+    from traffic_assets.readings.readers import Source
 
     return Source(uri, filesystem_for(uri, lambda: spark.session), settings.data.format, settings.data.aliases)
 
@@ -94,7 +94,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     @storage_step
     def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
         """Validated detector readings of a local day, with the quarantined rows beside them."""
-        from traffic_assets.features.ingestion import ingest_readings
+        from traffic_assets.readings.ingestion import ingest_readings
 
         days = list(context.partition_keys)
         ingested = ingest_readings(spark.session, source_of(settings.source_uri, settings, spark), days, data)

@@ -19,8 +19,8 @@ from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.features.readers import InputError, Part, Source, parts_named
-from traffic_assets.features.validation import REASON, checked, require_columns
+from traffic_assets.readings.readers import InputError, Part, Source, parts_named
+from traffic_assets.readings.validation import REASON, checked, require_columns
 from traffic_assets.settings.data import DataSettings
 
 CLUSTERS = 8

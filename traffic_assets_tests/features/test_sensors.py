@@ -15,8 +15,8 @@ import pytest
 
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
-from traffic_assets.features.readers import InputError, Source
 from traffic_assets.features.sensors import SensorTable, build_sensor_table
+from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS, REQUIRED_READING_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.features.readers import InputError, Part, Source, parts_named
-from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.readings.readers import InputError, Part, Source, parts_named
+from traffic_assets.readings.validation import REASON, checked, mark_duplicates, require_columns
 from traffic_assets.settings.data import DataSettings
 
 

@@ -21,7 +21,7 @@ from pyspark.sql.types import (
 )
 
 from traffic_assets.catalogue.column import Column as CatalogueColumn
-from traffic_assets.features.readers import InputError
+from traffic_assets.readings.readers import InputError
 from traffic_assets.settings.data import DataSettings
 
 REASON = "_reason"

@@ -15,7 +15,7 @@ import pytest
 
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, LocalFileSystem
-from traffic_assets.features.readers import InputError, Part, Source, first_line
+from traffic_assets.readings.readers import InputError, Part, Source, first_line
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

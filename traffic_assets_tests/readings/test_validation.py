@@ -15,8 +15,8 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
-from traffic_assets.features.readers import InputError
-from traffic_assets.features.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.readings.readers import InputError
+from traffic_assets.readings.validation import REASON, checked, mark_duplicates, require_columns
 from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:
