@@ -13,10 +13,11 @@ from pyspark.sql import DataFrame, SparkSession
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.clock import day_range
 from traffic_assets.dagster_hdfs.reading import read_current
-from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.resources import LOCATIONS, build_resources
 from traffic_assets.settings import load_settings
 from traffic_assets.settings.loading import merge
+from traffic_assets.simulation.spec import SampleSpec
+from traffic_assets.simulation.writer import write_sample
 from traffic_assets_tests import real_data
 from traffic_assets_tests.runs import run_features
 

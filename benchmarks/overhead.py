@@ -18,7 +18,8 @@ from pathlib import Path
 
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
-from traffic_assets.features.sample import SampleSpec, write_sample
+from traffic_assets.simulation.spec import SampleSpec
+from traffic_assets.simulation.writer import write_sample
 
 RUNS = int(os.environ.get("BENCHMARK_RUNS", "5"))
 GOAL = 1.15

@@ -28,13 +28,14 @@ from traffic_assets.catalogue.clock import day_range
 from traffic_assets.catalogue.features import answer_features
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.ml.gates import failed, judge
 from traffic_assets.ml.metrics import Metrics
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge
+from traffic_assets.simulation.spec import SampleSpec
+from traffic_assets.simulation.writer import write_sample
 from traffic_assets_tests import real_data
 from traffic_assets_tests.runs import run_features, run_train
 

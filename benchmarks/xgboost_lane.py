@@ -26,9 +26,10 @@ import pyarrow.dataset as ds
 
 from benchmarks.overhead import NO_DIAGNOSTICS, ROOT, execute, plain_input, run
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
-from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.ml.training import STOPPING_SHARE
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+from traffic_assets.simulation.spec import SampleSpec
+from traffic_assets.simulation.writer import write_sample
 
 SENSORS, FOLDS, GOAL, SEED = 255, 5, 2.0, 42
 PAIRS = 3  # one fit of either now and then takes twice as long on a machine that others use as well

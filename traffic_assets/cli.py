@@ -214,7 +214,8 @@ def write_readings(
     """Write a sample and say what is in it."""
 
     from traffic_assets.dagster_hdfs.uris import is_local, local_path
-    from traffic_assets.features.sample import SampleSpec, require_simulated, write_sample
+    from traffic_assets.simulation.spec import SampleSpec
+    from traffic_assets.simulation.writer import require_simulated, write_sample
 
     if to is None:
         if not is_local(settings.source_uri):

@@ -5,9 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from traffic_assets.features.sample import SampleSpec, write_sample
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge
+from traffic_assets.simulation.spec import SampleSpec
+from traffic_assets.simulation.writer import write_sample
 
 WEEK = "2026-01-05"
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]

@@ -1,0 +1,54 @@
+"""The cell transmission model that turns demand and capacity into flow, density and queues."""
+
+import numpy as np
+
+from traffic_assets.simulation.network import CELL_MILES, JAM_DENSITY, WAVE_SPEED_MPH, Network
+from traffic_assets.simulation.spec import Array, SampleSpec
+
+LANE_SPREAD_MINUTES = 12.0  # lanes of a station break down one after another, so its averages lag
+STEP_SECONDS = 20
+
+
+def propagate(spec: SampleSpec, net: Network, demand: Array, capacity: Array) -> tuple[Array, Array]:
+    """Flow (vehicles/hour) and density (vehicles/mile) over all lanes, (intervals, days, sensors).
+
+    The cell transmission model (Daganzo 1994), which solves the kinematic wave model for a triangular
+    fundamental diagram: a cell sends what it holds up to capacity and receives what fits, so a queue grows
+    upstream of a bottleneck and dissolves again. ``demand`` is (intervals, days, corridors) and ``capacity``
+    (intervals, days, cells). Only + - * / min are used: their results do not depend on the number of days.
+    """
+    cells, hours = net.cells, STEP_SECONDS / 3600
+    steps = spec.interval_minutes * 60 // STEP_SECONDS
+    crossing, fitting = cells["speed"] * hours / CELL_MILES, WAVE_SPEED_MPH * hours / CELL_MILES
+    room = JAM_DENSITY * cells["lanes"] * CELL_MILES
+    last = cells["staying"] == 0.0
+    per_staying = np.where(last, 0.0, 1.0 / np.where(last, 1.0, cells["staying"]))
+    held = demand[0][:, cells["corridor"]] * cells["carried"] / cells["speed"] * CELL_MILES
+    waiting, arriving, following = np.zeros_like(held), np.zeros_like(held), np.zeros_like(held)
+    flow = np.empty((*demand.shape[:2], len(net.sensor_cell)))
+    density = np.empty_like(flow)
+    for interval in range(len(demand)):
+        joining = demand[interval][:, cells["corridor"]] * cells["entering"] * hours
+        most = capacity[interval] * hours
+        sum_left, sum_held = np.zeros_like(held), np.zeros_like(held)
+        for _ in range(steps):
+            sending = np.minimum(held * crossing, most)
+            receiving = np.minimum(most, fitting * (room - held))
+            waiting += joining
+            entering = np.minimum(waiting, receiving * cells["merging"])
+            waiting -= entering
+            arriving[:, 1:] = (sending * cells["staying"])[:, :-1]
+            np.minimum(arriving, receiving - entering, out=arriving)
+            following[:, :-1] = arriving[:, 1:]
+            # Vehicles leave in order: a blocked road ahead also holds back those bound for the off-ramp.
+            leaving = following * per_staying + sending * last
+            sum_held += held
+            sum_left += leaving
+            held += arriving + entering - leaving
+        flow[interval] = sum_left[:, net.sensor_cell] / (steps * hours)
+        density[interval] = sum_held[:, net.sensor_cell] / (steps * CELL_MILES)
+    blend = 1.0 - float(np.exp(-spec.interval_minutes / LANE_SPREAD_MINUTES))
+    for series in (flow, density):
+        for interval in range(1, len(series)):
+            series[interval] = series[interval - 1] + blend * (series[interval] - series[interval - 1])
+    return flow, density

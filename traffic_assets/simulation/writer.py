@@ -1,0 +1,102 @@
+"""Writing a sample to files, one a local day, and reporting what it is like."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from traffic_assets.simulation.days import simulate_days
+from traffic_assets.simulation.demand import interval_starts
+from traffic_assets.simulation.detectors import SPEED_RANGE_MPH
+from traffic_assets.simulation.network import sensors
+from traffic_assets.simulation.spec import SampleSpec
+
+CONGESTED_BELOW_MPH = 45.0  # a reading slower than this counts as congested
+
+
+class SampleReport(BaseModel):
+    """What was written. ``readings`` counts rows; ``missing_share`` is the share of intervals without a row.
+
+    ``congested_share`` is the share of known speeds below 45 mph (``CONGESTED_BELOW_MPH``), and
+    ``persistence_rmse_15min_mph`` the root mean square of speed(t + 15 min) - speed(t) within a sensor (NaN
+    if there is no such pair). Rows made wrong on purpose count as readings and nothing else.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    days: int
+    sensors: int
+    readings: int
+    missing_share: float
+    congested_share: float
+    persistence_rmse_15min_mph: float
+
+
+def require_simulated(folder: Path) -> None:
+    """Refuse a folder that holds readings which are no sample, so that real and simulated ones are never mixed.
+
+    Raises:
+        ValueError: naming the first such file.
+    """
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))):
+        try:
+            metadata = pq.read_schema(file).metadata or {}
+        except (pa.ArrowInvalid, OSError):
+            metadata = {}
+        if metadata.get(b"origin") != b"simulated":
+            raise ValueError(f"{file} is no simulated file: write the sample to another folder (--to)")
+
+
+def write_sample(spec: SampleSpec, folder: Path, progress: Callable[[int, int], None] | None = None) -> SampleReport:
+    """Write ``folder/date=YYYY-MM-DD/readings.parquet`` per local day and report what the sample is like.
+
+    Each file appears whole or not at all, replacing one of that day; files of other days stay. ``progress``
+    is called with days written and days in total. Raises ``OSError`` if the folder cannot be written.
+    """
+    ids = sensors(spec)["sensor_id"].combine_chunks()
+    ahead = 15 // spec.interval_minutes
+    tail = np.full((0, len(ids)), np.nan)
+    readings = intervals = present = known = congested = pairs = 0
+    squares = 0.0
+    for done, (day, table) in enumerate(simulate_days(spec), start=1):
+        target = folder / f"date={day.isoformat()}" / "readings.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(".readings.parquet.part")  # readers pass over names with a leading dot
+        try:
+            pq.write_table(table, aside)
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+
+        stamps = interval_starts(spec, day)[0]
+        cell = (
+            np.searchsorted(stamps, table["timestamp"].cast(pa.int64()).to_numpy()),
+            pc.index_in(table["sensor_id"], value_set=ids).to_numpy(),
+        )
+        there, speed = np.zeros((len(stamps), len(ids)), bool), np.full((len(stamps), len(ids)), np.nan)
+        there[cell], speed[cell] = True, table["speed"].to_numpy()
+        speed[(speed < SPEED_RANGE_MPH[0]) | (speed > SPEED_RANGE_MPH[1])] = np.nan
+        joined = np.concatenate([tail, speed])
+        change = joined[ahead:] - joined[:-ahead]
+        tail = speed[-ahead:]
+        readings += len(table)
+        intervals += there.size
+        present += int(there.sum())
+        known += int(np.isfinite(speed).sum())
+        congested += int((speed < CONGESTED_BELOW_MPH).sum())
+        pairs += int(np.isfinite(change).sum())
+        squares += float(np.nansum(change**2))
+        if progress is not None:
+            progress(done, spec.days)
+    return SampleReport(
+        days=spec.days,
+        sensors=len(ids),
+        readings=readings,
+        missing_share=1.0 - present / intervals,
+        congested_share=congested / max(known, 1),
+        persistence_rmse_15min_mph=(squares / pairs) ** 0.5 if pairs else float("nan"),
+    )
