@@ -24,7 +24,7 @@ from benchmarks.feature_rows import DATASETS, feature_rows
 from benchmarks.search_exhaustive import FOLDS, FOREST, POINTS, SEED, SEED_GRID, SENSORS, STORE, name_of, split_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.folds import folds_of
-from traffic_assets.ml.metrics import TARGET, evaluate
+from traffic_assets.ml.metrics.metrics import TARGET, evaluate
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor, usable_features
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for

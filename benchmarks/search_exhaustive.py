@@ -19,7 +19,7 @@ from benchmarks.feature_rows import DATASETS, feature_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.folds import folds_of
-from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing import usable_features
 from traffic_assets.ml.shares import SPLIT, TEST, TRAIN
 from traffic_assets.ml.splits import with_split

@@ -142,7 +142,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
         from traffic_assets.ml.gates import failed, judge
-        from traffic_assets.ml.metrics import Metrics
+        from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.search.trials import Trial
 
         results = judge(

@@ -335,7 +335,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
 def _print_leaderboard(board: "list[Standing]", week: str, target: str) -> None:
     from traffic_assets.catalogue.targets import TARGETS
-    from traffic_assets.ml.metrics import custom_metrics
+    from traffic_assets.ml.metrics.metrics import custom_metrics
 
     title = f"Week {week}: {target}"
     added = custom_metrics()

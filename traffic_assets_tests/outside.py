@@ -15,7 +15,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.cli import show_leaderboard
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.reading import read_current
-from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings
 from traffic_assets_tests.runs import failures, metadata_of, run_features, run_train

@@ -41,7 +41,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.comparison import compare_models
         from traffic_assets.ml.evaluation import Standing, leaderboard
         from traffic_assets.ml.gates import failed, judge
-        from traffic_assets.ml.metrics import Metrics
+        from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.search.trials import Trial
         from traffic_assets.ml.significance import CORRECTION
         from traffic_assets.ml.temporal import TemporalVerdict

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from traffic_assets.ml.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation import Evaluation, Scores, Standing
 from traffic_assets.ml.learning_curves import LearningCurve
-from traffic_assets.ml.metrics import Metrics, custom_metrics
+from traffic_assets.ml.metrics.metrics import Metrics, custom_metrics
 from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.slices import Slice, as_records, worst_of

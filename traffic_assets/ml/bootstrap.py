@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
-from traffic_assets.ml.metrics import PREDICTION, TARGET
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 
 FEWEST_BLOCKS = 8
 DRAWS = 2000

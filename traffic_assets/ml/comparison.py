@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from traffic_assets.ml.metrics import better_first
+from traffic_assets.ml.metrics.metrics import better_first
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.significance import (
     FEWEST_HOURS,

@@ -22,7 +22,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.metrics import Metrics, evaluate, spread
+from traffic_assets.ml.metrics.metrics import Metrics, evaluate, spread
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics import PREDICTION, TARGET
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 from traffic_assets.ml.splits import unit_hash
 
 _EXACT_BELOW = 1_000_000

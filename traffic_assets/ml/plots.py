@@ -13,7 +13,7 @@ from traffic_assets.ml.evaluation import Points, Scores, Standing
 from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve
-from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.metrics.metrics import TARGET
 from traffic_assets.ml.placement import Placement
 from traffic_assets.ml.residuals import Distribution, Hour
 from traffic_assets.ml.search.trials import Trial

@@ -33,7 +33,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.creation import Created, created, holds_answer
-from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.metrics.metrics import TARGET
 from traffic_assets.ml.outliers import Bounds, bounds_of, clipped, counts_outside, inside
 from traffic_assets.ml.selection import SlotSelector
 

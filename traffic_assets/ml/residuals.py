@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
-from traffic_assets.ml.metrics import PREDICTION, TARGET
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 
 BINS = 60
 _CENTRE = (0.005, 0.995)

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
 from traffic_assets.ml.intervals import Interval, calibrate_groups
-from traffic_assets.ml.metrics import PREDICTION, TARGET, Number, p95_of
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Number, p95_of
 
 WORST = 30
 """Slices of a dimension that come back, the worst first."""

@@ -21,7 +21,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.metrics import PREDICTION, TARGET, Metrics, evaluate
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached, fit_pipeline, with_stopping_rows

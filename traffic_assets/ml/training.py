@@ -16,7 +16,7 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.lists import filled
-from traffic_assets.ml.metrics import TARGET
+from traffic_assets.ml.metrics.metrics import TARGET
 from traffic_assets.ml.preprocessing import (
     KEPT,
     VECTOR,

@@ -20,7 +20,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics, p95_of
+from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics, p95_of
 
 # what runs on the workers is sent whole: they need numpy and pyarrow, and not this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -18,7 +18,7 @@ from traffic_assets.ml.evaluation import Points, Scores, Standing
 from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
-from traffic_assets.ml.metrics import Metrics, Spread
+from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.placement import Placement
 from traffic_assets.ml.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.slices import Slice

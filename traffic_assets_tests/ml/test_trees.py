@@ -18,7 +18,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, RandomForestRegressor
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics import evaluate
+from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
 from traffic_assets.ml.training import fit_preprocessor
 from traffic_assets.ml.trees import LEAF, Cut, Trees, ends, judge_cuts, predict, read_trees

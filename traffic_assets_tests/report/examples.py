@@ -11,7 +11,7 @@ from traffic_assets.ml.gates import TargetResult
 from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
-from traffic_assets.ml.metrics import METRICS, Metrics, spread
+from traffic_assets.ml.metrics.metrics import METRICS, Metrics, spread
 from traffic_assets.ml.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.search.trials import Search, Trial
 from traffic_assets.ml.significance import Comparison

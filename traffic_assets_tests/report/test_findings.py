@@ -8,7 +8,7 @@ import pytest
 
 from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
 from traffic_assets.ml.importances import Importances
-from traffic_assets.ml.metrics import Spread
+from traffic_assets.ml.metrics.metrics import Spread
 from traffic_assets.report import findings
 from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.report.examples import board, difference, lane, metrics, report

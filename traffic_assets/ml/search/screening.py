@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.metrics import MAPE_FLOOR
+from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits import unit_hash

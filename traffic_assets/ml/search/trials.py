@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from traffic_assets.ml.metrics import Metrics, Spread, better_first
+from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
 
 
 class Screened(BaseModel):

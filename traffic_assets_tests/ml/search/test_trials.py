@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from traffic_assets.ml.metrics import Metrics, Spread
+from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.search.trials import Trial, best_of
 
 

@@ -15,7 +15,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metric_spec import Metric
+from traffic_assets.ml.metrics.spec import Metric
 from traffic_assets.settings.plugins import METRIC_GROUP, METRIC_NAMES, usable
 
 TARGET, PREDICTION = "speed", "prediction"

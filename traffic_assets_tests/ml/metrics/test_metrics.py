@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pyspark.errors import AnalysisException
 
-from traffic_assets.ml.metrics import (
+from traffic_assets.ml.metrics.metrics import (
     MAPE_FLOOR,
     METRICS,
     Metrics,

@@ -1,0 +1,1 @@
+"""Metrics of predictions, and what a metric of an installed package declares."""

@@ -1,0 +1,24 @@
+"""Imports that the README and docs/extending.md showed keep working, with a warning."""
+
+import importlib
+from types import ModuleType
+
+import pytest
+
+from traffic_assets.deprecation import moved_names
+
+SHOWN = [("traffic_assets.ml.metric_spec", "Metric", "traffic_assets.ml.metrics.spec")]
+
+
+@pytest.mark.parametrize(("old", "name", "new"), SHOWN)
+def test_an_old_import_gives_the_same_object_with_a_warning(old: str, name: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"{old}\.{name} has moved to {new}"):
+        moved = getattr(importlib.import_module(old), name)
+    assert moved is getattr(importlib.import_module(new), name)
+
+
+def test_a_name_that_never_was_there_is_an_attribute_error() -> None:
+    module = ModuleType("old")
+    module.__getattr__ = moved_names("old", {"Metric": "traffic_assets.ml.metrics.spec"})  # type: ignore[method-assign]
+    with pytest.raises(AttributeError, match="module 'old' has no attribute 'Nothing'"):
+        module.Nothing  # noqa: B018
