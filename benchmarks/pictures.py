@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.ml import plots
 from traffic_assets.ml.folds import FoldKind, folds_of
-from traffic_assets.ml.placement import placement_of_folds, placement_of_split
-from traffic_assets.ml.splits import with_split
+from traffic_assets.ml.splits.assign import with_split
+from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
 from traffic_assets.settings.training import SplitSettings
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"

@@ -21,8 +21,8 @@ from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing import usable_features
-from traffic_assets.ml.shares import SPLIT, TEST, TRAIN
-from traffic_assets.ml.splits import with_split
+from traffic_assets.ml.splits.assign import with_split
+from traffic_assets.ml.splits.shares import SPLIT, TEST, TRAIN
 from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings, grid_points
 from traffic_assets.settings.training import SplitSettings

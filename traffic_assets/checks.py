@@ -17,7 +17,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.ml.shares import SPLITS, Shares, sensor_counts
+from traffic_assets.ml.splits.shares import SPLITS, Shares, sensor_counts
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
 from traffic_assets.settings.training import SplitSettings

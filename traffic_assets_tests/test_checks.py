@@ -18,7 +18,7 @@ from traffic_assets.checks import (
     judge_standardised,
     ratio_tolerance,
 )
-from traffic_assets.ml.shares import Shares
+from traffic_assets.ml.splits.shares import Shares
 from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.tiny import tiny_settings
 

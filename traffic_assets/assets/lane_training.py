@@ -53,9 +53,9 @@ def _cv_report(
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml import plots
-        from traffic_assets.ml.placement import placement_of_folds
         from traffic_assets.ml.preprocessing import FeatureSet
         from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_rows, asked_search
+        from traffic_assets.ml.splits.layout import placement_of_folds
         from traffic_assets.ml.training import observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]

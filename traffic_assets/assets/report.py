@@ -161,7 +161,7 @@ def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
 
 def _told_settings(settings: Settings) -> dict[str, str]:
     """What shapes the result, by name. Spark's own settings are left out: some hold secrets."""
-    from traffic_assets.ml.shares import Shares
+    from traffic_assets.ml.splits.shares import Shares
     from traffic_assets.registry.metadata import code_version, library_versions
 
     training, data = settings.training, settings.data

@@ -25,7 +25,7 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.creation import require_sources, without_source
-from traffic_assets.ml.shares import SPLIT, SPLITS, Shares
+from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
 from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
 from traffic_assets.settings import Settings
@@ -168,8 +168,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
         from traffic_assets.assets.presentation import picture
         from traffic_assets.ml import plots
-        from traffic_assets.ml.placement import placement_of_split
-        from traffic_assets.ml.splits import census, sensor_census, split_of
+        from traffic_assets.ml.splits.assign import split_of
+        from traffic_assets.ml.splits.audit import census, sensor_census
+        from traffic_assets.ml.splits.layout import placement_of_split
 
         meter = Meter()
         week = context.partition_key

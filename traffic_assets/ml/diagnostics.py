@@ -12,10 +12,11 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.bootstrap import Confidence, TooFewBlocksError, confidence
-from traffic_assets.ml.intervals import Interval, calibration_half, conformal
+from traffic_assets.ml.intervals import Interval, conformal
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 from traffic_assets.ml.residuals import Residuals, residuals_of
 from traffic_assets.ml.slices import Slice, dimensions, slice_errors
+from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.settings.evaluation import DiagnosticsSettings
 
 _SLICED_BY = ("highway_encoded", "congestion_level")

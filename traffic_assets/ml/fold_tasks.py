@@ -23,7 +23,8 @@ from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.lists import unfilled
 from traffic_assets.ml.metrics.metrics import PREDICTION, Metrics, evaluate
 from traffic_assets.ml.preprocessing import FeatureSet, Preparation
-from traffic_assets.ml.training import STOP, cached, row_key
+from traffic_assets.ml.splits.hashing import row_key
+from traffic_assets.ml.training import STOP, cached
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 

@@ -20,7 +20,8 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.splits import fold_of, sensor_part, sensors_by_hash, time_quantiles
+from traffic_assets.ml.splits.assign import sensor_part, sensors_by_hash, time_quantiles
+from traffic_assets.ml.splits.hashing import fold_of
 
 FoldKind = Literal["random", "sensor", "expanding", "sliding"]
 

@@ -8,11 +8,10 @@ observed value with at least that probability; on later time they are not, which
 import math
 
 from pydantic import BaseModel, ConfigDict
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
-from traffic_assets.ml.splits import unit_hash
 
 _EXACT_BELOW = 1_000_000
 """Rows that one task of Spark sorts; of more the rank is approximate."""
@@ -43,11 +42,6 @@ class Interval(BaseModel):
     def width(self) -> float:
         """From the lower to the upper end."""
         return 2 * self.half_width
-
-
-def calibration_half(seed: int) -> Column:
-    """Whether a validation row calibrates intervals; the others stop fits early and decide promotions."""
-    return unit_hash(seed, "halves") >= 0.5
 
 
 def fewest_rows(coverage: float) -> int:

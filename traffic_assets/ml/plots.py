@@ -14,10 +14,10 @@ from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.placement import Placement
 from traffic_assets.ml.residuals import Distribution, Hour
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.slices import FEWEST_ROWS, Slice, worst_of
+from traffic_assets.ml.splits.layout import Placement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,11 @@ from contextlib import contextmanager, nullcontext
 
 from pyspark.ml import Model, Pipeline, PipelineModel
 from pyspark.ml.feature import Imputer
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import ROW, Algorithm
-from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.lists import filled
 from traffic_assets.ml.metrics.metrics import TARGET
 from traffic_assets.ml.preprocessing import (
@@ -26,7 +25,7 @@ from traffic_assets.ml.preprocessing import (
     preprocessor,
     rows_to_fit,
 )
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import calibration_half, row_key, unit_hash
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 STOP = "stops_fit"
@@ -115,11 +114,6 @@ def with_validation_rows(train: DataFrame, validation: DataFrame, seed: int) -> 
     """Train, and the half of the validation rows that ends a fit early, marked."""
     stopping = validation.where(~calibration_half(seed)).withColumn(STOP, F.lit(True))
     return train.withColumn(STOP, F.lit(False)).unionByName(stopping)
-
-
-def row_key() -> Column:
-    """A whole number for each row: a hash of its key."""
-    return F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long"))
 
 
 def fit_pipeline(

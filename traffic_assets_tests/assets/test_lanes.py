@@ -22,8 +22,8 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
-from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.metrics.metrics import evaluate
+from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.ml.training import STOP
 from traffic_assets.partitions import PARTITION
 from traffic_assets_tests.deployment import Deployment, deploy

@@ -27,7 +27,7 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import is_scaled
-from traffic_assets.ml.shares import SPLITS
+from traffic_assets.ml.splits.shares import SPLITS
 from traffic_assets.partitions import training_window
 from traffic_assets.settings import Settings
 from traffic_assets_tests.deployment import Deployment

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.folds import FoldKind, folds_of
-from traffic_assets.ml.splits import fold_of
+from traffic_assets.ml.splits.hashing import fold_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -19,9 +19,9 @@ from traffic_assets.ml.importances import Importances
 from traffic_assets.ml.intervals import Interval
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.placement import Placement
 from traffic_assets.ml.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.slices import Slice
+from traffic_assets.ml.splits.layout import Placement
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Draw = Callable[[float], bytes]

@@ -19,7 +19,7 @@ from traffic_assets.ml.preprocessing import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings

@@ -17,9 +17,8 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.intervals import calibration_half
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, usable_features
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
 from traffic_assets.ml.training import (
     STOP,
     cached_rows,

@@ -28,7 +28,8 @@ from scipy.optimize import nnls
 
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.ml.estimators.params import Columns, any_param, text_param, whole_param
-from traffic_assets.ml.estimators.rows import fold_of, require_rows
+from traffic_assets.ml.estimators.rows import require_rows
+from traffic_assets.ml.splits.hashing import fold_of_row
 from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters
 
 MEMBERS = "members"
@@ -109,7 +110,7 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
         """
         of = self.getOrDefault
         marked = F.col(of(self.stopCol)) if self.isDefined(self.stopCol) else F.lit(False)
-        dataset = dataset.withColumn(_FOLD, fold_of(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
+        dataset = dataset.withColumn(_FOLD, fold_of_row(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
         target = F.col(self.getLabelCol()).cast("double")
         columns = [*(F.col(_PREDICTED.format(name)) - target for name in members), target]
         products, rows = np.zeros((len(columns), len(columns))), 0

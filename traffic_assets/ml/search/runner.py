@@ -17,7 +17,7 @@ from traffic_assets.ml.metrics.metrics import known_metrics
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
 from traffic_assets.ml.search.trials import Screened, Search, Trial, best_of
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import unit_hash
 
 _LOG = logging.getLogger(__name__)
 

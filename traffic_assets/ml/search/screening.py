@@ -23,7 +23,7 @@ from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
 from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Screened
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.training import cached, fit_preprocessor
 from traffic_assets.settings.hyperparameters import Hyperparameters
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing import FeatureSet
 from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     Hyperparameters,

@@ -1,41 +1,28 @@
-"""Which row belongs to which split, fold or half: functions of the row's key, never of its place or partition.
+"""The split of each row: a function of its key, never of its place or partition.
 
-A row is placed by a hash of (sensor_id, timestamp, seed), so it lands in the same split on every cluster, day and
-partitioning. Cross-validation itself lives in `cross_validation.py`.
+A row is placed by a hash of (sensor_id, timestamp, seed), so it is in the same split on every cluster, day and
+partitioning.
 
     random       |----------- train -----------|- validation -|--- test ---|   rows, by hash
     temporal     time ->  train train train train | validation | test          rows, by time
     sensor       sensors  train train train train | validation | test          whole sensors, by rank of their hash
 
-Where the settings give no validation share, a tenth of train is carved out for it, by hash as well (of its sensors,
-where whole sensors are split).
+If the settings give no validation share, a tenth of train is carved out for it, also by hash (of its sensors, if
+whole sensors are split).
 """
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, sensor_counts
+from traffic_assets.ml.splits.hashing import sensor_hash, unit_hash
+from traffic_assets.ml.splits.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, sensor_counts
 from traffic_assets.settings.training import SplitSettings
 
-_BUCKETS = 2**32
 _QUANTILE_ACCURACY = 100_000
-
-
-def unit_hash(seed: int, salt: str) -> Column:
-    """A number in [0, 1) for each row, from xxHash64 of its key, the seed and what it is used for."""
-    hashed = F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long"), F.lit(seed), F.lit(salt))
-    return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
-
-
-def sensor_hash(seed: int, salt: str) -> Column:
-    """A number in [0, 1) for each sensor, the same for all its rows."""
-    hashed = F.xxhash64(F.col(KEYS[0]), F.lit(seed), F.lit(salt))
-    return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
 
 
 def split_of(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
@@ -104,52 +91,3 @@ def time_quantiles(rows: DataFrame, shares: list[float]) -> list[int]:
     if found is None:
         raise ValueError("no rows to split in time: the training window is empty")
     return list(found)
-
-
-def fold_of(folds: int, seed: int) -> Column:
-    """The fold of each row, 0 to folds - 1."""
-    return F.floor(unit_hash(seed, "fold") * folds).cast("int")
-
-
-def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
-    """How many sensors each split has, and how many lie in more than one."""
-    per_sensor = rows.groupBy(KEYS[0]).agg(*(F.max(F.col(SPLIT) == split).cast("int").alias(split) for split in SPLITS))
-    held = sum((F.col(split) for split in SPLITS), F.lit(0))
-    found = per_sensor.agg(
-        *(F.coalesce(F.sum(split), F.lit(0)).alias(split) for split in SPLITS), F.count_if(held > 1).alias("shared")
-    ).collect()[0]
-    return {split: found[split] for split in SPLITS}, found["shared"]
-
-
-class Census(NamedTuple):
-    """What lies in the splits.
-
-    Attributes:
-        counts: rows of each split.
-        shared_keys: keys that lie in more than one; 0 is the only good answer.
-        misplaced: rows that lie in another than their key's; 0 as well.
-    """
-
-    counts: dict[str, int]
-    shared_keys: int
-    misplaced: int
-
-
-def census(rows: DataFrame, split: Column) -> Census:
-    """Count what lies in the splits.
-
-    Args:
-        rows: with the key columns, and in the column `split` where they lie.
-        split: where a key belongs (`split_of`). Where every row lies there, no key lies in two splits, and one pass
-            shows it; only otherwise are keys counted one by one.
-    """
-    keys = rows.select(*KEYS, SPLIT)  # where a key belongs can hang on nothing else
-    misplaced = F.count_if(~F.col(SPLIT).eqNullSafe(split)).alias("misplaced")
-    found = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), misplaced).collect()[0]
-    counts = {name: found[name] for name in SPLITS}
-    return Census(counts, _shared_keys(keys) if found["misplaced"] else 0, found["misplaced"])
-
-
-def _shared_keys(keys: DataFrame) -> int:
-    """How many keys lie in more than one split."""
-    return keys.groupBy(*KEYS).agg(F.countDistinct(SPLIT).alias("held")).where("held > 1").count()

@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.folds import Fold
-from traffic_assets.ml.shares import SPLIT, SPLITS
-from traffic_assets.ml.splits import unit_hash
+from traffic_assets.ml.splits.hashing import unit_hash
+from traffic_assets.ml.splits.shares import SPLIT, SPLITS
 
 FOLD_ROLES = ("fitted", "gap", "judged", "left out")
 _FITTED, _GAP, _JUDGED, _LEFT_OUT = range(len(FOLD_ROLES))

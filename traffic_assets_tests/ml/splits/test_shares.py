@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic_assets.ml.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
+from traffic_assets.ml.splits.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.settings.training import SplitSettings
 
 

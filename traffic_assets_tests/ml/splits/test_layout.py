@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml import plots
 from traffic_assets.ml.folds import FoldKind, folds_of
-from traffic_assets.ml.placement import placement_of_folds, placement_of_split
-from traffic_assets.ml.splits import with_split
+from traffic_assets.ml.splits.assign import with_split
+from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
 from traffic_assets.settings.training import SplitSettings
 
 if TYPE_CHECKING:
