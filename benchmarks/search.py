@@ -25,7 +25,8 @@ from benchmarks.search_exhaustive import FOLDS, FOREST, POINTS, SEED, SEED_GRID,
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics.metrics import TARGET, evaluate
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, preprocessor, usable_features
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
+from traffic_assets.ml.preprocessing.pipeline import VECTOR, preprocessor
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search

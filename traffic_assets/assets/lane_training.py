@@ -53,7 +53,7 @@ def _cv_report(
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml import plots
-        from traffic_assets.ml.preprocessing import FeatureSet
+        from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_rows, asked_search
         from traffic_assets.ml.splits.layout import placement_of_folds
         from traffic_assets.ml.training import observed_rows
@@ -128,7 +128,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     ) -> Stored:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.final_fit import final_fit
-        from traffic_assets.ml.preprocessing import FeatureSet
+        from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.trials import Search
         from traffic_assets.ml.training import model_of
 

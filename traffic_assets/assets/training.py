@@ -24,7 +24,7 @@ from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithms import algorithm_named
-from traffic_assets.ml.creation import require_sources, without_source
+from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
 from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
@@ -268,14 +268,10 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
         """From feature columns to a vector that a model can be fitted on, fitted on the train rows only."""
-        from traffic_assets.ml.preprocessing import (
-            Preparation,
-            outlier_bounds,
-            outlier_counts,
-            usable_features,
-        )
+        from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
+        from traffic_assets.ml.preprocessing.pipeline import outlier_bounds, outlier_counts
+        from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
         from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
-        from traffic_assets.ml.vector import dropped_slots, slots, vector_report
 
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in not_made:

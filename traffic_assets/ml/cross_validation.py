@@ -23,7 +23,8 @@ from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import Metrics, evaluate, spread
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
+from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.training import STOP, cached_vectors, fit_model, fit_preprocessor, with_stopping_rows

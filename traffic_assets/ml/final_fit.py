@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import in_tasks
-from traffic_assets.ml.preprocessing import FeatureSet, unscaled
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
+from traffic_assets.ml.preprocessing.pipeline import unscaled
 from traffic_assets.ml.training import (
     cached_vectors,
     fit_model,

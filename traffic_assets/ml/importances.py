@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.vector import Slot
+from traffic_assets.ml.preprocessing.slots import Slot
 
 
 class Importances(BaseModel):

@@ -17,7 +17,7 @@ from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import Metrics, evaluate
-from traffic_assets.ml.preprocessing import FeatureSet, narrowed
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.training import STOP, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters

@@ -22,7 +22,7 @@ from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
-from traffic_assets.ml.preprocessing import FeatureSet, narrowed
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.training import cached, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters

@@ -14,12 +14,12 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import ROW, Algorithm
-from traffic_assets.ml.lists import filled
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.preprocessing import (
+from traffic_assets.ml.preprocessing.arrays import filled
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
+from traffic_assets.ml.preprocessing.pipeline import (
     KEPT,
     VECTOR,
-    FeatureSet,
     outlier_bounds,
     predicting_stages,
     preprocessor,

@@ -26,7 +26,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.preprocessing import is_scaled
+from traffic_assets.ml.preprocessing.pipeline import is_scaled
 from traffic_assets.ml.splits.shares import SPLITS
 from traffic_assets.partitions import training_window
 from traffic_assets.settings import Settings

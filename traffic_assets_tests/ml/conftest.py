@@ -11,7 +11,7 @@ import pytest
 
 from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS, FEATURES
 from traffic_assets.ml import cores
-from traffic_assets.ml.preprocessing import FeatureSet, usable_features
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -15,7 +15,8 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml import final_fit as final
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.final_fit import final_fit
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, is_scaled, unscaled, usable_features
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
+from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled, unscaled
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.ml.training import (
     cached_vectors,

@@ -15,7 +15,7 @@ from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold, FoldKind, folds_of
-from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.training import STOP, cached_rows, with_stopping_rows
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, XGBoostHyperparameters
 from traffic_assets_tests.ml.counting import counting

@@ -10,7 +10,7 @@ import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.importances import Importances, importances_of
-from traffic_assets.ml.vector import Slot
+from traffic_assets.ml.preprocessing.slots import Slot
 
 SLOTS = [Slot("a", "a"), Slot("b", "b"), Slot("c=1", "c"), Slot("c=2", "c"), Slot("c=other", "c"), Slot("d", "d")]
 MODEL = SimpleNamespace(weights=[0.1, 0.3, 0.2, 0.25, 0.0, 0.1])

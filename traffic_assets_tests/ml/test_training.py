@@ -17,7 +17,9 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, Preparation, usable_features
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
+from traffic_assets.ml.preprocessing.pipeline import VECTOR
+from traffic_assets.ml.preprocessing.slots import slots
 from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
 from traffic_assets.ml.training import (
     STOP,
@@ -34,7 +36,6 @@ from traffic_assets.ml.training import (
     with_stopping_rows,
     with_validation_rows,
 )
-from traffic_assets.ml.vector import slots
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, Ran
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.metrics.metrics import evaluate
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
+from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.training import fit_preprocessor
 from traffic_assets.ml.trees import LEAF, Cut, Trees, ends, judge_cuts, predict, read_trees
 

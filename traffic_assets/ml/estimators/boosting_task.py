@@ -22,7 +22,7 @@ from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 from traffic_assets.ml.algorithms.spec import ROW, Fill, Task
 from traffic_assets.ml.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.estimators.rows import require_rows
-from traffic_assets.ml.lists import NO_CATEGORY
+from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY
 
 LOOSE_VALUES = 100_000_000
 """Up to so many numbers in vectors, XGBoost is given them as they are, 8 bytes each on top: it bins them in half the

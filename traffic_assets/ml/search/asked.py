@@ -15,7 +15,7 @@ from traffic_assets.ml.cores import is_local
 from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve
-from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.screening import screen
 from traffic_assets.ml.search.strategies import strategy_for

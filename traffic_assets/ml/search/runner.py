@@ -14,7 +14,7 @@ from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import known_metrics
-from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
 from traffic_assets.ml.search.trials import Screened, Search, Trial, best_of
 from traffic_assets.ml.splits.hashing import unit_hash

@@ -21,7 +21,8 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, narrowed
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
+from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.training import cached, fit_preprocessor

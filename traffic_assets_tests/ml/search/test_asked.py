@@ -12,7 +12,7 @@ import pytest
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.preprocessing import FeatureSet, Preparation, usable_features
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.asked import (
     MOST_THREADS,
     asked_folds,

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.preprocessing import FeatureSet
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.hyperparameters import (

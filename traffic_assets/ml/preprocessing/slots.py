@@ -14,7 +14,8 @@ from pyspark.ml.stat import Summarizer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet
+from traffic_assets.ml.preprocessing.pipeline import VECTOR
 
 OTHER = "other"
 CONSTANT_BELOW = 1e-12

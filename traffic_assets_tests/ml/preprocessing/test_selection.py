@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from pyspark.ml.feature import VectorAssembler, VectorSlicer
 
-from traffic_assets.ml.preprocessing import FeatureSet, Preparation, preprocessor
-from traffic_assets.ml.selection import Method, SlotSelector
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation
+from traffic_assets.ml.preprocessing.pipeline import preprocessor
+from traffic_assets.ml.preprocessing.selection import Method, SlotSelector
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -13,7 +13,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegralType
 
-from traffic_assets.ml.preprocessing import VECTOR, FeatureSet, has_value, is_scaled, with_created
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, has_value, with_created
+from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled
 
 NO_CATEGORY = -(2**63)
 """What stands for a missing value among `categories`."""

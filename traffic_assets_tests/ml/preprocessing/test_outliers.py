@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.outliers import bounds_of, clipped, counts_outside, inside
+from traffic_assets.ml.preprocessing.outliers import bounds_of, clipped, counts_outside, inside
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

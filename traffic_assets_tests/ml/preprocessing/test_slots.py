@@ -10,8 +10,9 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.linalg import Vectors
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.ml.preprocessing import ASSEMBLED, VECTOR, FeatureSet, preprocessor, usable_features
-from traffic_assets.ml.vector import Slot, slots, vector_report
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
+from traffic_assets.ml.preprocessing.pipeline import ASSEMBLED, VECTOR, preprocessor
+from traffic_assets.ml.preprocessing.slots import Slot, slots, vector_report
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -14,23 +14,20 @@ from pyspark.ml import PipelineModel
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.ml.preprocessing import (
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, narrowed, usable_features
+from traffic_assets.ml.preprocessing.pipeline import (
     ASSEMBLED,
     KEPT,
     SELECTED,
     VECTOR,
-    FeatureSet,
-    Preparation,
-    narrowed,
     outlier_bounds,
     outlier_counts,
     predicting_stages,
     preprocessor,
     unscaled,
-    usable_features,
 )
+from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
 from traffic_assets.ml.training import fit_preprocessor, vectors_to_fit
-from traffic_assets.ml.vector import dropped_slots, slots, vector_report
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

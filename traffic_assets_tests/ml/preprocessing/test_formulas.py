@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traffic_assets.catalogue.features import FEATURES, feature_columns
-from traffic_assets.ml.creation import created, holds_answer, require_sources, without_source
+from traffic_assets.ml.preprocessing.formulas import created, holds_answer, require_sources, without_source
 
 
 @pytest.mark.parametrize(
