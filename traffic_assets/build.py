@@ -25,9 +25,9 @@ from traffic_assets.assets import (
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.ml.algorithms import algorithm_named
-from traffic_assets.ml.extras import installing
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.extras import installing
 from traffic_assets.settings.hyperparameters import ModelSettings
 
 

@@ -17,8 +17,8 @@ from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
-from traffic_assets.ml.extras import installing
 from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS, build_resources
+from traffic_assets.settings.extras import installing
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
 from traffic_assets_tests.packages import ALGORITHM, Install

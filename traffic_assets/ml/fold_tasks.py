@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.algorithms.spec import Fill
-from traffic_assets.ml.cores import all_cores, threads_of_a_task
+from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import PREDICTION, Metrics, evaluate
 from traffic_assets.ml.preprocessing.arrays import unfilled

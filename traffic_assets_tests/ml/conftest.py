@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS, FEATURES
-from traffic_assets.ml import cores
+from traffic_assets.ml.estimators import cores
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ An extra: nothing here is imported unless a search screens.
 import math
 from typing import Any
 
-from traffic_assets.ml.extras import installing
+from traffic_assets.settings.extras import installing
 from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, RandomForestHyperparameters
 
 BOOTSTRAP_SHARE = 0.632

@@ -29,7 +29,7 @@ def _given(h: XGBoostHyperparameters, seed: int) -> dict[str, Any]:
 def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> Any:
     from xgboost.spark import SparkXGBRegressor
 
-    from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor
+    from traffic_assets.ml.estimators.xgboost_task import OneTaskXGBRegressor
 
     estimator = OneTaskXGBRegressor if _in_one_task(h) else SparkXGBRegressor
     given = _given(h, seed) | {"num_workers": h.num_workers, "verbose": False}
@@ -37,7 +37,7 @@ def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> An
 
 
 def _fold_task(h: XGBoostHyperparameters, seed: int, threads: int, fill: Fill) -> Task:
-    from traffic_assets.ml.estimators.boosting_task import fold_task
+    from traffic_assets.ml.estimators.xgboost_task import fold_task
 
     return fold_task(_given(h, seed), threads, fill)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.cores import is_local
+from traffic_assets.ml.estimators.cores import is_local
 from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve

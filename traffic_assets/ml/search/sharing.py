@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from traffic_assets.ml.algorithms.spec import Sharing
-from traffic_assets.ml.trees import Cut
+from traffic_assets.ml.estimators.tree_arrays import Cut
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 MOST_NODES = 2_000_000

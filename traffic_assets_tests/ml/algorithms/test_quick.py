@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from traffic_assets.ml.algorithms.quick import quick_forest, subset_share
-from traffic_assets.ml.extras import installing
+from traffic_assets.settings.extras import installing
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 
 

@@ -10,7 +10,7 @@ from pyspark.ml.linalg import Vectors
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS, ROW
-from traffic_assets.ml.estimators.boosting_task import OneTaskXGBRegressor
+from traffic_assets.ml.estimators.xgboost_task import OneTaskXGBRegressor
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
 
 if TYPE_CHECKING:

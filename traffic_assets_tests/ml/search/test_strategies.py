@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from traffic_assets.ml.extras import installing
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
 from traffic_assets.ml.search.trials import Trial, best_of
+from traffic_assets.settings.extras import installing
 from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, LinearRegressionHyperparameters, Range
 from traffic_assets.settings.training import SearchSettings
 

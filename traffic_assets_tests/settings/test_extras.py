@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.extras import installing
+from traffic_assets.settings.extras import installing
 
 
 @pytest.mark.parametrize("name", ["clone", "a folder with spaces"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from traffic_assets.ml.cores import all_cores, is_local, threads_of_a_task
+from traffic_assets.ml.estimators.cores import all_cores, is_local, threads_of_a_task
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -15,8 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from xgboost import Booster, XGBRegressor
 from xgboost.callback import TrainingCallback
 
-from traffic_assets.ml.estimators import boosting_task
-from traffic_assets.ml.estimators.boosting_task import booster_fit, fold_task
+from traffic_assets.ml.estimators.xgboost_task import booster_fit, fold_task
 
 
 def _batches(rows: int = 500, size: int = 100) -> list[pa.RecordBatch]:
