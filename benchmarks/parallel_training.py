@@ -21,9 +21,9 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation
+from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.ml.training import cached_rows
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
 
 SENSORS, FOLDS, SEED, RUNS, GOAL = 12, 5, 42, 3, 1.0

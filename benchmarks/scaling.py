@@ -21,8 +21,9 @@ from benchmarks.feature_rows import feature_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.costs import Meter, known_stages
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.fitting.caching import cached_rows
+from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.ml.training import cached_rows, fit_pipeline
 from traffic_assets.settings.hyperparameters import (
     Hyperparameters,
     LinearRegressionHyperparameters,

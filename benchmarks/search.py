@@ -23,6 +23,8 @@ from pyspark.sql import DataFrame
 from benchmarks.feature_rows import DATASETS, feature_rows
 from benchmarks.search_exhaustive import FOLDS, FOREST, POINTS, SEED, SEED_GRID, SENSORS, STORE, name_of, split_rows
 from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.ml.fitting.caching import cached, cached_rows, cached_vectors
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, fit_preprocessor
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics.metrics import TARGET, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
@@ -30,7 +32,6 @@ from traffic_assets.ml.preprocessing.pipeline import VECTOR, preprocessor
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.training import cached, cached_rows, cached_vectors, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
 from traffic_assets_tests import real_data

@@ -18,12 +18,13 @@ from pyspark.sql import functions as F
 from benchmarks.feature_rows import DATASETS, feature_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors
+from traffic_assets.ml.fitting.pipeline import fit_model, fit_pipeline, fit_preprocessor
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.shares import SPLIT, TEST, TRAIN
-from traffic_assets.ml.training import cached_rows, cached_vectors, fit_model, fit_pipeline, fit_preprocessor
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings, grid_points
 from traffic_assets.settings.training import SplitSettings
 

@@ -26,7 +26,7 @@ import pyarrow.dataset as ds
 
 from benchmarks.overhead import NO_DIAGNOSTICS, ROOT, execute, plain_input, run
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
-from traffic_assets.ml.training import STOPPING_SHARE
+from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
 from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
 from traffic_assets.simulation.spec import SampleSpec
 from traffic_assets.simulation.writer import write_sample

@@ -57,10 +57,10 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document, searched
+        from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.asked import asked_rows, asked_search
         from traffic_assets.ml.temporal import temporal_verdict
-        from traffic_assets.ml.training import observed_rows
 
         split = require_same_split(
             {
@@ -131,8 +131,9 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         from traffic_assets.ml import plots
         from traffic_assets.ml.diagnostics import diagnose, predicted_rows
         from traffic_assets.ml.evaluation import sample_points, score_model
+        from traffic_assets.ml.fitting.caching import cached_rows
+        from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.preprocessing.slots import Slot
-        from traffic_assets.ml.training import cached_rows, observed_rows
 
         split = require_same_split(
             {

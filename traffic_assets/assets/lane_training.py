@@ -53,10 +53,10 @@ def _cv_report(
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml import plots
+        from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_rows, asked_search
         from traffic_assets.ml.splits.layout import placement_of_folds
-        from traffic_assets.ml.training import observed_rows
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
@@ -127,10 +127,10 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.final_fit import final_fit
+        from traffic_assets.ml.fitting.final import final_fit
+        from traffic_assets.ml.fitting.pipeline import model_of
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.trials import Search
-        from traffic_assets.ml.training import model_of
 
         split = require_same_split(
             {

@@ -268,10 +268,11 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     @storage_step
     def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
         """From feature columns to a vector that a model can be fitted on, fitted on the train rows only."""
+        from traffic_assets.ml.fitting.caching import cached_rows, vectors_to_fit
+        from traffic_assets.ml.fitting.pipeline import fit_preprocessor, observed_rows
         from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
         from traffic_assets.ml.preprocessing.pipeline import outlier_bounds, outlier_counts
         from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
-        from traffic_assets.ml.training import cached_rows, fit_preprocessor, observed_rows, vectors_to_fit
 
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in not_made:

@@ -21,6 +21,9 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.estimators.tree_arrays import judge_cuts, read_trees
+from traffic_assets.ml.fitting.caching import cached_vectors
+from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
+from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import Metrics, evaluate, spread
@@ -28,7 +31,6 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.training import STOP, cached_vectors, fit_model, fit_preprocessor, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)

@@ -14,12 +14,12 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fitting.pipeline import model_of
 from traffic_assets.ml.importances import Importances, importances_of
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, Spread, better_first, evaluate
 from traffic_assets.ml.preprocessing.slots import Slot
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict
-from traffic_assets.ml.training import model_of
 
 
 class Scores(BaseModel):

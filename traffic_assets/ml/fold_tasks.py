@@ -19,12 +19,13 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithms import ROW, Algorithm
 from traffic_assets.ml.algorithms.spec import Fill
 from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
+from traffic_assets.ml.fitting.caching import cached
+from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import PREDICTION, Metrics, evaluate
 from traffic_assets.ml.preprocessing.arrays import unfilled
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation
 from traffic_assets.ml.splits.hashing import row_key
-from traffic_assets.ml.training import STOP, cached
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 

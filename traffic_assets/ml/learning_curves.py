@@ -14,12 +14,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
+from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import Metrics, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.ml.training import STOP, fit_pipeline, with_stopping_rows
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 _LOG = logging.getLogger(__name__)

@@ -22,9 +22,9 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.splits.hashing import calibration_half
-from traffic_assets.ml.training import STOP
 from traffic_assets.partitions import PARTITION
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.runs import failures, materialized, metadata_of, run_features, run_train

@@ -17,12 +17,13 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation, _Fold, _Judged, _Size
+from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
+from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, pipeline_of
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.splits.hashing import fold_of, unit_hash
-from traffic_assets.ml.training import STOPPING_SHARE, fit_model, fit_preprocessor, pipeline_of
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     LinearRegressionHyperparameters,

@@ -13,11 +13,11 @@ from pyspark.ml import PipelineModel
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.diagnostics import predicted_rows
 from traffic_assets.ml.evaluation import Evaluation, Scores, Standing, leaderboard, sample_points, score_model
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.slots import Slot, slots
 from traffic_assets.ml.temporal import TemporalVerdict
-from traffic_assets.ml.training import fit_pipeline, preprocessor_of
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:

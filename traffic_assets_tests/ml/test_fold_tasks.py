@@ -13,10 +13,11 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation
+from traffic_assets.ml.fitting.caching import cached_rows
+from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold, FoldKind, folds_of
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
-from traffic_assets.ml.training import STOP, cached_rows, with_stopping_rows
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, XGBoostHyperparameters
 from traffic_assets_tests.ml.counting import counting
 

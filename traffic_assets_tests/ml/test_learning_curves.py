@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
+from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.folds import FoldKind, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve, within
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-from traffic_assets.ml.training import fit_pipeline
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     LinearRegressionHyperparameters,

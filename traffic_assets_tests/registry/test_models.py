@@ -22,8 +22,8 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.ml.training import fit_pipeline, preprocessor_of
 from traffic_assets.registry import models
 from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError, Version, summary
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters

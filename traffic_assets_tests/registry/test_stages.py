@@ -12,8 +12,8 @@ import pytest
 from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.ml.training import fit_pipeline, model_of
 from traffic_assets.registry.models import ModelRegistry, RegistryError
 from traffic_assets.registry.stages import objections
 from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters, XGBoostHyperparameters

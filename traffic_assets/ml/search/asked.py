@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
 from traffic_assets.ml.estimators.cores import is_local
+from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve
@@ -20,7 +21,6 @@ from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.screening import screen
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Screened, Search
-from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings import Settings
 from traffic_assets.settings.hyperparameters import Hyperparameters, Range
 from traffic_assets.settings.training import TrainingSettings

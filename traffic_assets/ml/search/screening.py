@@ -20,12 +20,13 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fitting.caching import cached
+from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.ml.training import cached, fit_preprocessor
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 JUDGED_SHARE = 0.2

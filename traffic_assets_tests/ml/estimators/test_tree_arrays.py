@@ -19,10 +19,10 @@ from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, Ran
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.estimators.tree_arrays import LEAF, Cut, Trees, ends, judge_cuts, predict, read_trees
+from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
-from traffic_assets.ml.training import fit_preprocessor
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -11,11 +11,11 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, filled, unfilled
 from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
-from traffic_assets.ml.training import fit_preprocessor
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -14,6 +14,8 @@ from pyspark.ml import PipelineModel
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.ml.fitting.caching import vectors_to_fit
+from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, narrowed, usable_features
 from traffic_assets.ml.preprocessing.pipeline import (
     ASSEMBLED,
@@ -27,7 +29,6 @@ from traffic_assets.ml.preprocessing.pipeline import (
     unscaled,
 )
 from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
-from traffic_assets.ml.training import fit_preprocessor, vectors_to_fit
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -12,6 +12,7 @@ import pytest
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.asked import (
     MOST_THREADS,
@@ -24,7 +25,6 @@ from traffic_assets.ml.search.asked import (
     threads_of,
 )
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
 from traffic_assets.settings.loading import merge

@@ -11,12 +11,12 @@ import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.cross_validation import CrossValidation
+from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.training import cached_rows
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     Grid,

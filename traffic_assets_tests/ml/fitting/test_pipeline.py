@@ -15,27 +15,22 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml import training
 from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.fitting import pipeline
+from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors, listed_vectors, vectors_to_fit
+from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows, with_validation_rows
+from traffic_assets.ml.fitting.pipeline import (
+    fit_model,
+    fit_pipeline,
+    fit_preprocessor,
+    model_of,
+    pipeline_of,
+    preprocessor_of,
+)
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
 from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
-from traffic_assets.ml.training import (
-    STOP,
-    cached_rows,
-    cached_vectors,
-    fit_model,
-    fit_pipeline,
-    fit_preprocessor,
-    listed_vectors,
-    model_of,
-    pipeline_of,
-    preprocessor_of,
-    vectors_to_fit,
-    with_stopping_rows,
-    with_validation_rows,
-)
 from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
 
 if TYPE_CHECKING:
@@ -114,7 +109,7 @@ def test_the_median_of_very_many_values_is_that_of_some_of_them(
     features = usable_features(rows, [Column("a", "numeric", "double")], Preparation(seed=7))
     few = replace(features, nulls={"a": 19_000})
     whole = _median(fit_preprocessor(rows, features), "a")
-    monkeypatch.setattr(training, "MEDIAN_ROWS", 5_000)
+    monkeypatch.setattr(pipeline, "MEDIAN_ROWS", 5_000)
     some = fit_preprocessor(rows, features)
     drawn = np.median([row["a"] for row in rows.where(unit_hash(7, "median") < 0.25).collect()])
     assert _median(some, "a") == pytest.approx(drawn, abs=5)

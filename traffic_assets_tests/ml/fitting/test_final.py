@@ -12,21 +12,15 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml import final_fit as final
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.final_fit import final_fit
+from traffic_assets.ml.fitting import final
+from traffic_assets.ml.fitting.caching import cached_vectors, placed_rows
+from traffic_assets.ml.fitting.early_stopping import with_validation_rows
+from traffic_assets.ml.fitting.final import final_fit
+from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, model_of, preprocessor_of
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled, unscaled
 from traffic_assets.ml.splits.hashing import calibration_half
-from traffic_assets.ml.training import (
-    cached_vectors,
-    fit_model,
-    fit_preprocessor,
-    model_of,
-    placed_rows,
-    preprocessor_of,
-    with_validation_rows,
-)
 from traffic_assets.settings.hyperparameters import (
     GradientBoostedTreesHyperparameters,
     Hyperparameters,

@@ -10,18 +10,12 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.fitting.caching import cached_vectors, listed_vectors, placed_rows
+from traffic_assets.ml.fitting.early_stopping import with_validation_rows
+from traffic_assets.ml.fitting.pipeline import fit_model, observed_rows, pipeline_of
 from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import unscaled
-from traffic_assets.ml.training import (
-    cached_vectors,
-    fit_model,
-    listed_vectors,
-    observed_rows,
-    pipeline_of,
-    placed_rows,
-    with_validation_rows,
-)
 from traffic_assets.settings.hyperparameters import Hyperparameters
 
 
