@@ -28,7 +28,7 @@ from traffic_assets.catalogue.clock import day_range
 from traffic_assets.catalogue.features import answer_features
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.ml.gates import failed, judge
+from traffic_assets.ml.evaluation.gates import failed, judge
 from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.resources import build_resources

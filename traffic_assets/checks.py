@@ -141,7 +141,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         description=f"{lane.title} meets its targets on the test split.",
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
-        from traffic_assets.ml.gates import failed, judge
+        from traffic_assets.ml.evaluation.gates import failed, judge
         from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.search.trials import Trial
 

@@ -25,7 +25,7 @@ from traffic_assets.settings import Settings, SettingsError, load_settings, prof
 from traffic_assets.settings.target import DEFAULT_TARGET, our_target
 
 if TYPE_CHECKING:
-    from traffic_assets.ml.evaluation import Standing
+    from traffic_assets.ml.evaluation.leaderboard import Standing
     from traffic_assets.pipeline import RunOutcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -321,7 +321,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     from traffic_assets.assets.evaluation import COMPARISON
     from traffic_assets.assets.keys import of_target
     from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
-    from traffic_assets.ml.evaluation import Standing
+    from traffic_assets.ml.evaluation.leaderboard import Standing
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]

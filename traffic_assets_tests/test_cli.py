@@ -15,7 +15,7 @@ from traffic_assets.cli import app, show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
-from traffic_assets.ml.evaluation import Standing
+from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings

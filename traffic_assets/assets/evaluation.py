@@ -38,12 +38,12 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
         from traffic_assets.ml import plots
-        from traffic_assets.ml.comparison import compare_models
-        from traffic_assets.ml.evaluation import Standing, leaderboard
-        from traffic_assets.ml.gates import failed, judge
+        from traffic_assets.ml.evaluation.comparison import compare_models
+        from traffic_assets.ml.evaluation.gates import failed, judge
+        from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
+        from traffic_assets.ml.evaluation.significance import CORRECTION
         from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.search.trials import Trial
-        from traffic_assets.ml.significance import CORRECTION
         from traffic_assets.ml.temporal import TemporalVerdict
 
         split = require_same_split(inputs)

@@ -129,8 +129,8 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
     ) -> Stored:
         from traffic_assets.assets.presentation import document, scores
         from traffic_assets.ml import plots
-        from traffic_assets.ml.diagnostics import diagnose, predicted_rows
-        from traffic_assets.ml.evaluation import sample_points, score_model
+        from traffic_assets.ml.evaluation.diagnostics import diagnose, predicted_rows
+        from traffic_assets.ml.evaluation.scores import sample_points, score_model
         from traffic_assets.ml.fitting.caching import cached_rows
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.preprocessing.slots import Slot
@@ -190,8 +190,8 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
     def evaluation(context: dg.AssetExecutionContext, diagnosed: Loaded, verdict: Loaded) -> Stored:
         from traffic_assets.assets.presentation import diagnostics, picture
         from traffic_assets.assets.presentation import evaluation as shown
-        from traffic_assets.ml.diagnostics import Diagnostics
-        from traffic_assets.ml.evaluation import Evaluation
+        from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+        from traffic_assets.ml.evaluation.scores import Evaluation
 
         split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: verdict})
         value = {**diagnosed.value, "temporal": verdict.value}

@@ -12,13 +12,14 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from traffic_assets.ml.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation import Evaluation, Scores, Standing
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.scores import Evaluation, Scores
+from traffic_assets.ml.evaluation.significance import Comparison
+from traffic_assets.ml.evaluation.slices import Slice, as_records, worst_of
 from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics.metrics import Metrics, custom_metrics
 from traffic_assets.ml.search.trials import Search, Trial
-from traffic_assets.ml.significance import Comparison
-from traffic_assets.ml.slices import Slice, as_records, worst_of
 from traffic_assets.readings.ingestion import Ingested
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report

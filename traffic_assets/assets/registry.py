@@ -53,8 +53,8 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Loaded
     ) -> dg.MaterializeResult:
-        from traffic_assets.ml.evaluation import Evaluation
-        from traffic_assets.ml.gates import failed, judge
+        from traffic_assets.ml.evaluation.gates import failed, judge
+        from traffic_assets.ml.evaluation.scores import Evaluation
         from traffic_assets.ml.search.trials import Trial
 
         meter = Meter()

@@ -90,8 +90,8 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
 def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, Loaded]) -> Any:
     """The models of a target, in the order of its leaderboard."""
-    from traffic_assets.ml.evaluation import Standing
-    from traffic_assets.ml.significance import Comparison
+    from traffic_assets.ml.evaluation.leaderboard import Standing
+    from traffic_assets.ml.evaluation.significance import Comparison
     from traffic_assets.report.contents import Board
 
     compared = inputs[step_of(of_target(COMPARISON, target))]
@@ -110,9 +110,9 @@ def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings
 def _lane_report(
     context: dg.AssetExecutionContext, lane: Lane, standing: Any, settings: Settings, inputs: dict[str, Loaded]
 ) -> Any:
-    from traffic_assets.ml.diagnostics import Diagnostics
-    from traffic_assets.ml.evaluation import Scores
-    from traffic_assets.ml.gates import judge
+    from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+    from traffic_assets.ml.evaluation.gates import judge
+    from traffic_assets.ml.evaluation.scores import Scores
     from traffic_assets.ml.learning_curves import LearningCurve
     from traffic_assets.ml.search.trials import Search
     from traffic_assets.ml.temporal import TemporalVerdict

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.ml.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation import Points, Scores, Standing
-from traffic_assets.ml.importances import Importances
-from traffic_assets.ml.intervals import Interval
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation.importances import Importances
+from traffic_assets.ml.evaluation.intervals import Interval
+from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.residuals import Distribution, Hour
+from traffic_assets.ml.evaluation.scores import Points, Scores
+from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, Slice, worst_of
 from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.residuals import Distribution, Hour
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.slices import FEWEST_ROWS, Slice, worst_of
 from traffic_assets.ml.splits.layout import Placement
 
 if TYPE_CHECKING:

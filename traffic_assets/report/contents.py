@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from traffic_assets.ml.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation import Scores, Standing
-from traffic_assets.ml.gates import TargetResult
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation.gates import TargetResult
+from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.scores import Scores
+from traffic_assets.ml.evaluation.significance import Comparison
 from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.significance import Comparison
 from traffic_assets.ml.temporal import TemporalVerdict
 
 

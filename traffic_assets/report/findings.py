@@ -2,10 +2,10 @@
 
 import math
 
-from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST, UNTESTED
+from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, UNTESTED
+from traffic_assets.ml.evaluation.significance import CORRECTION, Comparison
 from traffic_assets.ml.metrics.metrics import better_first, custom_metrics
 from traffic_assets.ml.preprocessing.formulas import holds_answer
-from traffic_assets.ml.significance import CORRECTION, Comparison
 from traffic_assets.report.contents import Board, LaneReport, Report
 
 _HELD_OUT = {

@@ -4,7 +4,7 @@ import base64
 import math
 
 from traffic_assets.assets.presentation import document, leaderboard, picture
-from traffic_assets.ml.evaluation import Standing
+from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.metrics.metrics import Metrics
 
 METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.987654321)

@@ -13,14 +13,15 @@ import pytest
 
 from traffic_assets.ml import plots
 from traffic_assets.ml.cross_validation import Trial
-from traffic_assets.ml.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation import Points, Scores, Standing
-from traffic_assets.ml.importances import Importances
-from traffic_assets.ml.intervals import Interval
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation.importances import Importances
+from traffic_assets.ml.evaluation.intervals import Interval
+from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
+from traffic_assets.ml.evaluation.scores import Points, Scores
+from traffic_assets.ml.evaluation.slices import Slice
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.residuals import Distribution, Hour, Residuals
-from traffic_assets.ml.slices import Slice
 from traffic_assets.ml.splits.layout import Placement
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -3,19 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from traffic_assets.ml.bootstrap import Confidence
-from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
-from traffic_assets.ml.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation import Scores, Standing
-from traffic_assets.ml.gates import TargetResult
-from traffic_assets.ml.importances import Importances
-from traffic_assets.ml.intervals import Interval
+from traffic_assets.ml.evaluation.bootstrap import Confidence
+from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation.gates import TargetResult
+from traffic_assets.ml.evaluation.importances import Importances
+from traffic_assets.ml.evaluation.intervals import Interval
+from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
+from traffic_assets.ml.evaluation.scores import Scores
+from traffic_assets.ml.evaluation.significance import Comparison
+from traffic_assets.ml.evaluation.slices import Slice
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, spread
-from traffic_assets.ml.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.search.trials import Search, Trial
-from traffic_assets.ml.significance import Comparison
-from traffic_assets.ml.slices import Slice
 from traffic_assets.ml.temporal import TemporalVerdict
 from traffic_assets.report.contents import Board, LaneReport, Report, StepCost
 

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST
-from traffic_assets.ml.importances import Importances
+from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST
+from traffic_assets.ml.evaluation.importances import Importances
 from traffic_assets.ml.metrics.metrics import Spread
 from traffic_assets.report import findings
 from traffic_assets.settings.training import SplitSettings

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from traffic_assets.ml.gates import failed, judge
+from traffic_assets.ml.evaluation.gates import failed, judge
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.settings import load_settings

@@ -15,9 +15,9 @@ from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
+from traffic_assets.ml.evaluation.importances import importances_of
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of, preprocessor_of
-from traffic_assets.ml.importances import importances_of
 from traffic_assets.ml.metrics.metrics import METRICS, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.slots import slots

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from traffic_assets.ml.significance import against_best, corrected_t_test, diebold_mariano, holm
+from traffic_assets.ml.evaluation.significance import against_best, corrected_t_test, diebold_mariano, holm
 
 
 def test_the_corrected_t_test_is_the_formula_of_nadeau_and_bengio() -> None:

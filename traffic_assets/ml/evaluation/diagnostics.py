@@ -11,11 +11,11 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.bootstrap import Confidence, TooFewBlocksError, confidence
-from traffic_assets.ml.intervals import Interval, conformal
+from traffic_assets.ml.evaluation.bootstrap import Confidence, TooFewBlocksError, confidence
+from traffic_assets.ml.evaluation.intervals import Interval, conformal
+from traffic_assets.ml.evaluation.residuals import Residuals, residuals_of
+from traffic_assets.ml.evaluation.slices import Slice, dimensions, slice_errors
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
-from traffic_assets.ml.residuals import Residuals, residuals_of
-from traffic_assets.ml.slices import Slice, dimensions, slice_errors
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.settings.evaluation import DiagnosticsSettings
 

@@ -1,9 +1,9 @@
-"""The evaluation of a model as it is loaded back from storage, and the comparison of a week's models.
+"""The scores of a model as it is loaded back from storage.
 
-Pictures are drawn in `plots.py`; whether the metrics suffice is decided in `gates.py`.
+Figures are drawn in `plots/`; whether the metrics suffice is decided in `gates.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.evaluation.importances import Importances, importances_of
 from traffic_assets.ml.fitting.pipeline import model_of
-from traffic_assets.ml.importances import Importances, importances_of
-from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, Spread, better_first, evaluate
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing.slots import Slot
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict
@@ -65,35 +65,6 @@ class Points:
     predicted: NDArray[np.float64]
 
 
-class Standing(BaseModel):
-    """One line of the leaderboard.
-
-    Attributes:
-        model: name of the algorithm.
-        kind: baseline, primary or alternative.
-        test: on the test split.
-        temporal: on later time, of the second fit.
-        targets_asked: how many targets the model is held against.
-        targets_missed: a sentence for each.
-        folds: the primary metric over the folds of the train rows; what the best model is chosen by.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    kind: str
-    test: Metrics
-    temporal: Metrics
-    targets_asked: int
-    targets_missed: list[str]
-    folds: Spread | None = None
-
-    @property
-    def targets(self) -> str:
-        """In a word: missed, met or none set."""
-        return "missed" if self.targets_missed else "met" if self.targets_asked else "none set"
-
-
 def score_model(
     pipeline: PipelineModel,
     train: DataFrame,
@@ -132,16 +103,3 @@ def sample_points(predicted: DataFrame, total: int, points: int, seed: int, targ
     drawn = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
     found: Any = drawn.select(target, PREDICTION).toPandas()
     return Points(actual=found[target].to_numpy(), predicted=found[PREDICTION].to_numpy())
-
-
-def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:
-    """The models from best to worst by cross-validation on train: test rows choose nothing.
-
-    Where no cross-validation is known, by the test rows.
-    """
-
-    def value(standing: Standing) -> float:
-        known = standing.folds.mean if standing.folds else standing.test.by_name[primary_metric]
-        return better_first(primary_metric, known)
-
-    return sorted(standings.values(), key=lambda s: (value(s), s.model))

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
-from traffic_assets.ml.intervals import Interval, calibrate_groups
+from traffic_assets.ml.evaluation.intervals import Interval, calibrate_groups
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Number, p95_of
 
 WORST = 30

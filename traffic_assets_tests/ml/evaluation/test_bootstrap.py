@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.bootstrap import TooFewBlocksError, block_sums, confidence
+from traffic_assets.ml.evaluation.bootstrap import TooFewBlocksError, block_sums, confidence
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.residuals import Residuals, by_hour, distribution, residuals_of
+from traffic_assets.ml.evaluation.residuals import Residuals, by_hour, distribution, residuals_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

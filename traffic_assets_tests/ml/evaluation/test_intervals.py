@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.intervals import calibrate, conformal, fewest_rows
+from traffic_assets.ml.evaluation.intervals import calibrate, conformal, fewest_rows
 from traffic_assets.ml.splits.hashing import calibration_half
 
 if TYPE_CHECKING:

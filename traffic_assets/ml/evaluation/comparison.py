@@ -6,9 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from traffic_assets.ml.metrics.metrics import better_first
-from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.significance import (
+from traffic_assets.ml.evaluation.significance import (
     FEWEST_HOURS,
     FEWEST_INSTANTS,
     Comparison,
@@ -16,6 +14,8 @@ from traffic_assets.ml.significance import (
     corrected_t_test,
     diebold_mariano,
 )
+from traffic_assets.ml.metrics.metrics import better_first
+from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.temporal import TemporalVerdict
 
 FOLDS_TEST = "corrected resampled t-test over folds, by the metric that chooses"

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.diagnostics import Diagnostics, diagnose, predicted_rows
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics, diagnose, predicted_rows
+from traffic_assets.ml.evaluation.intervals import calibrate
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
-from traffic_assets.ml.intervals import calibrate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.settings.evaluation import DiagnosticsSettings

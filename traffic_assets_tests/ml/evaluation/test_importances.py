@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.importances import Importances, importances_of
+from traffic_assets.ml.evaluation.importances import Importances, importances_of
 from traffic_assets.ml.preprocessing.slots import Slot
 
 SLOTS = [Slot("a", "a"), Slot("b", "b"), Slot("c=1", "c"), Slot("c=2", "c"), Slot("c=other", "c"), Slot("d", "d")]

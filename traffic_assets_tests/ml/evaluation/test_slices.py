@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.intervals import Interval, calibrate
-from traffic_assets.ml.slices import FEWEST_ROWS, as_records, dimensions, slice_errors, worst_of
+from traffic_assets.ml.evaluation.intervals import Interval, calibrate
+from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, as_records, dimensions, slice_errors, worst_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

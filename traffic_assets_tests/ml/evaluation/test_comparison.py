@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from traffic_assets.ml.comparison import FOLDS_TEST, TIME_TEST, compare_models
+from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, compare_models
+from traffic_assets.ml.evaluation.significance import corrected_t_test, diebold_mariano
 from traffic_assets.ml.metrics.metrics import Metrics, spread
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.significance import corrected_t_test, diebold_mariano
 from traffic_assets.ml.temporal import TemporalVerdict
 
 

@@ -11,8 +11,9 @@ import pytest
 from pyspark.ml import PipelineModel
 
 from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.ml.diagnostics import predicted_rows
-from traffic_assets.ml.evaluation import Evaluation, Scores, Standing, leaderboard, sample_points, score_model
+from traffic_assets.ml.evaluation.diagnostics import predicted_rows
+from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
+from traffic_assets.ml.evaluation.scores import Evaluation, Scores, sample_points, score_model
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
