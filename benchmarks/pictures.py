@@ -9,8 +9,8 @@ from typing import get_args
 
 from pyspark.sql import SparkSession
 
-from traffic_assets.ml import plots
 from traffic_assets.ml.folds import FoldKind, folds_of
+from traffic_assets.ml.plots.layout import plot_layout
 from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
 from traffic_assets.settings.training import SplitSettings
@@ -40,11 +40,11 @@ def main() -> None:
     for split, title in SPLIT_TITLES.items():
         settings = SplitSettings.model_validate({"kind": split, "train": 0.7, "validation": 0.2, "test": 0.1})
         placed = placement_of_split(with_split(rows, settings, SEED), "", len(table), len(table), SEED)
-        (PICTURES / f"splits_{split}.png").write_bytes(plots.placement(placed, title))
+        (PICTURES / f"splits_{split}.png").write_bytes(plot_layout(placed, title))
     for kind in get_args(FoldKind):
         folds = folds_of(rows, kind, FOLDS, SEED, GAP_MINUTES)
         placed = placement_of_folds(rows, folds, len(table), len(table), SEED)
-        (PICTURES / f"folds_{kind}.png").write_bytes(plots.placement(placed, FOLD_TITLES[kind]))
+        (PICTURES / f"folds_{kind}.png").write_bytes(plot_layout(placed, FOLD_TITLES[kind]))
     spark.stop()
 
 

@@ -37,12 +37,12 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
-        from traffic_assets.ml import plots
         from traffic_assets.ml.evaluation.comparison import compare_models
         from traffic_assets.ml.evaluation.gates import failed, judge
         from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
         from traffic_assets.ml.evaluation.significance import CORRECTION
         from traffic_assets.ml.metrics.metrics import Metrics
+        from traffic_assets.ml.plots.comparison import plot_comparison
         from traffic_assets.ml.search.trials import Trial
         from traffic_assets.ml.temporal import TemporalVerdict
 
@@ -69,7 +69,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
             context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
         board = leaderboard(standings, metric)
         compared = compare_models(board[0].model, trials, verdicts, metric)
-        figure = plots.comparison(board, target)
+        figure = plot_comparison(board, target)
         context.add_output_metadata(
             {
                 "leaderboard": presentation.leaderboard(board),

@@ -128,11 +128,11 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         test_split: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document, scores
-        from traffic_assets.ml import plots
         from traffic_assets.ml.evaluation.diagnostics import diagnose, predicted_rows
         from traffic_assets.ml.evaluation.scores import sample_points, score_model
         from traffic_assets.ml.fitting.caching import cached_rows
         from traffic_assets.ml.fitting.pipeline import observed_rows
+        from traffic_assets.ml.plots.diagnostics import plot_diagnostics
         from traffic_assets.ml.preprocessing.slots import Slot
 
         split = require_same_split(
@@ -167,7 +167,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         return Stored(
             value,
             record={"split_id": split, "model_generation": model.generation.uri},
-            files=plots.of_diagnostics(points, found, errors, lane.title, settings.data.time_zone, target),
+            files=plot_diagnostics(points, found, errors, lane.title, settings.data.time_zone, target),
             rows=found.train.rows + found.test.rows,
         )
 

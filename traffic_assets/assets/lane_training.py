@@ -52,8 +52,10 @@ def _cv_report(
         week_guard: Guard,
     ) -> Stored:
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
-        from traffic_assets.ml import plots
         from traffic_assets.ml.fitting.pipeline import observed_rows
+        from traffic_assets.ml.plots.folds import plot_folds
+        from traffic_assets.ml.plots.layout import plot_layout
+        from traffic_assets.ml.plots.learning_curve import plot_learning_curve
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_rows, asked_search
         from traffic_assets.ml.splits.layout import placement_of_folds
@@ -76,11 +78,11 @@ def _cv_report(
             if training.fold_kind != "random":  # rows by hash would look like noise
                 placed = placement_of_folds(train, asked_folds(train, training), total, shown, training.seed)
         best = search.best
-        files = {"folds.png": plots.folds(best, lane.title, lane.target)}
+        files = {"folds.png": plot_folds(best, lane.title, lane.target)}
         if placed:
-            files["fold_rows.png"] = plots.placement(placed, f"{lane.title}: what each fold fits and judges")
+            files["fold_rows.png"] = plot_layout(placed, f"{lane.title}: what each fold fits and judges")
         if curve:
-            files["learning_curve.png"] = plots.learning_curve(curve, lane.title, lane.target)
+            files["learning_curve.png"] = plot_learning_curve(curve, lane.title, lane.target)
         context.add_output_metadata(
             {
                 "effective": dg.MetadataValue.json(best.hyperparameters),

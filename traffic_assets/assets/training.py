@@ -167,7 +167,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
         from traffic_assets.assets.presentation import picture
-        from traffic_assets.ml import plots
+        from traffic_assets.ml.plots.layout import plot_layout
         from traffic_assets.ml.splits.assign import split_of
         from traffic_assets.ml.splits.audit import census, sensor_census
         from traffic_assets.ml.splits.layout import placement_of_split
@@ -213,7 +213,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                 target.discard(staged)
         drawn = {}
         if placed:
-            figure = plots.placement(placed, f"The split of {len(placed.at)} of the {total} rows")
+            figure = plot_layout(placed, f"The split of {len(placed.at)} of the {total} rows")
             drawn = {"picture": picture(figure)}
         expected = Shares.of(training.split)
         cost = meter.read().metadata(record["rows"], len(SPLIT_ASSETS))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.ml import plots
 from traffic_assets.ml.folds import FoldKind, folds_of
+from traffic_assets.ml.plots.layout import plot_layout
 from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
 from traffic_assets.settings.training import SplitSettings
@@ -69,7 +69,7 @@ def test_few_of_many_rows_are_drawn_and_the_same_ones_each_time(rows: DataFrame)
 
 def test_the_picture_shows_the_roles(rows: DataFrame) -> None:
     drawn = [
-        plots.placement(placement_of_folds(rows, folds_of(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
+        plot_layout(placement_of_folds(rows, folds_of(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
         for kind in get_args(FoldKind)
     ]
     assert all(png.startswith(b"\x89PNG") for png in drawn)

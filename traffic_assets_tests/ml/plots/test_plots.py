@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from traffic_assets.ml import plots
 from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.importances import Importances
@@ -22,6 +21,19 @@ from traffic_assets.ml.evaluation.scores import Points, Scores
 from traffic_assets.ml.evaluation.slices import Slice
 from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
+from traffic_assets.ml.plots.comparison import plot_comparison
+from traffic_assets.ml.plots.diagnostics import plot_diagnostics
+from traffic_assets.ml.plots.folds import plot_folds
+from traffic_assets.ml.plots.importances import plot_importances
+from traffic_assets.ml.plots.layout import plot_layout
+from traffic_assets.ml.plots.learning_curve import plot_learning_curve
+from traffic_assets.ml.plots.residuals import (
+    plot_predicted_against_actual,
+    plot_residual_distribution,
+    plot_residuals,
+    plot_residuals_over_time,
+)
+from traffic_assets.ml.plots.slices import plot_errors_by_slice, plot_interval_coverage
 from traffic_assets.ml.splits.layout import Placement
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -103,16 +115,16 @@ def _curve(rmse: float) -> LearningCurve:
 
 
 PICTURES: dict[str, tuple[Draw, tuple[int, int]]] = {
-    "predicted_against_actual": (lambda x: plots.predicted_against_actual(_points(x), "Model"), (572, 528)),
-    "residuals": (lambda x: plots.residuals(_points(x), "Model"), (704, 418)),
-    "importances": (lambda x: plots.importances(_importances(x), "Model"), (770, 277)),
-    "folds": (lambda x: plots.folds(_trial(x), "Model"), (880, 352)),
-    "comparison": (lambda x: plots.comparison(_standings(x)), (825, 308)),
-    "residual_distribution": (lambda x: plots.residual_distribution(_distribution(x), "Model"), (792, 462)),
-    "residuals_over_time": (lambda x: plots.residuals_over_time(_hours(x), "Model", "UTC"), (1100, 418)),
-    "errors_by_slice": (lambda x: plots.errors_by_slice(_slices(x), 1.0, "Model"), (880, 308)),
-    "interval_coverage": (lambda x: plots.interval_coverage(_slices(x, int(x)), INTERVAL, "Model"), (880, 242)),
-    "learning_curve": (lambda x: plots.learning_curve(_curve(x), "Model"), (748, 440)),
+    "predicted_against_actual": (lambda x: plot_predicted_against_actual(_points(x), "Model"), (572, 528)),
+    "residuals": (lambda x: plot_residuals(_points(x), "Model"), (704, 418)),
+    "importances": (lambda x: plot_importances(_importances(x), "Model"), (770, 277)),
+    "folds": (lambda x: plot_folds(_trial(x), "Model"), (880, 352)),
+    "comparison": (lambda x: plot_comparison(_standings(x)), (825, 308)),
+    "residual_distribution": (lambda x: plot_residual_distribution(_distribution(x), "Model"), (792, 462)),
+    "residuals_over_time": (lambda x: plot_residuals_over_time(_hours(x), "Model", "UTC"), (1100, 418)),
+    "errors_by_slice": (lambda x: plot_errors_by_slice(_slices(x), 1.0, "Model"), (880, 308)),
+    "interval_coverage": (lambda x: plot_interval_coverage(_slices(x, int(x)), INTERVAL, "Model"), (880, 242)),
+    "learning_curve": (lambda x: plot_learning_curve(_curve(x), "Model"), (748, 440)),
 }
 
 
@@ -134,23 +146,23 @@ def test_a_picture_is_a_png_of_its_size_that_shows_its_data(name: str) -> None:
     assert draw(1.0) == first, "the same data, the same picture"
 
 
-@pytest.mark.parametrize("draw", [plots.predicted_against_actual, plots.residuals])
+@pytest.mark.parametrize("draw", [plot_predicted_against_actual, plot_residuals])
 def test_the_title_is_drawn(draw: Callable[[Points, str], bytes]) -> None:
     assert draw(_points(1.0), "Random forest") != draw(_points(1.0), "Linear regression")
 
 
 def test_pictures_grow_with_what_they_list() -> None:
-    few, many, most = (_size(plots.importances(_importances(1.0, n), "Model"))[1] for n in (2, 15, 40))
+    few, many, most = (_size(plot_importances(_importances(1.0, n), "Model"))[1] for n in (2, 15, 40))
     assert few < many
     assert many == most, "the 15 heaviest are shown"
-    two, five = (_size(plots.comparison(_standings(1.0, n)))[1] for n in (2, 5))
+    two, five = (_size(plot_comparison(_standings(1.0, n)))[1] for n in (2, 5))
     assert two < five
 
 
 @pytest.mark.filterwarnings("ignore:Data has no positive values")
 @pytest.mark.parametrize("size", [0, 1])
 def test_few_points_make_a_picture_too(size: int) -> None:
-    for draw in (plots.predicted_against_actual, plots.residuals):
+    for draw in (plot_predicted_against_actual, plot_residuals):
         assert _size(draw(_points(1.0, size), "Model"))
 
 
@@ -162,7 +174,7 @@ def _diagnostics(slices: bool = True, interval: Interval | None = INTERVAL) -> D
 
 def _drawn(found: Diagnostics) -> set[str]:
     scores = Scores(train=_metrics(1), test=_metrics(1), importances=_importances(1.0))
-    return set(plots.of_diagnostics(_points(1.0), scores, found, "Model", "UTC"))
+    return set(plot_diagnostics(_points(1.0), scores, found, "Model", "UTC"))
 
 
 def test_what_was_not_made_is_not_drawn() -> None:
@@ -177,17 +189,17 @@ def test_what_was_not_made_is_not_drawn() -> None:
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("name", ["$", "$x$", r"a\$\frac{", "a\n\tb", "<script>", "x" * 500, "高速"])
 def test_names_from_the_data_are_drawn_and_never_read_as_formulas(name: str) -> None:
-    assert _size(plots.errors_by_slice(_slices(1.0, name=name), 1.0, "Model"))
-    assert _size(plots.interval_coverage(_slices(1.0, name=name), INTERVAL, "Model"))
+    assert _size(plot_errors_by_slice(_slices(1.0, name=name), 1.0, "Model"))
+    assert _size(plot_interval_coverage(_slices(1.0, name=name), INTERVAL, "Model"))
 
 
 def test_a_long_window_and_residuals_that_are_all_the_same_make_pictures_too() -> None:
-    assert _size(plots.residuals_over_time(_hours(1.0, 53 * 7 * 24), "Model", "UTC"))
-    assert _size(plots.residual_distribution(_distribution(0.0), "Model"))
+    assert _size(plot_residuals_over_time(_hours(1.0, 53 * 7 * 24), "Model", "UTC"))
+    assert _size(plot_residual_distribution(_distribution(0.0), "Model"))
 
 
 def test_metrics_that_are_nan_make_a_picture_too() -> None:
-    assert _size(plots.folds(_trial(1.0, math.nan), "Model"))
+    assert _size(plot_folds(_trial(1.0, math.nan), "Model"))
 
 
 def test_no_window_and_no_global_state(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,4 +217,4 @@ def test_a_sensor_may_have_any_name() -> None:
         names=("train", "validation", "test"),
         roles={"": np.array([0, 1, 2, 0])},
     )
-    assert plots.placement(found, "split").startswith(SIGNATURE)
+    assert plot_layout(found, "split").startswith(SIGNATURE)
