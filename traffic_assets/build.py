@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets import automation, checks, guards, jobs
+from traffic_assets import checks, guards, jobs, sensors
 from traffic_assets.assets import (
     evaluation,
     features,
@@ -91,7 +91,7 @@ def _build_defs(
         assets=assets,
         asset_checks=all_checks,
         jobs=jobs.build(),
-        sensors=[automation.build(settings, jobs.TRAIN)],
+        sensors=[sensors.build(settings, jobs.TRAIN)],
         resources={**build_resources(settings), **guards.build(settings), **resource_overrides},
         loggers=loggers,
         executor=dg.in_process_executor,

@@ -1,6 +1,6 @@
 """The command line `traffic-assets`: sample, demo, train, report, models, settings, plugins.
 
-Here are only arguments and what is printed; runs are in `pipeline.py`, everything else in the layers below. Heavy
+Here are only arguments and what is printed; runs are in `runs.py`, everything else in the layers below. Heavy
 imports stay inside the commands, so that `--help` answers at once.
 """
 
@@ -26,7 +26,7 @@ from traffic_assets.settings.target import DEFAULT_TARGET, our_target
 
 if TYPE_CHECKING:
     from traffic_assets.ml.evaluation.leaderboard import Standing
-    from traffic_assets.pipeline import RunOutcome
+    from traffic_assets.runs import RunOutcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True)
@@ -175,7 +175,7 @@ def plugins() -> None:
 @models_app.command("list")
 def list_models(profile: Profile = None) -> None:
     """The registered versions of every lane."""
-    from traffic_assets.registry.models import summary
+    from traffic_assets.registry.store import summary
 
     with told_errors():
         registry = _registry(_settings(profile))
@@ -290,18 +290,18 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
 
 def build_features(settings: Settings, tell: Progress, first_day: date, last_day: date) -> None:
     """Run the job features in this process; exit code 1 where it failed."""
-    from traffic_assets import pipeline
+    from traffic_assets import runs
     from traffic_assets.catalogue.clock import day_range
 
-    instance = pipeline.open_instance(tell)
-    _end("features", pipeline.run_features(settings, day_range(first_day, last_day), instance, tell))
+    instance = runs.open_instance(tell)
+    _end("features", runs.run_features(settings, day_range(first_day, last_day), instance, tell))
 
 
 def train_week(settings: Settings, tell: Progress, week: str) -> None:
     """Run the job train in this process and print its leaderboard, also when a gate failed; then exit code 1."""
-    from traffic_assets import pipeline
+    from traffic_assets import runs
 
-    outcome = pipeline.run_train(settings, week, pipeline.open_instance(tell), tell)
+    outcome = runs.run_train(settings, week, runs.open_instance(tell), tell)
     show_leaderboard(settings, week, outcome.run_id)
     _end("train", outcome)
 
@@ -384,7 +384,7 @@ def _mendable() -> tuple[type[Exception], ...]:
     import dagster as dg
 
     from traffic_assets.dagster_hdfs.publish import PointerError
-    from traffic_assets.registry.models import RegistryError
+    from traffic_assets.registry.store import RegistryError
 
     return SettingsError, RegistryError, PointerError, ValueError, OSError, dg.DagsterError
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from traffic_assets import jobs
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
-from traffic_assets.pipeline import innermost_message
+from traffic_assets.runs import innermost_message
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -59,7 +59,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         from traffic_assets.assets.presentation import document, searched
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-        from traffic_assets.ml.search.asked import asked_rows, asked_search
+        from traffic_assets.ml.search.from_settings import asked_rows, asked_search
         from traffic_assets.ml.temporal import temporal_verdict
 
         split = require_same_split(

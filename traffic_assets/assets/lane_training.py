@@ -57,7 +57,7 @@ def _cv_report(
         from traffic_assets.ml.plots.layout import plot_layout
         from traffic_assets.ml.plots.learning_curve import plot_learning_curve
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-        from traffic_assets.ml.search.asked import asked_folds, asked_learning_curve, asked_rows, asked_search
+        from traffic_assets.ml.search.from_settings import asked_folds, asked_learning_curve, asked_rows, asked_search
         from traffic_assets.ml.splits.layout import placement_of_folds
 
         given = config.model_dump()  # type: ignore[attr-defined]

@@ -4,6 +4,6 @@ Stands on `dagster_hdfs` without Dagster, so a service or a notebook can use it.
 """
 
 from traffic_assets.registry.metadata import VersionMetadata
-from traffic_assets.registry.models import ModelRegistry, RegistryError
+from traffic_assets.registry.store import ModelRegistry, RegistryError
 
 __all__ = ["ModelRegistry", "RegistryError", "VersionMetadata"]

@@ -21,7 +21,6 @@ from traffic_assets.assets.training import (
     require_days,
     split_id,
 )
-from traffic_assets.automation import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
@@ -29,6 +28,7 @@ from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.preprocessing.pipeline import is_scaled
 from traffic_assets.ml.splits.shares import SPLITS
 from traffic_assets.partitions import training_window
+from traffic_assets.sensors import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.settings import Settings
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.runs import failures, materialized, metadata_of, run_train

@@ -16,7 +16,7 @@ import dagster as dg
 from traffic_assets.build import build_defs
 from traffic_assets_tests.runs import failures, run_train
 
-STEP_LOGGERS = ("traffic_assets.dagster_hdfs.publish", "traffic_assets.registry.models")
+STEP_LOGGERS = ("traffic_assets.dagster_hdfs.publish", "traffic_assets.registry.store")
 REACHED, GO = "reached", "go"
 
 

@@ -18,7 +18,7 @@ from pyspark.conf import SparkConf
 from pyspark.java_gateway import launch_gateway
 
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets.registry.models import ModelRegistry
+from traffic_assets.registry.store import ModelRegistry
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS
 from traffic_assets_tests.registry.examples import made_up
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets.registry.models import ModelRegistry
+from traffic_assets.registry.store import ModelRegistry
 from traffic_assets_tests.cluster import registering
 from traffic_assets_tests.cluster.minihdfs import MiniHdfs
 from traffic_assets_tests.cluster.minispark import spark_env

@@ -22,7 +22,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.registry.models import ModelRegistry
+from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.resources import build_resources
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.paused import GO, REACHED

@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from traffic_assets.automation import SENSOR
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.sensors import SENSOR
 from traffic_assets_tests.cluster.minihdfs import free_port
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, write_tiny_readings
 

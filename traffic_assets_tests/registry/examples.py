@@ -7,7 +7,7 @@ from typing import Any
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.registry.metadata import Training, VersionMetadata
-from traffic_assets.registry.models import NewVersion
+from traffic_assets.registry.store import NewVersion
 
 SCORES: dict[str, Any] = {"rows": 20, "rmse": 0.7, "mae": 0.2, "mape": 0.01, "r2": 0.9997}
 

@@ -26,7 +26,7 @@ from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join
 from traffic_assets.ml.algorithms import algorithms
 from traffic_assets.registry.metadata import VersionMetadata
-from traffic_assets.registry.stages import objections
+from traffic_assets.registry.safety import objections
 
 if TYPE_CHECKING:
     from pyspark.ml import Model, PipelineModel

@@ -24,8 +24,8 @@ from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.registry import models
-from traffic_assets.registry.models import ModelRegistry, NewVersion, RegistryError, Version, summary
+from traffic_assets.registry import store
+from traffic_assets.registry.store import ModelRegistry, NewVersion, RegistryError, Version, summary
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 from traffic_assets_tests.registry.examples import made_up, metadata
 
@@ -100,7 +100,7 @@ def _crash_at(step: str | None) -> Iterator[None]:
             if record.getMessage() == f"registry step: {step}":
                 raise CrashError
 
-    logger, handler = logging.getLogger(models.__name__), Handler()
+    logger, handler = logging.getLogger(store.__name__), Handler()
     level = logger.level
     logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)
@@ -398,7 +398,7 @@ def test_one_damaged_version_stops_neither_registration_nor_the_list_but_the_rem
 
 
 def test_each_step_is_logged(local: ModelRegistry, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, logger=models.__name__):
+    with caplog.at_level(logging.DEBUG, logger=store.__name__):
         _register(local, "one")
     assert caplog.messages == [f"registry step: {step}" for step in STEPS]
     assert {(r.lane, r.version) for r in caplog.records} == {(FOREST, "v1.0.0")}  # type: ignore[attr-defined]

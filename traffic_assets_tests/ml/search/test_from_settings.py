@@ -14,7 +14,7 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
-from traffic_assets.ml.search.asked import (
+from traffic_assets.ml.search.from_settings import (
     MOST_THREADS,
     asked_folds,
     asked_learning_curve,

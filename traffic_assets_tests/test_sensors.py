@@ -9,11 +9,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from traffic_assets import automation
+from traffic_assets import sensors
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
-from traffic_assets.automation import FEATURES, ROW_COUNT, STORAGE_ID_TAG, candidate_weeks
 from traffic_assets.partitions import PARTITION
+from traffic_assets.sensors import FEATURES, ROW_COUNT, STORAGE_ID_TAG, candidate_weeks
 from traffic_assets.settings import Settings
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
@@ -48,7 +48,7 @@ def split(instance: dg.DagsterInstance, week: str, knew: int | None = None) -> N
 
 
 def tick(instance: dg.DagsterInstance, settings: Settings, cursor: str | None) -> Any:
-    sensor = automation.build(settings, "train")
+    sensor = sensors.build(settings, "train")
     return sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
 
 
@@ -285,7 +285,7 @@ def test_many_days_at_once_are_one_request(instance: dg.DagsterInstance, setting
 
 
 def test_the_sensor_is_on_by_default(settings: Settings) -> None:
-    assert automation.build(settings, "train").default_status == dg.DefaultSensorStatus.RUNNING
+    assert sensors.build(settings, "train").default_status == dg.DefaultSensorStatus.RUNNING
 
 
 def test_a_day_concerns_every_window_that_holds_it(tmp_path: Path) -> None:
