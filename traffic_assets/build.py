@@ -24,6 +24,7 @@ from traffic_assets.assets import (
 )
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
+from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
 from traffic_assets.ml.algorithms import algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -66,6 +67,7 @@ def _build_defs(
     extra_checks: list[dg.AssetChecksDefinition],
     loggers: Mapping[str, dg.LoggerDefinition],
 ) -> dg.Definitions:
+    require_partitions_subset()
     require_installed(settings.enabled_models)
     require_storage(settings)
     assets: list[dg.AssetsDefinition] = []

@@ -320,7 +320,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
     from traffic_assets.assets.evaluation import COMPARISON
     from traffic_assets.assets.keys import of_target
-    from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+    from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
     from traffic_assets.ml.evaluation.leaderboard import Standing
     from traffic_assets.resources import build_resources
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.dagster_hdfs.io_managers import DataFrameIOManager, JsonIOManager, SparkModelIOManager
+from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
+from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
+from traffic_assets.dagster_hdfs.io_managers.models import SparkModelIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.settings import Settings
 

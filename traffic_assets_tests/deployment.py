@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.build import build_defs
-from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings

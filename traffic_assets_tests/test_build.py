@@ -16,7 +16,7 @@ from traffic_assets.assets import lane_evaluation, lane_training, registry
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
-from traffic_assets.dagster_hdfs.io_managers import HdfsIOManager
+from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
 from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS, build_resources
 from traffic_assets.settings.extras import installing
 from traffic_assets.settings.persistence import OWN_FOLDERS

@@ -13,7 +13,7 @@ from traffic_assets.assets.presentation import document
 from traffic_assets.assets.report import REPORT, page_uri
 from traffic_assets.cli import app, show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
-from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.metrics.metrics import Metrics

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
-from traffic_assets.dagster_hdfs.io_managers import DOCUMENT
+from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings

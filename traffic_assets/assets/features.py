@@ -11,7 +11,7 @@ import dagster as dg
 from traffic_assets.assets.readings import publishable, source_of
 from traffic_assets.catalogue.clock import previous_day
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.dagster_hdfs.io_managers import LOOKBACK
+from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored

@@ -16,7 +16,7 @@ from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.catalogue.features import FEATURES, feature_columns
 from traffic_assets.dagster_hdfs.costs import Meter
-from traffic_assets.dagster_hdfs.io_managers import DATA, SUBFOLDER, table_schema
+from traffic_assets.dagster_hdfs.io_managers.base import DATA, SUBFOLDER, table_schema
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource

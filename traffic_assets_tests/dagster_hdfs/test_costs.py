@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs.costs import Meter, measured
-from traffic_assets.dagster_hdfs.io_managers import DataFrameIOManager, JsonIOManager
+from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
+from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets_tests.runs import QUIET

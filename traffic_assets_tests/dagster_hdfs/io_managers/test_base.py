@@ -14,15 +14,11 @@ from pyspark.sql import SparkSession
 from traffic_assets.dagster_hdfs import retries
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
-from traffic_assets.dagster_hdfs.io_managers import (
-    DOCUMENT,
-    LOOKBACK,
-    PARENT,
-    DataFrameIOManager,
-    HdfsIOManager,
-    JsonIOManager,
-    SparkModelIOManager,
-)
+from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK, HdfsIOManager
+from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT, JsonIOManager
+from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
+from traffic_assets.dagster_hdfs.io_managers.models import SparkModelIOManager
+from traffic_assets.dagster_hdfs.io_managers.refusals import PARENT
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource

@@ -1,17 +1,14 @@
-"""IO managers for Spark DataFrames, Spark ML models and JSON documents on any Hadoop URI.
+"""The base of the IO managers: it publishes what a kind wrote aside, and reads what the pointers name.
 
 The order of calls, the same for each kind:
 
     handle_output: stage -> _write (aside) -> publish each partition (rename, pointer) -> metadata
     load_input:    pointers -> _read the generations they name
 
-Where some partitions of a range are refused, the others are published, and the run fails: at once where no later step
-of it loads the output, else at its last reader, which gets the refusals with its input and has to pass them on.
-
-What a publish is lives in `publish.py`; reading without Dagster is `reading.read_current`.
+If some partitions of a range are refused, the others are published, and the run fails: at once if no later step of it
+loads the output, otherwise at its last reader, which gets the refusals with its input and has to pass them on.
 """
 
-import json
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +16,17 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from traffic_assets.dagster_hdfs.costs import cost_of_output
+from traffic_assets.dagster_hdfs.io_managers.refusals import (
+    REFUSED,
+    listed,
+    pass_on_refusals,
+    refusals_of_run,
+    report_published,
+)
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
-from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema, schema_of
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
@@ -31,24 +34,11 @@ from traffic_assets.dagster_hdfs.uris import Internal, join
 
 LOOKBACK = "lookback_partitions"
 """Metadata of an input: how many partitions before the first asked for are added where they are published."""
-
 SUBFOLDER = "subfolder"
 """Metadata of an asset: the folder of a shared generation that holds its part."""
-
-REFUSED = "refused"
-"""Metadata of the observation of a partition that a run has refused: why."""
-
-MODELS_KEPT = 4
-"""Models that a process keeps of those it read."""
-
-PARENT = "dagster/parent_run_id"
-"""Dagster's tag of a run that goes on where another failed."""
-
 NOTHING = "Nothing"
 """Dagster's key of the type of an input that is not loaded."""
-
 DATA = "data"
-DOCUMENT = "document.json"
 
 
 class MissingPartitionError(RuntimeError):
@@ -57,6 +47,10 @@ class MissingPartitionError(RuntimeError):
 
 class ReplacedMeanwhileError(RuntimeError):
     """The generation that a value extends is no longer the current one."""
+
+
+class RangeError(ValueError):
+    """A value cannot be split over the partitions of a range."""
 
 
 class HdfsIOManager(dg.ConfigurableIOManager):
@@ -74,6 +68,19 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Write the value; returns facts by partition. The base publishes `folder`, or its `<column>=K`."""
 
+    def _require_range(self, value: Any, partitions: Sequence[str]) -> None:
+        """Raise before anything is written if the value cannot fill every partition of a range.
+
+        Raises:
+            RangeError: the kind, or the value, holds one partition only.
+        """
+        if self.partition_column is None:
+            raise RangeError(
+                f"{type(self).__name__} stores one partition at a time, but the range has {len(partitions)} "
+                f"({partitions[0]} to {partitions[-1]}). Expected a run of one partition. Fix: leave "
+                f"backfill_policy=single_run() out of the asset, or set partition_column for a DataFrame."
+            )
+
     @abstractmethod
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         """The value of the generations."""
@@ -89,7 +96,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 self._publish(dataset, stored, partitions, context.run_id, published)
         except Exception as error:
             if context.has_asset_partitions and not _is_tried_again(context, error):  # else all is published again
-                self._report_published(context, {key: _facts(generation) for key, generation in published.items()})
+                report_published(context, {key: _facts(generation) for key, generation in published.items()})
             raise
         facts = {key: _facts(generation) for key, generation in published.items()}
         if stored.opened:
@@ -100,13 +107,13 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             spent = cost.metadata(sum(rows) if rows else stored.rows, len(partitions))
             facts = {key: {**found, **spent} for key, found in facts.items()}
         if stored.refused and published and _is_loaded_later(context):
-            self._pass_on(context, stored.refused, list(published))
+            pass_on_refusals(context, stored.refused, list(published))
         elif stored.refused:
             if context.has_asset_partitions:
-                self._report_published(context, facts)
+                report_published(context, facts)
             raise dg.Failure(
                 f"{context.asset_key.to_user_string()}: {len(published)} partition(s) published, {len(stored.refused)} "
-                f"refused and left as they were:\n{_listed(stored.refused)}",
+                f"refused and left as they were:\n{listed(stored.refused)}",
                 metadata={REFUSED: dg.MetadataValue.json(dict(stored.refused))},
                 allow_retries=False,
             )
@@ -129,7 +136,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         subfolder = ((context.upstream_output and context.upstream_output.definition_metadata) or {}).get(SUBFOLDER)
         with retried_connection_errors(dataset.root):
             generations = dataset.currents([*earlier, *partitions])
-            refused = self._refused(context, generations) if len(partitions) > 1 else {}
+            refused = refusals_of_run(context, generations) if len(partitions) > 1 else {}
             if missing := [key for key in partitions if key not in generations and key not in refused]:
                 raise MissingPartitionError(
                     f"{context.asset_key.to_user_string()} has no published partition {', '.join(missing)} "
@@ -142,6 +149,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
         def read() -> Any:
             with retried_connection_errors(dataset.root):
+                if len(partitions) > 1 and self.partition_column is None:
+                    return {key: self._read([generation], subfolder) for key, generation in generations.items()}
                 return self._read(list(generations.values()), subfolder)
 
         def read_files(generation: Generation) -> dict[str, bytes]:
@@ -152,7 +161,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             return Loaded(read, generations, refused, read_files)
         if refused:
             raise dg.Failure(
-                f"{context.asset_key.to_user_string()}: refused in this run:\n{_listed(refused)}", allow_retries=False
+                f"{context.asset_key.to_user_string()}: refused in this run:\n{listed(refused)}", allow_retries=False
             )
         return read()
 
@@ -168,6 +177,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         good = [key for key in partitions if key not in stored.refused]
         if not good:
             return
+        if len(partitions) > 1:
+            self._require_range(stored.value, good)
         with retried_connection_errors(dataset.root):
             staged = dataset.stage(run_id)
             try:
@@ -231,124 +242,6 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         at = keys.index(first)
         return keys[max(0, at - lookback) : at]
 
-    def _report_published(self, context: dg.OutputContext, facts: Mapping[str, dict[str, Any]]) -> None:
-        """Partitions published by a step that is about to fail: Dagster would not record them."""
-        step = context.step_context
-        for key, metadata in facts.items():
-            told = step.get_asset_metadata(context.asset_key, key) or {}
-            step.instance.report_runless_asset_event(
-                dg.AssetMaterialization(
-                    asset_key=context.asset_key, partition=key, metadata={**metadata, **told, "run_id": context.run_id}
-                )
-            )
-
-    def _pass_on(self, context: dg.OutputContext, refused: Mapping[str, str], published: Sequence[str]) -> None:
-        """Let the step end well, so that later steps work on what is published, and tell them of the rest.
-
-        The refusals go through Dagster's event log, since a later step may run in another process.
-        """
-        for key, reason in sorted(refused.items()):
-            context.log.error(f"{key}: refused, and left as it was: {reason}")
-            context.log_event(dg.AssetObservation(context.asset_key, partition=key, metadata={REFUSED: reason}))
-        # Dagster would record every partition of the range as materialised, and knows no other way to say fewer
-        context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(published)
-
-    def _refused(self, context: dg.InputContext, generations: Mapping[str, Generation]) -> dict[str, str]:
-        """Why partitions were refused in this run or one that it continues, where none was published since."""
-        instance = context.step_context.instance
-        run: dg.DagsterRun | None = context.step_context.dagster_run
-        found: dict[str, str] = {}
-        while run is not None:
-            for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION):
-                seen = entry.asset_observation
-                if seen is None or seen.asset_key != context.asset_key or REFUSED not in seen.metadata:
-                    continue
-                current = generations.get(str(seen.partition))
-                if current is None or current.published_at.timestamp() < entry.timestamp:
-                    found[str(seen.partition)] = str(seen.metadata[REFUSED].value)
-            parent = run.tags.get(PARENT)
-            run = instance.get_run_by_id(parent) if parent else None
-        return {key: reason for key, reason in found.items() if key in set(context.asset_partition_keys)}
-
-
-class DataFrameIOManager(HdfsIOManager):
-    """Spark DataFrames as Parquet.
-
-    With a partition column, the DataFrame carries it, and one Spark job writes every partition; a partition
-    without rows is published as a file of 0 rows with the schema.
-    """
-
-    def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
-        from pyspark.sql import functions as F
-
-        column = self.partition_column
-        if column is None:
-            value.write.parquet(folder)
-            rows = {partitions[0]: value.sparkSession.read.parquet(folder).count()}  # from the footers
-            schema = value.schema
-        else:
-            # one file a partition: hash the rows of a partition to one task
-            chosen = value.where(F.col(column).isin(list(partitions)))
-            chosen.repartition(len(partitions), column).write.partitionBy(column).parquet(folder)
-            schema = value.drop(column).schema
-            reader = value.sparkSession.read.schema(value.select(*schema.names, column).schema)
-            rows = {r[column]: r["count"] for r in reader.parquet(folder).groupBy(column).count().collect()}
-            for key in partitions:
-                if key not in rows:
-                    empty = value.sparkSession.createDataFrame([], schema)
-                    empty.coalesce(1).write.parquet(self._folder(folder, key))
-        return {key: {"rows": rows.get(key, 0), "schema": recorded_schema(schema)} for key in partitions}
-
-    def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
-        spark = self.storage.spark.session
-        if subfolder is not None:
-            (generation,) = generations
-            return spark.read.schema(schema_of(spark, generation)).parquet(f"{generation.uri}/{subfolder}")
-        return read_generations(spark, generations)
-
-
-class SparkModelIOManager(HdfsIOManager):
-    """Spark ML pipelines (PipelineModel), one a partition, in Spark's own format.
-
-    A generation never changes, so the steps that share a process read one only once, and one that is stored as `kept`
-    not at all.
-    """
-
-    _models: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
-        value.write().save(folder)
-        return {partitions[0]: {"class": f"{type(value).__module__}.{type(value).__name__}"}}
-
-    def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
-        from pyspark.ml import PipelineModel
-
-        (generation,) = generations
-        self.storage.spark.session  # noqa: B018  (a model is read by the active session)
-        model = self._models.pop(generation.uri, None) or PipelineModel.load(generation.uri)
-        self._keep(generation, model)
-        return model
-
-    def _keep(self, generation: Generation, value: Any) -> None:
-        self._models[generation.uri] = value  # the newest last
-        for oldest in list(self._models)[:-MODELS_KEPT]:
-            del self._models[oldest]
-
-
-class JsonIOManager(HdfsIOManager):
-    """JSON documents, one a partition."""
-
-    def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
-        filesystem = self.storage.filesystem
-        content = json.dumps(value, indent=1, allow_nan=False).encode()
-        filesystem.mkdirs(folder)
-        filesystem.write_new(f"{folder}/{DOCUMENT}", content)
-        return {partitions[0]: {}}
-
-    def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
-        (generation,) = generations
-        return json.loads(self.storage.filesystem.read_bytes(f"{generation.uri}/{DOCUMENT}"))
-
 
 @contextmanager
 def _afterwards(release: Callable[[], object] | None) -> Iterator[None]:
@@ -392,10 +285,6 @@ def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> No
             raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(
                 f"{dataset.root}: run {current.run_id} has published {key} since this one read it: run this one again"
             )
-
-
-def _listed(reasons: Mapping[str, str]) -> str:
-    return "\n".join(f"  {key}: {reason}" for key, reason in sorted(reasons.items()))
 
 
 def _facts(generation: Generation) -> dict[str, Any]:

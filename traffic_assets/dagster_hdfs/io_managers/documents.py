@@ -1,0 +1,42 @@
+"""JSON documents."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager, RangeError
+from traffic_assets.dagster_hdfs.publish import Generation
+from traffic_assets.dagster_hdfs.uris import join
+
+DOCUMENT = "document.json"
+
+
+class JsonIOManager(HdfsIOManager):
+    """JSON documents, one a partition.
+
+    A run over a range of partitions gives a mapping of partition key to document, and reads one.
+    """
+
+    def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
+        documents = value if len(partitions) > 1 else {partitions[0]: value}
+        contents = {key: json.dumps(documents[key], indent=1, allow_nan=False).encode() for key in partitions}
+        for key, content in contents.items():
+            self.storage.filesystem.mkdirs(self._folder(folder, key))
+            self.storage.filesystem.write_new(f"{self._folder(folder, key)}/{DOCUMENT}", content)
+        return {key: {} for key in partitions}
+
+    def _require_range(self, value: Any, partitions: Sequence[str]) -> None:
+        if isinstance(value, Mapping) and not (missing := [key for key in partitions if key not in value]):
+            return
+        given = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
+        raise RangeError(
+            f"The value of a range of {len(partitions)} partitions is not complete ({given}). "
+            f"Expected a mapping of partition key to document. Fix: return one document for each partition."
+        )
+
+    def _folder(self, base: str, key: str) -> str:
+        return join(base, key)
+
+    def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
+        (generation,) = generations
+        return json.loads(self.storage.filesystem.read_bytes(f"{generation.uri}/{DOCUMENT}"))

@@ -1,0 +1,72 @@
+"""JSON documents over a range of partitions."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
+from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+
+DAYS = dg.StaticPartitionsDefinition(["a", "b", "c"])
+KEY = dg.AssetKey("notes")
+
+
+@pytest.fixture
+def hdfs(tmp_path: Path) -> HdfsResource:
+    return HdfsResource(base_uri=f"file://{tmp_path}", spark=SparkResource(), locations={KEY.to_user_string(): "notes"})
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def materialize(value: Any, hdfs: HdfsResource, instance: dg.DagsterInstance) -> tuple[bool, dict[str, Any], str]:
+    """Whether a run over b to c succeeded, what its reader was given, and the message of what failed."""
+    given: dict[str, Any] = {}
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def notes() -> Any:
+        return value
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run(), io_manager_key="nothing")
+    def reader(notes: Mapping[str, Any]) -> None:
+        given.update(notes)
+
+    result = dg.materialize(
+        [notes, reader],
+        instance=instance,
+        resources={"io_manager": JsonIOManager(hdfs=hdfs), "nothing": dg.mem_io_manager},
+        tags={"dagster/asset_partition_range_start": "b", "dagster/asset_partition_range_end": "c"},
+        raise_on_error=False,
+    )
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    while errors and errors[0] is not None and errors[0].cause is not None:
+        errors[0] = errors[0].cause
+    return result.success, given, errors[0].message if errors and errors[0] else ""
+
+
+def test_a_range_is_a_mapping_of_partition_to_document(hdfs: HdfsResource, instance: dg.DagsterInstance) -> None:
+    success, given, _ = materialize({"b": {"n": 1}, "c": {"n": 2}}, hdfs, instance)
+    assert success
+    assert given == {"b": {"n": 1}, "c": {"n": 2}}
+    assert set(hdfs.dataset(KEY).partitions()) == {"b", "c"}
+    assert set(instance.get_materialized_partitions(KEY)) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("value", "named"), [({"n": 1}, "no document for b, c"), ([1, 2], "list"), ({"b": 1}, "for c")]
+)
+def test_anything_else_is_refused_before_it_is_written(
+    value: Any, named: str, hdfs: HdfsResource, instance: dg.DagsterInstance
+) -> None:
+    success, _, message = materialize(value, hdfs, instance)
+    assert not success
+    assert named in message
+    assert "Expected a mapping of partition key to document" in message
+    assert list(hdfs.dataset(KEY).partitions()) == []
+    assert not instance.get_materialized_partitions(KEY)
