@@ -12,7 +12,7 @@ import dagster as dg
 from traffic_assets.assets.presentation import document
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
-from traffic_assets.cli import show_leaderboard
+from traffic_assets.cli.leaderboard import show_leaderboard
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.ml.metrics.metrics import evaluate

@@ -11,7 +11,8 @@ from traffic_assets.assets.evaluation import COMPARISON
 from traffic_assets.assets.keys import of_target
 from traffic_assets.assets.presentation import document
 from traffic_assets.assets.report import REPORT, page_uri
-from traffic_assets.cli import app, show_leaderboard
+from traffic_assets.cli.app import app
+from traffic_assets.cli.leaderboard import show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
@@ -222,7 +223,7 @@ def test_each_target_has_a_leaderboard_of_its_own_that_fits_a_terminal(
         staged = dataset.stage("mine")
         hdfs.filesystem.write_new(f"{staged}/{DOCUMENT}", json.dumps({"leaderboard": board}).encode())
         dataset.publish(WEEK, staged, "mine", {})
-    monkeypatch.setattr("traffic_assets.cli.out", Console(width=80))
+    monkeypatch.setattr("traffic_assets.cli.leaderboard.out", Console(width=80))
     show_leaderboard(settings, WEEK, "mine")
     told = capsys.readouterr().out
     for shown, (target, order) in zip(told.split("Week")[1:], orders.items(), strict=True):

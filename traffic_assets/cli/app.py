@@ -1,0 +1,35 @@
+"""The command line `traffic-assets`: which commands there are.
+
+A command is a plain function in a file of its own. Here they only get their names.
+"""
+
+import sys
+
+import typer
+
+from traffic_assets.cli.demo import demo
+from traffic_assets.cli.models import list_models, show_model
+from traffic_assets.cli.plugins import plugins
+from traffic_assets.cli.report import report
+from traffic_assets.cli.sample import sample
+from traffic_assets.cli.settings import settings
+from traffic_assets.cli.train import train
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+models_app = typer.Typer(no_args_is_help=True)
+
+for command in (sample, demo, train, report, settings, plugins):
+    app.command()(command)
+models_app.command("list")(list_models)
+models_app.command("show")(show_model)
+app.add_typer(models_app, name="models", help="List and show registered models.")
+
+
+@app.callback()
+def _app() -> None:
+    """Loop-detector readings to gated, registered Spark MLlib speed models."""
+
+
+def main() -> None:
+    """Run the console script."""
+    sys.exit(app())

@@ -1,0 +1,38 @@
+"""The command `demo`: sample, features, one trained week and its leaderboard."""
+
+import time
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from traffic_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    pass
+from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, out
+from traffic_assets.cli.sample import write_readings
+from traffic_assets.cli.train import build_features, train_week
+
+
+def demo(profile: Profile = None) -> None:
+    """Sample, features, one training week and a leaderboard, in one process on one Spark session."""
+    with exit_on_user_error():
+        settings = load_settings(profile)
+        first = date(2026, 1, 5)
+        days = settings.training.window_days
+        started = time.monotonic()
+        out.print("[bold]1/3 Simulated readings[/bold]")
+        write_readings(settings, None, 12, days, first, 42, 0.0)
+        week = first + timedelta(days=days - 7)
+        tell = Progress()
+        out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
+        build_features(settings, tell, first, first + timedelta(days=days - 1))
+        out.print(f"[bold]3/3 Training week {week}[/bold]")
+        train_week(settings, tell, week.isoformat())
+        minutes, seconds = divmod(round(time.monotonic() - started), 60)
+        out.print(f"\nDone in {minutes} min {seconds:02d} s. Look next:")
+        out.print("  make dev                                 the Dagster UI on this data")
+        out.print("  .venv/bin/traffic-assets report --open   the week's report in your browser")
+        out.print("  .venv/bin/traffic-assets models list     what is registered")
+        out.print(f"  {escape(settings.persistence.base_uri)}")

@@ -1,0 +1,57 @@
+"""The leaderboard of a week as a table in the terminal."""
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from traffic_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.cli.console import format_number, new_table, out
+
+
+def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
+    """Print the comparison of a week, if this run made one."""
+    import json
+
+    from traffic_assets.assets.evaluation import COMPARISON
+    from traffic_assets.assets.keys import of_target
+    from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
+    from traffic_assets.ml.evaluation.leaderboard import Standing
+    from traffic_assets.resources import build_resources
+
+    hdfs = build_resources(settings)["hdfs"]
+    for target in settings.training.targets:
+        current = hdfs.dataset(of_target(COMPARISON, target)).current(week)
+        if current is not None and current.run_id == run_id:
+            document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
+            board = [Standing.model_validate(row) for row in json.loads(document)["leaderboard"]]
+            print_leaderboard(board, week, target)
+
+
+def print_leaderboard(board: "list[Standing]", week: str, target: str) -> None:
+    """Print the models of a week, the best first."""
+    from traffic_assets.catalogue.targets import TARGETS
+    from traffic_assets.ml.metrics.metrics import custom_metrics
+
+    title = f"Week {week}: {target}"
+    added = custom_metrics()
+    more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
+    table = new_table("model", "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title)
+    colours = {"missed": "red", "met": "green"}
+    for standing in board:
+        test, later = standing.test, standing.temporal
+        table.add_row(
+            standing.model,
+            f"{test.r2:.5f}",
+            f"{test.rmse:.3f}",
+            f"{test.mae:.3f}",
+            f"{later.r2:.5f}",
+            f"{later.rmse:.3f}",
+            *(format_number(metrics.extra.get(name, math.nan)) for name in added for metrics in (test, later)),
+            Text(standing.targets, colours.get(standing.targets, "dim")),
+        )
+    out.print(table)
+    out.print(f"RMSE and MAE in {TARGETS[target].unit}, on the test split; later: a second fit, judged on later time")

@@ -1,0 +1,53 @@
+"""The commands `models list` and `models show`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from traffic_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    pass
+from traffic_assets.cli.console import Profile, err, exit_on_user_error, new_table, out
+
+
+def list_models(profile: Profile = None) -> None:
+    """The registered versions of every lane."""
+    from traffic_assets.registry.store import summary
+
+    with exit_on_user_error():
+        registry = _registry(load_settings(profile))
+        versions = [
+            summary(metadata)
+            for metadata in registry.every(damaged=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]"))
+        ]
+        if not versions:
+            out.print(
+                f"no model is registered yet below {escape(registry.root)}: run `traffic-assets demo`, or the job "
+                f"train; if you have registered some elsewhere, set persistence.base_uri or go to that folder",
+                soft_wrap=True,
+            )
+            return
+        table = new_table("model", "version", "week", "R²", "RMSE", "later RMSE")
+        for v in versions:
+            numbers = (f"{v['r2']:.5f}", f"{v['rmse']:.3f}", f"{v['temporal_rmse']:.3f}")
+            table.add_row(v["lane"], v["version"], v["week"], *numbers)
+        out.print(table)
+
+
+def show_model(
+    lane: Annotated[str, typer.Argument(help="Such as random_forest.")],
+    version: Annotated[str, typer.Argument(help="Such as v1.0.0.")] = "latest",
+    profile: Profile = None,
+) -> None:
+    """Everything that is known of a version, as JSON."""
+    with exit_on_user_error():
+        out.print_json(_registry(load_settings(profile)).metadata(lane, version).model_dump_json())
+
+
+def _registry(settings: Settings) -> Any:
+    from traffic_assets.assets.registry import registry_of
+    from traffic_assets.resources import build_resources
+
+    return registry_of(build_resources(settings)["hdfs"])
