@@ -24,7 +24,8 @@ from traffic_assets.dagster_hdfs.stored import Loaded
 from traffic_assets.ml.algorithms import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
-from traffic_assets.registry.store import ModelRegistry, NewVersion, RegistryError
+from traffic_assets.registry.store import ModelRegistry, NewVersion
+from traffic_assets.registry.versions import RegistryError
 from traffic_assets.resources import REGISTRY
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import DEFAULT_TARGET

@@ -74,7 +74,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     import dagster as dg
 
     from traffic_assets.dagster_hdfs.publish import PointerError
-    from traffic_assets.registry.store import RegistryError
+    from traffic_assets.registry.versions import RegistryError
 
     return SettingsError, RegistryError, PointerError, ValueError, OSError, dg.DagsterError
 

@@ -14,7 +14,7 @@ from traffic_assets.cli.console import Profile, err, exit_on_user_error, new_tab
 
 def list_models(profile: Profile = None) -> None:
     """The registered versions of every lane."""
-    from traffic_assets.registry.store import summary
+    from traffic_assets.registry.reading import summary
 
     with exit_on_user_error():
         registry = _registry(load_settings(profile))

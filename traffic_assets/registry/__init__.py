@@ -4,6 +4,8 @@ Stands on `dagster_hdfs` without Dagster, so a service or a notebook can use it.
 """
 
 from traffic_assets.registry.metadata import VersionMetadata
-from traffic_assets.registry.store import ModelRegistry, RegistryError
+from traffic_assets.registry.reading import RegistryReader
+from traffic_assets.registry.store import ModelRegistry
+from traffic_assets.registry.versions import RegistryError
 
-__all__ = ["ModelRegistry", "RegistryError", "VersionMetadata"]
+__all__ = ["ModelRegistry", "RegistryError", "RegistryReader", "VersionMetadata"]

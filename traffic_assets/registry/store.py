@@ -9,67 +9,32 @@ The version directories are the truth: a number that was claimed but never publi
 is in `metadata.json` is defined in `metadata.py`; which generations must stay is told by `references`.
 """
 
-import hashlib
 import importlib
 import json
 import logging
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
-from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join
+from traffic_assets.dagster_hdfs.filesystem import FileStatus
+from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithms import algorithms
+from traffic_assets.registry.manifest import write_manifest
 from traffic_assets.registry.metadata import VersionMetadata
+from traffic_assets.registry.reading import METADATA, RegistryReader
 from traffic_assets.registry.safety import objections
+from traffic_assets.registry.versions import FIRST, VERSION, RegistryError, Version
 
 if TYPE_CHECKING:
     from pyspark.ml import Model, PipelineModel
 
 _LOG = logging.getLogger(__name__)
-_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
-FIRST = (1, 0, 0)
-METADATA, MANIFEST, LATEST = "metadata.json", "MANIFEST.json", "latest.json"
+LATEST = "latest.json"
 PIPELINE, MODEL, ARTIFACTS = "pipeline", "model", "artifacts"
 CLAIMS = "_claims"
 _TRIES = 1000
-
-
-class RegistryError(RuntimeError):
-    """A version cannot be registered, found or loaded; the message says why and what there is."""
-
-
-@dataclass(frozen=True, order=True)
-class Version:
-    """A semantic version."""
-
-    major: int
-    minor: int
-    patch: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Version":
-        """The version that a text such as v1.2.0 means.
-
-        Raises:
-            RegistryError: where it means none.
-        """
-        match = _VERSION.fullmatch(text)
-        if match is None:
-            raise RegistryError(f"{text!r} is no version: the form is v1.0.0, or latest")
-        return cls(*(int(part) for part in match.groups()))
-
-    def next(self) -> "Version":
-        """The one after: a retrained model is a new minor version."""
-        return Version(self.major, self.minor + 1, 0)
-
-    def __str__(self) -> str:
-        return f"v{self.major}.{self.minor}.{self.patch}"
 
 
 @dataclass(frozen=True)
@@ -102,81 +67,8 @@ class LoadedModel:
     metadata: VersionMetadata
 
 
-class ModelRegistry:
-    """The versions below one root URI.
-
-    Args:
-        root: a URI, such as hdfs://namenode:9000/traffic-data/models, or an absolute local path.
-        filesystem: the one that `root` is on.
-
-    Raises:
-        ValueError: the root is a relative path.
-    """
-
-    def __init__(self, root: str, filesystem: FileSystem) -> None:
-        self.root = absolute_uri(root).rstrip("/")  # Spark would look for a bare path where fs.defaultFS says
-        self.filesystem = filesystem
-
-    def lanes(self) -> list[str]:
-        """Ids of the lanes that have a version, sorted."""
-        return sorted(self._lanes_below(self.root, ""))
-
-    def versions(self, lane: str) -> list[str]:
-        """The published versions of a lane, oldest first."""
-        return [str(version) for version in self._versions(lane)]
-
-    def latest(self, lane: str) -> str:
-        """The newest version.
-
-        Raises:
-            RegistryError: where the lane has none.
-        """
-        versions = self._versions(lane)
-        if not versions:
-            raise RegistryError(
-                f"no model is registered as {lane!r}; registered are: {', '.join(self.lanes()) or 'none'}"
-            )
-        return str(versions[-1])
-
-    def metadata(self, lane: str, version: str = "latest") -> VersionMetadata:
-        """The metadata of a version.
-
-        Raises:
-            RegistryError: where there is no such version, or its metadata cannot be read.
-        """
-        uri = self._version_uri(lane, version)
-        try:
-            return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
-        except (FileNotFoundError, ValidationError) as error:
-            raise self._damaged(lane, version, uri, METADATA) from error
-
-    def every(self, damaged: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
-        """The metadata of every version of every lane.
-
-        Args:
-            damaged: told of each version whose metadata cannot be read; without it the first one raises.
-
-        Raises:
-            RegistryError: see `damaged`.
-        """
-        found = []
-        for lane in self.lanes():
-            for version in self.versions(lane):
-                try:
-                    found.append(self.metadata(lane, version))
-                except RegistryError as error:
-                    if damaged is None:
-                        raise
-                    damaged(error)
-        return found
-
-    def references(self) -> set[str]:
-        """Ids of the generations that registered versions refer to.
-
-        Raises:
-            RegistryError: where a version's metadata cannot be read, so that what it refers to is not known.
-        """
-        return {id_ for metadata in self.every() for id_ in metadata.training.references}
+class ModelRegistry(RegistryReader):
+    """The versions below one root URI: registering and loading beside reading."""
 
     def register(self, new: NewVersion) -> VersionMetadata:
         """Make the next version of a lane, or return the one that this model already is.
@@ -261,28 +153,6 @@ class ModelRegistry:
             metadata=metadata,
         )
 
-    def verify(self, lane: str, version: str = "latest") -> None:
-        """Hold a version's files against its manifest.
-
-        Raises:
-            RegistryError: naming the files that are missing, added or changed.
-        """
-        uri = self._version_uri(lane, version)
-        try:
-            expected = dict(json.loads(self.filesystem.read_bytes(f"{uri}/{MANIFEST}"))["sha256"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
-            raise self._damaged(lane, version, uri, MANIFEST) from error
-        found = {path: sum_ for path, sum_ in self._sums(uri) if path != MANIFEST}
-        if found != expected:
-            wrong = sorted(path for path in found.keys() | expected.keys() if found.get(path) != expected.get(path))
-            raise self._damaged(lane, version, uri, *wrong)
-
-    def _damaged(self, lane: str, version: str, uri: str, *files: str) -> RegistryError:
-        return RegistryError(
-            f"{lane} {version} at {uri} is damaged: {', '.join(files)} missing, added or changed (see {MANIFEST}); "
-            f"use another version ({', '.join(self.versions(lane))})"
-        )
-
     def _gather(self, new: NewVersion, version: Version, staged: str) -> VersionMetadata:
         filesystem = self.filesystem
         filesystem.mkdirs(f"{staged}/{ARTIFACTS}")
@@ -292,8 +162,7 @@ class ModelRegistry:
             filesystem.write_new(join(f"{staged}/{ARTIFACTS}", name), content)
         metadata = new.metadata(str(version), datetime.now(UTC))
         filesystem.write_new(f"{staged}/{METADATA}", metadata.model_dump_json(indent=1).encode())
-        manifest = {"version": str(version), "sha256": dict(self._sums(staged))}
-        filesystem.write_new(f"{staged}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
+        write_manifest(staged, str(version), filesystem)
         return metadata
 
     def _claim(self, new: NewVersion) -> Version:
@@ -303,7 +172,7 @@ class ModelRegistry:
         claimed = [
             Version.parse(e.name.removesuffix(".json"))
             for e in self.filesystem.list(f"{lane_uri}/{CLAIMS}")
-            if _VERSION.fullmatch(e.name.removesuffix(".json"))
+            if VERSION.fullmatch(e.name.removesuffix(".json"))
         ]
         taken = [*claimed, *self._versions(new.lane)]
         version = max(taken).next() if taken else Version(*FIRST)
@@ -323,37 +192,6 @@ class ModelRegistry:
             if self.latest(lane) == newest:
                 return
 
-    def _versions(self, lane: str) -> list[Version]:
-        try:
-            entries = self.filesystem.list(self._lane_uri(lane))
-        except FileNotFoundError:
-            return []
-        return sorted(Version.parse(e.name) for e in entries if e.is_dir and _VERSION.fullmatch(e.name))
-
-    def _version_uri(self, lane: str, version: str) -> str:
-        wanted = self.latest(lane) if version == "latest" else str(Version.parse(version))
-        if wanted not in (versions := self.versions(lane)):
-            raise RegistryError(f"{lane} has no version {wanted}; it has: {', '.join(versions) or 'none'}")
-        return f"{self._lane_uri(lane)}/{wanted}"
-
-    def _lane_uri(self, lane: str) -> str:
-        segments = lane.split("/")
-        if any(_VERSION.fullmatch(segment) for segment in segments):
-            raise ValueError(f"{lane!r} cannot be a lane: it would lie inside a version, which is immutable")
-        return join(self.root, *segments)
-
-    def _lanes_below(self, uri: str, prefix: str) -> Iterable[str]:
-        try:
-            entries = self.filesystem.list(uri)
-        except FileNotFoundError:
-            return
-        folders = [e for e in entries if e.is_dir and not e.name.startswith(("_", "."))]
-        if prefix and any(_VERSION.fullmatch(e.name) for e in folders):
-            yield prefix
-        for entry in folders:
-            if not _VERSION.fullmatch(entry.name):
-                yield from self._lanes_below(entry.uri, f"{prefix}/{entry.name}" if prefix else entry.name)
-
     def _leftovers_below(self, uri: str) -> Iterable[FileStatus]:
         """Staged folders and files written aside, of lanes with and without a version."""
         try:
@@ -362,37 +200,13 @@ class ModelRegistry:
             return
         yield from self.filesystem.list_aside(uri)
         for entry in entries:
-            if not entry.is_dir or _VERSION.fullmatch(entry.name):
+            if not entry.is_dir or VERSION.fullmatch(entry.name):
                 continue
             if entry.name == Internal.STAGING:
                 yield from self.filesystem.list(entry.uri)
             else:
                 yield from self._leftovers_below(entry.uri)
 
-    def _sums(self, uri: str, prefix: str = "") -> Iterable[tuple[str, str]]:
-        for entry in self.filesystem.list(uri):
-            path = f"{prefix}{entry.name}"
-            if entry.is_dir:
-                yield from self._sums(entry.uri, f"{path}/")
-            else:
-                yield path, hashlib.sha256(self.filesystem.read_bytes(entry.uri)).hexdigest()
-
 
 def _step(done: str, lane: str, version: Version) -> None:
     _LOG.debug("registry step: %s", done, extra={"step": done, "lane": lane, "version": str(version)})
-
-
-def summary(metadata: VersionMetadata) -> dict[str, Any]:
-    """One line of a list of versions."""
-    test, temporal = metadata.metrics["test"], metadata.temporal["metrics"]
-    return {
-        "lane": metadata.lane,
-        "version": metadata.version,
-        "kind": metadata.kind,
-        "week": metadata.training.week,
-        "r2": test["r2"],
-        "rmse": test["rmse"],
-        "mae": test["mae"],
-        "temporal_rmse": temporal["rmse"],
-        "created_at": metadata.created_at,
-    }

@@ -15,7 +15,8 @@ from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.registry.safety import objections
-from traffic_assets.registry.store import ModelRegistry, RegistryError
+from traffic_assets.registry.store import ModelRegistry
+from traffic_assets.registry.versions import RegistryError
 from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters, XGBoostHyperparameters
 from traffic_assets_tests.registry.examples import made_up
 

@@ -25,7 +25,9 @@ from traffic_assets.ml.algorithms import ALGORITHMS
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.registry import store
-from traffic_assets.registry.store import ModelRegistry, NewVersion, RegistryError, Version, summary
+from traffic_assets.registry.reading import summary
+from traffic_assets.registry.store import ModelRegistry, NewVersion
+from traffic_assets.registry.versions import RegistryError, Version
 from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
 from traffic_assets_tests.registry.examples import made_up, metadata
 
