@@ -57,7 +57,7 @@ def environment(folder: Path) -> dict[str, str]:
         "models": {name: {"hyperparameters": given} for name, given in HYPERPARAMETERS.items()},
         "training": {"folds": FOLDS},
         # the plain script has no diagnostics, so the job makes none
-        "evaluation": {"targets": dict.fromkeys(HYPERPARAMETERS, no_target), "diagnostics": NO_DIAGNOSTICS},
+        "evaluation": {"thresholds": dict.fromkeys(HYPERPARAMETERS, no_target), "diagnostics": NO_DIAGNOSTICS},
         "persistence": {"base_uri": str(folder / "data")},
     }
     (folder / "profile.json").write_text(json.dumps(profile))

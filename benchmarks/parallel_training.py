@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from benchmarks.feature_rows import feature_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.resources import SparkResource
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.folds import folds_of
@@ -47,7 +47,7 @@ def ratios(where: str, master: str) -> list[float]:
         for name, changes in CHANGES.items():
             algorithm = algorithm_named(name)
             tried = algorithm.hyperparameters.model_validate(changes)
-            if where == "local" and algorithm.all_cores(tried):
+            if where == "local" and algorithm.uses_all_cores(tried):
                 print(f"  {where}, {name}: one fit takes all cores", flush=True)
                 continue
             for what, some, trials in (("folds", folds, 1), ("trials", folds[:1], CORES)):

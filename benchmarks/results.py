@@ -144,7 +144,7 @@ def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict
         sys.exit(f"{name} was not evaluated")
     found = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
     trial = Trial.model_validate(found["cross_validation"])
-    results = judge(getattr(settings.evaluation.targets, name), Metrics.model_validate(found["test"]), trial)
+    results = judge(getattr(settings.evaluation.thresholds, name), Metrics.model_validate(found["test"]), trial)
     top, weight = next(iter(found["importances"]["features"].items()))
     return {
         "hyperparameters": trial.hyperparameters,

@@ -20,15 +20,13 @@ from typing import Any
 from benchmarks.feature_rows import feature_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.costs import Meter, known_stages
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.settings.hyperparameters import (
-    Hyperparameters,
-    LinearRegressionHyperparameters,
-    RandomForestHyperparameters,
-)
+from traffic_assets.settings.models.base import Hyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 ROWS_A_SENSOR = 3_900  # two weeks of 5 minutes, less the missing intervals
@@ -58,7 +56,7 @@ def measure(size: int) -> dict[str, Any]:
         features = usable_features(rows, FEATURES)
         with cached_rows(rows) as kept:
             for name, hyperparameters in FITS.items():
-                step(name, lambda: fit_pipeline(kept, features, ALGORITHMS[name], hyperparameters, 42))  # noqa: B023
+                step(name, lambda: fit_pipeline(kept, features, algorithm_named(name), hyperparameters, 42))  # noqa: B023
         found["largest_result_bytes"] = largest_result()
     return found
 

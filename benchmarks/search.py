@@ -32,7 +32,7 @@ from traffic_assets.ml.preprocessing.pipeline import VECTOR, preprocessor
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
 from traffic_assets_tests import real_data
 

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from benchmarks.feature_rows import DATASETS, feature_rows
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors
 from traffic_assets.ml.fitting.pipeline import fit_model, fit_pipeline, fit_preprocessor
 from traffic_assets.ml.folds import folds_of
@@ -25,12 +25,13 @@ from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.shares import SPLIT, TEST, TRAIN
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings, grid_points
+from traffic_assets.settings.models.base import grid_points
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 from traffic_assets.settings.training import SplitSettings
 
 STORE = Path(__file__).with_name("search_exhaustive.json")
 SENSORS, FOLDS, SEED = 5, 5, 42
-FOREST = ALGORITHMS["random_forest"]
+FOREST = algorithm_named("random_forest")
 SEED_GRID = RandomForestSettings().grid
 POINTS = grid_points(RandomForestHyperparameters(), SEED_GRID)
 

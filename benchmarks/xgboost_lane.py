@@ -27,7 +27,7 @@ import pyarrow.dataset as ds
 from benchmarks.overhead import NO_DIAGNOSTICS, ROOT, execute, plain_input, run
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
-from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.simulation.spec import SampleSpec
 from traffic_assets.simulation.writer import write_sample
 
@@ -97,7 +97,7 @@ def environment(
             "xgboost": {"enabled": True, "hyperparameters": hyperparameters.model_dump()},
         },
         "training": {"folds": FOLDS},
-        "evaluation": {"targets": {"xgboost": NO_TARGET}, "diagnostics": diagnostics},
+        "evaluation": {"thresholds": {"xgboost": NO_TARGET}, "diagnostics": diagnostics},
         "persistence": {"base_uri": str(folder / "data")},
         "spark": {"driver_memory": "6g"},
     }

@@ -25,11 +25,11 @@ from traffic_assets.assets import (
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.extras import installing
-from traffic_assets.settings.hyperparameters import ModelSettings
+from traffic_assets.settings.models.base import ModelSettings
 
 
 class BrokenLocationError(ValueError):
@@ -109,13 +109,15 @@ def require_installed(models: Mapping[str, ModelSettings]) -> None:
     for name, model in models.items():
         algorithm = algorithm_named(name)
         for needed in (algorithm, *map(algorithm_named, algorithm.members(model.hyperparameters))):
-            if needed.package is None or importlib.util.find_spec(needed.package) is not None:
+            requirements = needed.requirements
+            if requirements is None or importlib.util.find_spec(requirements.package) is not None:
                 continue
+            package, extra = requirements.package, requirements.extra
             what = "" if needed is algorithm else f" with the member {needed.name}"
             otherwise = f"set models.{name}.enabled to false" if needed is algorithm else "leave the member out"
             raise BrokenLocationError(
-                f"models.{name} is enabled{what}, and the package {needed.package} is not installed: "
-                f"{installing(needed.extra) if needed.extra else f'install {needed.package}'}, or {otherwise}"
+                f"models.{name} is enabled{what}, and the package {package} is not installed: "
+                f"{installing(extra) if extra else f'install {package}'}, or {otherwise}"
             )
 
 

@@ -131,7 +131,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetChecksDefinition]
 
 
 def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
-    targets = settings.targets_of(lane.target, lane.model_name)
+    thresholds = settings.get_thresholds(lane.target, lane.model_name)
 
     @dg.asset_check(
         asset=asset_key(lane.evaluation),
@@ -146,7 +146,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         from traffic_assets.ml.search.trials import Trial
 
         results = judge(
-            targets,
+            thresholds,
             Metrics.model_validate(evaluation.value["test"]),
             Trial.model_validate(evaluation.value["cross_validation"]),
             TARGETS[lane.target].unit,

@@ -16,8 +16,8 @@ from traffic_assets.settings.plugins import plugins, settings_class
 Install = Callable[..., None]
 
 ALGORITHM = """
-from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.settings.hyperparameters import Hyperparameters, ModelSettings
+from traffic_assets.ml.algorithm import Algorithm
+from traffic_assets.settings.models.base import Hyperparameters, ModelSettings
 
 class Knobs(Hyperparameters):
     depth: int = 3

@@ -198,7 +198,7 @@ def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
 def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(
     with_features: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = {**only_lanes("linear_regression"), "evaluation": {"targets": {"linear_regression": IMPOSSIBLE}}}
+    changes = {**only_lanes("linear_regression"), "evaluation": {"thresholds": {"linear_regression": IMPOSSIBLE}}}
     path = tmp_path / "tiny.json"
     path.write_text(json.dumps(tiny_profile(with_features.base, changes)))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

@@ -27,7 +27,7 @@ SMALLER = {
     },
     "training": {"window_weeks": 1, "minimum_days": 3, "cross_validation": {"folds": 2}},
     "evaluation": {
-        "targets": dict.fromkeys(LANES, ANYTHING_GOES),
+        "thresholds": dict.fromkeys(LANES, ANYTHING_GOES),
         "plot_points": 100,
         "diagnostics": {"confidence_level": None},
     },

@@ -74,7 +74,7 @@ def test_a_passing_gate_ends_with_0(featured: CommandLine) -> None:
 
 def test_a_failing_gate_does_not_end_with_0(featured: CommandLine) -> None:
     before = sorted((featured.folder / "data/models/linear_regression").glob("v*"))
-    done = featured.execute("train", {PARTITION: WEEK}, TRAFFIC_EVALUATION__TARGETS__LINEAR_REGRESSION__R2_MIN="1.1")
+    done = featured.execute("train", {PARTITION: WEEK}, TRAFFIC_EVALUATION__THRESHOLDS__LINEAR_REGRESSION__R2_MIN="1.1")
     assert done.returncode != 0
     assert "R² on test is" in done.stdout + done.stderr
     assert sorted((featured.folder / "data/models/linear_regression").glob("v*")) == before

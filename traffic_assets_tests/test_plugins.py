@@ -1,7 +1,8 @@
 """A package that is not ours adds an algorithm, a metric and a storage backend: installed by pip, used by settings.
 
-The package is `plugins/acme_traffic`; `docs/extending.md` shows its code. What is said of broken plugins is tested
-beside the modules that say it.
+The package is `plugins/acme_traffic`; `docs/extending.md` shows its code. `plugins/acme_traffic_before_1_0` is the same
+as it was written for earlier code, with a gate of its own in `targets`: a week is trained with that one. Broken plugins
+are tested beside the modules that report them.
 """
 
 import json
@@ -18,14 +19,26 @@ from traffic_assets_tests.cluster.minispark import spark_env
 from traffic_assets_tests.tiny import ANYTHING_GOES, only_lanes, tiny_profile, write_tiny_readings
 
 SOURCE = Path(__file__).parent / "plugins" / "acme_traffic"
+EARLIER = SOURCE.parent / "acme_traffic_before_1_0"
 DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The plugin, built and installed by pip into a folder of its own."""
+    """The plugin of the docs, installed."""
+    return _install(SOURCE, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def installed_earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plugin for earlier code, installed."""
+    return _install(EARLIER, tmp_path_factory)
+
+
+def _install(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a package and install it by pip into a folder of its own."""
     source, target = tmp_path_factory.mktemp("source") / "acme", tmp_path_factory.mktemp("site")
-    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))  # a build writes beside its sources
+    shutil.copytree(package, source, ignore=shutil.ignore_patterns("__pycache__"))  # a build writes beside its sources
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--target", str(target)]
     done = subprocess.run([*command, str(source)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -47,7 +60,7 @@ def _run(installed: Path, *arguments: str, **more: str) -> subprocess.CompletedP
 
 
 @pytest.fixture(scope="module")
-def outcome(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
+def outcome(installed_earlier: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
     """A week trained on the plugin's storage, with the plugin's algorithm, chosen by its metric."""
     base = tmp_path_factory.mktemp("base")
     readings, store = write_tiny_readings(base / "input"), base / "store"
@@ -62,7 +75,6 @@ def outcome(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
             },
             "evaluation": {
                 "primary_metric": "close_share",
-                "targets": {"decision_tree": {"rmse_max": 50.0}},
                 "diagnostics": {"slices": False, "interval_coverage": None, "confidence_level": None},
             },
             "spark": {
@@ -77,7 +89,7 @@ def outcome(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     (store / "traffic").mkdir()
     path = base / "profile.json"
     path.write_text(json.dumps(profile))
-    done = _run(installed, "-m", "traffic_assets_tests.outside", str(path), ACME_STORE=str(store))
+    done = _run(installed_earlier, "-m", "traffic_assets_tests.outside", str(path), ACME_STORE=str(store))
     assert done.returncode == 0, done.stderr[-5000:]
     *printed, last = done.stdout.strip().splitlines()
     found = json.loads(last)
@@ -99,6 +111,31 @@ def test_the_lane_of_the_plugin_is_searched_and_chosen_by_its_metric(
     (standing,) = found["leaderboard"]
     assert standing["model"] == "decision_tree"
     assert standing["folds"] == search["confirmed"]["summary"]["close_share"]
+
+
+def test_the_gate_of_a_plugin_for_earlier_code_is_its_own(outcome: tuple[dict[str, Any], str, Path]) -> None:
+    found, _, _ = outcome
+    (limit,) = found["registered"]["targets"]
+    assert (limit["target"], limit["asked"], limit["passed"]) == ("RMSE on test, mph", "<= 50", True)
+
+
+def test_the_plugin_of_the_docs_is_that_for_earlier_code_in_current_names(
+    installed: Path, installed_earlier: Path
+) -> None:
+    program = (
+        "import dataclasses, warnings\n"
+        "warnings.simplefilter('error' if {strict} else 'ignore', DeprecationWarning)\n"
+        "from traffic_assets.ml.algorithm import algorithm_named\n"
+        "from traffic_assets.settings import load_settings\n"
+        "settings, tree = load_settings('local'), algorithm_named('decision_tree')\n"
+        "shown = {{f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}}\n"
+        "print({{n: getattr(v, '__qualname__', v) for n, v in shown.items()}})\n"
+        "print(settings.get_thresholds('speed', 'decision_tree'), settings.models.decision_tree)"
+    )
+    current = _run(installed, "-c", program.format(strict=True))
+    earlier = _run(installed_earlier, "-c", program.format(strict=False))
+    assert current.stdout == earlier.stdout != "", current.stderr + earlier.stderr
+    assert "rmse_max=50.0" in current.stdout
 
 
 def test_the_metric_is_shown_where_the_others_are(outcome: tuple[dict[str, Any], str, Path]) -> None:
@@ -134,7 +171,9 @@ def test_everything_is_kept_by_the_storage_backend(outcome: tuple[dict[str, Any]
     assert list((version / "pipeline").rglob("part-*")), "written by Spark, by the same URI"
 
 
-def test_the_command_line_says_what_was_found_and_where(installed: Path) -> None:
+@pytest.mark.parametrize("plugin", ["installed", "installed_earlier"])
+def test_the_command_line_says_what_was_found_and_where(plugin: str, request: pytest.FixtureRequest) -> None:
+    installed = request.getfixturevalue(plugin)
     done = _run(installed, "-m", "traffic_assets", "plugins", ACME_STORE="/nowhere")
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -158,7 +197,7 @@ def test_the_location_has_the_lane_and_loads_without_pyspark(installed: Path) ->
 
 def test_the_settings_know_the_section_and_only_its_keys(installed: Path, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    good.write_text(json.dumps({"evaluation": {"targets": {"decision_tree": ANYTHING_GOES}}}))
+    good.write_text(json.dumps({"evaluation": {"thresholds": {"decision_tree": ANYTHING_GOES}}}))
     bad.write_text(
         json.dumps(
             {
@@ -183,7 +222,7 @@ def test_the_settings_know_the_section_and_only_its_keys(installed: Path, tmp_pa
 def test_the_package_may_be_imported_before_ours(installed: Path) -> None:
     program = (
         "import acme_traffic\n"
-        "from traffic_assets.ml.algorithms import algorithm_named\n"
+        "from traffic_assets.ml.algorithm import algorithm_named\n"
         "from traffic_assets.settings import load_settings\n"
         "print('decision_tree' in load_settings('local').enabled_models)\n"
         "print(algorithm_named('decision_tree') is acme_traffic.DECISION_TREE)"

@@ -36,7 +36,7 @@ def tiny_profile(base: str | Path, changes: Mapping[str, Any] | None = None) -> 
         },
         "training": {"window_weeks": 1, "minimum_days": 3, "folds": 2},
         "evaluation": {
-            "targets": dict.fromkeys(LANES, ANYTHING_GOES),
+            "thresholds": dict.fromkeys(LANES, ANYTHING_GOES),
             "plot_points": 100,
             "diagnostics": NO_DIAGNOSTICS,  # a third of a tiny run; what looks at them asks for them
         },

@@ -13,7 +13,7 @@ from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
@@ -55,7 +55,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
             metrics = Metrics.model_validate(found["test"])
             trial = trials[name] = Trial.model_validate(found["cross_validation"])
             verdicts[name] = verdict
-            results = judge(settings.targets_of(target, name), metrics, trial, unit)
+            results = judge(settings.get_thresholds(target, name), metrics, trial, unit)
             standings[name] = Standing(
                 model=name,
                 kind=algorithm_named(name).kind,

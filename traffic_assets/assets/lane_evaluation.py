@@ -15,7 +15,7 @@ from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings

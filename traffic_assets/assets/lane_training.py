@@ -14,11 +14,11 @@ from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
-from traffic_assets.settings.hyperparameters import ModelSettings
+from traffic_assets.settings.models.base import ModelSettings
 
 
 def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:

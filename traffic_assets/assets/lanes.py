@@ -18,7 +18,7 @@ from traffic_assets.assets.launchpad import CV_REPORT
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
 
@@ -114,7 +114,7 @@ def require_scaler(lane: Lane, fitted_preprocessor: Loaded) -> None:
     Raises:
         dagster.Failure: saying what to run.
     """
-    if not algorithm_named(lane.model_name).scale_free and not fitted_preprocessor.record.get("scaled", True):
+    if not algorithm_named(lane.model_name).scale_invariant and not fitted_preprocessor.record.get("scaled", True):
         raise dg.Failure(
             f"{lane.preprocessor} of this week was fitted without a scaler, since no lane asked for one then, and "
             f"{lane.title} does. Run the job train for this week again, whole.",

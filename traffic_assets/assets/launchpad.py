@@ -11,9 +11,9 @@ import dagster as dg
 from pydantic import ValidationError, create_model
 
 from traffic_assets.assets.keys import of_target, step_of
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.settings import Settings
-from traffic_assets.settings.hyperparameters import ModelSettings
+from traffic_assets.settings.models.base import ModelSettings
 
 TUNE = "tune"
 CV_REPORT = "cv_report"

@@ -21,7 +21,7 @@ from traffic_assets.dagster_hdfs.publish import PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
 from traffic_assets.registry.store import ModelRegistry, NewVersion
@@ -41,7 +41,7 @@ def registry_of(hdfs: HdfsResource) -> ModelRegistry:
 def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     """The registry entry of a lane."""
     algorithm = algorithm_named(lane.model_name)
-    targets = settings.targets_of(lane.target, lane.model_name)
+    thresholds = settings.get_thresholds(lane.target, lane.model_name)
 
     @dg.asset(
         key=asset_key(lane.registry_entry),
@@ -61,12 +61,12 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         meter = Meter()
         found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
         trial = Trial.model_validate(evaluation.value["cross_validation"])
-        results = judge(targets, found.test, trial, TARGETS[lane.target].unit)
+        results = judge(thresholds, found.test, trial, TARGETS[lane.target].unit)
         if missed := failed(results):
+            key = "thresholds" if lane.target == DEFAULT_TARGET else f"other_thresholds.{lane.target}"
             raise dg.Failure(
                 f"{lane.id} is not registered, since it misses its targets: {'; '.join(missed)}. Train it again, or "
-                f"change evaluation.{'targets' if lane.target == DEFAULT_TARGET else f'other_targets.{lane.target}'}"
-                f".{lane.model_name}.",
+                f"change evaluation.{key}.{lane.model_name}.",
                 allow_retries=False,
             )
         with retried_connection_errors(hdfs.base_uri):

@@ -17,7 +17,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
@@ -131,7 +131,7 @@ def _lane_report(
         verdict=TemporalVerdict.model_validate(verdict.value),
         search=search,
         targets=judge(
-            settings.targets_of(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit
+            settings.get_thresholds(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit
         ),
         model_bytes=found["model_bytes"],
         training_minutes=found["training_minutes"],

@@ -23,7 +23,7 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
-from traffic_assets.ml.algorithms import algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
@@ -256,7 +256,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     for warning in not_made:
         _LOG.warning(warning)
     # a pass over the rows for nothing, where scale is nothing to any lane
-    scaled = not all(algorithm_named(name).scale_free for name in settings.enabled_models)
+    scaled = not all(algorithm_named(name).scale_invariant for name in settings.enabled_models)
 
     @dg.asset(
         key=asset_key(of_target(PREPROCESSOR, target)),

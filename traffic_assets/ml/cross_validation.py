@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.estimators.tree_arrays import judge_cuts, read_trees
 from traffic_assets.ml.fitting.caching import cached_vectors
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
@@ -31,7 +31,7 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.search.sharing import Group, groups
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class CrossValidation:
         # where a fit ends early, it is not the beginning of a longer one
         early = any(self.algorithm.stops_early(h) for h in tried)
         alone = not self.scratch or early or self._in_tasks(tried)
-        sharing = None if alone else self.algorithm.sharing
+        sharing = None if alone else self.algorithm.shared_fit
         rows = math.ceil(self.features.rows * row_share)
         return self._judged(train, tried, groups(tried, sharing, rows), row_share, deadline)
 
@@ -190,8 +190,8 @@ class CrossValidation:
         fit_rows, judged_rows = train.where(self.folds[number].fit), train.where(self.folds[number].judged)
         # what only other rows hold cannot be learned from these
         present = narrowed(self.features, fit_rows, size.rows)
-        preprocessing = fit_preprocessor(fit_rows, present, scaled=not self.algorithm.scale_free)
-        again = groups > 1 or not self.algorithm.reads_once
+        preprocessing = fit_preprocessor(fit_rows, present, scaled=not self.algorithm.scale_invariant)
+        again = groups > 1 or not self.algorithm.single_pass
         with cached_vectors(preprocessing, fit_rows, self.features.target, again) as vectors:
             size = _counted(vectors) if self.features.preparation.drops else size
             judged = preprocessing.transform(judged_rows).select(VECTOR, self.features.target)
@@ -233,7 +233,7 @@ class CrossValidation:
         model = fit_model(vectors, self.algorithm, group.grown, self.seed, target, rows)
         if not group.cuts:
             return {group.members[0]: evaluate(model.transform(judged), target)}
-        sharing = self.algorithm.sharing
+        sharing = self.algorithm.shared_fit
         assert sharing is not None
         trees = read_trees(model, f"{self.scratch}/{secrets.token_hex(8)}")
         whole = None if group.itself is None else group.members.index(group.itself)

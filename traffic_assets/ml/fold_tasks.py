@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import ROW, Algorithm
-from traffic_assets.ml.algorithms.spec import Fill
+from traffic_assets.ml.algorithm import ROW, Algorithm, Fill
 from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.fitting.caching import cached
 from traffic_assets.ml.fitting.early_stopping import STOP
@@ -26,13 +25,13 @@ from traffic_assets.ml.metrics.metrics import PREDICTION, Metrics, evaluate
 from traffic_assets.ml.preprocessing.arrays import unfilled
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation
 from traffic_assets.ml.splits.hashing import row_key
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 
 def in_tasks(algorithm: Algorithm, tried: Sequence[Hyperparameters], preparation: Preparation) -> bool:
     """Whether folds of these hyperparameters are judged in one task each, and the final fit is given lists."""
-    able = algorithm.fold_task is not None and algorithm.scale_free
-    return able and preparation.fills_only and all(map(algorithm.all_cores, tried))
+    able = algorithm.fold_task is not None and algorithm.scale_invariant
+    return able and preparation.fills_only and all(map(algorithm.uses_all_cores, tried))
 
 
 @dataclass(frozen=True)

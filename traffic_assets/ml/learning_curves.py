@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
@@ -21,7 +21,7 @@ from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import Metrics, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
 _HELD_OUT = "held_out"

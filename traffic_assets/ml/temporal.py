@@ -18,7 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached
 from traffic_assets.ml.fitting.early_stopping import with_stopping_rows
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
@@ -27,7 +27,7 @@ from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
 

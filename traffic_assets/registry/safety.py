@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
-from traffic_assets.ml.algorithms import algorithms
+from traffic_assets.ml.algorithm import algorithms
 
 METADATA = "metadata"
 TRUSTED = ("org.apache.spark.ml.", "pyspark.ml.", "traffic_assets.ml.")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from traffic_assets.dagster_hdfs.filesystem import FileStatus
 from traffic_assets.dagster_hdfs.uris import Internal, join
-from traffic_assets.ml.algorithms import algorithms
+from traffic_assets.ml.algorithm import algorithms
 from traffic_assets.registry.manifest import write_manifest
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.reading import METADATA, RegistryReader

@@ -1,6 +1,6 @@
 """Everything a user can set, as one validated object.
 
-A section of a settings file is in the file of its name, `hyperparameters.py` holds those of each algorithm, `schema.py`
+A section of a settings file is in the file of its name, those of each model are in `models`, `schema.py` holds
 the whole; `loading.py` reads a profile and the environment. Nothing here imports the rest of the package: every other
 layer may depend on the settings.
 """

@@ -1,31 +1,24 @@
 """The section `evaluation`: what stops a lane, what only warns, and what an evaluation tells."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
-from traffic_assets.settings.gate import Targets
-from traffic_assets.settings.hyperparameters import (
-    EnsembleSettings,
-    GradientBoostedTreesSettings,
-    LinearRegressionSettings,
-    RandomForestSettings,
-    SVRSettings,
-    XGBoostSettings,
-)
-from traffic_assets.settings.section import Name, Section
+from traffic_assets.deprecation import warn_renamed
+from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.models import built_in_settings
+from traffic_assets.settings.section import Name, Section, with_fields
 from traffic_assets.settings.target import Target, TargetName
 
 
-class TargetsByModel(Section):
-    """Each lane's targets: its algorithm's own, unless they are given."""
+@with_fields({name: (GateThresholds, kind.default_thresholds()) for name, kind in built_in_settings().items()})
+class ThresholdsByModel(Section):
+    """The thresholds of each model's gate: those of the model unless they are given."""
 
-    linear_regression: Targets = LinearRegressionSettings.targets
-    random_forest: Targets = RandomForestSettings.targets
-    gradient_boosted_trees: Targets = GradientBoostedTreesSettings.targets
-    xgboost: Targets = XGBoostSettings.targets
-    svr: Targets = SVRSettings.targets
-    ensemble: Targets = EnsembleSettings.targets
+    if TYPE_CHECKING:
+
+        def __getattr__(self, model: str) -> GateThresholds: ...
 
 
 class Band(Section):
@@ -65,12 +58,16 @@ class DiagnosticsSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """Targets that stop a lane, and what only warns."""
+    """Thresholds that stop a lane, and limits that only warn."""
+
+    old_names: ClassVar[Mapping[str, str]] = {"targets": "thresholds", "other_targets": "other_thresholds"}
 
     primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
-    targets: TargetsByModel = Field(default_factory=TargetsByModel, description="of the lanes of the speed, mph")
-    other_targets: dict[TargetName, dict[Name, Targets]] = Field(
-        default_factory=dict, description="of the lanes of another target, by target and model, in the target's unit"
+    thresholds: ThresholdsByModel = Field(
+        default_factory=ThresholdsByModel, description="of the gates of the speed's lanes, mph"
+    )
+    other_thresholds: dict[TargetName, dict[Name, GateThresholds]] = Field(
+        default_factory=dict, description="of the gates of another target's lanes, by target and model, in its unit"
     )
     model_size_mb: Band | None = Field(
         default=None, description="warn when the random forest's stored model lies outside"
@@ -86,13 +83,27 @@ class EvaluationSettings(Section):
         default=2000, description="rows drawn in a picture; sampled by hash on Spark"
     )
 
-    @field_validator("other_targets", mode="wrap")
+    @field_validator("other_thresholds", mode="wrap")
     @classmethod
-    def _each_target_once(cls, value: Any, validated: ValidatorFunctionWrapHandler) -> dict[Target, dict[str, Targets]]:
-        found: dict[Target, dict[str, Targets]] = validated(value)
+    def _each_target_once(
+        cls, value: Any, validated: ValidatorFunctionWrapHandler
+    ) -> dict[Target, dict[str, GateThresholds]]:
+        found: dict[Target, dict[str, GateThresholds]] = validated(value)
         if len(found) < len(value):
             raise ValueError(
                 f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each under one name, "
                 f"in every file and in the environment"
             )
         return found
+
+    @property
+    def targets(self) -> ThresholdsByModel:
+        """The old name of `thresholds`."""
+        warn_renamed("EvaluationSettings.targets", "EvaluationSettings.thresholds")
+        return self.thresholds
+
+    @property
+    def other_targets(self) -> dict[Target, dict[str, GateThresholds]]:
+        """The old name of `other_thresholds`."""
+        warn_renamed("EvaluationSettings.other_targets", "EvaluationSettings.other_thresholds")
+        return self.other_thresholds

@@ -1,14 +1,15 @@
-"""What the gate of a lane asks of its model. Which lane asks for what is said by its algorithm and in `evaluation`."""
+"""Thresholds of a lane's gate. The defaults of each model are in its module of `models`, overrides in `evaluation`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from traffic_assets.deprecation import moved_names
 from traffic_assets.settings.section import Section
 
 
-class Targets(Section):
-    """What a lane's gate enforces on the test split; absent values are not enforced."""
+class GateThresholds(Section):
+    """Limits that a lane's gate enforces on the test split; absent values are not enforced."""
 
     r2_min: float | None = Field(default=None, description="R² on test at least this")
     rmse_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
@@ -17,3 +18,9 @@ class Targets(Section):
     cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="deviation of the folds' R², below this"
     )
+
+
+if TYPE_CHECKING:
+    Targets = GateThresholds
+else:
+    __getattr__ = moved_names(__name__, {"Targets": f"{__name__}:GateThresholds"})

@@ -13,7 +13,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from traffic_assets.settings.mistakes import as_given, describe, did_you_mean, keys_at, left_out, model_of, validated
+from traffic_assets.settings.mistakes import (
+    as_given,
+    describe,
+    did_you_mean,
+    keys_at,
+    left_out,
+    model_of,
+    old_names_at,
+    old_names_of,
+    validated,
+)
+from traffic_assets.settings.old_keys import use_current_names
 from traffic_assets.settings.plugins import settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
 from traffic_assets.settings.users_format import Translation, completed, switched_off, translate
@@ -51,7 +62,8 @@ def load_settings(
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get("TRAFFIC_PROFILE") or "local")
     users, ours = _read(chosen), _from_environment(environ)
-    laid = _laid(Translation(dict(overrides or {})), _laid(ours, users))
+    over = use_current_names(Translation(dict(overrides or {})), settings_class())
+    laid = _laid(over, _laid(ours, users))
     settings, found = validated({**completed(laid.content, users), "profile": chosen})
     # one value of the users' may stand for several of ours, and be wrong but once
     mistakes = list(dict.fromkeys([*laid.refused, *describe(found, laid.origins)]))
@@ -94,7 +106,7 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> Translation:
         raise SettingsError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: given a {type(content).__name__}; a JSON object with sections is allowed")
-    base, own = content.pop("extends", None), translate(content)
+    base, own = content.pop("extends", None), use_current_names(translate(content), settings_class())
     own.refused[:0] = [f"{'.'.join(at)}: stands twice in the file; keep one" for at in _twice(content)]
     if base is None:
         return own
@@ -161,8 +173,10 @@ def _from_environment(environ: Mapping[str, str]) -> Translation:
             found.refused.append(f"{name}: {left_out(plugin)}")
             continue
         if path is None:
-            known, allowed = _known_part(given)
-            hint = did_you_mean(given[len(known)].upper(), [key.upper() for key in allowed])
+            path = _known_part(given)
+            known, allowed = given[: len(path)], keys_at(path)
+            old_names = {old.upper(): new.upper() for old, new in old_names_at(path).items()}
+            hint = did_you_mean(given[len(known)].upper(), [key.upper() for key in allowed], old_names)
             below = f"below {PREFIX}{'__'.join(known)}" if known else f"after {PREFIX}"
             keys = ", ".join(key.upper() for key in allowed)
             found.refused.append(f"{name}: no such setting{hint}; {below} there may be {keys}")
@@ -173,28 +187,32 @@ def _from_environment(environ: Mapping[str, str]) -> Translation:
             nested = {key: nested}
         found.content = merge(found.content, nested)
         found.origins[tuple(path)] = (name,)
-    return found
+    return use_current_names(found, settings_class())
 
 
-def _known_part(given: list[str]) -> tuple[list[str], list[str]]:
-    """How far a name is known, and what may follow there."""
+def _known_part(given: list[str]) -> list[str]:
+    """Return the path of the longest part of a name that is known."""
     for length in range(len(given) - 1, -1, -1):
         path = _match(given[:length], settings_class())
         if path is not None:
-            return given[:length], keys_at(path)
+            return path
     raise AssertionError("the empty name is known")
 
 
 def _match(given: list[str], model: Any) -> list[str] | None:
-    """The path that `given` names below `model`, in any case, or None; below a free mapping names are as given."""
+    """Return the path that `given` names below `model`, in any case and also by old names, or None.
+
+    Below a free mapping, names are as given.
+    """
     if not given:
         return []
     fields = model_of(model)
     if fields is None:
         return list(given)
-    for name, field in fields.model_fields.items():
-        if name.upper() == given[0].upper() and name != "profile":
-            rest = _match(given[1:], field.annotation)
+    current = {name: name for name in fields.model_fields if name != "profile"} | dict(old_names_of(fields))
+    for name, field in current.items():
+        if name.upper() == given[0].upper():
+            rest = _match(given[1:], fields.model_fields[field].annotation)
             return None if rest is None else [name, *rest]
     return None
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
 from traffic_assets.settings.schema import Settings
+from traffic_assets.settings.section import Section
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _UNSHOWN = {("spark",), ("spark", "config")}
@@ -101,7 +102,7 @@ def describe(
             continue
         if item["type"] == "extra_forbidden":
             allowed = keys_at(item["loc"][:-1])
-            hint = did_you_mean(str(item["loc"][-1]), allowed)
+            hint = did_you_mean(str(item["loc"][-1]), allowed, old_names_at(item["loc"][:-1]))
             lines.append(f"{path}: not a setting{hint}; allowed here: {', '.join(allowed)}")
             continue
         hidden = isinstance(given, BaseModel | dict) or item["loc"][:2] in _UNSHOWN
@@ -122,10 +123,17 @@ def as_given(path: tuple[str, ...], origins: Mapping[tuple[str, ...], tuple[str,
     return path
 
 
-def did_you_mean(given: str, allowed: Sequence[str]) -> str:
-    """A hint in brackets at what is spelled most like it; nothing where nothing is."""
-    near = difflib.get_close_matches(given, allowed, 1)
-    return f" (did you mean {near[0]}?)" if near else ""
+def did_you_mean(given: str, allowed: Sequence[str], old_names: Mapping[str, str] | None = None) -> str:
+    """Return a hint in brackets at the name that is spelled most like the given one, empty if there is none.
+
+    Args:
+        given: The name that is not allowed.
+        allowed: The names that are.
+        old_names: The current name by the old one; a name like an old one gets the current one as hint.
+    """
+    current = dict(old_names or {}) | {name: name for name in allowed}
+    near = difflib.get_close_matches(given, current, 1)
+    return f" (did you mean {current[near[0]]}?)" if near else ""
 
 
 def left_out(plugin: Plugin) -> str:
@@ -135,11 +143,28 @@ def left_out(plugin: Plugin) -> str:
 
 def keys_at(path: Iterable[Any]) -> list[str]:
     """The settings below a path."""
+    model = _model_at(path)
+    return [name for name in model.model_fields if name != "profile"] if model else []
+
+
+def old_names_at(path: Iterable[Any]) -> Mapping[str, str]:
+    """Return the current name of each renamed setting below a path, by its old name."""
+    model = _model_at(path)
+    return old_names_of(model) if model else {}
+
+
+def old_names_of(model: type[BaseModel]) -> Mapping[str, str]:
+    """Return the current name of each renamed field of a model, by its old name."""
+    return model.old_names if issubclass(model, Section) else {}
+
+
+def _model_at(path: Iterable[Any]) -> type[BaseModel] | None:
     model: type[BaseModel] | None = settings_class()
     for part in path:
-        field = model.model_fields.get(str(part)) if model else None
+        name = old_names_of(model).get(str(part), str(part)) if model else ""
+        field = model.model_fields.get(name) if model else None
         model = model_of(field.annotation) if field else None
-    return [name for name in model.model_fields if name != "profile"] if model else []
+    return model
 
 
 def model_of(annotation: Any) -> type[BaseModel] | None:

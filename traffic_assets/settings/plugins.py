@@ -12,12 +12,13 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import Field, ValidationError, create_model
+from pydantic import ValidationError
 
-from traffic_assets.settings.evaluation import EvaluationSettings, TargetsByModel
-from traffic_assets.settings.gate import Targets
-from traffic_assets.settings.hyperparameters import ModelSettings
+from traffic_assets.settings.evaluation import EvaluationSettings, ThresholdsByModel
+from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.models.base import ModelSettings
 from traffic_assets.settings.schema import ModelsSettings, Settings
+from traffic_assets.settings.section import subsection, with_fields
 
 ALGORITHM_GROUP, METRIC_GROUP = "traffic_assets.algorithms", "traffic_assets.metrics"
 _KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric"}
@@ -94,7 +95,7 @@ def usable(group: str) -> dict[str, Any]:
 
 def unusable_at(path: Sequence[str]) -> Plugin | None:
     """The plugin that a path of the settings names and that cannot be used."""
-    for section in (("models",), ("evaluation", "targets")):
+    for section in (("models",), ("evaluation", "thresholds"), ("evaluation", "targets")):
         if tuple(path[: len(section)]) == section and len(path) > len(section):
             return _unusable(ALGORITHM_GROUP, path[len(section)])
     return _unusable(METRIC_GROUP, path[2]) if tuple(path[:2]) == ("evaluation", "primary_metric") else None
@@ -104,8 +105,8 @@ def unusable_at(path: Sequence[str]) -> Plugin | None:
 def settings_class() -> type[Settings]:
     """The settings with the sections of every usable plugin; warns once of each that is not.
 
-    An algorithm gets a section in `models` and one in `evaluation.targets`, which begins with what its author asks
-    for; a metric may be the primary one.
+    An algorithm gets a section in `models` and one in `evaluation.thresholds` with its own thresholds as
+    defaults; a metric may be the primary one.
     """
     for plugin in (*plugins(ALGORITHM_GROUP), *plugins(METRIC_GROUP)):
         if plugin.problem:
@@ -113,14 +114,16 @@ def settings_class() -> type[Settings]:
     algorithms, metrics = usable(ALGORITHM_GROUP), usable(METRIC_GROUP)
     if not algorithms and not metrics:
         return Settings
-    models = _extended(ModelsSettings, {name: _section(a.settings) for name, a in algorithms.items()})
-    targets = _extended(TargetsByModel, {name: (Targets, a.settings.targets) for name, a in algorithms.items()})
+    models = with_fields({name: subsection(a.settings) for name, a in algorithms.items()})(ModelsSettings)
+    gates = {name: (GateThresholds, a.settings.default_thresholds()) for name, a in algorithms.items()}
     primary = EvaluationSettings.model_fields["primary_metric"].default
-    evaluation = _extended(
-        EvaluationSettings,
-        {"targets": _section(targets), "primary_metric": (Literal[(*METRIC_NAMES, *metrics)], primary)},
-    )
-    return _extended(Settings, {"models": _section(models), "evaluation": _section(evaluation)})
+    evaluation = with_fields(
+        {
+            "thresholds": subsection(with_fields(gates)(ThresholdsByModel)),
+            "primary_metric": (Literal[(*METRIC_NAMES, *metrics)], primary),
+        }
+    )(EvaluationSettings)
+    return with_fields({"models": subsection(models), "evaluation": subsection(evaluation)})(Settings)
 
 
 def _package(point: EntryPoint) -> tuple[str, str]:
@@ -163,10 +166,13 @@ def _problem_of_settings(algorithm: Any) -> str | None:
         return f"its settings are {section!r}; a subclass of ModelSettings is needed"
     try:
         section.model_validate({})
+        section.default_thresholds()
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or section.__name__
         return f"its settings have no valid defaults: {where}: {first['msg']}"
+    except TypeError as error:
+        return f"its gate cannot be read: {error}"
     return None
 
 
@@ -174,11 +180,3 @@ def _unusable(group: str, name: str) -> Plugin | None:
     if name in (*ModelsSettings.model_fields, *METRIC_NAMES):
         return None  # ours, whatever else took its name
     return next((p for p in plugins(group) if p.name == name and p.problem), None)
-
-
-def _section(kind: Any) -> tuple[Any, Any]:
-    return kind, Field(default_factory=kind)
-
-
-def _extended(base: Any, fields: dict[str, Any]) -> Any:
-    return create_model(base.__name__, __base__=base, __module__=base.__module__, **fields)

@@ -1,49 +1,39 @@
 """The settings as a whole: every section, and what must hold between them.
 
-A section is in the file of its name, the hyperparameters of `models` in `hyperparameters.py`. What a value does belongs
+A section is in the file of its name, the settings of each model in its module of `models`. What a value does belongs
 to the layer that uses it; reading files and the environment belongs to `loading.py`.
 """
 
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from traffic_assets.deprecation import warn_renamed
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
-from traffic_assets.settings.gate import Targets
-from traffic_assets.settings.hyperparameters import (
-    EnsembleSettings,
-    GradientBoostedTreesSettings,
-    Hyperparameters,
-    LinearRegressionSettings,
-    ModelSettings,
-    RandomForestSettings,
-    Range,
-    SVRSettings,
-    XGBoostSettings,
-)
+from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.models import built_in_settings
+from traffic_assets.settings.models.base import ModelSettings, Range
 from traffic_assets.settings.persistence import PersistenceSettings
-from traffic_assets.settings.section import Section
+from traffic_assets.settings.section import Section, subsection, with_fields
 from traffic_assets.settings.spark import OF_EXECUTORS, SparkSettings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
 from traffic_assets.settings.training import TrainingSettings
 
 
+@with_fields({name: subsection(kind) for name, kind in built_in_settings().items()})
 class ModelsSettings(Section):
     """The algorithms, one lane each."""
 
-    linear_regression: LinearRegressionSettings = Field(default_factory=LinearRegressionSettings)
-    random_forest: RandomForestSettings = Field(default_factory=RandomForestSettings)
-    gradient_boosted_trees: GradientBoostedTreesSettings = Field(default_factory=GradientBoostedTreesSettings)
-    xgboost: XGBoostSettings = Field(default_factory=XGBoostSettings)
-    svr: SVRSettings = Field(default_factory=SVRSettings)
-    ensemble: EnsembleSettings = Field(default_factory=EnsembleSettings)  # the last, since it looks at the others
+    if TYPE_CHECKING:
 
-    @field_validator("ensemble")
+        def __getattr__(self, model: str) -> Any: ...
+
+    @field_validator("*")
     @classmethod
-    def _members_are_like_their_lanes(cls, value: EnsembleSettings, info: ValidationInfo) -> EnsembleSettings:
-        lanes: dict[str, Hyperparameters] = {name: lane.hyperparameters for name, lane in info.data.items()}
-        return value.filled(lanes)
+    def _complete_from_lanes_before(cls, value: ModelSettings, info: ValidationInfo) -> ModelSettings:
+        return value.with_lanes({name: lane.hyperparameters for name, lane in info.data.items()})
 
     def named(self) -> dict[str, ModelSettings]:
         """Every algorithm's settings by name, in the order of the file."""
@@ -70,12 +60,12 @@ class Settings(Section):
     @model_validator(mode="after")
     def _limits_are_on_lanes(self) -> "Settings":
         models = self.models.named()
-        for target, limits in self.evaluation.other_targets.items():
+        for target, limits in self.evaluation.other_thresholds.items():
             if target == DEFAULT_TARGET:
-                raise ValueError(f"evaluation.other_targets: the limits of {target} belong to evaluation.targets")
+                raise ValueError(f"evaluation.other_thresholds: the limits of {target} belong to evaluation.thresholds")
             if unknown := [name for name in limits if name not in models]:
                 raise ValueError(
-                    f"evaluation.other_targets.{target}: no such model: {', '.join(unknown)}; the models are "
+                    f"evaluation.other_thresholds.{target}: no such model: {', '.join(unknown)}; the models are "
                     f"{', '.join(models)}"
                 )
         return self
@@ -123,11 +113,16 @@ class Settings(Section):
         """The lanes to build: name to settings, in order."""
         return {name: model for name, model in self.models.named().items() if model.enabled}
 
-    def targets_of(self, target: Target, model: str) -> Targets:
-        """What the gate of a lane enforces; nothing where the settings name no limits for it."""
+    def get_thresholds(self, target: Target, model: str) -> GateThresholds:
+        """Return the thresholds of a lane's gate; without any where the settings name none for it."""
         if target == DEFAULT_TARGET:
-            return getattr(self.evaluation.targets, model)
-        return self.evaluation.other_targets.get(target, {}).get(model, Targets())
+            return getattr(self.evaluation.thresholds, model)
+        return self.evaluation.other_thresholds.get(target, {}).get(model, GateThresholds())
+
+    def targets_of(self, target: Target, model: str) -> GateThresholds:
+        """Return the same as `get_thresholds`, under its old name."""
+        warn_renamed("Settings.targets_of", "Settings.get_thresholds")
+        return self.get_thresholds(target, model)
 
     @property
     def source_uri(self) -> str:

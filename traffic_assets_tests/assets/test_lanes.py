@@ -21,7 +21,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.stored import Loaded
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.splits.hashing import calibration_half
@@ -78,7 +78,7 @@ def test_nothing_is_pickled_and_nothing_is_left_aside(trained: Deployment) -> No
 def test_a_failed_gate_stops_only_its_lane(with_features: Deployment, tmp_path: Path) -> None:
     changes = {
         **only_lanes("linear_regression", "random_forest"),
-        "evaluation": {"targets": {"random_forest": IMPOSSIBLE}},
+        "evaluation": {"thresholds": {"random_forest": IMPOSSIBLE}},
     }
     settings = tiny_settings(with_features.base, changes)
     result = run_train(build_defs(settings), with_features.instance, WEEK)
@@ -186,10 +186,10 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
         assert loaded.metadata.facts == algorithm_named(name).describe(loaded.model)
         assert len(loaded.metadata.importances["slots"]) == len(loaded.metadata.slots)
         scaled = any(isinstance(stage, StandardScalerModel) for stage in loaded.pipeline.stages)
-        assert scaled is not algorithm_named(name).scale_free
+        assert scaled is not algorithm_named(name).scale_invariant
     assert loaded.metadata.facts["method"] == "stacking"
 
-    lane, asked = Lane("ensemble"), {"targets": dict.fromkeys(names, IMPOSSIBLE)}
+    lane, asked = Lane("ensemble"), {"thresholds": dict.fromkeys(names, IMPOSSIBLE)}
     strict = build_defs(tiny_settings(with_features.base, {**changes, "evaluation": asked}))
     again = run_train(strict, with_features.instance, WEEK, only=[lane.evaluation, lane.registry_entry])
     assert not again.success
@@ -237,7 +237,7 @@ def test_another_target_has_lanes_of_its_own_under_its_name(with_features: Deplo
     changes = {
         **only_lanes("linear_regression", "gradient_boosted_trees"),
         "training": {"targets": ["avg_speed", "traffic_volume"]},
-        "evaluation": {"other_targets": {"flow": {"gradient_boosted_trees": IMPOSSIBLE}}},
+        "evaluation": {"other_thresholds": {"flow": {"gradient_boosted_trees": IMPOSSIBLE}}},
     }
     result = run_train(build_defs(tiny_settings(with_features.base, changes)), with_features.instance, WEEK)
     assert not result.success, "the gate of one lane has a target that nothing meets"

@@ -8,15 +8,15 @@ import pytest
 
 from traffic_assets.assets.launchpad import config_class, require_valid_config
 from traffic_assets.build import build_defs
-from traffic_assets.ml.algorithms import ALGORITHMS, algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
 from traffic_assets.settings import load_settings
 from traffic_assets_tests.runs import failures, run_train
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
-EVERY = {"models": {name: {"enabled": True} for name in ALGORITHMS}}
+EVERY = {"models": {name: {"enabled": True} for name in built_in_algorithms()}}
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", built_in_algorithms())
 def test_the_defaults_are_the_profiles(name: str) -> None:
     model_settings = load_settings("local", EVERY, environ={}).enabled_models[name]
     shown = config_class(algorithm_named(name), model_settings)().model_dump()

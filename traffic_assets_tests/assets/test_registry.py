@@ -14,7 +14,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import local_path
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings
 from traffic_assets_tests.deployment import Deployment
@@ -26,7 +26,7 @@ from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes,
 @pytest.mark.parametrize("name", LANES)
 def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> None:
     metadata = registry_of(trained.hdfs).metadata(name)
-    assert metadata.kind == ALGORITHMS[name].kind
+    assert metadata.kind == algorithm_named(name).kind
     assert sorted(metadata.training.days) == DAYS
     for day, generation in metadata.training.days.items():
         current = trained.hdfs.dataset("feature_table").current(day)
@@ -41,7 +41,7 @@ def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> N
 
 
 def test_a_registry_entry_alone_refuses_what_the_gate_refused(with_features: Deployment) -> None:
-    changes = {**only_lanes("linear_regression"), "evaluation": {"targets": {"linear_regression": IMPOSSIBLE}}}
+    changes = {**only_lanes("linear_regression"), "evaluation": {"thresholds": {"linear_regression": IMPOSSIBLE}}}
     defs = build_defs(tiny_settings(with_features.base, changes))
     first = run_train(defs, with_features.instance, WEEK)
     assert not first.success

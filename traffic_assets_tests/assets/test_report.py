@@ -4,7 +4,7 @@ import pytest
 
 from traffic_assets.assets.report import PAGE, REPORT, page_uri
 from traffic_assets.build import build_defs
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.report.pages import Page, require_self_contained
 from traffic_assets_tests.runs import materialized, metadata_of, run_train
@@ -32,7 +32,7 @@ def test_the_page_is_stored_with_the_week_and_needs_nothing_else(page: Page) -> 
 def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployment, page: Page, name: str) -> None:
     assert name in page.ids
     text = " ".join(page.text.split())
-    assert f"Predicted against actual, {ALGORITHMS[name].title}" in stored_page(trained)
+    assert f"Predicted against actual, {algorithm_named(name).title}" in stored_page(trained)
     judged = trained.document(f"{name}_evaluation")
     for rows in ("train", "test"):
         assert f"{judged[rows]['r2']:.5f}" in text
@@ -67,7 +67,7 @@ def test_a_failed_gate_does_not_hide_the_report_and_a_learning_curve_is_on_it(wi
     name = "linear_regression"
     changes = {
         **only_lanes(name),
-        "evaluation": {"targets": {name: IMPOSSIBLE}, "diagnostics": {"learning_curve": [0.5, 1.0]}},
+        "evaluation": {"thresholds": {name: IMPOSSIBLE}, "diagnostics": {"learning_curve": [0.5, 1.0]}},
         "persistence": {"browse_url": "http://127.0.0.1:8000/{path}"},
     }
     settings = tiny_settings(with_features.base, changes)

@@ -24,7 +24,7 @@ from traffic_assets.assets.training import (
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import built_in_algorithms
 from traffic_assets.ml.preprocessing.pipeline import is_scaled
 from traffic_assets.ml.splits.shares import SPLITS
 from traffic_assets.partitions import training_window
@@ -144,7 +144,7 @@ def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deploymen
 
 def test_nothing_is_scaled_where_scale_is_nothing_to_any_lane(with_features: Deployment) -> None:
     """And a lane that is switched on later, and does ask for it, is told to train again."""
-    alone = {name: {"enabled": name == "xgboost"} for name in ALGORITHMS}
+    alone = {name: {"enabled": name == "xgboost"} for name in built_in_algorithms()}
     settings = tiny_settings(with_features.base, {"models": alone})
     shared = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
     result = run_train(build_defs(settings), with_features.instance, WEEK, only=shared)

@@ -74,7 +74,7 @@ class OnHdfs:
         """Train in the test's own process."""
         changes = dict(self.changes)
         if impossible:
-            changes["evaluation"] = {"targets": {LANE: {"r2_min": 1.1}}}
+            changes["evaluation"] = {"thresholds": {LANE: {"r2_min": 1.1}}}
         with dg.DagsterInstance.ephemeral() as instance:
             return run_train(build_defs(tiny_settings(self.uri, changes)), instance, WEEK, only=list(only))
 

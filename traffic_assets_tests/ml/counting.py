@@ -1,19 +1,27 @@
-"""An algorithm whose fold tasks are counted, for tests that compare them with folds on Spark."""
+"""Variants of an algorithm with fold tasks, for tests that compare them with folds on Spark."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm, OwnThreads
 
 
 def counting(algorithm: Algorithm) -> tuple[Algorithm, list[Any]]:
-    """The algorithm, and a list that grows by what each of its fold tasks is made of."""
-    made: list[Any] = []
+    """Return the algorithm, and a list that grows by the arguments of each of its fold tasks."""
+    own, made = algorithm.own_threads, list[Any]()
+    assert own is not None and own.fold_task is not None
+    make = own.fold_task
 
     def counted(*given: Any) -> Any:
         made.append(given)
-        return algorithm.fold_task(*given)  # type: ignore[misc]
+        return make(*given)
 
-    return replace(algorithm, fold_task=counted), made
+    return replace(algorithm, own_threads=OwnThreads(own.applies, counted)), made
+
+
+def on_spark(algorithm: Algorithm) -> Algorithm:
+    """Return the algorithm without its fold task."""
+    assert algorithm.own_threads is not None
+    return replace(algorithm, own_threads=OwnThreads(algorithm.own_threads.applies))

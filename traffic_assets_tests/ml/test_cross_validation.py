@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation, _Fold, _Judged, _Size
 from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
 from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, pipeline_of
@@ -24,18 +24,16 @@ from traffic_assets.ml.metrics.metrics import METRICS, Metrics
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.ml.splits.hashing import fold_of, unit_hash
-from traffic_assets.settings.hyperparameters import (
-    GradientBoostedTreesHyperparameters,
-    LinearRegressionHyperparameters,
-    RandomForestHyperparameters,
-)
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
 FOLDS, SEED = 3, 42
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 USELESS = LinearRegressionHyperparameters(regParam=1e6)  # predicts the mean
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -318,7 +316,7 @@ def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: Featu
     assert trials[0].fitted_rows == trials[1].fitted_rows == [rows.count() for rows in fits]
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
     assert _judge(train, dropping).fitted(train, PLAIN).fitted_rows == [r.where("a IS NOT NULL").count() for r in fits]
-    boosted = ALGORITHMS["gradient_boosted_trees"]
+    boosted = algorithm_named("gradient_boosted_trees")
     stopping, plain = (
         GradientBoostedTreesHyperparameters(maxIter=1, maxDepth=1, earlyStopping=stops) for stops in (True, False)
     )

@@ -11,21 +11,22 @@ from pyspark.errors import PythonException
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
 from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
 from traffic_assets.ml.folds import Fold, FoldKind, folds_of
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, XGBoostHyperparameters
-from traffic_assets_tests.ml.counting import counting
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-XGBOOST = ALGORITHMS["xgboost"]
-ON_SPARK = replace(XGBOOST, fold_task=None)
+XGBOOST = algorithm_named("xgboost")
+ON_SPARK = on_spark(XGBOOST)
 EARLY = XGBoostHyperparameters(n_estimators=40, max_depth=3, learning_rate=0.5, early_stopping_rounds=3)
 EVERY = EARLY.model_copy(update={"early_stopping_rounds": None})
 
@@ -158,8 +159,10 @@ def test_a_task_has_all_cores_while_it_fits(
 def test_where_more_hangs_on_a_folds_rows_spark_prepares_it(
     algorithm: str, tried: Any, preparation: Preparation, expected: bool
 ) -> None:
-    assert in_tasks(ALGORITHMS[algorithm], tried, preparation) == expected
-    assert not in_tasks(replace(ALGORITHMS[algorithm], scale_free=False), tried, preparation), "lists are not scaled"
+    assert in_tasks(algorithm_named(algorithm), tried, preparation) == expected
+    assert not in_tasks(replace(algorithm_named(algorithm), scale_invariant=False), tried, preparation), (
+        "lists are not scaled"
+    )
 
 
 def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFrame, features: FeatureSet) -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.folds import FoldKind, folds_of
 from traffic_assets.ml.learning_curves import LearningCurve, learning_curve, within
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-from traffic_assets.settings.hyperparameters import (
-    GradientBoostedTreesHyperparameters,
-    LinearRegressionHyperparameters,
-    XGBoostHyperparameters,
-)
-from traffic_assets_tests.ml.counting import counting
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
 
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.1)
 SHARES = (0.2, 0.5, 1.0)
 
@@ -64,13 +61,13 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
 
 @pytest.mark.parametrize("early", [None, 3])
 def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
-    xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
+    xgboost, given = algorithm_named("xgboost"), {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
     tried = XGBoostHyperparameters.model_validate(given)
     folds = folds_of(feature_rows, "expanding", 2, 42, gap_minutes=30)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
         learning_curve(feature_rows, features, algorithm, tried, folds, (0.4, 1.0), 42)
-        for algorithm in (in_tasks, replace(xgboost, fold_task=None))
+        for algorithm in (in_tasks, on_spark(xgboost))
     )
     assert len(tasks) == 2, "one a share"
     assert (mine.fold, mine.judged_rows) == (other.fold, other.judged_rows)
@@ -100,7 +97,7 @@ def test_no_row_beyond_the_given_ones_is_seen(
 
 
 def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFrame, features: FeatureSet) -> None:
-    boosted = ALGORITHMS["gradient_boosted_trees"]
+    boosted = algorithm_named("gradient_boosted_trees")
     early = GradientBoostedTreesHyperparameters(maxIter=2, maxDepth=1, maxBins=8, earlyStopping=True)
     folds = folds_of(feature_rows, "random", 2, 42)
     found = learning_curve(feature_rows, features, boosted, early, folds, (1.0,), 42)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
@@ -21,14 +20,15 @@ from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
-from traffic_assets_tests.ml.counting import counting
+from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 USELESS = LinearRegressionHyperparameters(regParam=1e6)  # predicts the mean
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -72,12 +72,15 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
 
 @pytest.mark.parametrize("early", [None, 3])
 def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
-    xgboost, given = ALGORITHMS["xgboost"], {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early}
+    xgboost, given = (
+        algorithm_named("xgboost"),
+        {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early},
+    )
     tried = XGBoostHyperparameters.model_validate(given)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
         temporal_verdict(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
-        for algorithm in (in_tasks, replace(xgboost, fold_task=None))
+        for algorithm in (in_tasks, on_spark(xgboost))
     )
     assert len(tasks) == 1
     assert mine.metrics.by_name == pytest.approx(other.metrics.by_name, rel=1e-5)

@@ -11,13 +11,15 @@ import pytest
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.registry.safety import objections
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.registry.versions import RegistryError
-from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters, XGBoostHyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
+from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets_tests.registry.examples import made_up
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def rows(spark: SparkSession) -> DataFrame:
 
 def _fit(rows: DataFrame, name: str, hyperparameters: Hyperparameters) -> PipelineModel:
     features = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
-    return fit_pipeline(rows, features, ALGORITHMS[name], hyperparameters, 42)
+    return fit_pipeline(rows, features, algorithm_named(name), hyperparameters, 42)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def ensemble(rows: DataFrame) -> PipelineModel:
 def _registered(pipeline: PipelineModel, name: str, base: Path) -> ModelRegistry:
     """A registry that holds the pipeline, whatever lies in its files."""
     registry = ModelRegistry(f"file://{base}/models", FILES)
-    new = made_up(FILES, f"file://{base}", name, "one", model_class=ALGORITHMS[name].model_class)
+    new = made_up(FILES, f"file://{base}", name, "one", model_class=algorithm_named(name).model_class)
     folder = base / "pipeline"
     if not folder.exists():
         pipeline.write().save(f"file://{folder}")

@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.registry import store
 from traffic_assets.registry.reading import summary
 from traffic_assets.registry.store import ModelRegistry, NewVersion
 from traffic_assets.registry.versions import RegistryError, Version
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets_tests.registry.examples import made_up, metadata
 
 if TYPE_CHECKING:
@@ -372,7 +372,7 @@ def test_a_class_that_no_algorithm_names_is_not_imported(local: ModelRegistry) -
         local.register(made_up(local.filesystem, base, FOREST, name.replace(".", "-"), model_class=name))
         with pytest.raises(RegistryError, match=f"of the unknown type '{name}'; known types: ") as caught:
             local.load(FOREST)
-        for algorithm in ALGORITHMS.values():
+        for algorithm in built_in_algorithms().values():
             assert algorithm.model_class in str(caught.value)
         assert "If another package brought the algorithm 'random_forest', install that package" in str(caught.value)
 
@@ -438,7 +438,7 @@ def real_model(rows: DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A random forest of two trees with its preprocessor, as Spark stores it."""
     columns = [Column("a", "numeric", "double"), Column("b", "numeric", "double"), Column("c", "categorical", "int")]
     small = RandomForestHyperparameters(numTrees=2, maxDepth=3)
-    pipeline = fit_pipeline(rows, usable_features(rows, columns), ALGORITHMS[FOREST], small, 42)
+    pipeline = fit_pipeline(rows, usable_features(rows, columns), algorithm_named(FOREST), small, 42)
     folder = tmp_path_factory.mktemp("fitted") / "pipeline"
     pipeline.write().save(f"file://{folder}")
     return folder

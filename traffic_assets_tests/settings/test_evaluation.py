@@ -1,4 +1,4 @@
-"""The section evaluation: the targets of the plan, and bands."""
+"""The section evaluation: the thresholds of the plan, and bands."""
 
 import pytest
 from pydantic import ValidationError
@@ -12,14 +12,18 @@ def test_a_band_is_in_order() -> None:
         Band(low=2, high=1.5)
 
 
-def test_targets_are_those_of_the_plan() -> None:
-    targets = EvaluationSettings().targets
-    assert targets.linear_regression.model_dump(exclude_none=True) == {"r2_min": 0.9, "rmse_max": 5.0, "mae_max": 3.0}
-    assert targets.random_forest.model_dump() == {
+def test_thresholds_are_those_of_the_plan() -> None:
+    thresholds = EvaluationSettings().thresholds
+    assert thresholds.linear_regression.model_dump(exclude_none=True) == {
+        "r2_min": 0.9,
+        "rmse_max": 5.0,
+        "mae_max": 3.0,
+    }
+    assert thresholds.random_forest.model_dump() == {
         "r2_min": 0.9996,
         "rmse_max": 0.752,
         "mae_max": 0.289,
         "cv_r2_mean_min": 0.999,
         "cv_r2_std_max": 0.001,
     }
-    assert targets.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}
+    assert thresholds.gradient_boosted_trees.model_dump(exclude_none=True) == {"r2_min": 0.9992, "rmse_max": 1.061}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import built_in_algorithms
 from traffic_assets.settings.extras import installing
 
 
@@ -28,5 +28,5 @@ def test_the_extras_that_are_named_are_those_of_the_project() -> None:
     if not project.is_file():
         pytest.skip("the package is not run from a clone")
     declared = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
-    assert {"tpe", *(a.extra for a in ALGORITHMS.values() if a.extra)} <= set(declared)
+    assert {"tpe", *(a.requirements.extra for a in built_in_algorithms().values() if a.requirements)} <= set(declared)
     assert installing("tpe") == f"pip install -e '{project.parent}[tpe]'"

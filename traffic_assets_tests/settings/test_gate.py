@@ -8,16 +8,16 @@ from traffic_assets.ml.evaluation.gates import failed, judge
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.settings import load_settings
-from traffic_assets.settings.gate import Targets
+from traffic_assets.settings.gate import GateThresholds
 
 BAD = Metrics(rows=10, rmse=9.0, mae=9.0, mape=0.9, r2=0.1)
 FOLDS = Trial(hyperparameters={}, folds=[], summary=dict.fromkeys(METRICS, Spread(mean=0.1, std=9.0)))
-LIMITS = tuple(Targets.model_fields)
+LIMITS = tuple(GateThresholds.model_fields)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> None:
-    targets = Targets.model_validate({limit: 0.9})
+    targets = GateThresholds.model_validate({limit: 0.9})
     assert len(failed(judge(targets, BAD, FOLDS))) == 1
     assert judge(targets.model_copy(update={limit: None}), BAD, FOLDS) == [], "null asks for nothing"
 
@@ -26,13 +26,13 @@ def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> Non
     ("given", "asked"),
     [
         ({}, {"r2_min": 0.9996, "rmse_max": 0.752, "mae_max": 0.289, "cv_r2_mean_min": 0.999, "cv_r2_std_max": 0.001}),
-        ({"evaluation": {"targets": {"random_forest": {"r2_min": 0.5}}}}, {"r2_min": 0.5}),
-        ({"evaluation": {"targets": {"random_forest": {"r2_min": None}}}}, {}),
-        ({"evaluation": {"targets": {"random_forest": {}}}}, {}),
+        ({"evaluation": {"thresholds": {"random_forest": {"r2_min": 0.5}}}}, {"r2_min": 0.5}),
+        ({"evaluation": {"thresholds": {"random_forest": {"r2_min": None}}}}, {}),
+        ({"evaluation": {"thresholds": {"random_forest": {}}}}, {}),
     ],
 )
 def test_what_is_given_of_a_lane_stands_for_all_that_its_algorithm_asks(
     given: dict[str, Any], asked: dict[str, float]
 ) -> None:
-    found = load_settings("local", given, {}).targets_of("speed", "random_forest")
+    found = load_settings("local", given, {}).get_thresholds("speed", "random_forest")
     assert found.model_dump(exclude_none=True) == asked

@@ -191,7 +191,7 @@ def test_a_range_needs_a_strategy_that_draws() -> None:
     assert "models.linear_regression.grid.regParam: given a range" in line
     assert "choose random, tpe or halving" in line
     found = load_settings("local", {"models": grid, "training": {"search": {"strategy": "random"}}}, environ={})
-    assert found.models.linear_regression.grid["regParam"].model_dump()["high"] == 1.0  # type: ignore[union-attr]
+    assert found.models.linear_regression.grid["regParam"].model_dump()["high"] == 1.0
     wrong = {"linear_regression": {"grid": {"regParam": {"low": 1.0, "high": 0.5}}}}
     assert "low 1 is not below high 0.5" in " ".join(mistakes("local", models=wrong))
     out_of_range = {"linear_regression": {"grid": {"elasticNetParam": {"low": 0.0, "high": 2.5}}}}

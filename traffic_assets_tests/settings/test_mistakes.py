@@ -89,9 +89,9 @@ def test_a_mistake_in_a_list_is_told_once_and_hides_no_other() -> None:
 
 
 def test_a_wrong_key_of_a_mapping_is_told_once_where_it_was_given() -> None:
-    found = mistakes(evaluation={"other_targets": {"occupancy": {}}}, training={"folds": 1})
+    found = mistakes(evaluation={"other_thresholds": {"occupancy": {}}}, training={"folds": 1})
     assert sorted(found) == [
-        "evaluation.other_targets.occupancy: given 'occupancy'; input should be 'speed' or 'flow'",
+        "evaluation.other_thresholds.occupancy: given 'occupancy'; input should be 'speed' or 'flow'",
         "training.folds: given 1; input should be greater than or equal to 2",
     ]
 
@@ -99,14 +99,17 @@ def test_a_wrong_key_of_a_mapping_is_told_once_where_it_was_given() -> None:
 def test_unknown_keys_come_with_a_suggestion_and_what_is_allowed_there() -> None:
     found = mistakes(
         models={"random_forest": {"hyperparameters": {"numTree": 5}, "tuning": True}},
-        evaluation={"targets": {"random_forest": {"r2_minimum": 1}}, "model_size_mb": {"lo": 1, "low": 1, "high": 2}},
+        evaluation={
+            "thresholds": {"random_forest": {"r2_minimum": 1}},
+            "model_size_mb": {"lo": 1, "low": 1, "high": 2},
+        },
         training={"xyz": 1},
     )
     by_path = {line.split(":")[0]: line for line in found}
     hyperparameters = by_path["models.random_forest.hyperparameters.numTree"]
     assert "not a setting (did you mean numTrees?); allowed here: numTrees, maxDepth, maxBins" in hyperparameters
     assert by_path["models.random_forest.tuning"].endswith("allowed here: enabled, hyperparameters, tune, grid")
-    assert "(did you mean r2_min?)" in by_path["evaluation.targets.random_forest.r2_minimum"]
+    assert "(did you mean r2_min?)" in by_path["evaluation.thresholds.random_forest.r2_minimum"]
     assert by_path["evaluation.model_size_mb.lo"].endswith("allowed here: low, high")
     assert "did you mean" not in by_path["training.xyz"]
     assert "window_weeks" in by_path["training.xyz"]

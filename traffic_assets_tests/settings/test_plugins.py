@@ -42,13 +42,13 @@ def test_an_algorithm_has_a_section_targets_and_a_lane(install: Install) -> None
     install("acme-models", ALGORITHM, ACME)
     found = load_settings(
         "local",
-        {"models": {"acme": {"tune": True, "grid": {"depth": [1, 2]}}}, "evaluation": {"targets": {"acme": {}}}},
-        {"TRAFFIC_MODELS__ACME__HYPERPARAMETERS__DEPTH": "9", "TRAFFIC_EVALUATION__TARGETS__ACME__RMSE_MAX": "4"},
+        {"models": {"acme": {"tune": True, "grid": {"depth": [1, 2]}}}, "evaluation": {"thresholds": {"acme": {}}}},
+        {"TRAFFIC_MODELS__ACME__HYPERPARAMETERS__DEPTH": "9", "TRAFFIC_EVALUATION__THRESHOLDS__ACME__RMSE_MAX": "4"},
     )
     section = found.enabled_models["acme"]
     assert section.hyperparameters.model_dump() == {"depth": 9}
     assert section.grid == {"depth": [1, 2]}
-    assert found.evaluation.targets.acme.rmse_max == 4  # type: ignore[attr-defined]
+    assert found.evaluation.thresholds.acme.rmse_max == 4
     assert list(found.enabled_models)[-1] == "acme"
     assert isinstance(found, Settings)
     assert settings_class().model_validate(json.loads(found.model_dump_json())) == found
@@ -76,17 +76,66 @@ def test_a_file_that_lists_models_turns_those_of_other_packages_off_as_well(
     assert list(load_settings(path, environ={}).enabled_models) == ["random_forest", "acme"]
 
 
-def test_an_algorithm_brings_the_targets_of_its_gate(install: Install) -> None:
-    """As the algorithms of this package do; a settings file says otherwise."""
-    section = "class Section(ModelSettings):\n"
-    code = ALGORITHM.replace(section, f"{section}    targets: ClassVar[Targets] = Targets(r2_min=0.7)\n")
-    assert code != ALGORITHM
-    imports = "from typing import ClassVar\nfrom traffic_assets.settings.gate import Targets\n"
-    install("acme-models", imports + code, ACME)
+OLD_GATE = "from typing import Any, ClassVar\nfrom traffic_assets.settings.gate import Targets\n"
+GATE = "from typing import Any, ClassVar\nfrom traffic_assets.settings.gate import GateThresholds\n"
+SECTION = "class Section(ModelSettings):\n"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("imports", "attribute"),
+    [
+        (GATE, "thresholds: ClassVar[GateThresholds] = GateThresholds(r2_min=0.7)"),
+        (OLD_GATE, "targets: ClassVar[Targets] = Targets(r2_min=0.7)"),
+    ],
+)
+def test_an_algorithm_brings_the_thresholds_of_its_gate(install: Install, imports: str, attribute: str) -> None:
+    """As the algorithms of this package do, also as a plugin gave them before; a settings file overrides them."""
+    install("acme-models", imports + ALGORITHM.replace(SECTION, f"{SECTION}    {attribute}\n"), ACME)
     found = load_settings("local", environ={})
-    assert found.targets_of("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}
-    found = load_settings("local", {"evaluation": {"targets": {"acme": {"rmse_max": 4}}}}, {})
-    assert found.targets_of("speed", "acme").model_dump(exclude_none=True) == {"rmse_max": 4}
+    assert found.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}
+    for key in ("thresholds", "targets"):
+        found = load_settings("local", {"evaluation": {key: {"acme": {"rmse_max": 4}}}}, {})
+        assert found.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"rmse_max": 4}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Field name:UserWarning")
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ("targets: ClassVar[Any] = {'r2': 0.7}", "its gate cannot be read: Section.targets.r2: Extra inputs are not"),
+        ("targets: Targets = Targets(r2_min=0.7)", "its gate cannot be read: Section.targets is a field"),
+        (
+            "targets: ClassVar[Any] = {}\n    thresholds: ClassVar[Any] = {}",
+            "its gate cannot be read: Section.targets: the old name of thresholds, and both are given",
+        ),
+    ],
+)
+def test_an_algorithm_whose_gate_cannot_be_read_is_left_out_by_the_name_of_the_attribute(
+    install: Install, attributes: str, problem: str
+) -> None:
+    install("acme-models", OLD_GATE + ALGORITHM.replace(SECTION, f"{SECTION}    {attributes}\n"), ACME)
+    with pytest.warns(PluginWarning, match=r"left out: acme of acme-models 2\.1") as told:
+        assert "acme" not in load_settings("local", {}, {}).enabled_models
+    assert any(problem in str(warning.message) for warning in told)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_attributes_for_earlier_code_are_honoured_or_named(install: Install) -> None:
+    code = ALGORITHM.replace("describe=None,", "describe=None, scale_free=True, package='acme_engine',")
+    install("acme-models", code, ACME)
+    acme = usable(ALGORITHM_GROUP)["acme"]
+    assert (acme.scale_invariant, acme.requirements.package) == (True, "acme_engine")
+    unknown = ALGORITHM.replace("acme", "other").replace("describe=None,", "describe=None, warm_start=True,")
+    install("other-models", unknown, {ALGORITHM_GROUP: {"other": "ACME"}})
+    shadowed = f"{ALGORITHM}\nclass Mine(Algorithm):\n    scale_free = True\n"
+    install("third-models", shadowed, {ALGORITHM_GROUP: {"third": "ACME"}})
+    with pytest.warns(PluginWarning) as told:
+        assert "acme" in load_settings("local", {}, {}).enabled_models
+    messages = "\n".join(str(warning.message) for warning in told)
+    assert "left out: other of other-models 2.1" in messages
+    assert "unexpected keyword argument 'warm_start'" in messages
+    assert "TypeError: Nothing reads Mine.scale_free. Expected scale_invariant" in messages
 
 
 def test_unknown_keys_of_a_section_are_errors(install: Install) -> None:
@@ -135,7 +184,7 @@ def test_a_broken_algorithm_is_left_out_with_a_warning_and_refused_where_it_is_n
     install("acme-models", code, {ALGORITHM_GROUP: {point: "ACME"}})
     with pytest.warns(PluginWarning, match=rf"left out: {point} of acme-models 2\.1 \(entry point {point} = ") as told:
         found = load_settings("local", {}, {})
-    assert problem in str(told[0].message)
+    assert problem in next(str(warning.message) for warning in told if warning.category is PluginWarning)
     assert list(found.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
     assert not usable(ALGORITHM_GROUP)
     with warnings.catch_warnings():
@@ -153,12 +202,12 @@ def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> No
     install("acme-models", BROKEN, {**ACME, METRIC_GROUP: {"far": "FAR"}})
     for path, overrides in (
         ("models.acme", {"models": {"acme": {}}}),
-        ("evaluation.targets.acme", {"evaluation": {"targets": {"acme": {"r2_min": 0.5}}}}),
+        ("evaluation.thresholds.acme", {"evaluation": {"thresholds": {"acme": {"r2_min": 0.5}}}}),
         ("evaluation.primary_metric", {"evaluation": {"primary_metric": "far"}}),
     ):
         settings_class.cache_clear()
         assert "ImportError: no engine here" in _line(path, overrides)
-    for name in ("TRAFFIC_MODELS__ACME__TUNE", "TRAFFIC_EVALUATION__TARGETS__ACME__R2_MIN"):
+    for name in ("TRAFFIC_MODELS__ACME__TUNE", "TRAFFIC_EVALUATION__THRESHOLDS__ACME__R2_MIN"):
         settings_class.cache_clear()
         assert "ImportError: no engine here" in _line(name, {}, {name: "1"})
 
@@ -175,7 +224,7 @@ def test_a_broken_metric_is_left_out_with_a_warning(install: Install, point: str
     install("acme-metrics", code, {METRIC_GROUP: {point: "FAR"}})
     with pytest.warns(PluginWarning) as told:
         load_settings("local", {}, {})
-    assert problem in str(told[0].message)
+    assert problem in next(str(warning.message) for warning in told if warning.category is PluginWarning)
 
 
 def test_of_two_packages_with_one_name_neither_is_taken(install: Install) -> None:

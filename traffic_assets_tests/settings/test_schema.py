@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
-from traffic_assets.settings.gate import Targets
+from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.schema import ModelsSettings, Settings
 
@@ -26,32 +26,32 @@ def test_the_source_is_below_the_base_unless_given(tmp_path: Path, monkeypatch: 
 def test_enabled_models_in_the_order_of_the_file() -> None:
     off: Any = {"enabled": False}
     every: Any = {"gradient_boosted_trees": {}, "linear_regression": {}, "random_forest": {}}
-    assert list(Settings(models=ModelsSettings(**every)).enabled_models) == [
+    assert list(Settings(models=ModelsSettings.model_validate(every)).enabled_models) == [
         "linear_regression",
         "random_forest",
         "gradient_boosted_trees",
     ]
-    assert list(Settings(models=ModelsSettings(random_forest=off)).enabled_models) == [
+    assert list(Settings(models=ModelsSettings.model_validate({"random_forest": off})).enabled_models) == [
         "linear_regression",
         "gradient_boosted_trees",
     ]
     with pytest.raises(ValidationError, match="every model is disabled; enable at least one"):
-        Settings(models=ModelsSettings(linear_regression=off, random_forest=off, gradient_boosted_trees=off))
+        Settings(models=ModelsSettings.model_validate(dict.fromkeys(every, off)))
 
 
 def test_limits_of_other_targets_are_on_lanes_that_there_are() -> None:
     given = {"flow": {"random_forest": {"r2_min": 0.5}}}
-    settings = Settings(evaluation=EvaluationSettings(other_targets=given))
-    assert settings.targets_of("flow", "random_forest").r2_min == 0.5
-    assert settings.targets_of("flow", "linear_regression") == Targets()
-    assert settings.targets_of("speed", "random_forest").r2_min == 0.9996
+    settings = Settings(evaluation=EvaluationSettings(other_thresholds=given))
+    assert settings.get_thresholds("flow", "random_forest").r2_min == 0.5
+    assert settings.get_thresholds("flow", "linear_regression") == GateThresholds()
+    assert settings.get_thresholds("speed", "random_forest").r2_min == 0.9996
     for wrong, told in (
         ({"flow": {"forest": {}}}, "no such model: forest; the models are linear_regression"),
-        ({"speed": {"random_forest": {}}}, "belong to evaluation.targets"),
+        ({"speed": {"random_forest": {}}}, "belong to evaluation.thresholds"),
         ({"flow": {"random_forest": {"r2": 1}}}, "r2"),
     ):
         with pytest.raises(ValidationError, match=told):
-            Settings(evaluation=EvaluationSettings(other_targets=wrong))
+            Settings(evaluation=EvaluationSettings(other_thresholds=wrong))
 
 
 def test_what_does_nothing_is_known() -> None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from traffic_assets.settings.data import DataSettings, FillSettings
 from traffic_assets.settings.evaluation import DiagnosticsSettings, EvaluationSettings
-from traffic_assets.settings.gate import Targets
+from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.spark import SparkSettings
 from traffic_assets.settings.training import PreprocessingSettings, SplitSettings, TrainingSettings
@@ -55,9 +55,9 @@ from traffic_assets.settings.training import PreprocessingSettings, SplitSetting
         (EvaluationSettings, "plot_points", [100, 20_000], [99, 20_001]),
         (EvaluationSettings, "max_training_minutes", [0.1], [0]),
         (EvaluationSettings, "top_feature", [None, "speed_lag_1"], [""]),
-        (Targets, "rmse_max", [None, 0.1], [0, -1]),
-        (Targets, "cv_r2_std_max", [None, 0.1], [0]),
-        (Targets, "r2_min", [None, -1, 0.9], ["high"]),
+        (GateThresholds, "rmse_max", [None, 0.1], [0, -1]),
+        (GateThresholds, "cv_r2_std_max", [None, 0.1], [0]),
+        (GateThresholds, "r2_min", [None, -1, 0.9], ["high"]),
         (
             DiagnosticsSettings,
             "learning_curve",

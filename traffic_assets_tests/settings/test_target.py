@@ -36,9 +36,15 @@ def test_our_own_name_stands_for_itself() -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        {"training": {"targets": ["volume_5min", "v_mean"]}, "evaluation": {"other_targets": {"volume_5min": LIMITS}}},
-        {"training": {"targets": ["flow", "avg_speed"]}, "evaluation": {"other_targets": {"traffic_volume": LIMITS}}},
-        {"data": {"target_columns": ["volume_5min", "v_mean"]}, "evaluation": {"other_targets": {"flow": LIMITS}}},
+        {
+            "training": {"targets": ["volume_5min", "v_mean"]},
+            "evaluation": {"other_thresholds": {"volume_5min": LIMITS}},
+        },
+        {
+            "training": {"targets": ["flow", "avg_speed"]},
+            "evaluation": {"other_thresholds": {"traffic_volume": LIMITS}},
+        },
+        {"data": {"target_columns": ["volume_5min", "v_mean"]}, "evaluation": {"other_thresholds": {"flow": LIMITS}}},
     ],
 )
 def test_aliases_may_stand_in_another_file_than_the_names(tmp_path: Path, names: dict[str, Any], order: int) -> None:
@@ -46,7 +52,7 @@ def test_aliases_may_stand_in_another_file_than_the_names(tmp_path: Path, names:
     write(tmp_path / "base.json", base)
     found = load_settings(write(tmp_path / "top.json", {"extends": "base.json", **top}), environ={})
     assert found.training.targets == ["flow", "speed"]
-    assert found.targets_of("flow", "random_forest").r2_min == 0.5
+    assert found.get_thresholds("flow", "random_forest").r2_min == 0.5
 
 
 def test_aliases_of_the_environment_and_names_there_count_too() -> None:
@@ -57,7 +63,7 @@ def test_aliases_of_the_environment_and_names_there_count_too() -> None:
     }
     found = load_settings("local", environ=environ)
     assert found.training.targets == ["speed", "flow"]
-    assert found.targets_of("flow", "random_forest").r2_min == 0.5
+    assert found.get_thresholds("flow", "random_forest").r2_min == 0.5
     assert Settings.model_validate(json.loads(found.model_dump_json())) == found
 
 
@@ -69,26 +75,28 @@ def test_two_names_of_one_target_are_refused_with_what_they_mean(tmp_path: Path)
     columns = write(tmp_path / "columns.json", {"data": {"target_columns": ["traffic_volume", "volume_5min"]}})
     (line,) = mistakes(columns, data=ALIASES)
     assert line.startswith("data.target_columns: given ['traffic_volume', 'volume_5min']; the same target twice")
-    assert mistakes(evaluation={"other_targets": {"flow": LIMITS, "traffic_volume": {}}}) == [
-        "evaluation.other_targets: the same target twice, since flow, traffic_volume mean flow; give each under "
+    assert mistakes(evaluation={"other_thresholds": {"flow": LIMITS, "traffic_volume": {}}}) == [
+        "evaluation.other_thresholds: the same target twice, since flow, traffic_volume mean flow; give each under "
         "one name, in every file and in the environment"
     ]
 
 
 def test_a_name_that_means_no_target_is_refused_as_it_was_given() -> None:
     found = mistakes(
-        training={"targets": ["occ", "volume"]}, evaluation={"other_targets": {"occ": LIMITS}, "top": 1}, data=ALIASES
+        training={"targets": ["occ", "volume"]},
+        evaluation={"other_thresholds": {"occ": LIMITS}, "top": 1},
+        data=ALIASES,
     )
     assert sorted(line.split("; ")[0] for line in found) == [
-        "evaluation.other_targets.occ: given 'occ'",
+        "evaluation.other_thresholds.occ: given 'occ'",
         "evaluation.top: not a setting",
         "training.targets.0: given 'occ'",
         "training.targets.1: given 'volume'",
     ]
-    (line,) = mistakes(evaluation={"other_targets": {"volume_5min": {"random_forest": {"r2": 1}}}}, data=ALIASES)
-    assert line.startswith("evaluation.other_targets.volume_5min.random_forest.r2: not a setting")
-    (line,) = mistakes(evaluation={"other_targets": {"avg_speed": LIMITS}})
-    assert line.endswith("the limits of speed belong to evaluation.targets")
+    (line,) = mistakes(evaluation={"other_thresholds": {"volume_5min": {"random_forest": {"r2": 1}}}}, data=ALIASES)
+    assert line.startswith("evaluation.other_thresholds.volume_5min.random_forest.r2: not a setting")
+    (line,) = mistakes(evaluation={"other_thresholds": {"avg_speed": LIMITS}})
+    assert line.endswith("the limits of speed belong to evaluation.thresholds")
 
 
 @pytest.mark.parametrize("aliases", ["flow", ["flow"], {"v": 3}, {"v": ["flow"]}])

@@ -11,7 +11,7 @@ import pytest
 
 from traffic_assets.catalogue.features import feature_columns
 from traffic_assets.settings import Settings, SettingsError, load_settings
-from traffic_assets.settings.hyperparameters import grid_points
+from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.users_format import HYPERPARAMETER_NAMES, MODEL_NAMES, translate
 from traffic_assets_tests.settings.test_mistakes import write
 

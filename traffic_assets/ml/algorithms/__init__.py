@@ -1,37 +1,27 @@
-"""The algorithms, one file and one spec each.
+"""The built-in algorithms, one file each; `settings/models/__init__.py` names them.
 
-`ALGORITHMS` lists those that are built in; `algorithms()` adds what installed packages bring, and is what lanes,
-registry and command line go by.
+`Algorithm` and the lookup are in `traffic_assets.ml.algorithm`; their old names here work until 1.0.
 """
 
-from traffic_assets.ml.algorithms.ensemble import ENSEMBLE
-from traffic_assets.ml.algorithms.gradient_boosted_trees import GRADIENT_BOOSTED_TREES
-from traffic_assets.ml.algorithms.linear_regression import LINEAR_REGRESSION
-from traffic_assets.ml.algorithms.random_forest import RANDOM_FOREST
-from traffic_assets.ml.algorithms.spec import ROW, Algorithm
-from traffic_assets.ml.algorithms.support_vector_regression import SVR
-from traffic_assets.ml.algorithms.xgboost import XGBOOST
-from traffic_assets.settings.plugins import ALGORITHM_GROUP, usable
+# ruff: noqa: F401
+from typing import TYPE_CHECKING, Any
 
-ALGORITHMS: dict[str, Algorithm] = {
-    a.name: a for a in (LINEAR_REGRESSION, RANDOM_FOREST, GRADIENT_BOOSTED_TREES, XGBOOST, SVR, ENSEMBLE)
-}
+from traffic_assets.deprecation import moved_names, warn_renamed
 
-__all__ = ["ALGORITHMS", "ROW", "Algorithm", "algorithm_named", "algorithms"]
+if TYPE_CHECKING:
+    from traffic_assets.ml.algorithm import ROW, Algorithm, algorithm_named, algorithms
 
+    ALGORITHMS: dict[str, Algorithm]
+else:
+    _moved = moved_names(
+        __name__,
+        dict.fromkeys(("ROW", "Algorithm", "algorithm_named", "algorithms"), "traffic_assets.ml.algorithm"),
+    )
 
-def algorithms() -> dict[str, Algorithm]:
-    """Every algorithm by name: the built-in ones, then those of installed packages."""
-    return ALGORITHMS | usable(ALGORITHM_GROUP)
+    def __getattr__(name: str) -> Any:
+        if name != "ALGORITHMS":
+            return _moved(name)
+        from traffic_assets.ml.algorithm import built_in_algorithms
 
-
-def algorithm_named(name: str) -> Algorithm:
-    """The algorithm of this name.
-
-    Raises:
-        ValueError: naming those that there are.
-    """
-    known = algorithms()
-    if name not in known:
-        raise ValueError(f"unknown algorithm {name!r}; the known ones are {', '.join(known)}")
-    return known[name]
+        warn_renamed(f"{__name__}.ALGORITHMS", "traffic_assets.ml.algorithm.built_in_algorithms()")
+        return built_in_algorithms()

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import ROW, Algorithm
-from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, EnsembleSettings
+from traffic_assets.ml.algorithm import ROW, Algorithm, EarlyStopping, OwnThreads, algorithm_named
+from traffic_assets.settings.models.ensemble import EnsembleHyperparameters, EnsembleSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,20 +19,16 @@ def _build(h: EnsembleHyperparameters, seed: int, target: str, vector: str) -> "
 
 
 def _stops_early(h: EnsembleHyperparameters) -> bool:
-    """Whether a member does: it gets the marked rows, the other members none of them."""
-    from traffic_assets.ml.algorithms import algorithm_named
-
+    """Return true if a member does: it gets the marked rows, and the other members none of them."""
     return any(algorithm_named(name).stops_early(member) for name, member in h.validated.items())
 
 
-def _all_cores(h: EnsembleHyperparameters) -> bool:
-    """Whether a fit of a member does."""
-    from traffic_assets.ml.algorithms import algorithm_named
-
-    return any(algorithm_named(name).all_cores(member) for name, member in h.validated.items())
+def _uses_all_cores(h: EnsembleHyperparameters) -> bool:
+    """Return true if a fit of a member does."""
+    return any(algorithm_named(name).uses_all_cores(member) for name, member in h.validated.items())
 
 
-def _stop_on(estimator: "Ensemble", column: str) -> "Ensemble":
+def _with_validation_indicator(estimator: "Ensemble", column: str) -> "Ensemble":
     return estimator._set(stopCol=column)
 
 
@@ -60,8 +56,7 @@ ENSEMBLE = Algorithm(
     importances=_importances,
     importance_kind="members' shares, weighted",
     describe=_describe,
-    stops_early=_stops_early,
-    stop_on=_stop_on,
-    all_cores=_all_cores,
+    early_stopping=EarlyStopping(_stops_early, _with_validation_indicator),
+    own_threads=OwnThreads(_uses_all_cores),
     members=lambda h: tuple(h.members),
 )

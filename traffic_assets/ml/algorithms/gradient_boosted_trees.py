@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.quick import quick_boosting
-from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, GradientBoostedTreesSettings
+from traffic_assets.ml.algorithm import Algorithm, EarlyStopping, SharedFit
+from traffic_assets.ml.algorithms.surrogates import boosting_surrogate
+from traffic_assets.settings.models.gradient_boosted_trees import (
+    GradientBoostedTreesHyperparameters,
+    GradientBoostedTreesSettings,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +22,7 @@ def _build(h: GradientBoostedTreesHyperparameters, seed: int, target: str, vecto
     return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, **given)
 
 
-def _stop_on(estimator: "GBTRegressor", column: str) -> "GBTRegressor":
+def _with_validation_indicator(estimator: "GBTRegressor", column: str) -> "GBTRegressor":
     return estimator.setValidationIndicatorCol(column)
 
 
@@ -42,9 +45,8 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
-    quick=quick_boosting,
+    surrogate=boosting_surrogate,
     exports=("spark", "onnx", "pmml"),
-    sharing=Sharing(trees="maxIter", depth=None, min_rows=None, average=False, levels="maxDepth"),
-    stops_early=lambda h: h.earlyStopping,
-    stop_on=_stop_on,
+    shared_fit=SharedFit(trees="maxIter", depth=None, min_rows=None, average=False, levels="maxDepth"),
+    early_stopping=EarlyStopping(lambda h: h.earlyStopping, _with_validation_indicator),
 )

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import Algorithm
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, LinearRegressionSettings
+from traffic_assets.ml.algorithm import Algorithm
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters, LinearRegressionSettings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.quick import quick_forest
-from traffic_assets.ml.algorithms.spec import Algorithm, Sharing
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters, RandomForestSettings
+from traffic_assets.ml.algorithm import Algorithm, SharedFit
+from traffic_assets.ml.algorithms.surrogates import forest_surrogate
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,8 @@ def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) 
     return RandomForestRegressor(featuresCol=vector, labelCol=target, seed=seed, **h.model_dump())
 
 
-def _suited(estimator: "RandomForestRegressor", rows: int) -> "RandomForestRegressor":
-    """With the nodes kept, a level begins where the one before ended: the same trees, up to 1.5 times as fast."""
+def _configure_for_rows(estimator: "RandomForestRegressor", rows: int) -> "RandomForestRegressor":
+    """Cache node ids if memory allows: the same trees, up to 1.5 times as fast."""
     return estimator.setCacheNodeIds(rows * estimator.getNumTrees() <= MOST_NODES_KEPT)
 
 
@@ -45,8 +45,8 @@ RANDOM_FOREST = Algorithm(
     importances=_importances,
     importance_kind="mean decrease of impurity",
     describe=_describe,
-    suited=_suited,
-    quick=quick_forest,
+    configure_for_rows=_configure_for_rows,
+    surrogate=forest_surrogate,
     exports=("spark", "onnx", "pmml"),
-    sharing=Sharing(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
+    shared_fit=SharedFit(trees="numTrees", depth="maxDepth", min_rows="minInstancesPerNode", average=True),
 )

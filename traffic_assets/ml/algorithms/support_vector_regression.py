@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import ROW, Algorithm
-from traffic_assets.settings.hyperparameters import SVRHyperparameters, SVRSettings
+from traffic_assets.ml.algorithm import ROW, Algorithm, Requirements
+from traffic_assets.settings.models.svr import SVRHyperparameters, SVRSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +44,5 @@ SVR = Algorithm(
     importances=_importances,
     importance_kind="rise of the RMSE when the slot is shuffled",
     describe=_describe,
-    package="sklearn",
-    extra="svr",
+    requirements=Requirements("sklearn", extra="svr"),
 )

@@ -3,8 +3,8 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
-from traffic_assets.ml.algorithms.spec import Algorithm, Fill, Task
-from traffic_assets.settings.hyperparameters import XGBoostHyperparameters, XGBoostSettings
+from traffic_assets.ml.algorithm import Algorithm, EarlyStopping, Fill, OwnThreads, Requirements, Task
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters, XGBoostSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def _fold_task(h: XGBoostHyperparameters, seed: int, threads: int, fill: Fill) -
     return fold_task(_given(h, seed), threads, fill)
 
 
-def _stop_on(estimator: Any, column: str) -> Any:
+def _with_validation_indicator(estimator: Any, column: str) -> Any:
     estimator.setParams(validation_indicator_col=column)
     return estimator
 
@@ -72,13 +72,10 @@ XGBOOST = Algorithm(
     importances=_importances,
     importance_kind="total gain, share",
     describe=_describe,
-    stops_early=lambda h: h.early_stopping_rounds is not None,
-    stop_on=_stop_on,
-    scale_free=True,
-    reads_once=True,
-    all_cores=_in_one_task,
-    fold_task=_fold_task,
     exports=("spark", "onnx"),
-    package="xgboost",
-    extra="xgboost",
+    scale_invariant=True,
+    single_pass=True,
+    early_stopping=EarlyStopping(lambda h: h.early_stopping_rounds is not None, _with_validation_indicator),
+    own_threads=OwnThreads(_in_one_task, _fold_task),
+    requirements=Requirements("xgboost", extra="xgboost"),
 )

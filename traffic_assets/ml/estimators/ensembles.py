@@ -26,11 +26,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from scipy.optimize import nnls
 
-from traffic_assets.ml.algorithms import Algorithm, algorithm_named
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.estimators.params import Columns, any_param, text_param, whole_param
 from traffic_assets.ml.estimators.rows import require_rows
 from traffic_assets.ml.splits.hashing import fold_of_row
-from traffic_assets.settings.hyperparameters import EnsembleHyperparameters, Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
+from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 
 MEMBERS = "members"
 _PREDICTED, _FOLD, _PART = "_predicted_{}", "_fold", "_part"

@@ -19,7 +19,7 @@ from pyspark.sql.types import ArrayType
 from xgboost import XGBRegressor
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 
-from traffic_assets.ml.algorithms.spec import ROW, Fill, Task
+from traffic_assets.ml.algorithm import ROW, Fill, Task
 from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.estimators.rows import require_rows
 from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.ml.search.trials import Trial
-from traffic_assets.settings.gate import Targets
+from traffic_assets.settings.gate import GateThresholds
 
 
 class TargetResult(BaseModel):
@@ -28,11 +28,13 @@ class TargetResult(BaseModel):
     passed: bool
 
 
-def judge(targets: Targets, test: Metrics, cross_validation: Trial | None, unit: str = "mph") -> list[TargetResult]:
+def judge(
+    thresholds: GateThresholds, test: Metrics, cross_validation: Trial | None, unit: str = "mph"
+) -> list[TargetResult]:
     """Hold a model's metrics against its targets.
 
     Args:
-        targets: the limits; absent ones are not judged.
+        thresholds: the limits; absent ones are not judged.
         test: metrics on the test split, of the model as stored.
         cross_validation: the chosen trial; needed where its mean or deviation has a limit.
         unit: of the target.
@@ -41,17 +43,17 @@ def judge(targets: Targets, test: Metrics, cross_validation: Trial | None, unit:
         ValueError: where a limit on cross-validation has nothing to be held against.
     """
     r2_of_folds = cross_validation.summary["r2"] if cross_validation else None
-    if r2_of_folds is None and (targets.cv_r2_mean_min is not None or targets.cv_r2_std_max is not None):
+    if r2_of_folds is None and (thresholds.cv_r2_mean_min is not None or thresholds.cv_r2_std_max is not None):
         raise ValueError("targets on cross-validation, but there is no cross-validation: run the cv report")
     asked: list[tuple[str, str, float | None, float]] = [
-        ("R² on test", ">=", targets.r2_min, test.r2),
-        (f"RMSE on test, {unit}", "<=", targets.rmse_max, test.rmse),
-        (f"MAE on test, {unit}", "<=", targets.mae_max, test.mae),
+        ("R² on test", ">=", thresholds.r2_min, test.r2),
+        (f"RMSE on test, {unit}", "<=", thresholds.rmse_max, test.rmse),
+        (f"MAE on test, {unit}", "<=", thresholds.mae_max, test.mae),
     ]
     if r2_of_folds is not None:
         asked += [
-            ("mean R² of the folds", ">", targets.cv_r2_mean_min, r2_of_folds.mean),
-            ("deviation of the folds' R²", "<", targets.cv_r2_std_max, r2_of_folds.std),
+            ("mean R² of the folds", ">", thresholds.cv_r2_mean_min, r2_of_folds.mean),
+            ("deviation of the folds' R²", "<", thresholds.cv_r2_std_max, r2_of_folds.std),
         ]
     return [
         TargetResult(target=name, asked=f"{relation} {limit:g}", measured=value, passed=_holds(value, relation, limit))

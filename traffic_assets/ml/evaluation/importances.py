@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.preprocessing.slots import Slot
 
 

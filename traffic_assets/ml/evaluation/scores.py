@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.evaluation.importances import Importances, importances_of
 from traffic_assets.ml.fitting.pipeline import model_of
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate

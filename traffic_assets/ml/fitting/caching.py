@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.algorithms import ROW
+from traffic_assets.ml.algorithm import ROW
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.metrics.metrics import TARGET
 from traffic_assets.ml.preprocessing.arrays import filled

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 STOP = "stops_fit"
 """Column that marks the rows which only tell a fit when to end."""

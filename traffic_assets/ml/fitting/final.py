@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached_vectors, listed_vectors, placed_rows
 from traffic_assets.ml.fitting.early_stopping import with_validation_rows
 from traffic_assets.ml.fitting.pipeline import fit_model, observed_rows, pipeline_of
 from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import unscaled
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 
 def final_fit(
@@ -44,7 +44,7 @@ def final_fit(
     """
     early = algorithm.stops_early(hyperparameters)
     rows = observed_rows(with_validation_rows(train, validation, seed) if early else train, features.target)
-    ready = unscaled(preprocessing) if algorithm.scale_free else preprocessing
+    ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
     with _vectors(ready, rows, features, algorithm, hyperparameters, partitions) as vectors:
         number = None if early else features.rows  # those that end the fit come on top
         return pipeline_of(ready, fit_model(vectors, algorithm, hyperparameters, seed, features.target, number))
@@ -63,5 +63,5 @@ def _vectors(
         yield listed_vectors(preprocessing, rows, features)
         return
     placed = placed_rows(rows, partitions)
-    with cached_vectors(preprocessing, placed, features.target, again=not algorithm.reads_once) as vectors:
+    with cached_vectors(preprocessing, placed, features.target, again=not algorithm.single_pass) as vectors:
         yield vectors

@@ -9,7 +9,7 @@ from pyspark.ml.feature import Imputer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached_vectors
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
 from traffic_assets.ml.metrics.metrics import TARGET
@@ -22,7 +22,7 @@ from traffic_assets.ml.preprocessing.pipeline import (
     rows_to_fit,
 )
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 MEDIAN_ROWS = 1_000_000
 """Of more values than these a median is taken of so many: in 19 of 20 cases this moves its rank by less than
@@ -90,9 +90,9 @@ def fit_pipeline(
     train: DataFrame, features: FeatureSet, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int
 ) -> PipelineModel:
     """Preprocessor and model, both fitted on the train rows."""
-    preprocessing = fit_preprocessor(train, features, scaled=not algorithm.scale_free)
+    preprocessing = fit_preprocessor(train, features, scaled=not algorithm.scale_invariant)
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
-    with cached_vectors(preprocessing, rows, features.target, again=not algorithm.reads_once) as vectors:
+    with cached_vectors(preprocessing, rows, features.target, again=not algorithm.single_pass) as vectors:
         model = fit_model(vectors, algorithm, hyperparameters, seed, features.target, features.rows)
         return pipeline_of(preprocessing, model)
 

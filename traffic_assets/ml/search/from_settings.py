@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from pyspark.sql import DataFrame
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.estimators.cores import is_local
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fold_tasks import in_tasks
@@ -22,7 +22,7 @@ from traffic_assets.ml.search.screening import screen
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Screened, Search
 from traffic_assets.settings import Settings
-from traffic_assets.settings.hyperparameters import Hyperparameters, Range
+from traffic_assets.settings.models.base import Hyperparameters, Range
 from traffic_assets.settings.training import TrainingSettings
 
 _LOG = logging.getLogger(__name__)
@@ -113,14 +113,14 @@ def asked_search(
     wanted, screened, started = training.search, list[Screened](), time.monotonic()
 
     context = rows.sparkSession.sparkContext
-    alone = algorithm.all_cores(requested) and is_local(rows.sparkSession)
+    alone = algorithm.uses_all_cores(requested) and is_local(rows.sparkSession)
     grid = settings.enabled_models[algorithm.name].grid
     minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
 
     def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
         if wanted.screen is None:
             return tried
-        if algorithm.quick is None:
+        if algorithm.surrogate is None:
             notify(f"training.search.screen does nothing for {algorithm.title}, which has no fast engine")
             return tried
         ranking = screen(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import known_metrics

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.algorithms import Algorithm
+from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
@@ -27,7 +27,7 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 JUDGED_SHARE = 0.2
 _TELL_EVERY = 100
@@ -74,17 +74,17 @@ def screen(
         ImportError: where the engine is not installed, with the command.
         ValueError: where the algorithm has no fast engine.
     """
-    if algorithm.quick is None:
+    if algorithm.surrogate is None:
         raise ValueError(f"{algorithm.name} has no fast engine to screen by: set training.search.screen to null")
     if len(tried) <= keep:
         return Ranking(list(tried), [])
-    fit, judged = _sample(train, features, rows, seed, scaled=not algorithm.scale_free)
+    fit, judged = _sample(train, features, rows, seed, scaled=not algorithm.scale_invariant)
     errors, ranks = list[float](), list[float]()
     ranked_by = metric if metric in ("mae", "mape") else "rmse"
     for hyperparameters in tried:
         if deadline is not None and len(errors) >= keep and time.monotonic() > deadline:
             break
-        model = algorithm.quick(hyperparameters, seed, fit[0].shape[1])
+        model = algorithm.surrogate(hyperparameters, seed, fit[0].shape[1])
         predicted = model.fit(*fit).predict(judged[0])
         errors.append(_error("rmse", judged[1], predicted))
         ranks.append(_error(ranked_by, judged[1], predicted))

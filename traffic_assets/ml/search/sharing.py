@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from traffic_assets.ml.algorithms.spec import Sharing
+from traffic_assets.ml.algorithm import SharedFit
 from traffic_assets.ml.estimators.tree_arrays import Cut
-from traffic_assets.settings.hyperparameters import Hyperparameters
+from traffic_assets.settings.models.base import Hyperparameters
 
 MOST_NODES = 2_000_000
 """Nodes that a shared fit may grow at most. A node takes 44 bytes as arrays and some 200 while it is read, in each fold
@@ -40,7 +40,7 @@ class Group:
     itself: int | None = None
 
 
-def groups(tried: Sequence[Hyperparameters], sharing: Sharing | None, rows: int) -> list[Group]:
+def groups(tried: Sequence[Hyperparameters], sharing: SharedFit | None, rows: int) -> list[Group]:
     """Few fits that answer for all trials: one for all that are alike, as far as it grows no more than `MOST_NODES`.
 
     Args:
@@ -63,7 +63,7 @@ def groups(tried: Sequence[Hyperparameters], sharing: Sharing | None, rows: int)
 
 
 def _bounded(
-    tried: Sequence[Hyperparameters], alike: Sequence[int], sharing: Sharing, rows: int
+    tried: Sequence[Hyperparameters], alike: Sequence[int], sharing: SharedFit, rows: int
 ) -> list[tuple[int, ...]]:
     """The trials in parts that each grow no more than `MOST_NODES` together; what grows more alone is alone.
 
@@ -84,14 +84,14 @@ def _bounded(
     return [tuple(sorted(part)) for part in parts]
 
 
-def most_nodes(given: Mapping[str, Any], sharing: Sharing, rows: int) -> int:
+def most_nodes(given: Mapping[str, Any], sharing: SharedFit, rows: int) -> int:
     """How many nodes an ensemble of these hyperparameters may have, fitted on so many rows."""
     levels = sharing.depth or sharing.levels
     deepest = given[levels] if levels else sharing.deepest
     return int(given[sharing.trees]) * min(2 ** (deepest + 1), 2 * rows)
 
 
-def _grown(given: Sequence[dict[str, Any]], sharing: Sharing) -> dict[str, Any]:
+def _grown(given: Sequence[dict[str, Any]], sharing: SharedFit) -> dict[str, Any]:
     """The hyperparameters of the smallest fit that holds all of these."""
     grown = given[0] | {sharing.trees: max(g[sharing.trees] for g in given)}
     if sharing.depth:
@@ -101,7 +101,7 @@ def _grown(given: Sequence[dict[str, Any]], sharing: Sharing) -> dict[str, Any]:
     return grown
 
 
-def _group(tried: Sequence[Hyperparameters], members: Sequence[int], sharing: Sharing) -> Group:
+def _group(tried: Sequence[Hyperparameters], members: Sequence[int], sharing: SharedFit) -> Group:
     if len(members) == 1:
         return Group(tried[members[0]], tuple(members), itself=members[0])
     given = [tried[i].model_dump() for i in members]

@@ -12,7 +12,7 @@ from typing import Any
 from traffic_assets.ml.metrics.metrics import better_first
 from traffic_assets.ml.search.trials import Trial
 from traffic_assets.settings.extras import installing
-from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, Range, grid_points
+from traffic_assets.settings.models.base import Grid, Hyperparameters, Range, grid_points
 from traffic_assets.settings.training import SearchSettings
 
 

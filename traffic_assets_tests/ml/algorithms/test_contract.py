@@ -14,22 +14,20 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import ALGORITHMS, Algorithm, algorithm_named
+from traffic_assets.ml.algorithm import Algorithm, algorithm_named, built_in_algorithms
 from traffic_assets.ml.evaluation.importances import importances_of
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of, preprocessor_of
 from traffic_assets.ml.metrics.metrics import METRICS, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.slots import slots
-from traffic_assets.settings.hyperparameters import (
-    EnsembleHyperparameters,
-    GradientBoostedTreesHyperparameters,
-    Hyperparameters,
-    LinearRegressionHyperparameters,
-    RandomForestHyperparameters,
-    SVRHyperparameters,
-    XGBoostHyperparameters,
-)
+from traffic_assets.settings.models.base import Hyperparameters
+from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets.settings.models.svr import SVRHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.schema import ModelsSettings
 
 if TYPE_CHECKING:
@@ -85,9 +83,9 @@ def _predictions(pipeline: PipelineModel, rows: DataFrame) -> Predictions:
     return {(row[0], row[1]): row[2] for row in found}
 
 
-@pytest.fixture(scope="module", params=list(ALGORITHMS))
+@pytest.fixture(scope="module", params=list(built_in_algorithms()))
 def fitted(request: pytest.FixtureRequest, feature_rows: DataFrame) -> Fitted:
-    algorithm = ALGORITHMS[request.param]
+    algorithm = algorithm_named(request.param)
     boundary = F.lit("2026-01-05 06:40:00").cast("timestamp")
     train, judged = (
         feature_rows.where(F.col("timestamp") < boundary),
@@ -99,28 +97,28 @@ def fitted(request: pytest.FixtureRequest, feature_rows: DataFrame) -> Fitted:
 def test_what_the_scale_is_nothing_to_is_given_no_scaler_and_is_as_good(fitted: Fitted) -> None:
     algorithm = fitted.algorithm
     scaled = any(isinstance(stage, StandardScalerModel) for stage in fitted.pipeline.stages)
-    assert scaled is not algorithm.scale_free
-    if algorithm.scale_free:
-        other = _fit(fitted.train, fitted.features, replace(algorithm, scale_free=False))
+    assert scaled is not algorithm.scale_invariant
+    if algorithm.scale_invariant:
+        other = _fit(fitted.train, fitted.features, replace(algorithm, scale_invariant=False))
         with_it, without = (evaluate(p.transform(fitted.judged)).rmse for p in (other, fitted.pipeline))
         assert without == pytest.approx(with_it, rel=0.01)
 
 
 def test_every_algorithm_is_under_contract_and_has_settings() -> None:
-    assert set(SMALL) == set(WRONG) == set(ALGORITHMS), "a new algorithm needs small hyperparameters here"
+    assert set(SMALL) == set(WRONG) == set(built_in_algorithms()), "a new algorithm needs small hyperparameters here"
     settings = ModelsSettings().named()
-    assert set(settings) == set(ALGORITHMS)
-    for name, algorithm in ALGORITHMS.items():
+    assert set(settings) == set(built_in_algorithms())
+    for name, algorithm in built_in_algorithms().items():
         assert algorithm.name == name
         assert algorithm_named(name) is algorithm
         assert type(settings[name]) is algorithm.settings
         assert type(settings[name].hyperparameters) is algorithm.hyperparameters
         assert type(SMALL[name]) is algorithm.hyperparameters
         assert algorithm.exports[0] == "spark", "the format that everything here reads"
-        assert (algorithm.package is None) == (algorithm.extra is None)
-    assert [a.kind for a in ALGORITHMS.values()].count("primary") == 1
+        assert algorithm.requirements is None or algorithm.requirements.extra
+    assert [a.kind for a in built_in_algorithms().values()].count("primary") == 1
     for different in ("title", "model_class"):
-        assert len({getattr(a, different) for a in ALGORITHMS.values()}) == len(ALGORITHMS)
+        assert len({getattr(a, different) for a in built_in_algorithms().values()}) == len(built_in_algorithms())
 
 
 def test_metrics_are_finite_and_better_than_the_mean(fitted: Fitted) -> None:

@@ -13,16 +13,16 @@ from pyspark.sql import functions as F
 from scipy.optimize import nnls
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
-from traffic_assets.ml.algorithms import ALGORITHMS, algorithm_named
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.estimators.ensembles import EnsembleModel
 from traffic_assets.ml.splits.hashing import fold_of_row
-from traffic_assets.settings.hyperparameters import EnsembleHyperparameters
+from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame, SparkSession
 
-ENSEMBLE = ALGORITHMS["ensemble"]
+ENSEMBLE = algorithm_named("ensemble")
 SEED, ROWS = 42, 120
 MEMBERS: dict[str, dict[str, Any]] = {
     "linear_regression": {"regParam": 0.0},
@@ -135,7 +135,7 @@ def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> N
     assert model.coefficients.toArray() == pytest.approx(
         _fit_member(unmarked, "linear_regression").coefficients.toArray()
     )
-    assert ALGORITHMS["gradient_boosted_trees"].describe(boosted.model)["trees"] < 30
+    assert algorithm_named("gradient_boosted_trees").describe(boosted.model)["trees"] < 30
     for member in (linear, boosted):
         assert member.rmse is not None
         assert member.rmse < 10, "the marked rows, at -40 and so, are judged by none"
@@ -146,7 +146,7 @@ def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> N
 @pytest.mark.parametrize(("workers", "all_cores"), [(1, True), (2, False)])
 def test_a_member_that_takes_all_cores_takes_them_in_an_ensemble(workers: int, all_cores: bool) -> None:
     hyperparameters = EnsembleHyperparameters(members=MEMBERS | {"xgboost": {"num_workers": workers}})
-    assert ENSEMBLE.all_cores(hyperparameters) == all_cores
+    assert ENSEMBLE.uses_all_cores(hyperparameters) == all_cores
 
 
 def test_importances_are_the_members_shares_weighted(vectors: DataFrame) -> None:
@@ -174,4 +174,4 @@ def test_members_are_stored_each_by_its_own_writer(vectors: DataFrame, storage: 
 
 def test_it_names_its_members() -> None:
     assert ENSEMBLE.members(EnsembleHyperparameters(members=MEMBERS)) == ("linear_regression", "random_forest")
-    assert ALGORITHMS["random_forest"].members(ALGORITHMS["random_forest"].hyperparameters()) == ()
+    assert algorithm_named("random_forest").members(algorithm_named("random_forest").hyperparameters()) == ()

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters
+from traffic_assets.ml.algorithm import algorithm_named
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-BOOSTED = ALGORITHMS["gradient_boosted_trees"]
+BOOSTED = algorithm_named("gradient_boosted_trees")
 
 
 @pytest.fixture(scope="module")

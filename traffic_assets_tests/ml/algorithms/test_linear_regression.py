@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.ml.algorithm import algorithm_named
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from pyspark.ml.linalg import Vectors
 
-from traffic_assets.ml.algorithms import ALGORITHMS
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.ml.algorithm import algorithm_named
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FOREST = ALGORITHMS["random_forest"]
+FOREST = algorithm_named("random_forest")
 
 
 @pytest.fixture(scope="module")

@@ -17,16 +17,16 @@ from pyspark.sql import functions as F
 from sklearn.svm import SVR as Reference
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import Requirements, algorithm_named
 from traffic_assets.ml.estimators.rows import rows_in_order
 from traffic_assets.ml.estimators.support_vectors import SupportVectorRegressionModel, scorer
-from traffic_assets.settings.hyperparameters import SVRHyperparameters
+from traffic_assets.settings.models.svr import SVRHyperparameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame, SparkSession
 
-SVR = ALGORITHMS["svr"]
+SVR = algorithm_named("svr")
 ROWS, SEED = 240, 42
 
 
@@ -172,4 +172,4 @@ def test_workers_need_neither_scikit_learn_nor_this_package(tmp_path: Path) -> N
 
 
 def test_it_is_an_alternative_that_needs_an_extra() -> None:
-    assert (SVR.kind, SVR.package, SVR.extra, SVR.exports) == ("alternative", "sklearn", "svr", ("spark",))
+    assert (SVR.kind, SVR.exports, SVR.requirements) == ("alternative", ("spark",), Requirements("sklearn", "svr"))

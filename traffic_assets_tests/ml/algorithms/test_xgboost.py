@@ -9,14 +9,14 @@ import pytest
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import ALGORITHMS, ROW
+from traffic_assets.ml.algorithm import ROW, algorithm_named
 from traffic_assets.ml.estimators.xgboost_task import OneTaskXGBRegressor
-from traffic_assets.settings.hyperparameters import XGBoostHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-XGBOOST = ALGORITHMS["xgboost"]
+XGBOOST = algorithm_named("xgboost")
 CORNERS = [(float(a), float(b)) for a in (0, 1) for b in (0, 1)]
 
 
@@ -93,7 +93,7 @@ def test_no_rows_are_refused(vectors: DataFrame) -> None:
 def test_one_worker_has_a_task_to_itself_and_several_are_xgboosts_own(workers: int, in_one_task: bool) -> None:
     hyperparameters = XGBoostHyperparameters(num_workers=workers)
     assert isinstance(XGBOOST.build(hyperparameters, 42, "speed", "features"), OneTaskXGBRegressor) == in_one_task
-    assert XGBOOST.all_cores(hyperparameters) == in_one_task
+    assert XGBOOST.uses_all_cores(hyperparameters) == in_one_task
 
 
 def test_fits_that_have_all_cores_wait_for_each_other(vectors: DataFrame, all_cores_held: list[str]) -> None:

@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics, diagnose, predicted_rows
 from traffic_assets.ml.evaluation.intervals import calibrate
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.settings.evaluation import DiagnosticsSettings
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -27,7 +27,7 @@ ZONE = ZoneInfo("UTC")
 def pipeline(feature_rows: DataFrame, features: FeatureSet) -> PipelineModel:
     train = feature_rows.where("sensor_id < 's4'")
     plain = LinearRegressionHyperparameters(regParam=0.5)
-    return fit_pipeline(train, features, ALGORITHMS["linear_regression"], plain, 42)
+    return fit_pipeline(train, features, algorithm_named("linear_regression"), plain, 42)
 
 
 def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineModel, feature_rows: DataFrame) -> None:

@@ -9,8 +9,8 @@ import pytest
 from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.evaluation.gates import TargetResult, failed, judge
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
-from traffic_assets.settings.evaluation import TargetsByModel
-from traffic_assets.settings.gate import Targets
+from traffic_assets.settings.evaluation import ThresholdsByModel
+from traffic_assets.settings.gate import GateThresholds
 
 UP, DOWN = math.inf, -math.inf
 
@@ -25,7 +25,7 @@ def _trial(mean: float = 0.5, std: float = 9.0) -> Trial:
     return Trial(hyperparameters={}, folds=[], summary=others | {"r2": Spread(mean=mean, std=std)})
 
 
-def _holds(targets: Targets, metrics: Metrics, trial: Trial | None = None) -> bool:
+def _holds(targets: GateThresholds, metrics: Metrics, trial: Trial | None = None) -> bool:
     (result,) = judge(targets, metrics, trial)
     return result.passed
 
@@ -35,7 +35,7 @@ def _holds(targets: Targets, metrics: Metrics, trial: Trial | None = None) -> bo
     [(0.9996, True), (math.nextafter(0.9996, DOWN), False), (1.0, True), (-5.0, False), (math.nan, False)],
 )
 def test_r2_at_least(value: float, passed: bool) -> None:
-    assert _holds(Targets(r2_min=0.9996), _metrics(r2=value)) is passed
+    assert _holds(GateThresholds(r2_min=0.9996), _metrics(r2=value)) is passed
 
 
 @pytest.mark.parametrize("name", ["rmse", "mae"])
@@ -44,7 +44,7 @@ def test_r2_at_least(value: float, passed: bool) -> None:
     [(0.752, True), (math.nextafter(0.752, UP), False), (0.0, True), (math.inf, False), (math.nan, False)],
 )
 def test_errors_at_most(name: str, value: float, passed: bool) -> None:
-    targets = Targets.model_validate({f"{name}_max": 0.752})
+    targets = GateThresholds.model_validate({f"{name}_max": 0.752})
     assert _holds(targets, _metrics().model_copy(update={name: value})) is passed
 
 
@@ -53,7 +53,7 @@ def test_errors_at_most(name: str, value: float, passed: bool) -> None:
     [(0.999, False), (math.nextafter(0.999, UP), True), (0.5, False), (math.nan, False)],
 )
 def test_mean_r2_of_the_folds_above(value: float, passed: bool) -> None:
-    assert _holds(Targets(cv_r2_mean_min=0.999), _metrics(), _trial(mean=value)) is passed
+    assert _holds(GateThresholds(cv_r2_mean_min=0.999), _metrics(), _trial(mean=value)) is passed
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_mean_r2_of_the_folds_above(value: float, passed: bool) -> None:
     [(0.001, False), (math.nextafter(0.001, DOWN), True), (0.5, False), (0.0, True), (math.nan, False)],
 )
 def test_deviation_of_the_folds_below(value: float, passed: bool) -> None:
-    assert _holds(Targets(cv_r2_std_max=0.001), _metrics(), _trial(std=value)) is passed
+    assert _holds(GateThresholds(cv_r2_std_max=0.001), _metrics(), _trial(std=value)) is passed
 
 
 def test_all_targets_in_order_with_what_was_measured() -> None:
-    targets = Targets(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
+    targets = GateThresholds(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
     results = judge(targets, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
     assert results == [
         TargetResult(target="R² on test", asked=">= 0.9", measured=0.95, passed=True),
@@ -82,25 +82,25 @@ def test_all_targets_in_order_with_what_was_measured() -> None:
 
 
 def test_no_targets_no_results() -> None:
-    assert judge(Targets(), _metrics(r2=math.nan), None) == []
-    assert judge(Targets(), _metrics(), _trial()) == []
+    assert judge(GateThresholds(), _metrics(r2=math.nan), None) == []
+    assert judge(GateThresholds(), _metrics(), _trial()) == []
 
 
 @pytest.mark.parametrize("limit", [{"cv_r2_mean_min": 0.9}, {"cv_r2_std_max": 0.1}])
 def test_targets_on_cross_validation_need_one(limit: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="no cross-validation: run the cv report"):
-        judge(Targets.model_validate(limit), _metrics(), None)
+        judge(GateThresholds.model_validate(limit), _metrics(), None)
 
 
 def test_the_targets_of_the_users_plan() -> None:
     """At their very limits: reached where "at least" was asked, missed where "more than" was."""
-    seed = TargetsByModel()
+    seed = ThresholdsByModel()
     limits = {
         "linear_regression": (_metrics(0.90, 5.0, 3.0), None, []),
         "random_forest": (_metrics(0.9996, 0.752, 0.289), _trial(0.999, 0.001), ["mean R²", "deviation"]),
         "gradient_boosted_trees": (_metrics(0.9992, 1.061, 99), None, []),
     }
-    others = set(TargetsByModel.model_fields) - set(limits)
+    others = set(ThresholdsByModel.model_fields) - set(limits)
     assert others == {"xgboost", "svr", "ensemble"}
     assert all(judge(getattr(seed, name), _metrics(), None) == [] for name in others), "the plan asks nothing of them"
     for name, (metrics, trial, missed) in limits.items():

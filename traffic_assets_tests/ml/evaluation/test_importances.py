@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.evaluation.importances import Importances, importances_of
 from traffic_assets.ml.preprocessing.slots import Slot
 
 SLOTS = [Slot("a", "a"), Slot("b", "b"), Slot("c=1", "c"), Slot("c=2", "c"), Slot("c=other", "c"), Slot("d", "d")]
 MODEL = SimpleNamespace(weights=[0.1, 0.3, 0.2, 0.25, 0.0, 0.1])
 ALGORITHM = replace(
-    ALGORITHMS["random_forest"], importances=lambda model: np.array(model.weights), importance_kind="a kind"
+    algorithm_named("random_forest"), importances=lambda model: np.array(model.weights), importance_kind="a kind"
 )
 
 

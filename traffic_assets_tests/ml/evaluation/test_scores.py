@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pyspark.ml import PipelineModel
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.evaluation.diagnostics import predicted_rows
 from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores, sample_points, score_model
@@ -19,12 +19,12 @@ from traffic_assets.ml.metrics.metrics import Metrics, Spread, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.slots import Slot, slots
 from traffic_assets.ml.temporal import TemporalVerdict
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 POOR = Metrics(rows=9, rmse=9.0, mae=8.0, mape=0.5, r2=0.1)
 TEMPORAL = TemporalVerdict(boundary=datetime(2026, 1, 6, tzinfo=UTC), fit_rows=9, metrics=POOR, hyperparameters={})
 

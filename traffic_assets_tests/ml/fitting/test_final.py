@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting import final
 from traffic_assets.ml.fitting.caching import cached_vectors, placed_rows
 from traffic_assets.ml.fitting.early_stopping import with_validation_rows
@@ -21,13 +21,11 @@ from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, mode
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled, unscaled
 from traffic_assets.ml.splits.hashing import calibration_half
-from traffic_assets.settings.hyperparameters import (
-    GradientBoostedTreesHyperparameters,
-    Hyperparameters,
-    LinearRegressionHyperparameters,
-    RandomForestHyperparameters,
-    XGBoostHyperparameters,
-)
+from traffic_assets.settings.models.base import Hyperparameters
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -60,12 +58,12 @@ def _predicted(pipeline: PipelineModel, rows: DataFrame) -> np.ndarray:
 def test_it_is_the_fit_on_the_vectors_of_spark(
     name: str, parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
 ) -> None:
-    (train, validation), (features, preprocessing), algorithm = parts, prepared, ALGORITHMS[name]
+    (train, validation), (features, preprocessing), algorithm = parts, prepared, algorithm_named(name)
     found = final_fit(preprocessing, train, validation, features, algorithm, FITS[name], seed=42, partitions=2)
-    assert is_scaled(preprocessor_of(found)) is not algorithm.scale_free
+    assert is_scaled(preprocessor_of(found)) is not algorithm.scale_invariant
     early = algorithm.stops_early(FITS[name])
     rows = placed_rows(with_validation_rows(train, validation, 42) if early else train, 2)
-    ready = unscaled(preprocessing) if algorithm.scale_free else preprocessing
+    ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
     with cached_vectors(ready, rows) as vectors:
         expected = PipelineModel([*ready.stages, fit_model(vectors, algorithm, FITS[name], 42)])
     assert _predicted(found, validation) == pytest.approx(_predicted(expected, validation), rel=1e-6)
@@ -75,7 +73,7 @@ def test_rows_of_validation_end_the_fit_but_for_those_that_calibrate(
     parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
 ) -> None:
     """Speeds that nothing explains: of the half that is looked at, they end the fit at once."""
-    (train, validation), (features, preprocessing), xgboost = parts, prepared, ALGORITHMS["xgboost"]
+    (train, validation), (features, preprocessing), xgboost = parts, prepared, algorithm_named("xgboost")
 
     def trees(half: Any) -> int:
         turned = F.when(half, 130 - F.col("speed")).otherwise(F.col("speed"))
@@ -93,7 +91,7 @@ def test_rows_without_the_target_are_left_out(
 ) -> None:
     (train, validation), (features, preprocessing) = parts, prepared
     assert train.where("flow IS NULL").count() > 0
-    linear, flow = ALGORITHMS["linear_regression"], replace(features, target="flow")
+    linear, flow = algorithm_named("linear_regression"), replace(features, target="flow")
     whole, observed = (
         final_fit(preprocessing, rows, validation, flow, linear, FITS["linear_regression"], seed=42)
         for rows in (train, train.where("flow IS NOT NULL"))
@@ -117,5 +115,5 @@ def test_only_a_fit_in_one_task_is_given_lists(
         return fit_model(vectors, *rest)
 
     monkeypatch.setattr(final, "fit_model", watched)
-    final_fit(preprocessing, train, validation, features, ALGORITHMS[name], FITS[name], seed=42)
+    final_fit(preprocessing, train, validation, features, algorithm_named(name), FITS[name], seed=42)
     assert given == ["array" if lists else "vectorudt"]

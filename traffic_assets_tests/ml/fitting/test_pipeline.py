@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting import pipeline
 from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors, listed_vectors, vectors_to_fit
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows, with_validation_rows
@@ -31,12 +31,13 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation,
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
 from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters, XGBoostHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 
 
@@ -80,7 +81,7 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
 
 
 def test_a_fit_in_one_task_is_the_same_of_lists_and_of_vectors(feature_rows: DataFrame) -> None:
-    xgboost, tried = ALGORITHMS["xgboost"], XGBoostHyperparameters(n_estimators=20, early_stopping_rounds=2)
+    xgboost, tried = algorithm_named("xgboost"), XGBoostHyperparameters(n_estimators=20, early_stopping_rounds=2)
     features = usable_features(feature_rows, FEATURES)
     preprocessing = fit_preprocessor(feature_rows, features, scaled=False)
     marked = with_stopping_rows(feature_rows, xgboost, [tried], 42)

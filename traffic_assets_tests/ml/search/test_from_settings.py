@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import OwnThreads, algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.from_settings import (
@@ -26,14 +26,14 @@ from traffic_assets.ml.search.from_settings import (
 )
 from traffic_assets.ml.search.trials import Search
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets.settings.hyperparameters import LinearRegressionHyperparameters
 from traffic_assets.settings.loading import merge
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 needs_xgboost = pytest.mark.skipif(find_spec("xgboost") is None, reason="the extra 'xgboost' is not installed")
-LINEAR = ALGORITHMS["linear_regression"]
+LINEAR = algorithm_named("linear_regression")
 GRID = {"regParam": [0.01, 1.0, 100.0]}
 
 
@@ -122,7 +122,14 @@ def test_fits_are_shared_where_that_is_asked_for(
     settings = _settings(asked)
     requested = settings.models.random_forest.hyperparameters
     found = asked_search(
-        train, features, ALGORITHMS["random_forest"], settings, requested, True, f"file://{tmp_path}", lambda told: None
+        train,
+        features,
+        algorithm_named("random_forest"),
+        settings,
+        requested,
+        True,
+        f"file://{tmp_path}",
+        lambda told: None,
     )
     read = [trial for trial in found.trials if trial.read_from]
     assert bool(read) == share
@@ -168,7 +175,7 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
     told: list[str] = []
     requested = settings.models.random_forest.hyperparameters
     found = asked_search(
-        train, features, ALGORITHMS["random_forest"], settings, requested, True, f"file://{tmp_path}", told.append
+        train, features, algorithm_named("random_forest"), settings, requested, True, f"file://{tmp_path}", told.append
     )
     assert found.stopped is not None
     assert any("2 trials screened by XGBoost on" in line and "3 not for want of time" in line for line in told)
@@ -195,7 +202,7 @@ def test_as_many_fits_at_the_same_time_as_spark_has_cores_where_that_is_asked_fo
 
 def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
     asked, told = _settings({"training": {"parallel_training": True}}), list[str]()
-    greedy = replace(LINEAR, all_cores=lambda h: h.regParam == 0.5)
+    greedy = replace(LINEAR, own_threads=OwnThreads(lambda h: h.regParam == 0.5))
     requested = LinearRegressionHyperparameters(regParam=0.5)
     asked_search(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
     assert "training.parallel_training does nothing here, since one fit of Linear regression takes all cores" in told
@@ -221,7 +228,7 @@ def test_rows_are_placed_and_kept_but_for_folds_in_tasks(
     asked = _settings({"models": {algorithm: {"enabled": True, **model}}, "training": training})
     requested = asked.enabled_models[algorithm].hyperparameters
     features = usable_features(feature_rows, FEATURES, Preparation(**asked.training.preprocessing.model_dump()))
-    with asked_rows(feature_rows, features, ALGORITHMS[algorithm], asked, requested) as rows:
+    with asked_rows(feature_rows, features, algorithm_named(algorithm), asked, requested) as rows:
         assert (rows is feature_rows) is not kept
         assert (rows.storageLevel.useMemory and rows.rdd.getNumPartitions() == 3) or not kept
 

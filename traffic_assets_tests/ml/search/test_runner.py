@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.folds import Fold, folds_of
@@ -17,19 +17,16 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
 from traffic_assets.ml.search.trials import Search
-from traffic_assets.settings.hyperparameters import (
-    GradientBoostedTreesHyperparameters,
-    Grid,
-    RandomForestHyperparameters,
-    Range,
-)
+from traffic_assets.settings.models.base import Grid, Range
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
 from traffic_assets_tests.ml.search.test_strategies import needs_optuna
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-FOREST = ALGORITHMS["random_forest"]
+FOREST = algorithm_named("random_forest")
 BASE = RandomForestHyperparameters(numTrees=2, maxDepth=2, maxBins=32)
 GRID: Grid = {"numTrees": [2, 5], "maxDepth": [2, 4], "minInstancesPerNode": [1, 40]}
 SEED = 42
@@ -106,7 +103,7 @@ def test_what_is_reported_has_every_metric(
     first trees of a boosted ensemble.
     """
     assert all(fold.p95 > 0 for fold in shared.best.folds)
-    boosted = ALGORITHMS["gradient_boosted_trees"]
+    boosted = algorithm_named("gradient_boosted_trees")
     base = GradientBoostedTreesHyperparameters(maxDepth=2, maxBins=32, stepSize=1.0)
     strategy = strategy_for(SearchSettings(), base, {"maxIter": [2, 60]}, True, "rmse", SEED)
     search = run_search(train, features, boosted, strategy, folds=folds, seed=SEED, scratch=f"file://{tmp_path}")

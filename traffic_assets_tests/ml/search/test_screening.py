@@ -9,16 +9,14 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.settings.hyperparameters import (
-    GradientBoostedTreesHyperparameters,
-    Hyperparameters,
-    LinearRegressionHyperparameters,
-    RandomForestHyperparameters,
-)
+from traffic_assets.settings.models.base import Hyperparameters
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -38,7 +36,9 @@ def test_the_better_hyperparameters_go_on(
     feature_rows: DataFrame, features: FeatureSet, name: str, tried: list[Hyperparameters], best: int
 ) -> None:
     told: list[str] = []
-    found = screen(feature_rows, features, ALGORITHMS[name], tried, keep=1, rows=10_000, seed=42, notify=told.append)
+    found = screen(
+        feature_rows, features, algorithm_named(name), tried, keep=1, rows=10_000, seed=42, notify=told.append
+    )
     assert found.kept == [tried[best]]
     assert [left.hyperparameters for left in found.screened] == [h.model_dump() for h in tried if h != tried[best]]
     assert all(left.rmse > 0 for left in found.screened)
@@ -71,7 +71,7 @@ def test_they_are_ranked_by_the_metric_that_chooses(
     rows = feature_rows.withColumn("speed", F.when(unit_hash(5, "slow") < 0.1, 10.0).otherwise(60.0))
     rows = rows.withColumn("traffic_efficiency", F.col("speed"))
     errs = dict(zip(FORESTS[:3], [_Erring(2.5, 2.5), _Erring(12, 0), _Erring(0, 2.9)], strict=True))
-    engine = replace(ALGORITHMS["random_forest"], quick=lambda h, seed, slots: errs[h], scale_free=True)
+    engine = replace(algorithm_named("random_forest"), surrogate=lambda h, seed, slots: errs[h], scale_invariant=True)
     told: list[str] = []
     found = screen(
         rows, replace(features, numeric=("traffic_efficiency",), categorical=()), engine, FORESTS[:3],
@@ -84,7 +84,7 @@ def test_they_are_ranked_by_the_metric_that_chooses(
 def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
     runs = [
-        screen(rows, features, ALGORITHMS["random_forest"], FORESTS, keep=2, rows=200, seed=7, notify=told.append)
+        screen(rows, features, algorithm_named("random_forest"), FORESTS, keep=2, rows=200, seed=7, notify=told.append)
         for rows in (feature_rows, feature_rows.repartition(5))
     ]
     assert runs[0] == runs[1]
@@ -93,7 +93,7 @@ def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, 
 
 
 def test_fewer_trials_than_are_kept_are_not_looked_at(feature_rows: DataFrame, features: FeatureSet) -> None:
-    found = screen(feature_rows, features, ALGORITHMS["random_forest"], FORESTS, keep=4, rows=100, seed=1)
+    found = screen(feature_rows, features, algorithm_named("random_forest"), FORESTS, keep=4, rows=100, seed=1)
     assert found.kept == FORESTS
     assert found.screened == []
 
@@ -101,7 +101,7 @@ def test_fewer_trials_than_are_kept_are_not_looked_at(feature_rows: DataFrame, f
 def test_what_has_no_fast_engine_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
     with pytest.raises(ValueError, match="linear_regression has no fast engine"):
         screen(
-            feature_rows, features, ALGORITHMS["linear_regression"], [LinearRegressionHyperparameters()] * 2,
+            feature_rows, features, algorithm_named("linear_regression"), [LinearRegressionHyperparameters()] * 2,
             keep=1, rows=100, seed=1,
         )  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFram
     rows = feature_rows.withColumn("flow_rate", F.when(judged, F.col("flow_rate")))
     without = replace(features, numeric=tuple(name for name in features.numeric if name != "flow_rate"))
     found, expected = (
-        screen(rows, some, ALGORITHMS["random_forest"], FORESTS, keep=1, rows=10_000, seed=3)
+        screen(rows, some, algorithm_named("random_forest"), FORESTS, keep=1, rows=10_000, seed=3)
         for some in (features, without)
     )
     assert found == expected
@@ -121,6 +121,6 @@ def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFram
 def test_too_few_rows_to_screen_by_are_refused(feature_rows: DataFrame, features: FeatureSet, which: str) -> None:
     with pytest.raises(ValueError, match=r"[01] sampled rows are too few to screen by: set training.search.screen"):
         screen(
-            feature_rows.where(which), features, ALGORITHMS["random_forest"], FORESTS,
+            feature_rows.where(which), features, algorithm_named("random_forest"), FORESTS,
             keep=1, rows=10_000, seed=1,
         )  # fmt: skip

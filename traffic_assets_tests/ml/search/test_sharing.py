@@ -3,17 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic_assets.ml.algorithms import ALGORITHMS
+from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.search.sharing import MOST_NODES, groups, most_nodes
-from traffic_assets.settings.hyperparameters import (
-    GradientBoostedTreesHyperparameters,
-    LinearRegressionHyperparameters,
-    RandomForestHyperparameters,
-    RandomForestSettings,
-    grid_points,
-)
+from traffic_assets.settings.models.base import grid_points
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 
-FOREST, BOOSTED = ALGORITHMS["random_forest"].sharing, ALGORITHMS["gradient_boosted_trees"].sharing
+FOREST, BOOSTED = algorithm_named("random_forest").shared_fit, algorithm_named("gradient_boosted_trees").shared_fit
 ROWS = 1_000_000
 
 forests = st.builds(
@@ -90,5 +87,5 @@ def test_boosting_shares_its_first_trees_alone() -> None:
 
 def test_without_sharing_each_trial_is_its_own_fit() -> None:
     tried = [LinearRegressionHyperparameters(regParam=r) for r in (0.0, 1.0)]
-    found = groups(tried, ALGORITHMS["linear_regression"].sharing, ROWS)
+    found = groups(tried, algorithm_named("linear_regression").shared_fit, ROWS)
     assert [(group.grown, group.members, group.cuts) for group in found] == [(tried[0], (0,), ()), (tried[1], (1,), ())]

@@ -15,7 +15,8 @@ from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
 from traffic_assets.ml.search.trials import Trial, best_of
 from traffic_assets.settings.extras import installing
-from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, LinearRegressionHyperparameters, Range
+from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
+from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.training import SearchSettings
 
 BASE = LinearRegressionHyperparameters(maxIter=7)

@@ -6,14 +6,15 @@ This is imported whenever settings are read, so pyspark waits until a fit needs 
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem, LocalFileSystem
-from traffic_assets.ml.algorithms import Algorithm
-from traffic_assets.ml.metric_spec import Metric
-from traffic_assets.settings.hyperparameters import Grid, Hyperparameters, ModelSettings
+from traffic_assets.ml.algorithm import Algorithm
+from traffic_assets.ml.metrics.spec import Metric
+from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings
 
 if TYPE_CHECKING:
     from pyspark.ml.regression import DecisionTreeRegressor
@@ -28,8 +29,9 @@ class DecisionTreeHyperparameters(Hyperparameters):
 
 
 class DecisionTreeSettings(ModelSettings):
-    """The section `models.decision_tree`; with `enabled: bool = False` the lane would wait until it is asked for."""
+    """The section `models.decision_tree`; with `enabled: bool = False` the lane would be off by default."""
 
+    thresholds: ClassVar[GateThresholds] = GateThresholds(rmse_max=50.0)
     hyperparameters: DecisionTreeHyperparameters = DecisionTreeHyperparameters()
     grid: Grid = {"maxDepth": [3, 5, 8]}
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from traffic_assets.ml.algorithms.quick import quick_forest, subset_share
+from traffic_assets.ml.algorithms.surrogates import forest_surrogate, subset_share
 from traffic_assets.settings.extras import installing
-from traffic_assets.settings.hyperparameters import RandomForestHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_screening_without_xgboost_says_how_to_have_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "xgboost", None)
     expected = f"needs XGBoost: {installing('xgboost')}, or set it to null"
     with pytest.raises(ImportError, match=re.escape(expected)):
-        quick_forest(RandomForestHyperparameters(), 42, 16)
+        forest_surrogate(RandomForestHyperparameters(), 42, 16)

@@ -1,20 +1,21 @@
-"""XGBoost's trees as fast stand-ins of MLlib's: they rank hyperparameters for `search/screening.py`, no more.
+"""XGBoost's trees as surrogates of MLlib's: they rank hyperparameters for `search/screening.py`.
 
-An extra: nothing here is imported unless a search screens.
+XGBoost is an extra, so it is imported only when a search screens.
 """
 
 import math
 from typing import Any
 
 from traffic_assets.settings.extras import installing
-from traffic_assets.settings.hyperparameters import GradientBoostedTreesHyperparameters, RandomForestHyperparameters
+from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 BOOTSTRAP_SHARE = 0.632
 """Different rows in a bootstrap sample; XGBoost draws without putting back."""
 
 
-def quick_forest(h: RandomForestHyperparameters, seed: int, slots: int) -> Any:
-    """An unfitted forest with fit(x, y) and predict(x)."""
+def forest_surrogate(h: RandomForestHyperparameters, seed: int, slots: int) -> Any:
+    """Return an unfitted forest with fit(x, y) and predict(x)."""
     return _engine().XGBRFRegressor(
         n_estimators=h.numTrees,
         max_depth=h.maxDepth,
@@ -28,8 +29,8 @@ def quick_forest(h: RandomForestHyperparameters, seed: int, slots: int) -> Any:
     )
 
 
-def quick_boosting(h: GradientBoostedTreesHyperparameters, seed: int, slots: int) -> Any:
-    """Unfitted boosted trees with fit(x, y) and predict(x)."""
+def boosting_surrogate(h: GradientBoostedTreesHyperparameters, seed: int, slots: int) -> Any:
+    """Return unfitted boosted trees with fit(x, y) and predict(x)."""
     return _engine().XGBRegressor(
         n_estimators=h.maxIter,
         max_depth=h.maxDepth,

@@ -1,0 +1,102 @@
+"""Settings of linear regression."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings, Range
+
+
+class LinearRegressionHyperparameters(Hyperparameters):
+    """Least squares with an elastic-net penalty (MLlib's LinearRegression)."""
+
+    maxIter: Annotated[int, Field(ge=1)] = 100
+    regParam: Annotated[float, Field(ge=0)] = 0.01
+    elasticNetParam: Annotated[float, Field(ge=0, le=1)] = 0.0
+    fitIntercept: bool = True
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What a penalty's name means for MLlib's two numbers, regParam (how strong) and elasticNetParam (the mixture).
+
+    Attributes:
+        means: what it sets where the settings say nothing.
+        holds: whether regParam and elasticNetParam are of this penalty.
+        rule: that in words.
+        grid: what a search tries.
+    """
+
+    means: dict[str, float]
+    holds: Callable[[float, float], bool]
+    rule: str
+    grid: dict[str, list[float]]
+
+
+_STRENGTHS = [0.001, 0.01, 0.1, 1.0]
+PENALTIES = {
+    "none": Penalty({"regParam": 0.0}, lambda strength, _: strength == 0, "regParam 0", {}),
+    "ridge": Penalty(
+        {"elasticNetParam": 0.0},
+        lambda strength, mixture: strength > 0 and mixture == 0,
+        "regParam above 0 and elasticNetParam 0",
+        {"regParam": _STRENGTHS},
+    ),
+    "lasso": Penalty(
+        {"elasticNetParam": 1.0},
+        lambda strength, mixture: strength > 0 and mixture == 1,
+        "regParam above 0 and elasticNetParam 1",
+        {"regParam": _STRENGTHS},
+    ),
+    "elastic_net": Penalty(
+        {"elasticNetParam": 0.5},
+        lambda strength, mixture: strength > 0 and 0 < mixture < 1,
+        "regParam above 0 and elasticNetParam between 0 and 1",
+        {"regParam": _STRENGTHS, "elasticNetParam": [0.2, 0.5, 0.8]},
+    ),
+}
+"""Penalties by name: ordinary least squares, squares of the coefficients, their absolute values, both."""
+
+
+class LinearRegressionSettings(ModelSettings):
+    """Settings of the linear_regression lane."""
+
+    thresholds: ClassVar[GateThresholds] = GateThresholds(r2_min=0.90, rmse_max=5.0, mae_max=3.0)
+    hyperparameters: LinearRegressionHyperparameters = LinearRegressionHyperparameters()
+    penalty: Literal["none", "ridge", "lasso", "elastic_net"] | None = Field(
+        default=None, description="by name; sets regParam, elasticNetParam and the grid where they are not given"
+    )
+    grid: Grid = {"regParam": [0.0, 0.01, 0.1], "elasticNetParam": [0.0, 0.5]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _penalty_fills_in(cls, given: Any) -> Any:
+        penalty = PENALTIES.get(str(given.get("penalty"))) if isinstance(given, dict) else None
+        if penalty is None or not isinstance(given.get("hyperparameters", {}), dict):
+            return given
+        hyperparameters = {**penalty.means, **given.get("hyperparameters", {})}
+        return {"grid": penalty.grid, **given, "hyperparameters": hyperparameters}
+
+    @model_validator(mode="after")
+    def _penalty_holds(self) -> "LinearRegressionSettings":
+        if self.penalty is None:
+            return self
+        h, penalty = self.hyperparameters, PENALTIES[self.penalty]
+        tried = [("hyperparameters", h.regParam, h.elasticNetParam)]
+        for name, values in self.grid.items():
+            for value in [values.low, values.high] if isinstance(values, Range) else values:
+                point = h.model_copy(update={name: float(value)})
+                tried.append((f"grid.{name}", point.regParam, point.elasticNetParam))
+        for where, strength, mixture in tried:
+            if not penalty.holds(strength, mixture):
+                raise ValueError(
+                    f"penalty {self.penalty!r} means {penalty.rule}; {where} has regParam {strength:g} and "
+                    f"elasticNetParam {mixture:g}: leave them to the penalty, or leave the penalty out"
+                )
+        return self
+
+
+SETTINGS = LinearRegressionSettings

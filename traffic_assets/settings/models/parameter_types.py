@@ -1,0 +1,25 @@
+"""Types of hyperparameters that several models share."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+
+def number_as_text(value: Any) -> Any:
+    """Return a number as text, and any other value unchanged."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+SubsetStrategy = Annotated[
+    str,
+    BeforeValidator(number_as_text),
+    Field(
+        pattern=r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d*)$",
+        description="features tried at each split: auto, all, onethird, sqrt, log2, a share or a number",
+    ),
+]
+Trees = Annotated[int, Field(ge=1, le=10_000)]
+Depth = Annotated[int, Field(ge=1, le=30, description="MLlib grows at most 30 levels")]
+Bins = Annotated[int, Field(ge=2, le=65_536, description="candidate thresholds a feature")]
+Rows = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]

@@ -1,0 +1,58 @@
+"""Settings of support vector regression."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings
+from traffic_assets.settings.models.parameter_types import number_as_text
+
+
+def _width(value: str) -> str:
+    try:
+        good = value in ("scale", "auto") or 0 < float(value) < math.inf
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("scale, auto or a number above 0 is allowed")
+    return value
+
+
+Gamma = Annotated[
+    str,
+    BeforeValidator(number_as_text),
+    AfterValidator(_width),
+    Field(description="of rbf and poly: scale (1 / (slots x variance)), auto (1 / slots) or a number"),
+]
+
+
+class SVRHyperparameters(Hyperparameters):
+    """scikit-learn's SVR on a bounded sample of the train rows; names are scikit-learn's own.
+
+    The target is brought to mean 0 and deviation 1 for the fit, so that `C` and `epsilon` mean the same for every
+    target: an epsilon of 0.05 leaves errors under 5 % of the target's standard deviation unpunished.
+    """
+
+    kernel: Literal["linear", "rbf", "poly"] = "rbf"
+    C: Annotated[float, Field(gt=0)] = Field(default=10.0, description="how much an error weighs against flatness")
+    epsilon: Annotated[float, Field(ge=0)] = Field(
+        default=0.05, description="errors up to this are free; in standard deviations of the target"
+    )
+    gamma: Gamma = "scale"
+    degree: Annotated[int, Field(ge=1, le=10)] = Field(default=3, description="of poly")
+    coef0: float = Field(default=0.0, description="of poly: what is added to the product")
+    max_rows: Annotated[int, Field(ge=2, le=100_000)] = Field(
+        default=10_000, description="train rows that are fitted, drawn by hash; the time grows with their square"
+    )
+
+
+class SVRSettings(ModelSettings):
+    """Settings of the svr lane, which is off unless it is enabled: it needs the extra `svr`."""
+
+    enabled: bool = False
+    hyperparameters: SVRHyperparameters = SVRHyperparameters()
+    grid: Grid = {"C": [1.0, 10.0, 100.0], "epsilon": [0.01, 0.05]}
+
+
+SETTINGS = SVRSettings
