@@ -20,10 +20,10 @@ from benchmarks.feature_rows import feature_rows
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fitting.caching import cached_rows
-from traffic_assets.ml.folds import folds_of
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation
 from traffic_assets.ml.preprocessing.feature_set import usable_features
+from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
 
 SENSORS, FOLDS, SEED, RUNS, GOAL = 12, 5, 42, 3, 1.0
@@ -43,7 +43,7 @@ def ratios(where: str, master: str) -> list[float]:
     spark = SparkResource(app_name="parallel_training", master=master, driver_memory="4g", config=conf).session
     found = []
     with feature_rows("sample", SENSORS) as rows, cached_rows(rows) as train:
-        features, folds = usable_features(train, FEATURES), folds_of(train, "random", FOLDS, SEED)
+        features, folds = usable_features(train, FEATURES), make_folds(train, "random", FOLDS, SEED)
         for name, changes in CHANGES.items():
             algorithm = algorithm_named(name)
             tried = algorithm.hyperparameters.model_validate(changes)
@@ -55,8 +55,8 @@ def ratios(where: str, master: str) -> list[float]:
                 for number in range(RUNS + 1):
                     for threads, taken in seconds.items():
                         started = time.perf_counter()
-                        judge = CrossValidation(features, algorithm, some, SEED, threads=threads)
-                        judge.trials(train, [tried] * trials)
+                        validation = CrossValidation(features, algorithm, some, SEED, threads=threads)
+                        validation.evaluate_trials(train, [tried] * trials)
                         if number:
                             taken.append(time.perf_counter() - started)
                 one, at_once = (statistics.median(taken) for taken in seconds.values())

@@ -9,9 +9,9 @@ from typing import get_args
 
 from pyspark.sql import SparkSession
 
-from traffic_assets.ml.folds import FoldKind, folds_of
 from traffic_assets.ml.plots.layout import plot_layout
 from traffic_assets.ml.splits.assign import with_split
+from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
 from traffic_assets.settings.training import SplitSettings
 
@@ -42,7 +42,7 @@ def main() -> None:
         placed = placement_of_split(with_split(rows, settings, SEED), "", len(table), len(table), SEED)
         (PICTURES / f"splits_{split}.png").write_bytes(plot_layout(placed, title))
     for kind in get_args(FoldKind):
-        folds = folds_of(rows, kind, FOLDS, SEED, GAP_MINUTES)
+        folds = make_folds(rows, kind, FOLDS, SEED, GAP_MINUTES)
         placed = placement_of_folds(rows, folds, len(table), len(table), SEED)
         (PICTURES / f"folds_{kind}.png").write_bytes(plot_layout(placed, FOLD_TITLES[kind]))
     spark.stop()

@@ -30,7 +30,7 @@ from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.ml.evaluation.gates import failed, judge
 from traffic_assets.ml.metrics.metrics import Metrics
-from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge

@@ -25,13 +25,13 @@ from benchmarks.search_exhaustive import FOLDS, FOREST, POINTS, SEED, SEED_GRID,
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.fitting.caching import cached, cached_rows, cached_vectors
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, fit_preprocessor
-from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics.metrics import TARGET, evaluate
+from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, preprocessor
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
-from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
 from traffic_assets_tests import real_data
@@ -50,7 +50,7 @@ def search(rows: DataFrame, features: FeatureSet) -> Search:
             features,
             FOREST,
             strategy,
-            folds=folds_of(rows, "random", FOLDS, SEED),
+            folds=make_folds(rows, "random", FOLDS, SEED),
             seed=SEED,
             scratch=f"file://{scratch}/models",
             notify=lambda line: print(f"  {line}", flush=True),
@@ -59,13 +59,13 @@ def search(rows: DataFrame, features: FeatureSet) -> Search:
 
 def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
     """What CrossValidator would take, extrapolated."""
-    fold = folds_of(rows, "random", FOLDS, SEED)[0]
-    fit_rows = rows.where(fold.fit)
+    fold = make_folds(rows, "random", FOLDS, SEED)[0]
+    fit_rows = rows.where(fold.train)
     preprocessing = fit_preprocessor(fit_rows, features)
     seconds: dict[tuple[int, int], float] = {}
     forest = RandomForestRegressor(featuresCol=VECTOR, labelCol=TARGET, seed=SEED)
     evaluator = RegressionEvaluator(labelCol=TARGET)
-    with cached_vectors(preprocessing, fit_rows) as vectors, cached(rows.where(fold.judged)) as judged_rows:
+    with cached_vectors(preprocessing, fit_rows) as vectors, cached(rows.where(fold.test)) as judged_rows:
         judged = preprocessing.transform(judged_rows)
         vectors.count(), judged_rows.count()
         for point in (p for p in POINTS if p.minInstancesPerNode == 1):

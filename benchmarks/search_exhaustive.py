@@ -20,10 +20,10 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors
 from traffic_assets.ml.fitting.pipeline import fit_model, fit_pipeline, fit_preprocessor
-from traffic_assets.ml.folds import folds_of
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.ml.splits.assign import with_split
+from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.ml.splits.shares import SPLIT, TEST, TRAIN
 from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
@@ -58,13 +58,13 @@ def main() -> None:
             with cached_rows(train) as fitted:
                 found["train_rows"] = fitted.count()
                 features = usable_features(fitted, FEATURES)
-                for number, fold in enumerate(folds_of(fitted, "random", FOLDS, SEED)):
+                for number, fold in enumerate(make_folds(fitted, "random", FOLDS, SEED)):
                     left = [p for p in POINTS if f"{name_of(p)} fold {number}" not in found["folds"]]
                     if not left:
                         continue
-                    preprocessing = fit_preprocessor(fitted.where(fold.fit), features)
-                    judged = preprocessing.transform(fitted.where(fold.judged))
-                    with cached_vectors(preprocessing, fitted.where(fold.fit)) as vectors:
+                    preprocessing = fit_preprocessor(fitted.where(fold.train), features)
+                    judged = preprocessing.transform(fitted.where(fold.test))
+                    with cached_vectors(preprocessing, fitted.where(fold.train)) as vectors:
                         for point in left:
                             rmse = evaluate(fit_model(vectors, FOREST, point, SEED).transform(judged)).rmse
                             found["folds"][f"{name_of(point)} fold {number}"] = rmse

@@ -143,7 +143,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
         from traffic_assets.ml.evaluation.gates import failed, judge
         from traffic_assets.ml.metrics.metrics import Metrics
-        from traffic_assets.ml.search.trials import Trial
+        from traffic_assets.ml.model_selection.trials import Trial
 
         results = judge(
             thresholds,

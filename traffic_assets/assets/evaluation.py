@@ -42,16 +42,16 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
         from traffic_assets.ml.evaluation.significance import CORRECTION
         from traffic_assets.ml.metrics.metrics import Metrics
+        from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
+        from traffic_assets.ml.model_selection.trials import Trial
         from traffic_assets.ml.plots.comparison import plot_comparison
-        from traffic_assets.ml.search.trials import Trial
-        from traffic_assets.ml.temporal import TemporalVerdict
 
         split = require_same_split(inputs)
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
         standings, trials, verdicts = {}, {}, {}
         for name, lane in lanes.items():
             found = inputs[step_of(lane.diagnostics)].value
-            verdict = TemporalVerdict.model_validate(inputs[step_of(lane.temporal_verdict)].value)
+            verdict = TemporalEvaluation.model_validate(inputs[step_of(lane.temporal_verdict)].value)
             metrics = Metrics.model_validate(found["test"])
             trial = trials[name] = Trial.model_validate(found["cross_validation"])
             verdicts[name] = verdict

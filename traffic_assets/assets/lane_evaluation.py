@@ -58,9 +58,9 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     ) -> Stored:
         from traffic_assets.assets.presentation import document, searched
         from traffic_assets.ml.fitting.pipeline import observed_rows
+        from traffic_assets.ml.model_selection.temporal import evaluate_temporal_holdout
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.from_settings import asked_rows, asked_search
-        from traffic_assets.ml.temporal import temporal_verdict
 
         split = require_same_split(
             {
@@ -85,7 +85,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
         features = FeatureSet.of(fitted_preprocessor.record["features"])
         with asked_rows(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
-            found = temporal_verdict(
+            found = evaluate_temporal_holdout(
                 rows,
                 features,
                 algorithm,

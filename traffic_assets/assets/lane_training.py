@@ -131,8 +131,8 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.fitting.final import final_fit
         from traffic_assets.ml.fitting.pipeline import model_of
+        from traffic_assets.ml.model_selection.trials import Search
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-        from traffic_assets.ml.search.trials import Search
 
         split = require_same_split(
             {

@@ -17,9 +17,9 @@ from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores
 from traffic_assets.ml.evaluation.significance import Comparison
 from traffic_assets.ml.evaluation.slices import Slice, as_records, worst_of
-from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics.metrics import Metrics, custom_metrics
-from traffic_assets.ml.search.trials import Search, Trial
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve
+from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.readings.ingestion import Ingested
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report

@@ -56,7 +56,7 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         from traffic_assets.ml.evaluation.gates import failed, judge
         from traffic_assets.ml.evaluation.scores import Evaluation
-        from traffic_assets.ml.search.trials import Trial
+        from traffic_assets.ml.model_selection.trials import Trial
 
         meter = Meter()
         found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})

@@ -113,9 +113,9 @@ def _lane_report(
     from traffic_assets.ml.evaluation.diagnostics import Diagnostics
     from traffic_assets.ml.evaluation.gates import judge
     from traffic_assets.ml.evaluation.scores import Scores
-    from traffic_assets.ml.learning_curves import LearningCurve
-    from traffic_assets.ml.search.trials import Search
-    from traffic_assets.ml.temporal import TemporalVerdict
+    from traffic_assets.ml.model_selection.learning_curves import LearningCurve
+    from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
+    from traffic_assets.ml.model_selection.trials import Search
     from traffic_assets.report.contents import LaneReport
 
     keys = (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
@@ -128,7 +128,7 @@ def _lane_report(
         standing=standing,
         scores=Scores.model_validate({name: found[name] for name in Scores.model_fields}),
         diagnostics=Diagnostics.model_validate(found["diagnostics"]),
-        verdict=TemporalVerdict.model_validate(verdict.value),
+        verdict=TemporalEvaluation.model_validate(verdict.value),
         search=search,
         targets=judge(
             settings.get_thresholds(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit

@@ -51,10 +51,10 @@ class OwnThreads:
 
     Attributes:
         applies: Returns true if a fit with these hyperparameters does.
-        fold_task: Returns the task that imputes, fits and evaluates a fold, from hyperparameters, seed, threads and the
-            statistic that missing numbers are imputed with (`ml/fold_tasks.py`). Without one, Spark prepares and
-            evaluates the fold. It is used for scale-invariant algorithms only, whose estimator then gets lists of
-            32-bit floats as well as vectors.
+        fold_task: Returns the task that imputes, fits and evaluates a fold, from hyperparameters, seed, threads and
+            the statistic that missing numbers are imputed with (`ml/fitting/fold_tasks.py`). Without one, Spark
+            prepares and evaluates the fold. It is used for scale-invariant algorithms only, whose estimator then gets
+            lists of 32-bit floats as well as vectors.
     """
 
     applies: Callable[[Any], bool]

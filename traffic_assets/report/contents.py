@@ -10,9 +10,9 @@ from traffic_assets.ml.evaluation.gates import TargetResult
 from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.evaluation.scores import Scores
 from traffic_assets.ml.evaluation.significance import Comparison
-from traffic_assets.ml.learning_curves import LearningCurve
-from traffic_assets.ml.search.trials import Search
-from traffic_assets.ml.temporal import TemporalVerdict
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
+from traffic_assets.ml.model_selection.trials import Search
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class LaneReport:
     standing: Standing
     scores: Scores
     diagnostics: Diagnostics
-    verdict: TemporalVerdict
+    verdict: TemporalEvaluation
     search: Search
     targets: list[TargetResult]
     model_bytes: int

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from traffic_assets.ml.evaluation.slices import Slice, worst_of
 from traffic_assets.ml.metrics.metrics import better_first, known_metrics
-from traffic_assets.ml.search.trials import Search, Trial
+from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
 

@@ -14,10 +14,10 @@ from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.evaluation.scores import Scores
 from traffic_assets.ml.evaluation.significance import Comparison
 from traffic_assets.ml.evaluation.slices import Slice
-from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, spread
-from traffic_assets.ml.search.trials import Search, Trial
-from traffic_assets.ml.temporal import TemporalVerdict
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve, LearningPoint
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
+from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.report.contents import Board, LaneReport, Report, StepCost
 
 PNG = b"\x89PNG\r\n\x1a\nexample"
@@ -78,7 +78,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
             importances=Importances(kind="weight", features={"speed_lag_1": 1.0}, slots={"speed_lag_1": 1.0}),
         ),
         "diagnostics": diagnostics(),
-        "verdict": TemporalVerdict(
+        "verdict": TemporalEvaluation(
             boundary=START + timedelta(days=11), fit_rows=4321, metrics=later, hyperparameters={"maxDepth": 5}
         ),
         "search": found,

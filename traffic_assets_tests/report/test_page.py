@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
-from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.report.page import render
 from traffic_assets_tests.report.examples import board, diagnostics, lane, metrics, report, search
 from traffic_assets_tests.report.pages import Page, require_self_contained

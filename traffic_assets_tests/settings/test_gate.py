@@ -6,7 +6,7 @@ import pytest
 
 from traffic_assets.ml.evaluation.gates import failed, judge
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
-from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings import load_settings
 from traffic_assets.settings.gate import GateThresholds
 

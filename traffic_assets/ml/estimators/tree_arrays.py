@@ -1,8 +1,8 @@
 """Fitted trees as arrays: what lies inside an MLlib forest or boosted ensemble, and how numpy follows it.
 
 One big ensemble answers for many smaller ones: the first trees of it, its trees cut at a depth, its trees without
-the splits that would leave too few rows. `search/sharing.py` decides which; here they are read and scored. The rows
-stay on Spark: only sums come back.
+the splits that would leave too few rows. `model_selection/shared_fits.py` decides which; here they are read and scored.
+The rows stay on Spark: only sums come back.
 """
 
 import math
@@ -188,7 +188,7 @@ def predict(trees: Trees, vectors: NDArray[np.float64], cuts: Sequence[Cut], ave
     return found
 
 
-def judge_cuts(
+def evaluate_cuts(
     judged: DataFrame,
     vector: str,
     target: str,
@@ -197,7 +197,7 @@ def judge_cuts(
     average: bool,
     whole: int | None = None,
 ) -> list[Metrics]:
-    """The metrics of each smaller ensemble on some rows, in one pass on Spark.
+    """Return the metrics of each smaller ensemble on some rows, in one pass on Spark.
 
     What no sum tells is computed by Spark in passes of their own, on what numpy predicts: metrics of installed
     packages, and the P95 of one cut. That of the others is NaN.

@@ -15,8 +15,8 @@ from traffic_assets.ml.evaluation.significance import (
     diebold_mariano,
 )
 from traffic_assets.ml.metrics.metrics import better_first
-from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.temporal import TemporalVerdict
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
+from traffic_assets.ml.model_selection.trials import Trial
 
 FOLDS_TEST = "corrected resampled t-test over folds, by the metric that chooses"
 TIME_TEST = "Diebold-Mariano on later time, squared error"
@@ -29,7 +29,7 @@ UNTESTED = {
 
 
 def compare_models(
-    best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalVerdict], metric: str = "rmse"
+    best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalEvaluation], metric: str = "rmse"
 ) -> list[Comparison]:
     """Every model against the best one, by both tests; p-values are corrected within each.
 
@@ -65,7 +65,7 @@ def compare_models(
 
 def _judged_share(first: Trial, second: Trial) -> float:
     """Judged rows over fitted rows of both trials' folds; where nobody counted them, as k folds by hash have it."""
-    counted = [share for trial in (first, second) if (share := trial.judged_share) is not None]
+    counted = [share for trial in (first, second) if (share := trial.test_to_train_ratio) is not None]
     return fmean(counted) if counted else 1 / (len(first.folds) - 1)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from traffic_assets.ml.metrics.metrics import Metrics
-from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings.gate import GateThresholds
 
 

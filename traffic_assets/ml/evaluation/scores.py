@@ -17,9 +17,9 @@ from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.evaluation.importances import Importances, importances_of
 from traffic_assets.ml.fitting.pipeline import model_of
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.preprocessing.slots import Slot
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.ml.temporal import TemporalVerdict
 
 
 class Scores(BaseModel):
@@ -45,7 +45,7 @@ class Evaluation(Scores):
         temporal: the temporal verdict, of a second fit.
     """
 
-    temporal: TemporalVerdict
+    temporal: TemporalEvaluation
 
     @property
     def gap(self) -> dict[str, float]:

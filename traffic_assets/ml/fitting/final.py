@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached_vectors, listed_vectors, placed_rows
 from traffic_assets.ml.fitting.early_stopping import with_validation_rows
+from traffic_assets.ml.fitting.fold_tasks import fits_in_tasks
 from traffic_assets.ml.fitting.pipeline import fit_model, observed_rows, pipeline_of
-from traffic_assets.ml.fold_tasks import in_tasks
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import unscaled
 from traffic_assets.settings.models.base import Hyperparameters
@@ -59,7 +59,7 @@ def _vectors(
     hyperparameters: Hyperparameters,
     partitions: int | None,
 ) -> Iterator[DataFrame]:
-    if in_tasks(algorithm, [hyperparameters], features.preparation):  # and puts its rows in order itself
+    if fits_in_tasks(algorithm, [hyperparameters], features.preparation):  # and puts its rows in order itself
         yield listed_vectors(preprocessing, rows, features)
         return
     placed = placed_rows(rows, partitions)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.model_selection.trials import Trial
 
 if TYPE_CHECKING:
     pass

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from traffic_assets.ml.learning_curves import LearningCurve
 from traffic_assets.ml.metrics.metrics import TARGET
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve
 
 if TYPE_CHECKING:
     pass

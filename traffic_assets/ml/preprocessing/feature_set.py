@@ -155,19 +155,19 @@ def usable_features(
     )
 
 
-def narrowed(features: FeatureSet, rows: DataFrame, number: int = 0, others: int = 0) -> FeatureSet:
-    """Those of the features that hold a value in these rows, where they are only a part of train.
+def select_present_features(features: FeatureSet, rows: DataFrame, number: int = 0, others: int = 0) -> FeatureSet:
+    """Return the features that hold a value in these rows, which are only a part of train.
 
     Args:
-        features: of train.
-        rows: a part of its rows, perhaps with others.
-        number: of these rows, where it is known. Where no feature misses in as many rows of train as there are of
-            train among these, each holds a value in some of them, and nothing is looked at.
-        others: how many of these rows are none of train, at most. Any of them may miss any feature, so `nulls` of what
-            is returned are then the most that there can be.
+        features: features of train.
+        rows: a part of the train rows, perhaps with others.
+        number: number of these rows, if known. The rows are then not read if every feature must hold a value in some
+            of them: no feature misses in as many rows of train as there are train rows among these.
+        others: greatest number of these rows that are not in train. Any of them may miss any feature, so the returned
+            `nulls` are upper bounds.
 
     Raises:
-        ValueError: as `usable_features`.
+        ValueError: As `usable_features`.
     """
     if max(features.nulls.values(), default=0) < number - others:
         most = {name: features.nulls.get(name, 0) + others for name in features.names} if others else features.nulls

@@ -13,30 +13,30 @@ from pyspark.sql import DataFrame
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.estimators.cores import is_local
 from traffic_assets.ml.fitting.caching import cached_rows
-from traffic_assets.ml.fold_tasks import in_tasks
-from traffic_assets.ml.folds import Fold, folds_of
-from traffic_assets.ml.learning_curves import LearningCurve, learning_curve
+from traffic_assets.ml.fitting.fold_tasks import fits_in_tasks
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve, learning_curve
+from traffic_assets.ml.model_selection.trials import Screened, Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.screening import screen
 from traffic_assets.ml.search.strategies import strategy_for
-from traffic_assets.ml.search.trials import Screened, Search
+from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import Hyperparameters, Range
 from traffic_assets.settings.training import TrainingSettings
 
 _LOG = logging.getLogger(__name__)
 MOST_THREADS = 16
-"""Each fit that is shared may bring half a gigabyte of nodes to this process while it is read (`sharing.py`)."""
+"""Each fit that is shared may bring half a gigabyte of nodes to this process while it is read (`shared_fits.py`)."""
 
 
 def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
     """The folds of some train rows.
 
     Raises:
-        ValueError: as `folds_of`.
+        ValueError: as `make_folds`.
     """
-    return folds_of(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
+    return make_folds(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
 
 
 def searches_of(settings: Settings, algorithm: str) -> int:
@@ -77,7 +77,7 @@ def asked_rows(
     grid = settings.enabled_models[algorithm.name].grid
     ends = {n: [given.low, given.high] if isinstance(given, Range) else given for n, given in grid.items()}
     tried = [requested, *(requested.model_copy(update={n: value}) for n, values in ends.items() for value in values)]
-    if in_tasks(algorithm, tried, features.preparation):
+    if fits_in_tasks(algorithm, tried, features.preparation):
         yield rows
         return
     with cached_rows(rows, settings.training.cache_partitions) as placed:

@@ -11,12 +11,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithm import Algorithm
-from traffic_assets.ml.cross_validation import CrossValidation
-from traffic_assets.ml.folds import Fold
 from traffic_assets.ml.metrics.metrics import known_metrics
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation
+from traffic_assets.ml.model_selection.trials import Screened, Search, Trial, best_of
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
-from traffic_assets.ml.search.trials import Screened, Search, Trial, best_of
+from traffic_assets.ml.splits.folds import Fold
 from traffic_assets.ml.splits.hashing import unit_hash
 
 _LOG = logging.getLogger(__name__)
@@ -62,14 +62,14 @@ def run_search(
         raise ValueError(f"unknown metric {primary_metric!r}; the known ones are {', '.join(known)}")
     started = time.monotonic()
     deadline = None if max_minutes is None else started + max_minutes * 60
-    judge = CrossValidation(features, algorithm, folds, seed, scratch=scratch, threads=threads, notify=notify)
+    validation = CrossValidation(features, algorithm, folds, seed, scratch=scratch, threads=threads, notify=notify)
     trials: list[Trial] = []
     stopped: str | None = None
     try:
         asked = next(strategy)
         while True:
             rows = train if asked.row_share >= 1 else train.where(unit_hash(seed, "budget") < F.lit(asked.row_share))
-            found = judge.trials(rows, asked.tried, row_share=asked.row_share, deadline=deadline)
+            found = validation.evaluate_trials(rows, asked.tried, row_share=asked.row_share, deadline=deadline)
             trials += found
             whole = len(found) == len(asked.tried) and all(len(t.folds) == len(folds) for t in found)
             if whole:
@@ -87,7 +87,7 @@ def run_search(
     winner = trials[chosen]
     if winner.read_from is not None or winner.row_share < 1 or len(winner.folds) < len(folds):
         notify(f"{algorithm.title}: {_short(winner)} leads; now fitted itself on every fold")
-        confirmed = judge.fitted(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
+        confirmed = validation.evaluate(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
     else:
         confirmed = winner
     if stopped:
@@ -98,7 +98,7 @@ def run_search(
         chosen=chosen,
         confirmed=confirmed,
         strategy=name,
-        fits=judge.fits,
+        fits=validation.fits,
         seconds=round(time.monotonic() - started, 1),
         stopped=stopped,
         screened=list(screened),

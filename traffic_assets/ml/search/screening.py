@@ -2,7 +2,7 @@
 
 XGBoost grows the same kinds of trees by histograms, and on a bounded sample of the train rows it takes a hundredth of
 the time. It ranks and nothing else: those that are let through are cross-validated by MLlib, which decides. What one
-fit can answer for anyway (`sharing.py`) needs no screening; it pays for bins, subsets and steps.
+fit can answer for anyway (`shared_fits.py`) needs no screening; it pays for bins, subsets and steps.
 """
 
 import logging
@@ -23,9 +23,9 @@ from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet, narrowed
+from traffic_assets.ml.model_selection.trials import Screened
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, select_present_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
-from traffic_assets.ml.search.trials import Screened
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 
@@ -130,7 +130,7 @@ def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int, scaled
             raise ValueError(f"{number} sampled rows are too few to screen by: set training.search.screen to null")
         fitted = drawn.where(~F.col("judged"))
         # what only other rows hold cannot be learned from these
-        preprocessing = fit_preprocessor(fitted, narrowed(features, fitted), scaled)
+        preprocessing = fit_preprocessor(fitted, select_present_features(features, fitted), scaled)
         vectors = preprocessing.transform(drawn).select(
             vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "judged"
         )

@@ -1,7 +1,7 @@
 """Which trials are judged, and in which order: grid, random, TPE, successive halving.
 
 A strategy is a generator: it yields a round of trials to judge and is sent them back judged. It knows nothing of
-Spark. What a round costs is decided elsewhere: `sharing.py` lets one fit answer for many trials.
+Spark. What a round costs is decided elsewhere: `shared_fits.py` lets one fit answer for many trials.
 """
 
 import random
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from traffic_assets.ml.metrics.metrics import better_first
-from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings.extras import installing
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range, grid_points
 from traffic_assets.settings.training import SearchSettings

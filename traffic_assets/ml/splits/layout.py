@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.folds import Fold
+from traffic_assets.ml.splits.folds import Fold
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS
 
@@ -52,7 +52,7 @@ def placement_of_folds(rows: DataFrame, folds: Sequence[Fold], total: int, point
         points: how many to draw, about.
         seed: of the hash.
     """
-    roles = {f.title: F.when(f.fit, _FITTED).when(f.judged, _JUDGED).otherwise(_LEFT_OUT) for f in folds}
+    roles = {f.title: F.when(f.train, _FITTED).when(f.test, _JUDGED).otherwise(_LEFT_OUT) for f in folds}
     found = _placement(rows, roles, FOLD_ROLES, total, points, seed)
     for role in found.roles.values():
         fitted, judged = found.at[role == _FITTED], found.at[role == _JUDGED]

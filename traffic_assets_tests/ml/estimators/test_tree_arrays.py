@@ -18,7 +18,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, RandomForestRegressor
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.estimators.tree_arrays import LEAF, Cut, Trees, ends, judge_cuts, predict, read_trees
+from traffic_assets.ml.estimators.tree_arrays import LEAF, Cut, Trees, ends, evaluate_cuts, predict, read_trees
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
@@ -151,7 +151,7 @@ def test_installed_metrics_of_cuts_are_those_of_the_predictions(
 ) -> None:
     trees = read_trees(forest, scratch)
     cuts = [Cut(TREES, DEPTH), Cut(4, 3), Cut(1, 1)]
-    found = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, cuts, average=True)
+    found = evaluate_cuts(vectors.repartition(3), VECTOR, "speed", trees, cuts, average=True)
     assert found[0].extra == {far: pytest.approx(evaluate(forest.transform(vectors)).extra[far])}
     x, y = _arrays(vectors)
     expected = np.abs(predict(trees, x, cuts, average=True) - y[:, None]).mean(axis=0)
@@ -164,7 +164,7 @@ def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, fo
     trees = read_trees(forest, scratch)
     cut = Cut(4, 3)
     both = [Cut(TREES, DEPTH), cut]
-    whole, part = judge_cuts(vectors.repartition(3), VECTOR, "speed", trees, both, average=True, whole=0)
+    whole, part = evaluate_cuts(vectors.repartition(3), VECTOR, "speed", trees, both, average=True, whole=0)
     expected = evaluate(forest.transform(vectors))
     assert whole.by_name == pytest.approx(expected.by_name, rel=1e-9)
     assert whole.rows == expected.rows
@@ -178,4 +178,4 @@ def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, fo
     assert part.mae == pytest.approx(np.mean(np.abs(error)))
     assert part.r2 == pytest.approx(1 - np.mean(error**2) / np.var(y))
     with pytest.raises(ValueError, match="no rows to evaluate"):
-        judge_cuts(vectors.limit(0), VECTOR, "speed", trees, [cut], average=True)
+        evaluate_cuts(vectors.limit(0), VECTOR, "speed", trees, [cut], average=True)

@@ -8,8 +8,8 @@ import pytest
 from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, compare_models
 from traffic_assets.ml.evaluation.significance import corrected_t_test, diebold_mariano
 from traffic_assets.ml.metrics.metrics import Metrics, spread
-from traffic_assets.ml.search.trials import Trial
-from traffic_assets.ml.temporal import TemporalVerdict
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
+from traffic_assets.ml.model_selection.trials import Trial
 
 
 def _metrics(rmse: float) -> Metrics:
@@ -20,8 +20,8 @@ def _trial(*rmse: float) -> Trial:
     return Trial(hyperparameters={}, folds=[_metrics(r) for r in rmse], summary={"rmse": spread(rmse)})
 
 
-def _verdict(losses: np.ndarray, first: int = 0) -> TemporalVerdict:
-    return TemporalVerdict(
+def _verdict(losses: np.ndarray, first: int = 0) -> TemporalEvaluation:
+    return TemporalEvaluation(
         boundary=datetime(2026, 1, 6, tzinfo=UTC),
         fit_rows=9,
         metrics=_metrics(1.0),

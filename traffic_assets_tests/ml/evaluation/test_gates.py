@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.evaluation.gates import TargetResult, failed, judge
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
+from traffic_assets.ml.model_selection.cross_validation import Trial
 from traffic_assets.settings.evaluation import ThresholdsByModel
 from traffic_assets.settings.gate import GateThresholds
 

@@ -16,9 +16,9 @@ from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores, sample_points, score_model
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, evaluate
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.slots import Slot, slots
-from traffic_assets.ml.temporal import TemporalVerdict
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LINEAR = algorithm_named("linear_regression")
 POOR = Metrics(rows=9, rmse=9.0, mae=8.0, mape=0.5, r2=0.1)
-TEMPORAL = TemporalVerdict(boundary=datetime(2026, 1, 6, tzinfo=UTC), fit_rows=9, metrics=POOR, hyperparameters={})
+TEMPORAL = TemporalEvaluation(boundary=datetime(2026, 1, 6, tzinfo=UTC), fit_rows=9, metrics=POOR, hyperparameters={})
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from traffic_assets.ml.cross_validation import Trial
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.importances import Importances
 from traffic_assets.ml.evaluation.intervals import Interval
@@ -19,8 +18,9 @@ from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.evaluation.scores import Points, Scores
 from traffic_assets.ml.evaluation.slices import Slice
-from traffic_assets.ml.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
+from traffic_assets.ml.model_selection.cross_validation import Trial
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.plots.comparison import plot_comparison
 from traffic_assets.ml.plots.diagnostics import plot_diagnostics
 from traffic_assets.ml.plots.folds import plot_folds

@@ -16,7 +16,12 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.fitting.caching import vectors_to_fit
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, narrowed, usable_features
+from traffic_assets.ml.preprocessing.feature_set import (
+    FeatureSet,
+    Preparation,
+    select_present_features,
+    usable_features,
+)
 from traffic_assets.ml.preprocessing.pipeline import (
     ASSEMBLED,
     KEPT,
@@ -271,7 +276,7 @@ def test_what_cannot_be_created_in_train_is_left_out_and_named(spark: SparkSessi
     assert features.missing == ("absent", "a/b", "a*absent")
     assert features.names == ("a", "b", "a*b")
     assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == ["a", "b", "a*b"]
-    assert narrowed(features, rows).names == features.names
+    assert select_present_features(features, rows).names == features.names
 
 
 def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSession) -> None:
@@ -280,12 +285,14 @@ def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSessio
     rows = spark.createDataFrame(table, "a double, b double, speed double")
     features = usable_features(rows, [A, B])
     fewer = rows.where("a > 1")
-    assert narrowed(features, fewer, 3).names == ("a",)
-    assert narrowed(features, fewer).names == ("a",)
-    assert narrowed(features, fewer, 4) == replace(features, rows=4)
+    assert select_present_features(features, fewer, 3).names == ("a",)
+    assert select_present_features(features, fewer).names == ("a",)
+    assert select_present_features(features, fewer, 4) == replace(features, rows=4)
     more = fewer.unionByName(fewer)  # of which as many may be none of train
-    assert narrowed(features, more, 6, others=3).names == ("a",)
-    assert narrowed(features, more, 6, others=2) == replace(features, rows=6, nulls={"a": 2, "b": 5}), "at most"
+    assert select_present_features(features, more, 6, others=3).names == ("a",)
+    assert select_present_features(features, more, 6, others=2) == replace(features, rows=6, nulls={"a": 2, "b": 5}), (
+        "at most"
+    )
 
 
 def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:

@@ -13,6 +13,7 @@ import pytest
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithm import OwnThreads, algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows
+from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.from_settings import (
     MOST_THREADS,
@@ -24,7 +25,6 @@ from traffic_assets.ml.search.from_settings import (
     searches_of,
     threads_of,
 )
-from traffic_assets.ml.search.trials import Search
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
@@ -63,11 +63,11 @@ def _search(
 def test_folds_are_of_the_kind_and_number_that_is_asked_for(train: DataFrame, kind: str) -> None:
     folds = asked_folds(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
     assert len(folds) == 3
-    judged = [train.where(fold.judged) for fold in folds]
+    judged = [train.where(fold.test) for fold in folds]
     if kind == "sensor":
         assert [rows.select("sensor_id").distinct().count() for rows in judged] == [3, 2, 3]
     elif kind != "random":
-        gap = train.where(~folds[0].fit & ~folds[0].judged).where("timestamp < '2026-01-05 04:00:00'").count()
+        gap = train.where(~folds[0].train & ~folds[0].test).where("timestamp < '2026-01-05 04:00:00'").count()
         assert gap > 0, "an hour between what is fitted and what is judged"
 
 

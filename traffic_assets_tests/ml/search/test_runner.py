@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fitting.caching import cached_rows
-from traffic_assets.ml.folds import Fold, folds_of
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation
+from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
-from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.settings.models.base import Grid, Range
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
@@ -40,7 +40,7 @@ def train(feature_rows: DataFrame) -> Iterator[DataFrame]:
 
 @pytest.fixture(scope="module")
 def folds(train: DataFrame) -> list[Fold]:
-    return folds_of(train, "random", 2, SEED)
+    return make_folds(train, "random", 2, SEED)
 
 
 def _search(train: DataFrame, features: FeatureSet, folds: list[Fold], grid: Grid = GRID, **more: Any) -> Search:
@@ -84,7 +84,7 @@ def test_what_is_reported_is_the_real_models_cross_validation(
     worst: Grid = {"numTrees": [5, 1], "minInstancesPerNode": [300]}
     lone = _search(train, features, folds, worst, scratch=f"file://{tmp_path}")
     for found in (search, lone):
-        expected = CrossValidation(features, FOREST, folds, SEED).fitted(
+        expected = CrossValidation(features, FOREST, folds, SEED).evaluate(
             train, RandomForestHyperparameters.model_validate(found.best.hyperparameters)
         )
         assert found.best.hyperparameters == expected.hyperparameters
@@ -111,7 +111,7 @@ def test_what_is_reported_has_every_metric(
     assert read is not None and read["maxIter"] == 60
     assert search.trials[1].read_from is None
     assert all(fold.p95 > 0 for fold in search.best.folds)
-    few = CrossValidation(features, boosted, folds, SEED).fitted(train, base.model_copy(update={"maxIter": 2}))
+    few = CrossValidation(features, boosted, folds, SEED).evaluate(train, base.model_copy(update={"maxIter": 2}))
     assert [f.rmse for f in search.trials[0].folds] == pytest.approx([f.rmse for f in few.folds]), (
         "exactly its beginning"
     )
@@ -169,7 +169,7 @@ def _halved(
     told: list[str] = []
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(told) < fits else 1e9)
     patch.setattr("traffic_assets.ml.search.runner.time", clock)
-    patch.setattr("traffic_assets.ml.cross_validation.time", clock)
+    patch.setattr("traffic_assets.ml.model_selection.fit_scheduler.time", clock)
     grid: Grid = {"maxDepth": [1, 4], "numTrees": [1, 5]}
     asked = SearchSettings(strategy="halving", reduction=2)
     return _search(train, features, folds, grid, search=asked, max_minutes=1.0, notify=told.append), told
@@ -219,7 +219,7 @@ def test_an_installed_metric_chooses(
 
 def test_a_trial_that_was_judged_without_a_metric_says_what_to_do(alone: Search) -> None:
     with pytest.raises(
-        ValueError, match=r"made without the metric 'far' \(it knows rmse, mae, mape, r2\): run the job"
+        ValueError, match=r"include the metric 'far'\. Expected one of rmse, mae, mape, r2\. Fix: re-run"
     ):
         alone.best.over_folds("far")
 

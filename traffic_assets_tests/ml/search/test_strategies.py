@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
+from traffic_assets.ml.model_selection.trials import Trial, best_of
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
-from traffic_assets.ml.search.trials import Trial, best_of
 from traffic_assets.settings.extras import installing
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters

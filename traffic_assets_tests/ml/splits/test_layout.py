@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.folds import FoldKind, folds_of
 from traffic_assets.ml.plots.layout import plot_layout
 from traffic_assets.ml.splits.assign import with_split
+from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
 from traffic_assets.settings.training import SplitSettings
 
@@ -34,13 +34,13 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 @pytest.mark.parametrize("kind", get_args(FoldKind))
 def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: FoldKind) -> None:
-    folds = folds_of(rows, kind, 3, SEED, GAP_MINUTES)
+    folds = make_folds(rows, kind, 3, SEED, GAP_MINUTES)
     found = placement_of_folds(rows, folds, TOTAL, TOTAL, SEED)
     assert found.at.size == TOTAL
     assert found.sensors == tuple(f"s{i}" for i in range(SENSORS))
     for fold in folds:
         role = found.roles[fold.title]
-        for name, condition in (("fitted", fold.fit), ("judged", fold.judged)):
+        for name, condition in (("fitted", fold.train), ("judged", fold.test)):
             held = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
             these = role == found.names.index(name)
             drawn = zip(found.sensor[these], found.at[these], strict=True)
@@ -69,7 +69,7 @@ def test_few_of_many_rows_are_drawn_and_the_same_ones_each_time(rows: DataFrame)
 
 def test_the_picture_shows_the_roles(rows: DataFrame) -> None:
     drawn = [
-        plot_layout(placement_of_folds(rows, folds_of(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
+        plot_layout(placement_of_folds(rows, make_folds(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
         for kind in get_args(FoldKind)
     ]
     assert all(png.startswith(b"\x89PNG") for png in drawn)

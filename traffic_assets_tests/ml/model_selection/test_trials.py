@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.search.trials import Trial, best_of
+from traffic_assets.ml.model_selection.trials import Trial, best_of
 
 
 def _trial(error: float, row_share: float = 1.0, folds: int = 1, fitted_rows: list[int] | None = None) -> Trial:
@@ -26,18 +26,18 @@ def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_t
     ]
     assert best_of(trials, "rmse") == 3
     assert best_of(trials, "r2") == 3
-    with pytest.raises(ValueError, match="no trial"):
+    with pytest.raises(ValueError, match="No trials"):
         best_of([], "rmse")
 
 
-def test_the_judged_share_is_the_mean_over_the_folds_where_fitted_rows_were_counted() -> None:
-    assert _trial(0.1, folds=2, fitted_rows=[20, 40]).judged_share == pytest.approx((10 / 20 + 10 / 40) / 2)
-    assert _trial(0.1, folds=2).judged_share is None
+def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_where_fitted_rows_were_counted() -> None:
+    assert _trial(0.1, folds=2, fitted_rows=[20, 40]).test_to_train_ratio == pytest.approx((10 / 20 + 10 / 40) / 2)
+    assert _trial(0.1, folds=2).test_to_train_ratio is None
 
 
 def test_a_metric_that_was_not_judged_by_is_asked_for_in_vain() -> None:
     assert _trial(0.1).over_folds("mae").mean == 0.1
     with pytest.raises(
-        ValueError, match=r"without the metric 'close_share' \(it knows rmse, mae, mape, r2\): run the job"
+        ValueError, match=r"not include the metric 'close_share'\. Expected one of rmse, mae, mape, r2\. Fix: re-run"
     ):
         _trial(0.1).over_folds("close_share")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Executor
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.cross_validation import CrossValidation, _Fold, _Judged, _Size
 from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
 from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, pipeline_of
-from traffic_assets.ml.folds import Fold, folds_of
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation, TrialOnFold, comparable
+from traffic_assets.ml.model_selection.executors import executor_for
+from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
-from traffic_assets.ml.search.trials import Trial
+from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.ml.splits.hashing import fold_of, unit_hash
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
@@ -68,13 +70,13 @@ def features(train: DataFrame) -> FeatureSet:
 
 @pytest.fixture(scope="module")
 def trials(train: DataFrame, features: FeatureSet) -> list[Trial]:
-    return _judge(train, features).trials(train, [USELESS, PLAIN])
+    return _validation(train, features).evaluate_trials(train, [USELESS, PLAIN])
 
 
-def _judge(
+def _validation(
     train: DataFrame, features: FeatureSet, folds: int = FOLDS, seed: int = SEED, **more: Any
 ) -> CrossValidation:
-    return CrossValidation(features, LINEAR, folds_of(train, "random", folds, seed), seed, **more)
+    return CrossValidation(features, LINEAR, make_folds(train, "random", folds, seed), seed, **more)
 
 
 def _rmse(pipeline: PipelineModel, rows: DataFrame) -> float:
@@ -107,7 +109,7 @@ def test_rows_are_dropped_from_what_a_fold_fits_and_never_from_what_it_judges(
     train: DataFrame, features: FeatureSet
 ) -> None:
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
-    trial = _judge(train, dropping).fitted(train, PLAIN)
+    trial = _validation(train, dropping).evaluate(train, PLAIN)
     for number, fold in enumerate(trial.folds):
         fit_rows = train.where((fold_of(FOLDS, SEED) != number) & F.col("a").isNotNull())
         preprocessing = fit_preprocessor(fit_rows, features)
@@ -129,7 +131,7 @@ def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -
 
 def test_each_trial_is_told_of_with_its_progress(train: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    _judge(train, features, 2, notify=told.append).trials(train, [USELESS, PLAIN])
+    _validation(train, features, 2, notify=told.append).evaluate_trials(train, [USELESS, PLAIN])
     assert [line.split(", RMSE ")[0] for line in told] == [
         f"Linear regression: fold {fold} of 2, {done} of 2 trials" for fold in (1, 2) for done in (1, 2)
     ]
@@ -137,7 +139,7 @@ def test_each_trial_is_told_of_with_its_progress(train: DataFrame, features: Fea
 
 def test_one_trial_is_told_of_without_a_number(train: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    trial = _judge(train, features, 2, 7, notify=told.append).fitted(train, PLAIN)
+    trial = _validation(train, features, 2, 7, notify=told.append).evaluate(train, PLAIN)
     assert [line.split(", ")[0] for line in told] == [
         "Linear regression: fold 1 of 2",
         "Linear regression: fold 2 of 2",
@@ -150,7 +152,7 @@ def test_one_trial_is_told_of_without_a_number(train: DataFrame, features: Featu
 def test_folds_at_the_same_time_give_the_same_trials(
     train: DataFrame, features: FeatureSet, trials: list[Trial]
 ) -> None:
-    assert _judge(train, features, threads=3).trials(train, [USELESS, PLAIN]) == trials
+    assert _validation(train, features, threads=3).evaluate_trials(train, [USELESS, PLAIN]) == trials
 
 
 def test_more_threads_than_folds_judge_trials_at_the_same_time(
@@ -163,8 +165,8 @@ def test_more_threads_than_folds_judge_trials_at_the_same_time(
         all_of_them.wait()
         return fit_model(*given)
 
-    monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", meeting)
-    assert _judge(train, features, threads=2 * FOLDS).trials(train, [USELESS, PLAIN]) == trials
+    monkeypatch.setattr("traffic_assets.ml.fitting.spark_folds.fit_model", meeting)
+    assert _validation(train, features, threads=2 * FOLDS).evaluate_trials(train, [USELESS, PLAIN]) == trials
 
 
 @pytest.mark.parametrize("threads", [FOLDS - 1, FOLDS + 1])
@@ -187,94 +189,77 @@ def test_there_are_as_many_fits_at_the_same_time_as_threads(
             running -= 1
         return fitted
 
-    monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", counted)
-    assert _judge(train, features, threads=threads).trials(train, [USELESS, PLAIN]) == trials
+    monkeypatch.setattr("traffic_assets.ml.fitting.spark_folds.fit_model", counted)
+    assert _validation(train, features, threads=threads).evaluate_trials(train, [USELESS, PLAIN]) == trials
     assert most == threads
 
 
-def test_the_last_fold_is_given_every_thread(
-    train: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
+def test_an_error_in_a_fold_shuts_the_executor_down_and_frees_the_memory_of_all_folds(
+    spark: SparkSession, train: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two threads and two folds: once the first is done, the fits of the second wait for each other."""
-    expected = _judge(train, features, 2).trials(train, [USELESS, PLAIN])
-    judge, first_done, both = _judge(train, features, 2, threads=2), threading.Event(), threading.Barrier(2, timeout=60)
-    judged = judge._fold
+    """Two folds are fitted at the same time, and one of them fails."""
+    executors: list[Executor] = []
+    both, fits = threading.Barrier(2, timeout=120), itertools.count()
 
-    def meeting(*given: Any) -> Any:
+    def failing(*given: Any) -> Any:
         both.wait()
+        if next(fits) == 0:
+            raise RuntimeError("no fit")
         return fit_model(*given)
 
-    def one_after_the_other(fold: Any, number: int, *given: Any) -> Any:
-        if number == 0:
-            found = judged(fold, number, *given)
-            monkeypatch.setattr("traffic_assets.ml.cross_validation.fit_model", meeting)
-            first_done.set()
-            return found
-        assert first_done.wait(60)
-        return judged(fold, number, *given)
+    def kept(spark: SparkSession, threads: int) -> Executor:
+        executors.append(executor_for(spark, threads))
+        return executors[-1]
 
-    monkeypatch.setattr(judge, "_fold", one_after_the_other)
-    assert judge.trials(train, [USELESS, PLAIN]) == expected
+    monkeypatch.setattr("traffic_assets.ml.fitting.spark_folds.fit_model", failing)
+    monkeypatch.setattr("traffic_assets.ml.model_selection.cross_validation.executor_for", kept)
+    context: Any = spark.sparkContext
+    before = context._jsc.getPersistentRDDs().size()
+    with pytest.raises(RuntimeError, match="no fit"):
+        _validation(train, features, threads=2).evaluate(train, PLAIN)
+    assert next(fits) == 2, "no fit began after the error"
+    (executor,) = executors
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(int)
+    assert context._jsc.getPersistentRDDs().size() == before
 
 
 def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, features: FeatureSet) -> None:
-    judge = _judge(train, features)
-    (only,) = judge.trials(train, [USELESS, PLAIN], deadline=0.0)
+    validation = _validation(train, features)
+    (only,) = validation.evaluate_trials(train, [USELESS, PLAIN], deadline=0.0)
     assert only.hyperparameters == USELESS.model_dump()
     assert len(only.folds) == 1
-    assert judge.fits == 1
+    assert validation.fits == 1
 
 
 def test_trials_that_a_deadline_cut_short_are_compared_on_the_folds_they_share(
     train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Time runs out after the first trial of the second fold: the second trial has one fold, so both are given one."""
-    clock = itertools.chain([0.0, 0.0], itertools.repeat(9.0))
-    monkeypatch.setattr("traffic_assets.ml.cross_validation.time.monotonic", lambda: next(clock))
-    found = _judge(train, features).trials(train, [USELESS, PLAIN], deadline=1.0)
+    done: list[str] = []
+    clock = SimpleNamespace(monotonic=lambda: 0.0 if len(done) < 3 else 9.0)
+    monkeypatch.setattr("traffic_assets.ml.model_selection.fit_scheduler.time", clock)
+    found = _validation(train, features, notify=done.append).evaluate_trials(train, [USELESS, PLAIN], deadline=1.0)
     assert [len(trial.folds) for trial in found] == [1, 1]
     assert [trial.folds[0] for trial in found] == [trial.folds[0] for trial in trials]
 
 
-class _Cut(CrossValidation):
-    """Folds at the same time that a deadline ended after so many trials each; the RMSE tells fold and trial."""
-
-    def __init__(self, judged: list[int]) -> None:
-        nothing = FeatureSet((), (), (), {}, 9)
-        super().__init__(nothing, LINEAR, [Fold(None, None, "a fold") for _ in judged], SEED)  # type: ignore[arg-type]
-        self.judged = judged
-
-    def _sizes(self, *_: Any) -> list[_Size]:
-        return [_Size(20 + number) for number in range(len(self.judged))]
-
-    @contextmanager
-    def _prepared(self, _: Any, __: int, size: _Size, ___: int) -> Iterator[_Fold]:
-        yield _Fold(size, lambda group: {})
-
-    def _fold(self, fold: _Fold, number: int, *_: Any) -> dict[int, _Judged]:
-        return {
-            i: _Judged(Metrics(rows=10 + number, rmse=10 * number + i, mae=1, mape=1, r2=0), fold.size.rows)
-            for i in range(self.judged[number])
-        }
-
-
 @pytest.mark.parametrize(
-    ("judged", "folds", "trials"),
+    ("done", "folds", "trials"),
     [
         *(([2, 3, 1], [0, 1], 2), ([1, 2, 2], [1, 2], 2), ([1, 0, 0], [0], 1), ([3, 3, 3], [0, 1, 2], 3)),
         *(([4, 3, 3], [0, 1, 2], 3), ([4, 1, 0], [0], 4), ([2, 1], [0], 2)),
     ],
 )
-def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_judgements_that_can_be_compared(
-    judged: list[int], folds: list[int], trials: int
+def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_evaluations_that_can_be_compared(
+    done: list[int], folds: list[int], trials: int
 ) -> None:
-    tried = [LinearRegressionHyperparameters(maxIter=1 + i) for i in range(4)]
-    found = _Cut(judged).trials(None, tried)  # type: ignore[arg-type]
-    assert [trial.hyperparameters for trial in found] == [h.model_dump() for h in tried[:trials]]
-    for i, trial in enumerate(found):
-        assert [fold.rmse for fold in trial.folds] == [10 * number + i for number in folds]
-        assert trial.fitted_rows == [20 + number for number in folds]
-        assert trial.judged_share == pytest.approx(np.mean([(10 + n) / (20 + n) for n in folds]))
+    """The RMSE is known by fold and trial."""
+    by_fold = [
+        {i: TrialOnFold(Metrics(rows=10, rmse=10 * number + i, mae=1, mape=1, r2=0), 20) for i in range(trials_done)}
+        for number, trials_done in enumerate(done)
+    ]
+    assert comparable(by_fold) == ([by_fold[number] for number in folds], set(range(trials)))
 
 
 def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
@@ -284,18 +269,23 @@ def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
     rows = train.withColumn("b", F.when(fold_of(FOLDS, SEED) == 0, F.col("noise")))
     more = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
     assert more.numeric == ("a", "b")
-    found = _judge(train, more).fitted(rows, PLAIN)
+    found = _validation(train, more).evaluate(rows, PLAIN)
     assert found.folds[0].by_name == pytest.approx(trials[1].folds[0].by_name)
     assert found.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "where there are values, they are learned"
 
 
 @pytest.mark.parametrize(
-    ("reads_once", "tried", "kept"),
-    [(True, [PLAIN], False), (True, [PLAIN, USELESS], True), (False, [PLAIN], True)],
+    ("reads_once", "tried", "missing", "kept"),
+    [
+        *((True, [PLAIN], "median", False), (True, [PLAIN, USELESS], "median", True)),
+        *((False, [PLAIN], "median", True), (True, [PLAIN], "drop", True)),
+    ],
 )
 def test_vectors_are_kept_where_they_are_read_more_than_once(
-    train: DataFrame, features: FeatureSet, reads_once: bool, tried: list[Any], kept: bool
+    train: DataFrame, reads_once: bool, tried: list[Any], missing: Any, kept: bool
 ) -> None:
+    """What a preparation leaves is counted, and then fitted on."""
+    features = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing=missing))
     seen: list[bool] = []
 
     class Watched(type(LINEAR)):  # type: ignore[misc]
@@ -304,10 +294,10 @@ def test_vectors_are_kept_where_they_are_read_more_than_once(
             return super().fit(vectors, *given)
 
     spec = {field.name: getattr(LINEAR, field.name) for field in fields(LINEAR)} | {"reads_once": reads_once}
-    folds = folds_of(train, "random", FOLDS, SEED)
-    found = CrossValidation(features, Watched(**spec), folds, SEED).trials(train, tried)
+    folds = make_folds(train, "random", FOLDS, SEED)
+    found = CrossValidation(features, Watched(**spec), folds, SEED).evaluate_trials(train, tried)
     assert seen == [kept] * FOLDS * len(tried)
-    assert found == CrossValidation(features, LINEAR, folds, SEED).trials(train, tried)
+    assert found == CrossValidation(features, LINEAR, folds, SEED).evaluate_trials(train, tried)
 
 
 def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:
@@ -315,24 +305,26 @@ def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: Featu
     fits = [train.where(fold_of(FOLDS, SEED) != number) for number in range(FOLDS)]
     assert trials[0].fitted_rows == trials[1].fitted_rows == [rows.count() for rows in fits]
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
-    assert _judge(train, dropping).fitted(train, PLAIN).fitted_rows == [r.where("a IS NOT NULL").count() for r in fits]
+    assert _validation(train, dropping).evaluate(train, PLAIN).fitted_rows == [
+        r.where("a IS NOT NULL").count() for r in fits
+    ]
     boosted = algorithm_named("gradient_boosted_trees")
     stopping, plain = (
         GradientBoostedTreesHyperparameters(maxIter=1, maxDepth=1, earlyStopping=stops) for stops in (True, False)
     )
-    judge = CrossValidation(features, boosted, folds_of(train, "random", FOLDS, SEED)[:1], SEED)
-    early, whole = judge.trials(train, [stopping, plain])
+    validation = CrossValidation(features, boosted, make_folds(train, "random", FOLDS, SEED)[:1], SEED)
+    early, whole = validation.evaluate_trials(train, [stopping, plain])
     assert early.fitted_rows == [r.where(unit_hash(SEED, "stop") >= STOPPING_SHARE).count() for r in fits[:1]]
     assert whole.fitted_rows == [fits[0].count()]
 
 
 def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> None:
     with pytest.raises(TypeError, match="linear_regression takes LinearRegressionHyperparameters"):
-        _judge(train, features, 2).fitted(train, RandomForestHyperparameters())
+        _validation(train, features, 2).evaluate(train, RandomForestHyperparameters())
 
 
 def test_a_fold_without_rows_is_refused(train: DataFrame, features: FeatureSet) -> None:
-    for fold, missing, what in ((0, 1, "fit"), (1, 1, "judge")):
+    for fold, missing, what in ((0, 1, "train"), (1, 1, "test")):
         one_fold = train.where(fold_of(FOLDS, SEED) == fold)
-        with pytest.raises(ValueError, match=f"fold {missing} of 3 has no rows to {what}"):
-            _judge(train, features).trials(one_fold, [PLAIN])
+        with pytest.raises(ValueError, match=f"No rows to {what} on in fold {missing} of 3"):
+            _validation(train, features).evaluate_trials(one_fold, [PLAIN])

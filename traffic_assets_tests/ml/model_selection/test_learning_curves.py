@@ -8,10 +8,10 @@ import pytest
 
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
-from traffic_assets.ml.folds import FoldKind, folds_of
-from traffic_assets.ml.learning_curves import LearningCurve, learning_curve, within
 from traffic_assets.ml.metrics.metrics import evaluate
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve, learning_curve, within
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
+from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
@@ -42,19 +42,19 @@ def test_a_smaller_share_lies_within_every_greater_one(feature_rows: DataFrame) 
 def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
     feature_rows: DataFrame, features: FeatureSet, kind: FoldKind
 ) -> None:
-    folds = folds_of(feature_rows, kind, 2, 42)
+    folds = make_folds(feature_rows, kind, 2, 42)
     told: list[str] = []
     found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, told.append)
     fold = folds[-1]
-    judged = feature_rows.where(fold.judged)
+    judged = feature_rows.where(fold.test)
     assert (found.fold, found.judged_rows) == (fold.title, judged.count())
     assert [p.share for p in found.points] == [0.4, 1.0]
     assert len(told) == 2
     for point in found.points:
-        rows = feature_rows.where(fold.fit & within(point.share, 42))
+        rows = feature_rows.where(fold.train & within(point.share, 42))
         assert not _keys(rows) & _keys(judged)
         assert point.rows == rows.count()
-    everything = fit_pipeline(feature_rows.where(fold.fit), features, LINEAR, PLAIN, 42)
+    everything = fit_pipeline(feature_rows.where(fold.train), features, LINEAR, PLAIN, 42)
     assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(judged)).rmse)
     assert LearningCurve.model_validate_json(found.model_dump_json()) == found
 
@@ -63,7 +63,7 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
 def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
     xgboost, given = algorithm_named("xgboost"), {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
     tried = XGBoostHyperparameters.model_validate(given)
-    folds = folds_of(feature_rows, "expanding", 2, 42, gap_minutes=30)
+    folds = make_folds(feature_rows, "expanding", 2, 42, gap_minutes=30)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
         learning_curve(feature_rows, features, algorithm, tried, folds, (0.4, 1.0), 42)
@@ -90,7 +90,7 @@ def test_no_row_beyond_the_given_ones_is_seen(
         return fit(self, vectors, *args)
 
     monkeypatch.setattr(Algorithm, "fit", watched)
-    learning_curve(train, features, LINEAR, PLAIN, folds_of(train, "random", 2, 42), (0.3, 1.0), 42)
+    learning_curve(train, features, LINEAR, PLAIN, make_folds(train, "random", 2, 42), (0.3, 1.0), 42)
     allowed = {row["speed"] for row in train.select("speed").collect()}
     assert len(seen) == 2
     assert seen[0] < seen[1] < allowed, "the rows held out are not fitted either"
@@ -99,13 +99,13 @@ def test_no_row_beyond_the_given_ones_is_seen(
 def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFrame, features: FeatureSet) -> None:
     boosted = algorithm_named("gradient_boosted_trees")
     early = GradientBoostedTreesHyperparameters(maxIter=2, maxDepth=1, maxBins=8, earlyStopping=True)
-    folds = folds_of(feature_rows, "random", 2, 42)
+    folds = make_folds(feature_rows, "random", 2, 42)
     found = learning_curve(feature_rows, features, boosted, early, folds, (1.0,), 42)
-    whole = feature_rows.where(folds[-1].fit).count()
+    whole = feature_rows.where(folds[-1].train).count()
     assert 0.8 * whole < found.points[0].rows < whole
 
 
 def test_a_share_without_rows_is_refused_with_the_setting(feature_rows: DataFrame, features: FeatureSet) -> None:
-    folds = folds_of(feature_rows, "random", 2, 42)
-    with pytest.raises(ValueError, match=r"share of 1e-08 leaves no row.*evaluation\.diagnostics\.learning_curve"):
+    folds = make_folds(feature_rows, "random", 2, 42)
+    with pytest.raises(ValueError, match=r"No rows .*share 1e-08.*evaluation\.diagnostics\.learning_curve"):
         learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (1e-8, 1.0), 42)

@@ -1,10 +1,10 @@
-"""One fit for many trials: each trial lies in exactly one group, inside what is grown."""
+"""One fit for many trials: each trial lies in exactly one group, inside what is superset."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.search.sharing import MOST_NODES, groups, most_nodes
+from traffic_assets.ml.model_selection.shared_fits import MOST_NODES, group_trials, most_nodes
 from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
@@ -24,20 +24,20 @@ forests = st.builds(
 
 @given(st.lists(forests, min_size=1, max_size=12))
 def test_every_trial_lies_inside_the_one_fit_that_answers_for_it(tried: list[RandomForestHyperparameters]) -> None:
-    found = groups(tried, FOREST, ROWS)
+    found = group_trials(tried, FOREST, ROWS)
     assert sorted(i for group in found for i in group.members) == list(range(len(tried)))
     assert found == sorted(found, key=lambda group: group.members)
     for group in found:
-        grown = group.grown
+        superset = group.superset
         assert FOREST is not None
-        assert not group.cuts or most_nodes(grown.model_dump(), FOREST, ROWS) <= MOST_NODES
-        assert isinstance(grown, RandomForestHyperparameters)
+        assert not group.cuts or most_nodes(superset.model_dump(), FOREST, ROWS) <= MOST_NODES
+        assert isinstance(superset, RandomForestHyperparameters)
         for position, i in enumerate(group.members):
             trial = tried[i]
-            assert trial.maxBins == grown.maxBins
-            assert trial.numTrees <= grown.numTrees
-            assert trial.maxDepth <= grown.maxDepth
-            assert trial.minInstancesPerNode >= grown.minInstancesPerNode
+            assert trial.maxBins == superset.maxBins
+            assert trial.numTrees <= superset.numTrees
+            assert trial.maxDepth <= superset.maxDepth
+            assert trial.minInstancesPerNode >= superset.minInstancesPerNode
             if group.cuts:
                 cut = group.cuts[position]
                 assert (cut.trees, cut.depth, cut.min_rows) == (
@@ -45,16 +45,16 @@ def test_every_trial_lies_inside_the_one_fit_that_answers_for_it(tried: list[Ran
                     trial.maxDepth,
                     trial.minInstancesPerNode,
                 )
-            assert group.itself is not None or trial != grown
-        assert group.itself is None or tried[group.itself] == grown
+            assert group.exact_member is not None or trial != superset
+        assert group.exact_member is None or tried[group.exact_member] == superset
 
 
 def test_the_whole_grid_of_the_plan_is_one_fit() -> None:
     settings = RandomForestSettings()
     tried = grid_points(settings.hyperparameters, settings.grid)
     assert len(tried) == 27
-    (group,) = groups(tried, FOREST, ROWS)
-    assert group.grown == RandomForestHyperparameters(numTrees=150, maxDepth=12, minInstancesPerNode=1)
+    (group,) = group_trials(tried, FOREST, ROWS)
+    assert group.superset == RandomForestHyperparameters(numTrees=150, maxDepth=12, minInstancesPerNode=1)
 
 
 def test_what_a_fit_may_grow_is_bounded_and_the_largest_trials_are_fitted_alone() -> None:
@@ -62,30 +62,33 @@ def test_what_a_fit_may_grow_is_bounded_and_the_largest_trials_are_fitted_alone(
     deep = [RandomForestHyperparameters(numTrees=n, maxDepth=30) for n in (100, 200)]
     small = [RandomForestHyperparameters(numTrees=n, maxDepth=d) for n in (50, 100) for d in (5, 10)]
     tried = [small[0], deep[0], *small[1:], deep[1]]
-    found = groups(tried, FOREST, ROWS)
+    found = group_trials(tried, FOREST, ROWS)
     assert [group.members for group in found] == [(0, 2, 3, 4), (1,), (5,)]
     assert [group.cuts == () for group in found] == [False, True, True]
-    assert [group.members for group in groups(tried, FOREST, 5000)] == [tuple(range(6))], "few rows, few leaves"
+    assert [group.members for group in group_trials(tried, FOREST, 5000)] == [tuple(range(6))], "few rows, few leaves"
     wide, narrow = (
         [RandomForestHyperparameters(numTrees=n + i, maxDepth=d) for i in range(2)] for n, d in ((900, 8), (10, 16))
     )
-    assert [group.members for group in groups([*wide, *narrow], FOREST, ROWS)] == [(0, 1), (2, 3)]
+    assert [group.members for group in group_trials([*wide, *narrow], FOREST, ROWS)] == [(0, 1), (2, 3)]
 
 
 def test_boosting_is_bounded_by_its_depth_though_it_is_not_cut() -> None:
     for depth, members in ((8, [(0, 1)]), (17, [(0,), (1,)])):
         tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=depth) for i in (10, 20)]
-        assert [group.members for group in groups(tried, BOOSTED, ROWS)] == members
+        assert [group.members for group in group_trials(tried, BOOSTED, ROWS)] == members
 
 
 def test_boosting_shares_its_first_trees_alone() -> None:
     tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=d) for d in (3, 4) for i in (10, 20)]
-    found = groups(tried, BOOSTED, ROWS)
+    found = group_trials(tried, BOOSTED, ROWS)
     assert [group.members for group in found] == [(0, 1), (2, 3)]
-    assert [group.itself for group in found] == [1, 3], "the others are read, and fitted themselves if they win"
+    assert [group.exact_member for group in found] == [1, 3], "the others are read, and fitted themselves if they win"
 
 
 def test_without_sharing_each_trial_is_its_own_fit() -> None:
     tried = [LinearRegressionHyperparameters(regParam=r) for r in (0.0, 1.0)]
-    found = groups(tried, algorithm_named("linear_regression").shared_fit, ROWS)
-    assert [(group.grown, group.members, group.cuts) for group in found] == [(tried[0], (0,), ()), (tried[1], (1,), ())]
+    found = group_trials(tried, algorithm_named("linear_regression").shared_fit, ROWS)
+    assert [(group.superset, group.members, group.cuts) for group in found] == [
+        (tried[0], (0,), ()),
+        (tried[1], (1,), ()),
+    ]

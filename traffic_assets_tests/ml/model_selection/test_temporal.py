@@ -12,14 +12,14 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.cross_validation import CrossValidation
-from traffic_assets.ml.folds import folds_of
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation
+from traffic_assets.ml.model_selection.temporal import TemporalEvaluation, evaluate_temporal_holdout
+from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.strategies import strategy_for
-from traffic_assets.ml.search.trials import Search
+from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.ml.splits.hashing import unit_hash
-from traffic_assets.ml.temporal import TemporalVerdict, temporal_verdict
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
@@ -79,7 +79,7 @@ def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: Feature
     tried = XGBoostHyperparameters.model_validate(given)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
-        temporal_verdict(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
+        evaluate_temporal_holdout(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
         for algorithm in (in_tasks, on_spark(xgboost))
     )
     assert len(tasks) == 1
@@ -90,7 +90,7 @@ def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: Feature
 
 def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    verdict = temporal_verdict(rows, features, LINEAR, _as_given, share=0.8, seed=42, notify=told.append)
+    verdict = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.8, seed=42, notify=told.append)
     assert verdict.boundary == START + CHANGE * timedelta(minutes=5)
     assert verdict.fit_rows == CHANGE * SENSORS
     assert verdict.metrics.rows == (STEPS - CHANGE) * SENSORS
@@ -103,13 +103,13 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
     assert np.mean(verdict.losses) == pytest.approx(verdict.metrics.rmse**2), "every instant has as many sensors"
     assert len(set(verdict.losses)) > 5
     assert told == [
-        f"Linear regression: temporal verdict, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"
+        f"Linear regression: temporal holdout, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"
     ]
-    assert TemporalVerdict.model_validate_json(verdict.model_dump_json()) == verdict
+    assert TemporalEvaluation.model_validate_json(verdict.model_dump_json()) == verdict
 
 
 def test_an_earlier_boundary_judges_rows_of_both_regimes(rows: DataFrame, features: FeatureSet) -> None:
-    verdict = temporal_verdict(rows, features, LINEAR, _as_given, share=0.5, seed=42)
+    verdict = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.5, seed=42)
     assert verdict.boundary == START + 49 * timedelta(minutes=5)
     assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, 49), rel=1e-6)
 
@@ -117,7 +117,7 @@ def test_an_earlier_boundary_judges_rows_of_both_regimes(rows: DataFrame, featur
 def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: FeatureSet) -> None:
     """On the later rows the mean is the better guess; on the earlier ones the line, so a search chooses the line."""
     useless, plain = (
-        temporal_verdict(rows, features, LINEAR, lambda *_: given, share=0.8, seed=42).metrics.rmse  # noqa: B023
+        evaluate_temporal_holdout(rows, features, LINEAR, lambda *_: given, share=0.8, seed=42).metrics.rmse  # noqa: B023
         for given in (USELESS, PLAIN)
     )
     assert useless < plain
@@ -130,16 +130,16 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
             narrow,
             LINEAR,
             strategy_for(SearchSettings(), PLAIN, {"regParam": [1e6, 0.0]}, True, "rmse", 42),
-            folds=folds_of(earlier, "random", 2, 42),
+            folds=make_folds(earlier, "random", 2, 42),
             seed=42,
         )
 
-    verdict = temporal_verdict(rows, features, LINEAR, choose, share=0.8, seed=42)
+    verdict = evaluate_temporal_holdout(rows, features, LINEAR, choose, share=0.8, seed=42)
     assert seen == [CHANGE * SENSORS]
     assert verdict.hyperparameters["regParam"] == 0.0
     assert verdict.metrics.rmse == pytest.approx(plain)
     assert verdict.search and [trial.hyperparameters["regParam"] for trial in verdict.search.trials] == [1e6, 0.0]
-    assert TemporalVerdict.model_validate_json(verdict.model_dump_json()) == verdict
+    assert TemporalEvaluation.model_validate_json(verdict.model_dump_json()) == verdict
 
 
 def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(rows: DataFrame) -> None:
@@ -152,10 +152,10 @@ def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(r
 
     def choose(earlier: DataFrame, narrow: FeatureSet) -> LinearRegressionHyperparameters:
         seen.append(narrow)
-        CrossValidation(narrow, LINEAR, folds_of(earlier, "expanding", 5, 42), 42).fitted(earlier, PLAIN)
+        CrossValidation(narrow, LINEAR, make_folds(earlier, "expanding", 5, 42), 42).evaluate(earlier, PLAIN)
         return PLAIN
 
-    temporal_verdict(begins, both, LINEAR, choose, share=0.8, seed=42)
+    evaluate_temporal_holdout(begins, both, LINEAR, choose, share=0.8, seed=42)
     assert [(found.names, found.rows) for found in seen] == [(("a", "b"), CHANGE * SENSORS)]
 
 
@@ -169,14 +169,14 @@ def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, featur
     columns = [Column("a", "numeric", "double"), Column("late", "numeric", "double")]
     both = usable_features(with_late.where(unit_hash(42, "split") < train), columns)
     assert both.names == ("a", "late")
-    alone = temporal_verdict(rows, features, LINEAR, _as_given, share=0.8, seed=42)
-    assert temporal_verdict(with_late, both, LINEAR, _as_given, share=0.8, seed=42).metrics == alone.metrics
+    alone = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.8, seed=42)
+    assert evaluate_temporal_holdout(with_late, both, LINEAR, _as_given, share=0.8, seed=42).metrics == alone.metrics
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5])
 def test_a_part_without_rows_is_refused(rows: DataFrame, features: FeatureSet, share: float) -> None:
     first = rows.where(F.col("timestamp") == F.lit(START))
-    with pytest.raises(ValueError, match=r"no rows lie before .*2026-01-05"):
-        temporal_verdict(first, features, LINEAR, _as_given, share=share, seed=42)
-    with pytest.raises(ValueError, match="the training window is empty"):
-        temporal_verdict(rows.limit(0), features, LINEAR, _as_given, share=share, seed=42)
+    with pytest.raises(ValueError, match=r"No rows before .*2026-01-05"):
+        evaluate_temporal_holdout(first, features, LINEAR, _as_given, share=share, seed=42)
+    with pytest.raises(ValueError, match="No rows to split in time"):
+        evaluate_temporal_holdout(rows.limit(0), features, LINEAR, _as_given, share=share, seed=42)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.folds import FoldKind, folds_of
+from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.ml.splits.hashing import fold_of
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 def _held(rows: DataFrame, kind: FoldKind, number: int, gap: int = 0) -> list[tuple[set[Row], set[Row]]]:
     found = []
-    for fold in folds_of(rows, kind, number, 42, gap):
+    for fold in make_folds(rows, kind, number, 42, gap):
         parts = []
-        for condition in (fold.fit, fold.judged):
+        for condition in (fold.train, fold.test):
             part = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
             parts.append({(row["sensor_id"], (row["at"] - int(START.timestamp())) // 60) for row in part})
         found.append((parts[0], parts[1]))
@@ -61,8 +61,8 @@ def test_folds_by_hash_judge_every_row_and_fit_all_the_others(rows: DataFrame, k
 
 
 def test_random_folds_are_those_of_the_hash(rows: DataFrame) -> None:
-    for number, fold in enumerate(folds_of(rows, "random", 4, 7)):
-        assert rows.where(fold.judged & (fold_of(4, 7) != number)).count() == 0
+    for number, fold in enumerate(make_folds(rows, "random", 4, 7)):
+        assert rows.where(fold.test & (fold_of(4, 7) != number)).count() == 0
 
 
 def test_a_sensor_is_judged_only_by_folds_that_never_saw_it(rows: DataFrame) -> None:
@@ -102,8 +102,8 @@ def test_what_holds_for_any_folds(
     end = START + steps * timedelta(minutes=MINUTES)
     some = rows.where(F.col("sensor_id").isin([f"s{i}" for i in range(sensors)]) & (F.col("timestamp") < F.lit(end)))
     some = some.where(F.xxhash64("sensor_id", "timestamp", F.lit(seed)) % 7 >= holes - 5)
-    folds = folds_of(some, kind, number, seed, gap)
-    flags = [c.alias(f"{name}{i}") for i, f in enumerate(folds) for name, c in (("fit", f.fit), ("judged", f.judged))]
+    folds = make_folds(some, kind, number, seed, gap)
+    flags = [c.alias(f"{name}{i}") for i, f in enumerate(folds) for name, c in (("fit", f.train), ("judged", f.test))]
     table = some.select("sensor_id", F.col("timestamp").cast("long").alias("at"), *flags).collect()
     judged_by = [[i for i in range(number) if row[f"judged{i}"]] for row in table]
     assert all(len(judges) <= 1 for judges in judged_by)
@@ -124,10 +124,10 @@ def test_what_holds_for_any_folds(
 
 
 def test_more_folds_than_sensors_are_refused(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match="5 folds by sensor need as many sensors, and the train rows are of 4"):
-        folds_of(rows.where("sensor_id in ('s1', 's2', 's3', 's4')"), "sensor", 5, 42)
+    with pytest.raises(ValueError, match=r"Too few sensors .* for 5 folds by sensor \(4\)\..*training\.folds"):
+        make_folds(rows.where("sensor_id in ('s1', 's2', 's3', 's4')"), "sensor", 5, 42)
 
 
 def test_more_folds_than_instants_are_refused(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match="9 folds in time need more instants"):
-        folds_of(rows.where(F.col("timestamp") < F.lit(START + timedelta(minutes=20))), "expanding", 9, 42)
+    with pytest.raises(ValueError, match=r"Too few instants .* for 9 folds in time\."):
+        make_folds(rows.where(F.col("timestamp") < F.lit(START + timedelta(minutes=20))), "expanding", 9, 42)

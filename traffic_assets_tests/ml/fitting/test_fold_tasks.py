@@ -12,12 +12,13 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.cross_validation import CrossValidation
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
-from traffic_assets.ml.fold_tasks import fold_tasks, in_tasks
-from traffic_assets.ml.folds import Fold, FoldKind, folds_of
+from traffic_assets.ml.fitting.fold_fitter import FoldSize
+from traffic_assets.ml.fitting.fold_tasks import fits_in_tasks, open_fold_tasks
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
+from traffic_assets.ml.splits.folds import Fold, FoldKind, make_folds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets_tests.ml.counting import counting, on_spark
@@ -37,7 +38,9 @@ def _both(
     in_tasks_counted, made = counting(XGBOOST)
     algorithms = [in_tasks_counted, ON_SPARK]
     with cached_rows(rows) as placed:
-        found = [CrossValidation(features, algorithm, folds, 42).trials(placed, tried) for algorithm in algorithms]
+        found = [
+            CrossValidation(features, algorithm, folds, 42).evaluate_trials(placed, tried) for algorithm in algorithms
+        ]
     assert len(made) == len(folds) * len(tried), "one task a fold and trial, and none for Spark"
     return found
 
@@ -49,7 +52,7 @@ def test_folds_in_tasks_come_to_what_folds_on_spark_do(feature_rows: DataFrame, 
     preparation = Preparation(create=("flow_rate/occupancy_ratio",), missing=missing)
     features = usable_features(feature_rows, FEATURES, preparation)
     assert features.nulls["occupancy_ratio"] and features.nulls["highway_encoded"]
-    in_task, on_spark = _both(feature_rows, features, folds_of(feature_rows, kind, 3, 42), [EARLY, EVERY])
+    in_task, on_spark = _both(feature_rows, features, make_folds(feature_rows, kind, 3, 42), [EARLY, EVERY])
     for one, other in zip(in_task, on_spark, strict=True):
         assert one.fitted_rows == other.fitted_rows
         for mine, theirs in zip(one.folds, other.folds, strict=True):
@@ -60,9 +63,9 @@ def test_folds_in_tasks_come_to_what_folds_on_spark_do(feature_rows: DataFrame, 
 
 def test_what_only_the_judged_rows_hold_is_not_learned(feature_rows: DataFrame) -> None:
     """A number and a category of the rows that the first fold judges, both of which tell their speed."""
-    folds = folds_of(feature_rows, "random", 2, 42)
-    rows = feature_rows.withColumn("flow_rate", F.when(folds[0].judged, F.col("speed")))
-    rows = rows.withColumn("sensor_cluster", F.when(folds[0].judged, F.col("speed").cast("int") + 100).otherwise(1))
+    folds = make_folds(feature_rows, "random", 2, 42)
+    rows = feature_rows.withColumn("flow_rate", F.when(folds[0].test, F.col("speed")))
+    rows = rows.withColumn("sensor_cluster", F.when(folds[0].test, F.col("speed").cast("int") + 100).otherwise(1))
     features = usable_features(rows, [c for c in FEATURES if c.name in ("flow_rate", "sensor_cluster", "hour_sin")])
     in_task, on_spark = _both(rows, features, folds, [EVERY])
     for mine, theirs in zip(in_task[0].folds, on_spark[0].folds, strict=True):
@@ -93,7 +96,7 @@ def test_a_new_category_is_judged_as_spark_judges_it(
 @pytest.mark.parametrize("role", ["numeric", "categorical"])
 def test_numbers_or_categories_may_be_all_there_is(feature_rows: DataFrame, role: str) -> None:
     features = usable_features(feature_rows, [column for column in FEATURES if column.role == role])
-    in_task, on_spark = _both(feature_rows, features, folds_of(feature_rows, "random", 2, 42)[:1], [EVERY])
+    in_task, on_spark = _both(feature_rows, features, make_folds(feature_rows, "random", 2, 42)[:1], [EVERY])
     assert in_task[0].folds[0].by_name == pytest.approx(on_spark[0].folds[0].by_name, rel=1e-5)
 
 
@@ -112,8 +115,12 @@ def test_a_missing_number_becomes_what_the_rows_of_the_fit_say(
     features = usable_features(rows, [c for c in FEATURES if c.name == "flow_rate"], Preparation(missing=missing))
     assert rows.agg(F.median("flow_rate")).collect()[0][0] == 9
     fold = Fold(earlier, ~earlier, "later")
-    with fold_tasks(rows, features, XGBOOST, [fold], told=["flow_rate"]) as tasks:
-        missed = tasks.predicted(0, EVERY, 42).where("flow_rate is null").select("prediction").distinct().collect()
+    with (
+        open_fold_tasks(rows, features, XGBOOST, [fold], 42, extra_columns=["flow_rate"]) as tasks,
+        tasks.prepare(0, FoldSize(1)) as prepared,
+        prepared.predictions(EVERY) as predicted,
+    ):
+        missed = predicted.where("flow_rate is null").select("prediction").distinct().collect()
     assert [row["prediction"] for row in missed] == [pytest.approx(expected, abs=0.5)]
 
 
@@ -121,14 +128,17 @@ def test_what_was_asked_for_is_told_of_the_judged_rows_by_one_fit(
     feature_rows: DataFrame, features: FeatureSet
 ) -> None:
     rows = with_stopping_rows(feature_rows, XGBOOST, [EARLY], 42)
-    fold = folds_of(rows, "random", 2, 42)[0]
-    with fold_tasks(rows, features, XGBOOST, [fold], told=["timestamp", "sensor_id"]) as tasks:
-        with tasks.kept(0, EARLY, 42) as predicted:
+    fold = make_folds(rows, "random", 2, 42)[0]
+    with (
+        open_fold_tasks(rows, features, XGBOOST, [fold], 42, extra_columns=["timestamp", "sensor_id"]) as tasks,
+        tasks.prepare(0, FoldSize(1)) as prepared,
+    ):
+        with prepared.predictions(EARLY) as predicted:
             assert set(predicted.columns) == {"speed", STOP, "timestamp", "sensor_id", "prediction"}
             assert predicted.storageLevel.useMemory
             told = {(r["sensor_id"], r["timestamp"]): r["speed"] for r in predicted.collect()}
-        metrics = tasks.judged(0, EARLY, 42)
-    expected = rows.where(fold.judged).select("sensor_id", "timestamp", "speed").collect()
+        (metrics,) = prepared.evaluate(EARLY)
+    expected = rows.where(fold.test).select("sensor_id", "timestamp", "speed").collect()
     assert told == {(r["sensor_id"], r["timestamp"]): r["speed"] for r in expected}
     assert metrics.rows == len(expected)
 
@@ -136,11 +146,14 @@ def test_what_was_asked_for_is_told_of_the_judged_rows_by_one_fit(
 def test_a_task_has_all_cores_while_it_fits(
     feature_rows: DataFrame, features: FeatureSet, all_cores_held: list[str]
 ) -> None:
-    folds = folds_of(feature_rows, "random", 2, 42)
-    with fold_tasks(feature_rows, features, XGBOOST, folds) as tasks:
-        tasks.judged(0, EVERY, 42)
+    folds = make_folds(feature_rows, "random", 2, 42)
+    with (
+        open_fold_tasks(feature_rows, features, XGBOOST, folds, 42) as tasks,
+        tasks.prepare(0, FoldSize(1)) as prepared,
+    ):
+        prepared.evaluate(EVERY)
         assert all_cores_held == ["taken", "left"]
-        with tasks.kept(1, EVERY, 42):
+        with prepared.predictions(EVERY):
             assert all_cores_held == ["taken", "left"] * 2, "what is kept was fitted before it is given"
 
 
@@ -159,20 +172,20 @@ def test_a_task_has_all_cores_while_it_fits(
 def test_where_more_hangs_on_a_folds_rows_spark_prepares_it(
     algorithm: str, tried: Any, preparation: Preparation, expected: bool
 ) -> None:
-    assert in_tasks(algorithm_named(algorithm), tried, preparation) == expected
-    assert not in_tasks(replace(algorithm_named(algorithm), scale_invariant=False), tried, preparation), (
+    assert fits_in_tasks(algorithm_named(algorithm), tried, preparation) == expected
+    assert not fits_in_tasks(replace(algorithm_named(algorithm), scale_invariant=False), tried, preparation), (
         "lists are not scaled"
     )
 
 
 def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFrame, features: FeatureSet) -> None:
     told: list[str] = []
-    folds = folds_of(feature_rows, "random", 3, 42)
-    judge = CrossValidation(features, XGBOOST, folds, 42, notify=told.append)
-    (whole,) = judge.trials(feature_rows, [EVERY])
+    folds = make_folds(feature_rows, "random", 3, 42)
+    validation = CrossValidation(features, XGBOOST, folds, 42, notify=told.append)
+    (whole,) = validation.evaluate_trials(feature_rows, [EVERY])
     assert [line.split(", RMSE")[0] for line in told] == [f"XGBoost: fold {i} of 3" for i in (1, 2, 3)]
-    assert judge.fits == 3
-    (cut,) = judge.trials(feature_rows, [EVERY], deadline=0.0)
+    assert validation.fits == 3
+    (cut,) = validation.evaluate_trials(feature_rows, [EVERY], deadline=0.0)
     assert cut.folds == whole.folds[:1]
 
 
@@ -180,24 +193,26 @@ def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFra
 def test_rows_are_kept_for_several_folds_and_come_to_one_task(
     feature_rows: DataFrame, features: FeatureSet, number: int
 ) -> None:
-    folds = folds_of(feature_rows, "random", 2, 42)[:number]
-    with fold_tasks(feature_rows.repartition(3), features, XGBOOST, folds) as tasks:
+    folds = make_folds(feature_rows, "random", 2, 42)[:number]
+    with open_fold_tasks(feature_rows.repartition(3), features, XGBOOST, folds, 42) as tasks:
         assert tasks.rows.storageLevel.useMemory == (number > 1)
-        assert tasks.predicted(0, EVERY, 42).rdd.getNumPartitions() == 1
-        assert tasks.judged(0, EVERY, 42).rows == feature_rows.where(folds[0].judged).count()
+        with tasks.prepare(0, FoldSize(1)) as prepared, prepared.predictions(EVERY) as predicted:
+            assert predicted.rdd.getNumPartitions() == 1
+            assert predicted.count() == feature_rows.where(folds[0].test).count()
     assert not tasks.rows.storageLevel.useMemory
 
 
 def test_a_fold_whose_rows_all_end_the_fit_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
-    folds = folds_of(feature_rows, "random", 2, 42)
+    folds = make_folds(feature_rows, "random", 2, 42)
     with (
-        fold_tasks(feature_rows.withColumn(STOP, F.lit(True)), features, XGBOOST, folds) as tasks,
+        open_fold_tasks(feature_rows.withColumn(STOP, F.lit(True)), features, XGBOOST, folds, 42) as tasks,
+        tasks.prepare(0, FoldSize(1)) as prepared,
         pytest.raises(PythonException, match="no rows to fit: every row of the fold only ends the fit"),
     ):
-        tasks.judged(0, EARLY, 42)
+        prepared.evaluate(EARLY)
 
 
 def test_a_fold_without_rows_is_refused_in_tasks_as_on_spark(feature_rows: DataFrame, features: FeatureSet) -> None:
-    folds = folds_of(feature_rows, "random", 3, 42)
-    with pytest.raises(ValueError, match="fold 1 of 3 has no rows to fit"):
-        CrossValidation(features, XGBOOST, folds, 42).trials(feature_rows.where(folds[0].judged), [EVERY])
+    folds = make_folds(feature_rows, "random", 3, 42)
+    with pytest.raises(ValueError, match="No rows to train on in fold 1 of 3"):
+        CrossValidation(features, XGBOOST, folds, 42).evaluate_trials(feature_rows.where(folds[0].test), [EVERY])

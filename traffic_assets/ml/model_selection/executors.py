@@ -1,0 +1,38 @@
+"""Executors for work on Spark: threads that inherit Spark's settings of the caller, or the calling thread itself."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
+
+from pyspark import inheritable_thread_target
+from pyspark.sql import SparkSession
+
+
+class CallingThread(Executor):
+    """Runs each call at once, in the thread that submits it.
+
+    An error or an interrupt ends the call and `submit`, as it would without an executor.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the call and return its result as a completed future."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class SparkThreads(ThreadPoolExecutor):
+    """Runs calls in threads with Spark's local properties and tags of the thread that submits them."""
+
+    def __init__(self, spark: SparkSession, threads: int) -> None:
+        super().__init__(threads, thread_name_prefix="spark-fit")
+        self._spark = spark
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Queue the call with properties of its own, since Spark stores the number of a query there."""
+        return super().submit(inheritable_thread_target(self._spark)(fn), *args, **kwargs)
+
+
+def executor_for(spark: SparkSession, threads: int) -> Executor:
+    """Return an executor for this number of calls at the same time."""
+    return SparkThreads(spark, threads) if threads > 1 else CallingThread()

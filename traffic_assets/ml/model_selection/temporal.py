@@ -1,0 +1,140 @@
+"""Evaluation on the temporal holdout: a second fit on the earlier part of the window, evaluated on the later part.
+
+    time ->   train train train train train train | test test
+
+A random split flatters a model of autocorrelated rows, since it has seen the neighbours of every test row (Roberts et
+al. 2017). The temporal holdout shows by how much. It chooses nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.ml.algorithm import Algorithm
+from traffic_assets.ml.fitting.fold_fitter import FoldSize
+from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
+from traffic_assets.ml.model_selection.trials import Search
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, select_present_features
+from traffic_assets.ml.splits.folds import Fold
+from traffic_assets.settings.models.base import Hyperparameters
+
+_LOG = logging.getLogger(__name__)
+
+
+class TemporalEvaluation(BaseModel):
+    """Evaluation of a lane on later time than it was fitted on.
+
+    Attributes:
+        boundary: rows before this instant were fitted on, the others tested.
+        fit_rows: number of rows fitted on.
+        metrics: metrics on the test rows.
+        hyperparameters: hyperparameters of the fit.
+        search: search that chose them on the rows fitted on; None if they were given.
+        instants: instants of the test rows, seconds since 1970, in order.
+        losses: mean squared error at each instant, which tests of difference compare.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    boundary: datetime
+    fit_rows: int
+    metrics: Metrics
+    hyperparameters: dict[str, Any]
+    search: Search | None = None
+    instants: list[int] = []
+    losses: list[float] = []
+
+
+def evaluate_temporal_holdout(
+    rows: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    choose: Callable[[DataFrame, FeatureSet], Hyperparameters | Search],
+    *,
+    share: float,
+    seed: int,
+    notify: Callable[[str], None] = _LOG.info,
+) -> TemporalEvaluation:
+    """Fit on the earlier part of the rows and evaluate on the later part.
+
+    Args:
+        rows: all rows of the window, of every split.
+        features: columns to train on, as they are in train.
+        algorithm: algorithm to fit.
+        choose: returns hyperparameters, or a search for them, from the earlier part and its features alone.
+        share: share of the rows in the earlier part.
+        seed: seed of the fit.
+        notify: receives a progress message.
+
+    Raises:
+        ValueError: If one of the parts would be empty.
+    """
+    seconds = F.col("timestamp").cast("long")
+    boundary, earlier_rows, total = _find_boundary(rows, seconds, share)
+    earlier = rows.where(seconds < boundary)
+    if not earlier_rows:
+        raise ValueError(
+            f"No rows before the start of the later part ({datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC). "
+            f"Expected rows in both parts of the temporal holdout. Fix: train on a window of more days."
+        )
+    # a feature without a value in the earlier rows cannot be learned from them
+    features = select_present_features(features, earlier, earlier_rows, others=total - features.rows)
+    choice = choose(earlier, features)
+    if isinstance(choice, Search):
+        search, chosen = choice, algorithm.hyperparameters.model_validate(choice.best.hyperparameters)
+    else:
+        search, chosen = None, choice
+    fold = Fold(seconds < boundary, seconds >= boundary, "later time")
+    size = FoldSize(earlier_rows, test=total - earlier_rows)
+    with (
+        open_fold_fitter(rows, features, algorithm, [fold], [chosen], seed, extra_columns=["timestamp"]) as fitter,
+        fitter.prepare(0, size) as prepared,
+        prepared.predictions(chosen) as predicted,
+    ):
+        metrics = evaluate(predicted, features.target)
+        instants, losses = losses_by_instant(predicted, features.target)
+    unit = TARGETS[features.target].unit
+    notify(f"{algorithm.title}: temporal holdout, RMSE {metrics.rmse:.3f} {unit}, R² {metrics.r2:.5f}")
+    return TemporalEvaluation(
+        boundary=datetime.fromtimestamp(boundary, UTC),
+        fit_rows=features.rows,
+        metrics=metrics,
+        hyperparameters=chosen.model_dump(),
+        search=search,
+        instants=instants,
+        losses=losses,
+    )
+
+
+def _find_boundary(rows: DataFrame, seconds: Column, share: float) -> tuple[int, int, int]:
+    """Return the first instant of the later part, the number of rows before it, and the number of all rows.
+
+    The earlier part has this share of the rows, or less by those of one instant. Spark returns one line an instant.
+
+    Raises:
+        ValueError: If there are no rows.
+    """
+    counts = rows.groupBy(seconds.alias("at")).count().orderBy("at").collect()
+    if not counts:
+        raise ValueError(
+            "No rows to split in time. Expected rows in the training window. Fix: materialize feature_table for it."
+        )
+    until = np.cumsum([row["count"] for row in counts])
+    at = int(np.searchsorted(until, share * until[-1]))
+    return counts[at]["at"], int(until[at] - counts[at]["count"]), int(until[-1])
+
+
+def losses_by_instant(predicted: DataFrame, target: str = TARGET) -> tuple[list[int], list[float]]:
+    """Return instants (seconds since 1970) and the mean squared error at each; Spark returns one line an instant."""
+    loss = F.col(PREDICTION) - F.col(target)
+    at = F.col("timestamp").cast("long").alias("at")
+    rows = predicted.groupBy(at).agg(F.avg(loss * loss).alias("loss")).orderBy("at").collect()
+    return [row["at"] for row in rows], [row["loss"] for row in rows]

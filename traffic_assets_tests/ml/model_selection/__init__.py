@@ -1,0 +1,1 @@
+"""Tests of cross-validation, learning curves and the temporal holdout."""
