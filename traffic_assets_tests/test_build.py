@@ -21,41 +21,138 @@ from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS, bu
 from traffic_assets.settings.extras import installing
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
+from traffic_assets.settings.schema import ModelsSettings
 from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.tiny import LANES, tiny_settings
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
+BOTH_TARGETS = {"training": {"targets": ["speed", "flow"]}}
+CASES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "every algorithm, speed and flow": {
+        "models": {name: {"enabled": True} for name in ModelsSettings.model_fields},
+        **BOTH_TARGETS,
+    },
+    "kind features, speed and flow": {"data": {"kind": "features"}, **BOTH_TARGETS},
+}
+"""Settings of the snapshots, as changes to the tiny deployment."""
 
 
-def described(defs: dg.Definitions) -> dict[str, Any]:
-    """Keys, groups, dependencies, partitions, checks and jobs, as JSON can hold them."""
-    graph = defs.resolve_asset_graph()
-    assets = {}
-    for key in sorted(graph.get_all_asset_keys()):
-        node = graph.get(key)
-        assets[key.to_user_string()] = {
-            "group": node.group_name,
-            "depends_on": sorted(parent.to_user_string() for parent in node.parent_keys),
-            "partitions": type(node.partitions_def).__name__ if node.partitions_def else None,
-            "time_zone": getattr(node.partitions_def, "timezone", None),
-            "io_manager": node.io_manager_key if hasattr(node, "io_manager_key") else None,
-            "checks": sorted(
-                f"{check.name}{' (blocking)' if graph.get(check).blocking else ''}" for check in node.check_keys
-            ),
+def describe(defs: dg.Definitions) -> dict[str, Any]:
+    """Return what people and stored data rely on as JSON can hold it: names, config and storage, but no texts."""
+    graph, resources = defs.resolve_asset_graph(), defs.resources or {}
+    keys = sorted(graph.get_all_asset_keys())
+    return {
+        "assets": {key.to_user_string(): _describe_asset(graph.get(key), resources["hdfs"]) for key in keys},
+        "checks": {
+            f"{spec.asset_key.to_user_string()}:{spec.name}": {
+                "blocking": spec.blocking,
+                "partitions": _describe_partitions(spec.partitions_def),
+                "step": check.node_def.name,
+                "resources": sorted(check.required_resource_keys),
+            }
+            for check in defs.asset_checks or []
+            if isinstance(check, dg.AssetChecksDefinition)
+            for spec in check.check_specs
+        },
+        "jobs": {
+            job.name: _describe_job(defs.resolve_job_def(job.name)) for job in defs.jobs or [] if hasattr(job, "name")
+        },
+        "sensors": {
+            sensor.name: {
+                "job": sensor.job_name,
+                "seconds_between_ticks": sensor.minimum_interval_seconds,
+                "status": sensor.default_status.value,
+            }
+            for sensor in defs.sensors or []
+            if isinstance(sensor, dg.SensorDefinition)
+        },
+        "schedules": len(list(defs.schedules or [])),
+        "resources": sorted(resources),
+    }
+
+
+def _describe_asset(node: Any, hdfs: Any) -> dict[str, Any]:
+    definition = node.assets_def
+    (spec,) = [spec for spec in definition.specs if spec.key == node.key]
+    described = {
+        "group": node.group_name,
+        "depends_on": sorted(parent.to_user_string() for parent in node.parent_keys),
+        "partition_mappings": {
+            dep.asset_key.to_user_string(): str(dep.partition_mapping) for dep in spec.deps if dep.partition_mapping
+        },
+        "partitions": _describe_partitions(node.partitions_def),
+        "backfill": str(node.backfill_policy) if node.backfill_policy else None,
+        "io_manager": definition.get_io_manager_key_for_asset_key(node.key),
+        "stored_in": hdfs.dataset(node.key.to_user_string()).root.removeprefix(f"{hdfs.base_uri}/"),
+        "step": definition.node_def.name,
+        "resources": sorted(definition.required_resource_keys),
+        "kinds": sorted(node.kinds),
+        "tags": {name: tag for name, tag in sorted(node.tags.items()) if not name.startswith("dagster/kind/")},
+        "owners": sorted(node.owners),
+        "metadata": sorted(node.metadata),
+        "checks": sorted(check.name for check in node.check_keys),
+    }
+    described["config"] = _describe_config(definition.node_def)
+    return {name: value for name, value in described.items() if value not in (None, [], {})}
+
+
+def _describe_partitions(partitions: Any) -> str | None:
+    if partitions is None:
+        return None
+    parts = (type(partitions).__name__, partitions.cron_schedule, partitions.start.isoformat(), partitions.timezone)
+    return f"{', '.join(parts)}, {partitions.fmt}, {partitions.end_offset}"
+
+
+def _describe_config(step: Any) -> dict[str, Any] | None:
+    """Return type and default of each field of the Launchpad's form, or None for a step without config."""
+    fields = getattr(step.config_schema.config_type, "fields", None)
+    if fields is None:
+        return None
+    return {
+        name: {
+            "type": field.config_type.key,
+            "default": field.default_value if field.default_provided else "(required)",
         }
-    jobs = {}
-    for name in ("features", "train"):
-        job = defs.resolve_job_def(name)
-        selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-        jobs[name] = sorted(selected)
-    return {"assets": assets, "jobs": jobs, "sensors": sorted(s.name for s in defs.sensors or [])}
+        for name, field in fields.items()
+    }
 
 
-def test_the_location_is_what_was_agreed(tmp_path: Path) -> None:
-    found = described(build_defs(tiny_settings(tmp_path)))
+def _describe_job(job: dg.JobDefinition) -> dict[str, Any]:
+    selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    return {
+        "selection": sorted(selected),
+        "partitions": _describe_partitions(job.partitions_def),
+        "executor": job.executor_def.name,
+        "tags": dict(job.tags),
+    }
+
+
+def write_snapshot(described: dict[str, Any]) -> None:
+    """Write the snapshot with one asset, check or job a line, so that a diff shows what changed."""
+
+    def lines(value: Any, depth: int) -> str:
+        if depth == 0 or not isinstance(value, dict) or not value:
+            return json.dumps(value)
+        inner = ",\n".join(f"{json.dumps(key)}: {lines(item, depth - 1)}" for key, item in value.items())
+        return f"{{\n{inner}\n}}"
+
+    SNAPSHOT.write_text(lines(described, 3) + "\n")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_location_is_what_was_agreed(case: str, tmp_path: Path) -> None:
+    found = describe(build_defs(tiny_settings(tmp_path, CASES[case])))
     if os.environ.get("UPDATE_SNAPSHOT"):
-        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
-    assert found == json.loads(SNAPSHOT.read_text()), "if the change is meant: UPDATE_SNAPSHOT=1 make test"
+        kept = json.loads(SNAPSHOT.read_text()) | {case: found}
+        write_snapshot({name: kept[name] for name in CASES if name in kept})
+    assert found == json.loads(SNAPSHOT.read_text())[case], "if the change is meant: UPDATE_SNAPSHOT=1 make test"
+
+
+def test_every_algorithm_is_in_the_snapshot() -> None:
+    assets = json.loads(SNAPSHOT.read_text())["every algorithm, speed and flow"]["assets"]
+    for name in ModelsSettings.model_fields:
+        assert {f"{name}_registry_entry", f"flow/{name}_registry_entry"} <= set(assets)
 
 
 def test_every_folder_that_assets_lie_in_is_reserved_against_the_registry(tmp_path: Path) -> None:
@@ -185,17 +282,24 @@ def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
 
 
 def test_an_installed_algorithm_has_a_whole_lane_and_changes_no_other(install: Install, tmp_path: Path) -> None:
-    agreed = json.loads(SNAPSHOT.read_text())
+    agreed = json.loads(SNAPSHOT.read_text())["default"]
     install("acme-models", ALGORITHM, {ALGORITHM_GROUP: {"acme": "ACME"}})
-    found = described(build_defs(tiny_settings(tmp_path)))
-    lane = {key: node for key, node in found["assets"].items() if key not in agreed["assets"]}
-    renamed = json.loads(json.dumps(lane).replace("acme", "gradient_boosted_trees"))
-    for node in renamed.values():
-        node["depends_on"].sort()
-    ours = {key: node for key, node in agreed["assets"].items() if key.startswith("gradient_boosted_trees_")}
-    assert renamed == ours, "the same assets, dependencies and gate"
-    changed = {key for key, node in agreed["assets"].items() if found["assets"][key] != node}
-    assert changed == {"model_comparison", "training_report"}
-    assert not build_defs(
-        tiny_settings(tmp_path, {"models": {"acme": {"enabled": False}}})
-    ).resolve_asset_graph().get_all_asset_keys() & {dg.AssetKey(key) for key in lane}
+    found = describe(build_defs(tiny_settings(tmp_path)))
+    for section in ("assets", "checks"):
+        lane = {key: node for key, node in found[section].items() if key not in agreed[section]}
+        renamed = json.loads(json.dumps(lane).replace("acme", "gradient_boosted_trees"))
+        ours = {key: node for key, node in agreed[section].items() if key.startswith("gradient_boosted_trees_")}
+        assert set(renamed) == set(ours)
+        for key, node in renamed.items():
+            node.get("depends_on", []).sort()
+            assert node | {"config": None} == ours[key] | {"config": None}, "the same dependencies and gate"
+        changed = {key for key, node in agreed[section].items() if found[section][key] != node}
+        assert changed == ({"model_comparison", "training_report"} if section == "assets" else set())
+    config = found["assets"]["acme_cv_report"]["config"]
+    assert {name: field["default"] for name, field in config.items()} == {"depth": 3, "tune": False}
+    keys = (
+        build_defs(tiny_settings(tmp_path, {"models": {"acme": {"enabled": False}}}))
+        .resolve_asset_graph()
+        .get_all_asset_keys()
+    )
+    assert not [key for key in keys if "acme" in key.to_user_string()]
