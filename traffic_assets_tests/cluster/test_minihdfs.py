@@ -1,4 +1,4 @@
-"""How the servers of the test HDFS are fetched where that fails; with made-up programs, without network."""
+"""How the servers of the test HDFS are fetched, if that fails, and started."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,7 @@ def test_a_download_that_fails_says_what_is_needed_and_leaves_nothing(
     assert list(cache.iterdir()) == [under_way]
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_servers_start_from_their_class_data_archives(tmp_path: Path) -> None:
     archives = minihdfs.class_data()
     options = {
