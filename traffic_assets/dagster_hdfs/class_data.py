@@ -173,9 +173,9 @@ def create(archive: Archive | None, notify: Callable[[str], None] = lambda _: No
         notify: called with a message before the work starts.
     """
     with writing(archive) as part:
-        if part is None:
+        if archive is None or part is None:
             return
-        notify(f"Preparing Java for Spark, once for this version: a class data archive of some 200 MB in {part.parent}")
+        notify(f"Preparing Java for Spark, once for this version: a class data archive (200 MB) in {archive.folder}")
         dropped = (*_CLASS_PATH_VARIABLES, *_OPTIONS_VARIABLES, "PYSPARK_SUBMIT_ARGS")
         environ = {key: value for key, value in os.environ.items() if key not in dropped}
         environ |= {

@@ -65,6 +65,7 @@ def fit_models(rows: Any, folder: str) -> None:
         path = f"{folder}/{type(model).__name__}"
         Pipeline(stages=[model]).fit(prepared).save(path)
         RegressionEvaluator().evaluate(PipelineModel.load(path).transform(prepared))
+    prepared.unpersist()
 
 
 def main() -> int:

@@ -3,8 +3,12 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -87,13 +91,22 @@ class TestWriting:
         assert files(archive) == []
         assert write(archive)
 
-    def test_what_a_killed_creator_left_is_deleted(self, archive: Archive) -> None:
-        left = archive.folder / f"{archive.name}.part-killed"
-        left.mkdir(parents=True)
-        (left / "classes.jsa").write_text("cla")
+    def test_a_creator_that_is_killed_leaves_nothing_that_is_used(self, archive: Archive, processes: Processes) -> None:
+        program = (
+            "import sys; from pathlib import Path\n"
+            "from traffic_assets.dagster_hdfs.class_data import Archive, writing\n"
+            "with writing(Archive(Path(sys.argv[1]), sys.argv[2])) as part:\n"
+            "    part.write_text('cla'); print(part, flush=True); sys.stdin.read()\n"
+        )
+        command: list[str | Path] = [sys.executable, "-c", program, archive.folder, archive.name]
+        with processes.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as creator:
+            assert creator.stdout is not None
+            left = Path(creator.stdout.readline().strip())
+            assert not write(archive), "another process writes"
+        assert left.is_file(), "it was killed"
         assert archive.path is None
         assert write(archive)
-        assert not left.exists()
+        assert not left.exists(), "the next one cleans up"
 
     def test_a_failure_is_not_repeated_for_a_day(self, archive: Archive) -> None:
         with class_data.writing(archive):
@@ -124,6 +137,39 @@ class TestWriting:
         archive = Archive(tmp_path / "file" / "cache", "x")
         assert not write(archive)
         assert archive.options == []
+
+
+class TestCreating:
+    @pytest.fixture
+    def commands(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Mapping[str, str]]]:
+        """The commands that would write an archive, with their environments."""
+        found = []
+
+        def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
+            found.append((command, environ))
+            part.write_text("classes")
+
+        monkeypatch.setattr(class_data, "run_writing", run_writing)
+        return found
+
+    def test_a_session_of_its_own_writes_it_with_one_message(
+        self, archive: Archive, commands: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in (*OPTIONS, "HADOOP_CONF_DIR", "PYSPARK_SUBMIT_ARGS"):
+            monkeypatch.setenv(name, "mine")
+        told: list[str] = []
+        for _ in range(2):
+            class_data.create(archive, told.append)
+        ((_, environ),) = commands
+        assert "-XX:ArchiveClassesAtExit=" in environ["SPARK_SUBMIT_OPTS"]
+        assert "mine" not in environ.values(), "what changes the class path or Java's options stays out"
+        assert len(told) == 1
+        assert str(archive.folder) in told[0]
+        assert archive.path is not None
+
+    def test_without_an_archive_there_is_nothing_to_create(self, commands: list[Any]) -> None:
+        class_data.create(None)
+        assert commands == []
 
 
 class TestUse:
