@@ -38,6 +38,7 @@ demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/traffic-assets demo
 
 dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml
+	-@$(BIN)/traffic-assets class-data >/dev/null
 	$(BIN)/dagster dev --host 127.0.0.1
 
 test: java $(STAMP)

@@ -59,6 +59,7 @@ def environment(folder: Path) -> dict[str, str]:
         # the plain script has no diagnostics, so the job makes none
         "evaluation": {"thresholds": dict.fromkeys(HYPERPARAMETERS, no_target), "diagnostics": NO_DIAGNOSTICS},
         "persistence": {"base_uri": str(folder / "data")},
+        "spark": {"class_data_archive": False},  # the plain script starts Java without one
     }
     (folder / "profile.json").write_text(json.dumps(profile))
     (folder / "home").mkdir(exist_ok=True)

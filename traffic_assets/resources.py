@@ -37,6 +37,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         master=settings.spark.master,
         driver_memory=settings.spark.driver_memory,
         config=settings.spark.config,
+        class_data_archive=settings.spark.class_data_archive,
     )
     hdfs = HdfsResource(
         spark=spark,

@@ -22,6 +22,7 @@ from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
 from traffic_assets_tests.deployment import Deployment, deploy
 from traffic_assets_tests.packages import METRIC, Install, installing
+from traffic_assets_tests.processes import Processes
 from traffic_assets_tests.runs import run_train
 from traffic_assets_tests.tiny import ALL_DIAGNOSTICS, WEEK
 
@@ -68,6 +69,12 @@ def spark_cluster() -> Iterator[MiniSpark]:
     """A real Spark standalone cluster of one worker."""
     with MiniSpark() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def processes() -> Processes:
+    """Runs programs; a test that starts a process requests it."""
+    return Processes()
 
 
 @pytest.fixture

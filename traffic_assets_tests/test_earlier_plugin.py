@@ -56,14 +56,14 @@ def test_the_plugin_is_accepted(settings: Settings) -> None:
 def test_the_settings_show_the_authors_gate(settings: Settings) -> None:
     shown = CliRunner().invoke(app, ["settings", "local"])
     assert shown.exit_code == 0, shown.output
-    gate = json.loads(shown.stdout)["evaluation"]["targets"]["decision_tree"]
+    gate = json.loads(shown.stdout)["evaluation"]["thresholds"]["decision_tree"]
     assert {name: limit for name, limit in gate.items() if limit is not None} == GATE
-    assert settings.targets_of("speed", "decision_tree").model_dump(exclude_none=True) == GATE
+    assert settings.get_thresholds("speed", "decision_tree").model_dump(exclude_none=True) == GATE
 
 
 def test_a_deployment_may_set_other_limits(installed: None, tmp_path: Path) -> None:
-    changed = tiny_settings(tmp_path, {"evaluation": {"targets": {"decision_tree": {"mae_max": 2.0}}}})
-    assert changed.targets_of("speed", "decision_tree").model_dump(exclude_none=True) == {"mae_max": 2.0}
+    changed = tiny_settings(tmp_path, {"evaluation": {"thresholds": {"decision_tree": {"mae_max": 2.0}}}})
+    assert changed.get_thresholds("speed", "decision_tree").model_dump(exclude_none=True) == {"mae_max": 2.0}
 
 
 def test_the_registry_entry_is_behind_a_blocking_gate(settings: Settings) -> None:

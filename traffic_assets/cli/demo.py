@@ -10,6 +10,7 @@ from traffic_assets.settings import load_settings
 
 if TYPE_CHECKING:
     pass
+from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, out
 from traffic_assets.cli.sample import write_readings
 from traffic_assets.cli.train import build_features, train_week
@@ -26,6 +27,7 @@ def demo(profile: Profile = None) -> None:
         write_readings(settings, None, 12, days, first, 42, 0.0)
         week = first + timedelta(days=days - 7)
         tell = Progress()
+        prepare_spark(settings, tell)
         out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
         build_features(settings, tell, first, first + timedelta(days=days - 1))
         out.print(f"[bold]3/3 Training week {week}[/bold]")

@@ -9,6 +9,7 @@ from traffic_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     pass
+from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_if_failed, exit_on_user_error
 from traffic_assets.cli.leaderboard import show_leaderboard
 
@@ -19,7 +20,9 @@ def train(
 ) -> None:
     """Train, judge and register one week; what spark-submit runs. Exit code 1 where a gate or a step failed."""
     with exit_on_user_error():
-        train_week(load_settings(profile), Progress(), week)
+        settings, tell = load_settings(profile), Progress()
+        prepare_spark(settings, tell)
+        train_week(settings, tell, week)
 
 
 def build_features(settings: Settings, tell: Progress, first_day: date, last_day: date) -> None:

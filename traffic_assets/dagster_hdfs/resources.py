@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from traffic_assets.dagster_hdfs.backends import filesystem_for
+from traffic_assets.dagster_hdfs.class_data import jvm_runs, spark_archive, started_from
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
@@ -48,6 +49,9 @@ class SparkResource(dg.ConfigurableResource):
     master: str | None = Field(default="local[*]", description="left to spark-submit if absent")
     driver_memory: str = Field(default="2g", description="set before the JVM starts")
     config: dict[str, str] = Field(default_factory=dict, description="any other spark.* setting")
+    class_data_archive: bool = Field(
+        default=True, description="start Java from the class data archive in the cache folder, if there is one"
+    )
 
     _lazy: Any = PrivateAttr(default=None)
 
@@ -92,8 +96,11 @@ class SparkResource(dg.ConfigurableResource):
             # workers beside this process run its Python; Spark would take the first python3 of the path
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         # a resource whose session was stopped would keep the dead one
-        self._lazy = LazyPySparkResource(spark_config=self.spark_config())
-        return self._lazy.spark_session
+        config = self.spark_config()
+        self._lazy = LazyPySparkResource(spark_config=config)
+        archive = None if jvm_runs() or not self.class_data_archive else spark_archive()
+        with started_from(archive, users_options=config.get("spark.driver.extraJavaOptions", "")):
+            return self._lazy.spark_session
 
 
 class HdfsResource(dg.ConfigurableResource):

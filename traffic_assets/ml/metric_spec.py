@@ -7,4 +7,4 @@ from traffic_assets.deprecation import moved_names
 if TYPE_CHECKING:
     from traffic_assets.ml.metrics.spec import Metric as Metric
 else:
-    __getattr__ = moved_names(__name__, {"Metric": "traffic_assets.ml.metrics.metrics.spec"})
+    __getattr__ = moved_names(__name__, {"Metric": "traffic_assets.ml.metrics.spec"})

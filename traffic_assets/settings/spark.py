@@ -24,6 +24,11 @@ class SparkSettings(Section):
     driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
         default="4g", description="set before the JVM starts"
     )
+    class_data_archive: bool = Field(
+        default=True,
+        description="start Java from a class data archive in the cache folder (XDG_CACHE_HOME or ~/.cache), which "
+        "`make` and the commands demo, train and class-data create once for a local master",
+    )
     config: dict[Name, str] = Field(default_factory=dict, description="any other spark.* setting; no secrets")
 
     @field_validator("config", mode="before")

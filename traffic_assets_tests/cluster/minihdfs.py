@@ -18,13 +18,16 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 import pyspark
 
+from traffic_assets.dagster_hdfs.class_data import Archive, archive_for, creating_options, java_program, writing
 from traffic_assets.dagster_hdfs.hadoop import FAIL_FAST
 
 PYSPARK_JARS = Path(pyspark.__file__).parent / "jars"
@@ -92,11 +95,6 @@ def _fetch(folder: Path) -> None:
         ) from error
 
 
-def java_program() -> str:
-    """The Java that Spark takes too: that of JAVA_HOME, else the first on the PATH."""
-    return str(Path(os.environ["JAVA_HOME"], "bin/java")) if os.environ.get("JAVA_HOME") else "java"
-
-
 def server_classpath() -> str:
     """The servers' jars, fetched the first time and kept in CACHE."""
     target = CACHE / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
@@ -119,6 +117,24 @@ def server_classpath() -> str:
     return f"{target}/*"
 
 
+@cache
+def class_data() -> dict[str, Archive | None]:
+    """Return each server's class data archive, created on first use by a cluster that starts and ends."""
+    jars = [Path(entry).parent for entry in server_classpath().split(":")]
+    archives = {main: archive_for(f"hdfs-{_role(main)}", java_program(), jars) for main in (NAMENODE, DATANODE)}
+    with writing(archives[NAMENODE]) as name_part, writing(archives[DATANODE]) as data_part:
+        parts = {NAMENODE: name_part, DATANODE: data_part}
+        options = {main: creating_options(part) for main, part in parts.items() if part is not None}
+        if options:
+            with MiniHdfs(options=options) as cluster:
+                cluster.terminate()
+    return archives
+
+
+def _role(main: str) -> str:
+    return main.rsplit(".", 1)[1].lower()
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as sock:
@@ -132,15 +148,22 @@ class MiniHdfs:
     Args:
         folder: where names, blocks, settings and logs are kept; None for a temporary one.
         site: more Hadoop settings for servers and clients.
+        options: more JVM options of each server, by its main class, instead of those that use its class data archive.
     """
 
-    def __init__(self, folder: str | Path | None = None, site: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        site: dict[str, str] | None = None,
+        options: Mapping[str, list[str]] | None = None,
+    ) -> None:
         self.folder = Path(folder or tempfile.mkdtemp(prefix="minihdfs-"))
         self.port, self.http_port, self.datanode_http_port = (free_port() for _ in range(3))
         self.uri = f"hdfs://127.0.0.1:{self.port}"
         self.conf_dir = self.folder / "conf"  # a client's HADOOP_CONF_DIR
         self._own_folder = folder is None
         self._site = site or {}
+        self._options = options
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> MiniHdfs:
@@ -200,15 +223,23 @@ class MiniHdfs:
 
     def _java(self, main: str, *args: str) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("HADOOP_", "HDFS_"))}
-        with (self.folder / f"{main.rsplit('.', 1)[1].lower()}.log").open("ab") as log:
+        # the settings come last: an archive holds for a class path that begins with the jars
+        command = [java_program(), *JVM, *self._jvm_options(main), "-cp", f"{server_classpath()}:{self.conf_dir}"]
+        with (self.folder / f"{_role(main)}.log").open("ab") as log:
             return subprocess.Popen(
-                [java_program(), *JVM, "-cp", f"{self.conf_dir}:{server_classpath()}", main, *args],
+                [*command, main, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=env,
                 cwd=self.folder,
             )
+
+    def _jvm_options(self, main: str) -> list[str]:
+        if self._options is not None:
+            return self._options.get(main, [])
+        archive = class_data()[main]
+        return archive.options if archive is not None else []
 
     def start_namenode(self) -> None:
         """Start the NameNode; `wait_ready` waits for it."""
@@ -231,6 +262,13 @@ class MiniHdfs:
     def kill_datanode(self) -> None:
         """End the DataNode as a power cut would."""
         self._kill("datanode")
+
+    def terminate(self, timeout: float = 120) -> None:
+        """End both servers as an operator would, and wait for them: their JVMs may write files when they end."""
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait(timeout)
 
     def freeze_namenode(self) -> None:
         """Stop the NameNode where it stands: it keeps its port and does not answer."""

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import pyspark
+
+from traffic_assets.dagster_hdfs.class_data import Archive, create, spark_archive
 
 SPARK_HOME = Path(pyspark.__file__).parent
 MASTER = "org.apache.spark.deploy.master.Master"
@@ -24,6 +28,20 @@ DRIVER_CONF = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
+
+
+@cache
+def class_data() -> Archive | None:
+    """Return the class data archive of every Spark process of the tests, created on first use."""
+    archive = spark_archive()
+    create(archive)
+    return archive
+
+
+def class_data_options() -> str:
+    """Return the JVM options that use it, as Spark reads them; they have no effect without the file."""
+    archive = class_data()
+    return shlex.join(archive.options) if archive is not None else ""
 
 
 def spark_env() -> dict[str, str]:
@@ -36,7 +54,13 @@ def spark_env() -> dict[str, str]:
         "SPARK_LOCAL_HOSTNAME": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_SUBMIT_OPTS": class_data_options(),
     }
+
+
+def cluster_conf() -> dict[str, str]:
+    """Return the settings of an application on the cluster: its driver's, and its executors' class data archive."""
+    return {**DRIVER_CONF, "spark.executor.extraJavaOptions": class_data_options()}
 
 
 class MiniSpark:
@@ -80,7 +104,7 @@ class MiniSpark:
     def _start(self, name: str, main: str, *args: str) -> None:
         env = spark_env() | {
             "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            "SPARK_DAEMON_JAVA_OPTS": f"-XX:+UseSerialGC -XX:TieredStopAtLevel=1 {class_data_options()}",
             "SPARK_LOG_DIR": str(self.folder),
             "SPARK_WORKER_DIR": str(self.folder / "work"),
         }
@@ -133,7 +157,7 @@ class MiniSpark:
         self, *args: str, conf: dict[str, str] | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run spark-submit on this cluster with the given arguments and Spark settings."""
-        settings = {**DRIVER_CONF, **(conf or {})}
+        settings = {**cluster_conf(), **(conf or {})}
         flags = [text for key, value in settings.items() for text in ("--conf", f"{key}={value}")]
         return subprocess.run(
             [str(SPARK_HOME / "bin" / "spark-submit"), "--master", self.url, *flags, *args],

@@ -1,4 +1,4 @@
-"""How the servers of the test HDFS are fetched where that fails; with made-up programs, without network."""
+"""How the servers of the test HDFS are fetched, if that fails, and started."""
 
 import os
 from pathlib import Path
@@ -25,3 +25,17 @@ def test_a_download_that_fails_says_what_is_needed_and_leaves_nothing(
     with pytest.raises(RuntimeError, match=rf"by {java}: .*exit status 7.*Maven.*network is needed.*MINIHDFS_CACHE"):
         minihdfs.server_classpath()
     assert list(cache.iterdir()) == [under_way]
+
+
+@pytest.mark.usefixtures("processes")
+def test_the_servers_start_from_their_class_data_archives(tmp_path: Path) -> None:
+    archives = minihdfs.class_data()
+    options = {
+        main: [*archive.options, f"-Xlog:class+load:file={tmp_path / main}"]
+        for main, archive in archives.items()
+        if archive is not None
+    }
+    with minihdfs.MiniHdfs(options=options):
+        pass
+    for main in (minihdfs.NAMENODE, minihdfs.DATANODE):
+        assert (tmp_path / main).read_text().count("shared objects file (top)") > 1000

@@ -14,7 +14,7 @@ from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.registry import ModelRegistry
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
-from traffic_assets_tests.cluster.minispark import DRIVER_CONF, MiniSpark, spark_env
+from traffic_assets_tests.cluster.minispark import MiniSpark, cluster_conf, spark_env
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_profile, write_tiny_readings
 
 pytestmark = pytest.mark.cluster
@@ -52,7 +52,7 @@ def test_the_train_job_on_a_cluster(
     base = f"{hdfs.uri}{tmp_path}/traffic-data"
     for path in sorted(write_tiny_readings(tmp_path).rglob("*.parquet")):
         fs.write_bytes(f"{base}/{path.relative_to(tmp_path)}", path.read_bytes())
-    config = {**DRIVER_CONF, **{f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}}
+    config = {**cluster_conf(), **{f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}}
     profile = tmp_path / "cluster.json"
     profile.write_text(json.dumps(tiny_profile(base, {"spark": {"master": spark_cluster.url, "config": config}})))
     home = tmp_path / "home"

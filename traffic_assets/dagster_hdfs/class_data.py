@@ -1,0 +1,321 @@
+"""Class data archives: files of loaded Java classes that make Spark start in half the time.
+
+Java maps such an archive into memory instead of parsing and verifying some 9,000 classes
+(`-XX:SharedArchiveFile`). An archive fits one Java build and one class path, so its name holds a digest of both.
+It is kept in the user's cache folder and may be deleted at any time. If anything does not fit, Java starts without
+it: no function here raises because of the cache folder, the Java installation or the archive.
+
+    archive = spark_archive()
+    create(archive)             # once, some 20 seconds
+    with started_from(archive): # no effect without the file
+        spark = SparkSession.builder.getOrCreate()
+"""
+
+import hashlib
+import logging
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+FIRST_JAVA = 17
+"""First Java version to use: Spark 4 needs it too."""
+
+NEEDED_BYTES = 1 << 30
+"""Free bytes that creating needs, several times an archive of Spark: a full disk would leave half a file."""
+
+CREATION_SECONDS = 300
+RETRY_SECONDS = 24 * 3600
+"""A failed creation is not repeated for a day."""
+
+UNUSED_SECONDS = 30 * 24 * 3600
+"""An archive that no process used for so long is deleted when another one is created."""
+
+QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"
+_USERS_OPTIONS = ("SharedArchiveFile", "ArchiveClassesAtExit", "-Xshare", "AutoCreateSharedArchive")
+_OPTIONS_VARIABLES = ("SPARK_SUBMIT_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+_JOBS = Path(__file__).with_name("class_data_jobs.py")
+_CLASS_PATH_VARIABLES = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_DIST_CLASSPATH")
+"""Variables that Spark appends to its class path: an archive of the class path before them still fits."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive for one Java build and one class path, whether or not it exists.
+
+    Attributes:
+        folder: folder of all archives.
+        name: role, versions and a digest of whatever an archive depends on.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def path(self) -> Path | None:
+        """Path of the complete file; None if there is none.
+
+        The name ends with the size: Java crashes on an archive that was cut short, instead of starting without it.
+        """
+        with suppress(OSError):
+            for path in self.folder.glob(f"{self.name}.*.jsa"):
+                if path.name == f"{self.name}.{path.stat().st_size}.jsa":
+                    return path
+        return None
+
+    @property
+    def options(self) -> list[str]:
+        """JVM options that use the archive; none if it does not exist."""
+        path = self.path
+        if path is None or os.pathsep in str(path):  # Java reads two paths then
+            return []
+        with suppress(OSError):  # in a read-only cache it is used all the same
+            os.utime(path)
+        return [f"-XX:SharedArchiveFile={path}", "-Xshare:auto", *QUIET.split()]
+
+
+def cache_folder() -> Path:
+    """Return the folder of all archives below XDG_CACHE_HOME or ~/.cache."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache") / "traffic_assets" / "class-data"
+
+
+def archive_for(role: str, java: str, class_path: list[Path]) -> Archive | None:
+    """Return the archive of a kind of process; None if its Java cannot use one.
+
+    Args:
+        role: name of the kind of process and, if it has one, its version.
+        java: Java program.
+        class_path: jars, and folders of jars; each jar counts with size and time.
+    """
+    try:
+        version, build = _java_build(java)
+        if int(version.split(".")[0]) < FIRST_JAVA:
+            return None
+        entries = [build, *(line for path in class_path for line in _entries(path))]
+        digest = hashlib.sha256("\n".join(entries).encode()).hexdigest()[:12]
+        return Archive(cache_folder(), f"{role}-java-{version}-{digest}")
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+        _log.debug("no class data archive for %s: %s", role, error)
+        return None
+
+
+def spark_archive() -> Archive | None:
+    """Return the archive for the Spark and the Java that pyspark starts; None if they cannot use one.
+
+    A Spark with a configuration folder of its own has none: Java archives no class path with a folder before its jars.
+    """
+    home = os.environ.get("SPARK_HOME")
+    spark = Path(home) if home else _pyspark_folder()
+    if spark is None:
+        return None
+    jars, conf = spark / "jars", Path(os.environ.get("SPARK_CONF_DIR") or spark / "conf")
+    core = next(iter(jars.glob("spark-core_*.jar")), None)
+    if core is None or (conf.is_dir() and any(conf.iterdir())):
+        return None
+    return archive_for(f"spark-{core.stem.split('-', 2)[2]}", java_program(), [conf, jars])
+
+
+def java_program() -> str:
+    """Return the Java that Spark takes: that of JAVA_HOME, otherwise the first on the PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home, "bin", "java")) if home else "java"
+
+
+def jvm_runs() -> bool:
+    """Return whether pyspark's JVM runs in this process, or spark-submit started it: options come too late then."""
+    pyspark = sys.modules.get("pyspark")
+    return "PYSPARK_GATEWAY_PORT" in os.environ or (pyspark is not None and pyspark.SparkContext._gateway is not None)
+
+
+@contextmanager
+def started_from(archive: Archive | None, users_options: str = "") -> Iterator[None]:
+    """Let a driver that starts meanwhile use an archive, unless the user gave Java such options.
+
+    The options are in SPARK_SUBMIT_OPTS, which Spark puts before `spark.driver.extraJavaOptions`: both count, and
+    the user's option wins.
+
+    Args:
+        archive: None changes nothing.
+        users_options: the driver's own Java options.
+    """
+    before = os.environ.get("SPARK_SUBMIT_OPTS")
+    given = " ".join([users_options, *(os.environ.get(name, "") for name in _OPTIONS_VARIABLES)])
+    options = [] if archive is None or any(option in given for option in _USERS_OPTIONS) else archive.options
+    if not options:
+        yield
+        return
+    os.environ["SPARK_SUBMIT_OPTS"] = shlex.join(options) + (f" {before}" if before else "")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SPARK_SUBMIT_OPTS"]
+        else:
+            os.environ["SPARK_SUBMIT_OPTS"] = before
+
+
+def create(archive: Archive | None, notify: Callable[[str], None] = lambda _: None) -> None:
+    """Create Spark's archive by a session with a few typical jobs in another process, unless it exists.
+
+    Args:
+        archive: what `spark_archive` returned.
+        notify: called with a message before the work starts.
+    """
+    with writing(archive) as part:
+        if archive is None or part is None:
+            return
+        notify(f"Preparing Java for Spark, once for this version: a class data archive (200 MB) in {archive.folder}")
+        dropped = (*_CLASS_PATH_VARIABLES, *_OPTIONS_VARIABLES, "PYSPARK_SUBMIT_ARGS")
+        environ = {key: value for key, value in os.environ.items() if key not in dropped}
+        environ |= {
+            "SPARK_SUBMIT_OPTS": shlex.join(creating_options(part)),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": sys.executable,
+        }
+        run_writing(part, [sys.executable, "-P", str(_JOBS)], environ)
+
+
+def creating_options(part: Path) -> list[str]:
+    """Return the JVM options that write an archive when the JVM ends."""
+    return [f"-XX:ArchiveClassesAtExit={part}", *QUIET.split()]
+
+
+def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
+    """Run a command whose JVM writes an archive, in the folder of the archive.
+
+    Raises:
+        RuntimeError: if it fails, or writes none, with the end of what it printed.
+    """
+    with tempfile.TemporaryFile(dir=part.parent) as printed:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            env=environ,
+            cwd=part.parent,
+            timeout=CREATION_SECONDS,
+        )
+        if done.returncode or not part.is_file():
+            printed.seek(0)
+            text = printed.read().decode(errors="replace")
+            raise RuntimeError(f"exit code {done.returncode}, archive written: {part.is_file()}\n{text[-3000:]}")
+
+
+@contextmanager
+def writing(archive: Archive | None) -> Iterator[Path | None]:
+    """Give the path to write an archive to, and publish it afterwards.
+
+    The path is None if there is nothing to do: the archive exists, another process creates it now, creating it failed
+    within a day, the disk is nearly full, or the cache folder cannot be written. Each creator writes into a folder of
+    its own, and a rename publishes the file, so that a killed creator leaves nothing that is used; the next one
+    deletes its folder.
+
+    Args:
+        archive: None has nothing to do either.
+    """
+    if archive is None or archive.path is not None:
+        yield None
+        return
+    failed = archive.folder / f"{archive.name}.failed"
+    with _lock(archive) as held:
+        if not held or archive.path is not None or _age(failed) < RETRY_SECONDS:
+            yield None
+            return
+        try:
+            _clean(archive)
+            if shutil.disk_usage(archive.folder).free < NEEDED_BYTES:
+                raise OSError(f"less than {NEEDED_BYTES} bytes are free in {archive.folder}")
+            folder = Path(tempfile.mkdtemp(prefix=f"{archive.name}.part-", dir=archive.folder))
+        except OSError as error:
+            _log.debug("no class data archive is created: %s", error)
+            yield None
+            return
+        part = folder / "classes.jsa"
+        try:
+            yield part
+            part.replace(archive.folder / f"{archive.name}.{part.stat().st_size}.jsa")
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            _log.debug("the class data archive %s could not be created: %s", archive.name, error)
+            with suppress(OSError):
+                failed.write_text(str(error))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _lock(archive: Archive) -> Iterator[bool]:
+    """Hold the archive's lock; False if another process has it, or the folder cannot be written."""
+    try:
+        import fcntl  # only where locks are POSIX's
+
+        archive.folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(archive.folder / f"{archive.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except (ImportError, OSError) as error:
+        _log.debug("no class data archive is created: %s", error)
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(lock)
+
+
+def _clean(archive: Archive) -> None:
+    """Delete folders of killed creators of this archive, cut files, and archives that nobody used for a month."""
+    for left in archive.folder.glob(f"{archive.name}.part-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for path in archive.folder.glob("*.jsa"):
+        if path.name.startswith(f"{archive.name}.") or _age(path) > UNUSED_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
+def _java_build(java: str) -> tuple[str, str]:
+    """Return a Java's version and everything that tells its build from others."""
+    told = subprocess.run(
+        [java, "-XshowSettings:properties", "-version"], capture_output=True, text=True, timeout=60, check=True
+    ).stderr
+    found = dict(re.findall(r"^ +(java\.\S+|os\.arch) = (.*)$", told, re.MULTILINE))
+    names = ("java.home", "java.runtime.version", "java.vm.name", "java.vm.version", "os.arch")
+    if not re.search("HotSpot|OpenJDK", found.get("java.vm.name", "")):
+        raise ValueError(f"{java} is not a HotSpot JVM, whose options these are")
+    return found["java.version"], "\n".join(found.get(name, "") for name in names)
+
+
+def _entries(path: Path) -> list[str]:
+    """Return a part of the class path with sizes and times; of a folder in the order in which Java reads it."""
+    if not path.is_dir():
+        return [str(path)] if not path.exists() else [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}"]
+    with os.scandir(path) as found:
+        stats = [(entry.name, entry.stat()) for entry in found if entry.name.endswith(".jar")]
+    return [str(path), *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)]
+
+
+def _pyspark_folder() -> Path | None:
+    from importlib.util import find_spec
+
+    spec = find_spec("pyspark")
+    return Path(spec.origin).parent if spec is not None and spec.origin else None

@@ -1,0 +1,46 @@
+"""The command `class-data`, and for which settings the archive is created."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from traffic_assets.cli.app import app
+from traffic_assets.cli.class_data import prepare_spark
+from traffic_assets.dagster_hdfs import class_data
+from traffic_assets_tests.tiny import tiny_profile, tiny_settings
+
+
+@pytest.mark.parametrize(
+    ("spark", "jvm_runs", "created"),
+    [
+        ({}, False, True),
+        ({"class_data_archive": False}, False, False),
+        ({"master": "spark://m:7077"}, False, False),
+        ({"master": None}, False, False),
+        ({}, True, False),
+    ],
+)
+def test_it_is_created_before_the_jvm_of_a_local_session(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spark: dict[str, Any], jvm_runs: bool, created: bool
+) -> None:
+    calls = []
+    monkeypatch.setattr(class_data, "jvm_runs", lambda: jvm_runs)
+    monkeypatch.setattr(class_data, "spark_archive", lambda: None)
+    monkeypatch.setattr(class_data, "create", lambda *arguments: calls.append(arguments))
+    prepare_spark(tiny_settings(tmp_path, {"spark": spark}), print)
+    assert calls == ([(None, print)] if created else [])
+
+
+def test_the_command_names_the_archive_or_its_absence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = class_data.Archive(tmp_path, "made")
+    (tmp_path / "made.2.jsa").write_text("ab")
+    monkeypatch.setattr(class_data, "spark_archive", lambda: archive)
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps(tiny_profile(tmp_path)))
+    command = ["class-data", "-p", str(profile)]
+    assert CliRunner().invoke(app, command).output.strip() == str(tmp_path / "made.2.jsa")
+    off = CliRunner().invoke(app, command, env={"TRAFFIC_SPARK__CLASS_DATA_ARCHIVE": "false"})
+    assert (off.exit_code, off.output) == (0, "No class data archive is used: Spark starts without it.\n")
