@@ -7,7 +7,7 @@ import pytest
 
 from traffic_assets.deprecation import moved_names
 
-SHOWN = [("traffic_assets.ml.metrics.metrics.spec", "Metric", "traffic_assets.ml.metrics.metrics.spec")]
+SHOWN = [("traffic_assets.ml.metric_spec", "Metric", "traffic_assets.ml.metrics.spec")]
 
 
 @pytest.mark.parametrize(("old", "name", "new"), SHOWN)
@@ -19,6 +19,6 @@ def test_an_old_import_gives_the_same_object_with_a_warning(old: str, name: str,
 
 def test_a_name_that_never_was_there_is_an_attribute_error() -> None:
     module = ModuleType("old")
-    module.__getattr__ = moved_names("old", {"Metric": "traffic_assets.ml.metrics.metrics.spec"})  # type: ignore[method-assign]
+    module.__getattr__ = moved_names("old", {"Metric": "traffic_assets.ml.metrics.spec"})  # type: ignore[method-assign]
     with pytest.raises(AttributeError, match="module 'old' has no attribute 'Nothing'"):
         module.Nothing  # noqa: B018
