@@ -5,24 +5,15 @@ Tests swap storage or Spark by `resource_overrides`, without patching anything. 
 
 import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from traffic_assets import checks, guards, jobs, sensors
-from traffic_assets.assets import (
-    evaluation,
-    features,
-    lane_evaluation,
-    lane_training,
-    lanes,
-    readings,
-    registry,
-    report,
-    training,
-)
+from traffic_assets.assets.groups import build_assets, pruned_keys
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lanes import Lane, lanes_of
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
 from traffic_assets.ml.algorithm import algorithm_named
@@ -41,6 +32,7 @@ def build_defs(
     resource_overrides: Mapping[str, Any] | None = None,
     extra_checks: list[dg.AssetChecksDefinition] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+    extra_assets: Sequence[dg.AssetsDefinition] | None = None,
 ) -> dg.Definitions:
     """The whole code location.
 
@@ -49,6 +41,8 @@ def build_defs(
         resource_overrides: resources to use instead of those that the settings describe.
         extra_checks: a deployment's own checks on these assets.
         loggers: further loggers that a run may ask for.
+        extra_assets: A deployment's own assets, beside ours in the graph. No job of ours materializes them, and the
+            retention never prunes them.
 
     Raises:
         BrokenLocationError: where a check is on an asset that does not exist, or a registry entry stands behind
@@ -58,7 +52,13 @@ def build_defs(
         # partitioned checks and single-run backfills are what Dagster still calls preview and beta
         warnings.simplefilter("ignore", dg.PreviewWarning)
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _build_defs(settings or load_settings(), resource_overrides or {}, extra_checks or [], loggers or {})
+        return _build_defs(
+            settings or load_settings(),
+            resource_overrides or {},
+            list(extra_checks or []),
+            loggers or {},
+            list(extra_assets or []),
+        )
 
 
 def _build_defs(
@@ -66,35 +66,24 @@ def _build_defs(
     resource_overrides: Mapping[str, Any],
     extra_checks: list[dg.AssetChecksDefinition],
     loggers: Mapping[str, dg.LoggerDefinition],
+    extra_assets: list[dg.AssetsDefinition],
 ) -> dg.Definitions:
     require_partitions_subset()
     require_installed(settings.enabled_models)
     require_storage(settings)
-    assets: list[dg.AssetsDefinition] = []
-    if settings.data.kind == "readings":
-        assets += readings.build(settings)
-    assets += [
-        *features.build(settings),
-        *training.build(settings),
-        *evaluation.build(settings),
-        *report.build(settings),
-    ]
+    built = build_assets(settings)
+    assets = [asset for _, group in built for asset in group] + extra_assets
     all_checks = [*checks.build(settings), *extra_checks]
-    built = lanes.lanes_of(settings)
-    for lane in built:
-        assets += [
-            *lane_training.build(lane, settings),
-            *lane_evaluation.build(lane, settings),
-            *registry.build(lane, settings),
-        ]
+    lanes = lanes_of(settings)
+    for lane in lanes:
         all_checks += checks.build_lane(lane, settings)
-    require_sound(assets, all_checks, built)
+    require_sound(assets, all_checks, lanes)
     return dg.Definitions(
         assets=assets,
         asset_checks=all_checks,
         jobs=jobs.build(),
         sensors=[sensors.build(settings, jobs.TRAIN)],
-        resources={**build_resources(settings), **guards.build(settings), **resource_overrides},
+        resources={**build_resources(settings, pruned_keys(built)), **guards.build(settings), **resource_overrides},
         loggers=loggers,
         executor=dg.in_process_executor,
     )
@@ -141,7 +130,7 @@ def require_storage(settings: Settings) -> None:
 
 
 def require_sound(
-    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], built: list[lanes.Lane]
+    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], built: list[Lane]
 ) -> None:
     """Refuse what Dagster lets pass: a check on a key that does not exist gates nothing.
 

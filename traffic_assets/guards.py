@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.group import DAY_GUARD, WEEK_GUARD
 from traffic_assets.assets.launchpad import require_valid_config
 from traffic_assets.partitions import daily, require_partition, weekly
-from traffic_assets.resources import DAY_GUARD, WEEK_GUARD
 from traffic_assets.settings import Settings
 
 MAX_RETRIES = "dagster/max_retries"

@@ -1,37 +1,31 @@
 """The resources, configured from settings; what they are is in `dagster_hdfs`.
 
-`LOCATIONS` is the one table of where assets are kept below the base URI.
+Where assets are stored is declared by their groups.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-import dagster as dg
-
+from traffic_assets.assets.group import DAILY_FRAMES, DATE, DOCUMENTS, FRAMES, MODELS, REGISTRY
+from traffic_assets.assets.groups import GROUPS
 from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
 from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
 from traffic_assets.dagster_hdfs.io_managers.models import SparkModelIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.settings import Settings
+from traffic_assets.settings.persistence import TRAINING
 
-DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS = "daily_frames", "frames", "models", "documents"
-DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
-Guard = dg.ResourceParam[object]
-"""Type of an asset's parameter `day_guard` or `week_guard`; what they do is in `guards.py`."""
-DATE = "date"
-SPLITS_LOCATION = "training/splits"
-LOCATIONS = {
-    "sensor_table": "processed/sensors",
-    "sensor_readings": "processed/readings",
-    "feature_table": "processed/ml-features",
-    **dict.fromkeys(("train_split", "validation_split", "test_split"), SPLITS_LOCATION),
-}
-TRAINING_FOLDER = "training"
-REGISTRY = "model_registry"
-"""Key of the registry among the locations."""
+LOCATIONS = {key: folder for group in GROUPS for key, folder in group.locations.items()}
+"""Folder below the base URI by asset key, as the asset groups declare it."""
 
 
-def build_resources(settings: Settings) -> dict[str, Any]:
-    """The resources by key."""
+def build_resources(settings: Settings, pruned: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the resources by key.
+
+    Args:
+        settings: Settings of the deployment.
+        pruned: Asset keys that the retention prunes (`assets.groups.pruned_keys`).
+    """
     spark = SparkResource(
         app_name=settings.spark.app_name,
         master=settings.spark.master,
@@ -42,8 +36,9 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     hdfs = HdfsResource(
         spark=spark,
         base_uri=settings.persistence.base_uri,
-        default_folder=TRAINING_FOLDER,
+        default_folder=TRAINING,
         locations={**LOCATIONS, REGISTRY: settings.persistence.registry_folder},
+        pruned_datasets=list(pruned),
         browse_url=settings.persistence.browse_url,
     )
     documents = JsonIOManager(hdfs=hdfs)

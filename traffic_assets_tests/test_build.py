@@ -13,11 +13,12 @@ import pytest
 
 from traffic_assets import checks
 from traffic_assets.assets import lane_evaluation, lane_training, registry
+from traffic_assets.assets.group import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
-from traffic_assets.resources import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS, build_resources
+from traffic_assets.resources import build_resources
 from traffic_assets.settings.extras import installing
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
@@ -196,7 +197,7 @@ def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
     lane = Lane("linear_regression")
     modules = (lane_training, lane_evaluation, registry)
-    assets = [asset for module in modules for asset in module.build(lane, settings)]
+    assets = [asset for module in modules for asset in module.build_lane(lane, settings)]
     gated = checks.build_lane(lane, settings)
     require_sound(assets, gated, [lane])
     with pytest.raises(BrokenLocationError, match="linear_regression_registry_entry"):

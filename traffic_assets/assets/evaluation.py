@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.catalogue.targets import TARGETS
@@ -15,7 +16,6 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import weekly
-from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
 
@@ -99,3 +99,6 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
 
 LOADED = dg.PythonObjectDagsterType(Loaded)
+
+
+ASSETS = AssetGroup(name=EVALUATION, job=TRAIN, build=build, pruned=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.group import DAILY_FRAMES, AssetGroup, Guard
+from traffic_assets.assets.group import FEATURES as FEATURES_JOB
 from traffic_assets.assets.readings import publishable, source_of
 from traffic_assets.catalogue.clock import previous_day
 from traffic_assets.catalogue.features import FEATURES
@@ -16,9 +18,9 @@ from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.partitions import daily
-from traffic_assets.resources import DAILY_FRAMES, Guard
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import FillSettings
+from traffic_assets.settings.persistence import PROCESSED
 
 GROUP = "features"
 FEATURE_TABLE = "feature_table"
@@ -134,3 +136,12 @@ def _fills(fill: FillSettings) -> str:
 def _lanes(facts: Mapping[str, Any]) -> str:
     unknown = facts["sensors_without_lanes"]
     return f"one assumed for {unknown} of {facts['sensors']} sensors, for flow_rate" if unknown else "known"
+
+
+ASSETS = AssetGroup(
+    name=GROUP,
+    job=FEATURES_JOB,
+    build=build,
+    pruned=True,
+    locations={FEATURE_TABLE: f"{PROCESSED}/ml-features"},
+)

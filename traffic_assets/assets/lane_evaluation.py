@@ -9,19 +9,19 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import EVALUATION, Lane, model_folder, require_same_split, scratch_folder
+from traffic_assets.assets.lanes import EVALUATION, Lane, lanes_of, model_folder, require_same_split, scratch_folder
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
-from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
 
 
-def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
+def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of a lane from its temporal verdict to its evaluation."""
     algorithm = algorithm_named(lane.model_name)
     return [
@@ -209,3 +209,11 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         return Stored(value, record=record, files=diagnosed.files)
 
     return evaluation
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """Return the assets of every lane."""
+    return [asset for lane in lanes_of(settings) for asset in build_lane(lane, settings)]
+
+
+ASSETS = AssetGroup(name=EVALUATION, job=TRAIN, build=build, pruned=True)

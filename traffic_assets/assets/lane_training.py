@@ -7,8 +7,9 @@ import time
 
 import dagster as dg
 
+from traffic_assets.assets.group import DOCUMENTS, MODELS, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import TRAINING, Lane, require_same_split, require_scaler, scratch_folder
+from traffic_assets.assets.lanes import TRAINING, Lane, lanes_of, require_same_split, require_scaler, scratch_folder
 from traffic_assets.assets.launchpad import TUNE, config_class
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -16,12 +17,11 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
-from traffic_assets.resources import DOCUMENTS, MODELS, Guard
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import ModelSettings
 
 
-def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
+def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     """The cross-validation report and the model of a lane."""
     algorithm, model_settings = algorithm_named(lane.model_name), settings.enabled_models[lane.model_name]
     return [_cv_report(lane, algorithm, model_settings, settings), _model(lane, algorithm, settings)]
@@ -189,3 +189,11 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         )
 
     return model
+
+
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """Return the assets of every lane."""
+    return [asset for lane in lanes_of(settings) for asset in build_lane(lane, settings)]
+
+
+ASSETS = AssetGroup(name=TRAINING, job=TRAIN, build=build, pruned=True)

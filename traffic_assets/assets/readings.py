@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, AssetGroup, Guard
 from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
@@ -15,8 +16,8 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.partitions import daily
-from traffic_assets.resources import DAILY_FRAMES, FRAMES, Guard
 from traffic_assets.settings import Settings
+from traffic_assets.settings.persistence import PROCESSED
 
 GROUP = "readings"
 
@@ -57,8 +58,10 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of the group."""
+    """Return the assets of the group; none if the source is a ready-made feature table."""
     data = settings.data
+    if data.kind != "readings":
+        return []
 
     @dg.asset(group_name=GROUP, io_manager_key=FRAMES, kinds={"spark", "hdfs"})
     @storage_step
@@ -101,3 +104,12 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         return publishable(context, ingested, ingested.rows, days)
 
     return [sensor_table, sensor_readings]
+
+
+ASSETS = AssetGroup(
+    name=GROUP,
+    job=FEATURES,
+    build=build,
+    pruned=True,
+    locations={"sensor_table": f"{PROCESSED}/sensors", "sensor_readings": f"{PROCESSED}/readings"},
+)

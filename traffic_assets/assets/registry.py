@@ -4,20 +4,16 @@ Dagster stops a lane after a failed gate only in the same run, so the entry hold
 targets once more. What a version is, and how it is published, is in `registry/`.
 """
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.evaluation import COMPARISON
-from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
+from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
-from traffic_assets.assets.report import REPORT
-from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.costs import Meter
-from traffic_assets.dagster_hdfs.publish import PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.stored import Loaded
@@ -25,8 +21,7 @@ from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
 from traffic_assets.registry.store import ModelRegistry, NewVersion
-from traffic_assets.registry.versions import RegistryError
-from traffic_assets.resources import REGISTRY
+from traffic_assets.retention import prune
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import DEFAULT_TARGET
 
@@ -38,7 +33,7 @@ def registry_of(hdfs: HdfsResource) -> ModelRegistry:
     return ModelRegistry(hdfs.uri(*hdfs.locations[REGISTRY].split("/")), hdfs.filesystem)
 
 
-def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
+def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     """The registry entry of a lane."""
     algorithm = algorithm_named(lane.model_name)
     thresholds = settings.get_thresholds(lane.target, lane.model_name)
@@ -73,7 +68,7 @@ def build(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, found, results)
             registry = registry_of(hdfs)
             metadata = registry.register(new)
-            removed = remove_old(hdfs, registry, settings, context.log.warning)
+            removed = prune(hdfs, registry, settings.persistence.keep_generations_hours, context.log.warning)
         if removed:
             context.log.info(f"{len(removed)} replaced generation(s) and other leftovers removed after their time")
         return dg.MaterializeResult(
@@ -156,41 +151,9 @@ def _new_version(
     return NewVersion(lane.id, model_uri, bare, dict(evaluation.files), metadata, identity=model_uri)
 
 
-def remove_old(
-    hdfs: HdfsResource, registry: ModelRegistry, settings: Settings, tell: Callable[[str], None]
-) -> list[str]:
-    """Apply the retention setting to all that the training publishes, and to what killed registrations left.
+def build(settings: Settings) -> list[dg.AssetsDefinition]:
+    """Return the registry entry of every lane."""
+    return [asset for lane in lanes_of(settings) for asset in build_lane(lane, settings)]
 
-    Returns the URIs that were removed. What cannot be removed stays, and is told: the lane is registered by then, and
-    must not fail by it.
-    """
-    hours = settings.persistence.keep_generations_hours
-    if hours is None:
-        return []
-    keep = timedelta(hours=hours)
-    try:
-        referenced = registry.references()
-    except (RegistryError, OSError) as error:
-        tell(f"nothing old is removed, since it is not known what must stay: {error}")
-        return []
-    keys = [
-        "sensor_table",
-        "sensor_readings",
-        "feature_table",
-        "train_split",
-        *(of_target(key, target) for target in settings.training.targets for key in (PREPROCESSOR, COMPARISON, REPORT)),
-    ]
-    for lane in lanes_of(settings):
-        keys += [lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
-    removed: list[str] = []
-    for key in keys:
-        dataset = hdfs.dataset(key)
-        try:
-            removed += dataset.remove_old(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
-        except (PointerError, OSError) as error:
-            tell(f"{key}: old generations may stay below {dataset.root}: {error}")
-    try:
-        removed += registry.remove_leftovers(keep)
-    except OSError as error:
-        tell(f"the registry: what killed registrations left may stay below {registry.root}: {error}")
-    return removed
+
+ASSETS = AssetGroup(name=GROUP, job=TRAIN, build=build, pruned=False)

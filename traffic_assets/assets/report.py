@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.evaluation import COMPARISON, LOADED
+from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.training import SPLIT_ASSETS
@@ -19,7 +20,6 @@ from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import weekly
-from traffic_assets.resources import DOCUMENTS
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
 
@@ -181,3 +181,6 @@ def _told_settings(settings: Settings) -> dict[str, str]:
         "seed": str(training.seed),
         "versions": ", ".join(f"{n} {v}" for n, v in {"traffic_assets": code_version(), **library_versions()}.items()),
     }
+
+
+ASSETS = AssetGroup(name=EVALUATION, job=TRAIN, build=build, pruned=True)

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.group import DATE, FRAMES, MODELS, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.catalogue.features import FEATURES, feature_columns
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -27,8 +28,8 @@ from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
 from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
-from traffic_assets.resources import DATE, FRAMES, MODELS, Guard
 from traffic_assets.settings import Settings
+from traffic_assets.settings.persistence import TRAINING
 
 _LOG = logging.getLogger(__name__)
 GROUP = "training"
@@ -336,3 +337,12 @@ def _what_became_of(features: Any, outliers: dict[str, int], fitted: int) -> dic
         shown["dropped_nulls"] = dg.MetadataValue.json({n: count for n, count in nulls.items() if n in dropping})
         shown["dropped_rows"] = features.rows - fitted
     return shown
+
+
+ASSETS = AssetGroup(
+    name=GROUP,
+    job=TRAIN,
+    build=build,
+    pruned=True,
+    locations=dict.fromkeys(SPLIT_ASSETS.values(), f"{TRAINING}/splits"),
+)

@@ -112,6 +112,9 @@ class HdfsResource(dg.ConfigurableResource):
     locations: dict[str, str] = Field(
         default_factory=dict, description="asset key (with slashes) -> path below the base"
     )
+    pruned_datasets: list[str] = Field(
+        default_factory=list, description="asset keys (with slashes) whose replaced generations may be removed"
+    )
     browse_url: str | None = Field(
         default=None, description="address of a file below the base for browsers, with {path} where its path goes"
     )

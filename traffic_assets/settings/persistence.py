@@ -9,8 +9,8 @@ from traffic_assets.settings.section import Section
 from traffic_assets.settings.uri import absolute_uri
 
 _FOLDER = re.compile(r"\A[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\Z")
-OWN_FOLDERS = ("raw", "processed", "training")
-"""Folders below base_uri that hold readings, features and what a training makes; see `resources.LOCATIONS`."""
+RAW, PROCESSED, TRAINING = OWN_FOLDERS = ("raw", "processed", "training")
+"""Folders below base_uri that hold readings, features and what a training makes; asset groups are stored in them."""
 
 
 class PersistenceSettings(Section):

@@ -215,7 +215,7 @@ def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: s
     settings = tiny_settings(tmp_path)
     lane = Lane("linear_regression")
     key = dg.AssetKey(getattr(lane, what))
-    steps = [*lane_training.build(lane, settings), *lane_evaluation.build(lane, settings)]
+    steps = [*lane_training.build_lane(lane, settings), *lane_evaluation.build_lane(lane, settings)]
     (asset,) = [a for a in steps if key in a.keys]
     compute = cast(Any, asset.op.compute_fn).decorated_fn
 

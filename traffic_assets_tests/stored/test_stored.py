@@ -14,7 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
-from traffic_assets.assets.registry import registry_of, remove_old
+from traffic_assets.assets.groups import build_assets, pruned_keys
+from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
 from traffic_assets.cli.app import app
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
@@ -24,6 +25,7 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.ml.estimators.ensembles import EnsembleModel
 from traffic_assets.registry import ModelRegistry
 from traffic_assets.resources import build_resources
+from traffic_assets.retention import prune
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets_tests.runs import failures, materialized, run_train
 from traffic_assets_tests.stored.make import SECONDS, WEEK_LANES, WORK
@@ -52,7 +54,7 @@ def copy_base(target: Path, **persistence: Any) -> Path:
 
 def storage(settings: Settings) -> HdfsResource:
     """Return the storage of a deployment."""
-    hdfs = build_resources(settings)["hdfs"]
+    hdfs = build_resources(settings, pruned_keys(build_assets(settings)))["hdfs"]
     assert isinstance(hdfs, HdfsResource)
     return hdfs
 
@@ -161,7 +163,8 @@ def test_retention_prunes_what_was_replaced_and_nothing_else(settings: Settings)
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder, (1, 1))
     told: list[str] = []
-    assert sorted(remove_old(hdfs, registry_of(hdfs), settings, told.append)) == sorted([replaced, killed])
+    hours = settings.persistence.keep_generations_hours
+    assert sorted(prune(hdfs, registry_of(hdfs), hours, told.append)) == sorted([replaced, killed])
     assert told == []
     assert generations(hdfs, EVALUATION) == [current]
-    assert remove_old(hdfs, registry_of(hdfs), settings, told.append) == []
+    assert prune(hdfs, registry_of(hdfs), hours, told.append) == []

@@ -1,0 +1,45 @@
+"""What an asset module contributes to the code location.
+
+`groups.py` lists the contributions; jobs, storage locations and retention are derived from them. The names of resources
+are here too, since resources are built from the groups.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import dagster as dg
+
+from traffic_assets.settings import Settings
+
+DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS = "daily_frames", "frames", "models", "documents"
+DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
+Guard = dg.ResourceParam[object]
+"""Type of an asset's parameter `day_guard` or `week_guard`; what they do is in `guards.py`."""
+DATE = "date"
+REGISTRY = "model_registry"
+"""Key of the registry among the locations."""
+
+Job = Literal["features", "train"]
+FEATURES: Job = "features"
+TRAIN: Job = "train"
+
+
+@dataclass(frozen=True)
+class AssetGroup:
+    """The contribution of one asset module.
+
+    Attributes:
+        name: Group in the Dagster UI; several modules may share one.
+        job: Job that materializes the assets.
+        build: Returns the assets for some settings.
+        pruned: True if the retention removes replaced generations of every dataset here; False keeps them forever.
+        locations: Folder below the base URI by asset key, below one of `settings.persistence.OWN_FOLDERS`. A dataset
+            without an entry is stored in `training/<asset key>`.
+    """
+
+    name: str
+    job: Job
+    build: Callable[[Settings], list[dg.AssetsDefinition]]
+    pruned: bool
+    locations: Mapping[str, str] = field(default_factory=dict)

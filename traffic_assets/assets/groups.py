@@ -1,0 +1,44 @@
+"""The asset groups of the code location, in the order of the pipeline. A new group is a module and a line here."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from traffic_assets.assets import (
+    evaluation,
+    features,
+    lane_evaluation,
+    lane_training,
+    readings,
+    registry,
+    report,
+    training,
+)
+from traffic_assets.assets.group import AssetGroup
+from traffic_assets.settings import Settings
+
+GROUPS: tuple[AssetGroup, ...] = (
+    readings.ASSETS,
+    features.ASSETS,
+    training.ASSETS,
+    lane_training.ASSETS,
+    lane_evaluation.ASSETS,
+    evaluation.ASSETS,
+    report.ASSETS,
+    registry.ASSETS,
+)
+
+
+def build_assets(settings: Settings) -> list[tuple[AssetGroup, list[dg.AssetsDefinition]]]:
+    """Return the assets of every group, with their group."""
+    return [(group, group.build(settings)) for group in GROUPS]
+
+
+def pruned_keys(built: Sequence[tuple[AssetGroup, Sequence[dg.AssetsDefinition]]]) -> list[str]:
+    """Return the asset keys whose replaced generations the retention removes.
+
+    Args:
+        built: Result of `build_assets`.
+    """
+    keys = [key for group, assets in built if group.pruned for asset in assets for key in asset.keys]
+    return sorted(key.to_user_string() for key in keys)
