@@ -25,7 +25,7 @@ from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.clock import day_range
-from traffic_assets.catalogue.features import answer_features
+from traffic_assets.catalogue.lookup import answer_features
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.ml.evaluation.gates import failed, judge

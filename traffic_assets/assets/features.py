@@ -12,7 +12,7 @@ from traffic_assets.assets.group import DAILY_FRAMES, AssetGroup, Guard
 from traffic_assets.assets.group import FEATURES as FEATURES_JOB
 from traffic_assets.assets.readings import publishable, source_of
 from traffic_assets.catalogue.clock import previous_day
-from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.lookup import all_features
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -46,7 +46,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
     def feature_table(
         context: dg.AssetExecutionContext, sensor_readings: Loaded, sensor_table: Loaded, day_guard: Guard
     ) -> Stored:
-        """The 21 features, the speed and the flow of every reading of a local day."""
+        """Every feature, the speed and the flow of the readings of a local day."""
         from traffic_assets.features.engineering import build_features, unknown_sensors
 
         days = [day for day in context.partition_keys if day not in sensor_readings.refused]
@@ -125,7 +125,7 @@ def _missing_features(missing_columns: list[str], facts: Mapping[str, Any]) -> l
         missing |= {"latitude", "longitude"}
     if not facts["highway_codes"]:
         missing.add("highway")
-    return [c.name for c in FEATURES if missing & set(c.source)]
+    return [c.name for c in all_features() if missing & set(c.source)]
 
 
 def _fills(fill: FillSettings) -> str:

@@ -15,7 +15,7 @@ import dagster as dg
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key, of_target
-from traffic_assets.catalogue.features import FEATURES, feature_columns
+from traffic_assets.catalogue.lookup import all_features, feature_columns
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.io_managers.base import DATA, SUBFOLDER, table_schema
 from traffic_assets.dagster_hdfs.publish import Generation
@@ -247,7 +247,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     training = settings.training
     wanted = training.preprocessing.create
     columns = feature_columns(training.exclude_features, target, training.features)
-    require_sources(wanted, FEATURES, training.exclude_features, training.features)
+    require_sources(wanted, all_features(), training.exclude_features, training.features)
     lacking = without_source(wanted, columns)
     not_made = [
         f"training.preprocessing.create: {formula} is not made for the target {target}, since {' and '.join(sources)} "

@@ -4,13 +4,8 @@ Schema validation, the UI's column schema, the docs, the preprocessor and the le
 computed lives in `features/engineering.py` (per reading) and `features/sensors.py` (per sensor).
 """
 
-from collections.abc import Iterable
-
 from traffic_assets.catalogue.column import Column
-from traffic_assets.catalogue.readings import MAX_SPEED_MPH, READING_COLUMNS
-from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.settings.mistakes import did_you_mean
-from traffic_assets.settings.target import DEFAULT_TARGET
+from traffic_assets.catalogue.readings import MAX_SPEED_MPH
 
 _POSITION = ("latitude", "longitude")
 NUMERIC_FEATURES = (
@@ -153,45 +148,3 @@ CATEGORICAL_FEATURES = (
     ),
 )
 FEATURES = NUMERIC_FEATURES + CATEGORICAL_FEATURES
-FEATURE_TABLE_COLUMNS = (*READING_COLUMNS[:2], *FEATURES, *TARGETS.values())
-FEATURE_NAMES = tuple(column.name for column in FEATURES)
-
-
-def answer_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
-    """The features that, at horizon 0, are functions of a target."""
-    return tuple(column.name for column in FEATURES if column.holds_answer(target))
-
-
-def _require_known(setting: str, names: Iterable[str]) -> None:
-    if unknown := sorted(set(names) - set(FEATURE_NAMES)):
-        given = ", ".join(f"{name}{did_you_mean(name, FEATURE_NAMES)}" for name in unknown)
-        raise ValueError(f"{setting}: no such feature: {given}; the features are {', '.join(FEATURE_NAMES)}")
-
-
-def feature_columns(
-    exclude: Iterable[str] = (), target: str = DEFAULT_TARGET, only: Iterable[str] | None = None
-) -> tuple[Column, ...]:
-    """The features of the catalogue, or those named alone, without those excluded.
-
-    The users' plan trains the speed on columns that contain it, so for the speed they stay unless they are named;
-    for any other target they are left out.
-
-    Raises:
-        ValueError: where a name is no feature, or none is left.
-    """
-    excluded = set(exclude)
-    _require_known("training.exclude_features", excluded)
-    if target != DEFAULT_TARGET:
-        excluded |= {column.name for column in FEATURES if column.holds_answer(target)}
-    if only is not None:
-        _require_known("training.features", only)
-        excluded |= set(FEATURE_NAMES) - set(only)
-    left = tuple(column for column in FEATURES if column.name not in excluded)
-    if not left:
-        made = ", ".join(column.name for column in FEATURES if column.holds_answer(target))
-        other = f" that is not made from the {target} itself, as {made} is" if target != DEFAULT_TARGET else ""
-        raise ValueError(
-            f"training.features and training.exclude_features: for the {target} every feature is excluded; leave at "
-            f"least one{other}"
-        )
-    return left

@@ -13,12 +13,12 @@ from traffic_assets.cli.console import FAILED, err, new_table, out
 def plugins() -> None:
     """What installed packages add: algorithms, metrics, storage backends. Exit code 1 where one cannot be used."""
     from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends
-    from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
+    from traffic_assets.settings.plugins import KINDS
     from traffic_assets.settings.plugins import plugins as found
 
     rows = [
-        (kind, p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
-        for kind, group in (("algorithm", ALGORITHM_GROUP), ("metric", METRIC_GROUP))
+        (kind.lower(), p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
+        for group, kind in KINDS.items()
         for p in found(group)
     ]
     for backend in backends():
@@ -29,7 +29,7 @@ def plugins() -> None:
             problem = str(error)
         rows.append(("storage", backend.scheme, backend.distribution, backend.source, problem))
     if not rows:
-        groups = ", ".join((ALGORITHM_GROUP, METRIC_GROUP, GROUP))
+        groups = ", ".join((*KINDS, GROUP))
         out.print(f"no installed package adds anything by an entry point in {groups}")
         return
     table = new_table("what", "name", "package", "entry point", "", named="name")

@@ -1,4 +1,4 @@
-"""The 21 features of a reading, computed on Spark as the catalogue defines them.
+"""The features of a reading, computed on Spark as the catalogue defines them.
 
 What is fixed for a sensor (position, codes, cluster, free flow) comes ready from `sensors.py`, gaps are filled in
 `filling.py`; reading files and quarantine live in `readers.py` and `validation.py`.
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from traffic_assets.catalogue import clock
-from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
+from traffic_assets.catalogue.lookup import feature_table_columns, installed_features
 from traffic_assets.features.filling import LAGS, MEANS, intervals_back, with_filled_past
 from traffic_assets.settings.data import DataSettings
 
@@ -20,7 +20,8 @@ from traffic_assets.settings.data import DataSettings
 def lookback_minutes(data: DataSettings) -> int:
     """How long before a reading its past begins: its lags and means, and what may fill the oldest of them."""
     lags = data.interval_minutes * intervals_back(data.interval_minutes)
-    return max(*MEANS, lags) + (data.fill.longest_gap_minutes if data.fill.on else 0)
+    built_in = max(*MEANS, lags) + (data.fill.longest_gap_minutes if data.fill.on else 0)
+    return built_in + max((feature.lookback_minutes for feature in installed_features()), default=0)
 
 
 def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> DataFrame:
@@ -50,12 +51,18 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
     with_past = with_target.select("*", *_past(seconds, data.interval_minutes))
     if data.fill.on:
         with_past = with_filled_past(with_past, data.interval_minutes, data.fill)
-    joined = with_past.where(F.col("timestamp") >= F.lit(start)).join(F.broadcast(sensors), "sensor_id", "left")
+    added = installed_features()
+    if not any(feature.lookback_minutes for feature in added):  # their windows need the rows before the days
+        with_past = with_past.where(F.col("timestamp") >= F.lit(start))
+    joined = with_past.join(F.broadcast(sensors), "sensor_id", "left")
     local = clock.local_time("timestamp", data.zone)
     with_clock = joined.withColumns(_clock(local, data)).withColumns(_concurrent(data))
     with_level = with_clock.withColumn("congestion_level", _congestion_level(F.col("traffic_efficiency")))
-    columns = [F.col(c.name).cast(c.spark_type).alias(c.name) for c in FEATURE_TABLE_COLUMNS]
-    return with_level.select(*columns, F.date_format(local, "yyyy-MM-dd").alias("date"))
+    columns = [F.col(c.name).cast(c.spark_type).alias(c.name) for c in feature_table_columns()]
+    with_added = with_level.withColumns({feature.name: feature.expression(data) for feature in added})
+    return with_added.where(F.col("timestamp") >= F.lit(start)).select(
+        *columns, F.date_format(local, "yyyy-MM-dd").alias("date")
+    )
 
 
 def unknown_sensors(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> dict[str, int]:

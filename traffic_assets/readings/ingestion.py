@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.column import Column
-from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
+from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS, REQUIRED_READING_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.readings.readers import InputError, Part, Source, parts_named
@@ -61,7 +61,7 @@ def ingest_feature_table(spark: SparkSession, source: Source, days: Sequence[str
     Raises:
         InputError: as `ingest_readings`.
     """
-    columns = [replace(c, spark_type="string") if c.role == "categorical" else c for c in FEATURE_TABLE_COLUMNS]
+    columns = [replace(c, spark_type="string") if c.role == "categorical" else c for c in feature_table_columns()]
     return _ingest(spark, source, days, data, columns, REQUIRED_READING_COLUMNS)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from traffic_assets import __version__
-from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, plugins
+from traffic_assets.settings.plugins import KINDS, plugins
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic", "xgboost", "scikit-learn")
@@ -116,7 +116,7 @@ def library_versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
-    added = (p for group in (ALGORITHM_GROUP, METRIC_GROUP) for p in plugins(group) if p.extension)
+    added = (p for group in KINDS for p in plugins(group) if p.extension)
     return found | {plugin.distribution: plugin.version for plugin in added}
 
 

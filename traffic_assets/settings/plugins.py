@@ -1,7 +1,8 @@
-"""What installed packages add: algorithms and metrics by their entry points, and the settings that know them.
+"""What installed packages add: algorithms, metrics and features by their entry points, and the settings with them.
 
 `docs/extending.md` shows such a package. Nothing is looked up at import, since a plugin imports this package itself.
-What an algorithm or a metric does lives in `ml`, storage backends are found in `dagster_hdfs/backends.py`.
+What an algorithm or a metric does lives in `ml`, a feature in `catalogue/extension.py`; storage backends are found in
+`dagster_hdfs/backends.py`.
 """
 
 import re
@@ -21,7 +22,10 @@ from traffic_assets.settings.schema import ModelsSettings, Settings
 from traffic_assets.settings.section import subsection, with_fields
 
 ALGORITHM_GROUP, METRIC_GROUP = "traffic_assets.algorithms", "traffic_assets.metrics"
-_KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric"}
+FEATURE_GROUP = "traffic_assets.features"
+KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric", FEATURE_GROUP: "Feature"}
+"""What an entry point of each group gives."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 METRIC_NAMES: tuple[str, ...] = get_args(EvaluationSettings.model_fields["primary_metric"].annotation)
 DESCRIBING = ("bias", "p95")
@@ -48,6 +52,11 @@ class Extension:
     group: ClassVar[str] = ""
     name: str
     title: str
+
+    @classmethod
+    def taken_names(cls) -> tuple[str, ...]:
+        """Return the names that no extension of this kind can have."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ def settings_class() -> type[Settings]:
     An algorithm gets a section in `models` and one in `evaluation.thresholds` with its own thresholds as
     defaults; a metric may be the primary one.
     """
-    for plugin in (*plugins(ALGORITHM_GROUP), *plugins(METRIC_GROUP)):
+    for plugin in (plugin for group in KINDS for plugin in plugins(group)):
         if plugin.problem:
             warnings.warn(f"left out: {plugin}: {plugin.problem}", PluginWarning, stacklevel=2)
     algorithms, metrics = usable(ALGORITHM_GROUP), usable(METRIC_GROUP)
@@ -146,13 +155,15 @@ def _plugin(point: EntryPoint, packages: Sequence[tuple[str, str]]) -> Plugin:
 
 
 def _problem(point: EntryPoint, loaded: Any) -> str | None:
-    kind, name = _KINDS[point.group], point.name
+    kind, name = KINDS[point.group], point.name
     if not isinstance(loaded, Extension) or loaded.group != point.group:
         given = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"of type {type(loaded).__name__}"
         return f"the entry point gives no {kind}; what it gives is {given}"
     if loaded.name != name:
         return f"the {kind} is named {loaded.name!r}, its entry point {name!r}: give both one name"
-    taken = ModelsSettings.model_fields if point.group == ALGORITHM_GROUP else TAKEN_METRIC_NAMES
+    taken = {ALGORITHM_GROUP: ModelsSettings.model_fields, METRIC_GROUP: TAKEN_METRIC_NAMES}.get(
+        point.group, loaded.taken_names()
+    )
     if name in taken:
         return f"{name!r} is built in: choose a name other than {', '.join(taken)}"
     if not _NAME.fullmatch(name) or hasattr(ModelsSettings, name) or name == "profile":

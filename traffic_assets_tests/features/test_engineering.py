@@ -1,4 +1,4 @@
-"""Each of the 21 features against values computed by hand; the past is looked up by time and never by row."""
+"""Each of the features against values computed by hand; the past is looked up by time and never by row."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traffic_assets.catalogue.features import FEATURE_NAMES
+from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.features.engineering import build_features
 from traffic_assets.settings.data import DataSettings
+from traffic_assets.settings.plugins import FEATURE_GROUP
+from traffic_assets_tests.packages import Install
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -110,7 +112,7 @@ def test_every_feature_of_a_reading_with_a_whole_hour_behind_it(spark: SparkSess
         "sensor_cluster": 5,
         "congestion_level": 0,
     }
-    assert set(expected) == set(FEATURE_NAMES)
+    assert set(expected) == {column.name for column in FEATURES}
     assert row.asDict() == expected | {
         "sensor_id": "A",
         "timestamp": row["timestamp"],
@@ -288,7 +290,7 @@ def test_no_days_are_refused(spark: SparkSession) -> None:
 def test_types_and_order_of_the_columns(spark: SparkSession) -> None:
     frame = spark.sql("select '' sensor_id, now() timestamp, 0D speed, 0D flow, 0D occupancy").limit(0)
     types = dict(build_features(frame, spark.createDataFrame([], SENSOR_SCHEMA), [MONDAY], DATA).dtypes)
-    assert list(types) == ["sensor_id", "timestamp", *FEATURE_NAMES, "speed", "flow", "date"]
+    assert list(types) == ["sensor_id", "timestamp", *(column.name for column in FEATURES), "speed", "flow", "date"]
     integers = {"highway_encoded", "is_weekend", "is_rush_hour", "sensor_cluster", "congestion_level"}
     assert {name for name, kind in types.items() if kind == "int"} == integers
 
@@ -335,3 +337,37 @@ def test_the_past_of_gappy_series_is_what_a_naive_search_finds(spark: SparkSessi
         if slot >= 0 and speed is not None
     }
     assert found == {key: tuple(v if v is None else pytest.approx(v) for v in row) for key, row in expected.items()}
+
+
+ADDED = """
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.extension import Feature
+
+def expression(data):
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+    by_time = Window.partitionBy("sensor_id").orderBy(F.col("timestamp").cast("long"))
+    return F.max("speed").over(by_time.rangeBetween(-7200, -1)) - F.col("speed_lag_1")
+
+DROP = Feature(
+    name="speed_drop",
+    title="Drop from the last two hours' maximum",
+    column=Column("speed_drop", "numeric", "double", "mph", 0, 120, "before", ("speed",), "maximum minus last speed"),
+    expression=expression,
+    lookback_minutes=120,
+)
+"""
+
+
+def test_an_installed_feature_is_computed_beside_the_others_with_its_own_past(
+    spark: SparkSession, install: Install
+) -> None:
+    readings = [("A", epoch(f"{SUNDAY} 22:30"), 70.0), ("A", epoch(f"{SUNDAY} 23:55"), 50.0)]
+    readings += [("A", epoch(f"{MONDAY} 00:00"), 40.0), ("A", epoch(f"{MONDAY} 00:35"), 30.0)]
+    without = features(spark, readings, [MONDAY])
+    install("acme-features", ADDED, {FEATURE_GROUP: {"speed_drop": "DROP"}})
+    rows = features(spark, readings, [MONDAY])
+    assert [(row["timestamp"], row["speed_drop"]) for row in rows][:1] == [(without[0]["timestamp"], 20.0)]
+    assert rows[1]["speed_drop"] is None, "there is no reading an interval earlier"
+    for ours, theirs in zip(without, rows, strict=True):
+        assert {name: value for name, value in theirs.asDict().items() if name != "speed_drop"} == ours.asDict()

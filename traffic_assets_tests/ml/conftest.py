@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS, FEATURES
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.ml.estimators import cores
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 
@@ -58,8 +59,8 @@ def feature_rows(spark: SparkSession) -> Iterator[DataFrame]:
                     "flow": None if step % 50 == 9 else speed + 2.0 * step,
                 }
             )
-    schema = ", ".join(f"{column.name} {column.spark_type}" for column in FEATURE_TABLE_COLUMNS)
-    names = [column.name for column in FEATURE_TABLE_COLUMNS]
+    schema = ", ".join(f"{column.name} {column.spark_type}" for column in feature_table_columns())
+    names = [column.name for column in feature_table_columns()]
     frame = spark.createDataFrame([tuple(row[name] for name in names) for row in table], schema).coalesce(2).cache()
     yield frame
     frame.unpersist()

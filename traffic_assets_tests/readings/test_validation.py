@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.catalogue.features import FEATURE_TABLE_COLUMNS
+from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.readings.readers import InputError
@@ -224,7 +224,7 @@ def test_kilometres_become_miles_in_every_column_of_speeds(spark: SparkSession) 
         "sensor_id string, timestamp string, speed double, speed_lag_1 double, speed_variance double, "
         "flow_rate double, distance_from_center double",
     )
-    first, second = checked(frame, FEATURE_TABLE_COLUMNS, data, "x").orderBy("sensor_id").collect()
+    first, second = checked(frame, feature_table_columns(), data, "x").orderBy("sensor_id").collect()
     assert first["speed"] == pytest.approx(100)
     assert first["speed_lag_1"] == pytest.approx(50)
     assert first["speed_variance"] == pytest.approx(1)
@@ -235,7 +235,7 @@ def test_kilometres_become_miles_in_every_column_of_speeds(spark: SparkSession) 
 
 def test_a_feature_without_upper_limit_is_finite(spark: SparkSession) -> None:
     rows = [{"sensor_id": "A", "timestamp": AT, "speed_variance": v} for v in (0.0, 1e9, INF, float("nan"), -1.0)]
-    found = reasons(spark, FEATURE_TABLE_COLUMNS, rows, "sensor_id string, timestamp string, speed_variance double")
+    found = reasons(spark, feature_table_columns(), rows, "sensor_id string, timestamp string, speed_variance double")
     assert found == [
         None,
         None,

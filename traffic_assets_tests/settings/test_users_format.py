@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from traffic_assets.catalogue.features import feature_columns
+from traffic_assets.catalogue.lookup import feature_columns
 from traffic_assets.settings import Settings, SettingsError, load_settings
 from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.users_format import HYPERPARAMETER_NAMES, MODEL_NAMES, translate

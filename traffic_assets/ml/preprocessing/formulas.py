@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.catalogue.features import answer_features
+from traffic_assets.catalogue.lookup import answer_features
 
 _OPERATORS = {"*": "times", "/": "per", "^": "power"}
 _PARTS = re.compile(r"(\w+)([*/^])(\w+)")

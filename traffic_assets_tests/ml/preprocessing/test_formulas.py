@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from traffic_assets.catalogue.features import FEATURES, feature_columns
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.lookup import feature_columns
 from traffic_assets.ml.preprocessing.formulas import created, holds_answer, require_sources, without_source
 
 

@@ -1,0 +1,56 @@
+"""A feature that an installed package adds: its catalogue entry, and the Spark expression that computes it.
+
+Packages name it in the entry point group `traffic_assets.features` (`docs/extending.md`). Built-in features are entries
+of `features.py`, computed in `features/engineering.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.readings import READING_COLUMNS
+from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.settings.data import DataSettings
+from traffic_assets.settings.plugins import FEATURE_GROUP, Extension
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
+
+LONGEST_LOOKBACK_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True)
+class Feature(Extension):
+    """One feature of an installed package.
+
+    Attributes:
+        column: Catalogue entry with the feature's name; its role is numeric or categorical.
+        expression: Returns the feature for some data settings, as a column over the rows of one or more local days. A
+            row has the columns of its reading (`catalogue/readings.py`) and of its sensor (`catalogue/sensors.py`), and
+            every built-in feature. A window has to be partitioned by `sensor_id` and ordered by `timestamp`.
+        lookback_minutes: Minutes before a row that a window of the expression reaches back, at most a day.
+    """
+
+    group: ClassVar[str] = FEATURE_GROUP
+    column: Column
+    expression: Callable[[DataSettings], "SparkColumn"]
+    lookback_minutes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.column.name != self.name:
+            raise ValueError(f"{self.name}: its column is named {self.column.name!r}. Expected the feature's own name.")
+        if self.column.role not in ("numeric", "categorical"):
+            raise ValueError(f"{self.name}: its role is {self.column.role!r}. Expected numeric or categorical.")
+        if not 0 <= self.lookback_minutes <= LONGEST_LOOKBACK_MINUTES:
+            raise ValueError(
+                f"{self.name}: lookback_minutes is {self.lookback_minutes}. Expected 0 to {LONGEST_LOOKBACK_MINUTES}."
+            )
+
+    @classmethod
+    def taken_names(cls) -> tuple[str, ...]:
+        """Return the names that no feature of a package can have: those of our tables."""
+        columns = (*FEATURES, *READING_COLUMNS, *SENSOR_COLUMNS, *TARGETS.values())
+        return (*dict.fromkeys(column.name for column in columns), "date")

@@ -1,0 +1,71 @@
+"""The features that there are: the built-in ones and those of installed packages, and which of them are trained on.
+
+Nothing is looked up at import, since a package that adds a feature imports this one.
+"""
+
+from collections.abc import Iterable
+
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.extension import Feature
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.readings import READING_COLUMNS
+from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.settings.mistakes import did_you_mean
+from traffic_assets.settings.plugins import FEATURE_GROUP, usable
+from traffic_assets.settings.target import DEFAULT_TARGET
+
+
+def installed_features() -> tuple[Feature, ...]:
+    """Return the features of installed packages, by name."""
+    return tuple(usable(FEATURE_GROUP).values())
+
+
+def all_features() -> tuple[Column, ...]:
+    """Return every feature of the catalogue: the built-in ones, then those of installed packages."""
+    return (*FEATURES, *(feature.column for feature in installed_features()))
+
+
+def feature_table_columns() -> tuple[Column, ...]:
+    """Return the columns of the feature table: keys, features and targets."""
+    return (*READING_COLUMNS[:2], *all_features(), *TARGETS.values())
+
+
+def answer_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
+    """The features that, at horizon 0, are functions of a target."""
+    return tuple(column.name for column in all_features() if column.holds_answer(target))
+
+
+def _require_known(setting: str, names: Iterable[str]) -> None:
+    known = [column.name for column in all_features()]
+    if unknown := sorted(set(names).difference(known)):
+        given = ", ".join(f"{name}{did_you_mean(name, known)}" for name in unknown)
+        raise ValueError(f"{setting}: no such feature: {given}; the features are {', '.join(known)}")
+
+
+def feature_columns(
+    exclude: Iterable[str] = (), target: str = DEFAULT_TARGET, only: Iterable[str] | None = None
+) -> tuple[Column, ...]:
+    """The features of the catalogue, or those named alone, without those excluded.
+
+    The users' plan trains the speed on columns that contain it, so for the speed they stay unless they are named;
+    for any other target they are left out.
+
+    Raises:
+        ValueError: where a name is no feature, or none is left.
+    """
+    excluded = set(exclude)
+    _require_known("training.exclude_features", excluded)
+    if target != DEFAULT_TARGET:
+        excluded |= {column.name for column in all_features() if column.holds_answer(target)}
+    if only is not None:
+        _require_known("training.features", only)
+        excluded |= {column.name for column in all_features()}.difference(only)
+    left = tuple(column for column in all_features() if column.name not in excluded)
+    if not left:
+        made = ", ".join(column.name for column in all_features() if column.holds_answer(target))
+        other = f" that is not made from the {target} itself, as {made} is" if target != DEFAULT_TARGET else ""
+        raise ValueError(
+            f"training.features and training.exclude_features: for the {target} every feature is excluded; leave at "
+            f"least one{other}"
+        )
+    return left

@@ -1,0 +1,55 @@
+"""Features of installed packages: what the catalogue takes from them, and what it refuses."""
+
+from unittest.mock import Mock
+
+import pytest
+
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.extension import Feature
+from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.catalogue.lookup import all_features, answer_features, feature_columns, feature_table_columns
+from traffic_assets.settings.plugins import FEATURE_GROUP, plugins
+from traffic_assets_tests.packages import Install
+
+CODE = """
+from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.extension import Feature
+
+def feature(name, **given):
+    column = Column(name, **{"role": "numeric", "spark_type": "double", "source": ("speed",), **given})
+    return Feature(name=name, title=name, column=column, expression=lambda data: None)
+
+LEVEL = feature("level", known="with the target")
+SPEED_LAG_1 = feature("speed_lag_1")
+"""
+
+
+def test_an_installed_feature_is_in_the_catalogue_until_it_is_excluded(install: Install) -> None:
+    install("acme-features", CODE, {FEATURE_GROUP: {"level": "LEVEL"}})
+    assert [column.name for column in all_features()] == [*(c.name for c in FEATURES), "level"]
+    assert "level" in [column.name for column in feature_table_columns()]
+    assert "level" in answer_features("speed"), "it contains the speed of its own interval"
+    assert "level" in [column.name for column in feature_columns()]
+    assert "level" not in [column.name for column in feature_columns(exclude=["level"])]
+    assert [column.name for column in feature_columns(only=["level"])] == ["level"]
+
+
+def test_a_name_of_our_own_is_refused(install: Install) -> None:
+    install("acme-features", CODE, {FEATURE_GROUP: {"speed_lag_1": "SPEED_LAG_1"}})
+    (plugin,) = plugins(FEATURE_GROUP)
+    assert plugin.problem is not None
+    assert "'speed_lag_1' is built in" in plugin.problem
+    assert all_features() == FEATURES
+
+
+@pytest.mark.parametrize(
+    ("column", "lookback", "message"),
+    [
+        (Column("other", "numeric", "double"), 0, "its column is named 'other'"),
+        (Column("level", "target", "double"), 0, "its role is 'target'. Expected numeric or categorical"),
+        (Column("level", "numeric", "double"), 2000, "lookback_minutes is 2000. Expected 0 to 1440"),
+    ],
+)
+def test_a_feature_that_cannot_be_is_refused(column: Column, lookback: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Feature(name="level", title="Level", column=column, expression=lambda _: Mock(), lookback_minutes=lookback)
