@@ -6,7 +6,7 @@ It is kept in the user's cache folder and may be deleted at any time. If anythin
 it: no function here raises because of the cache folder, the Java installation or the archive.
 
     archive = spark_archive()
-    create(archive)             # once, some 20 seconds
+    create(archive)             # once; a session with a few jobs
     with started_from(archive): # no effect without the file
         spark = SparkSession.builder.getOrCreate()
 """
@@ -34,7 +34,8 @@ FIRST_JAVA = 17
 NEEDED_BYTES = 1 << 30
 """Free bytes that creating needs, several times an archive of Spark: a full disk would leave half a file."""
 
-CREATION_SECONDS = 300
+CREATION_SECONDS = 900
+"""A guard against a JVM that hangs: a busy machine took minutes for what takes an idle one seconds."""
 RETRY_SECONDS = 24 * 3600
 """A failed creation is not repeated for a day."""
 
@@ -175,7 +176,7 @@ def create(archive: Archive | None, notify: Callable[[str], None] = lambda _: No
     with writing(archive) as part:
         if archive is None or part is None:
             return
-        notify(f"Preparing Java for Spark, once for this version: a class data archive (200 MB) in {archive.folder}")
+        notify(f"Preparing Java for Spark, once for this version: a class data archive (240 MB) in {archive.folder}")
         dropped = (*_CLASS_PATH_VARIABLES, *_OPTIONS_VARIABLES, "PYSPARK_SUBMIT_ARGS")
         environ = {key: value for key, value in os.environ.items() if key not in dropped}
         environ |= {

@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     REFUSED,
@@ -76,9 +77,9 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         """
         if self.partition_column is None:
             raise RangeError(
-                f"{type(self).__name__} stores one partition at a time, but the range has {len(partitions)} "
-                f"({partitions[0]} to {partitions[-1]}). Expected a run of one partition. Fix: leave "
-                f"backfill_policy=single_run() out of the asset, or set partition_column for a DataFrame."
+                messages.RANGE_OF_ONE(
+                    manager=type(self).__name__, count=len(partitions), first=partitions[0], last=partitions[-1]
+                )
             )
 
     @abstractmethod

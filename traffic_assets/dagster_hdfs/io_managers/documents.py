@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager, RangeError
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.uris import join
@@ -29,10 +30,7 @@ class JsonIOManager(HdfsIOManager):
         if isinstance(value, Mapping) and not (missing := [key for key in partitions if key not in value]):
             return
         given = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
-        raise RangeError(
-            f"The value of a range of {len(partitions)} partitions is not complete ({given}). "
-            f"Expected a mapping of partition key to document. Fix: return one document for each partition."
-        )
+        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), given=given))
 
     def _folder(self, base: str, key: str) -> str:
         return join(base, key)

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.publish import Generation
 
 REFUSED = "refused"
@@ -34,11 +35,7 @@ def require_partitions_subset() -> None:
         UnsupportedDagsterError: with the version and the attribute that is missing.
     """
     if not hasattr(dg.build_output_context(), PARTITIONS_SUBSET):
-        raise UnsupportedDagsterError(
-            f"Dagster {dg.__version__} has no OutputContext.{PARTITIONS_SUBSET}. Expected a version that has it, since "
-            f"partitions that a run refuses could not be kept from being recorded as materialized. "
-            f"Fix: install the version that constraints.txt names."
-        )
+        raise UnsupportedDagsterError(messages.UNSUPPORTED_DAGSTER(version=dg.__version__, attribute=PARTITIONS_SUBSET))
 
 
 def report_published(context: dg.OutputContext, facts: Mapping[str, dict[str, Any]]) -> None:

@@ -1,0 +1,90 @@
+"""Messages for users: a template with a stable code, and the text that it becomes.
+
+A message reads *Problem (value). Expected …. Fix: command or setting.* The text keeps its code and its values, so that
+Dagster, the command line and tests need not read the words. Not here: the messages themselves (`messages.py`, and
+`traffic_assets.messages`).
+"""
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+CODE = "code"
+"""Metadata of a failure or a check result: the code of its message."""
+
+
+class CodedText(str):
+    """The text of a message, with its code and the values that it was made from."""
+
+    code: str
+    values: dict[str, Any]
+
+    def __new__(cls, text: str, code: str, values: Mapping[str, Any]) -> "CodedText":
+        """Return the text; `str` itself takes no further arguments."""
+        coded = super().__new__(cls, text)
+        coded.code, coded.values = code, dict(values)
+        return coded
+
+    def __getnewargs__(self) -> tuple[str, str, dict[str, Any]]:  # type: ignore[override]
+        """Keep code and values when an error is sent to another process."""
+        return str(self), self.code, self.values
+
+
+class _Formatter(string.Formatter):
+    """Templates as `str.format` takes them; collections of texts are joined with commas."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, Mapping):
+            value = [f"{key} {item}" for key, item in value.items()]
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            value = ", ".join(map(str, value)) or "none"
+        return str(super().format_field(value, format_spec))
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message for users: call it with its values to get the text.
+
+    Attributes:
+        code: Stable code, `<area>.<what>`, such as `readings.missing-columns`. Another remedy means another code.
+        problem: Template of what is wrong, with the value that was given; no full stop at its end.
+        expected: Template of what is allowed, without the word "Expected"; empty if the problem says it.
+        fix: Template of the command, setting or action that helps, without the word "Fix".
+        example: Values for the documentation: one for each field of the templates.
+    """
+
+    code: str
+    problem: str
+    expected: str = ""
+    fix: str = ""
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, **values: Any) -> CodedText:
+        """Return the text for some values, one for each field of the templates."""
+        parts = [self.problem]
+        if self.expected:
+            parts.append(f"Expected {self.expected}")
+        if self.fix:
+            parts.append(f"Fix: {self.fix}")
+        text = " ".join(f"{part}." for part in parts)
+        return CodedText(_Formatter().vformat(text, (), values), self.code, values)
+
+    def __str__(self) -> str:
+        """Return the text with the example's values."""
+        return self(**self.example)
+
+
+def coded_text_of(error: BaseException | None) -> CodedText | None:
+    """Return the coded text of an error, or of the nearest error that it was raised from; None without one."""
+    while error is not None:
+        for text in (*error.args, getattr(error, "description", None)):
+            if isinstance(text, CodedText):
+                return text
+        error = error.__cause__
+    return None
+
+
+def code_metadata(text: str | None) -> dict[str, str]:
+    """Return the metadata that carries the code of a text; nothing for a text without one."""
+    return {CODE: text.code} if isinstance(text, CodedText) else {}

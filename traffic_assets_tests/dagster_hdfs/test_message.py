@@ -1,0 +1,45 @@
+"""Messages: the text, and the code and values that it keeps."""
+
+import pickle
+
+import dagster as dg
+import pytest
+
+from traffic_assets.dagster_hdfs.message import CodedText, Message, code_metadata, coded_text_of
+
+MISSING = Message(
+    code="readings.missing-columns",
+    problem="The readings lack {columns}",
+    expected="{expected}",
+    fix="set data.aliases",
+    example={"columns": ["speed"], "expected": "speed and timestamp"},
+)
+
+
+def test_a_text_says_problem_expected_and_fix_and_keeps_code_and_values() -> None:
+    text = MISSING(columns=["speed", "flow"], expected="both")
+    assert text == "The readings lack speed, flow. Expected both. Fix: set data.aliases."
+    assert (text.code, text.values) == (MISSING.code, {"columns": ["speed", "flow"], "expected": "both"})
+    assert str(MISSING).startswith("The readings lack speed. Expected speed and timestamp.")
+
+
+def test_a_text_keeps_its_code_in_another_process() -> None:
+    text = pickle.loads(pickle.dumps(ValueError(MISSING(columns=[], expected="x")))).args[0]
+    assert isinstance(text, CodedText)
+    assert (text.code, text.values, "lack none" in text) == (MISSING.code, {"columns": [], "expected": "x"}, True)
+
+
+def test_a_value_that_is_not_given_is_an_error() -> None:
+    with pytest.raises(KeyError, match="columns"):
+        MISSING(expected="x")
+
+
+def test_the_text_of_an_error_is_found_through_its_causes() -> None:
+    text = MISSING(columns=["speed"], expected="x")
+    for error in (ValueError(text), dg.Failure(text)):
+        assert coded_text_of(error) is text
+        wrapped = RuntimeError("a step failed")
+        wrapped.__cause__ = error
+        assert coded_text_of(wrapped) is text
+    assert coded_text_of(ValueError("plain")) is None
+    assert (code_metadata(text), code_metadata("plain")) == ({"code": MISSING.code}, {})

@@ -1,0 +1,109 @@
+"""Every raise, warning and check result for users in the source has a message of the catalogue."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import traffic_assets
+
+PACKAGE = Path(traffic_assets.__file__).parent
+
+
+NOT_FOR_USERS = {"AssertionError", "AttributeError", "KeyError", "NotImplementedError", "StopIteration", "TypeError"}
+"""Errors of the code itself, which no setting, file or command causes."""
+
+CARRIERS = {"Exit", "RetryRequested"}
+"""What carries an error on, or ends a process after its message was printed."""
+
+LOGS = {"warning", "error"}
+"""Methods of loggers that users read."""
+
+UNCONVERTED = (
+    "assets",
+    "build.py",
+    "catalogue",
+    "checks.py",
+    "cli",
+    "dagster_hdfs",
+    "deprecation.py",
+    "features",
+    "guards.py",
+    "ml",
+    "partitions.py",
+    "readings",
+    "registry",
+    "report",
+    "retention.py",
+    "runs.py",
+    "sensors.py",
+    "settings",
+    "simulation",
+)
+"""Packages and modules whose messages have no code yet."""
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in UNCONVERTED)
+
+
+def uncoded(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of each raise, warning and check result that is given words instead of a message."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            name = _name(node.exc.func)
+            if name not in NOT_FOR_USERS | CARRIERS and not _has_message(node.exc):
+                yield node.lineno, ast.unparse(node.exc)
+        if isinstance(node, ast.Call):
+            name = _name(node.func)
+            logger = ast.unparse(node.func.value).lower() if isinstance(node.func, ast.Attribute) else ""
+            if (
+                ("log" in logger and name in LOGS) or name in ("warn", "AssetCheckResult", "SkipReason")
+            ) and not _has_message(node):
+                yield node.lineno, ast.unparse(node)
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _has_message(call: ast.Call) -> bool:
+    """Whether an argument is the text of a message: the call of one, or a variable that holds the text."""
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(isinstance(argument, ast.Call) or _is_variable(argument) for argument in arguments)
+
+
+def _is_variable(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Name | ast.Attribute) and _name(argument).islower()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_message_has_a_code(module: Path) -> None:
+    assert list(uncoded(module.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'raise ValueError("no speed")',
+        'raise dg.Failure(f"week {week} has no days", allow_retries=False)',
+        'warnings.warn("left out: " + name, PluginWarning, stacklevel=2)',
+        'context.log.warning("no rows")',
+        'dg.AssetCheckResult(passed=False, description="no rows")',
+    ],
+)
+def test_words_without_a_code_are_found(source: str) -> None:
+    assert [line for line, _ in uncoded(source)] == [1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise ValueError(messages.NO_SPEED(rows=3))",
+        "raise dg.Failure(NO_DAYS(week=week), allow_retries=False)",
+        "raise",
+        "raise error",
+        'raise TypeError("a developer\'s error")',
+    ],
+)
+def test_messages_and_errors_of_the_code_itself_pass(source: str) -> None:
+    assert list(uncoded(source)) == []
