@@ -5,13 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help demo dev test lint bench clean java
-help:
-	@echo "make demo   sample, features, one training week, leaderboard (under 10 minutes)"
-	@echo "make test   every test, on a real HDFS and a real Spark cluster"
-	@echo "make dev    the Dagster UI on the demo's data"
-	@echo "make lint   ruff, mypy, import contracts"
-	@echo "make bench  the benchmarks; see docs/benchmarks.md"
+.PHONY: help demo dev check test-fast test lint bench clean java
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -34,26 +30,34 @@ $(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(DAGSTER_HOME)
 	@cp dagster.yaml $@
 
-demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml
+demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## sample, features, one training week, leaderboard (under 10 minutes)
 	$(BIN)/traffic-assets demo
 
-dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml
+dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI on the demo's data
 	-@$(BIN)/traffic-assets class-data >/dev/null
 	$(BIN)/dagster dev --host 127.0.0.1
 
-test: java $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# the tiers are those of traffic_assets_tests/tiers.py; PYTEST_ARGS adds options of pytest
+check: lint ## linters, types, import contracts and pure tests (under 2 minutes)
+	$(BIN)/python -m pytest -m pure $(PYTEST_ARGS)
 
-lint: $(STAMP)
+test-fast: java $(STAMP) ## pure tests and those on one Spark session, with coverage (under 10 minutes)
+	$(BIN)/coverage run -m pytest -m "pure or spark" $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),,$(BIN)/coverage report)
+
+test: test-fast ## every test, on a real HDFS and a real Spark cluster too
+	$(BIN)/python -m pytest -m "not pure and not spark" $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: java $(STAMP)
+bench: java $(STAMP) ## the benchmarks; see docs/benchmarks.md
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/overhead.py
 
-# what was made from the sources; data, models and the run history (.dagster_home) stay
-clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+# data, models and the run history (.dagster_home) stay
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

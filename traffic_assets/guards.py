@@ -54,7 +54,7 @@ def _without_retry(context: dg.InitResourceContext, run: dg.DagsterRun) -> Itera
 
 def _starting_run(context: dg.InitResourceContext) -> dg.DagsterRun | None:
     """The run that is about to work, if any: the command line makes the resources once more when a run has ended."""
-    if context.dagster_run is None or context.instance is None:
+    if context.run is None or context.instance is None:
         return None
-    run = context.instance.get_run_by_id(context.dagster_run.run_id)
+    run = context.instance.get_run_by_id(context.run.run_id)
     return None if run is None or run.is_finished else run

@@ -83,7 +83,7 @@ def hadoop_fs(spark: SparkSession) -> HadoopFileSystem:
     return HadoopFileSystem(lambda: spark)
 
 
-@pytest.fixture(params=["local", pytest.param("hdfs", marks=pytest.mark.cluster)])
+@pytest.fixture(params=["local", "hdfs"])
 def storage(request: pytest.FixtureRequest, tmp_path: os.PathLike[str]) -> tuple[FileSystem, str]:
     """Each file system in turn, with the URI of an empty folder on it."""
     if request.param == "local":

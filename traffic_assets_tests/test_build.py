@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
 from traffic_assets.settings.schema import ModelsSettings
 from traffic_assets_tests.packages import ALGORITHM, Install
+from traffic_assets_tests.processes import Processes
 from traffic_assets_tests.tiny import LANES, tiny_settings
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
@@ -227,13 +226,13 @@ def test_dagsters_pickling_io_manager_is_used_nowhere(tmp_path: Path) -> None:
     assert not [key for key, resource in resources.items() if isinstance(resource, dg.FilesystemIOManager)]
 
 
-def test_loading_starts_no_session_and_imports_nothing_heavy() -> None:
+def test_loading_starts_no_session_and_imports_nothing_heavy(processes: Processes) -> None:
     program = (
         "import sys, traffic_assets.definitions; "
         "print([m for m in ('pyspark', 'numpy', 'pandas', 'matplotlib', 'pyarrow') if m in sys.modules])"
     )
     environ = {k: v for k, v in os.environ.items() if not k.startswith("TRAFFIC_")}
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
+    found = processes.python("-c", program, check=True, env=environ)
     assert found.stdout.strip() == "[]"
 
 

@@ -15,6 +15,12 @@ from traffic_assets_tests.runs import QUIET
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
 FOREST = "random_forest_cv_report"
+# otherwise Dagster starts a `tail` for each stream of a run that it captures
+NO_COMPUTE_LOGS = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
 
 
 def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
@@ -51,10 +57,11 @@ def test_hyperparameters_out_of_range_are_refused_with_what_is_allowed(tmp_path:
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance as the project's dagster.yaml makes it."""
+    """An instance as the project's dagster.yaml makes it, without captured output."""
     home = tmp_path / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_text((Path(__file__).parents[1] / "dagster.yaml").read_text())
+    ours = (Path(__file__).parents[1] / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text(f"{ours}\n{NO_COMPUTE_LOGS}")
     with dg.DagsterInstance.from_config(str(home)) as made:
         yield made
 

@@ -14,6 +14,7 @@ from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, write_tiny_readings
 
 JVM_STARTED = "Using incubator modules"
+pytestmark = pytest.mark.usefixtures("processes")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from traffic_assets_tests.cluster.minispark import spark_env
+from traffic_assets_tests.processes import Processes
 from traffic_assets_tests.tiny import ANYTHING_GOES, only_lanes, tiny_profile, write_tiny_readings
 
 SOURCE = Path(__file__).parent / "plugins" / "acme_traffic"
@@ -24,23 +25,23 @@ DOCS = Path(__file__).parent.parent / "docs" / "extending.md"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plugin of the docs, installed."""
-    return _install(SOURCE, tmp_path_factory)
+    return _install(SOURCE, processes, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def installed_earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed_earlier(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plugin for earlier code, installed."""
-    return _install(EARLIER, tmp_path_factory)
+    return _install(EARLIER, processes, tmp_path_factory)
 
 
-def _install(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _install(package: Path, processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a package and install it by pip into a folder of its own."""
     source, target = tmp_path_factory.mktemp("source") / "acme", tmp_path_factory.mktemp("site")
     shutil.copytree(package, source, ignore=shutil.ignore_patterns("__pycache__"))  # a build writes beside its sources
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--target", str(target)]
-    done = subprocess.run([*command, str(source)], capture_output=True, text=True, timeout=300)
+    done = processes.run([*command, source])
     assert done.returncode == 0, done.stderr
     return target
 
@@ -231,6 +232,7 @@ def test_the_package_may_be_imported_before_ours(installed: Path) -> None:
     assert done.stdout.split() == ["True", "True"], done.stderr
 
 
+@pytest.mark.usefixtures("processes")
 def test_without_the_package_nothing_of_it_is_there(tmp_path: Path) -> None:
     done = _run(tmp_path, "-m", "traffic_assets", "plugins")
     assert done.returncode == 0, done.stderr

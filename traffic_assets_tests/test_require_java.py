@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from traffic_assets_tests.processes import Processes
+
 SCRIPT = Path(__file__).parents[1] / "scripts" / "require-java.sh"
 Look = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,7 +26,7 @@ def java(folder: Path, version: str) -> Path:
 
 
 @pytest.fixture
-def look(tmp_path: Path) -> Look:
+def look(processes: Processes, tmp_path: Path) -> Look:
     """Runs the script on a Debian where a person is root, and where apt-get puts Java 17 on the PATH."""
     tools = tmp_path / "tools"
     program(tools / "uname", "echo Linux")
@@ -39,7 +41,7 @@ def look(tmp_path: Path) -> Look:
         environ = {"PATH": f"{path}/bin:{tools}" if path else str(tools)}
         if home is not None:
             environ["JAVA_HOME"] = str(home)
-        return subprocess.run(["/bin/sh", SCRIPT], env=environ, capture_output=True, text=True, timeout=60)
+        return processes.run(["/bin/sh", SCRIPT], env=environ)
 
     return run
 

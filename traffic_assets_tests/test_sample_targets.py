@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.registry import ModelRegistry
+from traffic_assets_tests.processes import Processes
 
 # R² at least, RMSE and MAE at most (mph): the users' plan, written out so that no setting can move it
 TARGETS = {
@@ -16,24 +16,28 @@ TARGETS = {
     "random_forest": (0.9996, 0.752, 0.289),
     "gradient_boosted_trees": (0.9992, 1.061, None),
 }
+Demo = tuple[Path, subprocess.CompletedProcess[str]]
+TIMEOUT = 1800.0  # a guard against a run that hangs, in seconds
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_the_demo_meets_the_targets(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def demo(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Run the demo in a folder of its own; return the folder and what the command printed."""
+    folder = tmp_path_factory.mktemp("demo")
     mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
-    home = tmp_path / "home"
+    home = folder / "home"
     home.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "traffic_assets", "demo"],
-        cwd=tmp_path,
-        env={**mine, "DAGSTER_HOME": str(home)},
-        capture_output=True,
-        text=True,
-    )
+    environ = {**mine, "DAGSTER_HOME": str(home)}
+    done = processes.python("-m", "traffic_assets", "demo", cwd=folder, env=environ, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr[-4000:]
+    return folder, done
+
+
+@pytest.mark.timeout(TIMEOUT + 60)
+def test_the_demo_meets_the_targets(demo: Demo) -> None:
+    folder, done = demo
     assert done.stderr.count("Using incubator modules") == 1, "one JVM does it all"
-    registry = ModelRegistry(f"file://{tmp_path}/traffic-data/models", LocalFileSystem())
+    registry = ModelRegistry(f"file://{folder}/traffic-data/models", LocalFileSystem())
     assert registry.lanes() == sorted(TARGETS)
     for lane, (r2, rmse, mae) in TARGETS.items():
         assert lane in done.stdout

@@ -126,7 +126,7 @@ def require_scaler(lane: Lane, fitted_preprocessor: Loaded) -> None:
 def scratch_folder(context: dg.AssetExecutionContext, hdfs: HdfsResource, lane: Lane) -> Iterator[str]:
     """A folder for what a search saves on the way; removed in the end."""
     dataset = hdfs.dataset(lane.cv_report)
-    staged = dataset.stage(context.run_id)
+    staged = dataset.stage(context.run.run_id)
     try:
         yield f"{staged}/models"
     finally:

@@ -59,7 +59,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             week=week,
             profile=settings.profile,
             made_at=datetime.now(UTC),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             split_id=split,
             days=sorted(facts["days"]),
             rows=facts["counts"],

@@ -186,7 +186,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             rows = read_generations(spark.session, list(days.values()))
             place = split_of(rows, training.split, training.seed)
             assigned = rows.withColumn(SPLIT, place)
-            staged = target.stage(context.run_id)
+            staged = target.stage(context.run.run_id)
             data = f"{staged}/{DATA}"
             try:
                 assigned.write.partitionBy(SPLIT).parquet(data)
@@ -209,7 +209,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                 placed = None
                 if training.split.kind != "random":  # rows by hash would look like noise
                     placed = placement_of_split(written, "", total, settings.evaluation.plot_points, training.seed)
-                generation = target.publish(week, data, context.run_id, record)
+                generation = target.publish(week, data, context.run.run_id, record)
             finally:
                 target.discard(staged)
         drawn = {}

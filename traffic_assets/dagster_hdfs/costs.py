@@ -108,7 +108,7 @@ def cost_of_output(context: dg.OutputContext) -> Cost | None:
 
 def _key(context: dg.AssetExecutionContext) -> tuple[str, str] | None:
     try:
-        return context.run_id, context.op_execution_context.op_def.name
+        return context.run.run_id, context.op_execution_context.op_def.name
     except dg.DagsterError:  # the asset was called as a function: no IO manager will ask
         return None
 

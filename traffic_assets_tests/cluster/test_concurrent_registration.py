@@ -17,7 +17,6 @@ from traffic_assets_tests.cluster import registering
 from traffic_assets_tests.cluster.minihdfs import MiniHdfs
 from traffic_assets_tests.cluster.minispark import spark_env
 
-pytestmark = pytest.mark.cluster
 PROCESSES, STARTING_AT_ONCE = 20, 4  # more JVMs that start at once only delay each other
 TIMEOUT = 300.0  # a guard against hanging, not a promise of speed
 LANE = "h15/random_forest"

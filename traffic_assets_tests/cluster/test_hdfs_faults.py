@@ -18,7 +18,6 @@ from traffic_assets_tests.cluster.minihdfs import MiniHdfs, free_port
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.cluster
 HANG = 60.0  # seconds; a guard against hanging, not a promise of speed
 UNCHANGED = 2**63 - 1  # Hadoop's QUOTA_DONT_SET
 

@@ -29,7 +29,7 @@ from traffic_assets_tests.cluster.paused import GO, REACHED
 from traffic_assets_tests.runs import failures, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, tiny_settings, write_tiny_readings
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.usefixtures("processes")
 
 LANE = "linear_regression"
 SPLITS = list(SPLIT_ASSETS.values())

@@ -17,7 +17,7 @@ from traffic_assets.sensors import SENSOR
 from traffic_assets_tests.cluster.minihdfs import free_port
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, write_tiny_readings
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.usefixtures("processes")
 
 ROOT = Path(__file__).parents[2]
 TICKS_TO_WATCH = 2

@@ -8,6 +8,7 @@ import pytest
 from traffic_assets_tests.cluster import minihdfs
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_download_that_fails_says_what_is_needed_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

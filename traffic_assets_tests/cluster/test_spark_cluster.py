@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark
 
@@ -28,7 +26,6 @@ print("RESULT", len(pythons), set(pythons), spark.sparkContext.master)
 """
 
 
-@pytest.mark.cluster
 def test_executors_share_what_is_published(spark_cluster: MiniSpark, hdfs: MiniHdfs, tmp_path: Path) -> None:
     script = tmp_path / "job.py"
     script.write_text(SCRIPT)

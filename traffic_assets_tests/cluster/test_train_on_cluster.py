@@ -17,8 +17,6 @@ from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, cluster_conf, spark_env
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_profile, write_tiny_readings
 
-pytestmark = pytest.mark.cluster
-
 TIMEOUT = 600
 
 

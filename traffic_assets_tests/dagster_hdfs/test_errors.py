@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from traffic_assets.dagster_hdfs.errors import StorageError, explain, storage_errors
+from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -162,12 +161,6 @@ def test_an_error_in_python_code_on_the_workers_is_no_storage_error(spark: Spark
         spark.sparkContext.parallelize([1]).map(broken).collect()
 
 
-def test_a_stopped_session_and_a_killed_jvm_are_a_lost_session(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LOST_SESSIONS, f"file://{tmp_path}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_a_stopped_session_and_a_killed_jvm_are_a_lost_session(processes: Processes, tmp_path: Path) -> None:
+    done = processes.python("-c", LOST_SESSIONS, f"file://{tmp_path}")
     assert done.stdout.strip() == f"{[('session_lost', False)] * 3}", done.stderr

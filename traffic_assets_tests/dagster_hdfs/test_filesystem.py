@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+from traffic_assets_tests.processes import Processes
 
 Storage = tuple[FileSystem, str]
 
@@ -214,28 +217,27 @@ def test_exclusive_create_has_one_winner_among_threads(storage: Storage) -> None
     assert not fs.create_exclusive(f"{base}/claims/v1.0.0", b"too late")
 
 
-def test_exclusive_create_has_one_winner_among_processes(tmp_path: Path) -> None:
+def test_exclusive_create_has_one_winner_among_processes(processes: Processes, tmp_path: Path) -> None:
     script = (
         "import sys; from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem as Fs\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "print(Fs().create_exclusive(sys.argv[1], sys.argv[2].encode()))"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, f"file://{tmp_path}/claim", str(number)],
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for number in range(20)
-    ]
-    for process in processes:
-        assert process.stdout and process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    won = [process.communicate(timeout=60)[0].strip() for process in processes]
+    pipes: dict[str, Any] = {"text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with ExitStack() as stack:
+        claimants = [
+            stack.enter_context(
+                processes.start([sys.executable, "-c", script, f"file://{tmp_path}/claim", str(number)], **pipes)
+            )
+            for number in range(20)
+        ]
+        for process in claimants:
+            assert process.stdout and process.stdout.readline() == "ready\n"
+        for process in claimants:
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        won = [process.communicate(timeout=60)[0].strip() for process in claimants]
     assert sorted(won) == ["False"] * 19 + ["True"]
     assert (tmp_path / "claim").read_text() == str(won.index("True"))
 
@@ -245,13 +247,13 @@ def test_the_local_disk_is_never_deleted_whole() -> None:
         LocalFileSystem().delete("file:///")
 
 
-def test_local_files_start_no_jvm(tmp_path: Path) -> None:
+def test_local_files_start_no_jvm(processes: Processes, tmp_path: Path) -> None:
     script = (
         "import sys; from traffic_assets.dagster_hdfs.backends import filesystem_for\n"
         "fs = filesystem_for(sys.argv[1]); fs.write_bytes(sys.argv[1] + '/file', b'data')\n"
         "assert not {'pyspark', 'py4j', 'dagster'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    processes.python("-c", script, tmp_path, check=True)
 
 
 def test_the_scheme_chooses_the_file_system() -> None:

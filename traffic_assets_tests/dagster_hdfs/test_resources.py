@@ -1,7 +1,6 @@
 """The resources: what a session is asked for, that nothing starts early, and where assets are kept."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets_tests.processes import Processes
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_a_session_that_counts_time_otherwise_is_refused(spark: SparkSession) ->
     assert SparkResource().session is spark
 
 
-def test_workers_of_a_local_session_run_the_python_that_asked_for_it(tmp_path: Path) -> None:
+def test_workers_of_a_local_session_run_the_python_that_asked_for_it(processes: Processes, tmp_path: Path) -> None:
     """Whatever python3 is on the path, as where nobody activated the virtual environment."""
     other = tmp_path / "python3"
     other.write_text("#!/bin/sh\nexit 7\n")
@@ -69,18 +69,18 @@ def test_workers_of_a_local_session_run_the_python_that_asked_for_it(tmp_path: P
     environ = {k: v for k, v in os.environ.items() if k != "PYSPARK_PYTHON"} | {
         "PATH": f"{tmp_path}:{os.environ['PATH']}"
     }
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ)
+    done = processes.python("-c", program, env=environ)
     assert f"RESULT {sys.executable}" in done.stdout, done.stderr[-2000:]
 
 
-def test_work_on_local_uris_starts_no_jvm(tmp_path: Path) -> None:
+def test_work_on_local_uris_starts_no_jvm(processes: Processes, tmp_path: Path) -> None:
     program = (
         "import sys; from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource\n"
         f"hdfs = HdfsResource(spark=SparkResource(), base_uri='file://{tmp_path}')\n"
         "hdfs.filesystem.write_bytes(hdfs.uri('x'), b'y')\n"
         "print(hdfs.filesystem.read_bytes(hdfs.uri('x')), 'pyspark' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = processes.python("-c", program, check=True)
     assert done.stdout.strip() == "b'y' False"
 
 

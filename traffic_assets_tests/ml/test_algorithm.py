@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +13,7 @@ from traffic_assets.ml.algorithm import Algorithm, algorithm_named, built_in_alg
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.schema import ModelsSettings
+from traffic_assets_tests.processes import Processes
 
 LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.5)
@@ -61,14 +60,14 @@ def test_a_spec_is_immutable() -> None:
         LINEAR.name = "other"  # type: ignore[misc]
 
 
-def test_the_list_of_algorithms_is_cheap_to_import() -> None:
+def test_the_list_of_algorithms_is_cheap_to_import(processes: Processes) -> None:
     """The code location imports it when it loads; pyspark and numpy wait until a fit needs them."""
     code = (
         "import sys, traffic_assets.ml.algorithm as a; "
         "assert len(a.built_in_algorithms()) >= 3; "
         "print(*sorted({'pyspark', 'numpy', 'pandas', 'dagster', 'matplotlib'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = processes.python("-c", code, check=True)
     assert done.stdout.split() == []
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from traffic_assets.ml.algorithm import Requirements, algorithm_named
 from traffic_assets.ml.estimators.rows import rows_in_order
 from traffic_assets.ml.estimators.support_vectors import SupportVectorRegressionModel, scorer
 from traffic_assets.settings.models.svr import SVRHyperparameters
+from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,7 +157,7 @@ def test_rows_are_scored_in_pieces() -> None:
     assert found[some] == pytest.approx(np.exp(-0.5 * squares) @ coefficients)
 
 
-def test_workers_need_neither_scikit_learn_nor_this_package(tmp_path: Path) -> None:
+def test_workers_need_neither_scikit_learn_nor_this_package(processes: Processes, tmp_path: Path) -> None:
     """What Spark sends them is read where neither can be imported."""
     sent = tmp_path / "sent"
     sent.write_bytes(cloudpickle.dumps(scorer("poly", 2.0, 1.0, 2)))
@@ -167,7 +166,7 @@ def test_workers_need_neither_scikit_learn_nor_this_package(tmp_path: Path) -> N
         f"from pyspark import cloudpickle; score = cloudpickle.load(open({str(sent)!r}, 'rb')); "
         "print(score(numpy.array([[1.0, 2.0]]), numpy.array([[3.0, 4.0]]), numpy.array([0.5])))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = processes.python("-c", program)
     assert done.stdout.strip() == "[264.5]", done.stderr  # 0.5 x (2 x 11 + 1)²
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import secrets
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
+from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -126,7 +125,7 @@ def test_a_split_above_takes_back_all_below() -> None:
     ]
 
 
-def test_workers_need_not_have_this_package(forest: Any, scratch: str, tmp_path: Path) -> None:
+def test_workers_need_not_have_this_package(forest: Any, scratch: str, processes: Processes, tmp_path: Path) -> None:
     trees = read_trees(forest, scratch)
     vectors = np.zeros((3, 1 + trees.feature.max()))
     cut = Cut(trees=2, depth=3, min_rows=1)
@@ -136,7 +135,7 @@ def test_workers_need_not_have_this_package(forest: Any, scratch: str, tmp_path:
         "import json, sys; sys.modules['traffic_assets'] = None\n"
         f"from pyspark import cloudpickle; print(json.dumps(cloudpickle.load(open({str(sent)!r}, 'rb'))()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    done = processes.python("-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == predict(trees, vectors, [cut], True).tolist()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from xgboost.callback import TrainingCallback
 
 from traffic_assets.ml.estimators import xgboost_task
 from traffic_assets.ml.estimators.xgboost_task import booster_fit, fold_task
+from traffic_assets_tests.processes import Processes
 
 
 def _batches(rows: int = 500, size: int = 100) -> list[pa.RecordBatch]:
@@ -69,19 +68,21 @@ def test_fit_and_predictions_have_the_threads_they_are_given_where_openmp_was_to
         assert seen == [2, 2, 2]
 
 
-def test_workers_fit_without_this_package(tmp_path: Path) -> None:
-    assert _in_a_bare_worker(booster_fit({"n_estimators": 3}, 1), _batches(), tmp_path)["booster"][0]
+def test_workers_fit_without_this_package(processes: Processes, tmp_path: Path) -> None:
+    assert _in_a_bare_worker(processes, booster_fit({"n_estimators": 3}, 1), _batches(), tmp_path)["booster"][0]
 
 
-def test_workers_judge_folds_without_this_package(tmp_path: Path) -> None:
+def test_workers_judge_folds_without_this_package(processes: Processes, tmp_path: Path) -> None:
     task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, "median")
-    found = _in_a_bare_worker(task, _fold().to_batches(max_chunksize=9), tmp_path)
+    found = _in_a_bare_worker(processes, task, _fold().to_batches(max_chunksize=9), tmp_path)
     assert set(found) == {"y", "stops_fit", "told", "prediction"}
     assert found["told"] == [f"row {i}" for i in range(30, 40)], "each row keeps what is told of it"
     assert found["prediction"] == pytest.approx(found["y"], abs=0.2)
 
 
-def _in_a_bare_worker(task: Any, batches: list[pa.RecordBatch], folder: Path) -> dict[str, list[Any]]:
+def _in_a_bare_worker(
+    processes: Processes, task: Any, batches: list[pa.RecordBatch], folder: Path
+) -> dict[str, list[Any]]:
     """What a task makes of batches in a process that cannot import this package."""
     sent, made = folder / "sent", folder / "made"
     sent.write_bytes(cloudpickle.dumps((task, batches)))
@@ -91,7 +92,7 @@ def _in_a_bare_worker(task: Any, batches: list[pa.RecordBatch], folder: Path) ->
         "import pyarrow as pa; table = pa.Table.from_batches(task(iter(batches)))\n"
         f"writer = pa.ipc.new_file({str(made)!r}, table.schema); writer.write(table); writer.close()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = processes.python("-c", code)
     assert done.returncode == 0, done.stderr
     return pa.ipc.open_file(made).read_all().to_pydict()
 
