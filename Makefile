@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help demo dev check test-fast test lint bench clean java
+.PHONY: help demo dev check test-fast test lint bench clean java constraints wheel
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -53,6 +53,15 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python scripts/constraints.py --check
+
+# needs no .venv: it also runs where the pins and pyproject.toml contradict each other
+constraints: ## write constraints.txt from the newest versions that fit
+	$(PYTHON) scripts/constraints.py $(CONSTRAINTS_ARGS)
+
+wheel: $(STAMP) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 bench: java $(STAMP) ## the benchmarks; see docs/benchmarks.md
 	$(BIN)/python benchmarks/load.py

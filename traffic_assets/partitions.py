@@ -73,7 +73,8 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
     """Refuse a run without a usable partition key.
 
     This is not the first to read the tags: Dagster parses them where a run is created, so `dagster job execute`
-    refuses a text that is no date, and a range with one end only, by a message of Dagster's own.
+    refuses a text that is no date, and a range with one end only, by a message of Dagster's own. `dg launch` compares
+    its partitions with the job's before it creates a run, so a key that is not one of them does not get here.
 
     Args:
         tags: of the run.
@@ -87,7 +88,10 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
     if not keys:
         raise _refused(f"there is no {what} to work on yet: none since data.first_day is over")
     allowed = f"allowed are {keys[0]} to {keys[-1]}"
-    give_one = f'give one by --tags \'{{"{PARTITION}": "{keys[-1]}"}}\''
+    give_one = (
+        f"give one by --partition {keys[-1]} (dg launch) or by "
+        f'--tags \'{{"{PARTITION}": "{keys[-1]}"}}\' (dagster job execute)'
+    )
     ends = {name: tags[name] for name in (RANGE_START, RANGE_END) if tags.get(name)}
     asked = [tags[PARTITION]] if tags.get(PARTITION) else []
     if what == "week" and ends:
@@ -96,8 +100,8 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
             f"week; {allowed}"
         )
     if not asked and not ends:
-        by_range = f", or a range by {RANGE_START} and {RANGE_END}" if what == "day" else ""
-        raise _refused(f"no {what} was given; {allowed}; {give_one}{by_range}")
+        by_range = f", or a range by --partition-range FIRST...LAST or {RANGE_START} and {RANGE_END}"
+        raise _refused(f"no {what} was given; {allowed}; {give_one}{by_range if what == 'day' else ''}")
     for key in [*asked, *ends.values()]:
         if not _is_key(key, partitions):
             raise _refused(f"{key!r} is not a {what} to work on: {_why_not(key, what, partitions)}; {allowed}")

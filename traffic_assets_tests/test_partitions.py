@@ -99,6 +99,17 @@ def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> No
         require_partition(tags, weeks, "week")
 
 
+def test_the_hint_fits_both_command_lines(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}})
+    with pytest.raises(dg.Failure) as week:
+        require_partition({}, weekly(settings), "week")
+    assert f'--partition 2026-01-12 (dg launch) or by --tags \'{{"{PARTITION}": "2026-01-12"}}\'' in str(week.value)
+    assert "range" not in str(week.value), "a run trains one week"
+    with pytest.raises(dg.Failure) as day:
+        require_partition({}, daily(settings), "day")
+    assert f"a range by --partition-range FIRST...LAST or {RANGE_START} and {RANGE_END}" in str(day.value)
+
+
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
 def test_what_is_no_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
     with pytest.raises(dg.Failure, match=r"YYYY-MM-DD|No week was given"):

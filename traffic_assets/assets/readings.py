@@ -63,7 +63,13 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     if data.kind != "readings":
         return []
 
-    @dg.asset(group_name=GROUP, io_manager_key=FRAMES, kinds={"spark", "hdfs"})
+    @dg.asset(
+        group_name=GROUP,
+        io_manager_key=FRAMES,
+        # without partitions, but `--partition-range` refuses a job that has an asset without this policy
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"spark", "hdfs"},
+    )
     @storage_step
     def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> Stored:
         """One row a sensor: position, highway, lanes, and what is fixed for it (codes, cluster, free flow)."""

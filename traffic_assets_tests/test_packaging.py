@@ -1,0 +1,75 @@
+"""The wheel: it contains the package alone, and what it installs works."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from traffic_assets_tests.processes import Processes
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "traffic_assets"
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", PACKAGE, "traffic_assets_tests")
+PIP = ("-m", "pip", "--disable-pip-version-check")
+
+
+@pytest.fixture(scope="module")
+def wheel(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy: a build writes beside its sources."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    done = processes.python(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", target, source)
+    assert done.returncode == 0, done.stderr
+    (built,) = target.glob("*.whl")
+    return built
+
+
+def _metadata(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def test_it_contains_every_file_of_the_package_and_no_other(wheel: Path) -> None:
+    files = [path.relative_to(ROOT) for path in (ROOT / PACKAGE).rglob("*") if path.is_file()]
+    expected = {path.as_posix() for path in files if "__pycache__" not in path.parts}
+    with ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == expected
+    assert f"{PACKAGE}/py.typed" in names
+
+
+def test_its_metadata_names_the_license(wheel: Path) -> None:
+    metadata = _metadata(wheel)
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    with ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
+        assert archive.read(name) == (ROOT / "LICENSE").read_bytes()
+
+
+def test_its_classifiers_name_the_python_that_runs_the_tests(wheel: Path) -> None:
+    version = ".".join(map(str, sys.version_info[:2]))
+    assert f"Programming Language :: Python :: {version}" in _metadata(wheel).get_all("Classifier", [])
+
+
+def test_its_command_runs_from_where_it_is_installed(processes: Processes, wheel: Path, tmp_path: Path) -> None:
+    installed = tmp_path / "site"
+    done = processes.python(*PIP, "install", "--no-deps", "--no-index", "--target", installed, wheel)
+    assert done.returncode == 0, done.stderr
+    environ: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(installed)}
+    shown = processes.run([installed / "bin" / "traffic-assets", "--help"], cwd=tmp_path, env=environ)
+    assert shown.returncode == 0, shown.stderr
+    assert "demo" in shown.stdout
+    where = processes.python("-c", f"import {PACKAGE}; print({PACKAGE}.__file__)", cwd=tmp_path, env=environ)
+    assert where.stdout.strip() == str(installed / PACKAGE / "__init__.py")
