@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: help demo dev check test-fast test lint bench clean java constraints wheel
+.PHONY: help demo dev check test-fast test lint docs bench clean java constraints wheel
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -56,12 +56,13 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/codespell
 	$(BIN)/python scripts/constraints.py --check
 
-# needs no .venv: it also runs where the pins and pyproject.toml contradict each other
-constraints: ## write constraints.txt from the newest versions that fit
-	$(PYTHON) scripts/constraints.py $(CONSTRAINTS_ARGS)
+# the packages of the extra docs are installed when the site is first built
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
 
-wheel: $(STAMP) ## build the wheel into dist/
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+docs: $(VENV)/.docs ## the documentation site, in site/
+	$(BIN)/mkdocs build --strict
 
 bench: java $(STAMP) ## the benchmarks; see docs/benchmarks.md
 	$(BIN)/python benchmarks/load.py

@@ -19,7 +19,7 @@ from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.ml.evaluation.leaderboard import Standing
 from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.resources import build_resources
-from traffic_assets.settings import load_settings
+from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.packages import ALGORITHM, Install
@@ -193,6 +193,21 @@ def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
     refused = runner.invoke(app, ["settings", str(bad)])
     assert refused.exit_code == 2
     assert "training.features: no such feature: speed_lag_99" in refused.output
+
+
+def test_the_schema_of_a_settings_file_is_printed() -> None:
+    printed = runner.invoke(app, ["settings", "--schema"])
+    assert printed.exit_code == 0, printed.output
+    schema = json.loads(printed.output)
+    assert set(schema["properties"]) == {*Settings.model_fields, "extends"} - {"profile"}
+    folds = schema["$defs"]["TrainingSettings"]["properties"]["folds"]
+    assert (folds["minimum"], folds["maximum"], folds["default"]) == (2, 50, 5)
+
+
+def test_the_schema_knows_the_sections_of_plugins(install: Install) -> None:
+    install("acme-forest", ALGORITHM, {ALGORITHM_GROUP: {"acme": "ACME"}})
+    schema = json.loads(runner.invoke(app, ["settings", "--schema"]).output)
+    assert "acme" in schema["$defs"]["ModelsSettings"]["properties"]
 
 
 def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(

@@ -39,12 +39,15 @@ class FillSettings(Section):
     What fills a gap was measured before the reading whose past it is in; the target is never filled.
     """
 
-    forward_fill: bool = Field(default=False, description="a missing speed is the last one before it")
+    forward_fill: bool = Field(
+        default=False, description="Fill a missing speed with the sensor's last speed before it."
+    )
     interpolation: bool = Field(
-        default=False, description="a missing speed lies on the line between its neighbours; comes before forward_fill"
+        default=False,
+        description="Fill a missing speed by linear interpolation between its neighbours, before `forward_fill`.",
     )
     longest_gap_minutes: Annotated[int, Field(ge=1, le=360)] = Field(
-        default=15, description="how far from the missing speed those that fill it may lie"
+        default=15, description="Longest distance in minutes between a missing speed and a speed that fills it."
     )
 
     @property
@@ -56,36 +59,52 @@ class FillSettings(Section):
 class DataSettings(Section):
     """Where readings come from and how they are to be understood."""
 
-    source: str | None = Field(default=None, description="URI of the input; {base_uri}/raw/readings if absent")
+    source: str | None = Field(default=None, description="URI of the input files. Default: `{base_uri}/raw/readings`.")
     kind: Literal["readings", "features"] = Field(
-        default="readings", description="raw detector readings, or a ready-made feature table (read only)"
+        default="readings",
+        description="`readings` for raw detector readings, `features` for a ready-made feature table.",
     )
-    format: Literal["auto", "parquet", "csv", "json"] = "auto"
+    format: Literal["auto", "parquet", "csv", "json"] = Field(
+        default="auto", description="File format of the input. `auto` decides by the file's ending."
+    )
     sensors_source: str | None = Field(
-        default=None, description="URI of sensor metadata; taken from the readings if absent"
+        default=None, description="URI of a table of sensors. Default: positions are taken from the readings."
     )
     aliases: dict[Name, Name] = Field(
-        default_factory=dict, description="name in the file -> our name, beside the names that are known"
+        default_factory=dict, description="Further column names, as column in the file to column of the catalogue."
     )
-    time_zone: str = Field(default="America/Los_Angeles", description="the network's; days and weeks are local")
+    time_zone: str = Field(
+        default="America/Los_Angeles", description="IANA time zone of the network. Days and weeks are local."
+    )
     timestamps: Literal["utc", "local"] = Field(
-        default="utc", description="what a timestamp without a zone means in the input"
+        default="utc", description="Time zone of input timestamps that name none: UTC or `time_zone`."
     )
     timestamp_formats: list[Name] = Field(
-        default=["MM/dd/yyyy HH:mm:ss"], description="tried after ISO 8601, as Spark's to_timestamp writes them"
+        default=["MM/dd/yyyy HH:mm:ss"],
+        description="Timestamp patterns of Spark's `to_timestamp`, tried after ISO 8601.",
     )
-    interval_minutes: Annotated[int, Field(ge=1, le=60)] = 5
-    speed_unit: Literal["mph", "km/h"] = "mph"
-    first_day: date = Field(default=date(2024, 1, 1), description="the first daily partition")
-    last_day: date | None = Field(default=None, description="the last daily partition; open if absent")
+    interval_minutes: Annotated[int, Field(ge=1, le=60)] = Field(
+        default=5, description="Length of a reading's interval, in minutes."
+    )
+    speed_unit: Literal["mph", "km/h"] = Field(
+        default="mph", description="Unit of speeds in the input. Speeds are converted to mph when they are read."
+    )
+    first_day: date = Field(default=date(2024, 1, 1), description="First daily partition.")
+    last_day: date | None = Field(default=None, description="Last daily partition. Default: every day that is over.")
     free_flow_speed: Annotated[float, Field(gt=0)] | Literal["per_sensor"] = Field(
-        default=65.0, description="mph for the whole network, or per_sensor (85th percentile at night)"
+        default=65.0,
+        description="Free-flow speed in mph, or `per_sensor` for each sensor's 85th percentile at night.",
     )
     center: tuple[float, float] | None = Field(
-        default=None, description="latitude, longitude; the mean of the sensors if absent"
+        default=None,
+        description="Latitude and longitude of the network's centre. Default: the mean position of the sensors.",
     )
-    rush_hours: list[tuple[Hour, Hour]] = Field(default=[(7, 10), (16, 19)], description="local, on weekdays")
-    max_bad_share: Percent = Field(default=0.05, description="a day with more quarantined rows is refused")
+    rush_hours: list[tuple[Hour, Hour]] = Field(
+        default=[(7, 10), (16, 19)], description="Rush hours on weekdays, as pairs of local hours [from, to]."
+    )
+    max_bad_share: Percent = Field(
+        default=0.05, description="Largest share of quarantined rows. A day with more is refused."
+    )
     fill: FillSettings = Field(default_factory=FillSettings)
 
     @field_validator("source", "sensors_source")

@@ -24,8 +24,8 @@ class ThresholdsByModel(Section):
 class Band(Section):
     """An inclusive range."""
 
-    low: float
-    high: float
+    low: float = Field(description="Lower bound, inclusive.")
+    high: float = Field(description="Upper bound, inclusive.")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Band":
@@ -37,16 +37,21 @@ class Band(Section):
 class DiagnosticsSettings(Section):
     """What an evaluation tells beside its metrics."""
 
-    slices: bool = Field(default=True, description="errors by hour, weekday, highway, sensor and congestion")
+    slices: bool = Field(
+        default=True, description="Compute errors by hour, weekday, highway, sensor and congestion level."
+    )
     interval_coverage: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=0.9, description="share of rows that a prediction interval is to hold; none if null"
+        default=0.9, description="Share of rows that a prediction interval covers. `null` computes no intervals."
     )
     confidence_level: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=0.95, description="of the metrics' confidence intervals, by block bootstrap; none if null"
+        default=0.95, description="Level of the metrics' confidence intervals (block bootstrap). `null` computes none."
     )
-    residuals: bool = Field(default=True, description="how residuals are distributed, and how they run in time")
+    residuals: bool = Field(
+        default=True, description="Plot the distribution of the residuals and the residuals over the day."
+    )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
-        default=None, description="growing shares of the train rows to fit once each, such as [0.1, 0.25, 0.5, 1]"
+        default=None,
+        description="Increasing shares of the train rows to fit, one fit each, such as `[0.1, 0.25, 0.5, 1]`.",
     )
 
     @field_validator("learning_curve")
@@ -62,25 +67,36 @@ class EvaluationSettings(Section):
 
     old_names: ClassVar[Mapping[str, str]] = {"targets": "thresholds", "other_targets": "other_thresholds"}
 
-    primary_metric: Literal["rmse", "mae", "mape", "r2"] = "rmse"
+    primary_metric: Literal["rmse", "mae", "mape", "r2"] = Field(
+        default="rmse", description="Metric that ranks trials and models, on the folds of train."
+    )
     thresholds: ThresholdsByModel = Field(
-        default_factory=ThresholdsByModel, description="of the gates of the speed's lanes, mph"
+        default_factory=ThresholdsByModel, description="Thresholds of the speed models, by model."
     )
     other_thresholds: dict[TargetName, dict[Name, GateThresholds]] = Field(
-        default_factory=dict, description="of the gates of another target's lanes, by target and model, in its unit"
+        default_factory=dict,
+        description="Thresholds of the models of any other target, by target and model, in the target's unit.",
     )
     model_size_mb: Band | None = Field(
-        default=None, description="warn when the random forest's stored model lies outside"
+        default=None, description="Expected size of the stored random forest in MB. A check warns outside this range."
     )
-    top_feature: Name | None = Field(default="traffic_efficiency", description="warn when another leads")
-    top_feature_importance: Band = Band(low=0.70, high=0.90)
+    top_feature: Name | None = Field(
+        default="traffic_efficiency",
+        description="Feature that should have the largest importance in the random forest. A check warns otherwise.",
+    )
+    top_feature_importance: Band = Field(
+        default=Band(low=0.70, high=0.90),
+        description="Expected importance of `top_feature`. A check warns outside this range.",
+    )
     diagnostics: DiagnosticsSettings = Field(default_factory=DiagnosticsSettings)
     significance_level: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.05, description="models differ where the corrected p-value lies below"
+        default=0.05, description="Significance level of the model comparison, applied to corrected p-values."
     )
-    max_training_minutes: Annotated[float, Field(gt=0)] = Field(default=10.0, description="warn above")
+    max_training_minutes: Annotated[float, Field(gt=0)] = Field(
+        default=10.0, description="Expected duration of a fit, in minutes. A check warns above it."
+    )
     plot_points: Annotated[int, Field(ge=100, le=20_000)] = Field(
-        default=2000, description="rows drawn in a picture; sampled by hash on Spark"
+        default=2000, description="Test rows drawn in a scatter plot, sampled by hash."
     )
 
     @field_validator("other_thresholds", mode="wrap")

@@ -16,13 +16,17 @@ RAW, PROCESSED, TRAINING = OWN_FOLDERS = ("raw", "processed", "training")
 class PersistenceSettings(Section):
     """Where everything is stored, and for how long."""
 
-    base_uri: str = Field(default="traffic-data", description="a folder, or any Hadoop URI such as hdfs://...")
-    registry_folder: str = Field(default="models", description="folder of the registered models, below base_uri")
+    base_uri: str = Field(
+        default="traffic-data",
+        description="Root of everything that is stored: a folder or a Hadoop URI such as `hdfs://namenode:9000/data`.",
+    )
+    registry_folder: str = Field(default="models", description="Folder of the model registry, below `base_uri`.")
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
-        default=None, description="remove replaced generations after this; never if absent"
+        default=None, description="Hours that a replaced generation is kept. Default: forever."
     )
     browse_url: Annotated[str, Field(pattern=r"^https?://.*\{path\}")] | None = Field(
-        default=None, description="opens a file of base_uri in a browser, {path} being its path below; links reports"
+        default=None,
+        description="URL that serves `base_uri`, with `{path}` for the path below it. Links reports in the UI.",
     )
 
     @field_validator("base_uri")

@@ -43,7 +43,10 @@ class ModelsSettings(Section):
 class Settings(Section):
     """All settings of one deployment; made by `load_settings`."""
 
-    profile: str = Field(default="local", description="where these values came from; set by loading")
+    profile: str = Field(
+        default="local",
+        description="Profile that these values were loaded from. Set by the loader; cannot be configured.",
+    )
     data: DataSettings = Field(default_factory=DataSettings)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)

@@ -17,19 +17,21 @@ OF_EXECUTORS = ("spark.executor.memory", "spark.executor.cores", "spark.executor
 class SparkSettings(Section):
     """The Spark session."""
 
-    app_name: Name = "traffic_assets"
+    app_name: Name = Field(default="traffic_assets", description="Name of the Spark application.")
     master: Annotated[str, Field(pattern=r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$")] | None = Field(
-        default="local[*]", description="null leaves it to spark-submit"
+        default="local[*]", description="Spark master. `null` leaves it to spark-submit."
     )
     driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
-        default="4g", description="set before the JVM starts"
+        default="4g", description="Heap of the driver's JVM, such as `4g`. Set before the JVM starts."
+    )
+    config: dict[Name, str] = Field(
+        default_factory=dict, description="Any other `spark.*` setting. Secrets are refused: the UI shows these values."
     )
     class_data_archive: bool = Field(
         default=True,
-        description="start Java from a class data archive in the cache folder (XDG_CACHE_HOME or ~/.cache), which "
-        "`make` and the commands demo, train and class-data create once for a local master",
+        description="Start Java from a class data archive in the cache folder (`XDG_CACHE_HOME` or `~/.cache`), which "
+        "`make` and the commands demo, train and class-data create once for a local master.",
     )
-    config: dict[Name, str] = Field(default_factory=dict, description="any other spark.* setting; no secrets")
 
     @field_validator("config", mode="before")
     @classmethod

@@ -13,13 +13,15 @@ class SplitSettings(Section):
     """Shares of the rows, or of the sensors where whole sensors are split; they add up to 1."""
 
     kind: Literal["random", "temporal", "sensor"] = Field(
-        default="random", description="rows by hash; in the order of time; whole sensors, judged on unseen places"
+        default="random", description="`random` splits rows by hash, `temporal` by time, `sensor` by whole sensors."
     )
-    train: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    train: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.8, description="Share of the train split.")
+    validation: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of the validation split. 0 takes `carved_validation` of train instead."
+    )
+    test: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.2, description="Share of the test split.")
     carved_validation: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.1, description="share of train set aside as validation where `validation` is 0"
+        default=0.1, description="Share of train set aside as validation if `validation` is 0."
     )
 
     @model_validator(mode="after")
@@ -54,29 +56,35 @@ class PreprocessingSettings(Section):
     """How feature values are made ready; fitted on train rows, inside each fold."""
 
     create: tuple[Formula, ...] = Field(
-        default=(), description="further features: products a*b, ratios a/b, powers a^2 and a^3 of numeric ones"
+        default=(),
+        description="Features to create from numeric ones: products `a*b`, ratios `a/b`, powers `a^2` and `a^3`.",
     )
     missing: Literal["median", "mean", "drop"] = Field(
         default="median",
-        description="what stands for a missing number; drop leaves its row out of train, elsewhere it is the median",
+        description="Imputation of missing numbers. `drop` skips the row in the fit and imputes the median elsewhere.",
     )
     outliers: Literal["none", "iqr", "z_score"] = Field(
-        default="none", description="which numbers lie beyond a bound; bounds by quartiles or deviation"
+        default="none", description="Detection of outliers, by interquartile range or by standard deviation."
     )
     outlier_factor: Annotated[float, Field(gt=0)] = Field(
-        default=3.0, description="bounds lie so many interquartile ranges beyond the quartiles, or deviations"
+        default=3.0,
+        description="Distance of the bounds: interquartile ranges beyond the quartiles, or standard deviations.",
     )
     outlier_action: Literal["clip", "drop"] = Field(
-        default="clip", description="an outlier is pulled back to its bound; or its row is left out of train"
+        default="clip", description="`clip` sets an outlier to its bound, `drop` leaves the row out of the fit."
     )
     selection: Literal["none", "variance", "univariate", "importance"] = Field(
-        default="none", description="which slots of the vector are kept; chosen on train, inside each fold"
+        default="none", description="Selection of vector slots, fitted on train and again in each fold."
     )
     variance_threshold: Annotated[float, Field(ge=0)] = Field(
-        default=0.0, description="variance keeps slots that vary more than this, in their own unit squared"
+        default=0.0, description="Exclusive lower bound for `variance`, in the slot's unit squared."
     )
-    top_k: Annotated[int, Field(ge=1)] = Field(default=20, description="slots that univariate and importance keep")
-    scaler: Literal["standard", "min_max", "robust"] = "standard"
+    top_k: Annotated[int, Field(ge=1)] = Field(
+        default=20, description="Number of slots that `univariate` and `importance` keep."
+    )
+    scaler: Literal["standard", "min_max", "robust"] = Field(
+        default="standard", description="Scaling of the vector, fitted on train and again in each fold."
+    )
 
     @field_validator("create")
     @classmethod
@@ -90,23 +98,29 @@ class SearchSettings(Section):
     """How the lanes whose `tune` is on look for hyperparameters."""
 
     strategy: Literal["grid", "random", "tpe", "halving"] = Field(
-        default="grid", description="every point; draws; Optuna's TPE; successive halving of all points or draws"
+        default="grid",
+        description="Search strategy: every point, random draws, Optuna's TPE or successive halving.",
     )
-    trials: Annotated[int, Field(ge=1, le=10_000)] = Field(default=20, description="draws of random, tpe and ranges")
+    trials: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=20, description="Number of points that `random`, `tpe` and `halving` over ranges draw."
+    )
     batch: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=4, description="trials that tpe proposes at once; a fixed number keeps it the same for a seed"
+        default=4,
+        description="Trials that `tpe` proposes at once. The result depends on it, so it does not follow the cores.",
     )
     reduction: Annotated[int, Field(ge=2, le=10)] = Field(
-        default=3, description="halving keeps the best of so many, and gives them as many times the rows"
+        default=3, description="`halving` keeps one point in so many and multiplies the rows by the same number."
     )
     screen: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="how many points of a grid, or draws, a fast engine lets through; null judges all"
+        default=None,
+        description="Number of points that a fast surrogate selects for cross-validation. `null` evaluates all points.",
     )
     screen_rows: Annotated[int, Field(ge=100, le=200_000)] = Field(
-        default=20_000, description="train rows that the fast engine ranks by, at most"
+        default=20_000, description="Largest number of train rows that the surrogate fits."
     )
     share_fits: bool = Field(
-        default=True, description="one forest answers for the smaller ones of a grid; the winner is fitted itself"
+        default=True,
+        description="Evaluate the smaller forests of a grid from one large fit. The winner is always fitted itself.",
     )
 
     @model_validator(mode="after")
@@ -123,41 +137,45 @@ class TrainingSettings(Section):
     """The training window, the splits and the cross-validation."""
 
     targets: Annotated[list[TargetName], Field(min_length=1)] = Field(
-        default=[DEFAULT_TARGET], description="what to predict, one lane for each target and model"
+        default=[DEFAULT_TARGET], description="Variables to predict. Every enabled model gets one lane for each."
     )
     window_weeks: Annotated[int, Field(ge=1, le=53)] = Field(
-        default=2, description="weeks in a training window: the partition's and those before it"
+        default=2, description="Weeks in a training window: the partition's week and those before it."
     )
     minimum_days: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="days that must hold readings; all of the window if absent"
+        default=None, description="Days of the window that must have readings. Default: all of them."
     )
     split: SplitSettings = Field(default_factory=SplitSettings)
-    folds: Annotated[int, Field(ge=2, le=50)] = 5
+    folds: Annotated[int, Field(ge=2, le=50)] = Field(default=5, description="Number of cross-validation folds.")
     fold_kind: Literal["random", "sensor", "expanding", "sliding"] = Field(
-        default="random", description="rows by hash; whole sensors; windows of time that grow, or slide"
+        default="random",
+        description="`random` folds by row hash, `sensor` by whole sensors, `expanding` and `sliding` by time.",
     )
     fold_gap_minutes: Annotated[int, Field(ge=0)] = Field(
-        default=60, description="time between what a fold in time fits and judges: the reach of the lags"
+        default=60,
+        description="Gap in minutes between train and test of a temporal fold, so that lags do not reach across.",
     )
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="for the searches of a run, in even parts; after its part one starts no fit, the best so far wins",
+        description="Time budget in minutes for all searches of a run, in equal parts. The best trial so far wins.",
     )
     parallel_training: bool = Field(
-        default=False, description="judge several folds and trials at the same time, as many as Spark has cores"
+        default=False, description="Fit several folds and trials at the same time, up to the number of Spark's cores."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        default=42, description="Seed of splits, folds, searches and fits."
+    )
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.8, description="the temporal verdict fits on this first part of the window's time"
+        default=0.8, description="First share of the window's time that the temporal holdout evaluation fits."
     )
     features: Annotated[list[Name], Field(min_length=1)] | None = Field(
-        default=None, description="catalogue columns to train on; all if absent"
+        default=None, description="Features to train on. Default: every feature of the catalogue."
     )
-    exclude_features: list[Name] = Field(default=[], description="catalogue columns not to train on")
+    exclude_features: list[Name] = Field(default=[], description="Features not to train on.")
     cache_partitions: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Spark partitions of the cached rows; as many as cores if absent"
+        default=None, description="Spark partitions of the cached rows. Default: the number of cores."
     )
 
     @field_validator("targets")
