@@ -7,7 +7,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
 .PHONY: help demo dev check test-fast test lint docs bench clean java constraints wheel
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,6 +55,13 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python scripts/constraints.py --check
+
+# needs no .venv: it also runs where the pins and pyproject.toml contradict each other
+constraints: ## write constraints.txt: one version for each distribution that the extras install
+	$(PYTHON) scripts/constraints.py $(CONSTRAINTS_ARGS)
+
+wheel: $(STAMP) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 # the packages of the extra docs are installed when the site is first built
 $(VENV)/.docs: $(STAMP)

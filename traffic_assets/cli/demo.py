@@ -2,18 +2,14 @@
 
 import time
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from traffic_assets.settings import load_settings
-
-if TYPE_CHECKING:
-    pass
 from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, out
 from traffic_assets.cli.sample import write_readings
 from traffic_assets.cli.train import build_features, train_week
+from traffic_assets.settings import load_settings
 
 
 def demo(profile: Profile = None) -> None:

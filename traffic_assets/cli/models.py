@@ -1,15 +1,12 @@
 """The commands `models list` and `models show`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from traffic_assets.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    pass
 from traffic_assets.cli.console import Profile, err, exit_on_user_error, new_table, out
+from traffic_assets.settings import Settings, load_settings
 
 
 def list_models(profile: Profile = None) -> None:

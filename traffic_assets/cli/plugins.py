@@ -1,12 +1,8 @@
 """The command `plugins`: what installed packages add."""
 
-from typing import TYPE_CHECKING
-
 import typer
 from rich.markup import escape
 
-if TYPE_CHECKING:
-    pass
 from traffic_assets.cli.console import FAILED, err, new_table, out
 
 

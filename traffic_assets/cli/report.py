@@ -2,16 +2,13 @@
 
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.target import DEFAULT_TARGET, our_target
-
-if TYPE_CHECKING:
-    pass
-from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
 
 
 def report(

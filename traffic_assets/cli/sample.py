@@ -2,15 +2,12 @@
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from traffic_assets.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    pass
 from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
+from traffic_assets.settings import Settings, load_settings
 
 
 def sample(

@@ -1,17 +1,14 @@
 """The command `train`, and the runs of this process that `demo` shares with it."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from traffic_assets.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    pass
 from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_if_failed, exit_on_user_error
 from traffic_assets.cli.leaderboard import show_leaderboard
+from traffic_assets.settings import Settings, load_settings
 
 
 def train(
