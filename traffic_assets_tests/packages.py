@@ -35,7 +35,7 @@ def algorithm(name, settings=Section):
 ACME = algorithm("acme")
 """
 METRIC = """
-from traffic_assets.ml.metric_spec import Metric
+from traffic_assets.ml.metrics.spec import Metric
 
 def error(y, p):
     from pyspark.sql import functions as F
