@@ -136,7 +136,8 @@ class TestErrorsThatAUserCanMend:
         return dataset
 
     def test_a_missing_home_of_dagster(self, profile: str, tmp_path: Path) -> None:
-        said = _said(["train", WEEK, "-p", profile], DAGSTER_HOME=str(tmp_path / "nowhere"))
+        home = {"DAGSTER_HOME": str(tmp_path / "nowhere"), "TRAFFIC_SPARK__CLASS_DATA_ARCHIVE": "false"}
+        said = _said(["train", WEEK, "-p", profile], **home)
         assert f'$DAGSTER_HOME "{tmp_path}/nowhere" is not a directory or does not exist' in said
 
     def test_a_sample_where_nothing_can_be_written(self, tmp_path: Path) -> None:

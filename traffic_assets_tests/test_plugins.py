@@ -172,6 +172,7 @@ def test_everything_is_kept_by_the_storage_backend(outcome: tuple[dict[str, Any]
     assert list((version / "pipeline").rglob("part-*")), "written by Spark, by the same URI"
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("plugin", ["installed", "installed_earlier"])
 def test_the_command_line_says_what_was_found_and_where(plugin: str, request: pytest.FixtureRequest) -> None:
     installed = request.getfixturevalue(plugin)
