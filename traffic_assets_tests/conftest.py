@@ -20,9 +20,10 @@ from traffic_assets.dagster_hdfs.resources import DEFAULTS, THROUGHPUT
 from traffic_assets.settings.plugins import METRIC_GROUP
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, spark_env
-from traffic_assets_tests.deployment import Deployment, deploy
+from traffic_assets_tests.deployment import TRAINED, Deployment, copied, deploy
 from traffic_assets_tests.packages import METRIC, Install, installing
 from traffic_assets_tests.processes import Processes
+from traffic_assets_tests.refused import Refused, refuse
 from traffic_assets_tests.runs import run_train
 from traffic_assets_tests.tiny import ALL_DIAGNOSTICS, WEEK
 
@@ -102,13 +103,25 @@ def with_features(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Iterator[Deployment]:
+def trained(with_features: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """A whole week, trained and registered; look, but do not touch."""
+    base, instance = tmp_path_factory.mktemp("trained"), with_features.instance
+    made = copied(with_features, base, instance, {"evaluation": {"diagnostics": ALL_DIAGNOSTICS}})
+    train = run_train(build_defs(made.settings), instance, WEEK)
+    return Deployment(made.base, made.settings, made.instance, made.features, train)
+
+
+@pytest.fixture
+def retrainable(trained: Deployment, tmp_path: Path) -> Iterator[Deployment]:
+    """A copy of the trained week, with the same splits, for a test that trains some of it again."""
     with dg.DagsterInstance.ephemeral() as instance:
-        changes = {"evaluation": {"diagnostics": ALL_DIAGNOSTICS}}
-        made = deploy(tmp_path_factory.mktemp("trained"), instance, changes)
-        train = run_train(build_defs(made.settings), instance, WEEK)
-        yield Deployment(made.base, made.settings, made.instance, made.features, train)
+        yield copied(trained, tmp_path / "retrainable", instance, folders=TRAINED)
+
+
+@pytest.fixture(scope="session")
+def refused(with_features: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Refused:
+    """A week of two targets, trained by the command line; one lane of each misses its gate."""
+    return refuse(with_features, tmp_path_factory.mktemp("refused"))
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """A tiny deployment for tests that look at what the jobs made; the fixtures of it are in `conftest.py`."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings
 from traffic_assets_tests.runs import run_features
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings, write_tiny_readings
+
+FEATURES = ("raw", "processed")
+"""Folders below the base with readings and features."""
+TRAINED = (*FEATURES, "training", "models")
+"""Folders below the base of a deployment that has trained."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,27 @@ class Deployment:
         found = json.loads(self.hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
         assert isinstance(found, dict)
         return found
+
+
+def copied(
+    made: Deployment,
+    base: Path,
+    instance: dg.DagsterInstance,
+    changes: Mapping[str, Any] | None = None,
+    folders: Sequence[str] = FEATURES,
+) -> Deployment:
+    """Copy what a deployment has stored to another base, for a test that changes it.
+
+    Args:
+        made: deployment to copy.
+        base: base folder of the copy.
+        instance: Dagster instance of the copy.
+        changes: changes to the tiny settings of the copy.
+        folders: folders below the base to copy.
+    """
+    for folder in folders:
+        shutil.copytree(made.base / folder, base / folder)
+    return Deployment(base, tiny_settings(base, changes), instance, made.features)
 
 
 def deploy(base: Path, instance: dg.DagsterInstance, changes: Mapping[str, Any] | None = None) -> Deployment:

@@ -23,7 +23,8 @@ from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.packages import ALGORITHM, Install
-from traffic_assets_tests.tiny import IMPOSSIBLE, WEEK, only_lanes, tiny_profile
+from traffic_assets_tests.refused import Refused
+from traffic_assets_tests.tiny import WEEK, tiny_profile
 
 runner = CliRunner()
 
@@ -211,14 +212,8 @@ def test_the_schema_knows_the_sections_of_plugins(install: Install) -> None:
     assert "acme" in schema["$defs"]["ModelsSettings"]["properties"]
 
 
-def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(
-    with_features: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changes = {**only_lanes("linear_regression"), "evaluation": {"thresholds": {"linear_regression": IMPOSSIBLE}}}
-    path = tmp_path / "tiny.json"
-    path.write_text(json.dumps(tiny_profile(with_features.base, changes)))
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    done = runner.invoke(app, ["train", WEEK, "-p", str(path)], env={"COLUMNS": "200"})
+def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(refused: Refused) -> None:
+    done = refused.command
     assert done.exit_code == 1, done.output
     assert "missed" in done.output
     assert "later RMSE" in done.output

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from traffic_assets.cli.app import app
 from traffic_assets_tests.cluster.minispark import spark_env
 from traffic_assets_tests.processes import Processes
 from traffic_assets_tests.tiny import ANYTHING_GOES, only_lanes, tiny_profile, write_tiny_readings
@@ -172,33 +174,11 @@ def test_everything_is_kept_by_the_storage_backend(outcome: tuple[dict[str, Any]
     assert list((version / "pipeline").rglob("part-*")), "written by Spark, by the same URI"
 
 
-@pytest.mark.usefixtures("processes")
-@pytest.mark.parametrize("plugin", ["installed", "installed_earlier"])
-def test_the_command_line_says_what_was_found_and_where(plugin: str, request: pytest.FixtureRequest) -> None:
-    installed = request.getfixturevalue(plugin)
-    done = _run(installed, "-m", "traffic_assets", "plugins", ACME_STORE="/nowhere")
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()]
-    for kind, name, source in (
-        ("algorithm", "decision_tree", "acme_traffic:DECISION_TREE"),
-        ("metric", "close_share", "acme_traffic:CLOSE_SHARE"),
-        ("storage", "acme", "acme_traffic:AcmeFileSystem"),
-    ):
-        assert [kind, name, "acme-traffic", "1.0", source, "usable"] in lines
-
-
-def test_the_location_has_the_lane_and_loads_without_pyspark(installed: Path) -> None:
-    program = (
-        "import sys, traffic_assets.definitions as location\n"
-        "keys = {key.to_user_string() for key in location.defs.resolve_asset_graph().get_all_asset_keys()}\n"
-        "print('decision_tree_registry_entry' in keys, 'pyspark' in sys.modules)"
-    )
-    done = _run(installed, "-c", program)
-    assert done.stdout.split() == ["True", "False"], done.stderr
-
-
-def test_the_settings_know_the_section_and_only_its_keys(installed: Path, tmp_path: Path) -> None:
-    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+@pytest.fixture(scope="module")
+def without_spark(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a process that imports the plugin first knows of it."""
+    folder = tmp_path_factory.mktemp("settings")
+    good, bad = folder / "good.json", folder / "bad.json"
     good.write_text(json.dumps({"evaluation": {"thresholds": {"decision_tree": ANYTHING_GOES}}}))
     bad.write_text(
         json.dumps(
@@ -208,36 +188,51 @@ def test_the_settings_know_the_section_and_only_its_keys(installed: Path, tmp_pa
             }
         )
     )
-    environ = {"TRAFFIC_MODELS__DECISION_TREE__HYPERPARAMETERS__MAXDEPTH": "7"}
-    shown = _run(installed, "-m", "traffic_assets", "settings", str(good), **environ)
-    assert shown.returncode == 0, shown.stderr
-    settings = json.loads(shown.stdout)
+    done = _run(installed, "-m", "traffic_assets_tests.plugged", str(good), str(bad))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_command_line_says_what_was_found_and_where(without_spark: dict[str, Any]) -> None:
+    listed = without_spark["plugins"]
+    assert listed["exit_code"] == 0, listed["stderr"]
+    lines = [line.split() for line in listed["stdout"].splitlines()]
+    for kind, name, source in (
+        ("algorithm", "decision_tree", "acme_traffic:DECISION_TREE"),
+        ("metric", "close_share", "acme_traffic:CLOSE_SHARE"),
+        ("storage", "acme", "acme_traffic:AcmeFileSystem"),
+    ):
+        assert [kind, name, "acme-traffic", "1.0", source, "usable"] in lines
+
+
+def test_the_location_has_the_lane_and_loads_without_pyspark(without_spark: dict[str, Any]) -> None:
+    assert without_spark["has_the_lane"]
+    assert not without_spark["pyspark_after_the_location"]
+
+
+def test_the_settings_know_the_section_and_only_its_keys(without_spark: dict[str, Any]) -> None:
+    shown, refused = without_spark["good"], without_spark["bad"]
+    assert shown["exit_code"] == 0, shown["stderr"]
+    settings = json.loads(shown["stdout"])
     assert settings["models"]["decision_tree"]["hyperparameters"] == {"maxDepth": 7, "maxBins": 32}
     assert next(iter(settings["models"])) == "linear_regression"
-    refused = _run(installed, "-m", "traffic_assets", "settings", str(bad))
-    assert refused.returncode == 2
-    said = " ".join(refused.stderr.split())
+    assert refused["exit_code"] == 2
+    said = " ".join(refused["stderr"].split())
     assert "models.decision_tree.hyperparameters.maxDept: not a setting (did you mean maxDepth?)" in said
     assert "evaluation.primary_metric: given 'close'; input should be 'rmse', 'mae', 'mape', 'r2' or" in said
 
 
-def test_the_package_may_be_imported_before_ours(installed: Path) -> None:
-    program = (
-        "import acme_traffic\n"
-        "from traffic_assets.ml.algorithm import algorithm_named\n"
-        "from traffic_assets.settings import load_settings\n"
-        "print('decision_tree' in load_settings('local').enabled_models)\n"
-        "print(algorithm_named('decision_tree') is acme_traffic.DECISION_TREE)"
-    )
-    done = _run(installed, "-c", program)
-    assert done.stdout.split() == ["True", "True"], done.stderr
+def test_the_package_may_be_imported_before_ours(without_spark: dict[str, Any]) -> None:
+    assert without_spark["enabled"]
+    assert without_spark["same"]
 
 
-@pytest.mark.usefixtures("processes")
-def test_without_the_package_nothing_of_it_is_there(tmp_path: Path) -> None:
-    done = _run(tmp_path, "-m", "traffic_assets", "plugins")
-    assert done.returncode == 0, done.stderr
-    assert "no installed package adds anything" in done.stdout
+def test_without_the_package_nothing_of_it_is_there() -> None:
+    done = CliRunner().invoke(app, ["plugins"])
+    assert done.exit_code == 0, done.output
+    assert "no installed package adds anything" in done.output
 
 
 def test_the_documentation_shows_the_very_code() -> None:

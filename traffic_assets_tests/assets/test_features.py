@@ -7,7 +7,8 @@ import dagster as dg
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.lanes import Lane
+from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
@@ -126,18 +127,21 @@ def test_a_ready_made_table_with_names_for_codes_is_trained_on(
     table.to_csv(source / "features.csv", index=False)
     before = (source / "features.csv").read_bytes()
 
-    changes = {**only_lanes("linear_regression"), "data": {"kind": "features", "source": str(source)}}
+    lane = Lane("linear_regression")
+    changes = {**only_lanes(lane.id), "data": {"kind": "features", "source": str(source)}}
     settings = tiny_settings(tmp_path / "base", changes)
     with dg.DagsterInstance.ephemeral() as instance:
         features = run_features(build_defs(settings), instance, DAYS)
         assert features.success, failures(features)
-        train = run_train(build_defs(settings), instance, WEEK)
+        only = [*SPLIT_ASSETS.values(), "fitted_preprocessor", lane.cv_report, lane.model]
+        train = run_train(build_defs(settings), instance, WEEK, only=only)
     assert train.success, failures(train)
-    metadata = registry_of(build_resources(settings)["hdfs"]).metadata("linear_regression")
-    assert metadata.features["missing"] == ["flow_rate"]
-    assert "highway_encoded=I-0" in metadata.slots
-    assert "is_weekend=False" in metadata.slots
-    assert set(metadata.features["numeric"]) | set(metadata.features["categorical"]) == {
+    record = build_resources(settings)["hdfs"].dataset(lane.model).current(WEEK).record
+    slots = [slot["name"] for slot in record["slots"]]
+    assert record["features"]["missing"] == ["flow_rate"]
+    assert "highway_encoded=I-0" in slots
+    assert "is_weekend=False" in slots
+    assert set(record["features"]["numeric"]) | set(record["features"]["categorical"]) == {
         c.name for c in FEATURES if c.name != "flow_rate"
     }
     assert (source / "features.csv").read_bytes() == before, "the users' table is only read"

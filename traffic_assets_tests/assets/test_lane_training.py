@@ -7,11 +7,11 @@ from traffic_assets_tests.runs import failures, metadata_of, run_train
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
 
-def test_hyperparameters_of_the_launchpad_reach_the_model(with_features: Deployment) -> None:
+def test_hyperparameters_of_the_launchpad_reach_the_model(retrainable: Deployment) -> None:
     config = {"ops": {"random_forest_cv_report": {"config": {"maxDepth": 4}}}}
     lane = Lane("random_forest")
-    only = [*("train_split", "validation_split", "test_split"), "fitted_preprocessor", lane.cv_report, lane.model]
-    result = run_train(build_defs(with_features.settings), with_features.instance, WEEK, only=only, config=config)
+    only = [lane.cv_report, lane.model]
+    result = run_train(build_defs(retrainable.settings), retrainable.instance, WEEK, only=only, config=config)
     assert result.success, failures(result)
     shown = metadata_of(result, lane.cv_report)
     assert shown["effective"]["maxDepth"] == 4
@@ -19,18 +19,17 @@ def test_hyperparameters_of_the_launchpad_reach_the_model(with_features: Deploym
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
 
 
-def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
+def test_a_tuned_lane_shows_its_trials(retrainable: Deployment) -> None:
     settings = tiny_settings(
-        with_features.base,
+        retrainable.base,
         {
             "models": {"random_forest": {"tune": True, "grid": {"maxDepth": [1, 4]}}},
             "training": {"fold_kind": "sensor"},
         },
     )
     lane = Lane("random_forest")
-    shared = ["train_split", "validation_split", "test_split", "fitted_preprocessor"]
-    only = [*shared, lane.cv_report, lane.model, lane.temporal_verdict]
-    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    only = [lane.cv_report, lane.model, lane.temporal_verdict]
+    result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     assert result.success, failures(result)
     assert "data:image/png;base64," in metadata_of(result, lane.cv_report)["fold_rows"]
     later = metadata_of(result, lane.temporal_verdict)
@@ -42,23 +41,22 @@ def test_a_tuned_lane_shows_its_trials(with_features: Deployment) -> None:
     assert [record.data["chosen"] for record in trials] == ["", "yes"]
     assert [record.data["judged"] for record in trials] == ["read from a larger fit", "fitted"]
     assert metadata_of(result, lane.cv_report)["fits"] == 2, "one a fold, for both"
-    assert not list(with_features.base.rglob("_staging/*")), "what was saved on the way is removed"
+    assert not list(retrainable.base.rglob("_staging/*")), "what was saved on the way is removed"
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
 
 
-def test_a_lane_says_where_its_searches_were_out_of_time(with_features: Deployment) -> None:
+def test_a_lane_says_where_its_searches_were_out_of_time(retrainable: Deployment) -> None:
     """One trial is judged whatever the time is; of the others there is no time for any."""
     settings = tiny_settings(
-        with_features.base,
+        retrainable.base,
         {
             "models": {"linear_regression": {"tune": True, "grid": {"regParam": [0.0, 0.1, 0.2]}}},
             "training": {"max_training_time_minutes": 1e-6},
         },
     )
     lane = Lane("linear_regression")
-    shared = ["train_split", "validation_split", "test_split", "fitted_preprocessor"]
-    only = [*shared, lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
-    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    only = [lane.cv_report, lane.temporal_verdict, lane.evaluation]
+    result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     for step in (lane.cv_report, lane.temporal_verdict):
         shown = metadata_of(result, step)
         assert "the search was stopped after its 5e-07 minutes of max_training_time_minutes" in shown["stopped"]
@@ -66,15 +64,15 @@ def test_a_lane_says_where_its_searches_were_out_of_time(with_features: Deployme
     assert "temporal_rmse" in metadata_of(result, lane.evaluation), "it is judged all the same"
 
 
-def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(with_features: Deployment) -> None:
+def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(retrainable: Deployment) -> None:
     changes = {
         "models": {"random_forest": {"tune": True, "grid": {"maxBins": [2, 32], "maxDepth": [1, 4]}}},
         "training": {"search": {"screen": 1}},
     }
     lane = Lane("random_forest")
-    only = ["train_split", "validation_split", "test_split", "fitted_preprocessor", lane.cv_report]
-    settings = tiny_settings(with_features.base, changes)
-    result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
+    only = [lane.cv_report]
+    settings = tiny_settings(retrainable.base, changes)
+    result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     assert result.success, failures(result)
     shown = metadata_of(result, lane.cv_report)
     judged = [record.data for record in shown["trials"].records]

@@ -2,12 +2,14 @@
 
 import pytest
 
+from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.refused import Refused
 from traffic_assets_tests.runs import failures, run_train
-from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings
+from traffic_assets_tests.tiny import DAYS, LANES, WEEK
 
 
 @pytest.mark.parametrize("name", LANES)
@@ -22,18 +24,19 @@ def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> N
     for uri in (metadata.training.splits, metadata.training.preprocessor, metadata.training.model):
         assert trained.hdfs.filesystem.exists(uri)
     assert metadata.hyperparameters == trained.settings.enabled_models[name].hyperparameters.model_dump()
+    model = trained.hdfs.dataset(Lane(name).model).current(WEEK)
+    assert model is not None
+    assert metadata.features == model.record["features"]
+    assert metadata.slots == [slot["name"] for slot in model.record["slots"]]
     assert metadata.gap["rmse"] == pytest.approx(metadata.metrics["train"]["rmse"] - metadata.metrics["test"]["rmse"])
     assert metadata.model_bytes > 0
     assert {c["name"] for c in metadata.columns} >= {"speed", "sensor_id", "traffic_efficiency"}
 
 
-def test_a_registry_entry_alone_refuses_what_the_gate_refused(with_features: Deployment) -> None:
-    changes = {**only_lanes("linear_regression"), "evaluation": {"thresholds": {"linear_regression": IMPOSSIBLE}}}
-    defs = build_defs(tiny_settings(with_features.base, changes))
-    first = run_train(defs, with_features.instance, WEEK)
-    assert not first.success
-    before = registry_of(with_features.hdfs).versions("linear_regression")
-    alone = run_train(defs, with_features.instance, WEEK, only=["linear_regression_registry_entry"])
+def test_a_registry_entry_alone_refuses_what_the_gate_refused(refused: Refused) -> None:
+    made = refused.deployment
+    before = registry_of(made.hdfs).versions("linear_regression")
+    alone = run_train(build_defs(made.settings), made.instance, WEEK, only=["linear_regression_registry_entry"])
     assert not alone.success
     assert "misses its targets" in failures(alone)["linear_regression_registry_entry"]
-    assert registry_of(with_features.hdfs).versions("linear_regression") == before
+    assert registry_of(made.hdfs).versions("linear_regression") == before == []

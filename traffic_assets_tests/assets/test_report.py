@@ -6,9 +6,10 @@ from traffic_assets.assets.report import PAGE, REPORT, page_uri
 from traffic_assets.build import build_defs
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.refused import Refused
 from traffic_assets_tests.report.pages import Page, require_self_contained
-from traffic_assets_tests.runs import materialized, metadata_of, run_train
-from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings
+from traffic_assets_tests.runs import failures, materialized, metadata_of, run_train
+from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_settings
 
 
 def stored_page(made: Deployment) -> str:
@@ -63,26 +64,25 @@ def test_the_ui_shows_a_summary_and_where_the_page_is(trained: Deployment) -> No
     assert trained.document(REPORT)["best"] == trained.document("model_comparison")["leaderboard"][0]["model"]
 
 
-def test_a_failed_gate_does_not_hide_the_report_and_a_learning_curve_is_on_it(with_features: Deployment) -> None:
-    name = "linear_regression"
-    changes = {
-        **only_lanes(name),
-        "evaluation": {"thresholds": {name: IMPOSSIBLE}, "diagnostics": {"learning_curve": [0.5, 1.0]}},
-        "persistence": {"browse_url": "http://127.0.0.1:8000/{path}"},
-    }
-    settings = tiny_settings(with_features.base, changes)
-    result = run_train(build_defs(settings), with_features.instance, WEEK)
+def test_a_failed_gate_does_not_hide_the_report(refused: Refused) -> None:
+    made, result = refused.deployment, refused.train
     assert not result.success
-    made = materialized(result)
-    assert f"{name}_registry_entry" not in made
-    assert REPORT in made
-    page = Page(stored_page(with_features))
+    assert "linear_regression_registry_entry" not in materialized(result)
+    assert REPORT in materialized(result)
+    page = Page(stored_page(made))
     assert "misses its targets" in page.text
     assert "Linear regression misses targets and is not registered." in page.text
-    assert "Learning curve, Linear regression" in stored_page(with_features)
-    curve = with_features.document(f"{name}_cv_report")["learning_curve"]
+    shown = metadata_of(result, REPORT)
+    below = shown["file"].removeprefix(f"file://{made.base}/")
+    assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, since browsers can follow one here"
+
+
+def test_a_learning_curve_is_on_the_report(retrainable: Deployment) -> None:
+    name = "linear_regression"
+    settings = tiny_settings(retrainable.base, {"evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}}})
+    result = run_train(build_defs(settings), retrainable.instance, WEEK, only=[f"{name}_cv_report", REPORT])
+    assert result.success, failures(result)
+    assert "Learning curve, Linear regression" in stored_page(retrainable)
+    curve = retrainable.document(f"{name}_cv_report")["learning_curve"]
     assert [p["share"] for p in curve["points"]] == [0.5, 1.0]
     assert metadata_of(result, f"{name}_cv_report")["learning_curve"].startswith("![](data:image/png;base64,")
-    shown = metadata_of(result, REPORT)
-    below = shown["file"].removeprefix(f"file://{with_features.base}/")
-    assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, since browsers can follow one here"

@@ -1,58 +1,45 @@
-"""A process that registers one model when told to; `test_concurrent_registration.py` starts twenty of them.
+"""A process that registers one model on a signal; `test_concurrent_registration.py` starts twenty of them.
 
-It has a JVM of its own with Hadoop's client, but no Spark context, which registering does not need.
-
-    python -m traffic_assets_tests.cluster.registering <base uri> <lane> <name> <folder>
-    <folder>/<name>.ready is written when it could register at once; it does so when <folder>/go appears
+It needs Hadoop's client alone, no Spark context. The processes share a JVM, each with clients of its own, so that
+HDFS sees as many writers as there are processes.
 """
 
 from __future__ import annotations
 
-import sys
-import time
+import json
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from pyspark.conf import SparkConf
-from pyspark.java_gateway import launch_gateway
+from py4j.java_gateway import GatewayParameters, JavaGateway
 
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS
 from traffic_assets_tests.registry.examples import made_up
 
-POLL = 0.01
-TIMEOUT = 300.0
-JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"
+OWN_CLIENTS = {"fs.hdfs.impl.disable.cache": "true"}
+"""What gives each call a client of its own: two writers of one client would share its leases."""
 
 
-def gateway_session() -> Any:
-    """What HadoopFileSystem needs of a session, from a JVM of little memory and without a context."""
-    conf = SparkConf(loadDefaults=False)
-    conf.set("spark.driver.memory", "256m").set("spark.driver.extraJavaOptions", JVM)
-    gateway: Any = launch_gateway(conf)
+def gateway_session(port: int, token: str) -> Any:
+    """Return what HadoopFileSystem needs of a session, from a JVM that runs."""
+    parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
+    gateway: Any = JavaGateway(gateway_parameters=parameters)
     hadoop_conf = gateway.jvm.org.apache.hadoop.conf.Configuration()
-    for key, value in CLIENT_SETTINGS.items():
+    for key, value in (CLIENT_SETTINGS | OWN_CLIENTS).items():
         hadoop_conf.set(key, value)
     jsc = SimpleNamespace(hadoopConfiguration=lambda: hadoop_conf)
     return SimpleNamespace(_jvm=gateway.jvm, sparkContext=SimpleNamespace(_jsc=jsc, _gateway=gateway))
 
 
-def main(base: str, lane: str, name: str, folder: str) -> None:
-    """Get ready, wait for the word, register, and say which version it became."""
-    session = gateway_session()
+def main(gateway: tuple[int, str], start: Barrier, base: str, lane: str, name: str, folder: str) -> None:
+    """Get ready, wait for the others, register, and write down which version it became."""
+    session = gateway_session(*gateway)
     registry = ModelRegistry(f"{base}/models", HadoopFileSystem(lambda: session))
     new = made_up(registry.filesystem, base, lane, name)
     assert registry.versions(lane) == []
-    Path(folder, f"{name}.ready").touch()
-    end = time.monotonic() + TIMEOUT
-    while not Path(folder, "go").exists():
-        if time.monotonic() > end:
-            raise TimeoutError("nobody said go")
-        time.sleep(POLL)
-    print(registry.register(new).version)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    start.wait()
+    version = registry.register(new).version
+    Path(folder, f"{name}.json").write_text(json.dumps({"version": version}))

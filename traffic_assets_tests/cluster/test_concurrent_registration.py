@@ -2,72 +2,55 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import json
+import multiprocessing
 from collections.abc import Iterator
-from contextlib import ExitStack
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets_tests.cluster import registering
 from traffic_assets_tests.cluster.minihdfs import MiniHdfs
-from traffic_assets_tests.cluster.minispark import spark_env
 
-PROCESSES, STARTING_AT_ONCE = 20, 4  # more JVMs that start at once only delay each other
+PROCESSES = 20
 TIMEOUT = 300.0  # a guard against hanging, not a promise of speed
 LANE = "h15/random_forest"
 
 
 @pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[str]]]:
+def processes() -> Iterator[list[BaseProcess]]:
     """Those that the test starts; all are ended with it."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[BaseProcess] = []
     yield started
     for process in started:
         process.kill()
     for process in started:
-        process.wait()
-
-
-def _log(folder: Path, name: str, kind: str) -> Path:
-    return folder / f"{name}.{kind}"
-
-
-def _await_ready(processes: list[subprocess.Popen[str]], folder: Path, names: list[str], starting: int) -> None:
-    """Wait until at most `starting` of the processes are not ready yet."""
-    end = time.monotonic() + TIMEOUT
-    while True:
-        waiting = [i for i in range(len(processes)) if not _log(folder, names[i], "ready").exists()]
-        if len(waiting) <= starting:
-            return
-        for i in waiting:
-            assert processes[i].poll() is None, _log(folder, names[i], "err").read_text()[-3000:]
-        assert time.monotonic() < end, f"{[names[i] for i in waiting]} did not get ready"
-        time.sleep(registering.POLL)
+        process.join()
 
 
 def test_twenty_processes_registering_at_once_get_twenty_versions(
-    hdfs: MiniHdfs, hadoop_fs: HadoopFileSystem, tmp_path: Path, processes: list[subprocess.Popen[str]]
+    spark: SparkSession, hdfs: MiniHdfs, hadoop_fs: HadoopFileSystem, tmp_path: Path, processes: list[BaseProcess]
 ) -> None:
     base = f"{hdfs.uri}{tmp_path}"
     names = [f"model-{number:02d}" for number in range(PROCESSES)]
-    with ExitStack() as files:
-        for name in names:
-            _await_ready(processes, tmp_path, names, STARTING_AT_ONCE - 1)
-            out, err = (files.enter_context(_log(tmp_path, name, kind).open("w")) for kind in ("out", "err"))
-            command = [sys.executable, "-m", registering.__name__, base, LANE, name, str(tmp_path)]
-            processes.append(
-                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True, env=spark_env())
-            )
-        _await_ready(processes, tmp_path, names, 0)
-    (tmp_path / "go").touch()
-    for name, process in zip(names, processes, strict=True):
-        assert process.wait(TIMEOUT) == 0, _log(tmp_path, name, "err").read_text()[-3000:]
-    told = {name: _log(tmp_path, name, "out").read_text().split()[-1] for name in names}
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None
+    address = (gateway.gateway_parameters.port, gateway.gateway_parameters.auth_token)
+    context = multiprocessing.get_context("forkserver")  # its processes import everything once
+    context.set_forkserver_preload([registering.__name__, pytest.__name__])
+    start = context.Barrier(PROCESSES, timeout=TIMEOUT)
+    for name in names:
+        process = context.Process(target=registering.main, args=(address, start, base, LANE, name, str(tmp_path)))
+        process.start()
+        processes.append(process)
+    for name, started in zip(names, processes, strict=True):
+        started.join(TIMEOUT)
+        assert started.exitcode == 0, name
+    told = {name: json.loads((tmp_path / f"{name}.json").read_text())["version"] for name in names}
 
     registry = ModelRegistry(f"{base}/models", hadoop_fs)
     assert registry.versions(LANE) == [f"v1.{minor}.0" for minor in range(PROCESSES)]

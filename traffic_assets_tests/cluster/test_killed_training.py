@@ -1,4 +1,4 @@
-"""A training process is killed at every step of a publish, on a real HDFS, while a reader looks on."""
+"""Training runs are killed at every step of a publish and of a registration, on a real HDFS, while readers look on."""
 
 import contextlib
 import json
@@ -8,55 +8,60 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
+from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
-from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets.dagster_hdfs.publish import Dataset
+from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.resources import build_resources
+from traffic_assets_tests.cluster import paused
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
-from traffic_assets_tests.cluster.paused import GO, REACHED
-from traffic_assets_tests.runs import failures, run_features, run_train
-from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, tiny_settings, write_tiny_readings
+from traffic_assets_tests.cluster.minispark import spark_env
+from traffic_assets_tests.cluster.paused import ENDED, GO, REACHED, Plan, write_plans
+from traffic_assets_tests.cluster.uploads import upload
+from traffic_assets_tests.deployment import Deployment
+from traffic_assets_tests.runs import failures, run_train
+from traffic_assets_tests.tiny import WEEK, only_lanes
 
 pytestmark = pytest.mark.usefixtures("processes")
 
-LANE = "linear_regression"
+LANE = Lane("linear_regression")
 SPLITS = list(SPLIT_ASSETS.values())
 PUBLISH_STEPS = ["staging written", "renamed", "pointer written aside", "pointer swapped"]
 REGISTRY_STEPS = ["claimed", "files written", "published"]
+SLOW = "slow"
 PATIENCE = 180.0
+PAUSE = 0.1
+"""Seconds between a reader's rounds: without a pause it would take the time of what it looks at."""
+CHANGES = {
+    **only_lanes(LANE.id),
+    "spark": {"config": {f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}},
+}
+SPLIT_FOLDERS = ("processed/ml-features", "training/splits")
+LANE_FOLDERS = ("training/splits", f"training/{LANE.model}", f"training/{LANE.temporal_verdict}")
 
 
 @dataclass(frozen=True)
 class OnHdfs:
-    """A tiny deployment on HDFS that has been trained and registered once."""
+    """A copy on HDFS of what a tiny deployment has trained and registered, and the run that is to be killed there."""
 
-    folder: Path
-    changes: dict[str, object]
-    uri: str
-
-    def environ(self) -> dict[str, str]:
-        """For a process of its own."""
-        profile = self.folder / "profile.json"
-        profile.write_text(json.dumps(tiny_profile(self.uri, self.changes)))
-        mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
-        return {**mine, "TRAFFIC_PROFILE": str(profile)}
+    plan: Plan
 
     @property
     def hdfs(self) -> HdfsResource:
-        """Its storage, through the test's own session."""
-        resource = build_resources(tiny_settings(self.uri, self.changes))["hdfs"]
+        """Storage, through the test's own session."""
+        resource = build_resources(self.plan.settings)["hdfs"]
         assert isinstance(resource, HdfsResource)
         return resource
 
@@ -67,53 +72,176 @@ class OnHdfs:
 
     @property
     def registry(self) -> ModelRegistry:
-        """Its registry."""
+        """The registry that the kills hit."""
         return registry_of(self.hdfs)
 
-    def train(self, *only: str, impossible: bool = False) -> dg.ExecuteInProcessResult:
-        """Train in the test's own process."""
-        changes = dict(self.changes)
-        if impossible:
-            changes["evaluation"] = {"thresholds": {LANE: {"r2_min": 1.1}}}
+    def current(self) -> Generation:
+        """Return the current generation of the splits."""
+        current = self.splits.current(WEEK)
+        assert current is not None
+        return current
+
+    def train(self, *only: str) -> None:
+        """Make some assets in the test's own process."""
         with dg.DagsterInstance.ephemeral() as instance:
-            return run_train(build_defs(tiny_settings(self.uri, changes)), instance, WEEK, only=list(only))
+            result = run_train(build_defs(self.plan.settings), instance, WEEK, only=list(only))
+        assert result.success, failures(result)
+
+
+@dataclass
+class Seen:
+    """What a reader saw of one deployment, and every look at something that was not whole."""
+
+    whole: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+
+
+class Reader(threading.Thread):
+    """A reader that looks at every deployment again and again."""
+
+    def __init__(self, looks: Mapping[str, Callable[[], str]]) -> None:
+        super().__init__(daemon=True)
+        self._looks, self._ended = looks, threading.Event()
+        self._rounds = 0
+        self.seen = {name: Seen() for name in looks}
+
+    def run(self) -> None:
+        """Look until ended."""
+        while not self._ended.wait(PAUSE):
+            for name, look in self._looks.items():
+                try:
+                    self.seen[name].whole.add(look())
+                except Exception as error:
+                    self.seen[name].wrong.append(repr(error))
+            self._rounds += 1
+
+    def look_once_more(self) -> None:
+        """Wait for a round that began after the call."""
+        wanted = self._rounds + 2
+        _wait_until(lambda: self._rounds >= wanted, lambda: "the reader does not come to an end")
+
+    def end(self) -> None:
+        """Stop after the round under way."""
+        self._ended.set()
+        self.join(60)
+
+
+def _read_splits(spark: SparkSession, deployed: OnHdfs) -> str:
+    current = deployed.splits.current(WEEK)
+    assert current is not None, "the pointer was missing"
+    rows = spark.read.parquet(current.uri).count()
+    assert rows == current.record["rows"], f"{rows} rows instead of {current.record['rows']}"
+    return current.id
+
+
+def _read_latest(deployed: OnHdfs) -> str:
+    registry = deployed.registry
+    latest = registry.latest(LANE.id)
+    registry.verify(LANE.id, latest)
+    assert registry.metadata(LANE.id, latest).version == latest
+    assert _latest_pointer(registry) in registry.versions(LANE.id)
+    return latest
+
+
+def _latest_pointer(registry: ModelRegistry) -> str:
+    pointer = json.loads(registry.filesystem.read_bytes(f"{registry.root}/{LANE.id}/latest.json"))
+    return str(pointer["version"])
+
+
+@dataclass
+class Killed:
+    """What a killed process left, by step.
+
+    Attributes:
+        deployed: storage that each run worked on.
+        reader: reader of all of them, which looks on.
+        before: current generation of the splits before the process was started.
+        between: generation that another run published while one run was stopped; that one was let go.
+    """
+
+    deployed: Mapping[str, OnHdfs]
+    reader: Reader
+    before: Mapping[str, Generation]
+    between: Generation
 
 
 @pytest.fixture(scope="module")
-def deployed(spark: SparkSession, hdfs: MiniHdfs, tmp_path_factory: pytest.TempPathFactory) -> OnHdfs:
+def killed(
+    spark: SparkSession, hdfs: MiniHdfs, trained: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Killed]:
+    """One process with a run for every step, killed when each has come to its step."""
     folder = tmp_path_factory.mktemp("killed")
-    fs = HadoopFileSystem(lambda: spark)
-    uri = f"{hdfs.uri}{folder}/data"
-    for path in sorted(write_tiny_readings(folder).rglob("*.parquet")):
-        fs.write_bytes(f"{uri}/{path.relative_to(folder)}", path.read_bytes())
-    client = {f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}
-    made = OnHdfs(folder, {**only_lanes(LANE), "spark": {"config": client}}, uri)
-    with dg.DagsterInstance.ephemeral() as instance:
-        features = run_features(build_defs(tiny_settings(uri, made.changes)), instance, DAYS)
-        assert features.success, failures(features)
-    first = made.train()
-    assert first.success, failures(first)
-    return made
+    runs = {SLOW: "renamed", **{step: step for step in PUBLISH_STEPS + REGISTRY_STEPS}}
+    signals = {name: folder / name.replace(" ", "_") for name in runs}
+    for place in signals.values():
+        place.mkdir()
+    deployed = dict[str, OnHdfs]()
+    for name, step in runs.items():
+        if step not in REGISTRY_STEPS:
+            base = f"{hdfs.uri}{signals[name]}"
+            deployed[name] = OnHdfs(Plan(step, str(signals[name]), base, CHANGES, SPLITS))
+            for part in SPLIT_FOLDERS:
+                upload(spark, trained.base / part, f"{base}/{part}")
+    # one lane whose model was evaluated, and a registry of its own for each run that registers it
+    base = f"{hdfs.uri}{folder}/lane"
+    for part in LANE_FOLDERS:
+        upload(spark, trained.base / part, f"{base}/{part}")
+    for step in REGISTRY_STEPS:
+        registry = f"models/{signals[step].name}"
+        upload(spark, trained.base / "models" / LANE.id, f"{base}/{registry}/{LANE.id}")
+        changes = {**CHANGES, "persistence": {"registry_folder": registry}}
+        deployed[step] = OnHdfs(Plan(step, str(signals[step]), base, changes, [LANE.registry_entry]))
+    deployed[REGISTRY_STEPS[0]].train(LANE.diagnostics, LANE.evaluation)
+    looks: dict[str, Callable[[], str]] = {
+        name: partial(_read_latest, one) if name in REGISTRY_STEPS else partial(_read_splits, spark, one)
+        for name, one in deployed.items()
+    }
+    before = {name: one.current() for name, one in deployed.items()}
+    reader = Reader(looks)
+    reader.start()
+    try:
+        reader.look_once_more()
+        with _stopped_at_their_steps(folder, [one.plan for one in deployed.values()]) as process:
+            slow = deployed[SLOW]
+            slow.train(*SPLITS)
+            between = slow.current()
+            reader.look_once_more()
+            (signals[SLOW] / GO).touch()
+            _wait_until((signals[SLOW] / ENDED).exists, lambda: f"{slow.plan} does not end")
+            assert (signals[SLOW] / ENDED).read_text() == "{}"
+            reader.look_once_more()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        reader.look_once_more()
+        yield Killed(deployed, reader, before, between)
+    finally:
+        reader.end()
 
 
 @contextlib.contextmanager
-def training_stopped_at(step: str, deployed: OnHdfs, folder: Path, *only: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A training process that stands at the step inside the block, and is dead after it."""
-    with (folder / "log").open("wb") as log:
+def _stopped_at_their_steps(folder: Path, plans: list[Plan]) -> Iterator[subprocess.Popen[bytes]]:
+    """A training process whose runs are at their steps inside the block, and that is dead after it."""
+    path, written = folder / "plans.json", folder / "log"
+    write_plans(path, plans)
+    environ = {k: v for k, v in spark_env().items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
+    with written.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "traffic_assets_tests.cluster.paused", step, str(folder), WEEK, *only],
-            env=deployed.environ(),
+            [sys.executable, "-m", paused.__name__, str(path)],
+            env=environ,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     try:
-        end = time.monotonic() + PATIENCE
-        while not (folder / REACHED).exists():
-            said = (folder / "log").read_text(errors="replace")[-3000:]
-            assert process.poll() is None, f"it ended before {step!r}:\n{said}"
-            assert time.monotonic() < end, f"it never came to {step!r}:\n{said}"
-            time.sleep(0.05)
+        for plan in plans:
+            signals = Path(plan.folder)
+
+            def reached(signals: Path = signals) -> bool:
+                assert process.poll() is None, written.read_text(errors="replace")[-3000:]
+                assert not (signals / ENDED).exists(), (signals / ENDED).read_text()
+                return (signals / REACHED).exists()
+
+            _wait_until(reached, lambda: written.read_text(errors="replace")[-3000:])
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -121,142 +249,56 @@ def training_stopped_at(step: str, deployed: OnHdfs, folder: Path, *only: str) -
         process.wait()
 
 
-class Reader(threading.Thread):
-    """Reads the splits again and again, and notes every generation that it saw and every one that was not whole."""
-
-    def __init__(self, spark: SparkSession, dataset: Dataset) -> None:
-        super().__init__(daemon=True)
-        self._spark, self._dataset, self._ended = spark, dataset, threading.Event()
-        self.seen: set[str] = set()
-        self.wrong: list[str] = []
-        self.reads = 0
-
-    def run(self) -> None:
-        """Read until ended."""
-        while not self._ended.is_set():
-            try:
-                current = self._dataset.current(WEEK)
-                assert current is not None, "the pointer was missing"
-                rows = self._spark.read.parquet(current.uri).count()
-                assert rows == current.record["rows"], f"{rows} rows instead of {current.record['rows']}"
-                self.seen.add(current.id)
-            except Exception as error:
-                self.wrong.append(repr(error))
-            self.reads += 1
-
-    def end(self) -> None:
-        """Stop after the read under way."""
-        self._ended.set()
-        self.join(60)
-
-
-class RegistryReader(threading.Thread):
-    """Takes the latest version again and again, whole, and notes what was wrong."""
-
-    def __init__(self, registry: ModelRegistry) -> None:
-        super().__init__(daemon=True)
-        self._registry, self._ended = registry, threading.Event()
-        self.seen: set[str] = set()
-        self.wrong: list[str] = []
-
-    def run(self) -> None:
-        """Read until ended."""
-        while not self._ended.is_set():
-            try:
-                latest = self._registry.latest(LANE)
-                self._registry.verify(LANE, latest)
-                assert self._registry.metadata(LANE, latest).version == latest
-                assert _latest_pointer(self._registry) in self._registry.versions(LANE)
-                self.seen.add(latest)
-            except Exception as error:
-                self.wrong.append(repr(error))
-
-    def end(self) -> None:
-        """Stop after the read under way."""
-        self._ended.set()
-        self.join(60)
+def _wait_until(condition: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, otherwise()
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("step", PUBLISH_STEPS)
-def test_a_publish_that_is_killed_leaves_the_old_or_the_new(
-    spark: SparkSession, deployed: OnHdfs, tmp_path: Path, step: str
-) -> None:
-    before = deployed.splits.current(WEEK)
-    assert before is not None
-    reader = Reader(spark, deployed.splits)
-    reader.start()
-    with training_stopped_at(step, deployed, tmp_path, *SPLITS) as process:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    after = deployed.splits.current(WEEK)
-    reader.end()
-    assert after is not None
+def test_a_publish_that_is_killed_leaves_the_old_or_the_new(spark: SparkSession, killed: Killed, step: str) -> None:
+    """And the next publish succeeds, whatever was left."""
+    deployed, before, seen = killed.deployed[step], killed.before[step], killed.reader.seen[step]
+    after = deployed.current()
     assert (after.id == before.id) == (step != "pointer swapped")
-    assert reader.wrong == []
-    assert reader.reads > 0
-    assert reader.seen <= {before.id, after.id}
     assert spark.read.parquet(after.uri).count() == after.record["rows"]
+    deployed.train(*SPLITS)
+    again = deployed.current()
+    assert again.id > after.id
+    killed.reader.look_once_more()
+    assert seen.wrong == []
+    assert seen.whole == {before.id, after.id, again.id}
 
 
-def test_a_rerun_after_the_kills_succeeds(deployed: OnHdfs) -> None:
-    before = deployed.splits.current(WEEK)
-    again = deployed.train(*SPLITS)
-    assert again.success, failures(again)
-    after = deployed.splits.current(WEEK)
-    assert before is not None
-    assert after is not None
-    assert after.id > before.id
-
-
-def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_heals(
-    spark: SparkSession, deployed: OnHdfs, tmp_path: Path
+@pytest.mark.parametrize("step", REGISTRY_STEPS)
+def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_completes_it(
+    spark: SparkSession, killed: Killed, step: str
 ) -> None:
+    deployed, seen = killed.deployed[step], killed.reader.seen[step]
     registry = deployed.registry
-    (first,) = registry.versions(LANE)
-    unregistered = deployed.train(impossible=True)  # a new model, evaluated, and stopped by its gate
-    assert not unregistered.success
-    entry = f"{LANE}_registry_entry"
-    reader = RegistryReader(registry)
-    reader.start()
-    for step in REGISTRY_STEPS:
-        folder = tmp_path / step.replace(" ", "_")
-        folder.mkdir()
-        with training_stopped_at(step, deployed, folder, entry) as process:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        assert registry.versions(LANE)[0] == first
-        for version in registry.versions(LANE):
-            registry.verify(LANE, version)
-        assert len(registry.versions(LANE)) == (2 if step == "published" else 1)
-        assert _latest_pointer(registry) == first
-    again = deployed.train(entry)
-    assert again.success, failures(again)
-    second = registry.versions(LANE)[1:]
-    assert len(second) == 1, "the version that was published before the kill is the one, not a second copy"
-    assert _latest_pointer(registry) == second[0] == registry.latest(LANE)
-    reader.end()
-    assert reader.wrong == []
-    assert reader.seen >= {first, second[0]}
-    loaded = registry.load(LANE)
-    assert loaded.metadata.version == second[0]
+    first, *published = registry.versions(LANE.id)
+    for version in registry.versions(LANE.id):
+        registry.verify(LANE.id, version)
+    assert len(published) == (1 if step == "published" else 0)
+    assert _latest_pointer(registry) == first
+    deployed.train(LANE.registry_entry)
+    assert registry.versions(LANE.id)[0] == first
+    (second,) = registry.versions(LANE.id)[1:]
+    assert not published or published == [second], "the version that was published before the kill, no second copy"
+    assert _latest_pointer(registry) == second == registry.latest(LANE.id)
+    killed.reader.look_once_more()
+    assert seen.wrong == []
+    assert seen.whole == {first, second}
+    loaded = registry.load(LANE.id)
+    assert loaded.metadata.version == second
 
 
-def test_two_runs_that_publish_one_partition_leave_one_whole_generation(
-    spark: SparkSession, deployed: OnHdfs, tmp_path: Path
-) -> None:
-    with training_stopped_at("renamed", deployed, tmp_path, *SPLITS) as slow:
-        quick = deployed.train(*SPLITS)
-        assert quick.success, failures(quick)
-        between = deployed.splits.current(WEEK)
-        (tmp_path / GO).touch()
-        assert slow.wait(PATIENCE) == 0, (tmp_path / "log").read_text(errors="replace")[-3000:]
-    last = deployed.splits.current(WEEK)
-    assert between is not None
-    assert last is not None
+def test_two_runs_that_publish_one_partition_leave_one_whole_generation(spark: SparkSession, killed: Killed) -> None:
+    last, between = killed.deployed[SLOW].current(), killed.between
     assert last.run_id != between.run_id, "the run whose pointer came last is current"
+    assert last.run_id != killed.before[SLOW].run_id
     assert spark.read.parquet(last.uri).count() == last.record["rows"]
-
-
-def _latest_pointer(registry: ModelRegistry) -> str:
-    pointer = json.loads(registry.filesystem.read_bytes(f"{registry.root}/{LANE}/latest.json"))
-    return str(pointer["version"])
+    seen = killed.reader.seen[SLOW]
+    assert seen.wrong == []
+    assert seen.whole == {killed.before[SLOW].id, between.id, last.id}

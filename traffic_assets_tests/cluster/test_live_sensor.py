@@ -8,19 +8,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from pyspark.sql import SparkSession
 
-from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.build import build_defs
+from traffic_assets.partitions import PARTITION
 from traffic_assets.sensors import SENSOR
+from traffic_assets.settings import load_settings
 from traffic_assets_tests.cluster.minihdfs import free_port
+from traffic_assets_tests.runs import failures, run_features
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_profile, write_tiny_readings
 
 pytestmark = pytest.mark.usefixtures("processes")
 
 ROOT = Path(__file__).parents[2]
-TICKS_TO_WATCH = 2
 
 
 @pytest.fixture
@@ -69,40 +73,35 @@ def wait_until(condition: Callable[[], bool], what: str, log: Path, seconds: flo
         time.sleep(0.5)
 
 
-def test_the_sensor_trains_a_week_once(environ: dict[str, str], dagster_dev: Path) -> None:
+def test_the_sensor_trains_a_week_once(spark: SparkSession, environ: dict[str, str], dagster_dev: Path) -> None:
     wait_until(lambda: SENSOR in dagster_dev.read_text(errors="replace"), "the first tick of the sensor", dagster_dev)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "dagster",
-            "job",
-            "execute",
-            "-m",
-            "traffic_assets.definitions",
-            "-j",
-            "features",
-            "--tags",
-            json.dumps({RANGE_START: DAYS[0], RANGE_END: DAYS[-1]}),
-        ],
-        env=environ,
-        check=True,
-        capture_output=True,
-        timeout=240,
-    )
     with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+        features = run_features(build_defs(load_settings(environ["TRAFFIC_PROFILE"], environ={})), instance, DAYS)
+        assert features.success, failures(features)
 
-        def trainings() -> list[dg.DagsterRun]:
-            return list(instance.get_runs(dg.RunsFilter(job_name="train")))
+        def trainings() -> list[dg.RunRecord]:
+            return list(instance.get_run_records(dg.RunsFilter(job_name="train")))
 
-        def ticks() -> int:
-            states = [s for s in instance.all_instigator_state() if s.instigator_name == SENSOR]
-            return sum(len(instance.get_ticks(s.instigator_origin_id, s.selector_id)) for s in states)
+        def ticks_after(timestamp: float) -> list[Any]:
+            found: list[Any] = []
+            for state in instance.all_instigator_state():
+                if state.instigator_name == SENSOR:
+                    found += instance.get_ticks(state.instigator_origin_id, state.selector_id, after=timestamp)
+            return found
 
-        wait_until(lambda: any(run.is_finished for run in trainings()), "a training that has ended", dagster_dev)
-        (run,) = trainings()
-        assert run.status == dg.DagsterRunStatus.SUCCESS
-        assert run.tags[PARTITION] == WEEK
-        seen = ticks()
-        wait_until(lambda: ticks() >= seen + TICKS_TO_WATCH, "further ticks of the sensor", dagster_dev)
+        def ended() -> bool:
+            return any(record.dagster_run.is_finished for record in trainings())
+
+        wait_until(ended, "a training that has ended", dagster_dev)
+        (record,) = trainings()
+        assert record.dagster_run.status == dg.DagsterRunStatus.SUCCESS
+        assert record.dagster_run.tags[PARTITION] == WEEK
+        end = record.end_time
+        assert end is not None
+
+        def looked_again() -> bool:
+            return any(tick.is_completed for tick in ticks_after(end))
+
+        wait_until(looked_again, "a tick of the sensor after the training", dagster_dev)
+        assert not any(tick.is_failure or tick.run_ids for tick in ticks_after(end))
         assert len(trainings()) == 1, "the same data is never trained twice"

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,32 +13,11 @@ from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.registry import ModelRegistry
 from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS, MiniHdfs
 from traffic_assets_tests.cluster.minispark import MiniSpark, cluster_conf, spark_env
+from traffic_assets_tests.cluster.uploads import upload
+from traffic_assets_tests.commands import execute, run_commands
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_profile, write_tiny_readings
 
 TIMEOUT = 600
-
-
-def execute(job: str, tags: dict[str, str], environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "dagster",
-            "job",
-            "execute",
-            "-m",
-            "traffic_assets.definitions",
-            "-j",
-            job,
-            "--tags",
-            json.dumps(tags),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        env=environ,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def test_the_train_job_on_a_cluster(
@@ -48,8 +25,8 @@ def test_the_train_job_on_a_cluster(
 ) -> None:
     fs = HadoopFileSystem(lambda: spark)
     base = f"{hdfs.uri}{tmp_path}/traffic-data"
-    for path in sorted(write_tiny_readings(tmp_path).rglob("*.parquet")):
-        fs.write_bytes(f"{base}/{path.relative_to(tmp_path)}", path.read_bytes())
+    write_tiny_readings(tmp_path)
+    upload(spark, tmp_path / "raw", f"{base}/raw")
     config = {**cluster_conf(), **{f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}}
     profile = tmp_path / "cluster.json"
     profile.write_text(json.dumps(tiny_profile(base, {"spark": {"master": spark_cluster.url, "config": config}})))
@@ -58,8 +35,9 @@ def test_the_train_job_on_a_cluster(
     mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
     environ = {**mine, **spark_env(), "TRAFFIC_PROFILE": str(profile), "DAGSTER_HOME": str(home)}
 
-    execute("features", {RANGE_START: DAYS[0], RANGE_END: DAYS[-1]}, environ)
-    execute("train", {PARTITION: WEEK}, environ)
+    both = (execute("features", {RANGE_START: DAYS[0], RANGE_END: DAYS[-1]}), execute("train", {PARTITION: WEEK}))
+    for job in run_commands(both, tmp_path, environ, TIMEOUT):
+        assert job.returncode == 0, job.output[-4000:]
     registry = ModelRegistry(f"{base}/models", fs)
     assert registry.lanes() == sorted(LANES)
     predictions = registry.load("random_forest").pipeline.transform(

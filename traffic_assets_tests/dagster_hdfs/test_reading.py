@@ -24,6 +24,12 @@ def dataset(storage: tuple[FileSystem, str]) -> Dataset:
     return Dataset(f"{base}/features", fs, "date")
 
 
+@pytest.fixture
+def local(tmp_path: Path) -> Dataset:
+    """For what does not depend on the file system."""
+    return Dataset(f"file://{tmp_path}/features", LocalFileSystem(), "date")
+
+
 def _publish(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
     staged = dataset.stage("run-1")
     frame.coalesce(1).write.mode("append").parquet(staged)
@@ -46,20 +52,20 @@ def test_current_rows_come_once_with_their_partition(dataset: Dataset, spark: Sp
     assert _rows(read_current(spark, dataset.root, end="2026-01-06")) == [(0, DAYS[0]), (1, DAYS[1])]
 
 
-def test_an_empty_partition_has_columns_and_no_rows(dataset: Dataset, spark: SparkSession) -> None:
-    _publish(dataset, DAYS[0], spark.range(2))
-    _publish(dataset, DAYS[1], spark.range(0))
-    assert _rows(read_current(spark, dataset.root)) == [(0, DAYS[0]), (1, DAYS[0])]
-    assert read_current(spark, dataset.root, start=DAYS[1]).columns == ["id", "date"]
+def test_an_empty_partition_has_columns_and_no_rows(local: Dataset, spark: SparkSession) -> None:
+    _publish(local, DAYS[0], spark.range(2))
+    _publish(local, DAYS[1], spark.range(0))
+    assert _rows(read_current(spark, local.root)) == [(0, DAYS[0]), (1, DAYS[0])]
+    assert read_current(spark, local.root, start=DAYS[1]).columns == ["id", "date"]
 
 
-def test_an_empty_selection_says_what_there_is(dataset: Dataset, spark: SparkSession) -> None:
+def test_an_empty_selection_says_what_there_is(local: Dataset, spark: SparkSession) -> None:
     with pytest.raises(FileNotFoundError, match=r"features from the first to the last.*no partition"):
-        read_current(spark, dataset.root)
-    _publish(dataset, DAYS[0], spark.range(1))
-    _publish(dataset, DAYS[2], spark.range(1))
+        read_current(spark, local.root)
+    _publish(local, DAYS[0], spark.range(1))
+    _publish(local, DAYS[2], spark.range(1))
     with pytest.raises(FileNotFoundError, match=r"from 2026-02-01 to 2026-02-07 .* 2026-01-05 to 2026-01-07"):
-        read_current(spark, dataset.root, "2026-02-01", "2026-02-07")
+        read_current(spark, local.root, "2026-02-01", "2026-02-07")
 
 
 def test_a_plain_read_fails_instead_of_doubling_rows(dataset: Dataset, spark: SparkSession) -> None:
@@ -71,16 +77,16 @@ def test_a_plain_read_fails_instead_of_doubling_rows(dataset: Dataset, spark: Sp
         spark.read.parquet(dataset.root)
 
 
-def test_keys_stay_strings_and_win_over_a_column_in_the_files(dataset: Dataset, spark: SparkSession) -> None:
-    _publish(dataset, "007", spark.range(1).selectExpr("date'2020-01-01' as date", "id"))
-    frame = read_current(spark, dataset.root)
+def test_keys_stay_strings_and_win_over_a_column_in_the_files(local: Dataset, spark: SparkSession) -> None:
+    _publish(local, "007", spark.range(1).selectExpr("date'2020-01-01' as date", "id"))
+    frame = read_current(spark, local.root)
     assert frame.dtypes == [("id", "bigint"), ("date", "string")]
     assert _rows(frame) == [(0, "007")]
 
 
-def test_columns_are_those_of_the_last_generation(dataset: Dataset, spark: SparkSession) -> None:
-    first = _publish(dataset, DAYS[0], spark.range(1).selectExpr("id", "1.5D as gone"))
-    last = _publish(dataset, DAYS[1], spark.range(1).selectExpr("id", "2.5D as added"))
+def test_columns_are_those_of_the_last_generation(local: Dataset, spark: SparkSession) -> None:
+    first = _publish(local, DAYS[0], spark.range(1).selectExpr("id", "1.5D as gone"))
+    last = _publish(local, DAYS[1], spark.range(1).selectExpr("id", "2.5D as added"))
     frame = read_generations(spark, [first, last])
     assert frame.columns == ["id", "added", "date"]
     assert {(row.added, row.date) for row in frame.collect()} == {(None, DAYS[0]), (2.5, DAYS[1])}
@@ -92,19 +98,19 @@ def _recorded(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
     return dataset.publish(key, staged, "run-1", {"schema": recorded_schema(frame.schema)})
 
 
-def test_columns_that_are_recorded_are_looked_up_in_no_file(dataset: Dataset, spark: SparkSession) -> None:
+def test_columns_that_are_recorded_are_looked_up_in_no_file(local: Dataset, spark: SparkSession) -> None:
     made = spark.range(1).selectExpr(
         "id", "timestamp'2026-01-05 08:00:00' as at", "cast(1.5 as decimal(10, 2)) as `a ``b`` c`", "true as `order`",
         "array(named_struct('x', 1, 'y', 'z')) as nested",
     )  # fmt: skip
-    generation = _recorded(dataset, DAYS[0], made)
+    generation = _recorded(local, DAYS[0], made)
     sc = spark.sparkContext
-    sc.setJobGroup(dataset.root, "a look into a file is a job")
+    sc.setJobGroup(local.root, "a look into a file is a job")
     try:
         found = schema_of(spark, generation)
-        assert not sc.statusTracker().getJobIdsForGroup(dataset.root)
+        assert not sc.statusTracker().getJobIdsForGroup(local.root)
         spark.read.parquet(generation.uri)
-        assert sc.statusTracker().getJobIdsForGroup(dataset.root), "else the line above says nothing"
+        assert sc.statusTracker().getJobIdsForGroup(local.root), "else the line above says nothing"
     finally:
         sc._jsc.clearJobGroup()
     assert [(f.name, f.dataType) for f in found] == [
@@ -113,10 +119,10 @@ def test_columns_that_are_recorded_are_looked_up_in_no_file(dataset: Dataset, sp
     assert read_generations(spark, [generation]).drop("date").collect() == made.collect()
 
 
-def test_columns_whose_type_has_no_name_in_sql_are_looked_up(dataset: Dataset, spark: SparkSession) -> None:
+def test_columns_whose_type_has_no_name_in_sql_are_looked_up(local: Dataset, spark: SparkSession) -> None:
     from pyspark.ml.linalg import Vectors, VectorUDT
 
-    generation = _recorded(dataset, DAYS[0], spark.createDataFrame([(Vectors.dense([1.0, 2.0]),)], ["vector"]))
+    generation = _recorded(local, DAYS[0], spark.createDataFrame([(Vectors.dense([1.0, 2.0]),)], ["vector"]))
     assert isinstance(schema_of(spark, generation)["vector"].dataType, VectorUDT)
     assert read_generations(spark, [generation]).collect()[0]["vector"] == Vectors.dense([1.0, 2.0])
 
@@ -160,8 +166,8 @@ def test_a_generation_that_was_removed_is_missing(dataset: Dataset, spark: Spark
         read_current(spark, dataset.root)
 
 
-def test_a_column_that_changed_its_type_is_explained(dataset: Dataset, spark: SparkSession) -> None:
-    _publish(dataset, DAYS[0], spark.range(1).selectExpr("'fast' as speed"))
-    _publish(dataset, DAYS[1], spark.range(1).selectExpr("1.0D as speed"))
-    with pytest.raises(StorageError, match="another type"), storage_errors(dataset.root):
-        read_current(spark, dataset.root).collect()
+def test_a_column_that_changed_its_type_is_explained(local: Dataset, spark: SparkSession) -> None:
+    _publish(local, DAYS[0], spark.range(1).selectExpr("'fast' as speed"))
+    _publish(local, DAYS[1], spark.range(1).selectExpr("1.0D as speed"))
+    with pytest.raises(StorageError, match="another type"), storage_errors(local.root):
+        read_current(spark, local.root).collect()

@@ -129,26 +129,26 @@ def test_versions_count_up_and_the_last_is_the_latest(registry: ModelRegistry) -
     assert before <= stored.created_at <= datetime.now(UTC)
 
 
-def test_lanes_are_apart_also_those_with_a_prefix(registry: ModelRegistry) -> None:
+def test_lanes_are_apart_also_those_with_a_prefix(local: ModelRegistry) -> None:
     for lane in ("h15/random_forest", FOREST, "linear_regression", "flow/h15/random_forest"):
-        assert _register(registry, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
-    assert _register(registry, "second", "h15/random_forest") == "v1.1.0"
-    assert registry.lanes() == ["flow/h15/random_forest", "h15/random_forest", "linear_regression", FOREST]
-    assert [f"{m.lane} {m.version}" for m in registry.every()] == [
+        assert _register(local, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
+    assert _register(local, "second", "h15/random_forest") == "v1.1.0"
+    assert local.lanes() == ["flow/h15/random_forest", "h15/random_forest", "linear_regression", FOREST]
+    assert [f"{m.lane} {m.version}" for m in local.every()] == [
         "flow/h15/random_forest v1.0.0",
         "h15/random_forest v1.0.0",
         "h15/random_forest v1.1.0",
         "linear_regression v1.0.0",
         "random_forest v1.0.0",
     ]
-    assert registry.versions("h15") == []
-    assert _contents(registry, "h15/random_forest") == {"v1.0.0": "of-h15-random_forest", "v1.1.0": "second"}
+    assert local.versions("h15") == []
+    assert _contents(local, "h15/random_forest") == {"v1.0.0": "of-h15-random_forest", "v1.1.0": "second"}
 
 
-def test_the_same_generation_is_never_registered_twice(registry: ModelRegistry) -> None:
-    assert [_register(registry, name) for name in ("one", "two", "one", "two")] == ["v1.0.0", "v1.1.0"] * 2
-    assert registry.versions(FOREST) == ["v1.0.0", "v1.1.0"]
-    assert _pointer(registry) == "v1.1.0", "registering an old model again does not bring it back"
+def test_the_same_generation_is_never_registered_twice(local: ModelRegistry) -> None:
+    assert [_register(local, name) for name in ("one", "two", "one", "two")] == ["v1.0.0", "v1.1.0"] * 2
+    assert local.versions(FOREST) == ["v1.0.0", "v1.1.0"]
+    assert _pointer(local) == "v1.1.0", "registering an old model again does not bring it back"
 
 
 def test_earlier_versions_never_change(local: ModelRegistry) -> None:
