@@ -5,6 +5,7 @@ cannot differ from the code. Prose pages are in `docs/`.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,13 +20,16 @@ from typer.cli import get_docs_for_click
 
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.column import Column
+from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, FEATURES, NUMERIC_FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.message import Message
 from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.messages.catalogue import catalogue
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.metrics.spec import Metric
 from traffic_assets.registry import ModelRegistry
@@ -46,7 +50,7 @@ API = (
     ("Settings", (load_settings,)),
     ("Stored tables", (read_current,)),
     ("Model registry", (ModelRegistry, LoadedModel, VersionMetadata)),
-    ("Extension points", (Algorithm, Metric, FileSystem, FileStatus)),
+    ("Extension points", (Algorithm, Metric, Feature, FileSystem, FileStatus)),
 )
 """The public Python API: what a notebook or a plugin imports."""
 
@@ -414,7 +418,35 @@ def api_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def troubleshooting_page() -> str:
+    """Render every message by area and code, with the values of its example."""
+    areas: dict[str, list[Message]] = {}
+    for message in catalogue().values():
+        areas.setdefault(message.code.partition(".")[0], []).append(message)
+    parts = [
+        "# Troubleshooting",
+        "",
+        "Every error, warning and check result has a stable code. It is printed in front of the message, and is in the "
+        "metadata of failed runs and checks. Search this page for the code. The values in the messages are examples.",
+    ]
+    for area, messages in areas.items():
+        parts += ["", f"## {area}"]
+        for message in messages:
+            text = message(**message.example)
+            problem, _, fix = text.partition(" Fix: ")
+            parts += ["", f"### {message.code}", "", _plain(problem)]
+            if fix:
+                parts += ["", f"**Fix:** {_plain(fix)}"]
+    return "\n".join(parts) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Return a text in which Markdown and HTML see no markup."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "troubleshooting.md": troubleshooting_page,
     "reference/settings.md": settings_page,
     "reference/columns.md": columns_page,
     "reference/commands.md": commands_page,

@@ -18,6 +18,7 @@ from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
+from traffic_assets.messages.catalogue import catalogue
 from traffic_assets.settings import load_settings, profile_names
 from traffic_assets.settings.mistakes import model_of
 from traffic_assets.settings.schema import Settings
@@ -116,3 +117,11 @@ def test_every_name_of_the_python_api_can_be_imported(reference: ModuleType) -> 
     named = re.findall(r"^::: (\S+)\.(\w+)$", reference.api_page(), re.MULTILINE)
     assert len(named) == sum(len(members) for _, members in reference.API)
     assert [f"{module}.{name}" for module, name in named if not hasattr(importlib.import_module(module), name)] == []
+
+
+def test_every_message_is_under_its_code_with_its_fix(reference: ModuleType) -> None:
+    page = reference.troubleshooting_page()
+    for code, message in catalogue().items():
+        assert f"### {code}\n" in page
+        section = page.partition(f"### {code}\n")[2].partition("\n#")[0]
+        assert ("**Fix:**" in section) is bool(message.fix)
