@@ -11,12 +11,16 @@ from traffic_assets.settings.section import Section
 class GateThresholds(Section):
     """Limits that a lane's gate enforces on the test split; absent values are not enforced."""
 
-    r2_min: float | None = Field(default=None, description="R² on test at least this")
-    rmse_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
-    mae_max: Annotated[float, Field(gt=0)] | None = Field(default=None, description="mph, at most this")
-    cv_r2_mean_min: float | None = Field(default=None, description="mean R² of the folds, above this")
+    r2_min: float | None = Field(default=None, description="Lowest allowed R² on test.")
+    rmse_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Highest allowed RMSE on test, in the target's unit."
+    )
+    mae_max: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Highest allowed MAE on test, in the target's unit."
+    )
+    cv_r2_mean_min: float | None = Field(default=None, description="Exclusive lower bound of the mean R² of the folds.")
     cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="deviation of the folds' R², below this"
+        default=None, description="Exclusive upper bound of the standard deviation of the folds' R²."
     )
 
 

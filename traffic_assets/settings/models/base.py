@@ -27,8 +27,8 @@ class Range(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    low: float
-    high: float
+    low: float = Field(description="Lower bound, inclusive.")
+    high: float = Field(description="Upper bound, inclusive.")
     log: bool = False
 
     @model_validator(mode="after")
@@ -48,7 +48,9 @@ class Range(BaseModel):
         return round(value) if whole else value
 
 
-Grid = dict[str, list[Any] | Range]
+Grid = Annotated[
+    dict[str, list[Any] | Range], Field(description="Values to try, by hyperparameter: a list or a range.")
+]
 """By hyperparameter: the values to try, or the range to draw from."""
 
 
@@ -112,10 +114,10 @@ class ModelSettings(BaseModel):
 
     thresholds: ClassVar[GateThresholds] = GateThresholds()
     targets: ClassVar[Any] = _OldTargets()
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="Train this model.")
     hyperparameters: Hyperparameters
-    tune: bool = Field(default=False, description="search `grid` by cross-validation before the final fit")
-    grid: Grid = Field(default_factory=dict, description="values to try, by hyperparameter")
+    tune: bool = Field(default=False, description="Search `grid` by cross-validation before the final fit.")
+    grid: Grid = Field(default_factory=dict)
 
     @classmethod
     def hyperparameters_class(cls) -> type[Hyperparameters]:

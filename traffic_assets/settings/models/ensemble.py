@@ -20,10 +20,19 @@ class EnsembleHyperparameters(Hyperparameters):
         folds: how many parts the rows are cut into for predictions on rows that a member was not fitted on.
     """
 
-    method: Literal["weighted", "stacking"] = "stacking"
-    members: dict[str, dict[str, Any]] = {"linear_regression": {}, "random_forest": {}}
-    weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    method: Literal["weighted", "stacking"] = Field(
+        default="stacking", description="`weighted` averages the members, `stacking` finds weights by least squares."
+    )
+    members: dict[str, dict[str, Any]] = Field(
+        default={"linear_regression": {}, "random_forest": {}},
+        description="Hyperparameters by member. Missing ones come from the member's own section.",
+    )
+    weights: dict[str, Annotated[float, Field(ge=0)]] | None = Field(
+        default=None, description="Weights of `weighted` by member. Default: the inverse mean squared error."
+    )
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(
+        default=3, description="Parts of the rows for out-of-fold predictions of the members."
+    )
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
@@ -83,7 +92,7 @@ class EnsembleHyperparameters(Hyperparameters):
 class EnsembleSettings(ModelSettings):
     """Settings of the ensemble lane, which is off unless it is enabled."""
 
-    enabled: bool = False
+    enabled: bool = Field(default=False, description="Train this model.")
     hyperparameters: EnsembleHyperparameters = EnsembleHyperparameters()
     grid: Grid = {"method": ["weighted", "stacking"]}
     _lanes: dict[str, Hyperparameters] = PrivateAttr(default_factory=dict)

@@ -15,14 +15,14 @@ class GradientBoostedTreesHyperparameters(Hyperparameters):
     maxIter: Trees = 100
     maxDepth: Depth = 8
     maxBins: Bins = 32
-    stepSize: Share = 0.1
+    stepSize: Share = Field(default=0.1, description="Learning rate.")
     minInstancesPerNode: Rows = 1
-    subsamplingRate: Share = 1.0
+    subsamplingRate: Share = Field(default=1.0, description="Share of the rows drawn for each tree.")
     featureSubsetStrategy: SubsetStrategy = "all"
-    lossType: Literal["squared", "absolute"] = "squared"
-    earlyStopping: bool = Field(default=False, description="add no tree once the validation error stops to fall")
+    lossType: Literal["squared", "absolute"] = Field(default="squared", description="Loss function.")
+    earlyStopping: bool = Field(default=False, description="Stop adding trees when the validation error stops falling.")
     validationTol: Annotated[float, Field(ge=0)] = Field(
-        default=0.01, description="how much it has to fall to count, relative to the error, with earlyStopping"
+        default=0.01, description="Smallest relative fall of the validation error that counts, with `earlyStopping`."
     )
 
 

@@ -13,10 +13,12 @@ from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSett
 class LinearRegressionHyperparameters(Hyperparameters):
     """Least squares with an elastic-net penalty (MLlib's LinearRegression)."""
 
-    maxIter: Annotated[int, Field(ge=1)] = 100
-    regParam: Annotated[float, Field(ge=0)] = 0.01
-    elasticNetParam: Annotated[float, Field(ge=0, le=1)] = 0.0
-    fitIntercept: bool = True
+    maxIter: Annotated[int, Field(ge=1)] = Field(default=100, description="Largest number of iterations.")
+    regParam: Annotated[float, Field(ge=0)] = Field(default=0.01, description="Strength of the penalty. 0 is none.")
+    elasticNetParam: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Mixture of the penalty, from 0 (ridge) to 1 (lasso)."
+    )
+    fitIntercept: bool = Field(default=True, description="Fit an intercept.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class LinearRegressionSettings(ModelSettings):
     thresholds: ClassVar[GateThresholds] = GateThresholds(r2_min=0.90, rmse_max=5.0, mae_max=3.0)
     hyperparameters: LinearRegressionHyperparameters = LinearRegressionHyperparameters()
     penalty: Literal["none", "ridge", "lasso", "elastic_net"] | None = Field(
-        default=None, description="by name; sets regParam, elasticNetParam and the grid where they are not given"
+        default=None,
+        description="Penalty by name. Sets `regParam`, `elasticNetParam` and the grid unless they are given.",
     )
     grid: Grid = {"regParam": [0.0, 0.01, 0.1], "elasticNetParam": [0.0, 0.5]}
 

@@ -15,11 +15,11 @@ SubsetStrategy = Annotated[
     BeforeValidator(number_as_text),
     Field(
         pattern=r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d*)$",
-        description="features tried at each split: auto, all, onethird, sqrt, log2, a share or a number",
+        description="Features tried at each split: `auto`, `all`, `onethird`, `sqrt`, `log2`, a share or a number.",
     ),
 ]
-Trees = Annotated[int, Field(ge=1, le=10_000)]
-Depth = Annotated[int, Field(ge=1, le=30, description="MLlib grows at most 30 levels")]
-Bins = Annotated[int, Field(ge=2, le=65_536, description="candidate thresholds a feature")]
-Rows = Annotated[int, Field(ge=1)]
+Trees = Annotated[int, Field(ge=1, le=10_000, description="Number of trees.")]
+Depth = Annotated[int, Field(ge=1, le=30, description="Largest depth of a tree.")]
+Bins = Annotated[int, Field(ge=2, le=65_536, description="Largest number of candidate thresholds of a feature.")]
+Rows = Annotated[int, Field(ge=1, description="Smallest number of rows in a child node.")]
 Share = Annotated[float, Field(gt=0, le=1)]

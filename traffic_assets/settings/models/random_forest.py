@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings
 from traffic_assets.settings.models.parameter_types import Bins, Depth, Rows, Share, SubsetStrategy, Trees
@@ -15,7 +17,7 @@ class RandomForestHyperparameters(Hyperparameters):
     maxBins: Bins = 32
     minInstancesPerNode: Rows = 1
     featureSubsetStrategy: SubsetStrategy = "auto"
-    subsamplingRate: Share = 1.0
+    subsamplingRate: Share = Field(default=1.0, description="Share of the rows drawn for each tree.")
 
 
 class RandomForestSettings(ModelSettings):

@@ -23,7 +23,7 @@ Gamma = Annotated[
     str,
     BeforeValidator(number_as_text),
     AfterValidator(_width),
-    Field(description="of rbf and poly: scale (1 / (slots x variance)), auto (1 / slots) or a number"),
+    Field(description="Kernel coefficient of `rbf` and `poly`: `scale`, `auto` or a number above 0."),
 ]
 
 
@@ -34,23 +34,25 @@ class SVRHyperparameters(Hyperparameters):
     target: an epsilon of 0.05 leaves errors under 5 % of the target's standard deviation unpunished.
     """
 
-    kernel: Literal["linear", "rbf", "poly"] = "rbf"
-    C: Annotated[float, Field(gt=0)] = Field(default=10.0, description="how much an error weighs against flatness")
+    kernel: Literal["linear", "rbf", "poly"] = Field(default="rbf", description="Kernel.")
+    C: Annotated[float, Field(gt=0)] = Field(
+        default=10.0, description="Weight of errors against the flatness of the function."
+    )
     epsilon: Annotated[float, Field(ge=0)] = Field(
-        default=0.05, description="errors up to this are free; in standard deviations of the target"
+        default=0.05, description="Error without a penalty, in standard deviations of the target."
     )
     gamma: Gamma = "scale"
-    degree: Annotated[int, Field(ge=1, le=10)] = Field(default=3, description="of poly")
-    coef0: float = Field(default=0.0, description="of poly: what is added to the product")
+    degree: Annotated[int, Field(ge=1, le=10)] = Field(default=3, description="Degree of the `poly` kernel.")
+    coef0: float = Field(default=0.0, description="Constant term of the `poly` kernel.")
     max_rows: Annotated[int, Field(ge=2, le=100_000)] = Field(
-        default=10_000, description="train rows that are fitted, drawn by hash; the time grows with their square"
+        default=10_000, description="Largest number of train rows to fit, drawn by hash. Time grows with their square."
     )
 
 
 class SVRSettings(ModelSettings):
     """Settings of the svr lane, which is off unless it is enabled: it needs the extra `svr`."""
 
-    enabled: bool = False
+    enabled: bool = Field(default=False, description="Train this model.")
     hyperparameters: SVRHyperparameters = SVRHyperparameters()
     grid: Grid = {"C": [1.0, 10.0, 100.0], "epsilon": [0.01, 0.05]}
 

@@ -13,24 +13,27 @@ class XGBoostHyperparameters(Hyperparameters):
 
     n_estimators: Trees = 300
     max_depth: Depth = 8
-    learning_rate: Share = 0.1
-    min_child_weight: Annotated[float, Field(ge=0)] = 1.0
-    subsample: Share = 1.0
-    colsample_bytree: Share = 1.0
-    reg_lambda: Annotated[float, Field(ge=0)] = 1.0
+    learning_rate: Share = Field(default=0.1, description="Learning rate.")
+    min_child_weight: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="Smallest sum of row weights in a child node."
+    )
+    subsample: Share = Field(default=1.0, description="Share of the rows drawn for each tree.")
+    colsample_bytree: Share = Field(default=1.0, description="Share of the slots drawn for each tree.")
+    reg_lambda: Annotated[float, Field(ge=0)] = Field(default=1.0, description="L2 penalty on leaf weights.")
     max_bin: Bins = 256
     early_stopping_rounds: Annotated[int, Field(ge=1)] | None = Field(
-        default=20, description="end when the validation error has not fallen for so many trees; null grows them all"
+        default=20,
+        description="Stop when the validation error has not fallen for this many trees. `null` grows all trees.",
     )
     num_workers: Annotated[int, Field(ge=1)] = Field(
-        default=1, description="Spark tasks that fit together; one has all cores of a local session"
+        default=1, description="Spark tasks that share a fit. One task uses all cores of a local session."
     )
 
 
 class XGBoostSettings(ModelSettings):
     """Settings of the xgboost lane, which is off unless it is enabled: it needs the extra `xgboost`."""
 
-    enabled: bool = False
+    enabled: bool = Field(default=False, description="Train this model.")
     hyperparameters: XGBoostHyperparameters = XGBoostHyperparameters()
     grid: Grid = {"max_depth": [6, 8, 10], "learning_rate": [0.05, 0.1, 0.2]}
 
