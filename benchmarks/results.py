@@ -161,13 +161,13 @@ def render(results: Mapping[str, Any]) -> str:
     lines = [
         "# Results",
         "",
-        "Rendered by `python benchmarks/results.py --render` from `docs/results.json`, which that script made. "
-        "R², RMSE and MAE (mph) are of the model as loaded back from storage, on the random hold-out; *later* is the "
-        "temporal verdict: a second fit on the first 80 % of the time, judged on the rest. Seconds are of the machine "
-        "named and move from one to another.",
+        "`python benchmarks/results.py --render` renders this page from `docs/results.json`, which the same script "
+        "writes. R², RMSE and MAE (mph) are of the model as loaded from storage, on the random holdout. Columns that "
+        "begin with *later* are of the temporal holdout: a second fit on the first 80 % of the time, evaluated on the "
+        "rest. Seconds are of the named machine and differ on another.",
         "",
-        "A random hold-out of autocorrelated rows flatters, and `traffic_efficiency` is the speed itself divided by a "
-        "constant: at horizon 0 it contains the answer, and so does `congestion_level`. The tables without them say "
+        "A random holdout of autocorrelated rows is optimistic. `traffic_efficiency` is the speed divided by a "
+        "constant: at horizon 0 it contains the target, and so does `congestion_level`. The tables without them show "
         "what the scores are worth.",
     ]
     for key in CASES:
@@ -180,19 +180,25 @@ def render(results: Mapping[str, Any]) -> str:
             f"{rows['train']:,} train, {rows['validation']:,} validation and {rows['test']:,} test rows. Features "
             f"{seconds['features']:.0f} s, training {seconds['train']:.0f} s on {case['hardware']}, {case['when']}.",
             "",
-            "| model | R² | RMSE | MAE | R² of folds | later R² | later RMSE | later MAE | heaviest | MB | targets |",
+            "| model | R² | RMSE | MAE | R² of folds | later R² | later RMSE | later MAE | largest importance | MB "
+            "| thresholds |",
             "|---|---|---|---|---|---|---|---|---|---|---|",
         ]  # fmt: skip
         for name, m in case["models"].items():
             test, later, folds = m["test"], m["temporal"], m["cv_r2"]
-            targets = "; ".join(m["targets_missed"]) or ("met" if m["targets_asked"] else "none set")
+            targets = "; ".join(m["targets_missed"]).replace("asked for", "limit") or (
+                "met" if m["targets_asked"] else "none set"
+            )
             lines.append(
                 f"| {name} | {test['r2']:.5f} | {test['rmse']:.3f} | {test['mae']:.3f} | {folds['mean']:.5f} ± "
                 f"{folds['std']:.5f} | {later['r2']:.5f} | {later['rmse']:.3f} | {later['mae']:.3f} | {m['top'][0]} "
                 f"{m['top'][1]:.3f} | {m['megabytes']:.1f} | {targets} |"
             )
-    lines += ["", "Weights are each model's own (docs/algorithms.md): a mean decrease of impurity (sums to 1) for "
-              "trees, an absolute standardised coefficient (mph) for the linear model."]  # fmt: skip
+    lines += [
+        "",
+        "Importances are each model's own ([Algorithms](algorithms.md)): a mean decrease of impurity (sums to 1) for "
+        "trees, an absolute standardised coefficient (mph) for the linear model.",
+    ]
     return "\n".join(lines) + "\n"
 
 
