@@ -1,6 +1,6 @@
 """What acme adds to traffic_assets: an algorithm, a metric and a storage backend.
 
-A fixture, kept as plugins for traffic_assets 0.1.0 were written (at commit e88164a), with a gate of its own. It must not
+A fixture: a plugin for traffic_assets 0.1.0 (commit e88164a), with a gate of its own. It must not
 follow the package: what it imports, defines and names is what plugins of that time import, define and name.
 """
 
