@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from traffic_assets.settings.mistakes import (
+from traffic_assets.settings.validation import (
     as_given,
     describe,
     did_you_mean,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from traffic_assets.settings.mistakes import model_of, old_names_of
+from traffic_assets.settings.validation import model_of, old_names_of
 from traffic_assets.settings.section import both_names
 from traffic_assets.settings.users_format import Path, Translation
 

@@ -8,7 +8,7 @@ import pytest
 
 from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
 from traffic_assets.settings.loading import merge
-from traffic_assets_tests.settings.test_mistakes import mistakes, write
+from traffic_assets_tests.settings.test_validation import mistakes, write
 
 
 def test_local_is_the_default_profile() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.target import our_target
-from traffic_assets_tests.settings.test_mistakes import mistakes, write
+from traffic_assets_tests.settings.test_validation import mistakes, write
 
 NAMED = {"volume_5min": "flow", "v_mean": "speed", "volume": "occupancy"}
 ALIASES: dict[str, Any] = {"aliases": NAMED}

@@ -13,7 +13,7 @@ from traffic_assets.catalogue.lookup import feature_columns
 from traffic_assets.settings import Settings, SettingsError, load_settings
 from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.users_format import HYPERPARAMETER_NAMES, MODEL_NAMES, translate
-from traffic_assets_tests.settings.test_mistakes import write
+from traffic_assets_tests.settings.test_validation import write
 
 FILE = Path(__file__).with_name("users_ml_training_config.json")
 
