@@ -26,10 +26,10 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
-        given = name.removeprefix(PREFIX).split("__")
-        path = _match(given, settings_class())
+        parts = name.removeprefix(PREFIX).split("__")
+        path = _match(parts, settings_class())
         if path is None:
-            layer.problems.append(at_path((name,), _unknown(given)))
+            layer.problems.append(at_path((name,), _unknown(parts)))
             continue
         nested = _value(text)
         for at in duplicate_keys(nested):
@@ -41,12 +41,12 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
     return use_current_names(layer, settings_class())
 
 
-def _unknown(given: list[str]) -> CodedText:
+def _unknown(parts: list[str]) -> CodedText:
     """Return the message for the parts of a variable's name that are not a setting."""
-    if plugin := unusable_at([part.lower() for part in given]):
+    if plugin := unusable_at([part.lower() for part in parts]):
         return unusable(plugin)
-    path = _known_part(given)
-    known, key = given[: len(path)], given[len(path)]
+    path = _known_part(parts)
+    known, key = parts[: len(path)], parts[len(path)]
     allowed = [name.upper() for name in keys_at(path)]
     prefix = PREFIX + "".join(f"{part}__" for part in known)
     old_names = {old.upper(): new.upper() for old, new in old_names_at(path).items()}
@@ -56,29 +56,29 @@ def _unknown(given: list[str]) -> CodedText:
     return messages.UNKNOWN_VARIABLE(key=key, prefix=prefix, allowed=allowed)
 
 
-def _known_part(given: list[str]) -> list[str]:
+def _known_part(parts: list[str]) -> list[str]:
     """Return the path of the longest part of a name that is known."""
-    for length in range(len(given) - 1, -1, -1):
-        path = _match(given[:length], settings_class())
+    for length in range(len(parts) - 1, -1, -1):
+        path = _match(parts[:length], settings_class())
         if path is not None:
             return path
     raise AssertionError("the empty name is known")
 
 
-def _match(given: list[str], model: Any) -> list[str] | None:
+def _match(parts: list[str], model: Any) -> list[str] | None:
     """Return the path of a name's parts below a model, in any case and also by old names, or None.
 
     Names below a free mapping stay as given.
     """
-    if not given:
+    if not parts:
         return []
     fields = model_of(model)
     if fields is None:
-        return list(given)
+        return list(parts)
     current = {name: name for name in fields.model_fields if name != "profile"} | dict(old_names_of(fields))
     for name, field in current.items():
-        if name.upper() == given[0].upper():
-            rest = _match(given[1:], fields.model_fields[field].annotation)
+        if name.upper() == parts[0].upper():
+            rest = _match(parts[1:], fields.model_fields[field].annotation)
             return None if rest is None else [name, *rest]
     return None
 

@@ -28,15 +28,15 @@ _LENGTHS = ("string_too_short", "string_too_long", "too_short", "too_long")
 _TYPES = frozenset(get_args(ErrorType))
 
 
-def coded_error(path: tuple[str | int, ...], text: CodedText, given: Any) -> InitErrorDetails:
+def coded_error(path: tuple[str | int, ...], text: CodedText, value: Any) -> InitErrorDetails:
     """Return a message as an error for `ValidationError.from_exception_data`.
 
     Args:
         path: Path of the value below the class that is validated.
         text: Message about the value.
-        given: The value.
+        value: The value.
     """
-    return InitErrorDetails(type="value_error", loc=path, input=given, ctx={"error": ValueError(text)})
+    return InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(text)})
 
 
 def error_at(path: tuple[str | int, ...], error: ErrorDetails) -> InitErrorDetails:
@@ -64,22 +64,22 @@ def coded_text(error: ErrorDetails, hide: bool = False) -> CodedText:
     context: Mapping[str, Any] = error.get("ctx", {})
     if text := coded_text_of(context.get("error")):
         return text
-    given = HIDDEN if hide else _shown(error.get("input"))
+    value = HIDDEN if hide else shown(error.get("input"))
     kind, reason = error["type"], error["msg"]
     if kind in _LIMITS:
         limits = {name: int(limit) if float(limit).is_integer() else limit for name, limit in context.items()}
-        return messages.OUT_OF_RANGE(given=given, limit=_LIMITS[kind].format(**limits))
+        return messages.OUT_OF_RANGE(given=value, limit=_LIMITS[kind].format(**limits))
     if kind == "literal_error":
-        return messages.INVALID_CHOICE(given=given, allowed=context["expected"])
+        return messages.INVALID_CHOICE(given=value, allowed=context["expected"])
     if kind == "string_pattern_mismatch":
-        return messages.INVALID_FORMAT(given=given, pattern=context["pattern"])
+        return messages.INVALID_FORMAT(given=value, pattern=context["pattern"])
     if kind in _LENGTHS:
-        return messages.INVALID_LENGTH(given=given, limit=_without_subject(reason).partition(", not ")[0])
+        return messages.INVALID_LENGTH(given=value, limit=_without_subject(reason).partition(", not ")[0])
     if kind == "missing":
         return messages.MISSING_VALUE(key=str(error["loc"][-1]))
     if reason.startswith("Input should be "):
-        return messages.INVALID_TYPE(given=given, type=_without_subject(reason))
-    return messages.REFUSED_VALUE(given=given, reason=reason.removeprefix("Value error, ").removesuffix("."))
+        return messages.INVALID_TYPE(given=value, type=_without_subject(reason))
+    return messages.REFUSED_VALUE(given=value, reason=reason.removeprefix("Value error, ").removesuffix("."))
 
 
 def _without_subject(reason: str) -> str:
@@ -89,10 +89,10 @@ def _without_subject(reason: str) -> str:
     )
 
 
-def _shown(given: Any) -> Any:
-    """Return a value as a message repeats it: sections by their type alone, and no credentials."""
-    if isinstance(given, BaseModel | dict):
-        return type(given).__name__
-    text = repr(given)
+def shown(value: Any) -> Any:
+    """Return a value as a message repeats it: an object as the name of its type, and URIs without credentials."""
+    if isinstance(value, BaseModel | dict):
+        return type(value).__name__
+    text = repr(value)
     masked = mask_credentials(text)
-    return given if masked == text else masked
+    return value if masked == text else masked

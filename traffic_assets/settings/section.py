@@ -23,13 +23,13 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_old_names(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or cls.old_names.keys().isdisjoint(given):
-            return given
+    def _accept_old_names(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or cls.old_names.keys().isdisjoint(values):
+            return values
         for old, new in cls.old_names.items():
-            if old in given and new in given:
+            if old in values and new in values:
                 raise ValueError(messages.BOTH_NAMES(old=old, new=new))
-        return {cls.old_names.get(key, key): value for key, value in given.items()}
+        return {cls.old_names.get(key, key): value for key, value in values.items()}
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -17,21 +17,21 @@ DEFAULT_TARGET: Target = "speed"
 """The target whose lanes have no prefix in their asset keys."""
 
 
-def our_target(given: Any, aliases: Mapping[str, Any]) -> Any:
+def our_target(name: Any, aliases: Mapping[str, Any]) -> Any:
     """Return the target that a name refers to, or the name unchanged if it refers to none.
 
     Args:
-        given: Name of a target or of its column. A target's own name always refers to the target.
+        name: Name of a target or of its column. A target's own name always refers to the target.
         aliases: Column names of `data.aliases`; they take precedence over the common names in `ALIASES`.
     """
-    if not isinstance(given, str) or given in get_args(Target):
-        return given
-    meant = {**ALIASES, **aliases}.get(given)
-    return meant if meant in get_args(Target) else given
+    if not isinstance(name, str) or name in get_args(Target):
+        return name
+    meant = {**ALIASES, **aliases}.get(name)
+    return meant if meant in get_args(Target) else name
 
 
-def _ours(given: Any, info: ValidationInfo) -> Any:
-    return our_target(given, (info.context or {}).get("aliases", {}))
+def _ours(name: Any, info: ValidationInfo) -> Any:
+    return our_target(name, (info.context or {}).get("aliases", {}))
 
 
 TargetName = Annotated[Target, BeforeValidator(_ours)]

@@ -14,7 +14,7 @@ from traffic_assets.messages import settings as messages
 from traffic_assets.settings.keys import keys_at, old_names_at, suggestion
 from traffic_assets.settings.layer import Path, at_path, given_path
 from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
-from traffic_assets.settings.pydantic_errors import HIDDEN, coded_text
+from traffic_assets.settings.pydantic_errors import HIDDEN, coded_text, shown
 from traffic_assets.settings.schema import Settings
 
 _SECRETS = {("spark",), ("spark", "config")}
@@ -78,7 +78,7 @@ def _message(error: ErrorDetails) -> CodedText:
         return _unknown_key(path)
     hide = path[:2] in _SECRETS
     if kind == "model_type" and (allowed := keys_at(path)):
-        return messages.NOT_A_SECTION(given=HIDDEN if hide else given, allowed=allowed)
+        return messages.NOT_A_SECTION(given=HIDDEN if hide else shown(given), allowed=allowed)
     text = coded_text(error, hide)
     return _unknown_hyperparameter(path, text) if text.code == messages.UNKNOWN_HYPERPARAMETER.code else text
 

@@ -197,7 +197,8 @@ def test_a_password_is_not_in_the_message_that_refuses_it() -> None:
     assert [text.code for text in found] == ["settings.credentials-in-uri"] * 2
     assert {text.values["uri"] for text in found} == {"s3a://***@bucket/x", "ftp://***@host/x"}
     listed = problem("local", data={"timestamp_formats": [["s3a://KEY:hunter2@bucket"]]})
-    for text in (*found, listed):
+    section = problem("local", data="s3a://KEY:hunter2@bucket")
+    for text in (*found, listed, section):
         shown = f"{text} {text.values}"
         assert not any(secret in shown for secret in ("KEY", "hunter2", "me:", "pw9"))
 

@@ -97,21 +97,21 @@ class EnsembleSettings(ModelSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _weights_leave_no_default_grid(cls, given: Any) -> Any:
+    def _weights_leave_no_default_grid(cls, values: Any) -> Any:
         """Leave out the default grid if weights are given: it tries both methods, and weights belong to one."""
-        hyperparameters = given.get("hyperparameters") if isinstance(given, dict) else None
+        hyperparameters = values.get("hyperparameters") if isinstance(values, dict) else None
         if isinstance(hyperparameters, EnsembleHyperparameters):
             hyperparameters = hyperparameters.model_dump()
         weighted = isinstance(hyperparameters, dict) and hyperparameters.get("weights") is not None
-        return {"grid": {}, **given} if weighted else given
+        return {"grid": {}, **values} if weighted else values
 
     def with_lanes(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleSettings":
         """Return the settings with missing hyperparameters of members taken from lanes, also in later requests."""
         grid = dict(self.grid)
         if isinstance(tried := grid.get("members"), list):
-            given = self.hyperparameters.model_dump()
+            others = self.hyperparameters.model_dump()
             grid["members"] = [
-                EnsembleHyperparameters.model_validate(given | {"members": m}).filled(lanes).members for m in tried
+                EnsembleHyperparameters.model_validate(others | {"members": m}).filled(lanes).members for m in tried
             ]
         completed = self.model_copy(update={"hyperparameters": self.hyperparameters.filled(lanes), "grid": grid})
         completed._lanes = dict(lanes)

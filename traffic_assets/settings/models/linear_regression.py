@@ -77,12 +77,12 @@ class LinearRegressionSettings(ModelSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _penalty_fills_in(cls, given: Any) -> Any:
-        penalty = PENALTIES.get(str(given.get("penalty"))) if isinstance(given, dict) else None
-        if penalty is None or not isinstance(given.get("hyperparameters", {}), dict):
-            return given
-        hyperparameters = {**penalty.defaults, **given.get("hyperparameters", {})}
-        return {"grid": penalty.grid, **given, "hyperparameters": hyperparameters}
+    def _penalty_fills_in(cls, values: Any) -> Any:
+        penalty = PENALTIES.get(str(values.get("penalty"))) if isinstance(values, dict) else None
+        if penalty is None or not isinstance(values.get("hyperparameters", {}), dict):
+            return values
+        hyperparameters = {**penalty.defaults, **values.get("hyperparameters", {})}
+        return {"grid": penalty.grid, **values, "hyperparameters": hyperparameters}
 
     @model_validator(mode="after")
     def _penalty_holds(self) -> "LinearRegressionSettings":

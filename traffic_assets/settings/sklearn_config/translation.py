@@ -11,6 +11,7 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import sklearn_config as messages
 from traffic_assets.settings.layer import Layer, Path, at_path
 from traffic_assets.settings.plugins import DESCRIBING, METRIC_NAMES
+from traffic_assets.settings.pydantic_errors import shown
 from traffic_assets.settings.sklearn_config.conversions import OMITTED, Conversion, Converted
 from traffic_assets.settings.sklearn_config.tables import (
     FEATURE_TABLE_KEYS,
@@ -201,7 +202,8 @@ def _place(layer: Layer, path: Path, value: Any, given: Path) -> None:
             return  # the validation reports that this is not a section
     if path[-1] in section and section[path[-1]] != value:
         other = ".".join(layer.origins.get(path, path))
-        text = messages.CONFLICT(given=value, other=other, value=section[path[-1]], setting=".".join(path))
+        values = {"given": shown(value), "value": shown(section[path[-1]])}
+        text = messages.CONFLICT(other=other, setting=".".join(path), **values)
         _refuse(layer, given, text)
         return
     section[path[-1]] = value

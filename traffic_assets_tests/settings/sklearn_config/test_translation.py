@@ -493,6 +493,13 @@ def test_named_columns_are_the_only_features(tmp_path: Path) -> None:
         feature_columns(only=wrong)
 
 
+def test_a_password_is_not_in_the_message_about_a_conflict() -> None:
+    uris = {"base_uri": "s3a://KEY:hunter2@bucket", "hdfs_model_path": "s3a://KEY:hunter3@bucket"}
+    (text,) = translate({"persistence": uris}).problems
+    assert text.code == "sklearn-config.conflict"
+    assert not any(secret in f"{text} {text.values}" for secret in ("KEY", "hunter"))
+
+
 def test_current_settings_stay_as_they_are() -> None:
     ours = {"models": {"random_forest": {"tune": True}}, "training": {"folds": 3}}
     found = translate(ours)
