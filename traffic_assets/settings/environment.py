@@ -9,7 +9,7 @@ from traffic_assets.settings.json_objects import duplicate_keys, parse_json
 from traffic_assets.settings.keys import keys_at, model_of, old_names_at, old_names_of, suggestion
 from traffic_assets.settings.layer import Layer, at_path, merge
 from traffic_assets.settings.old_keys import use_current_names
-from traffic_assets.settings.plugins import settings_class, unusable_at
+from traffic_assets.settings.plugins import find_unusable, settings_class
 from traffic_assets.settings.validation import unusable
 
 PREFIX = "TRAFFIC_"
@@ -43,7 +43,7 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
 
 def _unknown(parts: list[str]) -> CodedText:
     """Return the message for the parts of a variable's name that are not a setting."""
-    if plugin := unusable_at([part.lower() for part in parts]):
+    if plugin := find_unusable([part.lower() for part in parts]):
         return unusable(plugin)
     path = _known_part(parts)
     known, key = parts[: len(path)], parts[len(path)]

@@ -6,7 +6,7 @@ from shlex import quote
 _ABOVE_THE_PACKAGE = Path(__file__).parents[2]
 
 
-def installing(extra: str, folder: Path = _ABOVE_THE_PACKAGE) -> str:
+def install_command(extra: str, folder: Path = _ABOVE_THE_PACKAGE) -> str:
     """Return the command that installs an extra: from the clone that is running, or by name for an installed wheel.
 
     Args:

@@ -104,7 +104,7 @@ def usable(group: str) -> dict[str, Any]:
     return {plugin.name: plugin.extension for plugin in plugins(group) if plugin.extension is not None}
 
 
-def unusable_at(path: Sequence[str]) -> Plugin | None:
+def find_unusable(path: Sequence[str]) -> Plugin | None:
     """Return the plugin that a path of the settings names, if it cannot be used."""
     for section in (("models",), ("evaluation", "thresholds"), ("evaluation", "targets")):
         if tuple(path[: len(section)]) == section and len(path) > len(section):

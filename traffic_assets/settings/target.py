@@ -17,7 +17,7 @@ DEFAULT_TARGET: Target = "speed"
 """The target whose lanes have no prefix in their asset keys."""
 
 
-def our_target(name: Any, aliases: Mapping[str, Any]) -> Any:
+def resolve_target(name: Any, aliases: Mapping[str, Any]) -> Any:
     """Return the target that a name refers to, or the name unchanged if it refers to none.
 
     Args:
@@ -31,7 +31,7 @@ def our_target(name: Any, aliases: Mapping[str, Any]) -> Any:
 
 
 def _ours(name: Any, info: ValidationInfo) -> Any:
-    return our_target(name, (info.context or {}).get("aliases", {}))
+    return resolve_target(name, (info.context or {}).get("aliases", {}))
 
 
 TargetName = Annotated[Target, BeforeValidator(_ours)]

@@ -13,7 +13,7 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.keys import keys_at, old_names_at, suggestion
 from traffic_assets.settings.layer import Path, at_path, given_path
-from traffic_assets.settings.plugins import Plugin, settings_class, unusable_at
+from traffic_assets.settings.plugins import Plugin, find_unusable, settings_class
 from traffic_assets.settings.pydantic_errors import HIDDEN, coded_text, shown
 from traffic_assets.settings.schema import Settings
 
@@ -72,7 +72,7 @@ def _message(error: ErrorDetails) -> CodedText:
     """Return the message of an error, without its path."""
     path, given, kind = error["loc"], error.get("input"), error["type"]
     named = [*map(str, path), *([given] if isinstance(given, str) else [])]
-    if kind in ("extra_forbidden", "literal_error") and (plugin := unusable_at(named)):
+    if kind in ("extra_forbidden", "literal_error") and (plugin := find_unusable(named)):
         return unusable(plugin)
     if kind == "extra_forbidden":
         return _unknown_key(path)

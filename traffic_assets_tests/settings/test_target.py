@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets.settings.target import our_target
+from traffic_assets.settings.target import resolve_target
 from traffic_assets_tests.settings.problems import paths, problem, problems, write
 
 NAMED = {"volume_5min": "flow", "v_mean": "speed", "volume": "occupancy"}
@@ -25,11 +25,11 @@ LIMITS = {"random_forest": {"r2_min": 0.5}}
     ],
 )  # fmt: skip
 def test_a_name_is_resolved_to_its_target(given: Any, target: Any) -> None:
-    assert our_target(given, NAMED) == target
+    assert resolve_target(given, NAMED) == target
 
 
 def test_the_name_of_a_target_always_refers_to_it() -> None:
-    assert our_target("speed", {"speed": "flow"}) == "speed"
+    assert resolve_target("speed", {"speed": "flow"}) == "speed"
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["aliases over names", "names over aliases"])

@@ -67,7 +67,7 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def whole(cls, name: str) -> bool:
+    def is_integer(cls, name: str) -> bool:
         """Return whether a hyperparameter is an integer by its type, regardless of the ends of a range."""
         kinds = _kinds(cls.model_fields[name].annotation)
         return int in kinds and float not in kinds
@@ -164,7 +164,7 @@ class ModelSettings(BaseModel):
         """
         return self
 
-    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
+    def override_hyperparameters(self, given: Mapping[str, Any]) -> Hyperparameters:
         """Return hyperparameters that replace those of the profile, as configured in the Launchpad.
 
         Args:
@@ -190,7 +190,7 @@ class ModelSettings(BaseModel):
             return
         if not values:
             yield coded_error(("grid", name), messages.EMPTY_GRID_VALUES(name=name), values)
-        whole = kind.whole(name)
+        whole = kind.is_integer(name)
         # a value in the middle reveals a range over something without values in between, such as true and false
         tried = [values.low, values.high, values.at(0.5, whole)] if isinstance(values, Range) else values
         for number, value in enumerate(tried):

@@ -69,12 +69,12 @@ class EnsembleHyperparameters(Hyperparameters):
         return self
 
     @property
-    def validated(self) -> dict[str, Hyperparameters]:
+    def member_hyperparameters(self) -> dict[str, Hyperparameters]:
         """Hyperparameters of each member, as an object of the member's own class."""
         kinds = member_classes()
         return {name: kinds[name].model_validate(given) for name, given in self.members.items()}
 
-    def filled(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleHyperparameters":
+    def complete_from(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleHyperparameters":
         """Return the ensemble with missing hyperparameters of its members taken from lanes.
 
         Args:
@@ -111,15 +111,16 @@ class EnsembleSettings(ModelSettings):
         if isinstance(tried := grid.get("members"), list):
             others = self.hyperparameters.model_dump()
             grid["members"] = [
-                EnsembleHyperparameters.model_validate(others | {"members": m}).filled(lanes).members for m in tried
+                EnsembleHyperparameters.model_validate(others | {"members": m}).complete_from(lanes).members
+                for m in tried
             ]
-        completed = self.model_copy(update={"hyperparameters": self.hyperparameters.filled(lanes), "grid": grid})
+        completed = self.model_copy(update={"hyperparameters": self.hyperparameters.complete_from(lanes), "grid": grid})
         completed._lanes = dict(lanes)
         return completed
 
-    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
+    def override_hyperparameters(self, given: Mapping[str, Any]) -> Hyperparameters:
         """Return hyperparameters that replace those of the profile, completed from the lanes."""
-        return EnsembleHyperparameters.model_validate(given).filled(self._lanes)
+        return EnsembleHyperparameters.model_validate(given).complete_from(self._lanes)
 
 
 def _member_error(member: str, kind: type[Hyperparameters], error: ErrorDetails) -> InitErrorDetails:

@@ -14,7 +14,7 @@ import pytest
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.model_selection.trials import Trial, best_of
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.training import SearchSettings
@@ -114,7 +114,7 @@ def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> No
 
 def test_tpe_without_optuna_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {installing('tpe')}")):
+    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {install_command('tpe')}")):
         next(_strategy("tpe", GRID))
 
 

@@ -134,11 +134,11 @@ def test_a_grid_in_range_is_kept() -> None:
 
 
 def test_integers_are_known_by_their_type() -> None:
-    assert {n for n in RandomForestHyperparameters.model_fields if RandomForestHyperparameters.whole(n)} == {
+    assert {n for n in RandomForestHyperparameters.model_fields if RandomForestHyperparameters.is_integer(n)} == {
         "numTrees", "maxDepth", "maxBins", "minInstancesPerNode"
     }  # fmt: skip
-    assert XGBoostHyperparameters.whole("early_stopping_rounds"), "or null"
-    assert not LinearRegressionHyperparameters.whole("fitIntercept")
+    assert XGBoostHyperparameters.is_integer("early_stopping_rounds"), "or null"
+    assert not LinearRegressionHyperparameters.is_integer("fitIntercept")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,10 @@ from traffic_assets_tests.settings.problems import texts
 def test_members_are_validated_by_their_own_class_and_stay_as_given() -> None:
     found = EnsembleHyperparameters(members={"svr": {"gamma": 0.5}, "random_forest": {}})
     assert found.members == {"svr": {"gamma": "0.5"}, "random_forest": {}}
-    assert found.validated == {"svr": SVRHyperparameters(gamma="0.5"), "random_forest": RandomForestHyperparameters()}
+    assert found.member_hyperparameters == {
+        "svr": SVRHyperparameters(gamma="0.5"),
+        "random_forest": RandomForestHyperparameters(),
+    }
     with pytest.raises(ValidationError) as caught:
         EnsembleHyperparameters(members={"svr": {"C": -1}, "random_forest": {"depth": 3}, "stack": {}})
     assert [item["loc"] for item in caught.value.errors()] == [
@@ -81,15 +84,15 @@ def test_missing_hyperparameters_of_members_come_from_their_lanes() -> None:
     given = {"members": {"random_forest": {"maxDepth": 2}, "linear_regression": {}}}
     settings = EnsembleSettings.model_validate({"hyperparameters": given, "grid": grid}).with_lanes(lanes)
     assert isinstance(settings.hyperparameters, EnsembleHyperparameters)
-    members = settings.hyperparameters.validated
+    members = settings.hyperparameters.member_hyperparameters
     assert members["random_forest"] == RandomForestHyperparameters(numTrees=7, maxDepth=2)
     assert members["linear_regression"] == LinearRegressionHyperparameters()
     points = grid_points(settings.hyperparameters, settings.grid)
     assert [point.members["random_forest"]["numTrees"] for point in points] == [7, 9]
     assert [point.members["random_forest"]["maxDepth"] for point in points] == [4, 4]
-    request = settings.requested({"members": {"random_forest": {}, "svr": {"C": 3}}})
+    request = settings.override_hyperparameters({"members": {"random_forest": {}, "svr": {"C": 3}}})
     assert isinstance(request, EnsembleHyperparameters)
-    assert request.validated == {"random_forest": lanes["random_forest"], "svr": SVRHyperparameters(C=3)}
+    assert request.member_hyperparameters == {"random_forest": lanes["random_forest"], "svr": SVRHyperparameters(C=3)}
 
 
 def test_equal_ensembles_have_one_hash() -> None:
