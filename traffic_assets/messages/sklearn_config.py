@@ -156,6 +156,12 @@ UNWRITTEN_FORMATS = Message(
 
 # Hyperparameters
 
+NO_VALUES = Message(
+    code="sklearn-config.no-values",
+    problem="The grid has no values for {name}, which cannot be chosen here",
+    fix="remove it",
+    example={"name": "criterion"},
+)
 SEED_IN_GRID = Message(
     code="sklearn-config.seed-in-grid",
     problem="A seed is not a hyperparameter to search ({given!r})",

@@ -150,7 +150,9 @@ def _hyperparameters(layer: Layer, model: str, path: Path, values: Mapping[str, 
         else:
             converted = _convert_all(rule.convert, value) if current[-1] == "grid" else rule.convert(value)
             _report(layer, given, converted)
-            if rule.ours is not None and converted.value is not OMITTED:
+            if rule.ours is None and converted.value == []:
+                layer.warnings.append(at_path(given, messages.NO_VALUES(name=theirs)))
+            elif rule.ours is not None and converted.value is not OMITTED:
                 result[rule.ours] = converted.value
                 if rule.ours != theirs:
                     layer.origins[*current, rule.ours] = given
@@ -164,13 +166,11 @@ def _convert_all(convert: Conversion, values: Any) -> Converted:
     if not isinstance(values, list):
         return convert(values)
     each = [convert(value) for value in values]
+    if problem := next((one.problem for one in each if one.problem), None):
+        return Converted(problem=problem)
     warnings = {text.code: text for one in reversed(each) for text in one.warnings}
     kept = [one.value for one in each if one.value is not OMITTED]
-    return Converted(
-        kept if kept or not each else OMITTED,
-        warnings=tuple(warnings.values()),
-        problem=next((one.problem for one in each if one.problem), None),
-    )
+    return Converted(kept if kept or not each else OMITTED, warnings=tuple(warnings.values()))
 
 
 def _by_member(layer: Layer, path: Path, given: Any, current: Path) -> Any:

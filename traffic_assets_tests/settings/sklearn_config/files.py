@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets_tests.settings.problems import write
+from traffic_assets.settings.sklearn_config.translation import translate
+from traffic_assets_tests.settings.problems import problem, write
 
 FILE = Path(__file__).with_name("users_ml_training_config.json")
 
@@ -39,3 +41,13 @@ def over_the_file(tmp_path: Path, *layers: dict[str, Any]) -> str:
 def load_over_the_file(tmp_path: Path, *layers: dict[str, Any], environ: dict[str, str] | None = None) -> Settings:
     """Return the settings of layers over the example file."""
     return load_settings(over_the_file(tmp_path, *layers), environ=environ or {})
+
+
+def refusal(tmp_path: Path, configuration: dict[str, Any]) -> CodedText:
+    """Return the one problem of a configuration."""
+    return problem(write(tmp_path / "config.json", configuration))
+
+
+def warnings_of(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the values of each warning of the translation, by code."""
+    return {text.code: text.values for text in translate(configuration).warnings}

@@ -5,25 +5,12 @@ from typing import Any, cast
 
 import pytest
 
-from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.sklearn_config.tables import MODEL_NAMES
 from traffic_assets.settings.sklearn_config.translation import translate
-from traffic_assets_tests.settings.problems import problem, problems, write
-from traffic_assets_tests.settings.sklearn_config.files import (
-    load,
-)
+from traffic_assets_tests.settings.problems import problems, write
+from traffic_assets_tests.settings.sklearn_config.files import load, refusal, warnings_of
 from traffic_assets_tests.tiny import LANES
-
-
-def _refused(tmp_path: Path, configuration: dict[str, Any]) -> CodedText:
-    """Return the one problem of a configuration."""
-    return problem(write(tmp_path / "config.json", configuration))
-
-
-def _warnings(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the values of each warning of the translation, by code."""
-    return {text.code: text.values for text in translate(configuration).warnings}
 
 
 @pytest.mark.parametrize(
@@ -45,22 +32,22 @@ def _warnings(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_a_hyperparameter_that_cannot_act_is_refused(
     tmp_path: Path, model: str, name: str, value: Any, code: str
 ) -> None:
-    text = _refused(tmp_path, {"models": {model: {"hyperparameters": {name: value}}}})
+    text = refusal(tmp_path, {"models": {model: {"hyperparameters": {name: value}}}})
     assert (text.code, text.values["given"]) == (code, value)
     assert text.values["path"] == f"models.{model}.hyperparameters.{name}"
 
 
 def test_unknown_hyperparameters_are_refused(tmp_path: Path) -> None:
-    text = _refused(tmp_path, {"models": {"random_forest": {"hyperparameters": {"size": 10}}}})
+    text = refusal(tmp_path, {"models": {"random_forest": {"hyperparameters": {"size": 10}}}})
     assert (text.code, text.values["path"]) == ("settings.unknown-key", "models.random_forest.hyperparameters.size")
-    text = _refused(tmp_path, {"models": {"xgboost": {"hyperparameters": {"n_iter_no_change": 5}}}})
+    text = refusal(tmp_path, {"models": {"xgboost": {"hyperparameters": {"n_iter_no_change": 5}}}})
     assert text.code == "settings.unknown-key"
     assert "n_estimators" in text.values["allowed"]
 
 
 def test_a_hyperparameter_under_two_names_is_refused(tmp_path: Path) -> None:
     given = {"n_estimators": 10, "numTrees": 10}
-    text = _refused(tmp_path, {"models": {"random_forest": {"hyperparameters": given}}})
+    text = refusal(tmp_path, {"models": {"random_forest": {"hyperparameters": given}}})
     assert text.code == "sklearn-config.duplicate-hyperparameter"
     path = "models.random_forest.hyperparameters.numTrees"
     assert text.values == {"path": path, "name": "numTrees", "given": 10}
@@ -71,7 +58,7 @@ def test_scikit_learns_own_defaults_are_accepted(tmp_path: Path) -> None:
     boosted = {"n_iter_no_change": None, "n_estimators": 9}
     models = {"random_forest": {"hyperparameters": given}, "gradient_boosting": {"hyperparameters": boosted}}
     assert list(load(tmp_path, {"models": models}).enabled_models) == ["random_forest", "gradient_boosted_trees"]
-    reported = {values["path"].rpartition(".")[2]: code for code, values in _warnings({"models": models}).items()}
+    reported = {values["path"].rpartition(".")[2]: code for code, values in warnings_of({"models": models}).items()}
     names = [*given, "n_iter_no_change"]
     assert reported == {name: f"sklearn-config.{name.replace('_', '-')}-has-no-effect" for name in names}
 
@@ -82,10 +69,25 @@ def test_a_hyperparameter_without_effect_is_reported(tmp_path: Path, section: st
     forest = {section: {name: [value] for name, value in given.items()} if section.endswith("grid") else given}
     found = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
     assert (found.grid == {"numTrees": [7]}) if section.endswith("grid") else (found.hyperparameters.numTrees == 7)
-    assert _warnings({"models": {"random_forest": forest}}) == {
+    assert warnings_of({"models": {"random_forest": forest}}) == {
         f"sklearn-config.{name}-has-no-effect": {"path": f"models.random_forest.{section}.{name}"}
         for name in ("bootstrap", "criterion")
     }
+
+
+def test_an_empty_list_for_a_hyperparameter_without_effect_is_reported() -> None:
+    forest = {"hyperparameter_grid": {"criterion": []}}
+    path = "models.random_forest.hyperparameter_grid.criterion"
+    assert warnings_of({"models": {"random_forest": forest}}) == {
+        "sklearn-config.no-values": {"path": path, "name": "criterion"}
+    }
+
+
+def test_a_grid_with_one_value_that_cannot_act_is_refused_once(tmp_path: Path) -> None:
+    forest = {"hyperparameter_grid": {"warm_start": [False, True, 1], "n_estimators": [5]}}
+    layer = translate({"models": {"random_forest": forest}})
+    assert [text.code for text in layer.problems] == ["sklearn-config.warm-start-not-available"]
+    assert layer.warnings == []
 
 
 def test_a_grid_keeps_the_order_of_its_file() -> None:
@@ -104,7 +106,7 @@ def test_a_grid_keeps_the_order_of_its_file() -> None:
 )
 def test_two_names_of_one_key_are_refused_if_they_differ(tmp_path: Path, theirs: dict[str, Any], ours: str) -> None:
     (given,) = set(theirs) - {ours}
-    text = _refused(tmp_path, {"models": {"gradient_boosting": theirs}})
+    text = refusal(tmp_path, {"models": {"gradient_boosting": theirs}})
     assert text.code == "sklearn-config.conflict"
     assert text.values == {
         "path": f"models.gradient_boosting.{given}",
@@ -134,14 +136,14 @@ def test_members_of_an_ensemble_can_have_scikit_learns_names(tmp_path: Path) -> 
         assert tried["gradient_boosted_trees"]["stepSize"] == 0.3
     assert second["linear_regression"]["regParam"] == 0.5
     wrong = {"random_forest": {"size": 7}, "svr": {}}
-    text = _refused(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": wrong}}}})
+    text = refusal(tmp_path, {"models": {"ensemble": {"hyperparameters": {"members": wrong}}}})
     assert text.code == "settings.unknown-hyperparameter"
     assert text.values["path"] == "models.ensemble.hyperparameters.members.random_forest.size"
     seeded = {**members, "svr": {"random_state": 11}}
     of_seeds = {"enabled": True, "hyperparameters": {"members": seeded}}
     assert load(tmp_path, {"models": {"ensemble": of_seeds}}).training.seed == 11
     in_grid = {"enabled": True, "hyperparameter_grid": {"members": [seeded]}}
-    text = _refused(tmp_path, {"models": {"ensemble": in_grid}})
+    text = refusal(tmp_path, {"models": {"ensemble": in_grid}})
     assert (text.code, text.values["given"]) == ("sklearn-config.seed-in-grid", 11)
     assert text.values["path"].endswith("members.0.svr.random_state")
     both: dict[str, Any] = {"gbt": {}, "gradient_boosting": {}}
@@ -152,7 +154,7 @@ def test_members_of_an_ensemble_can_have_scikit_learns_names(tmp_path: Path) -> 
 
 
 def test_two_sections_of_one_model_are_refused(tmp_path: Path) -> None:
-    text = _refused(tmp_path, {"models": {"gbt": {}, "gradient_boosted_trees": {}}})
+    text = refusal(tmp_path, {"models": {"gbt": {}, "gradient_boosted_trees": {}}})
     assert (text.code, text.values) == (
         "sklearn-config.duplicate-model",
         {"path": "models.gbt", "model": "gradient_boosted_trees"},
@@ -193,8 +195,8 @@ def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported:
     given = [0.0, alpha] if section == "hyperparameter_grid" else alpha
     path = f"models.linear_regression.{section}.alpha"
     expected = {"sklearn-config.alpha": {"path": path, "given": alpha}} if reported else {}
-    assert _warnings({"models": {"linear_regression": {section: {"alpha": given}}}}) == expected
-    assert _warnings({"models": {"linear_regression": {"hyperparameters": {"regParam": 0.3}}}}) == {}
+    assert warnings_of({"models": {"linear_regression": {section: {"alpha": given}}}}) == expected
+    assert warnings_of({"models": {"linear_regression": {"hyperparameters": {"regParam": 0.3}}}}) == {}
 
 
 @pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"])
@@ -230,7 +232,7 @@ def test_auto_under_the_current_name_stays_mllibs(tmp_path: Path) -> None:
     forest = {"hyperparameters": {"n_estimators": 9, "featureSubsetStrategy": "auto"}}
     found = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
     assert found.hyperparameters.featureSubsetStrategy == "auto"
-    assert _warnings({"models": {"random_forest": forest}}) == {}
+    assert warnings_of({"models": {"random_forest": forest}}) == {}
 
 
 def test_scikit_learns_names_of_every_model(tmp_path: Path) -> None:

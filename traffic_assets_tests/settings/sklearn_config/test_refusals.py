@@ -5,24 +5,14 @@ from typing import Any
 
 import pytest
 
-from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.settings.evaluation import DiagnosticsSettings
 from traffic_assets.settings.models.random_forest import RandomForestSettings
 from traffic_assets.settings.pydantic_errors import HIDDEN
 from traffic_assets.settings.schema import ModelsSettings
 from traffic_assets.settings.spark import SparkSettings
 from traffic_assets.settings.training import SplitSettings
-from traffic_assets_tests.settings.problems import problem, problems, write
-from traffic_assets_tests.settings.sklearn_config.files import (
-    content,
-    with_changes,
-)
-
-
-def _refused(tmp_path: Path, configuration: dict[str, Any]) -> CodedText:
-    """Return the one problem of a configuration."""
-    return problem(write(tmp_path / "config.json", configuration))
-
+from traffic_assets_tests.settings.problems import problems, write
+from traffic_assets_tests.settings.sklearn_config.files import content, refusal, with_changes
 
 FOLD_KEYS = ["enabled", "folds", "shuffle", "random_state"]
 
@@ -239,7 +229,7 @@ FOLD_KEYS = ["enabled", "folds", "shuffle", "random_state"]
 def test_a_key_that_cannot_act_is_refused_with_a_code(
     tmp_path: Path, section: str, changes: dict[str, Any], path: str, code: str, values: dict[str, Any]
 ) -> None:
-    text = _refused(tmp_path, with_changes(section, **changes))
+    text = refusal(tmp_path, with_changes(section, **changes))
     assert (text.code, text.values) == (code, {"path": path, **values})
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from traffic_assets.catalogue.lookup import feature_columns
-from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.settings import load_settings
 from traffic_assets.settings.sklearn_config.translation import translate
 from traffic_assets_tests.settings.problems import problem, problems, write
@@ -19,18 +18,10 @@ from traffic_assets_tests.settings.sklearn_config.files import (
     load,
     load_over_the_file,
     over_the_file,
+    refusal,
+    warnings_of,
     with_changes,
 )
-
-
-def _refused(tmp_path: Path, configuration: dict[str, Any]) -> CodedText:
-    """Return the one problem of a configuration."""
-    return problem(write(tmp_path / "config.json", configuration))
-
-
-def _warnings(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the values of each warning of the translation, by code."""
-    return {text.code: text.values for text in translate(configuration).warnings}
 
 
 def test_residual_analysis_switches_slices_and_residuals(tmp_path: Path) -> None:
@@ -121,12 +112,12 @@ def test_prediction_intervals_are_a_switch_or_a_share(
 def test_export_formats_are_reported_because_only_sparks_is_written() -> None:
     given = {"persistence": {"export_formats": ["spark", "pickle", "onnx", "pmml"]}}
     path = "persistence.export_formats"
-    assert _warnings(given) == {
+    assert warnings_of(given) == {
         "sklearn-config.pickle-format": {"path": path},
         "sklearn-config.unwritten-formats": {"path": path, "formats": ["onnx", "pmml"]},
     }
-    assert _warnings({"persistence": {"export_formats": []}}) == {"sklearn-config.no-export-format": {"path": path}}
-    assert _warnings({"persistence": {"export_formats": ["spark"]}}) == {}
+    assert warnings_of({"persistence": {"export_formats": []}}) == {"sklearn-config.no-export-format": {"path": path}}
+    assert warnings_of({"persistence": {"export_formats": ["spark"]}}) == {}
 
 
 def test_an_empty_search_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -150,9 +141,9 @@ def test_the_size_of_executors_is_reported_for_a_local_session(
 
 def test_computed_metrics_can_be_listed() -> None:
     known = ["rmse", "mae", "mape", "r2", "bias", "p95"]
-    assert _warnings({"evaluation": {"metrics": known}}) == {}
+    assert warnings_of({"evaluation": {"metrics": known}}) == {}
     values = {"path": "evaluation.metrics", "known": tuple(known), "given": ["rmse", "p95"]}
-    assert _warnings({"evaluation": {"metrics": ["rmse", "p95"]}}) == {"sklearn-config.all-metrics": values}
+    assert warnings_of({"evaluation": {"metrics": ["rmse", "p95"]}}) == {"sklearn-config.all-metrics": values}
     installed = translate({"evaluation": {"metrics": [*known, "far"]}}, installed_metrics=["far"])
     assert not installed.warnings and not installed.problems
 
@@ -219,12 +210,12 @@ def test_a_file_that_names_columns_has_a_feature_table(tmp_path: Path) -> None:
     assert load(tmp_path, {"extends": "base.json", **columns}).data.kind == "readings"
     (tmp_path / "base.json").write_text(json.dumps(columns))
     assert load(tmp_path, {"extends": "base.json"}).data.kind == "features"
-    text = _refused(tmp_path, {"extends": "base.json", "data": None})
+    text = refusal(tmp_path, {"extends": "base.json", "data": None})
     assert (text.code, text.values["path"]) == ("settings.not-a-section", "data")
 
 
 def test_one_wrong_value_is_one_error(tmp_path: Path) -> None:
-    text = _refused(tmp_path, with_changes("evaluation", residual_analysis=None))
+    text = refusal(tmp_path, with_changes("evaluation", residual_analysis=None))
     assert (text.code, text.values["path"]) == ("settings.invalid-type", "evaluation.residual_analysis")
 
 
