@@ -14,13 +14,13 @@ class Rule:
     """A key of a section.
 
     Attributes:
-        theirs: Path of the key in a scikit-learn-style configuration.
-        ours: Current paths that get the converted value; none if the key requests what always happens.
+        key: Path of the key in a scikit-learn-style configuration.
+        current: Current paths that get the converted value; none if the key requests what always happens.
         convert: Conversion of the value.
     """
 
-    theirs: Path
-    ours: tuple[Path, ...] = ()
+    key: Path
+    current: tuple[Path, ...] = ()
     convert: Conversion = unchanged
 
 
@@ -29,11 +29,11 @@ class HyperparameterRule:
     """A hyperparameter of a model, also in a grid.
 
     Attributes:
-        ours: Current name; the path of a setting outside the model; or None for one that cannot be chosen here.
+        current: Current name; the path of a setting outside the model; or None for one that cannot be chosen here.
         convert: Conversion of the value, or of each value in a grid.
     """
 
-    ours: str | Path | None
+    current: str | Path | None
     convert: Conversion = unchanged
 
 
@@ -71,7 +71,7 @@ def section_rules(metrics: Sequence[str]) -> dict[Path, Rule]:
         Rule(("persistence", "hdfs_model_path"), (("persistence", "base_uri"),)),
         Rule(("persistence", "export_formats"), (), conversions.export_formats),
     ]
-    return {rule.theirs: rule for rule in rules}
+    return {rule.key: rule for rule in rules}
 
 
 SEED: Path = ("training", "seed")
@@ -162,12 +162,12 @@ def names_at(path: Path) -> dict[str, str]:
     if path[:1] == ("models",):
         model = path[-1] if "members" in path else path[1]
         rules = hyperparameter_rules(MODEL_NAMES.get(model, model))
-        return {name: _dotted(rule.ours) or name for name, rule in rules.items()}
+        return {name: _dotted(rule.current) or name for name, rule in rules.items()}
     names = {}
     for rule in section_rules(()).values():
-        if rule.theirs[: len(path)] == path and len(rule.theirs) > len(path) > 0:
-            key = rule.theirs[len(path)]
-            current = rule.ours[0] if rule.ours and len(rule.theirs) == len(path) + 1 else (*path, key)
+        if rule.key[: len(path)] == path and len(rule.key) > len(path) > 0:
+            key = rule.key[len(path)]
+            current = rule.current[0] if rule.current and len(rule.key) == len(path) + 1 else (*path, key)
             names[key] = current[-1] if current[:-1] == path else ".".join(current)
     return names
 

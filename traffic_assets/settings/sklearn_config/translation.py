@@ -60,8 +60,8 @@ def _apply(layer: Layer, rules: Mapping[Path, Rule], path: Path, value: Any) -> 
         converted = rule.convert(value)
         _report(layer, path, converted)
         if converted.value is not OMITTED:
-            for ours in rule.ours:
-                _place(layer, (*ours, *converted.below), converted.value, path)
+            for current in rule.current:
+                _place(layer, (*current, *converted.below), converted.value, path)
         return
     allowed = [rule_path[len(path)] for rule_path in rules if rule_path[: len(path)] == path]
     if not isinstance(value, Mapping):
@@ -77,16 +77,16 @@ def _apply(layer: Layer, rules: Mapping[Path, Rule], path: Path, value: Any) -> 
 def _models(layer: Layer, models: Mapping[str, Any], installed: Collection[str]) -> dict[str, Any]:
     """Return the sections of the models under their current names."""
     result: dict[str, Any] = {}
-    for theirs, given in models.items():
-        name = theirs if theirs in installed else MODEL_NAMES.get(theirs, theirs)
-        if name != theirs:
+    for key, given in models.items():
+        name = key if key in installed else MODEL_NAMES.get(key, key)
+        if name != key:
             if name in models or name in result:
-                _refuse(layer, ("models", theirs), messages.DUPLICATE_MODEL(model=name))
+                _refuse(layer, ("models", key), messages.DUPLICATE_MODEL(model=name))
                 continue
-            layer.origins["models", name] = ("models", theirs)
-            _note_key(layer, ("models", theirs))
+            layer.origins["models", name] = ("models", key)
+            _note_key(layer, ("models", key))
         if isinstance(given, Mapping):
-            result[name] = _model(layer, name, ("models", theirs), given, translated=name not in installed)
+            result[name] = _model(layer, name, ("models", key), given, translated=name not in installed)
         else:
             result[name] = given
     return result
@@ -103,28 +103,26 @@ def _model(layer: Layer, name: str, path: Path, given: Mapping[str, Any], transl
         translated: Translate the hyperparameters too, which a model of another package defines itself.
     """
     model = dict(given)
-    for theirs, ours in MODEL_KEYS.items():
-        if theirs not in model:
+    for key, current in MODEL_KEYS.items():
+        if key not in model:
             continue
-        value = model.pop(theirs)
-        if ours in model and model[ours] != value:
-            other = ".".join((*path, ours))
-            text = messages.CONFLICT(given=value, other=other, value=model[ours], setting=f"models.{name}.{ours}")
-            _refuse(layer, (*path, theirs), text)
+        value = model.pop(key)
+        if current in model and model[current] != value:
+            other = ".".join((*path, current))
+            text = messages.CONFLICT(given=value, other=other, value=model[current], setting=f"models.{name}.{current}")
+            _refuse(layer, (*path, key), text)
             continue
-        model[ours] = value
-        layer.origins["models", name, ours] = (*path, theirs)
-        _note_key(layer, (*path, theirs))
+        model[current] = value
+        layer.origins["models", name, current] = (*path, key)
+        _note_key(layer, (*path, key))
     for section in ("hyperparameters", "grid") if translated else ():
         if isinstance(values := model.get(section), Mapping):
-            current = ("models", name, section)
-            model[section] = _hyperparameters(
-                layer, name, layer.origins.get(current, (*path, section)), values, current
-            )
+            place = ("models", name, section)
+            model[section] = _hyperparameters(layer, name, layer.origins.get(place, (*path, section)), values, place)
     return model
 
 
-def _hyperparameters(layer: Layer, model: str, path: Path, values: Mapping[str, Any], current: Path) -> dict[str, Any]:
+def _hyperparameters(layer: Layer, model: str, path: Path, values: Mapping[str, Any], place: Path) -> dict[str, Any]:
     """Return the hyperparameters of a model, or their values in a grid, under their current names.
 
     Args:
@@ -132,31 +130,31 @@ def _hyperparameters(layer: Layer, model: str, path: Path, values: Mapping[str, 
         model: Current name of the model.
         path: Path of the hyperparameters in the file.
         values: Value, or values to try, by scikit-learn's or current name.
-        current: Current path of the hyperparameters.
+        place: Current path of the hyperparameters.
     """
     rules, result = hyperparameter_rules(model), dict[str, Any]()
-    for theirs, value in values.items():
-        rule = rules.get(theirs, HyperparameterRule(theirs))
-        given = (*path, theirs)
-        if isinstance(rule.ours, tuple):
-            if "grid" in current:
+    for key, value in values.items():
+        rule = rules.get(key, HyperparameterRule(key))
+        given = (*path, key)
+        if isinstance(rule.current, tuple):
+            if "grid" in place:
                 _refuse(layer, given, messages.SEED_IN_GRID(given=value))
             else:
-                _place(layer, rule.ours, value, given)
-        elif model == _ENSEMBLE and theirs in ("members", "weights"):
-            result[theirs] = _by_member(layer, given, value, (*current, theirs))
-        elif rule.ours in result:
-            _refuse(layer, given, messages.DUPLICATE_HYPERPARAMETER(name=rule.ours, given=value))
+                _place(layer, rule.current, value, given)
+        elif model == _ENSEMBLE and key in ("members", "weights"):
+            result[key] = _by_member(layer, given, value, (*place, key))
+        elif rule.current in result:
+            _refuse(layer, given, messages.DUPLICATE_HYPERPARAMETER(name=rule.current, given=value))
         else:
-            converted = _convert_all(rule.convert, value) if current[-1] == "grid" else rule.convert(value)
+            converted = _convert_all(rule.convert, value) if place[-1] == "grid" else rule.convert(value)
             _report(layer, given, converted)
-            if rule.ours is None and converted.value == []:
-                layer.warnings.append(at_path(given, messages.NO_VALUES(name=theirs)))
-            elif rule.ours is not None and converted.value is not OMITTED:
-                result[rule.ours] = converted.value
-                if rule.ours != theirs:
-                    layer.origins[*current, rule.ours] = given
-        if theirs not in result:
+            if rule.current is None and converted.value == []:
+                layer.warnings.append(at_path(given, messages.NO_VALUES(name=key)))
+            elif rule.current is not None and converted.value is not OMITTED:
+                result[rule.current] = converted.value
+                if rule.current != key:
+                    layer.origins[*place, rule.current] = given
+        if key not in result:
             _note_key(layer, given)
     return result
 
@@ -173,23 +171,23 @@ def _convert_all(convert: Conversion, values: Any) -> Converted:
     return Converted(kept if kept or not each else OMITTED, warnings=tuple(warnings.values()))
 
 
-def _by_member(layer: Layer, path: Path, given: Any, current: Path) -> Any:
+def _by_member(layer: Layer, path: Path, given: Any, place: Path) -> Any:
     """Return an ensemble's hyperparameters or weights by current name of the member; for a grid, a list of them."""
     if isinstance(given, list):
-        return [_by_member(layer, (*path, str(i)), each, (*current, str(i))) for i, each in enumerate(given)]
+        return [_by_member(layer, (*path, str(i)), each, (*place, str(i))) for i, each in enumerate(given)]
     if not isinstance(given, Mapping):
         return given
     result: dict[str, Any] = {}
-    for theirs, value in given.items():
-        name = MODEL_NAMES.get(str(theirs), str(theirs))
+    for key, value in given.items():
+        name = MODEL_NAMES.get(str(key), str(key))
         if name in result:
-            _refuse(layer, (*path, theirs), messages.DUPLICATE_MEMBER(name=name, given=value))
+            _refuse(layer, (*path, key), messages.DUPLICATE_MEMBER(name=name, given=value))
             continue
         result[name] = value
         if isinstance(value, Mapping):
-            result[name] = _hyperparameters(layer, name, (*path, theirs), value, (*current, name))
-        if name != theirs:
-            _note_key(layer, (*path, theirs))
+            result[name] = _hyperparameters(layer, name, (*path, key), value, (*place, name))
+        if name != key:
+            _note_key(layer, (*path, key))
     return result
 
 

@@ -76,7 +76,7 @@ def test_a_hyperparameter_without_effect_is_reported(tmp_path: Path, section: st
 
 
 def test_an_empty_list_for_a_hyperparameter_without_effect_is_reported() -> None:
-    forest = {"hyperparameter_grid": {"criterion": []}}
+    forest: dict[str, Any] = {"hyperparameter_grid": {"criterion": []}}
     path = "models.random_forest.hyperparameter_grid.criterion"
     assert warnings_of({"models": {"random_forest": forest}}) == {
         "sklearn-config.no-values": {"path": path, "name": "criterion"}

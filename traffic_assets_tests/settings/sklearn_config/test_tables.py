@@ -16,21 +16,21 @@ from traffic_assets.settings.sklearn_config.tables import (
 )
 
 
-@pytest.mark.parametrize("rule", section_rules(()).values(), ids=lambda rule: ".".join(rule.theirs))
+@pytest.mark.parametrize("rule", section_rules(()).values(), ids=lambda rule: ".".join(rule.key))
 def test_a_rule_leads_to_settings_that_exist(rule: Rule) -> None:
-    for path in rule.ours:
+    for path in rule.current:
         assert path[-1] in keys_at(path[:-1])
-    assert rule.theirs[-1] not in keys_at(rule.theirs[:-1]), "a current key has its own meaning"
+    assert rule.key[-1] not in keys_at(rule.key[:-1]), "a current key has its own meaning"
 
 
 @pytest.mark.parametrize("model", BUILT_IN)
 def test_a_hyperparameter_rule_leads_to_a_hyperparameter_or_a_setting(model: str) -> None:
     allowed = built_in_settings()[model].hyperparameters_class().model_fields
     for rule in hyperparameter_rules(model).values():
-        if isinstance(rule.ours, tuple):
-            assert rule.ours[-1] in keys_at(rule.ours[:-1])
-        elif rule.ours is not None:
-            assert rule.ours in allowed
+        if isinstance(rule.current, tuple):
+            assert rule.current[-1] in keys_at(rule.current[:-1])
+        elif rule.current is not None:
+            assert rule.current in allowed
 
 
 def test_models_have_another_name_for_a_built_in_one() -> None:
