@@ -19,7 +19,7 @@ from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import ModelSettings
 
 
@@ -106,7 +106,7 @@ def require_installed(models: Mapping[str, ModelSettings]) -> None:
             otherwise = f"set models.{name}.enabled to false" if needed is algorithm else "leave the member out"
             raise BrokenLocationError(
                 f"models.{name} is enabled{what}, and the package {package} is not installed: "
-                f"{installing(extra) if extra else f'install {package}'}, or {otherwise}"
+                f"{install_command(extra) if extra else f'install {package}'}, or {otherwise}"
             )
 
 

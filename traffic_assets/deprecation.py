@@ -9,23 +9,24 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from traffic_assets.messages.deprecation import MOVED, RENAMED
+
 
 def moved_names(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module whose names moved.
 
     Args:
-        module: dotted path of the old module.
-        homes: dotted path of the new module, by name; `module:name` if the name changed too.
+        module: Dotted path of the old module.
+        homes: Dotted path of the new module, by name; `module:name` if the name changed too.
     """
 
     def getattr_(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        home, _, renamed = homes[name].partition(":")
-        to = f"{home}.{renamed}" if renamed else home
-        message = f"{module}.{name} has moved to {to}; the old import works until 1.0."
-        warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return getattr(importlib.import_module(home), renamed or name)
+        home, _, new_name = homes[name].partition(":")
+        new = f"{home}.{new_name}" if new_name else home
+        warnings.warn(MOVED(old=f"{module}.{name}", new=new), DeprecationWarning, stacklevel=2)
+        return getattr(importlib.import_module(home), new_name or name)
 
     return getattr_
 
@@ -34,9 +35,8 @@ def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warn that a class, method, attribute or argument has a new name.
 
     Args:
-        old: the name that was used.
-        new: the name to use.
-        stacklevel: the frame to blame, counted from here; 3 is the caller of the caller.
+        old: Name that was used.
+        new: Name to use.
+        stacklevel: Frame that the warning names, counted from here; 3 is the caller of the caller.
     """
-    message = f"{old} is now {new}; the old name works until 1.0."
-    warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
+    warnings.warn(RENAMED(old=old, new=new), DeprecationWarning, stacklevel=stacklevel)

@@ -17,7 +17,7 @@ from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
 from traffic_assets.resources import build_resources
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
 from traffic_assets.settings.schema import ModelsSettings
@@ -243,7 +243,7 @@ def test_a_lane_whose_package_is_missing_is_refused_with_the_command(
     settings = tiny_settings(tmp_path, {"models": {lane: {"enabled": True}}})
     assert build_defs(settings).resolve_assets_def(f"{lane}_registry_entry")
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
-    command = re.escape(installing(extra))
+    command = re.escape(install_command(extra))
     with pytest.raises(BrokenLocationError, match=rf"models\.{lane} is enabled.*: {command}, or set"):
         build_defs(settings)
     assert build_defs(tiny_settings(tmp_path)), "without that lane nothing is missing"
@@ -258,7 +258,7 @@ def test_a_member_whose_package_is_missing_is_refused_too(tmp_path: Path, monkey
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
     expected = (
         "models.ensemble is enabled with the member svr, and the package sklearn is not installed: "
-        f"{installing('svr')}, or leave the member out"
+        f"{install_command('svr')}, or leave the member out"
     )
     with pytest.raises(BrokenLocationError, match=re.escape(expected)):
         build_defs(settings)

@@ -189,7 +189,7 @@ def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
     assert '"folds": 3' in shown.output
     refused = runner.invoke(app, ["settings", str(bad)])
     assert refused.exit_code == 2
-    assert "2 mistakes" in refused.output
+    assert "problems: 2" in refused.output
     assert "did you mean seed?" in refused.output
     bad.write_text(json.dumps({"training": {"features": ["speed_lag_99"]}}))
     refused = runner.invoke(app, ["settings", str(bad)])

@@ -6,18 +6,23 @@ from types import ModuleType
 import pytest
 
 from traffic_assets.deprecation import moved_names
+from traffic_assets_tests.codes import code_of, values_of
 
 SHOWN = [("traffic_assets.ml.metric_spec", "Metric", "traffic_assets.ml.metrics.spec")]
 
 
 @pytest.mark.parametrize(("old", "name", "new"), SHOWN)
 def test_an_old_import_gives_the_same_object_with_a_warning(old: str, name: str, new: str) -> None:
-    with pytest.warns(DeprecationWarning, match=rf"{old}\.{name} has moved to {new}"):
+    with pytest.warns(DeprecationWarning) as warned:
         moved = getattr(importlib.import_module(old), name)
     assert moved is getattr(importlib.import_module(new), name)
+    (warning,) = warned
+    assert isinstance(warning.message, Warning)
+    assert code_of(warning.message) == "deprecation.moved"
+    assert values_of(warning.message) == {"old": f"{old}.{name}", "new": new}
 
 
-def test_a_name_that_never_was_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     module = ModuleType("old")
     module.__getattr__ = moved_names("old", {"Metric": "traffic_assets.ml.metrics.spec"})  # type: ignore[method-assign]
     with pytest.raises(AttributeError, match="module 'old' has no attribute 'Nothing'"):

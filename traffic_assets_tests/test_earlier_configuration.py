@@ -16,7 +16,7 @@ from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.runs import failures, run_features, run_train
 from traffic_assets_tests.tiny import ANYTHING_GOES, DAYS, LANES, WEEK
 
-FILE = Path(__file__).parent / "settings" / "users_ml_training_config.json"
+FILE = Path(__file__).parent / "settings" / "sklearn_config" / "users_ml_training_config.json"
 SMALLER = {
     "models": {
         "linear_regression": {"hyperparameters": {"max_iter": 5}},

@@ -20,7 +20,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
 from traffic_assets.messages.catalogue import catalogue
 from traffic_assets.settings import load_settings, profile_names
-from traffic_assets.settings.mistakes import model_of
+from traffic_assets.settings.keys import model_of
 from traffic_assets.settings.schema import Settings
 
 ROOT = Path(__file__).parents[1]

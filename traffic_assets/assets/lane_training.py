@@ -62,7 +62,7 @@ def _cv_report(
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
-        requested = model_settings.requested(given)
+        requested = model_settings.override_hyperparameters(given)
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         require_scaler(lane, fitted_preprocessor)
         rows = observed_rows(train_split.value, lane.target)

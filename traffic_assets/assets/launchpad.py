@@ -48,7 +48,7 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
         given = dict(run_config.get("ops", {}).get(step, {}).get("config", {}))
         given.pop(TUNE, None)
         try:
-            model_settings.requested(given)
+            model_settings.override_hyperparameters(given)
         except ValidationError as error:
             mistakes += [
                 f"{step}: {'.'.join(map(str, e['loc']))}: given {e['input']!r}; {e['msg'][:1].lower()}{e['msg'][1:]}"

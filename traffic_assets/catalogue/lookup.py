@@ -10,7 +10,7 @@ from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.settings.mistakes import did_you_mean
+from traffic_assets.settings.keys import did_you_mean
 from traffic_assets.settings.plugins import FEATURE_GROUP, usable
 from traffic_assets.settings.target import DEFAULT_TARGET
 

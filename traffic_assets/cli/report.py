@@ -8,7 +8,7 @@ import typer
 
 from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets.settings.target import DEFAULT_TARGET, our_target
+from traffic_assets.settings.target import DEFAULT_TARGET, resolve_target
 
 
 def report(
@@ -44,7 +44,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     from traffic_assets.assets.report import REPORT, page_uri
     from traffic_assets.resources import build_resources
 
-    given, target = target, our_target(target, settings.data.aliases)
+    given, target = target, resolve_target(target, settings.data.aliases)
     if target not in settings.training.targets:
         raise ValueError(f"{given!r} is no target here: there are {', '.join(settings.training.targets)}")
     hdfs = build_resources(settings)["hdfs"]

@@ -1,8 +1,8 @@
-"""Everything a user can set, as one validated object.
+"""The settings of a deployment, as one validated object.
 
-A section of a settings file is in the file of its name, those of each model are in `models`, `schema.py` holds
-the whole; `loading.py` reads a profile and the environment. Nothing here imports the rest of the package: every other
-layer may depend on the settings.
+Each section of a settings file is in the file of its name, the settings of each model are in `models`, and `schema.py`
+combines them. `loading.py` reads a profile and the environment. Nothing here imports the rest of the package except
+messages, so that every other package can depend on the settings.
 """
 
 from traffic_assets.settings.loading import SettingsError, load_settings, profile_names

@@ -1,4 +1,4 @@
-"""The section `data`: where readings come from and how they are to be understood."""
+"""The section `data`: sources, formats and units of the input."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Name, Section
 from traffic_assets.settings.uri import absolute_uri
 
 Percent = Annotated[float, Field(ge=0, le=1)]
 Hour = Annotated[float, Field(ge=0, le=24)]
 
-# What users' files call our columns; a setting adds to this or replaces an entry.
 ALIASES = {
     "avg_speed": "speed",
     "speed_mph": "speed",
@@ -31,12 +31,13 @@ ALIASES = {
     "freeway": "highway",
     "road": "highway",
 }
+"""Common column names of input files, to columns of the catalogue; the setting `aliases` extends or replaces them."""
 
 
 class FillSettings(Section):
-    """How gaps in a sensor's speeds are filled before lags and moving means are taken; off by default.
+    """Fills of gaps in a sensor's speeds, applied before lags and moving means; off by default.
 
-    What fills a gap was measured before the reading whose past it is in; the target is never filled.
+    A fill uses only speeds from before the reading that the feature belongs to. The target is never filled.
     """
 
     forward_fill: bool = Field(
@@ -52,12 +53,12 @@ class FillSettings(Section):
 
     @property
     def on(self) -> bool:
-        """Whether anything is filled."""
+        """Whether any fill is on."""
         return self.forward_fill or self.interpolation
 
 
 class DataSettings(Section):
-    """Where readings come from and how they are to be understood."""
+    """Sources, formats and units of the input."""
 
     source: str | None = Field(default=None, description="URI of the input files. Default: `{base_uri}/raw/readings`.")
     kind: Literal["readings", "features"] = Field(
@@ -118,25 +119,25 @@ class DataSettings(Section):
         try:
             ZoneInfo(value)
         except (ValueError, OSError, KeyError) as error:
-            raise ValueError("not a time zone of the IANA database, such as America/Los_Angeles") from error
+            raise ValueError(messages.UNKNOWN_TIME_ZONE(zone=value)) from error
         return value
 
     @model_validator(mode="after")
     def _days_are_in_order(self) -> "DataSettings":
         if self.last_day and self.last_day < self.first_day:
-            raise ValueError(f"last_day {self.last_day} lies before first_day {self.first_day}")
+            raise ValueError(messages.DAYS_OUT_OF_ORDER(first_day=self.first_day, last_day=self.last_day))
         for start, end in self.rush_hours:
             if start >= end:
-                raise ValueError(f"rush_hours: {start} to {end} is not a span; give [from, to] with from < to")
+                raise ValueError(messages.INVALID_RUSH_HOURS(start=start, end=end))
         return self
 
     @model_validator(mode="after")
     def _only_readings_are_filled(self) -> "DataSettings":
         if self.fill.on and self.kind == "features":
-            raise ValueError("fill acts on readings; a ready-made feature table (kind features) is taken as it is")
+            raise ValueError(messages.FILLED_FEATURE_TABLE())
         return self
 
     @property
     def zone(self) -> ZoneInfo:
-        """The network's time zone."""
+        """The network's time zone, parsed."""
         return ZoneInfo(self.time_zone)

@@ -1,4 +1,4 @@
-"""The section `evaluation`: what stops a lane, what only warns, and what an evaluation tells."""
+"""The section `evaluation`: thresholds of the gates, limits of checks that warn, and diagnostics."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from traffic_assets.deprecation import warn_renamed
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.section import Name, Section, with_fields
@@ -14,7 +15,7 @@ from traffic_assets.settings.target import Target, TargetName
 
 @with_fields({name: (GateThresholds, kind.default_thresholds()) for name, kind in built_in_settings().items()})
 class ThresholdsByModel(Section):
-    """The thresholds of each model's gate: those of the model unless they are given."""
+    """Thresholds of each model's gate; the defaults are in the module of the model."""
 
     if TYPE_CHECKING:
 
@@ -30,12 +31,12 @@ class Band(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Band":
         if self.low > self.high:
-            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+            raise ValueError(messages.BAND_OUT_OF_ORDER(low=self.low, high=self.high))
         return self
 
 
 class DiagnosticsSettings(Section):
-    """What an evaluation tells beside its metrics."""
+    """Diagnostics that an evaluation computes beside its metrics."""
 
     slices: bool = Field(
         default=True, description="Compute errors by hour, weekday, highway, sensor and congestion level."
@@ -58,12 +59,12 @@ class DiagnosticsSettings(Section):
     @classmethod
     def _shares_grow(cls, value: list[float] | None) -> list[float] | None:
         if value is not None and (len(value) < 2 or sorted(set(value)) != value):
-            raise ValueError(f"{value} is no curve: give at least two shares, each greater than the one before")
+            raise ValueError(messages.INVALID_LEARNING_CURVE(shares=value))
         return value
 
 
 class EvaluationSettings(Section):
-    """Thresholds that stop a lane, and limits that only warn."""
+    """Thresholds that stop a lane, and limits of checks that only warn."""
 
     old_names: ClassVar[Mapping[str, str]] = {"targets": "thresholds", "other_targets": "other_thresholds"}
 
@@ -104,22 +105,19 @@ class EvaluationSettings(Section):
     def _each_target_once(
         cls, value: Any, validated: ValidatorFunctionWrapHandler
     ) -> dict[Target, dict[str, GateThresholds]]:
-        found: dict[Target, dict[str, GateThresholds]] = validated(value)
-        if len(found) < len(value):
-            raise ValueError(
-                f"the same target twice, since {', '.join(value)} mean {', '.join(found)}; give each under one name, "
-                f"in every file and in the environment"
-            )
-        return found
+        thresholds: dict[Target, dict[str, GateThresholds]] = validated(value)
+        if len(thresholds) < len(value):
+            raise ValueError(messages.DUPLICATE_TARGET_THRESHOLDS(given=list(value), targets=list(thresholds)))
+        return thresholds
 
     @property
     def targets(self) -> ThresholdsByModel:
-        """The old name of `thresholds`."""
+        """Old name of `thresholds`."""
         warn_renamed("EvaluationSettings.targets", "EvaluationSettings.thresholds")
         return self.thresholds
 
     @property
     def other_targets(self) -> dict[Target, dict[str, GateThresholds]]:
-        """The old name of `other_thresholds`."""
+        """Old name of `other_thresholds`."""
         warn_renamed("EvaluationSettings.other_targets", "EvaluationSettings.other_thresholds")
         return self.other_thresholds

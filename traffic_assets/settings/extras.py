@@ -1,4 +1,4 @@
-"""The extras of this project: packages that some algorithms and searches need, and that are not always installed."""
+"""Extras of this project: optional packages that some algorithms and searches need."""
 
 from pathlib import Path
 from shlex import quote
@@ -6,12 +6,12 @@ from shlex import quote
 _ABOVE_THE_PACKAGE = Path(__file__).parents[2]
 
 
-def installing(extra: str, folder: Path = _ABOVE_THE_PACKAGE) -> str:
-    """The command that installs an extra: from the clone that runs here, by name where the package came as a wheel.
+def install_command(extra: str, folder: Path = _ABOVE_THE_PACKAGE) -> str:
+    """Return the command that installs an extra: from the clone that is running, or by name for an installed wheel.
 
     Args:
-        extra: its name in pyproject.toml.
-        folder: what the package lies in; a clone has its pyproject.toml there.
+        extra: Name of the extra in pyproject.toml.
+        folder: Folder that contains the package; in a clone, pyproject.toml is there.
     """
     if (folder / "pyproject.toml").is_file():
         return f"pip install -e {quote(f'{folder}[{extra}]')}"

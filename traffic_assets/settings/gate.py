@@ -1,4 +1,7 @@
-"""Thresholds of a lane's gate. The defaults of each model are in its module of `models`, overrides in `evaluation`."""
+"""Thresholds of a lane's gate.
+
+The defaults of each model are in its module of `models`, overrides in the section `evaluation`.
+"""
 
 from typing import TYPE_CHECKING, Annotated
 

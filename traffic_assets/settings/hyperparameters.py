@@ -1,4 +1,4 @@
-"""The old home of hyperparameters and model settings, kept until 1.0; they are in `settings/models`."""
+"""Old import path of hyperparameters and model settings, kept until 1.0; they are in `settings/models`."""
 
 # ruff: noqa: F401
 from typing import TYPE_CHECKING

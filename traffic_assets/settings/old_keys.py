@@ -1,6 +1,6 @@
 """Keys of the settings that were renamed: old files and environments keep working.
 
-Each layer is brought to the current names by itself, before the layers are merged. A mistake is reported under the key
+Each layer is brought to the current names by itself, before the layers are merged. An error is reported under the key
 that was given.
 """
 
@@ -9,32 +9,33 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from traffic_assets.settings.mistakes import model_of, old_names_of
-from traffic_assets.settings.section import both_names
-from traffic_assets.settings.users_format import Path, Translation
+from traffic_assets.messages import settings as messages
+from traffic_assets.settings.keys import model_of, old_names_of
+from traffic_assets.settings.layer import Layer, Path, at_path
 
 
-def use_current_names(layer: Translation, model: type[BaseModel]) -> Translation:
+def use_current_names(layer: Layer, model: type[BaseModel]) -> Layer:
     """Rename the old keys of a layer in place, and return it.
 
-    A key that is given under both names is refused.
+    A key under both names becomes a problem of the layer.
 
     Args:
-        layer: One layer of the settings, in the terms of `model` or in older ones.
-        model: The class of the settings.
+        layer: One layer of the settings, with current or old keys.
+        model: Class of the settings.
     """
     layer.content = _renamed(layer, layer.content, model, ())
     return layer
 
 
-def _renamed(layer: Translation, content: Mapping[str, Any], model: type[BaseModel], at: Path) -> dict[str, Any]:
+def _renamed(layer: Layer, content: Mapping[str, Any], model: type[BaseModel], at: Path) -> dict[str, Any]:
     """Return a section with the current names of its keys and of those below it."""
     old_names, result = old_names_of(model), dict[str, Any]()
     for key, value in content.items():
         name = old_names.get(key, key)
         if name != key:
             if name in content:
-                layer.refused.append(both_names(_given(layer, (*at, key)), _given(layer, (*at, name))))
+                old, new = _given_names(layer, (*at, key)), _given_names(layer, (*at, name))
+                layer.problems.append(at_path((old,), messages.BOTH_NAMES(old=old, new=new)))
                 continue
             _move_origins(layer, (*at, key), (*at, name))
         field = model.model_fields.get(name)
@@ -44,13 +45,13 @@ def _renamed(layer: Translation, content: Mapping[str, Any], model: type[BaseMod
     return result
 
 
-def _given(layer: Translation, path: Path) -> str:
+def _given_names(layer: Layer, path: Path) -> str:
     """Return the names under which the values at a path were given, such as variables of the environment."""
-    below = [".".join(given) for ours, given in layer.origins.items() if ours[: len(path)] == path]
+    below = [".".join(given) for current, given in layer.origins.items() if current[: len(path)] == path]
     return ", ".join(below) or ".".join(path)
 
 
-def _move_origins(layer: Translation, old: Path, new: Path) -> None:
+def _move_origins(layer: Layer, old: Path, new: Path) -> None:
     moved = {new + path[len(old) :]: given for path, given in layer.origins.items() if path[: len(old)] == old}
     kept = {path: given for path, given in layer.origins.items() if path[: len(old)] != old}
     layer.origins = {new: old} | kept | moved

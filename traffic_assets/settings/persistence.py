@@ -1,20 +1,21 @@
-"""The section `persistence`: where everything is stored, and for how long."""
+"""The section `persistence`: storage locations and retention."""
 
 import re
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Section
 from traffic_assets.settings.uri import absolute_uri
 
 _FOLDER = re.compile(r"\A[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\Z")
 RAW, PROCESSED, TRAINING = OWN_FOLDERS = ("raw", "processed", "training")
-"""Folders below base_uri that hold readings, features and what a training makes; asset groups are stored in them."""
+"""Folders below `base_uri` for readings, features and trained models; asset groups store their datasets in them."""
 
 
 class PersistenceSettings(Section):
-    """Where everything is stored, and for how long."""
+    """Storage locations and retention."""
 
     base_uri: str = Field(
         default="traffic-data",
@@ -38,11 +39,7 @@ class PersistenceSettings(Section):
     @classmethod
     def _below_the_base_and_apart_from_assets(cls, value: str) -> str:
         if not _FOLDER.search(value):
-            raise ValueError(
-                "the registry lies below persistence.base_uri (hdfs_model_path); give its folder there, such as models"
-            )
+            raise ValueError(messages.INVALID_REGISTRY_FOLDER(folder=value))
         if value.split("/")[0] in OWN_FOLDERS:
-            raise ValueError(
-                f"versions would lie among assets; any folder is allowed that is not in {', '.join(OWN_FOLDERS)}"
-            )
+            raise ValueError(messages.RESERVED_REGISTRY_FOLDER(folder=value, reserved=OWN_FOLDERS))
         return value

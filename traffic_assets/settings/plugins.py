@@ -1,8 +1,8 @@
-"""What installed packages add: algorithms, metrics and features by their entry points, and the settings with them.
+"""Plugins: algorithms, metrics and features of installed packages, by entry point, and the settings with them.
 
-`docs/extending.md` shows such a package. Nothing is looked up at import, since a plugin imports this package itself.
-What an algorithm or a metric does lives in `ml`, a feature in `catalogue/extension.py`; storage backends are found in
-`dagster_hdfs/backends.py`.
+`docs/extending.md` shows such a package. Plugins are looked up when they are needed, not at import, because a plugin
+imports this package itself. Algorithms and metrics are defined in `ml`, features in `catalogue/extension.py`; storage
+backends are found in `dagster_hdfs/backends.py`.
 """
 
 import re
@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ValidationError
 
+from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.messages import plugins as messages
 from traffic_assets.settings.evaluation import EvaluationSettings, ThresholdsByModel
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models.base import ModelSettings
@@ -24,29 +26,29 @@ from traffic_assets.settings.section import subsection, with_fields
 ALGORITHM_GROUP, METRIC_GROUP = "traffic_assets.algorithms", "traffic_assets.metrics"
 FEATURE_GROUP = "traffic_assets.features"
 KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric", FEATURE_GROUP: "Feature"}
-"""What an entry point of each group gives."""
+"""Class of the objects that the entry points of a group give, by group."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 METRIC_NAMES: tuple[str, ...] = get_args(EvaluationSettings.model_fields["primary_metric"].annotation)
 DESCRIBING = ("bias", "p95")
-"""Metrics that are told and choose nothing."""
+"""Metrics that describe a model and are never the primary one."""
 
 TAKEN_METRIC_NAMES = (*METRIC_NAMES, *DESCRIBING, "rows", "extra")
-"""Names that no metric of a plugin can have: those of `ml.metrics.Metrics`."""
+"""Names that a plugin's metric cannot have: the fields of `ml.metrics.Metrics`."""
 
 
 class PluginWarning(UserWarning):
-    """A plugin is installed and cannot be used."""
+    """Warning about an installed plugin that cannot be used."""
 
 
 @dataclass(frozen=True)
 class Extension:
-    """What an entry point gives; `Algorithm` and `Metric` in `ml` are such.
+    """Base class of the objects that entry points give, such as `Algorithm` and `Metric` in `ml`.
 
     Attributes:
-        group: entry point group that it belongs in.
-        name: in settings, asset keys, paths and metadata; its entry point is called the same.
-        title: its name for people.
+        group: Entry point group.
+        name: Name in settings, asset keys, paths and metadata, and of the entry point.
+        title: Name for people.
     """
 
     group: ClassVar[str] = ""
@@ -55,22 +57,22 @@ class Extension:
 
     @classmethod
     def taken_names(cls) -> tuple[str, ...]:
-        """Return the names that no extension of this kind can have."""
+        """Return the names that an extension of this kind cannot have."""
         return ()
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point of an installed package.
+    """An entry point of an installed package.
 
     Attributes:
-        group: of entry points.
-        name: of the entry point.
-        source: what it points at, as `module:object`.
-        distribution: name of the package.
-        version: of the package.
-        extension: what it gives, if that can be used.
-        problem: else, why not.
+        group: Group of the entry point.
+        name: Name of the entry point.
+        source: Object that it refers to, as `module:object`.
+        distribution: Name of the package.
+        version: Version of the package.
+        extension: Extension that it gives, if it can be used.
+        problem: Reason why it cannot be used, otherwise.
     """
 
     group: str
@@ -79,11 +81,11 @@ class Plugin:
     distribution: str
     version: str
     extension: Extension | None
-    problem: str | None
+    problem: CodedText | None
 
     @property
     def package(self) -> str:
-        """The package with its version."""
+        """Name and version of the package."""
         return f"{self.distribution} {self.version}"
 
     def __str__(self) -> str:
@@ -92,18 +94,18 @@ class Plugin:
 
 @cache
 def plugins(group: str) -> tuple[Plugin, ...]:
-    """What installed packages offer in a group, usable or not, by name; imported once a process."""
+    """Return the plugins of a group in the order of their names, usable or not; each is imported once a process."""
     points = sorted(entry_points(group=group), key=lambda point: (point.name, _package(point)))
     return tuple(_plugin(point, [_package(p) for p in points if p.name == point.name]) for point in points)
 
 
 def usable(group: str) -> dict[str, Any]:
-    """The extensions of a group that can be used, by name."""
+    """Return the extensions of a group that can be used, by name."""
     return {plugin.name: plugin.extension for plugin in plugins(group) if plugin.extension is not None}
 
 
-def unusable_at(path: Sequence[str]) -> Plugin | None:
-    """The plugin that a path of the settings names and that cannot be used."""
+def find_unusable(path: Sequence[str]) -> Plugin | None:
+    """Return the plugin that a path of the settings names, if it cannot be used."""
     for section in (("models",), ("evaluation", "thresholds"), ("evaluation", "targets")):
         if tuple(path[: len(section)]) == section and len(path) > len(section):
             return _unusable(ALGORITHM_GROUP, path[len(section)])
@@ -112,14 +114,14 @@ def unusable_at(path: Sequence[str]) -> Plugin | None:
 
 @cache
 def settings_class() -> type[Settings]:
-    """The settings with the sections of every usable plugin; warns once of each that is not.
+    """Return the class of the settings with the sections of every usable plugin, and warn once about every other one.
 
-    An algorithm gets a section in `models` and one in `evaluation.thresholds` with its own thresholds as
-    defaults; a metric may be the primary one.
+    An algorithm gets a section in `models`, and one in `evaluation.thresholds` with its own thresholds as defaults. A
+    metric can be the primary one.
     """
     for plugin in (plugin for group in KINDS for plugin in plugins(group)):
         if plugin.problem:
-            warnings.warn(f"left out: {plugin}: {plugin.problem}", PluginWarning, stacklevel=2)
+            warnings.warn(_left_out(plugin, plugin.problem), PluginWarning, stacklevel=2)
     algorithms, metrics = usable(ALGORITHM_GROUP), usable(METRIC_GROUP)
     if not algorithms and not metrics:
         return Settings
@@ -135,59 +137,63 @@ def settings_class() -> type[Settings]:
     return with_fields({"models": subsection(models), "evaluation": subsection(evaluation)})(Settings)
 
 
+def _left_out(plugin: Plugin, problem: CodedText) -> CodedText:
+    return CodedText(f"{plugin} is left out: {problem}", problem.code, {**problem.values, "plugin": str(plugin)})
+
+
 def _package(point: EntryPoint) -> tuple[str, str]:
-    """Name and version of the package that an entry point is of."""
+    """Return name and version of an entry point's package."""
     return (point.dist.name, point.dist.version) if point.dist else ("an unknown package", "")
 
 
 def _plugin(point: EntryPoint, packages: Sequence[tuple[str, str]]) -> Plugin:
     extension, problem = None, None
     if len(packages) > 1:
-        problem = f"{' and '.join(name for name, _ in packages)} give the same name: uninstall all but one"
+        problem = messages.DUPLICATE_NAME(name=point.name, packages=[name for name, _ in packages])
     else:
         try:
             loaded = point.load()
             problem = _problem(point, loaded)
             extension = None if problem else loaded
-        except Exception as error:  # whatever somebody's module raises at import
-            problem = f"it cannot be imported: {type(error).__name__}: {error}"
+        except Exception as error:  # a plugin's module can raise anything at import
+            problem = messages.IMPORT_FAILED(error=f"{type(error).__name__}: {error}")
     return Plugin(point.group, point.name, point.value, *_package(point), extension, problem)
 
 
-def _problem(point: EntryPoint, loaded: Any) -> str | None:
+def _problem(point: EntryPoint, loaded: Any) -> CodedText | None:
     kind, name = KINDS[point.group], point.name
     if not isinstance(loaded, Extension) or loaded.group != point.group:
         given = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"of type {type(loaded).__name__}"
-        return f"the entry point gives no {kind}; what it gives is {given}"
+        return messages.WRONG_KIND(kind=kind, given=given)
     if loaded.name != name:
-        return f"the {kind} is named {loaded.name!r}, its entry point {name!r}: give both one name"
+        return messages.NAME_MISMATCH(kind=kind, name=loaded.name, entry_point=name)
     taken = {ALGORITHM_GROUP: ModelsSettings.model_fields, METRIC_GROUP: TAKEN_METRIC_NAMES}.get(
         point.group, loaded.taken_names()
     )
     if name in taken:
-        return f"{name!r} is built in: choose a name other than {', '.join(taken)}"
+        return messages.BUILT_IN_NAME(name=name, taken=list(taken))
     if not _NAME.fullmatch(name) or hasattr(ModelsSettings, name) or name == "profile":
-        return f"{name!r} cannot be a name: use lower-case letters, digits and _, and no name of a pydantic method"
+        return messages.INVALID_NAME(name=name)
     return _problem_of_settings(loaded) if point.group == ALGORITHM_GROUP else None
 
 
-def _problem_of_settings(algorithm: Any) -> str | None:
+def _problem_of_settings(algorithm: Any) -> CodedText | None:
     section = algorithm.settings
     if not isinstance(section, type) or not issubclass(section, ModelSettings):
-        return f"its settings are {section!r}; a subclass of ModelSettings is needed"
+        return messages.WRONG_SETTINGS(settings=repr(section))
     try:
         section.model_validate({})
         section.default_thresholds()
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or section.__name__
-        return f"its settings have no valid defaults: {where}: {first['msg']}"
+        key = ".".join(map(str, first["loc"])) or section.__name__
+        return messages.INVALID_DEFAULTS(key=key, reason=first["msg"].removesuffix("."))
     except TypeError as error:
-        return f"its gate cannot be read: {error}"
+        return messages.UNREADABLE_GATE(reason=str(error).removesuffix("."))
     return None
 
 
 def _unusable(group: str, name: str) -> Plugin | None:
     if name in (*ModelsSettings.model_fields, *METRIC_NAMES):
-        return None  # ours, whatever else took its name
+        return None  # a built-in one, even if a plugin took its name
     return next((p for p in plugins(group) if p.name == name and p.problem), None)

@@ -1,15 +1,18 @@
-"""The settings as a whole: every section, and what must hold between them.
+"""The settings as a whole: every section, and the rules between sections.
 
-A section is in the file of its name, the settings of each model in its module of `models`. What a value does belongs
-to the layer that uses it; reading files and the environment belongs to `loading.py`.
+A section is in the file of its name, the settings of each model in its module of `models`. The effect of a value
+belongs to the package that uses it. `loading.py` reads files and the environment.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.deprecation import warn_renamed
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
 from traffic_assets.settings.gate import GateThresholds
@@ -24,7 +27,7 @@ from traffic_assets.settings.training import TrainingSettings
 
 @with_fields({name: subsection(kind) for name, kind in built_in_settings().items()})
 class ModelsSettings(Section):
-    """The algorithms, one lane each."""
+    """Settings of the models, one section each."""
 
     if TYPE_CHECKING:
 
@@ -36,12 +39,12 @@ class ModelsSettings(Section):
         return value.with_lanes({name: lane.hyperparameters for name, lane in info.data.items()})
 
     def named(self) -> dict[str, ModelSettings]:
-        """Every algorithm's settings by name, in the order of the file."""
+        """Return the settings of every model by name, in the order of the lanes."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
 class Settings(Section):
-    """All settings of one deployment; made by `load_settings`."""
+    """All settings of one deployment; `load_settings` creates them."""
 
     profile: str = Field(
         default="local",
@@ -57,7 +60,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _one_model_at_least(self) -> "Settings":
         if not self.enabled_models:
-            raise ValueError("models: every model is disabled; enable at least one")
+            raise ValueError(messages.NO_MODEL_ENABLED())
         return self
 
     @model_validator(mode="after")
@@ -65,12 +68,9 @@ class Settings(Section):
         models = self.models.named()
         for target, limits in self.evaluation.other_thresholds.items():
             if target == DEFAULT_TARGET:
-                raise ValueError(f"evaluation.other_thresholds: the limits of {target} belong to evaluation.thresholds")
+                raise ValueError(messages.MISPLACED_THRESHOLDS(target=target))
             if unknown := [name for name in limits if name not in models]:
-                raise ValueError(
-                    f"evaluation.other_thresholds.{target}: no such model: {', '.join(unknown)}; the models are "
-                    f"{', '.join(models)}"
-                )
+                raise ValueError(messages.UNKNOWN_MODEL_THRESHOLDS(target=target, unknown=unknown, models=list(models)))
         return self
 
     @model_validator(mode="after")
@@ -83,41 +83,39 @@ class Settings(Section):
                 if isinstance(values, Range)
             ]
         ):
-            raise ValueError(
-                f"{', '.join(ranges)}: given a range, of which training.search.strategy 'grid' cannot try every value; "
-                f"give a list, or choose random, tpe or halving"
-            )
+            raise ValueError(messages.RANGE_IN_GRID_SEARCH(settings=ranges))
         return self
 
     @property
-    def without_effect(self) -> list[tuple[tuple[str, ...], str]]:
-        """What of these settings does nothing: its path, why, and what to do. Loading tells it."""
-        found: list[tuple[tuple[str, ...], str]] = [
-            (("models", name, "tune"), f"there is nothing to search, since the grid is empty; give models.{name}.grid")
-            for name, model in self.enabled_models.items()
-            if model.tune and not model.grid
-        ]
-        if self.training.max_training_time_minutes is not None and not any(
-            m.tune for m in self.enabled_models.values()
-        ):
-            why = "it limits searches alone, and no model's tune is on; set models.<model>.tune"
-            found.append((("training", "max_training_time_minutes"), why))
+    def without_effect(self) -> list[tuple[tuple[str, ...], CodedText]]:
+        """Settings that have no effect: path and message of each. The loader logs them as warnings."""
+        return [*self._empty_searches(), *self._idle_training(), *self._idle_spark()]
+
+    def _empty_searches(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
+        for name, model in self.enabled_models.items():
+            if model.tune and not model.grid:
+                yield ("models", name, "tune"), messages.EMPTY_SEARCH(model=name)
+
+    def _idle_training(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
+        minutes = self.training.max_training_time_minutes
+        if minutes is not None and not any(model.tune for model in self.enabled_models.values()):
+            yield ("training", "max_training_time_minutes"), messages.UNUSED_TIME_LIMIT(minutes=minutes)
         if self.training.parallel_training and self.spark.master in ("local", "local[1]"):
-            why = f"spark.master {self.spark.master} has one core; give it more, such as local[4]"
-            found.append((("training", "parallel_training"), why))
-        local = (self.spark.master or "").startswith("local")
-        if local and (sizes := [key for key in self.spark.config if key.startswith(OF_EXECUTORS)]):
-            why = f"{', '.join(sizes)}: spark.master {self.spark.master} has no executors"
-            found.append((("spark", "config"), f"{why}; set spark.driver_memory, or a master with executors"))
-        return found
+            yield ("training", "parallel_training"), messages.PARALLEL_ON_ONE_CORE(master=self.spark.master)
+
+    def _idle_spark(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
+        keys = [key for key in self.spark.config if key.startswith(OF_EXECUTORS)]
+        if keys and (self.spark.master or "").startswith("local"):
+            text = messages.EXECUTORS_OF_LOCAL_SESSION(keys=keys, master=self.spark.master)
+            yield ("spark", "config"), text
 
     @cached_property
     def enabled_models(self) -> dict[str, ModelSettings]:
-        """The lanes to build: name to settings, in order."""
+        """Settings of the enabled models by name, in the order of the lanes."""
         return {name: model for name, model in self.models.named().items() if model.enabled}
 
     def get_thresholds(self, target: Target, model: str) -> GateThresholds:
-        """Return the thresholds of a lane's gate; without any where the settings name none for it."""
+        """Return the thresholds of a lane's gate; without limits if the settings have none for it."""
         if target == DEFAULT_TARGET:
             return getattr(self.evaluation.thresholds, model)
         return self.evaluation.other_thresholds.get(target, {}).get(model, GateThresholds())
@@ -129,5 +127,5 @@ class Settings(Section):
 
     @property
     def source_uri(self) -> str:
-        """Where the input is read from."""
+        """URI of the input."""
         return self.data.source or f"{self.persistence.base_uri}/raw/readings"

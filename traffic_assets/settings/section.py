@@ -5,14 +5,16 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
+from traffic_assets.messages import settings as messages
+
 Name = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A section: unknown keys are errors, values never change after loading.
+    """A section of the settings: unknown keys are errors, and values do not change after loading.
 
     Attributes:
-        old_names: The current name of each key that was renamed, by its old name; both are accepted.
+        old_names: Current name of each renamed key, by old name; both are accepted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -21,25 +23,20 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_old_names(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or cls.old_names.keys().isdisjoint(given):
-            return given
+    def _accept_old_names(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or cls.old_names.keys().isdisjoint(values):
+            return values
         for old, new in cls.old_names.items():
-            if old in given and new in given:
-                raise ValueError(both_names(old, new))
-        return {cls.old_names.get(key, key): value for key, value in given.items()}
+            if old in values and new in values:
+                raise ValueError(messages.BOTH_NAMES(old=old, new=new))
+        return {cls.old_names.get(key, key): value for key, value in values.items()}
 
 
 S = TypeVar("S", bound=BaseModel)
 
 
-def both_names(old: str, new: str) -> str:
-    """Return the message for a key that is given under its old and under its current name."""
-    return f"{old}: the old name of {new}, and both are given. Expected one. Fix: move its values to {new}"
-
-
 def subsection(kind: type[BaseModel]) -> tuple[Any, Any]:
-    """Return the definition of a field that holds a section, by default with its defaults."""
+    """Return the definition of a field with a section, which is all defaults unless configured."""
     return kind, Field(default_factory=kind)
 
 
@@ -47,7 +44,7 @@ def with_fields(fields: Mapping[str, tuple[Any, Any]]) -> Callable[[type[S]], ty
     """Return a class decorator that adds fields to a section.
 
     Args:
-        fields: The type and the default of each field, as for `pydantic.create_model`.
+        fields: Type and default of each field by name, as for `pydantic.create_model`.
     """
 
     def extend(section: type[S]) -> type[S]:

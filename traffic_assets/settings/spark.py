@@ -1,17 +1,25 @@
-"""The section `spark`: the session that a deployment works with."""
+"""The section `spark`: the Spark session of a deployment."""
 
 import re
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Name, Section
 
 _SECRET = re.compile(r"(?i)secret|password|token|access[._-]?key|account\.key\.")
 """Names of Spark settings that hold secrets: Spark's own `spark.redaction.regex`, and the key of an Azure account."""
 
 OF_EXECUTORS = ("spark.executor.memory", "spark.executor.cores", "spark.executor.instances")
-"""What a local session has no use for."""
+"""Spark settings that have no effect in a local session."""
+
+_OWN_SETTINGS = {
+    "spark.master": "spark.master",
+    "spark.app.name": "spark.app_name",
+    "spark.driver.memory": "spark.driver_memory",
+}
+"""Spark settings with a setting of their own, by name."""
 
 
 class SparkSettings(Section):
@@ -29,8 +37,8 @@ class SparkSettings(Section):
     )
     class_data_archive: bool = Field(
         default=True,
-        description="Start Java from a class data archive in the cache folder (`XDG_CACHE_HOME` or `~/.cache`), which "
-        "`make` and the commands demo, train and class-data create once for a local master.",
+        description="Start Java from a class data archive in the cache folder (`XDG_CACHE_HOME` or `~/.cache`). `make` "
+        "and the commands `demo`, `train` and `class-data` create it once for a local master.",
     )
 
     @field_validator("config", mode="before")
@@ -48,14 +56,10 @@ class SparkSettings(Section):
     def _only_spark_keys(cls, value: dict[str, str]) -> dict[str, str]:
         wrong = [k for k in value if not k.startswith("spark.")]
         if wrong:
-            raise ValueError(f"not Spark settings: {', '.join(wrong)}; names begin with 'spark.'")
-        own = {"spark.master": "spark.master", "spark.app.name": "app_name", "spark.driver.memory": "driver_memory"}
-        if clash := [k for k in value if k in own]:
-            raise ValueError(f"{', '.join(clash)} have settings of their own: master, app_name, driver_memory")
+            raise ValueError(messages.NOT_SPARK_SETTINGS(keys=wrong))
+        if reserved := [k for k in value if k in _OWN_SETTINGS]:
+            own = [_OWN_SETTINGS[k] for k in reserved]
+            raise ValueError(messages.RESERVED_SPARK_SETTINGS(keys=reserved, settings=own))
         if secret := [k for k in value if _SECRET.search(k)]:
-            raise ValueError(
-                f"{', '.join(secret)}: what is set here is shown in clear by the Dagster UI and `traffic-assets "
-                f"settings`; give secrets in the files of HADOOP_CONF_DIR, or in a Hadoop credential provider named by "
-                f"spark.hadoop.hadoop.security.credential.provider.path"
-            )
+            raise ValueError(messages.SECRET_IN_SPARK_CONFIG(keys=secret))
         return value

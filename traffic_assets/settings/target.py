@@ -1,4 +1,7 @@
-"""What can be predicted, and how it may be called. Units and feature columns are in the catalogue of features."""
+"""Targets: the variables that can be predicted, and their names in the settings.
+
+Units and feature columns are in the catalogue.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -8,28 +11,31 @@ from pydantic import BeforeValidator, ValidationInfo
 from traffic_assets.settings.data import ALIASES
 
 Target = Literal["speed", "flow"]
-"""What can be predicted: the targets of the catalogue."""
+"""A variable that can be predicted: one of the targets of the catalogue."""
 
 DEFAULT_TARGET: Target = "speed"
-"""The target whose lanes have no prefix, ever."""
+"""The target whose lanes have no prefix in their asset keys."""
 
 
-def our_target(given: Any, aliases: Mapping[str, Any]) -> Any:
-    """Our name of a target that is called as its column may be; what means no target stays as it is.
+def resolve_target(name: Any, aliases: Mapping[str, Any]) -> Any:
+    """Return the target that a name refers to, or the name unchanged if it refers to none.
 
     Args:
-        given: a name; our own stand for themselves, whatever column is called so.
-        aliases: `data.aliases`, beside the names that are known.
+        name: Name of a target or of its column. A target's own name always refers to the target.
+        aliases: Column names of `data.aliases`; they take precedence over the common names in `ALIASES`.
     """
-    if not isinstance(given, str) or given in get_args(Target):
-        return given
-    meant = {**ALIASES, **aliases}.get(given)
-    return meant if meant in get_args(Target) else given
+    if not isinstance(name, str) or name in get_args(Target):
+        return name
+    meant = {**ALIASES, **aliases}.get(name)
+    return meant if meant in get_args(Target) else name
 
 
-def _ours(given: Any, info: ValidationInfo) -> Any:
-    return our_target(given, (info.context or {}).get("aliases", {}))
+def _ours(name: Any, info: ValidationInfo) -> Any:
+    return resolve_target(name, (info.context or {}).get("aliases", {}))
 
 
 TargetName = Annotated[Target, BeforeValidator(_ours)]
-"""A target in the settings: by our name, or by one of its column; loading passes `data.aliases` as the context."""
+"""A target in the settings, by its own name or by an alias of its column.
+
+The loader passes `data.aliases` as the validation context.
+"""

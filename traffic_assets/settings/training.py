@@ -1,16 +1,17 @@
 """The section `training`: window, splits, preprocessing, folds and search."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Name, Section
 from traffic_assets.settings.target import DEFAULT_TARGET, Target, TargetName
 
 
 class SplitSettings(Section):
-    """Shares of the rows, or of the sensors where whole sensors are split; they add up to 1."""
+    """Shares of the rows, or of the sensors if `kind` is `sensor`; they add up to 1."""
 
     kind: Literal["random", "temporal", "sensor"] = Field(
         default="random", description="`random` splits rows by hash, `temporal` by time, `sensor` by whole sensors."
@@ -28,7 +29,7 @@ class SplitSettings(Section):
     def _sum_to_one(self) -> "SplitSettings":
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"train + validation + test is {total:g}; it must be 1")
+            raise ValueError(messages.SHARES_NOT_ONE(total=total))
         return self
 
 
@@ -36,16 +37,16 @@ _FORMULA = re.compile(r"([^\W\d]\w*)(?:\*([^\W\d]\w*)|/([^\W\d]\w*)|\^([23]))")
 
 
 def _formula(value: str) -> str:
-    """A formula without spaces, the factors of a product in alphabetical order, so that each is written in one way."""
+    """Return a formula in its one form: no spaces, and the factors of a product in alphabetical order."""
     text = "".join(value.split())
     parts = _FORMULA.fullmatch(text)
     if parts is None:
-        raise ValueError("give a product a*b, a ratio a/b, or a power a^2 or a^3 of numeric features")
+        raise ValueError(messages.INVALID_FORMULA(formula=value))
     first, factor, divisor, _ = parts.groups()
     if first == factor:
-        raise ValueError(f"write {first}^2")
+        raise ValueError(messages.SQUARE_AS_PRODUCT(formula=text, feature=first))
     if first == divisor:
-        raise ValueError("the ratio of a feature to itself is 1")
+        raise ValueError(messages.CONSTANT_RATIO(formula=text))
     return "*".join(sorted((first, factor))) if factor else text
 
 
@@ -53,7 +54,7 @@ Formula = Annotated[str, AfterValidator(_formula)]
 
 
 class PreprocessingSettings(Section):
-    """How feature values are made ready; fitted on train rows, inside each fold."""
+    """Preprocessing of the features, fitted on the train rows and again in each fold."""
 
     create: tuple[Formula, ...] = Field(
         default=(),
@@ -90,12 +91,12 @@ class PreprocessingSettings(Section):
     @classmethod
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if twice := sorted({formula for formula in value if value.count(formula) > 1}):
-            raise ValueError(f"given more than once: {', '.join(twice)}")
+            raise ValueError(messages.DUPLICATE_FORMULAS(formulas=twice))
         return value
 
 
 class SearchSettings(Section):
-    """How the lanes whose `tune` is on look for hyperparameters."""
+    """Search for hyperparameters, for the models whose `tune` is on."""
 
     strategy: Literal["grid", "random", "tpe", "halving"] = Field(
         default="grid",
@@ -126,15 +127,12 @@ class SearchSettings(Section):
     @model_validator(mode="after")
     def _screening_knows_all_points(self) -> "SearchSettings":
         if self.screen and self.strategy in ("tpe", "halving"):
-            raise ValueError(
-                f"screen: given {self.screen} with strategy {self.strategy!r}, which chooses as it goes; screen a grid "
-                f"or random draws"
-            )
+            raise ValueError(messages.SCREENED_STRATEGY(screen=self.screen, strategy=self.strategy))
         return self
 
 
 class TrainingSettings(Section):
-    """The training window, the splits and the cross-validation."""
+    """Training window, splits, preprocessing, cross-validation and search."""
 
     targets: Annotated[list[TargetName], Field(min_length=1)] = Field(
         default=[DEFAULT_TARGET], description="Variables to predict. Every enabled model gets one lane for each."
@@ -178,25 +176,26 @@ class TrainingSettings(Section):
         default=None, description="Spark partitions of the cached rows. Default: the number of cores."
     )
 
-    @field_validator("targets")
+    @field_validator("targets", mode="wrap")
     @classmethod
-    def _each_target_once(cls, value: list[Target]) -> list[Target]:
-        if len(set(value)) < len(value):
-            raise ValueError(f"the same target twice, since these mean {', '.join(value)}; give each once")
-        return value
+    def _each_target_once(cls, value: Any, validated: ValidatorFunctionWrapHandler) -> list[Target]:
+        targets: list[Target] = validated(value)
+        if len(set(targets)) < len(targets):
+            raise ValueError(messages.DUPLICATE_TARGETS(given=value, targets=targets))
+        return targets
 
     @property
     def window_days(self) -> int:
-        """Days in a whole training window."""
+        """Number of days in a training window."""
         return 7 * self.window_weeks
 
     @property
     def required_days(self) -> int:
-        """Days of the window that must hold readings."""
+        """Number of days of the window that must have readings."""
         return self.minimum_days or self.window_days
 
     @model_validator(mode="after")
     def _minimum_fits(self) -> "TrainingSettings":
         if self.required_days > self.window_days:
-            raise ValueError(f"minimum_days {self.minimum_days} is more than the {self.window_days} days of the window")
+            raise ValueError(messages.TOO_MANY_DAYS(minimum_days=self.minimum_days, window_days=self.window_days))
         return self

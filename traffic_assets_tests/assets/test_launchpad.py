@@ -66,11 +66,11 @@ def test_members_of_an_ensemble_can_be_given() -> None:
     }
     assert job.execute_in_process(run_config={"ops": {"report": {"config": given}}}).success
     assert found[0].pop("tune") is False
-    requested: Any = model_settings.requested(found[0])
+    requested: Any = model_settings.override_hyperparameters(found[0])
     profile: Any = settings.enabled_models["random_forest"].hyperparameters
-    assert requested.validated["random_forest"] == profile.model_copy(update={"maxDepth": 3})
+    assert requested.member_hyperparameters["random_forest"] == profile.model_copy(update={"maxDepth": 3})
     assert requested.weights == {"random_forest": 2.0, "svr": 1.0}
-    with pytest.raises(dg.Failure, match=r"ensemble_cv_report: members: .*svr\.C: given 0"):
+    with pytest.raises(dg.Failure, match=r"ensemble_cv_report: members\.svr\.C: given 0"):
         require_valid_config(
             {"ops": {"ensemble_cv_report": {"config": {"members": {"svr": {"C": 0}, "xgboost": {}}}}}}, settings
         )

@@ -27,7 +27,6 @@ UNCONVERTED = (
     "checks.py",
     "cli",
     "dagster_hdfs",
-    "deprecation.py",
     "features",
     "guards.py",
     "ml",
@@ -38,7 +37,6 @@ UNCONVERTED = (
     "retention.py",
     "runs.py",
     "sensors.py",
-    "settings",
     "simulation",
 )
 """Packages and modules whose messages have no code yet."""

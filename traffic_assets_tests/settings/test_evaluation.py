@@ -1,18 +1,21 @@
-"""The section evaluation: the thresholds of the plan, and bands."""
+"""The section evaluation: default thresholds, and bands."""
 
 import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.evaluation import Band, EvaluationSettings
+from traffic_assets_tests.settings.problems import texts
 
 
 def test_a_band_is_in_order() -> None:
     assert Band(low=1, high=1).high == 1
-    with pytest.raises(ValidationError, match=r"low 2 is above high 1\.5"):
+    with pytest.raises(ValidationError) as caught:
         Band(low=2, high=1.5)
+    (text,) = texts(caught.value)
+    assert (text.code, text.values) == ("settings.band-out-of-order", {"low": 2, "high": 1.5})
 
 
-def test_thresholds_are_those_of_the_plan() -> None:
+def test_default_thresholds() -> None:
     thresholds = EvaluationSettings().thresholds
     assert thresholds.linear_regression.model_dump(exclude_none=True) == {
         "r2_min": 0.9,

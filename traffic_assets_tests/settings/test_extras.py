@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from traffic_assets.ml.algorithm import built_in_algorithms
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 
 
 @pytest.mark.parametrize("name", ["clone", "a folder with spaces"])
 def test_a_clone_is_on_no_index(tmp_path: Path, name: str) -> None:
     clone = tmp_path / name
     clone.mkdir()
-    assert shlex.split(installing("tpe", clone)) == ["pip", "install", "traffic-assets[tpe]"]
+    assert shlex.split(install_command("tpe", clone)) == ["pip", "install", "traffic-assets[tpe]"]
     (clone / "pyproject.toml").touch()
-    assert shlex.split(installing("tpe", clone)) == ["pip", "install", "-e", f"{clone}[tpe]"]
+    assert shlex.split(install_command("tpe", clone)) == ["pip", "install", "-e", f"{clone}[tpe]"]
 
 
 def test_brackets_are_kept_from_the_shell(tmp_path: Path) -> None:
-    assert installing("svr", tmp_path) == "pip install 'traffic-assets[svr]'"
+    assert install_command("svr", tmp_path) == "pip install 'traffic-assets[svr]'"
 
 
 def test_the_extras_that_are_named_are_those_of_the_project() -> None:
@@ -29,4 +29,4 @@ def test_the_extras_that_are_named_are_those_of_the_project() -> None:
         pytest.skip("the package is not run from a clone")
     declared = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
     assert {"tpe", *(a.requirements.extra for a in built_in_algorithms().values() if a.requirements)} <= set(declared)
-    assert installing("tpe") == f"pip install -e '{project.parent}[tpe]'"
+    assert install_command("tpe") == f"pip install -e '{project.parent}[tpe]'"

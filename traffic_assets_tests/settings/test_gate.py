@@ -1,4 +1,4 @@
-"""What a gate may ask for: each limit is enforced, and those that are given are all that is asked."""
+"""Thresholds of a gate: each limit is enforced, and configured limits replace the defaults."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ LIMITS = tuple(GateThresholds.model_fields)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> None:
-    targets = GateThresholds.model_validate({limit: 0.9})
-    assert len(failed(judge(targets, BAD, FOLDS))) == 1
-    assert judge(targets.model_copy(update={limit: None}), BAD, FOLDS) == [], "null asks for nothing"
+def test_each_limit_stops_a_model_that_misses_it(limit: str) -> None:
+    thresholds = GateThresholds.model_validate({limit: 0.9})
+    assert len(failed(judge(thresholds, BAD, FOLDS))) == 1
+    assert judge(thresholds.model_copy(update={limit: None}), BAD, FOLDS) == [], "null sets no limit"
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"),
+    ("given", "limits"),
     [
         ({}, {"r2_min": 0.9996, "rmse_max": 0.752, "mae_max": 0.289, "cv_r2_mean_min": 0.999, "cv_r2_std_max": 0.001}),
         ({"evaluation": {"thresholds": {"random_forest": {"r2_min": 0.5}}}}, {"r2_min": 0.5}),
@@ -31,8 +31,6 @@ def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> Non
         ({"evaluation": {"thresholds": {"random_forest": {}}}}, {}),
     ],
 )
-def test_what_is_given_of_a_lane_stands_for_all_that_its_algorithm_asks(
-    given: dict[str, Any], asked: dict[str, float]
-) -> None:
-    found = load_settings("local", given, {}).get_thresholds("speed", "random_forest")
-    assert found.model_dump(exclude_none=True) == asked
+def test_configured_limits_replace_all_defaults_of_the_model(given: dict[str, Any], limits: dict[str, float]) -> None:
+    thresholds = load_settings("local", given, {}).get_thresholds("speed", "random_forest")
+    assert thresholds.model_dump(exclude_none=True) == limits

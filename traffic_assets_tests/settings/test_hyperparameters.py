@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from traffic_assets.settings import hyperparameters, models
+from traffic_assets_tests.codes import code_of, values_of
 
 
 def _declared() -> dict[str, str]:
@@ -23,12 +24,16 @@ def _declared() -> dict[str, str]:
 
 @pytest.mark.parametrize(("name", "module"), _declared().items())
 def test_an_old_import_is_the_same_object_with_a_warning(name: str, module: str) -> None:
-    with pytest.warns(DeprecationWarning, match=rf"hyperparameters\.{name} has moved to {module};"):
-        found = getattr(hyperparameters, name)
-    assert found is getattr(importlib.import_module(module), name)
+    with pytest.warns(DeprecationWarning) as warned:
+        moved = getattr(hyperparameters, name)
+    assert moved is getattr(importlib.import_module(module), name)
+    (warning,) = warned
+    assert isinstance(warning.message, Warning)
+    assert code_of(warning.message) == "deprecation.moved"
+    assert values_of(warning.message) == {"old": f"{hyperparameters.__name__}.{name}", "new": module}
 
 
-def test_the_names_that_the_docs_showed_and_the_classes_of_the_models_before_1_0_are_there() -> None:
+def test_documented_names_and_the_classes_of_every_model_are_there() -> None:
     assert {"Grid", "Hyperparameters", "ModelSettings", "Range", "grid_points"} <= set(_declared())
     for name in ("LinearRegression", "RandomForest", "GradientBoostedTrees", "XGBoost", "SVR", "Ensemble"):
         assert {f"{name}Hyperparameters", f"{name}Settings"} <= set(_declared())

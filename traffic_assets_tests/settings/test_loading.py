@@ -1,14 +1,12 @@
-"""Settings come from a profile, the environment and overrides, in that order; every mistake is told at once."""
+"""Settings come from a profile, the environment and overrides, in that order."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from traffic_assets.settings import Settings, SettingsError, load_settings, profile_names
-from traffic_assets.settings.loading import merge
-from traffic_assets_tests.settings.test_mistakes import mistakes, write
+from traffic_assets.settings import Settings, load_settings, profile_names
+from traffic_assets_tests.settings.problems import paths, problem, problems, write
 
 
 def test_local_is_the_default_profile() -> None:
@@ -21,7 +19,7 @@ def test_local_is_the_default_profile() -> None:
 
 
 @pytest.mark.parametrize("name", ["cluster", "local", "seed_literal"])
-def test_every_profile_that_comes_with_the_package_loads(name: str) -> None:
+def test_every_packaged_profile_loads(name: str) -> None:
     assert name in profile_names()
     assert load_settings(name, environ={}).profile == name
 
@@ -51,7 +49,7 @@ def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPa
     assert load_settings("local").training.folds == 3
 
 
-def test_a_path_is_a_profile_and_what_it_lacks_is_the_default(tmp_path: Path) -> None:
+def test_a_path_is_a_profile_whose_missing_keys_have_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     write(path, {"models": {"random_forest": {"hyperparameters": {"maxDepth": 5}}}})
     settings = load_settings(path, environ={})
@@ -60,9 +58,7 @@ def test_a_path_is_a_profile_and_what_it_lacks_is_the_default(tmp_path: Path) ->
     assert settings.models.random_forest.hyperparameters.numTrees == 100  # not local's 10: nothing was extended
 
 
-def test_extends_is_seen_from_the_file_not_from_where_one_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_extends_is_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "team").mkdir()
     write(tmp_path / "base.json", {"extends": "local", "training": {"seed": 1, "folds": 4}})
     middle = {"extends": "../base.json", "training": {"seed": 2}, "data": {"rush_hours": [[6, 9]]}}
@@ -72,7 +68,7 @@ def test_extends_is_seen_from_the_file_not_from_where_one_stands(
     monkeypatch.chdir(tmp_path / "elsewhere")
     settings = load_settings(top, environ={})
     assert (settings.training.seed, settings.training.folds) == (2, 4)
-    assert settings.data.rush_hours == [(6, 9)]  # a list replaces, it is not added to
+    assert settings.data.rush_hours == [(6, 9)]  # a list replaces the other list
     assert settings.data.interval_minutes == 15
     assert settings.models.random_forest.hyperparameters.numTrees == 10  # from local, three files down
 
@@ -81,28 +77,34 @@ def test_profiles_in_a_circle_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     one = write(tmp_path / "one.json", {"extends": "sub/../two.json"})
     write(tmp_path / "two.json", {"extends": "sub/../one.json"})
-    with pytest.raises(SettingsError, match=r"in a circle: .*one\.json -> .*two\.json -> .*one\.json"):
-        load_settings(one, environ={})
+    text = problem(one)
+    assert text.code == "settings.profile-circle"
+    circle = [Path(name).name for name in text.values["circle"].split(" -> ")]
+    assert circle == ["one.json", "two.json", "one.json"]
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "code", "key", "value"),
     [
-        ('{"training": {"seed": 1,}}', r"mine\.json: not valid JSON: .*line 1 column"),
-        (b"\xff\xfe{}", r"mine\.json: not valid JSON: .*decode"),
-        ("[1]", r"mine\.json: given a list; a JSON object with sections is allowed"),
-        ('{"extends": "nowhere.json"}', r"no profile '.*nowhere\.json': give one of cluster, local, seed_literal"),
+        ('{"training": {"seed": 1,}}', "settings.invalid-json", "reason", "line 1 column"),
+        (b"\xff\xfe{}", "settings.invalid-json", "reason", "decode"),
+        ("[1]", "settings.not-an-object", "given", "list"),
+        ('{"extends": "nowhere.json"}', "settings.unknown-profile", "profile", "nowhere.json"),
     ],
 )
-def test_files_that_are_no_profile_are_refused_by_name(tmp_path: Path, content: str | bytes, message: str) -> None:
+def test_files_that_are_not_a_profile_are_refused_by_name(
+    tmp_path: Path, content: str | bytes, code: str, key: str, value: str
+) -> None:
     path = tmp_path / "mine.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(SettingsError, match=message):
-        load_settings(path, environ={})
+    text = problem(path)
+    assert text.code == code
+    assert value in text.values[key]
+    assert text.values.get("file", str(path)) == str(path)
 
 
-def test_a_key_that_stands_twice_is_refused_wherever_it_stands(tmp_path: Path) -> None:
-    """JSON allows it, and the last would win without a word."""
+def test_a_duplicate_key_is_refused_anywhere_in_a_file(tmp_path: Path) -> None:
+    """JSON allows it, and the last one would silently win."""
     base = tmp_path / "base.json"
     base.write_text('{"training": {"folds": 3, "folds": 4}}')
     path = tmp_path / "twice.json"
@@ -110,24 +112,25 @@ def test_a_key_that_stands_twice_is_refused_wherever_it_stands(tmp_path: Path) -
         '{"extends": "base.json", "models": {"random_forest": {"hyperparameters": {"n_estimators": 9, '
         '"n_estimators": 5}, "grid": {"maxDepth": [3]}}}, "training": {"seed": 1}, "training": {"folds": 0}}'
     )
-    with pytest.raises(SettingsError, match="4 mistakes") as refused:
-        load_settings(path, environ={})
-    for at in ("training.folds", "models.random_forest.hyperparameters.n_estimators", "training"):
-        assert f"  {at}: stands twice in the file; keep one\n" in f"{refused.value}\n"
-    assert "training.folds: given 0" in str(refused.value), "the others are told as well"
+    found = problems(path)
+    assert sorted((text.values["path"], text.code) for text in found) == [
+        ("models.random_forest.hyperparameters.n_estimators", "settings.duplicate-key"),
+        ("training", "settings.duplicate-key"),
+        ("training.folds", "settings.duplicate-key"),
+        ("training.folds", "settings.out-of-range"),
+    ], "other errors are reported too"
 
 
-def test_a_key_that_stands_twice_in_the_environment_is_refused() -> None:
+def test_a_duplicate_key_in_the_environment_is_refused() -> None:
     name = "TRAFFIC_MODELS__RANDOM_FOREST__HYPERPARAMETERS"
-    with pytest.raises(SettingsError, match=rf"{name}\.numTrees: stands twice in it; keep one"):
-        load_settings(environ={name: '{"numTrees": 3, "numTrees": 4}'})
+    text = problem(environ={name: '{"numTrees": 3, "numTrees": 4}'})
+    assert (text.code, text.values["path"]) == ("settings.duplicate-key", f"{name}.numTrees")
 
 
-def test_an_unknown_profile_says_what_there_is() -> None:
-    with pytest.raises(
-        SettingsError, match="no profile 'lokal': give one of cluster, local, seed_literal, or the path"
-    ):
-        load_settings("lokal", environ={})
+def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
+    text = problem("lokal")
+    assert text.code == "settings.unknown-profile"
+    assert text.values == {"profile": "lokal", "profiles": ["cluster", "local", "seed_literal"]}
 
 
 def test_environment_overrides_reach_every_level() -> None:
@@ -171,8 +174,8 @@ def test_environment_overrides_reach_every_level() -> None:
     }
 
 
-def test_names_below_a_free_mapping_are_taken_as_they_are() -> None:
-    """Spark's keys, hyperparameters and column names know upper from lower case."""
+def test_names_below_a_free_mapping_stay_as_given() -> None:
+    """Spark's keys, hyperparameters and column names are case-sensitive."""
     found = load_settings(
         environ={
             "TRAFFIC_MODELS__RANDOM_FOREST__GRID__maxDepth": "[3, 4]",
@@ -187,15 +190,17 @@ def test_names_below_a_free_mapping_are_taken_as_they_are() -> None:
 
 def test_a_range_needs_a_strategy_that_draws() -> None:
     grid = {"linear_regression": {"grid": {"regParam": {"low": 1e-4, "high": 1.0, "log": True}}}}
-    (line,) = mistakes("local", models=grid)
-    assert "models.linear_regression.grid.regParam: given a range" in line
-    assert "choose random, tpe or halving" in line
+    text = problem("local", models=grid)
+    assert text.code == "settings.range-in-grid-search"
+    assert text.values["settings"] == ["models.linear_regression.grid.regParam"]
     found = load_settings("local", {"models": grid, "training": {"search": {"strategy": "random"}}}, environ={})
     assert found.models.linear_regression.grid["regParam"].model_dump()["high"] == 1.0
     wrong = {"linear_regression": {"grid": {"regParam": {"low": 1.0, "high": 0.5}}}}
-    assert "low 1 is not below high 0.5" in " ".join(mistakes("local", models=wrong))
+    assert "settings.range-out-of-order" in [text.code for text in problems("local", models=wrong)]
     out_of_range = {"linear_regression": {"grid": {"elasticNetParam": {"low": 0.0, "high": 2.5}}}}
-    assert "grid.elasticNetParam: given 2" in " ".join(mistakes("local", models=out_of_range))
+    refused = problems("local", models=out_of_range)
+    assert {text.values["path"] for text in refused} == {"models.linear_regression.grid.elasticNetParam"}
+    assert 2.5 in [text.values["given"] for text in refused]
 
 
 def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: Path) -> None:
@@ -207,27 +212,17 @@ def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: P
 
 def test_unknown_names_in_the_environment_are_all_refused() -> None:
     environ = {"TRAFFIC_TRAINING__SEEDS": "1", "TRAFFIC_TRANING__SEED": "1", "TRAFFIC_TRAINING__SEED": "1"}
-    found = mistakes(environ=environ)
-    assert [line.split(":")[0] for line in found] == ["TRAFFIC_TRAINING__SEEDS", "TRAFFIC_TRANING__SEED"]
-    assert (
-        found[0].split(": ")[1].startswith("no such setting (did you mean SEED?); below TRAFFIC_TRAINING there may be")
-    )
-    assert found[1].endswith(
-        "no such setting (did you mean TRAINING?); after TRAFFIC_ there may be DATA, MODELS, TRAINING, EVALUATION, "
-        "PERSISTENCE, SPARK"
-    )
-    assert mistakes(environ={"TRAFFIC_PROFILE__X": "1"})[0].startswith("TRAFFIC_PROFILE__X: no such setting")
+    found = problems(environ=environ)
+    assert paths(found) == ["TRAFFIC_TRAINING__SEEDS", "TRAFFIC_TRANING__SEED"]
+    assert [text.code for text in found] == ["settings.misspelled-variable"] * 2
+    assert [text.values["suggestion"] for text in found] == ["TRAFFIC_TRAINING__SEED", "TRAFFIC_TRAINING"]
+    assert [text.values["prefix"] for text in found] == ["TRAFFIC_TRAINING__", "TRAFFIC_"]
+    assert found[1].values["allowed"] == ["DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK"]
+    text = problem(environ={"TRAFFIC_PROFILE__X": "1"})
+    assert (text.code, text.values["path"]) == ("settings.unknown-variable", "TRAFFIC_PROFILE__X")
 
 
-def test_merge_goes_as_deep_as_both_have_mappings_and_changes_neither() -> None:
-    base: dict[str, Any] = {"a": {"b": 1, "c": {"d": 2}}, "e": [1, 2], "f": {"g": 3}}
-    top: dict[str, Any] = {"a": {"c": {"d": 20}}, "e": [3], "f": None, "h": {"i": 4}}
-    assert merge(base, top) == {"a": {"b": 1, "c": {"d": 20}}, "e": [3], "f": None, "h": {"i": 4}}
-    assert base == {"a": {"b": 1, "c": {"d": 2}}, "e": [1, 2], "f": {"g": 3}}
-    assert merge({"a": 5}, {"a": {"b": 1}}) == {"a": {"b": 1}}
-
-
-def test_loaded_settings_do_not_change_and_describe_themselves_as_they_load() -> None:
+def test_loaded_settings_are_frozen_and_load_again_from_their_json() -> None:
     settings = load_settings("local", environ={})
     with pytest.raises(ValueError, match="frozen"):
         settings.training.seed = 1  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Keys that were renamed: old files, environments and objects keep working, and nothing is given twice."""
+"""Renamed keys: old files, environments and objects keep working, and both names at once are refused."""
 
 import json
 from pathlib import Path
@@ -7,21 +7,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from traffic_assets.settings import Settings, SettingsError, load_settings
+from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.evaluation import EvaluationSettings
+from traffic_assets_tests.codes import values_of
+from traffic_assets_tests.settings.problems import problem, problems, texts, write
 
 LIMIT = {"random_forest": {"r2_min": 0.5}}
 
 
 def _write(path: Path, evaluation: dict[str, Any], **more: Any) -> str:
-    path.write_text(json.dumps({"evaluation": evaluation, **more}))
-    return str(path)
-
-
-def _mistakes(*given: Any) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
-        load_settings(*given)
-    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+    return write(path, {"evaluation": evaluation, **more})
 
 
 def _limits(settings: Settings, target: Any = "speed") -> dict[str, float]:
@@ -53,31 +48,32 @@ def test_layers_under_different_keys_are_one_section(tmp_path: Path) -> None:
 
 def test_both_keys_in_one_layer_are_refused(tmp_path: Path) -> None:
     path = _write(tmp_path / "mine.json", {"targets": LIMIT, "thresholds": {}})
-    assert _mistakes(path, None, {}) == [
-        "evaluation.targets: the old name of evaluation.thresholds, and both are given. "
-        "Expected one. Fix: move its values to evaluation.thresholds"
-    ]
+    text = problem(path)
+    assert text.code == "settings.both-names"
+    names = {"old": "evaluation.targets", "new": "evaluation.thresholds"}
+    assert text.values == {"path": "evaluation.targets", **names}
     old, new = (f"TRAFFIC_EVALUATION__{key}__SVR__R2_MIN" for key in ("TARGETS", "THRESHOLDS"))
-    (line,) = _mistakes("local", None, {old: "0.5", new: "0.5"})
-    assert line == f"{old}: the old name of {new}, and both are given. Expected one. Fix: move its values to {new}"
-    with pytest.raises(ValidationError, match="other_targets: the old name of other_thresholds"):
+    assert problem("local", {old: "0.5", new: "0.5"}).values == {"path": old, "old": old, "new": new}
+    with pytest.raises(ValidationError) as caught:
         EvaluationSettings.model_validate({"other_targets": {}, "other_thresholds": {}})
+    (text,) = texts(caught.value)
+    assert (text.code, text.values) == ("settings.both-names", {"old": "other_targets", "new": "other_thresholds"})
 
 
-def test_a_mistake_is_reported_under_the_key_that_was_given(tmp_path: Path) -> None:
+def test_an_error_is_reported_under_the_key_that_was_given(tmp_path: Path) -> None:
     wrong = {"random_forest": {"r2_minimum": 1, "rmse_max": -1}}
-    found = _mistakes(_write(tmp_path / "mine.json", {"targets": wrong}), None, {})
-    assert [line.split("; ")[0] for line in found] == [
-        "evaluation.targets.random_forest.rmse_max: given -1",
-        "evaluation.targets.random_forest.r2_minimum: not a setting (did you mean r2_min?)",
-    ]
+    out_of_range, misspelled = problems(_write(tmp_path / "mine.json", {"targets": wrong}))
+    assert out_of_range.values["path"] == "evaluation.targets.random_forest.rmse_max"
+    assert out_of_range.values["given"] == -1
+    assert misspelled.values["path"] == "evaluation.targets.random_forest.r2_minimum"
+    assert misspelled.values["suggestion"] == "r2_min"
     name = "TRAFFIC_EVALUATION__TARGETS__RANDOM_FOREST__RMSE_MAX"
-    (line,) = _mistakes("local", None, {name: "-1"})
-    assert line.startswith(f"{name}: given -1")
+    text = problem("local", {name: "-1"})
+    assert (text.values["path"], text.values["given"]) == (name, -1)
 
 
 @pytest.mark.parametrize(
-    ("given", "hint"),
+    ("given", "suggestion"),
     [
         ("target", "thresholds"),
         ("tagrets", "thresholds"),
@@ -85,21 +81,25 @@ def test_a_mistake_is_reported_under_the_key_that_was_given(tmp_path: Path) -> N
         ("other_target", "other_thresholds"),
     ],
 )
-def test_a_key_that_is_spelled_like_an_old_one_gets_the_current_one_as_hint(
-    tmp_path: Path, given: str, hint: str
-) -> None:
-    (line,) = _mistakes(_write(tmp_path / "mine.json", {given: LIMIT}), None, {})
-    assert line.startswith(f"evaluation.{given}: not a setting (did you mean {hint}?); allowed here: primary_metric, ")
-    assert "targets" not in line.split("allowed here")[1]
-    (line,) = _mistakes("local", None, {f"TRAFFIC_EVALUATION__{given.upper()}__SVR__R2_MIN": "0.5"})
-    assert f"no such setting (did you mean {hint.upper()}?); below TRAFFIC_EVALUATION" in line
+def test_a_misspelled_old_key_gets_the_current_one_as_suggestion(tmp_path: Path, given: str, suggestion: str) -> None:
+    text = problem(_write(tmp_path / "mine.json", {given: LIMIT}))
+    assert text.code == "settings.misspelled-key"
+    assert (text.values["path"], text.values["suggestion"]) == (f"evaluation.{given}", suggestion)
+    assert text.values["allowed"] == list(EvaluationSettings.model_fields)
+    text = problem("local", {f"TRAFFIC_EVALUATION__{given.upper()}__SVR__R2_MIN": "0.5"})
+    assert text.code == "settings.misspelled-variable"
+    assert text.values["suggestion"] == f"TRAFFIC_EVALUATION__{suggestion.upper()}"
 
 
 def test_old_attributes_can_be_read_with_a_warning() -> None:
     settings = load_settings("local", {"evaluation": {"other_thresholds": {"flow": LIMIT}}}, {})
-    with pytest.warns(DeprecationWarning, match=r"EvaluationSettings\.targets is now EvaluationSettings\.thresholds"):
+    with pytest.warns(DeprecationWarning) as warned:
         assert settings.evaluation.targets is settings.evaluation.thresholds
-    with pytest.warns(DeprecationWarning, match="other_thresholds"):
         assert settings.evaluation.other_targets is settings.evaluation.other_thresholds
-    with pytest.warns(DeprecationWarning, match=r"Settings\.targets_of is now Settings\.get_thresholds"):
         assert settings.targets_of("flow", "random_forest") == settings.get_thresholds("flow", "random_forest")
+    values = [values_of(warning.message) for warning in warned if isinstance(warning.message, Warning)]
+    assert values == [
+        {"old": "EvaluationSettings.targets", "new": "EvaluationSettings.thresholds"},
+        {"old": "EvaluationSettings.other_targets", "new": "EvaluationSettings.other_thresholds"},
+        {"old": "Settings.targets_of", "new": "Settings.get_thresholds"},
+    ]

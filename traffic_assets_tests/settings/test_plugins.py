@@ -1,4 +1,4 @@
-"""Plugins in the settings: sections of their own, and what is said of those that cannot be used."""
+"""Plugins in the settings: sections of their own, and errors about those that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,27 +10,38 @@ from typing import Any
 
 import pytest
 
-from traffic_assets.settings import Settings, SettingsError, load_settings
+from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.plugins import (
     ALGORITHM_GROUP,
     METRIC_GROUP,
+    TAKEN_METRIC_NAMES,
     PluginWarning,
     plugins,
     settings_class,
     usable,
 )
+from traffic_assets.settings.schema import ModelsSettings
 from traffic_assets_tests.packages import ALGORITHM, METRIC, Install
+from traffic_assets_tests.settings.problems import problem, problems
 
 ACME = {ALGORITHM_GROUP: {"acme": "ACME"}}
 BROKEN = "raise ImportError('no engine here')"
 
 
-def _line(path: str, overrides: Mapping[str, Any], environ: dict[str, str] | None = None) -> str:
-    """What is said of one path of the settings."""
-    with pytest.warns(PluginWarning), pytest.raises(SettingsError) as caught:
-        load_settings("local", overrides, environ or {})
-    (line,) = [text.strip() for text in str(caught.value).splitlines() if text.strip().startswith(f"{path}: ")]
-    return line
+def _problem_at(path: str, overrides: Mapping[str, Any], environ: dict[str, str] | None = None) -> CodedText:
+    """Return the problem at one path of the settings."""
+    with pytest.warns(PluginWarning):
+        found = problems("local", environ, **overrides)
+    (text,) = [text for text in found if text.values["path"] == path]
+    return text
+
+
+def _warning(warned: pytest.WarningsRecorder) -> CodedText:
+    """Return the message of the first warning about a plugin."""
+    text = next(w.message.args[0] for w in warned if isinstance(w.message, PluginWarning))
+    assert isinstance(text, CodedText)
+    return text
 
 
 def test_without_plugins_the_settings_are_the_built_in_ones(install: Install) -> None:
@@ -38,7 +49,7 @@ def test_without_plugins_the_settings_are_the_built_in_ones(install: Install) ->
     assert usable(ALGORITHM_GROUP) == usable(METRIC_GROUP) == {}
 
 
-def test_an_algorithm_has_a_section_targets_and_a_lane(install: Install) -> None:
+def test_an_algorithm_has_a_section_thresholds_and_a_lane(install: Install) -> None:
     install("acme-models", ALGORITHM, ACME)
     found = load_settings(
         "local",
@@ -55,7 +66,7 @@ def test_an_algorithm_has_a_section_targets_and_a_lane(install: Install) -> None
 
 
 def test_the_settings_of_an_algorithm_of_another_package_are_its_own(install: Install) -> None:
-    """Names that scikit-learn has are neither ours there nor refused; `gbt` is the package's own."""
+    """Scikit-learn's names are neither translated nor refused there; `gbt` is the package's own name."""
     code = ALGORITHM.replace("acme", "gbt").replace("depth", "n_jobs")
     install("acme-models", code, {ALGORITHM_GROUP: {"gbt": "ACME"}})
     found = load_settings("local", {"models": {"gbt": {"tune": True, "grid": {"n_jobs": [1, 2]}}}}, {})
@@ -68,10 +79,11 @@ def test_a_file_that_lists_models_turns_those_of_other_packages_off_as_well(
     install: Install, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     install("acme-models", ALGORITHM, ACME)
-    path = tmp_path / "theirs.json"
+    path = tmp_path / "sklearn.json"
     path.write_text(json.dumps({"models": {"random_forest": {"hyperparameters": {"n_estimators": 7}}}}))
     assert list(load_settings(path, environ={}).enabled_models) == ["random_forest"]
-    assert "not listed, so off: linear_regression, gradient_boosted_trees, acme;" in caplog.text
+    assert "off (linear_regression, gradient_boosted_trees, acme)" in caplog.text
+    assert "[sklearn-config.unlisted-models]" in caplog.text
     path.write_text(json.dumps({"models": {"acme": {}, "random_forest": {"hyperparameters": {"n_estimators": 7}}}}))
     assert list(load_settings(path, environ={}).enabled_models) == ["random_forest", "acme"]
 
@@ -89,8 +101,8 @@ SECTION = "class Section(ModelSettings):\n"
         (OLD_GATE, "targets: ClassVar[Targets] = Targets(r2_min=0.7)"),
     ],
 )
-def test_an_algorithm_brings_the_thresholds_of_its_gate(install: Install, imports: str, attribute: str) -> None:
-    """As the algorithms of this package do, also as a plugin gave them before; a settings file overrides them."""
+def test_an_algorithm_has_default_thresholds(install: Install, imports: str, attribute: str) -> None:
+    """They are read under the current and the old name; a settings file overrides them."""
     install("acme-models", imports + ALGORITHM.replace(SECTION, f"{SECTION}    {attribute}\n"), ACME)
     found = load_settings("local", environ={})
     assert found.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}
@@ -101,27 +113,30 @@ def test_an_algorithm_brings_the_thresholds_of_its_gate(install: Install, import
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Field name:UserWarning")
 @pytest.mark.parametrize(
-    ("attributes", "problem"),
+    ("attributes", "reason"),
     [
-        ("targets: ClassVar[Any] = {'r2': 0.7}", "its gate cannot be read: Section.targets.r2: Extra inputs are not"),
-        ("targets: Targets = Targets(r2_min=0.7)", "its gate cannot be read: Section.targets is a field"),
+        ("targets: ClassVar[Any] = {'r2': 0.7}", "Section.targets.r2: Extra inputs are not permitted"),
+        ("targets: Targets = Targets(r2_min=0.7)", "Section.targets is a field"),
         (
             "targets: ClassVar[Any] = {}\n    thresholds: ClassVar[Any] = {}",
-            "its gate cannot be read: Section.targets: the old name of thresholds, and both are given",
+            "Section.targets is the old name of Section.thresholds, and both are given",
         ),
     ],
 )
 def test_an_algorithm_whose_gate_cannot_be_read_is_left_out_by_the_name_of_the_attribute(
-    install: Install, attributes: str, problem: str
+    install: Install, attributes: str, reason: str
 ) -> None:
     install("acme-models", OLD_GATE + ALGORITHM.replace(SECTION, f"{SECTION}    {attributes}\n"), ACME)
-    with pytest.warns(PluginWarning, match=r"left out: acme of acme-models 2\.1") as told:
+    with pytest.warns(PluginWarning) as warned:
         assert "acme" not in load_settings("local", {}, {}).enabled_models
-    assert any(problem in str(warning.message) for warning in told)
+    text = _warning(warned)
+    assert text.code == "plugins.unreadable-gate"
+    assert text.values["plugin"].startswith("acme of acme-models 2.1 ")
+    assert text.values["reason"].startswith(reason)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_attributes_for_earlier_code_are_honoured_or_named(install: Install) -> None:
+def test_old_attributes_are_read_and_unknown_ones_are_named(install: Install) -> None:
     code = ALGORITHM.replace("describe=None,", "describe=None, scale_free=True, package='acme_engine',")
     install("acme-models", code, ACME)
     acme = usable(ALGORITHM_GROUP)["acme"]
@@ -130,72 +145,109 @@ def test_attributes_for_earlier_code_are_honoured_or_named(install: Install) -> 
     install("other-models", unknown, {ALGORITHM_GROUP: {"other": "ACME"}})
     shadowed = f"{ALGORITHM}\nclass Mine(Algorithm):\n    scale_free = True\n"
     install("third-models", shadowed, {ALGORITHM_GROUP: {"third": "ACME"}})
-    with pytest.warns(PluginWarning) as told:
+    with pytest.warns(PluginWarning) as warned:
         assert "acme" in load_settings("local", {}, {}).enabled_models
-    messages = "\n".join(str(warning.message) for warning in told)
-    assert "left out: other of other-models 2.1" in messages
+    messages = "\n".join(str(warning.message) for warning in warned)
+    assert _warning(warned).values["plugin"].startswith("other of other-models 2.1 ")
     assert "unexpected keyword argument 'warm_start'" in messages
-    assert "TypeError: Nothing reads Mine.scale_free. Expected scale_invariant" in messages
+    assert "Mine.scale_free" in messages
 
 
 def test_unknown_keys_of_a_section_are_errors(install: Install) -> None:
     install("acme-models", ALGORITHM, ACME)
-    with pytest.raises(SettingsError, match=r"models\.acme\.tuned: not a setting \(did you mean tune\?\)"):
-        load_settings("local", {"models": {"acme": {"tuned": True}}}, {})
-    with pytest.raises(SettingsError, match=r"models\.acm: not a setting \(did you mean acme\?\)"):
-        load_settings("local", {"models": {"acm": {}}}, {})
-    with pytest.raises(SettingsError, match=r"grid\.width: not a hyperparameter; allowed: depth"):
-        load_settings("local", {"models": {"acme": {"grid": {"width": [1]}}}}, {})
+    for models, path, suggestion in (
+        ({"acme": {"tuned": True}}, "models.acme.tuned", "tune"),
+        ({"acm": {}}, "models.acm", "acme"),
+    ):
+        text = problem("local", models=models)
+        assert text.code == "settings.misspelled-key"
+        assert (text.values["path"], text.values["suggestion"]) == (path, suggestion)
+    text = problem("local", models={"acme": {"grid": {"size": [1]}}})
+    assert text.code == "settings.unknown-hyperparameter"
+    assert text.values == {"path": "models.acme.grid.size", "name": "size", "allowed": ["depth"]}
 
 
-def test_a_metric_may_be_the_primary_one(install: Install) -> None:
-    with pytest.raises(SettingsError, match="input should be 'rmse', 'mae', 'mape' or 'r2'"):
-        load_settings("local", {"evaluation": {"primary_metric": "far"}}, {})
+def test_a_metric_can_be_the_primary_one(install: Install) -> None:
+    assert problem("local", evaluation={"primary_metric": "far"}).values == {
+        "path": "evaluation.primary_metric",
+        "given": "far",
+        "allowed": "'rmse', 'mae', 'mape' or 'r2'",
+    }
     install("acme-metrics", METRIC, {METRIC_GROUP: {"far": "FAR"}})
     assert load_settings("local", {}, {}).evaluation.primary_metric == "rmse"
     assert load_settings("local", {"evaluation": {"primary_metric": "far"}}, {}).evaluation.primary_metric == "far"
-    with pytest.raises(SettingsError, match="input should be 'rmse', 'mae', 'mape', 'r2' or 'far'"):
-        load_settings("local", {"evaluation": {"primary_metric": "near"}}, {})
+    text = problem("local", evaluation={"primary_metric": "near"})
+    assert text.code == "settings.invalid-choice"
+    assert text.values["allowed"] == "'rmse', 'mae', 'mape', 'r2' or 'far'"
 
 
 @pytest.mark.parametrize(
-    ("point", "code", "problem"),
+    ("point", "source", "code", "values"),
     [
-        ("acme", BROKEN, "it cannot be imported: ImportError: no engine here"),
-        ("acme", "", "it cannot be imported: AttributeError: module 'acme_models' has no attribute 'ACME'"),
-        ("acme", "ACME = {}", "the entry point gives no Algorithm; what it gives is of type dict"),
-        ("acme", f"{ALGORITHM}\nACME = Algorithm", "what it gives is the class Algorithm"),
-        ("acme", f"{METRIC}\nACME = FAR", "the entry point gives no Algorithm; what it gives is of type Metric"),
-        ("tree", ALGORITHM, "the Algorithm is named 'acme', its entry point 'tree': give both one name"),
-        ("random_forest", f"{ALGORITHM}\nACME = algorithm('random_forest')", "'random_forest' is built in: choose"),
-        ("acme-1", f"{ALGORITHM}\nACME = algorithm('acme-1')", "'acme-1' cannot be a name: use lower-case letters"),
-        ("copy", f"{ALGORITHM}\nACME = algorithm('copy')", "'copy' cannot be a name"),
-        ("acme", f"{ALGORITHM}\nACME = algorithm('acme', Knobs)", "a subclass of ModelSettings is needed"),
+        ("acme", BROKEN, "plugins.import-failed", {"error": "ImportError: no engine here"}),
+        (
+            "acme",
+            "",
+            "plugins.import-failed",
+            {"error": "AttributeError: module 'acme_models' has no attribute 'ACME'"},
+        ),
+        ("acme", "ACME = {}", "plugins.wrong-kind", {"kind": "Algorithm", "given": "of type dict"}),
+        (
+            "acme",
+            f"{ALGORITHM}\nACME = Algorithm",
+            "plugins.wrong-kind",
+            {"kind": "Algorithm", "given": "the class Algorithm"},
+        ),
+        ("acme", f"{METRIC}\nACME = FAR", "plugins.wrong-kind", {"kind": "Algorithm", "given": "of type Metric"}),
+        (
+            "tree",
+            ALGORITHM,
+            "plugins.name-mismatch",
+            {"kind": "Algorithm", "name": "acme", "entry_point": "tree"},
+        ),
+        (
+            "random_forest",
+            f"{ALGORITHM}\nACME = algorithm('random_forest')",
+            "plugins.built-in-name",
+            {"name": "random_forest", "taken": list(ModelsSettings.model_fields)},
+        ),
+        ("acme-1", f"{ALGORITHM}\nACME = algorithm('acme-1')", "plugins.invalid-name", {"name": "acme-1"}),
+        ("copy", f"{ALGORITHM}\nACME = algorithm('copy')", "plugins.invalid-name", {"name": "copy"}),
+        (
+            "acme",
+            f"{ALGORITHM}\nACME = algorithm('acme', Knobs)",
+            "plugins.wrong-settings",
+            {"settings": "<class 'acme_models.Knobs'>"},
+        ),
         (
             "acme",
             f"{ALGORITHM}\nACME = algorithm('acme', ModelSettings)",
-            "its settings have no valid defaults: hyperparameters: Field required",
+            "plugins.invalid-defaults",
+            {"key": "hyperparameters", "reason": "Field required"},
         ),
     ],
 )
-def test_a_broken_algorithm_is_left_out_with_a_warning_and_refused_where_it_is_named(
-    install: Install, point: str, code: str, problem: str
+def test_a_broken_algorithm_is_left_out_with_a_warning_and_refused_if_it_is_configured(
+    install: Install, point: str, source: str, code: str, values: dict[str, Any]
 ) -> None:
-    install("acme-models", code, {ALGORITHM_GROUP: {point: "ACME"}})
-    with pytest.warns(PluginWarning, match=rf"left out: {point} of acme-models 2\.1 \(entry point {point} = ") as told:
-        found = load_settings("local", {}, {})
-    assert problem in next(str(warning.message) for warning in told if warning.category is PluginWarning)
-    assert list(found.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
+    install("acme-models", source, {ALGORITHM_GROUP: {point: "ACME"}})
+    with pytest.warns(PluginWarning) as warned:
+        settings = load_settings("local", {}, {})
+    text = _warning(warned)
+    plugin = text.values["plugin"]
+    assert (text.code, text.values) == (code, {**values, "plugin": plugin})
+    assert plugin.startswith(f"{point} of acme-models 2.1 (entry point {point} = ")
+    assert list(settings.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
     assert not usable(ALGORITHM_GROUP)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_settings("local", {}, {})  # told once
+        load_settings("local", {}, {})  # the warning comes once
     if point != "random_forest":
-        with pytest.raises(SettingsError) as caught:
-            load_settings("local", {"models": {point: {"enabled": True}}}, {})
-        assert f"models.{point}: cannot be used: {point} of acme-models 2.1" in str(caught.value)
-        assert problem in str(caught.value)
-        assert "mend or uninstall that package" in str(caught.value)
+        refused = problem("local", models={point: {"enabled": True}})
+        assert refused.code == "settings.unusable-plugin"
+        assert refused.values["path"] == f"models.{point}"
+        assert refused.values["plugin"] == plugin
+        assert f"{refused.values['reason']}." in text
 
 
 def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> None:
@@ -206,44 +258,64 @@ def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> No
         ("evaluation.primary_metric", {"evaluation": {"primary_metric": "far"}}),
     ):
         settings_class.cache_clear()
-        assert "ImportError: no engine here" in _line(path, overrides)
+        assert "ImportError: no engine here" in _problem_at(path, overrides).values["reason"]
     for name in ("TRAFFIC_MODELS__ACME__TUNE", "TRAFFIC_EVALUATION__THRESHOLDS__ACME__R2_MIN"):
         settings_class.cache_clear()
-        assert "ImportError: no engine here" in _line(name, {}, {name: "1"})
+        assert "ImportError: no engine here" in _problem_at(name, {}, {name: "1"}).values["reason"]
 
 
 @pytest.mark.parametrize(
-    ("point", "code", "problem"),
+    ("point", "source", "code", "values"),
     [
-        ("bias", METRIC.replace('"far"', '"bias"'), "'bias' is built in: choose a name other than rmse, mae, mape, r2"),
-        ("far", METRIC.replace('"high"', '"more"'), "ValueError: far: better is 'more'; low and high are allowed"),
-        ("far", f"{ALGORITHM}\nFAR = ACME", "the entry point gives no Metric; what it gives is of type Algorithm"),
+        (
+            "bias",
+            METRIC.replace('"far"', '"bias"'),
+            "plugins.built-in-name",
+            {"name": "bias", "taken": list(TAKEN_METRIC_NAMES)},
+        ),
+        ("far", f"{ALGORITHM}\nFAR = ACME", "plugins.wrong-kind", {"kind": "Metric", "given": "of type Algorithm"}),
     ],
 )
-def test_a_broken_metric_is_left_out_with_a_warning(install: Install, point: str, code: str, problem: str) -> None:
-    install("acme-metrics", code, {METRIC_GROUP: {point: "FAR"}})
-    with pytest.warns(PluginWarning) as told:
+def test_a_broken_metric_is_left_out_with_a_warning(
+    install: Install, point: str, source: str, code: str, values: dict[str, Any]
+) -> None:
+    install("acme-metrics", source, {METRIC_GROUP: {point: "FAR"}})
+    with pytest.warns(PluginWarning) as warned:
         load_settings("local", {}, {})
-    assert problem in next(str(warning.message) for warning in told if warning.category is PluginWarning)
+    text = _warning(warned)
+    assert (text.code, text.values) == (code, {**values, "plugin": text.values["plugin"]})
+
+
+def test_a_metric_that_raises_at_import_is_left_out(install: Install) -> None:
+    install("acme-metrics", METRIC.replace('"high"', '"more"'), {METRIC_GROUP: {"far": "FAR"}})
+    with pytest.warns(PluginWarning) as warned:
+        load_settings("local", {}, {})
+    text = _warning(warned)
+    assert text.code == "plugins.import-failed"
+    assert "'more'" in text.values["error"]
 
 
 def test_of_two_packages_with_one_name_neither_is_taken(install: Install) -> None:
     install("acme-models", ALGORITHM, ACME)
     install("other-models", ALGORITHM, ACME)
-    with pytest.warns(PluginWarning, match="acme-models and other-models give the same name: uninstall all but one"):
+    with pytest.warns(PluginWarning) as warned:
         assert "acme" not in load_settings("local", {}, {}).enabled_models
+    text = _warning(warned)
+    assert text.code == "plugins.duplicate-name"
+    assert (text.values["name"], text.values["packages"]) == ("acme", ["acme-models", "other-models"])
     assert [p.distribution for p in plugins(ALGORITHM_GROUP)] == ["acme-models", "other-models"]
 
 
-def test_who_takes_a_built_in_name_does_not_change_what_is_said_of_ours(install: Install) -> None:
+def test_a_plugin_with_a_built_in_name_does_not_change_errors_about_the_built_in_model(install: Install) -> None:
     code = f"{ALGORITHM}\nACME = algorithm('random_forest')"
     install("acme-models", code, {ALGORITHM_GROUP: {"random_forest": "ACME"}})
-    line = _line("models.random_forest.tuned", {"models": {"random_forest": {"tuned": True}}})
-    assert "not a setting (did you mean tune?)" in line
+    text = _problem_at("models.random_forest.tuned", {"models": {"random_forest": {"tuned": True}}})
+    assert (text.code, text.values["suggestion"]) == ("settings.misspelled-key", "tune")
 
 
-def test_a_broken_plugin_harms_no_other(install: Install) -> None:
+def test_a_broken_plugin_does_not_affect_another(install: Install) -> None:
     install("acme-models", ALGORITHM, ACME)
     install("bad-models", BROKEN, {ALGORITHM_GROUP: {"bad": "BAD"}})
-    with pytest.warns(PluginWarning, match="left out: bad of bad-models"):
+    with pytest.warns(PluginWarning) as warned:
         assert "acme" in load_settings("local", {}, {}).enabled_models
+    assert _warning(warned).values["plugin"].startswith("bad of bad-models 2.1 ")

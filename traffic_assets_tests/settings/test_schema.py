@@ -1,4 +1,4 @@
-"""What must hold between sections."""
+"""Rules between sections, and settings that have no effect."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from traffic_assets.settings.evaluation import EvaluationSettings
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.schema import ModelsSettings, Settings
+from traffic_assets_tests.settings.problems import codes, texts
 
 
 def test_the_source_is_below_the_base_unless_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,42 +36,56 @@ def test_enabled_models_in_the_order_of_the_file() -> None:
         "linear_regression",
         "gradient_boosted_trees",
     ]
-    with pytest.raises(ValidationError, match="every model is disabled; enable at least one"):
+    with pytest.raises(ValidationError) as caught:
         Settings(models=ModelsSettings.model_validate(dict.fromkeys(every, off)))
+    assert codes(caught.value) == ["settings.no-model-enabled"]
 
 
-def test_limits_of_other_targets_are_on_lanes_that_there_are() -> None:
+def test_thresholds_of_other_targets_belong_to_existing_lanes() -> None:
     given = {"flow": {"random_forest": {"r2_min": 0.5}}}
     settings = Settings(evaluation=EvaluationSettings(other_thresholds=given))
     assert settings.get_thresholds("flow", "random_forest").r2_min == 0.5
     assert settings.get_thresholds("flow", "linear_regression") == GateThresholds()
     assert settings.get_thresholds("speed", "random_forest").r2_min == 0.9996
-    for wrong, told in (
-        ({"flow": {"forest": {}}}, "no such model: forest; the models are linear_regression"),
-        ({"speed": {"random_forest": {}}}, "belong to evaluation.thresholds"),
-        ({"flow": {"random_forest": {"r2": 1}}}, "r2"),
+    for wrong, code, values in (
+        (
+            {"flow": {"forest": {}}},
+            "settings.unknown-model-thresholds",
+            {"target": "flow", "unknown": ["forest"], "models": list(ModelsSettings.model_fields)},
+        ),
+        ({"speed": {"random_forest": {}}}, "settings.misplaced-thresholds", {"target": "speed"}),
     ):
-        with pytest.raises(ValidationError, match=told):
+        with pytest.raises(ValidationError) as caught:
             Settings(evaluation=EvaluationSettings(other_thresholds=wrong))
+        (text,) = texts(caught.value)
+        assert (text.code, text.values) == (code, values)
+    with pytest.raises(ValidationError, match="r2"):
+        Settings(evaluation=EvaluationSettings.model_validate({"other_thresholds": {"flow": {"svr": {"r2": 1}}}}))
 
 
-def test_what_does_nothing_is_known() -> None:
-    def idle(**sections: Any) -> list[str]:
-        return [".".join(path) for path, _ in Settings.model_validate(sections).without_effect]
+def test_settings_without_effect_are_listed() -> None:
+    def idle(**sections: Any) -> list[tuple[str, str]]:
+        return [(".".join(path), text.code) for path, text in Settings.model_validate(sections).without_effect]
 
     limit = {"max_training_time_minutes": 5}
-    assert idle(training=limit) == ["training.max_training_time_minutes"]
+    assert idle(training=limit) == [("training.max_training_time_minutes", "settings.unused-time-limit")]
     assert idle(training=limit, models={"random_forest": {"tune": True}}) == []
-    for master, told in (("local[1]", True), ("local", True), ("local[2]", False), ("spark://h:7077", False)):
-        found = idle(training={"parallel_training": True}, spark={"master": master})
-        assert found == (["training.parallel_training"] if told else [])
+    assert idle(models={"random_forest": {"tune": True, "grid": {}}}) == [
+        ("models.random_forest.tune", "settings.empty-search")
+    ]
+    one_core = [("training.parallel_training", "settings.parallel-on-one-core")]
+    for master, expected in (("local[1]", one_core), ("local", one_core), ("local[2]", []), ("spark://h:7077", [])):
+        assert idle(training={"parallel_training": True}, spark={"master": master}) == expected
+    executors = {"config": {"spark.executor.memory": "4g"}}
+    assert idle(spark=executors) == [("spark.config", "settings.executors-of-local-session")]
+    assert idle(spark={**executors, "master": "spark://h:7077"}) == []
 
 
-def test_every_lane_has_targets() -> None:
-    assert list(EvaluationSettings().targets.model_dump()) == list(ModelsSettings().named())
+def test_every_lane_has_thresholds() -> None:
+    assert list(EvaluationSettings().thresholds.model_dump()) == list(ModelsSettings().named())
 
 
-def test_an_ensemble_looks_at_the_lanes_of_its_own_file() -> None:
+def test_an_ensemble_reads_the_sections_of_its_members() -> None:
     models = ModelsSettings.model_validate(
         {
             "random_forest": {"enabled": False, "hyperparameters": {"numTrees": 7}},
@@ -79,6 +94,6 @@ def test_an_ensemble_looks_at_the_lanes_of_its_own_file() -> None:
         }
     )
     members = models.ensemble.hyperparameters.members
-    assert members["random_forest"]["numTrees"] == 7, "of a lane that is off as well"
+    assert members["random_forest"]["numTrees"] == 7, "also of a lane that is off"
     assert members["linear_regression"]["elasticNetParam"] == 1.0
     assert not (ModelsSettings().svr.enabled or ModelsSettings().ensemble.enabled)

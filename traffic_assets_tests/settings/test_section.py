@@ -1,4 +1,4 @@
-"""What lies out of its range is refused, in every section."""
+"""Values out of range are refused, in every section."""
 
 from typing import Any
 

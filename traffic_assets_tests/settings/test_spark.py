@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.spark import SparkSettings
+from traffic_assets_tests.settings.problems import texts
 
 
 def test_spark_settings_are_written_as_spark_reads_them() -> None:
@@ -20,17 +21,30 @@ def test_spark_settings_are_written_as_spark_reads_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("config", "code", "values"),
     [
-        ({"sql.shuffle.partitions": "4", "x": "1"}, "not Spark settings: sql.shuffle.partitions, x; names begin with"),
-        ({"spark.master": "yarn", "spark.driver.memory": "1g"}, "spark.master, spark.driver.memory have settings of"),
-        ({"spark.x": [1]}, "valid string"),
-        ("spark.x=1", "valid dictionary"),
+        (
+            {"sql.shuffle.partitions": "4", "x": "1"},
+            "settings.not-spark-settings",
+            {"keys": ["sql.shuffle.partitions", "x"]},
+        ),
+        (
+            {"spark.master": "yarn", "spark.driver.memory": "1g"},
+            "settings.reserved-spark-settings",
+            {
+                "keys": ["spark.master", "spark.driver.memory"],
+                "settings": ["spark.master", "spark.driver_memory"],
+            },
+        ),
+        ({"spark.x": [1]}, "settings.invalid-type", {"given": [1], "type": "a valid string"}),
+        ("spark.x=1", "settings.invalid-type", {"given": "spark.x=1", "type": "a valid dictionary"}),
     ],
 )
-def test_other_spark_settings_are_refused(config: Any, message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+def test_other_spark_settings_are_refused(config: Any, code: str, values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
         SparkSettings(config=config)
+    (text,) = texts(caught.value)
+    assert (text.code, text.values) == (code, values)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +59,11 @@ def test_other_spark_settings_are_refused(config: Any, message: str) -> None:
     ],
 )
 def test_secrets_are_refused_with_the_place_for_them(key: str) -> None:
-    with pytest.raises(ValidationError, match=rf"{key}: what is set here is shown in clear.* HADOOP_CONF_DIR"):
+    with pytest.raises(ValidationError) as caught:
         SparkSettings(config={key: "hunter2"})
+    (text,) = texts(caught.value)
+    assert (text.code, text.values) == ("settings.secret-in-spark-config", {"keys": [key]})
+    assert "HADOOP_CONF_DIR" in text
 
 
 def test_a_credential_provider_is_no_secret() -> None:

@@ -1,4 +1,4 @@
-"""A target goes by our name, by those that are known, and by those of `data.aliases`, wherever these stand."""
+"""A target has its own name, common aliases, and those of `data.aliases`, in whichever layer they are."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets.settings.target import our_target
-from traffic_assets_tests.settings.test_mistakes import mistakes, write
+from traffic_assets.settings.target import resolve_target
+from traffic_assets_tests.settings.problems import paths, problem, problems, write
 
 NAMED = {"volume_5min": "flow", "v_mean": "speed", "volume": "occupancy"}
 ALIASES: dict[str, Any] = {"aliases": NAMED}
@@ -16,20 +16,20 @@ LIMITS = {"random_forest": {"r2_min": 0.5}}
 
 
 @pytest.mark.parametrize(
-    ("given", "ours"),
+    ("given", "target"),
     [
         ("flow", "flow"), ("traffic_volume", "flow"), ("avg_speed", "speed"), ("volume_5min", "flow"),
-        ("volume", "volume"),  # which the aliases say to be something else here
-        ("occ", "occ"),  # no target, so that a message shows what was given
+        ("volume", "volume"),  # the aliases give it another meaning here
+        ("occ", "occ"),  # not a target: a message shows the name as given
         ("Flow", "Flow"), (3, 3), (["flow"], ["flow"]),
     ],
 )  # fmt: skip
-def test_what_a_name_means(given: Any, ours: Any) -> None:
-    assert our_target(given, NAMED) == ours
+def test_a_name_is_resolved_to_its_target(given: Any, target: Any) -> None:
+    assert resolve_target(given, NAMED) == target
 
 
-def test_our_own_name_stands_for_itself() -> None:
-    assert our_target("speed", {"speed": "flow"}) == "speed"
+def test_the_name_of_a_target_always_refers_to_it() -> None:
+    assert resolve_target("speed", {"speed": "flow"}) == "speed"
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["aliases over names", "names over aliases"])
@@ -47,7 +47,7 @@ def test_our_own_name_stands_for_itself() -> None:
         {"data": {"target_columns": ["volume_5min", "v_mean"]}, "evaluation": {"other_thresholds": {"flow": LIMITS}}},
     ],
 )
-def test_aliases_may_stand_in_another_file_than_the_names(tmp_path: Path, names: dict[str, Any], order: int) -> None:
+def test_aliases_can_be_in_another_file_than_the_names(tmp_path: Path, names: dict[str, Any], order: int) -> None:
     top, base = [{"data": ALIASES}, names][::order]
     write(tmp_path / "base.json", base)
     found = load_settings(write(tmp_path / "top.json", {"extends": "base.json", **top}), environ={})
@@ -67,39 +67,50 @@ def test_aliases_of_the_environment_and_names_there_count_too() -> None:
     assert Settings.model_validate(json.loads(found.model_dump_json())) == found
 
 
-def test_two_names_of_one_target_are_refused_with_what_they_mean(tmp_path: Path) -> None:
-    assert mistakes(training={"targets": ["flow", "volume_5min"]}, data=ALIASES) == [
-        "training.targets: given ['flow', 'volume_5min']; the same target twice, since these mean flow, flow; give "
-        "each once"
-    ]
+def test_two_names_of_one_target_are_refused_with_the_target(tmp_path: Path) -> None:
+    text = problem("local", training={"targets": ["flow", "volume_5min"]}, data=ALIASES)
+    assert text.code == "settings.duplicate-targets"
+    assert text.values == {
+        "path": "training.targets",
+        "given": ["flow", "volume_5min"],
+        "targets": ["flow", "flow"],
+    }
     columns = write(tmp_path / "columns.json", {"data": {"target_columns": ["traffic_volume", "volume_5min"]}})
-    (line,) = mistakes(columns, data=ALIASES)
-    assert line.startswith("data.target_columns: given ['traffic_volume', 'volume_5min']; the same target twice")
-    assert mistakes(evaluation={"other_thresholds": {"flow": LIMITS, "traffic_volume": {}}}) == [
-        "evaluation.other_thresholds: the same target twice, since flow, traffic_volume mean flow; give each under "
-        "one name, in every file and in the environment"
-    ]
+    text = problem(columns, data=ALIASES)
+    assert text.code == "settings.duplicate-targets"
+    assert text.values["path"] == "data.target_columns"
+    assert text.values["given"] == ["traffic_volume", "volume_5min"]
+    text = problem("local", evaluation={"other_thresholds": {"flow": LIMITS, "traffic_volume": {}}})
+    assert text.code == "settings.duplicate-target-thresholds"
+    assert text.values == {
+        "path": "evaluation.other_thresholds",
+        "given": ["flow", "traffic_volume"],
+        "targets": ["flow"],
+    }
 
 
-def test_a_name_that_means_no_target_is_refused_as_it_was_given() -> None:
-    found = mistakes(
+def test_a_name_without_a_target_is_refused_as_it_was_given() -> None:
+    found = problems(
+        "local",
         training={"targets": ["occ", "volume"]},
         evaluation={"other_thresholds": {"occ": LIMITS}, "top": 1},
         data=ALIASES,
     )
-    assert sorted(line.split("; ")[0] for line in found) == [
-        "evaluation.other_thresholds.occ: given 'occ'",
-        "evaluation.top: not a setting",
-        "training.targets.0: given 'occ'",
-        "training.targets.1: given 'volume'",
+    assert sorted((text.values["path"], text.values.get("given")) for text in found) == [
+        ("evaluation.other_thresholds.occ", "occ"),
+        ("evaluation.top", None),
+        ("training.targets.0", "occ"),
+        ("training.targets.1", "volume"),
     ]
-    (line,) = mistakes(evaluation={"other_thresholds": {"volume_5min": {"random_forest": {"r2": 1}}}}, data=ALIASES)
-    assert line.startswith("evaluation.other_thresholds.volume_5min.random_forest.r2: not a setting")
-    (line,) = mistakes(evaluation={"other_thresholds": {"avg_speed": LIMITS}})
-    assert line.endswith("the limits of speed belong to evaluation.thresholds")
+    wrong = {"other_thresholds": {"volume_5min": {"random_forest": {"r2": 1}}}}
+    text = problem("local", evaluation=wrong, data=ALIASES)
+    assert text.code == "settings.unknown-key"
+    assert text.values["path"] == "evaluation.other_thresholds.volume_5min.random_forest.r2"
+    text = problem("local", evaluation={"other_thresholds": {"avg_speed": LIMITS}})
+    assert (text.code, text.values["target"]) == ("settings.misplaced-thresholds", "speed")
 
 
 @pytest.mark.parametrize("aliases", ["flow", ["flow"], {"v": 3}, {"v": ["flow"]}])
-def test_aliases_that_are_none_hide_no_other_mistake(aliases: Any) -> None:
-    found = mistakes(data={"aliases": aliases}, training={"targets": ["v"]})
-    assert {line.split(":")[0].split(".")[0] for line in found} == {"data", "training"}
+def test_invalid_aliases_hide_no_other_error(aliases: Any) -> None:
+    found = problems("local", data={"aliases": aliases}, training={"targets": ["v"]})
+    assert {path.split(".")[0] for path in paths(found)} == {"data", "training"}

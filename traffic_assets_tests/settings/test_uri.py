@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.persistence import PersistenceSettings
+from traffic_assets_tests.settings.problems import codes, texts
 
 
 def test_a_folder_becomes_a_file_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,8 +26,9 @@ def test_a_folder_becomes_a_file_uri(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     assert base("~/data") == f"{here}/home/data"
     assert base("with space") == f"{here}/with space"  # as Spark writes it
-    with pytest.raises(ValidationError, match="given an empty folder"):
+    with pytest.raises(ValidationError) as caught:
         base("")
+    assert codes(caught.value) == ["settings.empty-uri"]
 
 
 @pytest.mark.parametrize(
@@ -45,5 +47,9 @@ def test_other_uris_stay_as_they_are(uri: str) -> None:
 @pytest.mark.parametrize("key", ["base_uri", "source", "sensors_source"])
 def test_passwords_in_uris_are_refused(key: str, uri: str) -> None:
     section: Any = PersistenceSettings if key == "base_uri" else DataSettings
-    with pytest.raises(ValidationError, match="a user or password in a URI would be written to logs"):
+    with pytest.raises(ValidationError) as caught:
         section(**{key: uri})
+    (text,) = texts(caught.value)
+    assert text.code == "settings.credentials-in-uri"
+    scheme, _, host = uri.partition("://")
+    assert text.values == {"uri": f"{scheme}://***@{host.rpartition('@')[2]}"}

@@ -20,12 +20,12 @@ def _build(h: EnsembleHyperparameters, seed: int, target: str, vector: str) -> "
 
 def _stops_early(h: EnsembleHyperparameters) -> bool:
     """Return true if a member does: it gets the marked rows, and the other members none of them."""
-    return any(algorithm_named(name).stops_early(member) for name, member in h.validated.items())
+    return any(algorithm_named(name).stops_early(member) for name, member in h.member_hyperparameters.items())
 
 
 def _uses_all_cores(h: EnsembleHyperparameters) -> bool:
     """Return true if a fit of a member does."""
-    return any(algorithm_named(name).uses_all_cores(member) for name, member in h.validated.items())
+    return any(algorithm_named(name).uses_all_cores(member) for name, member in h.member_hyperparameters.items())
 
 
 def _with_validation_indicator(estimator: "Ensemble", column: str) -> "Ensemble":

@@ -6,7 +6,7 @@ XGBoost is an extra, so it is imported only when a search screens.
 import math
 from typing import Any
 
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
@@ -61,6 +61,6 @@ def _engine() -> Any:
         import xgboost
     except ImportError as error:
         raise ImportError(
-            f"training.search.screen needs XGBoost: {installing('xgboost')}, or set it to null"
+            f"training.search.screen needs XGBoost: {install_command('xgboost')}, or set it to null"
         ) from error
     return xgboost

@@ -73,7 +73,7 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
 
     def _fit(self, dataset: DataFrame) -> "EnsembleModel":
         of = self.getOrDefault
-        members = EnsembleHyperparameters(members=of(self.members)).validated
+        members = EnsembleHyperparameters(members=of(self.members)).member_hyperparameters
         weights: dict[str, float] | None = of(self.weights)
         errors: dict[str, float] = {}
         if weights is None:

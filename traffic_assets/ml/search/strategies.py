@@ -11,7 +11,7 @@ from typing import Any
 
 from traffic_assets.ml.metrics.metrics import better_first
 from traffic_assets.ml.model_selection.trials import Trial
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range, grid_points
 from traffic_assets.settings.training import SearchSettings
 
@@ -73,7 +73,7 @@ def _drawn(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> list[Hy
     draw = random.Random(seed)
     found: list[Hyperparameters] = []
     for _ in range(trials * 20):
-        given = {name: _one(values, draw, base.whole(name)) for name, values in grid.items()}
+        given = {name: _one(values, draw, base.is_integer(name)) for name, values in grid.items()}
         if (point := type(base).model_validate(base.model_dump() | given)) not in found:
             found.append(point)
         if len(found) == trials:
@@ -113,7 +113,7 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
     try:
         import optuna
     except ImportError as error:
-        raise ImportError(f"training.search.strategy 'tpe' needs Optuna: {installing('tpe')}") from error
+        raise ImportError(f"training.search.strategy 'tpe' needs Optuna: {install_command('tpe')}") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=min(10, max(1, trials // 2)))
     study = optuna.create_study(sampler=sampler, direction="minimize")
@@ -123,7 +123,7 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
         points = [
             type(base).model_validate(
                 base.model_dump()
-                | {name: _suggested(trial, name, values, base.whole(name)) for name, values in grid.items()}
+                | {name: _suggested(trial, name, values, base.is_integer(name)) for name, values in grid.items()}
             )
             for trial in asked
         ]

@@ -1,7 +1,7 @@
 """The built-in models: one line each here, and the settings of each in the module of its name.
 
-A built-in model is registered as a plugin registers: by its name and the entry point of its `Algorithm`. Nothing is
-imported before it is needed, and nothing here imports `traffic_assets.ml`.
+A built-in model registers like a plugin: by its name and the entry point of its `Algorithm`. Modules are imported when
+they are needed, and nothing here imports `traffic_assets.ml`.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ BUILT_IN: dict[str, str] = {
     "svr": "traffic_assets.ml.algorithms.support_vector_regression:SVR",
     "ensemble": "traffic_assets.ml.algorithms.ensemble:ENSEMBLE",  # last: it reads the settings of the lanes above
 }
-"""The entry point of each built-in model by name, in the order of the lanes."""
+"""Entry point of each built-in model by name, in the order of the lanes."""
 
 
 @cache

@@ -1,28 +1,30 @@
-"""Base classes of a model's settings: hyperparameters, the search grid and the section of its lane.
+"""Base classes of a model's settings: hyperparameters, search grid and the section of its lane.
 
 The settings of each model are in the module of its name beside this one.
 """
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from traffic_assets.deprecation import warn_renamed
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.gate import GateThresholds
-from traffic_assets.settings.section import both_names
+from traffic_assets.settings.pydantic_errors import coded_error, error_at
 
 
 class Range(BaseModel):
-    """Values between two ends, for searches that draw.
+    """A range of values, for searches that draw.
 
     Attributes:
-        low: least value.
-        high: greatest value.
-        log: whether each order of magnitude is as likely as the next.
+        low: Smallest value.
+        high: Largest value.
+        log: Logarithmic scale, on which each order of magnitude is equally likely.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,13 +36,18 @@ class Range(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> "Range":
         if self.low >= self.high:
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+            raise ValueError(messages.RANGE_OUT_OF_ORDER(low=self.low, high=self.high))
         if self.log and self.low <= 0:
-            raise ValueError(f"a logarithmic range begins above 0; given low {self.low:g}")
+            raise ValueError(messages.LOGARITHMIC_RANGE_AT_ZERO(low=self.low))
         return self
 
     def at(self, share: float, whole: bool = False) -> float | int:
-        """The value at a share of the way from low to high; the nearest whole number where only those are allowed."""
+        """Return the value at a share of the way from low to high.
+
+        Args:
+            share: Share of the way, from 0 to 1.
+            whole: Round to the nearest integer.
+        """
         if self.log:
             value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
         else:
@@ -51,23 +58,23 @@ class Range(BaseModel):
 Grid = Annotated[
     dict[str, list[Any] | Range], Field(description="Values to try, by hyperparameter: a list or a range.")
 ]
-"""By hyperparameter: the values to try, or the range to draw from."""
+"""Search grid by hyperparameter: values to try, or the range to draw from."""
 
 
 class Hyperparameters(BaseModel):
-    """Base of an algorithm's hyperparameters: unknown names are errors, values are checked."""
+    """Base class of an algorithm's hyperparameters: unknown names are errors, values are validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
-    def whole(cls, name: str) -> bool:
-        """Whether a hyperparameter is a whole number by its type, whatever the ends of a range of it are."""
+    def is_integer(cls, name: str) -> bool:
+        """Return whether a hyperparameter is an integer by its type, regardless of the ends of a range."""
         kinds = _kinds(cls.model_fields[name].annotation)
         return int in kinds and float not in kinds
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """The types that an annotation allows, such as int and None of `Annotated[int, ...] | None`."""
+    """Return the types that an annotation allows, such as int and None of `Annotated[int, ...] | None`."""
     if get_origin(annotation) is Annotated:
         return _kinds(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -79,23 +86,20 @@ H = TypeVar("H", bound=Hyperparameters)
 
 
 def grid_points(base: H, grid: Grid) -> list[H]:
-    """Every combination of the grid over the other hyperparameters, in the order of the file.
+    """Return every combination of the grid, completed with the other hyperparameters, in the order of the grid.
 
     Raises:
-        ValueError: where the grid holds a range, which has no last point.
+        ValueError: If the grid contains a range, which has no last point.
     """
-    if ranges := [name for name, values in grid.items() if isinstance(values, Range)]:
-        raise ValueError(
-            f"grid.{ranges[0]} is a range: the strategy 'grid' tries every value of a list; give a list, or choose "
-            f"random, tpe or halving"
-        )
-    kind, given = type(base), base.model_dump()
+    if ranges := [f"grid.{name}" for name, values in grid.items() if isinstance(values, Range)]:
+        raise ValueError(messages.RANGE_IN_GRID_SEARCH(settings=ranges))
+    kind, others = type(base), base.model_dump()
     values = [v for v in grid.values() if not isinstance(v, Range)]
-    return [kind.model_validate(given | dict(zip(grid, point, strict=True))) for point in itertools.product(*values)]
+    return [kind.model_validate(others | dict(zip(grid, point, strict=True))) for point in itertools.product(*values)]
 
 
 class _OldTargets:
-    """Reads the class attribute `targets` as `thresholds`."""
+    """Descriptor that reads the class attribute `targets` as `thresholds`."""
 
     def __get__(self, _: Any, owner: type["ModelSettings"]) -> GateThresholds:
         warn_renamed(f"{owner.__name__}.targets", f"{owner.__name__}.thresholds")
@@ -103,11 +107,11 @@ class _OldTargets:
 
 
 class ModelSettings(BaseModel):
-    """One lane's algorithm: whether it runs, with which hyperparameters, and what a search would try.
+    """Settings of one model: its switch, hyperparameters and search grid.
 
     Attributes:
-        thresholds: The default thresholds of the lane's gate for the speed, in mph.
-        targets: The old name of `thresholds`.
+        thresholds: Default thresholds of the gate of the model's speed lane, in mph.
+        targets: Old name of `thresholds`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -127,7 +131,7 @@ class ModelSettings(BaseModel):
 
     @classmethod
     def default_thresholds(cls) -> GateThresholds:
-        """Return the default thresholds of the gate, also where a class still calls them `targets`.
+        """Return the default thresholds of the gate, also from a class that still names them `targets`.
 
         Raises:
             TypeError: If a class gives them under both names, as a field, or not as thresholds.
@@ -136,11 +140,12 @@ class ModelSettings(BaseModel):
             if name in cls.model_fields:
                 raise TypeError(f"{cls.__name__}.{name} is a field. Expected ClassVar[GateThresholds]")
         for kind in cls.__mro__:
-            given = {name: vars(kind)[name] for name in ("thresholds", "targets") if name in vars(kind)}
-            given = {name: value for name, value in given.items() if not isinstance(value, _OldTargets)}
-            if len(given) > 1:
-                raise TypeError(f"{kind.__name__}.{both_names('targets', 'thresholds')}")
-            for name, value in given.items():
+            own = {name: vars(kind)[name] for name in ("thresholds", "targets") if name in vars(kind)}
+            own = {name: value for name, value in own.items() if not isinstance(value, _OldTargets)}
+            if len(own) > 1:
+                name = kind.__name__
+                raise TypeError(messages.BOTH_NAMES(old=f"{name}.targets", new=f"{name}.thresholds"))
+            for name, value in own.items():
                 if name == "targets":
                     warn_renamed(f"{kind.__name__}.targets", f"{kind.__name__}.thresholds")
                 try:
@@ -152,40 +157,48 @@ class ModelSettings(BaseModel):
         raise AssertionError("ModelSettings has thresholds")
 
     def with_lanes(self, lanes: Mapping[str, Hyperparameters]) -> "ModelSettings":
-        """Return the settings completed from the lanes before this one; these by default depend on none.
+        """Return the settings completed from the lanes before this one; by default, unchanged.
 
         Args:
-            lanes: The hyperparameters of each lane before this one, by model.
+            lanes: Hyperparameters of each lane before this one, by model.
         """
         return self
 
-    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
-        """What someone asks for instead of the profile's hyperparameters, as in the Launchpad.
+    def override_hyperparameters(self, given: Mapping[str, Any]) -> Hyperparameters:
+        """Return hyperparameters that replace those of the profile, as configured in the Launchpad.
+
+        Args:
+            given: Value of each hyperparameter; others get the defaults of their class.
 
         Raises:
-            pydantic.ValidationError: naming what is wrong.
+            pydantic.ValidationError: If a name or a value is not allowed.
         """
         return type(self.hyperparameters).model_validate(given)
 
     @model_validator(mode="after")
     def _grid_is_valid(self) -> "ModelSettings":
-        kind = type(self.hyperparameters)
-        problems = []
-        for name, values in self.grid.items():
-            if name not in kind.model_fields:
-                problems.append(f"grid.{name}: not a hyperparameter; allowed: {', '.join(kind.model_fields)}")
-            elif not values:
-                problems.append(f"grid.{name}: given no values; give at least one")
-            if name not in kind.model_fields:
-                continue
-            whole = kind.whole(name)
-            # its middle tells a range of what has no values between, such as true and false
-            tried = [values.low, values.high, values.at(0.5, whole)] if isinstance(values, Range) else values
-            for value in tried:
-                try:
-                    kind.model_validate(self.hyperparameters.model_dump() | {name: value})
-                except ValidationError as error:
-                    problems.append(f"grid.{name}: given {value!r}; {error.errors()[0]['msg']}")
-        if problems:
-            raise ValueError("; ".join(problems))
+        errors = [error for name, values in self.grid.items() for error in self._grid_errors(name, values)]
+        if errors:
+            raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
+
+    def _grid_errors(self, name: str, values: list[Any] | Range) -> Iterator[InitErrorDetails]:
+        kind = type(self.hyperparameters)
+        if name not in kind.model_fields:
+            text = messages.UNKNOWN_HYPERPARAMETER(name=name, allowed=list(kind.model_fields))
+            yield coded_error(("grid", name), text, values)
+            return
+        if not values:
+            yield coded_error(("grid", name), messages.EMPTY_GRID_VALUES(name=name), values)
+        whole = kind.is_integer(name)
+        # a value in the middle reveals a range over something without values in between, such as true and false
+        tried = [values.low, values.high, values.at(0.5, whole)] if isinstance(values, Range) else values
+        for number, value in enumerate(tried):
+            try:
+                kind.model_validate(self.hyperparameters.model_dump() | {name: value})
+            except ValidationError as error:
+                first = error.errors()[0]
+                if isinstance(values, Range):
+                    yield error_at(("grid", name), first)
+                    return  # one error for a range; several values may be outside
+                yield error_at(("grid", name, number, *first["loc"][1:]), first)

@@ -4,20 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings
+from traffic_assets.settings.pydantic_errors import coded_error, error_at
 
 
 class EnsembleHyperparameters(Hyperparameters):
-    """A weighted sum of other models' predictions.
+    """Hyperparameters of a weighted sum of other models' predictions.
 
-    Attributes:
-        method: weighted (an average) or stacking (weights by least squares, none below 0, on predictions for rows
-            that the members were not fitted on).
-        members: by algorithm, its hyperparameters; in a settings file those that are not given are the lane's own.
-        weights: of weighted, by member; only their ratios count. The inverse mean squared error if absent.
-        folds: how many parts the rows are cut into for predictions on rows that a member was not fitted on.
+    Stacking fits non-negative weights by least squares, on predictions for rows that the members were not fitted on. Of
+    given weights, only the ratios count.
     """
 
     method: Literal["weighted", "stacking"] = Field(
@@ -42,55 +41,54 @@ class EnsembleHyperparameters(Hyperparameters):
     def _members_are_valid(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         allowed = member_classes()
         if len(value) < 2:
-            raise ValueError(f"an ensemble needs at least 2 members; the algorithms are {', '.join(allowed)}")
-        problems, checked = [], {}
+            raise ValueError(messages.TOO_FEW_MEMBERS(count=len(value), allowed=list(allowed)))
+        errors: list[InitErrorDetails] = []
+        members = {}
         for name, given in value.items():
             if name not in allowed:
-                problems.append(f"{name}: not an algorithm for an ensemble; allowed: {', '.join(allowed)}")
+                errors.append(coded_error((name,), messages.UNKNOWN_MEMBER(name=name, allowed=list(allowed)), given))
                 continue
             try:
-                checked[name] = allowed[name].model_validate(given).model_dump(exclude_unset=True)
+                members[name] = allowed[name].model_validate(given).model_dump(exclude_unset=True)
             except ValidationError as error:
-                names = ", ".join(allowed[name].model_fields)
-                problems += [
-                    f"{name}.{'.'.join(map(str, e['loc']))}: given {e['input']!r}; "
-                    f"{f'not a hyperparameter of it; allowed: {names}' if e['type'] == 'extra_forbidden' else e['msg']}"
-                    for e in error.errors()
-                ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return checked
+                errors += [_member_error(name, allowed[name], item) for item in error.errors()]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return members
 
     @model_validator(mode="after")
     def _weights_are_of_the_members(self) -> "EnsembleHyperparameters":
         if self.weights is None:
             return self
         if self.method != "weighted":
-            raise ValueError(f"weights are for the method 'weighted'; {self.method!r} finds its own: leave them out")
+            raise ValueError(messages.WEIGHTS_WITHOUT_WEIGHTED(method=self.method))
         if set(self.weights) != set(self.members):
-            raise ValueError(f"weights are of {', '.join(self.weights)}; the members are {', '.join(self.members)}")
+            raise ValueError(messages.WEIGHTS_OF_OTHER_MEMBERS(weights=list(self.weights), members=list(self.members)))
         if not sum(self.weights.values()):
-            raise ValueError("every weight is 0; give at least one above")
+            raise ValueError(messages.ZERO_WEIGHTS(members=list(self.members)))
         return self
 
     @property
-    def validated(self) -> dict[str, Hyperparameters]:
-        """The members' hyperparameters, each of its own class."""
+    def member_hyperparameters(self) -> dict[str, Hyperparameters]:
+        """Hyperparameters of each member, as an object of the member's own class."""
         kinds = member_classes()
         return {name: kinds[name].model_validate(given) for name, given in self.members.items()}
 
-    def filled(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleHyperparameters":
-        """The same ensemble, whose members take what is not given from these.
+    def complete_from(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleHyperparameters":
+        """Return the ensemble with missing hyperparameters of its members taken from lanes.
+
+        Args:
+            lanes: Hyperparameters by model.
 
         Raises:
-            pydantic.ValidationError: where what is given does not go with what is filled in.
+            pydantic.ValidationError: If the combination of given and added hyperparameters is not allowed.
         """
         members = {n: (lanes[n].model_dump() if n in lanes else {}) | given for n, given in self.members.items()}
         return type(self).model_validate(self.model_dump() | {"members": members})
 
 
 class EnsembleSettings(ModelSettings):
-    """Settings of the ensemble lane, which is off unless it is enabled."""
+    """Settings of the ensemble lane, which is off by default."""
 
     enabled: bool = Field(default=False, description="Train this model.")
     hyperparameters: EnsembleHyperparameters = EnsembleHyperparameters()
@@ -99,32 +97,42 @@ class EnsembleSettings(ModelSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _weights_leave_no_default_grid(cls, given: Any) -> Any:
-        """Weights that are given hold for one method; the default grid tries the other too."""
-        hyperparameters = given.get("hyperparameters") if isinstance(given, dict) else None
+    def _weights_leave_no_default_grid(cls, values: Any) -> Any:
+        """Leave out the default grid if weights are given: it tries both methods, and weights belong to one."""
+        hyperparameters = values.get("hyperparameters") if isinstance(values, dict) else None
         if isinstance(hyperparameters, EnsembleHyperparameters):
             hyperparameters = hyperparameters.model_dump()
         weighted = isinstance(hyperparameters, dict) and hyperparameters.get("weights") is not None
-        return {"grid": {}, **given} if weighted else given
+        return {"grid": {}, **values} if weighted else values
 
     def with_lanes(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleSettings":
-        """Return the same settings, with members that take from these lanes what is not given, also on request."""
+        """Return the settings with missing hyperparameters of members taken from lanes, also in later requests."""
         grid = dict(self.grid)
         if isinstance(tried := grid.get("members"), list):
-            given = self.hyperparameters.model_dump()
+            others = self.hyperparameters.model_dump()
             grid["members"] = [
-                EnsembleHyperparameters.model_validate(given | {"members": m}).filled(lanes).members for m in tried
+                EnsembleHyperparameters.model_validate(others | {"members": m}).complete_from(lanes).members
+                for m in tried
             ]
-        made = self.model_copy(update={"hyperparameters": self.hyperparameters.filled(lanes), "grid": grid})
-        made._lanes = dict(lanes)
-        return made
+        completed = self.model_copy(update={"hyperparameters": self.hyperparameters.complete_from(lanes), "grid": grid})
+        completed._lanes = dict(lanes)
+        return completed
 
-    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
-        return EnsembleHyperparameters.model_validate(given).filled(self._lanes)
+    def override_hyperparameters(self, given: Mapping[str, Any]) -> Hyperparameters:
+        """Return hyperparameters that replace those of the profile, completed from the lanes."""
+        return EnsembleHyperparameters.model_validate(given).complete_from(self._lanes)
+
+
+def _member_error(member: str, kind: type[Hyperparameters], error: ErrorDetails) -> InitErrorDetails:
+    path = (member, *error["loc"])
+    if error["type"] != "extra_forbidden":
+        return error_at(path, error)
+    text = messages.UNKNOWN_HYPERPARAMETER(name=str(error["loc"][-1]), allowed=list(kind.model_fields))
+    return coded_error(path, text, error["input"])
 
 
 def member_classes() -> dict[str, type[Hyperparameters]]:
-    """Return the hyperparameters of each model that an ensemble can combine: every other built-in one."""
+    """Return the class of the hyperparameters of each model that an ensemble can combine: every other built-in one."""
     kinds = {name: kind for name, kind in built_in_settings().items() if not issubclass(kind, EnsembleSettings)}
     return {name: kind.hyperparameters_class() for name, kind in kinds.items()}
 

@@ -10,7 +10,7 @@ from traffic_assets.settings.models.parameter_types import Bins, Depth, Rows, Sh
 
 
 class GradientBoostedTreesHyperparameters(Hyperparameters):
-    """MLlib's GBTRegressor; the defaults are the users' plan to the letter."""
+    """Hyperparameters of MLlib's GBTRegressor."""
 
     maxIter: Trees = 100
     maxDepth: Depth = 8

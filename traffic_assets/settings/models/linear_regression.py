@@ -6,12 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings, Range
 
 
 class LinearRegressionHyperparameters(Hyperparameters):
-    """Least squares with an elastic-net penalty (MLlib's LinearRegression)."""
+    """Hyperparameters of MLlib's LinearRegression: least squares with an elastic-net penalty."""
 
     maxIter: Annotated[int, Field(ge=1)] = Field(default=100, description="Largest number of iterations.")
     regParam: Annotated[float, Field(ge=0)] = Field(default=0.01, description="Strength of the penalty. 0 is none.")
@@ -23,17 +24,17 @@ class LinearRegressionHyperparameters(Hyperparameters):
 
 @dataclass(frozen=True)
 class Penalty:
-    """What a penalty's name means for MLlib's two numbers, regParam (how strong) and elasticNetParam (the mixture).
+    """A penalty by name, as MLlib's `regParam` (strength) and `elasticNetParam` (mixture).
 
     Attributes:
-        means: what it sets where the settings say nothing.
-        holds: whether regParam and elasticNetParam are of this penalty.
-        rule: that in words.
-        grid: what a search tries.
+        defaults: Values of hyperparameters that the settings leave out.
+        allows: Function that returns whether `regParam` and `elasticNetParam` belong to this penalty.
+        rule: The same in words.
+        grid: Values that a search tries.
     """
 
-    means: dict[str, float]
-    holds: Callable[[float, float], bool]
+    defaults: dict[str, float]
+    allows: Callable[[float, float], bool]
     rule: str
     grid: dict[str, list[float]]
 
@@ -76,12 +77,12 @@ class LinearRegressionSettings(ModelSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _penalty_fills_in(cls, given: Any) -> Any:
-        penalty = PENALTIES.get(str(given.get("penalty"))) if isinstance(given, dict) else None
-        if penalty is None or not isinstance(given.get("hyperparameters", {}), dict):
-            return given
-        hyperparameters = {**penalty.means, **given.get("hyperparameters", {})}
-        return {"grid": penalty.grid, **given, "hyperparameters": hyperparameters}
+    def _penalty_fills_in(cls, values: Any) -> Any:
+        penalty = PENALTIES.get(str(values.get("penalty"))) if isinstance(values, dict) else None
+        if penalty is None or not isinstance(values.get("hyperparameters", {}), dict):
+            return values
+        hyperparameters = {**penalty.defaults, **values.get("hyperparameters", {})}
+        return {"grid": penalty.grid, **values, "hyperparameters": hyperparameters}
 
     @model_validator(mode="after")
     def _penalty_holds(self) -> "LinearRegressionSettings":
@@ -93,11 +94,16 @@ class LinearRegressionSettings(ModelSettings):
             for value in [values.low, values.high] if isinstance(values, Range) else values:
                 point = h.model_copy(update={name: float(value)})
                 tried.append((f"grid.{name}", point.regParam, point.elasticNetParam))
-        for where, strength, mixture in tried:
-            if not penalty.holds(strength, mixture):
+        for section, strength, mixture in tried:
+            if not penalty.allows(strength, mixture):
                 raise ValueError(
-                    f"penalty {self.penalty!r} means {penalty.rule}; {where} has regParam {strength:g} and "
-                    f"elasticNetParam {mixture:g}: leave them to the penalty, or leave the penalty out"
+                    messages.CONTRADICTED_PENALTY(
+                        penalty=self.penalty,
+                        section=section,
+                        reg_param=strength,
+                        elastic_net_param=mixture,
+                        rule=penalty.rule,
+                    )
                 )
         return self
 

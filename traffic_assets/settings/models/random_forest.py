@@ -10,7 +10,7 @@ from traffic_assets.settings.models.parameter_types import Bins, Depth, Rows, Sh
 
 
 class RandomForestHyperparameters(Hyperparameters):
-    """MLlib's RandomForestRegressor; the defaults are the users' plan to the letter."""
+    """Hyperparameters of MLlib's RandomForestRegressor."""
 
     numTrees: Trees = 100
     maxDepth: Depth = 10

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from traffic_assets.messages import settings as messages
 from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings
 from traffic_assets.settings.models.parameter_types import number_as_text
 
@@ -15,7 +16,7 @@ def _width(value: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise ValueError("scale, auto or a number above 0 is allowed")
+        raise ValueError(messages.INVALID_GAMMA(gamma=value))
     return value
 
 
@@ -28,10 +29,10 @@ Gamma = Annotated[
 
 
 class SVRHyperparameters(Hyperparameters):
-    """scikit-learn's SVR on a bounded sample of the train rows; names are scikit-learn's own.
+    """Hyperparameters of scikit-learn's SVR on a bounded sample of the train rows, under scikit-learn's names.
 
-    The target is brought to mean 0 and deviation 1 for the fit, so that `C` and `epsilon` mean the same for every
-    target: an epsilon of 0.05 leaves errors under 5 % of the target's standard deviation unpunished.
+    The fit standardizes the target, so that `C` and `epsilon` mean the same for every target. An epsilon of 0.05
+    ignores errors below 5 % of the target's standard deviation.
     """
 
     kernel: Literal["linear", "rbf", "poly"] = Field(default="rbf", description="Kernel.")
@@ -50,7 +51,7 @@ class SVRHyperparameters(Hyperparameters):
 
 
 class SVRSettings(ModelSettings):
-    """Settings of the svr lane, which is off unless it is enabled: it needs the extra `svr`."""
+    """Settings of the svr lane, which is off by default. It needs the extra `svr`."""
 
     enabled: bool = Field(default=False, description="Train this model.")
     hyperparameters: SVRHyperparameters = SVRHyperparameters()

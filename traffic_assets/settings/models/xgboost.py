@@ -9,7 +9,7 @@ from traffic_assets.settings.models.parameter_types import Bins, Depth, Share, T
 
 
 class XGBoostHyperparameters(Hyperparameters):
-    """xgboost.spark's SparkXGBRegressor; names are XGBoost's own."""
+    """Hyperparameters of xgboost.spark's SparkXGBRegressor, under XGBoost's names."""
 
     n_estimators: Trees = 300
     max_depth: Depth = 8
@@ -31,7 +31,7 @@ class XGBoostHyperparameters(Hyperparameters):
 
 
 class XGBoostSettings(ModelSettings):
-    """Settings of the xgboost lane, which is off unless it is enabled: it needs the extra `xgboost`."""
+    """Settings of the xgboost lane, which is off by default. It needs the extra `xgboost`."""
 
     enabled: bool = Field(default=False, description="Train this model.")
     hyperparameters: XGBoostHyperparameters = XGBoostHyperparameters()

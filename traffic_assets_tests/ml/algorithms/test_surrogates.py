@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from traffic_assets.ml.algorithms.surrogates import forest_surrogate, subset_share
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 
@@ -32,6 +32,6 @@ def test_subsets_as_shares_of_sixteen_slots(strategy: str, trees: int, share: fl
 
 def test_screening_without_xgboost_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    expected = f"needs XGBoost: {installing('xgboost')}, or set it to null"
+    expected = f"needs XGBoost: {install_command('xgboost')}, or set it to null"
     with pytest.raises(ImportError, match=re.escape(expected)):
         forest_surrogate(RandomForestHyperparameters(), 42, 16)

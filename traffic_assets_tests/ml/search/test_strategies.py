@@ -14,10 +14,11 @@ import pytest
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.model_selection.trials import Trial, best_of
 from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
-from traffic_assets.settings.extras import installing
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 BASE = LinearRegressionHyperparameters(maxIter=7)
 GRID: Grid = {"regParam": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "elasticNetParam": [0.0, 0.5, 1.0]}
@@ -65,8 +66,10 @@ def test_grid_tries_every_combination_once() -> None:
 
 
 def test_grid_refuses_a_range_and_says_what_takes_one() -> None:
-    with pytest.raises(ValueError, match=r"regParam is a range.*random, tpe or halving"):
+    with pytest.raises(ValueError) as caught:
         _drive(_strategy("grid", RANGES), _far_from(0))
+    assert code_of(caught.value) == "settings.range-in-grid-search"
+    assert "grid.regParam" in values_of(caught.value)["settings"]
 
 
 def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> None:
@@ -114,7 +117,7 @@ def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> No
 
 def test_tpe_without_optuna_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {installing('tpe')}")):
+    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {install_command('tpe')}")):
         next(_strategy("tpe", GRID))
 
 

@@ -1,4 +1,4 @@
-"""Hyperparameters are checked by name and range, as is every value of a search grid; sections have thresholds."""
+"""Hyperparameters and grids are validated by name and range; sections have default thresholds."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.gate import GateThresholds
-from traffic_assets.settings.models.base import ModelSettings
+from traffic_assets.settings.models.base import ModelSettings, Range, grid_points
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 from traffic_assets.settings.models.gradient_boosted_trees import (
     GradientBoostedTreesHyperparameters,
@@ -19,6 +19,8 @@ from traffic_assets.settings.models.linear_regression import (
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 from traffic_assets.settings.models.svr import SVRHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.settings.problems import texts
 
 LINEAR, FOREST, BOOSTED, VECTORS, ENSEMBLE = (
     LinearRegressionHyperparameters,
@@ -67,7 +69,7 @@ def test_ranges(kind: Any, name: str, good: list[Any], bad: list[Any]) -> None:
     for value in bad:
         with pytest.raises(ValidationError) as caught:
             kind(**{name: value})
-        assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+        assert {error["loc"][:1] for error in caught.value.errors()} == {(name,)}
 
 
 @pytest.mark.parametrize("kind", [FOREST, BOOSTED])
@@ -81,7 +83,7 @@ def test_features_tried_at_a_split(kind: Any) -> None:
             kind(featureSubsetStrategy=wrong)
 
 
-def test_defaults_are_the_users_plan() -> None:
+def test_defaults() -> None:
     forest, boosted = RandomForestSettings().hyperparameters, GradientBoostedTreesSettings().hyperparameters
     assert (forest.numTrees, forest.maxDepth, forest.maxBins, forest.featureSubsetStrategy) == (100, 10, 32, "auto")
     assert (boosted.maxIter, boosted.maxDepth, boosted.maxBins, boosted.stepSize) == (100, 8, 32, 0.1)
@@ -95,23 +97,34 @@ def test_defaults_are_the_users_plan() -> None:
 
 def test_unknown_names_are_errors() -> None:
     for kind in (LINEAR, FOREST, BOOSTED):
-        with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        with pytest.raises(ValidationError) as caught:
             kind.model_validate({"max_depth": 3})
-    with pytest.raises(ValidationError, match="numTrees"):
+        assert [(e["type"], e["loc"]) for e in caught.value.errors()] == [("extra_forbidden", ("max_depth",))]
+    with pytest.raises(ValidationError) as caught:
         GradientBoostedTreesSettings.model_validate({"hyperparameters": {"numTrees": 5}})
+    assert [e["loc"] for e in caught.value.errors()] == [("hyperparameters", "numTrees")]
 
 
 def test_every_wrong_entry_of_a_grid_is_named() -> None:
     grid = {"numTrees": [50, 0, "x"], "maxDepth": [], "stepSize": [0.1], "maxBins": [32]}
     with pytest.raises(ValidationError) as caught:
         RandomForestSettings(grid=grid)
-    problems = str(caught.value.errors()[0]["ctx"]["error"]).split("; grid.")
-    assert problems == [
-        "grid.numTrees: given 0; Input should be greater than or equal to 1",
-        "numTrees: given 'x'; Input should be a valid integer, unable to parse string as an integer",
-        "maxDepth: given no values; give at least one",
-        "stepSize: not a hyperparameter; allowed: numTrees, maxDepth, maxBins, minInstancesPerNode, "
-        "featureSubsetStrategy, subsamplingRate",
+    found = [
+        (e["loc"], text.code, text.values) for e, text in zip(caught.value.errors(), texts(caught.value), strict=True)
+    ]
+    assert found == [
+        (("grid", "numTrees", 1), "settings.out-of-range", {"given": 0, "limit": "a number of at least 1"}),
+        (
+            ("grid", "numTrees", 2),
+            "settings.invalid-type",
+            {"given": "x", "type": "a valid integer, unable to parse string as an integer"},
+        ),
+        (("grid", "maxDepth"), "settings.empty-grid-values", {"name": "maxDepth"}),
+        (
+            ("grid", "stepSize"),
+            "settings.unknown-hyperparameter",
+            {"name": "stepSize", "allowed": list(RandomForestHyperparameters.model_fields)},
+        ),
     ]
 
 
@@ -120,27 +133,51 @@ def test_a_grid_in_range_is_kept() -> None:
     assert LinearRegressionSettings(tune=True, grid={}).grid == {}
 
 
-def test_whole_numbers_are_told_by_type() -> None:
-    assert {n for n in RandomForestHyperparameters.model_fields if RandomForestHyperparameters.whole(n)} == {
+def test_integers_are_known_by_their_type() -> None:
+    assert {n for n in RandomForestHyperparameters.model_fields if RandomForestHyperparameters.is_integer(n)} == {
         "numTrees", "maxDepth", "maxBins", "minInstancesPerNode"
     }  # fmt: skip
-    assert XGBoostHyperparameters.whole("early_stopping_rounds"), "or null"
-    assert not LinearRegressionHyperparameters.whole("fitIntercept")
+    assert XGBoostHyperparameters.is_integer("early_stopping_rounds"), "or null"
+    assert not LinearRegressionHyperparameters.is_integer("fitIntercept")
 
 
 @pytest.mark.parametrize(
-    ("grid", "told"),
+    ("name", "low", "high", "code", "given"),
     [
-        ({"maxIter": {"low": 1.5, "high": 9}}, "grid.maxIter: given 1.5"),
-        ({"maxIter": {"low": 0, "high": 9}}, "grid.maxIter: given 0"),
-        ({"elasticNetParam": {"low": 0.5, "high": 2}}, "grid.elasticNetParam: given 2"),
-        ({"fitIntercept": {"low": 0, "high": 1}}, "grid.fitIntercept: given 0.5"),
+        ("maxIter", 1.5, 9, "settings.invalid-type", 1.5),
+        ("maxIter", 0, 9, "settings.out-of-range", 0),
+        ("elasticNetParam", 0.5, 2, "settings.out-of-range", 2),
+        ("fitIntercept", 0, 1, "settings.invalid-type", 0.5),
     ],
 )
-def test_a_range_of_values_that_are_not_allowed_is_refused(grid: dict[str, Any], told: str) -> None:
+def test_a_range_with_a_value_that_is_not_allowed_is_refused(
+    name: str, low: float, high: float, code: str, given: float
+) -> None:
     with pytest.raises(ValidationError) as caught:
-        LinearRegressionSettings.model_validate({"grid": grid})
-    assert told in str(caught.value)
+        LinearRegressionSettings.model_validate({"grid": {name: {"low": low, "high": high}}})
+    assert (code, given) in [(text.code, text.values["given"]) for text in texts(caught.value)]
+    assert {error["loc"] for error in caught.value.errors()} == {("grid", name)}
+
+
+@pytest.mark.parametrize(
+    ("range_", "code", "values"),
+    [
+        ({"low": 1, "high": 0.5}, "settings.range-out-of-order", {"low": 1, "high": 0.5}),
+        ({"low": 0, "high": 1, "log": True}, "settings.logarithmic-range-at-zero", {"low": 0}),
+    ],
+)
+def test_a_range_without_values_is_refused(range_: dict[str, Any], code: str, values: dict[str, float]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Range.model_validate(range_)
+    (text,) = texts(caught.value)
+    assert (text.code, text.values) == (code, values)
+
+
+def test_a_grid_search_over_a_range_is_refused() -> None:
+    with pytest.raises(ValueError) as caught:
+        grid_points(RandomForestHyperparameters(), {"numTrees": [1, 2], "maxDepth": Range(low=2, high=5)})
+    assert code_of(caught.value) == "settings.range-in-grid-search"
+    assert values_of(caught.value) == {"settings": ["grid.maxDepth"]}
 
 
 class _Current(ModelSettings):
@@ -162,7 +199,7 @@ def test_a_section_gives_its_thresholds_under_the_current_or_the_old_name(sectio
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_last_class_that_gives_thresholds_decides_under_either_name() -> None:
+def test_the_last_class_with_thresholds_decides_under_either_name() -> None:
     class New(_Old):
         thresholds: ClassVar[GateThresholds] = GateThresholds(r2_min=0.8)
 
@@ -172,10 +209,12 @@ def test_the_last_class_that_gives_thresholds_decides_under_either_name() -> Non
     assert New.default_thresholds().r2_min == 0.8
     assert Older.default_thresholds().r2_min == 0.9, "given as a mapping"
     Older.targets = GateThresholds(r2_min=0.6)
-    assert Older.default_thresholds().r2_min == 0.6, "assigned after the class was made"
+    assert Older.default_thresholds().r2_min == 0.6, "assigned after the class was created"
     New.targets = GateThresholds(r2_min=0.6)
-    with pytest.raises(TypeError, match=r"New\.targets: the old name of thresholds, and both are given"):
+    with pytest.raises(TypeError) as caught:
         New.default_thresholds()
+    assert code_of(caught.value) == "settings.both-names"
+    assert values_of(caught.value) == {"old": "New.targets", "new": "New.thresholds"}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -201,7 +240,10 @@ def test_thresholds_that_cannot_be_read_are_refused_by_the_name_of_the_attribute
 
 
 def test_the_old_name_of_the_thresholds_works_with_a_warning() -> None:
-    with pytest.warns(DeprecationWarning, match=r"_Old\.targets is now _Old\.thresholds"):
+    with pytest.warns(DeprecationWarning) as warned:
         _Old.default_thresholds()
-    with pytest.warns(DeprecationWarning, match=r"RandomForestSettings\.targets is now .*\.thresholds"):
         assert RandomForestSettings.targets == RandomForestSettings.thresholds
+    values = [values_of(warning.message) for warning in warned if isinstance(warning.message, Warning)]
+    assert values == [
+        {"old": f"{name}.targets", "new": f"{name}.thresholds"} for name in ("_Old", "RandomForestSettings")
+    ]

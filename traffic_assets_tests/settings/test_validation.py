@@ -1,0 +1,231 @@
+"""Validation collects every error at once, with path, given value and allowed values."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from traffic_assets.settings import SettingsError, load_settings
+from traffic_assets.settings.evaluation import Band
+from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
+from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.settings.problems import paths, problem, problems, write
+
+
+def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: Path) -> None:
+    mine = write(
+        tmp_path / "mine.json",
+        {
+            "training": {"folds": 1, "split": {"train": 0.5}},
+            "models": {"random_forest": {"hyperparameters": {"maxDepth": 31, "numTree": 5}}},
+            "evaluation": {"primary_metric": "accuracy"},
+            "data": {"rush_hours": [[7, 10], [25, 26]]},
+            "modles": {},
+        },
+    )
+    environ = {"TRAFFIC_DATA__INTERVAL_MINUTES": "0"}
+    found = problems(mine, environ, spark={"driver_memory": "lots"})
+    by_path = {text.values["path"]: (text.code, text.values) for text in found}
+    assert len(found) == len(by_path)
+    expected: dict[str, tuple[str, dict[str, Any]]] = {
+        "training.folds": ("settings.out-of-range", {"given": 1, "limit": "a number of at least 2"}),
+        "training.split": ("settings.shares-not-one", {"total": pytest.approx(0.7)}),
+        "models.random_forest.hyperparameters.maxDepth": (
+            "settings.out-of-range",
+            {"given": 31, "limit": "a number of at most 30"},
+        ),
+        "models.random_forest.hyperparameters.numTree": (
+            "settings.misspelled-key",
+            {
+                "key": "numTree",
+                "suggestion": "numTrees",
+                "allowed": list(RandomForestHyperparameters.model_fields),
+            },
+        ),
+        "evaluation.primary_metric": (
+            "settings.invalid-choice",
+            {"given": "accuracy", "allowed": "'rmse', 'mae', 'mape' or 'r2'"},
+        ),
+        "data.rush_hours.1.0": ("settings.out-of-range", {"given": 25, "limit": "a number of at most 24"}),
+        "data.rush_hours.1.1": ("settings.out-of-range", {"given": 26, "limit": "a number of at most 24"}),
+        "TRAFFIC_DATA__INTERVAL_MINUTES": (
+            "settings.out-of-range",
+            {"given": 0, "limit": "a number of at least 1"},
+        ),
+        "spark.driver_memory": (
+            "settings.invalid-format",
+            {"given": "lots", "pattern": r"^\d+[kmgKMG]$"},
+        ),
+        "modles": (
+            "settings.misspelled-key",
+            {
+                "key": "modles",
+                "suggestion": "models",
+                "allowed": ["data", "models", "training", "evaluation", "persistence", "spark"],
+            },
+        ),
+    }
+    assert by_path == {path: (code, {"path": path, **values}) for path, (code, values) in expected.items()}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(mine, {"spark": {"driver_memory": "lots"}}, environ)
+    assert code_of(caught.value) == "settings.invalid"
+    assert values_of(caught.value)["count"] == 10
+    assert values_of(caught.value)["source"] == f"{mine}, environment"
+    lines = str(caught.value).splitlines()[1:]
+    assert lines == [f"  {text} [{text.code}]" for text in found], "each line ends with its code"
+
+
+def test_a_rule_over_several_values_is_checked_beside_other_errors(tmp_path: Path) -> None:
+    forest = {"hyperparameters": {"maxDepth": 99}, "tune": True, "grid": {"maxDept": [8, 10]}}
+    mine = write(tmp_path / "mine.json", {"data": {"speed_unit": "kmh"}, "models": {"random_forest": forest}})
+    environ = {"TRAFFIC_TRAINING__FOLD": "3", "TRAFFIC_TRAINING__FOLDS": "1", "TRAFFIC_TRAINING__SPLIT__TRAIN": "0.5"}
+    found = problems(mine, environ)
+    assert sorted(paths(found)) == [
+        "TRAFFIC_TRAINING__FOLD", "TRAFFIC_TRAINING__FOLDS", "data.speed_unit", "models.random_forest.grid.maxDept",
+        "models.random_forest.hyperparameters.maxDepth", "training.split",
+    ]  # fmt: skip
+    (grid,) = [text for text in found if "grid" in text.values["path"]]
+    assert (grid.code, grid.values["suggestion"]) == ("settings.misspelled-hyperparameter", "maxDepth")
+
+
+def test_an_override_over_the_environment_is_not_reported_as_its_variable() -> None:
+    text = problem("local", {"TRAFFIC_TRAINING__FOLDS": "3"}, training={"folds": 1})
+    assert (text.values["path"], text.values["given"]) == ("training.folds", 1)
+
+
+def test_a_rule_waits_if_a_wrong_value_of_the_section_may_have_broken_it() -> None:
+    """The shares are 0.5, 0.2 and a word, so that their sum is unknown."""
+    split = {"train": 0.5, "validation": "some", "test": 0.2}
+    assert paths(problems("local", training={"split": split})) == ["training.split.validation"]
+
+
+def test_an_error_in_a_list_is_reported_once_and_hides_no_other() -> None:
+    hours = {"rush_hours": [[7, 10], [25, 26], [9, 8]], "first_day": "2026-02-01", "last_day": "2026-01-01"}
+    found = paths(problems("local", data=hours))
+    assert found[:2] == ["data.rush_hours.1.0", "data.rush_hours.1.1"]
+    assert len(set(found)) == len(found)
+
+
+def test_a_span_of_no_hours_is_refused() -> None:
+    text = problem("local", data={"rush_hours": [[9, 8]]})
+    assert (text.code, text.values["start"], text.values["end"]) == ("settings.invalid-rush-hours", 9, 8)
+
+
+def test_a_wrong_key_of_a_mapping_is_reported_once_at_its_path() -> None:
+    found = problems("local", evaluation={"other_thresholds": {"occupancy": {}}}, training={"folds": 1})
+    assert sorted((text.values["path"], text.code, text.values["given"]) for text in found) == [
+        ("evaluation.other_thresholds.occupancy", "settings.invalid-choice", "occupancy"),
+        ("training.folds", "settings.out-of-range", 1),
+    ]
+
+
+def test_unknown_keys_come_with_a_suggestion_and_the_allowed_keys() -> None:
+    found = problems(
+        "local",
+        models={"random_forest": {"hyperparameters": {"numTree": 5}, "tuning": True}},
+        evaluation={
+            "thresholds": {"random_forest": {"r2_minimum": 1}},
+            "model_size_mb": {"lo": 1, "low": 1, "high": 2},
+        },
+        training={"xyz": 1},
+    )
+    by_path = {text.values["path"]: text for text in found}
+    assert by_path["models.random_forest.hyperparameters.numTree"].values["suggestion"] == "numTrees"
+    assert by_path["models.random_forest.tuning"].values["allowed"] == list(RandomForestSettings.model_fields)
+    assert by_path["evaluation.thresholds.random_forest.r2_minimum"].values["suggestion"] == "r2_min"
+    assert by_path["evaluation.model_size_mb.lo"].values["allowed"] == list(Band.model_fields)
+    unknown = by_path["training.xyz"]
+    assert unknown.code == "settings.unknown-key"
+    assert "window_weeks" in unknown.values["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "suggestion"),
+    [
+        ({"data": {"train_ration": 0.7}}, "data.train_ration", "training.split.train"),
+        ({"data": {"feature_column": ["auto_detect"]}}, "data.feature_column", "training.features"),
+        ({"evaluation": {"generate_plot": True}}, "evaluation.generate_plot", "generate_plots"),
+        ({"persistence": {"hdfs_model_pth": "x"}}, "persistence.hdfs_model_pth", "base_uri"),
+        ({"training": {"cross_validaton": {}}}, "training.cross_validaton", "cross_validation"),
+        ({"models": {"gradient_bosting": {}}}, "models.gradient_bosting", "gradient_boosted_trees"),
+        (
+            {"models": {"random_forest": {"hyperparameter_tunning": True}}},
+            "models.random_forest.hyperparameter_tunning",
+            "tune",
+        ),
+        (
+            {"models": {"random_forest": {"hyperparameters": {"n_estimator": 5}}}},
+            "models.random_forest.hyperparameters.n_estimator",
+            "numTrees",
+        ),
+        (
+            {"models": {"gbt": {"hyperparameter_grid": {"n_estimator": [5]}}}},
+            "models.gbt.hyperparameter_grid.n_estimator",
+            "maxIter",
+        ),
+        (
+            {"models": {"ensemble": {"hyperparameters": {"members": {"random_forest": {"max_dept": 5}, "svr": {}}}}}},
+            "models.ensemble.hyperparameters.members.random_forest.max_dept",
+            "maxDepth",
+        ),
+    ],
+)
+def test_a_misspelled_scikit_learn_key_gets_the_current_key_as_suggestion(
+    tmp_path: Path, content: dict[str, Any], path: str, suggestion: str
+) -> None:
+    text = problem(write(tmp_path / "old.json", content))
+    assert text.code.startswith("settings.misspelled-")
+    assert (text.values["path"], text.values["suggestion"]) == (path, suggestion)
+
+
+def test_a_scikit_learn_key_in_the_environment_gets_the_current_variable_as_suggestion() -> None:
+    for name, suggestion in (
+        ("TRAFFIC_DATA__TRAIN_RATIO", "TRAFFIC_TRAINING__SPLIT__TRAIN"),
+        (
+            "TRAFFIC_MODELS__RANDOM_FOREST__HYPERPARAMETERS__N_ESTIMATORS",
+            "TRAFFIC_MODELS__RANDOM_FOREST__HYPERPARAMETERS__NUMTREES",
+        ),
+    ):
+        text = problem("local", {name: "1"})
+        assert (text.code, text.values["path"]) == ("settings.misspelled-variable", name)
+        assert text.values["suggestion"] == suggestion
+
+
+def test_a_password_is_not_in_the_message_that_refuses_it() -> None:
+    uris = {"base_uri": "s3a://KEY:hunter2@bucket/x"}
+    found = problems("local", persistence=uris, data={"source": "ftp://me:pw9@host/x"})
+    assert [text.code for text in found] == ["settings.credentials-in-uri"] * 2
+    assert {text.values["uri"] for text in found} == {"s3a://***@bucket/x", "ftp://***@host/x"}
+    listed = problem("local", data={"timestamp_formats": [["s3a://KEY:hunter2@bucket"]]})
+    section = problem("local", data="s3a://KEY:hunter2@bucket")
+    for text in (*found, listed, section):
+        shown = f"{text} {text.values}"
+        assert not any(secret in shown for secret in ("KEY", "hunter2", "me:", "pw9"))
+
+
+@pytest.mark.parametrize(
+    "spark",
+    [
+        {"config": {"spark.hadoop.fs.s3a.secret.key": "hunter2"}},
+        {"config": {"spark.hadoop.fs.s3a.secret.key": ["hunter2"]}},
+        {"config": {"fs.s3a.secret.key": "hunter2"}},
+        {"config": "spark.hadoop.fs.s3a.secret.key=hunter2"},
+        ["spark.hadoop.fs.s3a.secret.key=hunter2"],
+    ],
+)
+def test_no_value_of_a_spark_setting_is_repeated_in_a_message(spark: Any) -> None:
+    text = problem("local", spark=spark)
+    assert text.values["path"].startswith("spark")
+    assert "hunter2" not in f"{text} {text.values}"
+
+
+def test_models_that_are_off_because_the_file_lists_others_are_reported_with_an_error(tmp_path: Path) -> None:
+    given = {"training": {"primary_metric": "mae"}, "models": {"random_forest": {"enabled": False}}}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path / "sklearn.json", given), environ={})
+    assert [text.code for text in caught.value.problems] == ["settings.no-model-enabled"]
+    assert values_of(caught.value)["count"] == 1
+    last = str(caught.value).splitlines()[-1]
+    assert "(linear_regression, gradient_boosted_trees)" in last
+    assert "training.primary_metric" in last
+    assert last.endswith("[sklearn-config.unlisted-models]")
