@@ -19,6 +19,7 @@ from traffic_assets.ml.fitting.spark_folds import SparkFolds
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.splits.folds import Fold, make_folds
+from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets_tests.ml.counting import on_spark
 
@@ -51,11 +52,13 @@ def fitter(
 
 
 def test_sizes_are_the_row_counts_of_the_folds(fitter: FoldFitter, feature_rows: DataFrame, folds: list[Fold]) -> None:
-    sizes = fitter.fold_sizes()
-    assert [(size.train, size.test) for size in sizes] == [
-        (feature_rows.where(fold.train).count(), feature_rows.where(fold.test).count()) for fold in folds
+    stops = unit_hash(SEED, "stop") < STOPPING_SHARE
+    expected = [
+        FoldSize(*(feature_rows.where(part).count() for part in (fold.train, fold.train & stops, fold.test)))
+        for fold in folds
     ]
-    assert all(size.stopping == pytest.approx(STOPPING_SHARE * size.train, rel=0.4) for size in sizes)
+    assert fitter.fold_sizes() == expected
+    assert all(size.stopping for size in expected)
 
 
 def test_metrics_are_those_of_the_predictions_for_the_test_rows(
