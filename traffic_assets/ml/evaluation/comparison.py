@@ -10,7 +10,7 @@ from traffic_assets.ml.evaluation.significance import (
     FEWEST_HOURS,
     FEWEST_INSTANTS,
     Comparison,
-    against_best,
+    compare_with_best,
     corrected_t_test,
     diebold_mariano,
 )
@@ -29,14 +29,14 @@ UNTESTED = {
 
 
 def compare_models(
-    best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalEvaluation], metric: str = "rmse"
+    best: str, trials: Mapping[str, Trial], temporal: Mapping[str, TemporalEvaluation], metric: str = "rmse"
 ) -> list[Comparison]:
     """Every model against the best one, by both tests; p-values are corrected within each.
 
     Args:
         best: the model that the others are held against.
         trials: cross-validation of each model, on the same folds.
-        verdicts: temporal verdict of each model, on the same later rows.
+        temporal: evaluation of each model on the temporal holdout, on the same later rows.
         metric: what the folds are compared by; a difference above 0 is for the best, also where more is better.
 
     Where folds or instants are too few or do not match, a test is left out (`UNTESTED`).
@@ -48,22 +48,22 @@ def compare_models(
             [better_first(metric, fold.by_name.get(metric, math.nan)) for fold in trials[n].folds] for n in (name, best)
         )
         if len(ours) == len(theirs) >= 2 and np.isfinite([ours, theirs]).all():
-            folds[name] = corrected_t_test(ours, theirs, _judged_share(trials[name], trials[best]))
+            folds[name] = corrected_t_test(ours, theirs, _test_to_train_ratio(trials[name], trials[best]))
     later = {}
-    reference = verdicts[best]
+    reference = temporal[best]
     hours = _hours(reference.instants)
     for name in others:
-        verdict = verdicts[name]
+        evaluation = temporal[name]
         if (
-            verdict.instants == reference.instants
-            and len(verdict.instants) >= FEWEST_INSTANTS
+            evaluation.instants == reference.instants
+            and len(evaluation.instants) >= FEWEST_INSTANTS
             and hours >= FEWEST_HOURS
         ):
-            later[name] = diebold_mariano(np.asarray(verdict.losses), np.asarray(reference.losses), hours)
-    return against_best(FOLDS_TEST, best, folds) + against_best(TIME_TEST, best, later)
+            later[name] = diebold_mariano(np.asarray(evaluation.losses), np.asarray(reference.losses), hours)
+    return compare_with_best(FOLDS_TEST, best, folds) + compare_with_best(TIME_TEST, best, later)
 
 
-def _judged_share(first: Trial, second: Trial) -> float:
+def _test_to_train_ratio(first: Trial, second: Trial) -> float:
     """Judged rows over fitted rows of both trials' folds; where nobody counted them, as k folds by hash have it."""
     counted = [share for trial in (first, second) if (share := trial.test_to_train_ratio) is not None]
     return fmean(counted) if counted else 1 / (len(first.folds) - 1)

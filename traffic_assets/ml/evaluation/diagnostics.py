@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.evaluation.bootstrap import Confidence, TooFewBlocksError, confidence
 from traffic_assets.ml.evaluation.intervals import Interval, conformal
-from traffic_assets.ml.evaluation.residuals import Residuals, residuals_of
+from traffic_assets.ml.evaluation.residuals import Residuals, summarize_residuals
 from traffic_assets.ml.evaluation.slices import Slice, dimensions, slice_errors
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 from traffic_assets.ml.splits.hashing import calibration_half
@@ -91,5 +91,5 @@ def diagnose(
     slices = []
     if wanted.slices:
         slices = slice_errors(predicted, dimensions(predicted, zone), interval, calibration, target=target)
-    residuals = residuals_of(predicted, zone, target) if wanted.residuals else None
+    residuals = summarize_residuals(predicted, zone, target) if wanted.residuals else None
     return Diagnostics(slices=slices, interval=interval, confidence=sure, residuals=residuals, notes=notes)

@@ -10,7 +10,7 @@ from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings.gate import GateThresholds
 
 
-class TargetResult(BaseModel):
+class ThresholdResult(BaseModel):
     """One target, held against what was measured.
 
     Attributes:
@@ -28,9 +28,9 @@ class TargetResult(BaseModel):
     passed: bool
 
 
-def judge(
+def evaluate_thresholds(
     thresholds: GateThresholds, test: Metrics, cross_validation: Trial | None, unit: str = "mph"
-) -> list[TargetResult]:
+) -> list[ThresholdResult]:
     """Hold a model's metrics against its targets.
 
     Args:
@@ -56,13 +56,15 @@ def judge(
             ("deviation of the folds' R²", "<", thresholds.cv_r2_std_max, r2_of_folds.std),
         ]
     return [
-        TargetResult(target=name, asked=f"{relation} {limit:g}", measured=value, passed=_holds(value, relation, limit))
+        ThresholdResult(
+            target=name, asked=f"{relation} {limit:g}", measured=value, passed=_holds(value, relation, limit)
+        )
         for name, relation, limit, value in asked
         if limit is not None
     ]
 
 
-def failed(results: Sequence[TargetResult]) -> list[str]:
+def describe_missed(results: Sequence[ThresholdResult]) -> list[str]:
     """A sentence for each target that was missed."""
     return [f"{r.target} is {r.measured:.6g}, asked for {r.asked}" for r in results if not r.passed]
 

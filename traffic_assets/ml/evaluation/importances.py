@@ -30,7 +30,7 @@ class Importances(BaseModel):
         return next(iter(self.features.items()))
 
 
-def importances_of(model: Any, algorithm: Algorithm, slots: Sequence[Slot]) -> Importances:
+def compute_importances(model: Any, algorithm: Algorithm, slots: Sequence[Slot]) -> Importances:
     """The importances of a fitted model.
 
     Raises:

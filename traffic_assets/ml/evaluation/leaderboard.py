@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
 
 
-class Standing(BaseModel):
+class LeaderboardEntry(BaseModel):
     """One line of the leaderboard.
 
     Attributes:
@@ -36,13 +36,13 @@ class Standing(BaseModel):
         return "missed" if self.targets_missed else "met" if self.targets_asked else "none set"
 
 
-def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:
+def rank_models(standings: Mapping[str, LeaderboardEntry], primary_metric: str) -> list[LeaderboardEntry]:
     """The models from best to worst by cross-validation on train: test rows choose nothing.
 
     Where no cross-validation is known, by the test rows.
     """
 
-    def value(standing: Standing) -> float:
+    def value(standing: LeaderboardEntry) -> float:
         known = standing.folds.mean if standing.folds else standing.test.by_name[primary_metric]
         return better_first(primary_metric, known)
 

@@ -85,7 +85,7 @@ class Residuals(BaseModel):
     hours: list[Hour]
 
 
-def residuals_of(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> Residuals:
+def summarize_residuals(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> Residuals:
     """Both views.
 
     Args:

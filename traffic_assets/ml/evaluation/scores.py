@@ -14,8 +14,8 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithm import Algorithm
-from traffic_assets.ml.evaluation.importances import Importances, importances_of
-from traffic_assets.ml.fitting.pipeline import model_of
+from traffic_assets.ml.evaluation.importances import Importances, compute_importances
+from traffic_assets.ml.fitting.pipeline import get_model
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.preprocessing.slots import Slot
@@ -86,7 +86,7 @@ def score_model(
     return Scores(
         train=evaluate(pipeline.transform(train), target),
         test=evaluate(predicted, target),
-        importances=importances_of(model_of(pipeline), algorithm, slots),
+        importances=compute_importances(get_model(pipeline), algorithm, slots),
     )
 
 

@@ -46,7 +46,7 @@ class Comparison(BaseModel):
     p_value: float
     adjusted: float
 
-    def verdict(self, level: float = 0.05) -> str:
+    def describe(self, level: float = 0.05) -> str:
         """In words."""
         if self.adjusted >= level:
             return "no difference beyond chance"
@@ -54,14 +54,16 @@ class Comparison(BaseModel):
 
 
 def corrected_t_test(
-    first: Sequence[float] | NDArray[np.float64], second: Sequence[float] | NDArray[np.float64], judged_share: float
+    first: Sequence[float] | NDArray[np.float64],
+    second: Sequence[float] | NDArray[np.float64],
+    test_to_train_ratio: float,
 ) -> tuple[float, float | None, float]:
     """Mean difference of the folds' losses (first minus second), statistic and two-sided p.
 
     Args:
         first: loss of each fold.
         second: loss of each fold, the folds in the same order.
-        judged_share: judged rows over fitted rows of a fold, the mean over them: 1 / (k - 1) for k folds by hash,
+        test_to_train_ratio: test rows divided by fitted rows, averaged over the folds: 1 / (k - 1) for k folds by hash,
             about 1 for sliding ones.
 
     Raises:
@@ -73,7 +75,7 @@ def corrected_t_test(
     mean, variance = float(difference.mean()), float(difference.var(ddof=1))
     if variance == 0:
         return mean, None, 1.0 if mean == 0 else 0.0
-    statistic = mean / math.sqrt((1 / len(difference) + judged_share) * variance)
+    statistic = mean / math.sqrt((1 / len(difference) + test_to_train_ratio) * variance)
     return mean, statistic, float(2 * stdtr(len(difference) - 1, -abs(statistic)))
 
 
@@ -123,7 +125,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def against_best(test: str, best: str, found: Mapping[str, tuple[float, float | None, float]]) -> list[Comparison]:
+def compare_with_best(test: str, best: str, found: Mapping[str, tuple[float, float | None, float]]) -> list[Comparison]:
     """Comparisons of every model with the best, their p-values corrected together.
 
     Args:

@@ -135,7 +135,7 @@ def _sliced_errors(predicted: DataFrame, by: dict[str, Column], target: str) -> 
     return each.select("slice.*", "error").where(F.col("value").isNotNull())
 
 
-def worst_of(slices: list[Slice], number: int = 5) -> list[Slice]:
+def select_worst_slices(slices: list[Slice], number: int = 5) -> list[Slice]:
     """The slices with the greatest RMSE over all dimensions, those of few rows left out."""
     ranked = [s for s in slices if s.rows >= FEWEST_ROWS and not math.isnan(s.rmse)]
     return sorted(ranked, key=lambda s: (-s.rmse, s.dimension, s.value))[:number]

@@ -38,7 +38,7 @@ def cached(frame: DataFrame) -> Iterator[DataFrame]:
         kept.unpersist()
 
 
-def placed_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
+def order_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
     """The rows placed by key, for what reads them once; what reads them again wants `cached_rows`.
 
     Trees draw their samples partition by partition, so a fit is the same again only where the same rows lie in
@@ -54,8 +54,8 @@ def placed_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
 
 @contextmanager
 def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
-    """The rows placed by key (`placed_rows`), kept in Spark's memory (or on its disks) inside the block."""
-    with cached(placed_rows(rows, partitions)) as placed:
+    """The rows placed by key (`order_rows`), kept in Spark's memory (or on its disks) inside the block."""
+    with cached(order_rows(rows, partitions)) as placed:
         yield placed
 
 
@@ -76,7 +76,7 @@ def cached_vectors(
         yield made
 
 
-def listed_vectors(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
+def make_task_rows(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
     """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`lists.filled`).
 
     Args:

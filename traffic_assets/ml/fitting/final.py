@@ -10,16 +10,16 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithm import Algorithm
-from traffic_assets.ml.fitting.caching import cached_vectors, listed_vectors, placed_rows
+from traffic_assets.ml.fitting.caching import cached_vectors, make_task_rows, order_rows
 from traffic_assets.ml.fitting.early_stopping import with_validation_rows
 from traffic_assets.ml.fitting.fold_tasks import fits_in_tasks
-from traffic_assets.ml.fitting.pipeline import fit_model, observed_rows, pipeline_of
+from traffic_assets.ml.fitting.pipeline import build_pipeline, fit_model, observed_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import unscaled
 from traffic_assets.settings.models.base import Hyperparameters
 
 
-def final_fit(
+def fit_final_model(
     preprocessing: PipelineModel,
     train: DataFrame,
     validation: DataFrame,
@@ -47,7 +47,7 @@ def final_fit(
     ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
     with _vectors(ready, rows, features, algorithm, hyperparameters, partitions) as vectors:
         number = None if early else features.rows  # those that end the fit come on top
-        return pipeline_of(ready, fit_model(vectors, algorithm, hyperparameters, seed, features.target, number))
+        return build_pipeline(ready, fit_model(vectors, algorithm, hyperparameters, seed, features.target, number))
 
 
 @contextmanager
@@ -60,8 +60,8 @@ def _vectors(
     partitions: int | None,
 ) -> Iterator[DataFrame]:
     if fits_in_tasks(algorithm, [hyperparameters], features.preparation):  # and puts its rows in order itself
-        yield listed_vectors(preprocessing, rows, features)
+        yield make_task_rows(preprocessing, rows, features)
         return
-    placed = placed_rows(rows, partitions)
+    placed = order_rows(rows, partitions)
     with cached_vectors(preprocessing, placed, features.target, again=not algorithm.single_pass) as vectors:
         yield vectors

@@ -94,10 +94,10 @@ def fit_pipeline(
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
     with cached_vectors(preprocessing, rows, features.target, again=not algorithm.single_pass) as vectors:
         model = fit_model(vectors, algorithm, hyperparameters, seed, features.target, features.rows)
-        return pipeline_of(preprocessing, model)
+        return build_pipeline(preprocessing, model)
 
 
-def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
+def build_pipeline(preprocessing: PipelineModel, model: Model) -> PipelineModel:
     """What predicts: the preprocessor's stages, then the model. Whatever row it is given, it drops none.
 
     One flat pipeline: Spark's own writer takes it, where one pipeline inside another goes through Python's.
@@ -105,11 +105,11 @@ def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
     return PipelineModel([*predicting_stages(preprocessing), model])
 
 
-def preprocessor_of(pipeline: PipelineModel) -> PipelineModel:
-    """The fitted preprocessor of a pipeline made by `pipeline_of`."""
+def get_preprocessor(pipeline: PipelineModel) -> PipelineModel:
+    """The fitted preprocessor of a pipeline made by `build_pipeline`."""
     return PipelineModel(pipeline.stages[:-1])
 
 
-def model_of(pipeline: PipelineModel) -> Model:
-    """The bare model of a pipeline made by `pipeline_of`."""
+def get_model(pipeline: PipelineModel) -> Model:
+    """The bare model of a pipeline made by `build_pipeline`."""
     return pipeline.stages[-1]  # type: ignore[return-value]

@@ -97,7 +97,7 @@ class Search(BaseModel):
         return self.confirmed
 
 
-def best_of(trials: list[Trial], metric: str) -> int:
+def choose_best_trial(trials: list[Trial], metric: str) -> int:
     """Return the position of the best trial among those evaluated on the most rows and folds.
 
     The earlier of two equal trials wins.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.metrics.metrics import TARGET
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 from traffic_assets.ml.plots.figure import BLUE, ORANGE, new_figure, png, unit_label
 
 
-def plot_comparison(standings: Sequence[Standing], target: str = TARGET) -> bytes:
+def plot_comparison(standings: Sequence[LeaderboardEntry], target: str = TARGET) -> bytes:
     """RMSE of every model under both verdicts."""
     figure = new_figure(7.5, 0.6 * len(standings) + 1.6)
     axes = figure.add_subplot()

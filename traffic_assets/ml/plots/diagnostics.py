@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.scores import Points, Scores
-from traffic_assets.ml.evaluation.slices import worst_of
+from traffic_assets.ml.evaluation.slices import select_worst_slices
 from traffic_assets.ml.metrics.metrics import TARGET
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def plot_diagnostics(
     if found.residuals:
         drawn["residual_distribution.png"] = plot_residual_distribution(found.residuals.distribution, title, target)
         drawn["residuals_over_time.png"] = plot_residuals_over_time(found.residuals.hours, title, zone, target)
-    if worst_of(found.slices):
+    if select_worst_slices(found.slices):
         drawn["errors_by_slice.png"] = plot_errors_by_slice(found.slices, scores.test.rmse, title, target)
         if found.interval:
             drawn["interval_coverage.png"] = plot_interval_coverage(found.slices, found.interval, title, target)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from traffic_assets.ml.evaluation.intervals import Interval
-from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, Slice, worst_of
+from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, Slice, select_worst_slices
 from traffic_assets.ml.metrics.metrics import TARGET
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _SHOWN_SLICES = 15
 
 def plot_errors_by_slice(slices: Sequence[Slice], overall: float, title: str, target: str = TARGET) -> bytes:
     """RMSE of the worst slices, the worst first, against the RMSE over all rows."""
-    shown = worst_of(list(slices), _SHOWN_SLICES)
+    shown = select_worst_slices(list(slices), _SHOWN_SLICES)
     figure = new_figure(8, 0.3 * len(shown) + 1.6)
     axes = figure.add_subplot()
     axes.barh(range(len(shown)), [s.rmse for s in shown], color=BLUE, height=0.7)

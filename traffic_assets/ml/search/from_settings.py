@@ -19,7 +19,7 @@ from traffic_assets.ml.model_selection.trials import Screened, Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.screening import screen
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import make_strategy
 from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import Hyperparameters, Range
@@ -30,7 +30,7 @@ MOST_THREADS = 16
 """Each fit that is shared may bring half a gigabyte of nodes to this process while it is read (`shared_fits.py`)."""
 
 
-def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
+def folds_from_settings(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
     """The folds of some train rows.
 
     Raises:
@@ -39,7 +39,7 @@ def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
     return make_folds(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
 
 
-def searches_of(settings: Settings, algorithm: str) -> int:
+def count_searches(settings: Settings, algorithm: str) -> int:
     """How many searches a whole run has: two a lane that tunes, for its cv report and for its temporal verdict.
 
     Args:
@@ -50,18 +50,18 @@ def searches_of(settings: Settings, algorithm: str) -> int:
     return 2 * len(tuning) * len(settings.training.targets)
 
 
-def minutes_of_a_search(settings: Settings, algorithm: str) -> float | None:
+def minutes_per_search(settings: Settings, algorithm: str) -> float | None:
     """The time of one search: an even part of `max_training_time_minutes`; None where there is no limit.
 
     The steps of a run may be processes of their own and know nothing of each other, so time that one search leaves
     over does not go to the next.
     """
     minutes = settings.training.max_training_time_minutes
-    return None if minutes is None else minutes / searches_of(settings, algorithm)
+    return None if minutes is None else minutes / count_searches(settings, algorithm)
 
 
 @contextmanager
-def asked_rows(
+def rows_from_settings(
     rows: DataFrame, features: FeatureSet, algorithm: Algorithm, settings: Settings, requested: Hyperparameters
 ) -> Iterator[DataFrame]:
     """The rows for a lane's search and fits: placed by key and kept inside the block, or as they come where every fold
@@ -84,7 +84,7 @@ def asked_rows(
         yield placed
 
 
-def asked_search(
+def search_from_settings(
     rows: DataFrame,
     features: FeatureSet,
     algorithm: Algorithm,
@@ -97,7 +97,7 @@ def asked_search(
     """The search of one lane.
 
     Args:
-        rows: train rows (`asked_rows`).
+        rows: train rows (`rows_from_settings`).
         features: columns to train on.
         algorithm: what to fit.
         settings: of the deployment.
@@ -115,7 +115,7 @@ def asked_search(
     context = rows.sparkSession.sparkContext
     alone = algorithm.uses_all_cores(requested) and is_local(rows.sparkSession)
     grid = settings.enabled_models[algorithm.name].grid
-    minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
+    minutes = minutes_per_search(settings, algorithm.name) if tune and grid else None
 
     def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
         if wanted.screen is None:
@@ -143,26 +143,26 @@ def asked_search(
     if minutes is not None:
         notify(
             f"the search has {minutes:g} of the {training.max_training_time_minutes:g} minutes of "
-            f"training.max_training_time_minutes: {searches_of(settings, algorithm.name)} searches of a run share them"
+            f"training.max_training_time_minutes: {count_searches(settings, algorithm.name)} searches share them"
         )
     return run_search(
         rows,
         features,
         algorithm,
-        strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
+        make_strategy(wanted, requested, grid, tune, metric, training.seed, let_through),
         name=wanted.strategy if tune else "none",
-        folds=asked_folds(rows, training),
+        folds=folds_from_settings(rows, training),
         seed=training.seed,
         primary_metric=metric,
         scratch=scratch if wanted.share_fits else None,
         max_minutes=minutes,
-        threads=threads_of(training, context.defaultParallelism, notify, algorithm.title if alone else None),
+        threads=choose_threads(training, context.defaultParallelism, notify, algorithm.title if alone else None),
         screened=screened,
         notify=notify,
     )
 
 
-def threads_of(
+def choose_threads(
     training: TrainingSettings, cores: int, notify: Callable[[str], None] = _LOG.info, alone: str | None = None
 ) -> int:
     """How many fits there are at the same time; tells it where `parallel_training` is on.
@@ -187,7 +187,7 @@ def threads_of(
     return threads
 
 
-def asked_learning_curve(
+def learning_curve_from_settings(
     rows: DataFrame,
     features: FeatureSet,
     algorithm: Algorithm,
@@ -204,5 +204,5 @@ def asked_learning_curve(
     if not shares:
         return None
     chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
-    folds, seed = asked_folds(rows, settings.training), settings.training.seed
+    folds, seed = folds_from_settings(rows, settings.training), settings.training.seed
     return learning_curve(rows, features, algorithm, chosen, folds, shares, seed, notify=notify)

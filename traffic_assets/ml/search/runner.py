@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.metrics.metrics import known_metrics
 from traffic_assets.ml.model_selection.cross_validation import CrossValidation
-from traffic_assets.ml.model_selection.trials import Screened, Search, Trial, best_of
+from traffic_assets.ml.model_selection.trials import Screened, Search, Trial, choose_best_trial
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
 from traffic_assets.ml.splits.folds import Fold
@@ -83,7 +83,7 @@ def run_search(
         strategy.close()
     if not trials:
         raise ValueError("nothing to try: give at least one set of hyperparameters")
-    chosen = best_of(trials, primary_metric)
+    chosen = choose_best_trial(trials, primary_metric)
     winner = trials[chosen]
     if winner.read_from is not None or winner.row_share < 1 or len(winner.folds) < len(folds):
         notify(f"{algorithm.title}: {_short(winner)} leads; now fitted itself on every fold")

@@ -29,7 +29,7 @@ from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 
-JUDGED_SHARE = 0.2
+TEST_SHARE = 0.2
 _TELL_EVERY = 100
 _LOG = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int, scaled
     share = min(1.0, rows / max(features.rows, 1))
     # in an order of its own: XGBoost draws by the place of a row
     drawn = train.where(unit_hash(seed, "screen") < share).orderBy(unit_hash(seed, "screen"), *KEYS).limit(rows)
-    drawn = drawn.withColumn("judged", unit_hash(seed, "screen fold") < JUDGED_SHARE)
+    drawn = drawn.withColumn("judged", unit_hash(seed, "screen fold") < TEST_SHARE)
     with cached(drawn):
         counts = {row["judged"]: row["count"] for row in drawn.groupBy("judged").count().collect()}
         if len(counts) < 2:

@@ -33,7 +33,7 @@ Strategy = Generator[Round, list[Trial], None]
 Screen = Callable[[Sequence[Hyperparameters]], Sequence[Hyperparameters]]
 
 
-def strategy_for(
+def make_strategy(
     search: SearchSettings,
     base: Hyperparameters,
     grid: Grid,

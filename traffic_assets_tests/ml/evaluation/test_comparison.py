@@ -45,8 +45,8 @@ def test_each_model_is_held_against_the_best_by_both_tests() -> None:
     assert (forest.difference, forest.statistic, forest.p_value) == pytest.approx(
         corrected_t_test([2.0, 2.2, 1.9], [1.0, 1.1, 0.9], 0.5)
     )
-    assert forest.verdict() == forest_later.verdict() == "line is better"
-    assert boosted.verdict() == "no difference beyond chance"
+    assert forest.describe() == forest_later.describe() == "line is better"
+    assert boosted.describe() == "no difference beyond chance"
     assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"], 50)[2])
 
 

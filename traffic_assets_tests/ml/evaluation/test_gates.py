@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from traffic_assets.ml.evaluation.gates import TargetResult, failed, judge
+from traffic_assets.ml.evaluation.gates import ThresholdResult, describe_missed, evaluate_thresholds
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
 from traffic_assets.ml.model_selection.cross_validation import Trial
 from traffic_assets.settings.evaluation import ThresholdsByModel
@@ -26,7 +26,7 @@ def _trial(mean: float = 0.5, std: float = 9.0) -> Trial:
 
 
 def _holds(targets: GateThresholds, metrics: Metrics, trial: Trial | None = None) -> bool:
-    (result,) = judge(targets, metrics, trial)
+    (result,) = evaluate_thresholds(targets, metrics, trial)
     return result.passed
 
 
@@ -66,30 +66,30 @@ def test_deviation_of_the_folds_below(value: float, passed: bool) -> None:
 
 def test_all_targets_in_order_with_what_was_measured() -> None:
     targets = GateThresholds(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
-    results = judge(targets, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
+    results = evaluate_thresholds(targets, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
     assert results == [
-        TargetResult(target="R² on test", asked=">= 0.9", measured=0.95, passed=True),
-        TargetResult(target="RMSE on test, mph", asked="<= 5", measured=5.5, passed=False),
-        TargetResult(target="MAE on test, mph", asked="<= 3", measured=2, passed=True),
-        TargetResult(target="mean R² of the folds", asked="> 0.999", measured=0.9995, passed=True),
-        TargetResult(target="deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
+        ThresholdResult(target="R² on test", asked=">= 0.9", measured=0.95, passed=True),
+        ThresholdResult(target="RMSE on test, mph", asked="<= 5", measured=5.5, passed=False),
+        ThresholdResult(target="MAE on test, mph", asked="<= 3", measured=2, passed=True),
+        ThresholdResult(target="mean R² of the folds", asked="> 0.999", measured=0.9995, passed=True),
+        ThresholdResult(target="deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
     ]
-    assert failed(results) == [
+    assert describe_missed(results) == [
         "RMSE on test, mph is 5.5, asked for <= 5",
         "deviation of the folds' R² is 0.002, asked for < 0.001",
     ]
-    assert failed(results[:1]) == []
+    assert describe_missed(results[:1]) == []
 
 
 def test_no_targets_no_results() -> None:
-    assert judge(GateThresholds(), _metrics(r2=math.nan), None) == []
-    assert judge(GateThresholds(), _metrics(), _trial()) == []
+    assert evaluate_thresholds(GateThresholds(), _metrics(r2=math.nan), None) == []
+    assert evaluate_thresholds(GateThresholds(), _metrics(), _trial()) == []
 
 
 @pytest.mark.parametrize("limit", [{"cv_r2_mean_min": 0.9}, {"cv_r2_std_max": 0.1}])
 def test_targets_on_cross_validation_need_one(limit: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="no cross-validation: run the cv report"):
-        judge(GateThresholds.model_validate(limit), _metrics(), None)
+        evaluate_thresholds(GateThresholds.model_validate(limit), _metrics(), None)
 
 
 def test_the_targets_of_the_users_plan() -> None:
@@ -102,8 +102,10 @@ def test_the_targets_of_the_users_plan() -> None:
     }
     others = set(ThresholdsByModel.model_fields) - set(limits)
     assert others == {"xgboost", "svr", "ensemble"}
-    assert all(judge(getattr(seed, name), _metrics(), None) == [] for name in others), "the plan asks nothing of them"
+    assert all(evaluate_thresholds(getattr(seed, name), _metrics(), None) == [] for name in others), (
+        "the plan asks nothing of them"
+    )
     for name, (metrics, trial, missed) in limits.items():
-        found = failed(judge(getattr(seed, name), metrics, trial))
+        found = describe_missed(evaluate_thresholds(getattr(seed, name), metrics, trial))
         assert [any(line.startswith(m) for m in missed) for line in found] == [True] * len(missed), (name, found)
-        assert failed(judge(getattr(seed, name), _metrics(0.5, 99, 99), trial))
+        assert describe_missed(evaluate_thresholds(getattr(seed, name), _metrics(0.5, 99, 99), trial))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.evaluation.importances import Importances, importances_of
+from traffic_assets.ml.evaluation.importances import Importances, compute_importances
 from traffic_assets.ml.preprocessing.slots import Slot
 
 SLOTS = [Slot("a", "a"), Slot("b", "b"), Slot("c=1", "c"), Slot("c=2", "c"), Slot("c=other", "c"), Slot("d", "d")]
@@ -20,7 +20,7 @@ ALGORITHM = replace(
 
 
 def test_slots_of_a_feature_are_summed_and_sorted() -> None:
-    found = importances_of(MODEL, ALGORITHM, SLOTS)
+    found = compute_importances(MODEL, ALGORITHM, SLOTS)
     assert found.kind == "a kind"
     assert found.features == pytest.approx({"c": 0.45, "b": 0.3, "a": 0.1, "d": 0.1})
     assert list(found.features) == ["c", "b", "a", "d"], "the heaviest first, equal ones by name"
@@ -28,12 +28,12 @@ def test_slots_of_a_feature_are_summed_and_sorted() -> None:
 
 
 def test_slots_stay_in_the_order_of_the_vector() -> None:
-    found = importances_of(MODEL, ALGORITHM, SLOTS)
+    found = compute_importances(MODEL, ALGORITHM, SLOTS)
     assert list(found.slots.items()) == list(zip([slot.name for slot in SLOTS], MODEL.weights, strict=True))
 
 
 def test_the_order_survives_json() -> None:
-    found = importances_of(MODEL, ALGORITHM, SLOTS)
+    found = compute_importances(MODEL, ALGORITHM, SLOTS)
     back = Importances.model_validate_json(found.model_dump_json())
     assert back == found
     assert list(back.features) == list(found.features)
@@ -43,4 +43,4 @@ def test_the_order_survives_json() -> None:
 @pytest.mark.parametrize("slots", [SLOTS[:-1], [*SLOTS, Slot("e", "e")], []])
 def test_weights_and_slots_of_another_preprocessor_are_refused(slots: list[Slot]) -> None:
     with pytest.raises(ValueError, match=f"6 weights, the vector {len(slots)} slots.* another preprocessor"):
-        importances_of(MODEL, ALGORITHM, slots)
+        compute_importances(MODEL, ALGORITHM, slots)

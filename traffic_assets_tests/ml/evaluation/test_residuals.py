@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.evaluation.residuals import Residuals, by_hour, distribution, residuals_of
+from traffic_assets.ml.evaluation.residuals import Residuals, by_hour, distribution, summarize_residuals
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -75,7 +75,7 @@ def test_hours_are_local_and_a_gap_stays_a_gap(predicted: DataFrame) -> None:
 
 
 def test_it_survives_json(predicted: DataFrame) -> None:
-    found = residuals_of(predicted, ZONE)
+    found = summarize_residuals(predicted, ZONE)
     assert Residuals.model_validate_json(found.model_dump_json()) == found
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from traffic_assets.ml.evaluation.significance import against_best, corrected_t_test, diebold_mariano, holm
+from traffic_assets.ml.evaluation.significance import compare_with_best, corrected_t_test, diebold_mariano, holm
 
 
 def test_the_corrected_t_test_is_the_formula_of_nadeau_and_bengio() -> None:
     first, second = [1.2, 1.1, 1.4, 1.3, 1.25], [1.0, 1.05, 1.1, 1.2, 1.0]
     difference = np.subtract(first, second)
-    mean, statistic, p = corrected_t_test(first, second, judged_share=0.25)
+    mean, statistic, p = corrected_t_test(first, second, test_to_train_ratio=0.25)
     expected = difference.mean() / math.sqrt((1 / 5 + 0.25) * difference.var(ddof=1))
     assert (mean, statistic) == (pytest.approx(difference.mean()), pytest.approx(expected))
     assert p == pytest.approx(2 * stats.t.sf(expected, 4))
@@ -117,9 +117,9 @@ def test_holm_by_hand() -> None:
 
 def test_comparisons_are_corrected_together_and_say_who_is_better() -> None:
     found = {"forest": (0.5, 4.0, 0.01), "line": (-0.1, -0.5, 0.6)}
-    forest, line = against_best("a test", "boosted", found)
+    forest, line = compare_with_best("a test", "boosted", found)
     assert (forest.adjusted, line.adjusted) == (pytest.approx(0.02), pytest.approx(0.6))
-    assert forest.verdict() == "boosted is better"
-    assert forest.verdict(0.01) == line.verdict() == "no difference beyond chance"
-    (other,) = against_best("a test", "boosted", {"line": (-1.0, -9.0, 0.001)})
-    assert other.verdict() == "line is better"
+    assert forest.describe() == "boosted is better"
+    assert forest.describe(0.01) == line.describe() == "no difference beyond chance"
+    (other,) = compare_with_best("a test", "boosted", {"line": (-1.0, -9.0, 0.001)})
+    assert other.describe() == "line is better"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.ml.evaluation.intervals import Interval, calibrate
-from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, as_records, dimensions, slice_errors, worst_of
+from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, as_records, dimensions, select_worst_slices, slice_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -109,7 +109,7 @@ def test_slices_of_few_rows_are_never_called_the_worst(predicted: DataFrame) -> 
     found = slice_errors(predicted, dimensions(predicted, ZONE))
     hours = [s for s in found if s.dimension == "hour"]
     assert all(s.rows < FEWEST_ROWS for s in hours)
-    worst = worst_of(found)
+    worst = select_worst_slices(found)
     assert worst[0].value == "s1"
     assert all(s.dimension != "hour" for s in worst)
     assert as_records(worst)[0]["value"] == "s1"

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
-from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, pipeline_of
+from traffic_assets.ml.fitting.pipeline import build_pipeline, fit_model, fit_preprocessor
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics
 from traffic_assets.ml.model_selection.cross_validation import CrossValidation, TrialOnFold, comparable
 from traffic_assets.ml.model_selection.executors import executor_for
@@ -96,7 +96,7 @@ def test_fold_metrics_are_those_of_a_hand_made_loop(
         fit_rows, judged = train.where(fold_of(FOLDS, SEED) != fold), train.where(fold_of(FOLDS, SEED) == fold)
         for found, preprocessing in ((refitted, fit_preprocessor(fit_rows, features)), (leaking, whole)):
             model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
-            found.append(_rmse(pipeline_of(preprocessing, model), judged))
+            found.append(_rmse(build_pipeline(preprocessing, model), judged))
         rows.append(judged.count())
     measured = [fold.rmse for fold in trials[1].folds]
     assert measured == pytest.approx(refitted, rel=1e-9)
@@ -117,7 +117,7 @@ def test_rows_are_dropped_from_what_a_fold_fits_and_never_from_what_it_judges(
         judged = train.where(fold_of(FOLDS, SEED) == number)
         assert judged.where("a IS NULL").count() > 0
         assert fold.rows == judged.count()
-        assert fold.rmse == pytest.approx(_rmse(pipeline_of(preprocessing, model), judged))
+        assert fold.rmse == pytest.approx(_rmse(build_pipeline(preprocessing, model), judged))
 
 
 def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -> None:

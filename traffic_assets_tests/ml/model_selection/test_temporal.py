@@ -17,7 +17,7 @@ from traffic_assets.ml.model_selection.temporal import TemporalEvaluation, evalu
 from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import make_strategy
 from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
@@ -129,7 +129,7 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
             earlier,
             narrow,
             LINEAR,
-            strategy_for(SearchSettings(), PLAIN, {"regParam": [1e6, 0.0]}, True, "rmse", 42),
+            make_strategy(SearchSettings(), PLAIN, {"regParam": [1e6, 0.0]}, True, "rmse", 42),
             folds=make_folds(earlier, "random", 2, 42),
             seed=42,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.model_selection.trials import Trial, best_of
+from traffic_assets.ml.model_selection.trials import Trial, choose_best_trial
 
 
 def _trial(error: float, row_share: float = 1.0, folds: int = 1, fitted_rows: list[int] | None = None) -> Trial:
@@ -24,10 +24,10 @@ def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_t
         _trial(0.4, folds=2),
         _trial(0.4, folds=2),
     ]
-    assert best_of(trials, "rmse") == 3
-    assert best_of(trials, "r2") == 3
+    assert choose_best_trial(trials, "rmse") == 3
+    assert choose_best_trial(trials, "r2") == 3
     with pytest.raises(ValueError, match="No trials"):
-        best_of([], "rmse")
+        choose_best_trial([], "rmse")
 
 
 def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_where_fitted_rows_were_counted() -> None:

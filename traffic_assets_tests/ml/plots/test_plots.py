@@ -14,7 +14,7 @@ import pytest
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.importances import Importances
 from traffic_assets.ml.evaluation.intervals import Interval
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.evaluation.scores import Points, Scores
 from traffic_assets.ml.evaluation.slices import Slice
@@ -59,9 +59,9 @@ def _trial(rmse: float, r2: float = 0.9) -> Trial:
     return Trial(hyperparameters={}, folds=[_metrics(rmse, r2), _metrics(rmse + 1, r2)], summary=summary)
 
 
-def _standings(rmse: float, number: int = 2) -> list[Standing]:
+def _standings(rmse: float, number: int = 2) -> list[LeaderboardEntry]:
     return [
-        Standing(
+        LeaderboardEntry(
             model=f"m{i}",
             kind="baseline",
             test=_metrics(rmse),

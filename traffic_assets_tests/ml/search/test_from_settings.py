@@ -17,13 +17,13 @@ from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.from_settings import (
     MOST_THREADS,
-    asked_folds,
-    asked_learning_curve,
-    asked_rows,
-    asked_search,
-    minutes_of_a_search,
-    searches_of,
-    threads_of,
+    choose_threads,
+    count_searches,
+    folds_from_settings,
+    learning_curve_from_settings,
+    minutes_per_search,
+    rows_from_settings,
+    search_from_settings,
 )
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge
@@ -53,7 +53,7 @@ def _search(
 ) -> tuple[Search, list[str]]:
     told: list[str] = []
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    found = asked_search(
+    found = search_from_settings(
         train, features, LINEAR, _settings(changes), requested, tune, f"file://{scratch}/models", notify=told.append
     )
     return found, told
@@ -61,7 +61,7 @@ def _search(
 
 @pytest.mark.parametrize("kind", ["random", "sensor", "expanding", "sliding"])
 def test_folds_are_of_the_kind_and_number_that_is_asked_for(train: DataFrame, kind: str) -> None:
-    folds = asked_folds(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
+    folds = folds_from_settings(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
     assert len(folds) == 3
     judged = [train.where(fold.test) for fold in folds]
     if kind == "sensor":
@@ -98,7 +98,9 @@ def test_the_strategy_is_the_one_that_is_asked_for(
     models = {"linear_regression": {"grid": grid}}
     settings = load_settings("local", {"models": models, "training": {"folds": 2, "search": asked}}, environ={})
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    found = asked_search(train, features, LINEAR, settings, requested, True, f"file://{tmp_path}/m", lambda told: None)
+    found = search_from_settings(
+        train, features, LINEAR, settings, requested, True, f"file://{tmp_path}/m", lambda told: None
+    )
     assert found.strategy == strategy
     drawn = {trial.hyperparameters["regParam"] for trial in found.trials}
     assert len(drawn) == 4
@@ -121,7 +123,7 @@ def test_fits_are_shared_where_that_is_asked_for(
     asked = {"models": {"random_forest": forest}, "training": {"search": {"share_fits": share}}}
     settings = _settings(asked)
     requested = settings.models.random_forest.hyperparameters
-    found = asked_search(
+    found = search_from_settings(
         train,
         features,
         algorithm_named("random_forest"),
@@ -140,13 +142,13 @@ def test_a_time_limit_is_shared_by_the_searches_of_a_run() -> None:
         models = {name: {"tune": True, "grid": {"maxDepth": [2, 3]}} for name in tuned}
         training = {"max_training_time_minutes": 120, "targets": list(targets)}
         settings = load_settings("local", {"models": models, "training": training}, environ={})
-        return searches_of(settings, lane), minutes_of_a_search(settings, lane)
+        return count_searches(settings, lane), minutes_per_search(settings, lane)
 
     assert shares("random_forest") == (2, 60), "for its cv report and for its temporal verdict"
     assert shares("random_forest", "gradient_boosted_trees") == (4, 30)
     assert shares("random_forest", "gradient_boosted_trees", targets=("speed", "flow")) == (8, 15)
     assert shares("random_forest", lane="gradient_boosted_trees") == (4, 30), "tuned from the Launchpad"
-    assert minutes_of_a_search(_settings({}), "linear_regression") is None
+    assert minutes_per_search(_settings({}), "linear_regression") is None
 
 
 def test_a_search_tells_its_share_of_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
     )
     told: list[str] = []
     requested = settings.models.random_forest.hyperparameters
-    found = asked_search(
+    found = search_from_settings(
         train, features, algorithm_named("random_forest"), settings, requested, True, f"file://{tmp_path}", told.append
     )
     assert found.stopped is not None
@@ -190,7 +192,7 @@ def test_as_many_fits_at_the_same_time_as_spark_has_cores_where_that_is_asked_fo
     def threads(parallel: bool, cores: int) -> tuple[int, list[str]]:
         told: list[str] = []
         training = _settings({"training": {"parallel_training": parallel}}).training
-        return threads_of(training, cores, told.append), told
+        return choose_threads(training, cores, told.append), told
 
     assert threads(False, 8) == (1, [])
     assert threads(True, 8) == (8, ["training.parallel_training: up to 8 fits at the same time"])
@@ -204,9 +206,9 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
     asked, told = _settings({"training": {"parallel_training": True}}), list[str]()
     greedy = replace(LINEAR, own_threads=OwnThreads(lambda h: h.regParam == 0.5))
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    asked_search(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
+    search_from_settings(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
     assert "training.parallel_training does nothing here, since one fit of Linear regression takes all cores" in told
-    assert threads_of(asked.training, 8, told.append, alone="Linear regression") == 1
+    assert choose_threads(asked.training, 8, told.append, alone="Linear regression") == 1
 
 
 @needs_xgboost
@@ -228,7 +230,7 @@ def test_rows_are_placed_and_kept_but_for_folds_in_tasks(
     asked = _settings({"models": {algorithm: {"enabled": True, **model}}, "training": training})
     requested = asked.enabled_models[algorithm].hyperparameters
     features = usable_features(feature_rows, FEATURES, Preparation(**asked.training.preprocessing.model_dump()))
-    with asked_rows(feature_rows, features, algorithm_named(algorithm), asked, requested) as rows:
+    with rows_from_settings(feature_rows, features, algorithm_named(algorithm), asked, requested) as rows:
         assert (rows is feature_rows) is not kept
         assert (rows.storageLevel.useMemory and rows.rdd.getNumPartitions() == 3) or not kept
 
@@ -237,8 +239,8 @@ def test_a_learning_curve_is_drawn_where_shares_are_given(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     found, _ = _search(train, features, tmp_path, {}, tune=False)
-    assert asked_learning_curve(train, features, LINEAR, _settings({}), found) is None
+    assert learning_curve_from_settings(train, features, LINEAR, _settings({}), found) is None
     wish = _settings({"evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}}})
-    curve = asked_learning_curve(train, features, LINEAR, wish, found)
+    curve = learning_curve_from_settings(train, features, LINEAR, wish, found)
     assert curve is not None
     assert [point.share for point in curve.points] == [0.5, 1.0]

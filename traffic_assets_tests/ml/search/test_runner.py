@@ -15,7 +15,7 @@ from traffic_assets.ml.model_selection.cross_validation import CrossValidation
 from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import make_strategy
 from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.settings.models.base import Grid, Range
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
@@ -45,7 +45,7 @@ def folds(train: DataFrame) -> list[Fold]:
 
 def _search(train: DataFrame, features: FeatureSet, folds: list[Fold], grid: Grid = GRID, **more: Any) -> Search:
     search = more.pop("search", SearchSettings())
-    strategy = strategy_for(search, BASE, grid, True, "rmse", SEED)
+    strategy = make_strategy(search, BASE, grid, True, "rmse", SEED)
     return run_search(train, features, FOREST, strategy, folds=folds, seed=SEED, **more)
 
 
@@ -105,7 +105,7 @@ def test_what_is_reported_has_every_metric(
     assert all(fold.p95 > 0 for fold in shared.best.folds)
     boosted = algorithm_named("gradient_boosted_trees")
     base = GradientBoostedTreesHyperparameters(maxDepth=2, maxBins=32, stepSize=1.0)
-    strategy = strategy_for(SearchSettings(), base, {"maxIter": [2, 60]}, True, "rmse", SEED)
+    strategy = make_strategy(SearchSettings(), base, {"maxIter": [2, 60]}, True, "rmse", SEED)
     search = run_search(train, features, boosted, strategy, folds=folds, seed=SEED, scratch=f"file://{tmp_path}")
     read = search.trials[0].read_from
     assert read is not None and read["maxIter"] == 60

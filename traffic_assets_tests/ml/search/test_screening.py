@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
+from traffic_assets.ml.search.screening import TEST_SHARE, screen
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
@@ -107,7 +107,7 @@ def test_what_has_no_fast_engine_is_refused(feature_rows: DataFrame, features: F
 
 
 def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFrame, features: FeatureSet) -> None:
-    judged = unit_hash(3, "screen fold") < JUDGED_SHARE
+    judged = unit_hash(3, "screen fold") < TEST_SHARE
     rows = feature_rows.withColumn("flow_rate", F.when(judged, F.col("flow_rate")))
     without = replace(features, numeric=tuple(name for name in features.numeric if name != "flow_rate"))
     found, expected = (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.model_selection.trials import Trial, best_of
-from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
+from traffic_assets.ml.model_selection.trials import Trial, choose_best_trial
+from traffic_assets.ml.search.strategies import Round, Strategy, make_strategy
 from traffic_assets.settings.extras import installing
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
@@ -49,12 +49,12 @@ def _drive(strategy: Strategy, error: Callable[[Hyperparameters], float]) -> lis
 
 
 def _strategy(name: str, grid: Grid, seed: int = 1, metric: str = "rmse", **more: Any) -> Strategy:
-    return strategy_for(SearchSettings(strategy=name, **more), BASE, grid, True, metric, seed)
+    return make_strategy(SearchSettings(strategy=name, **more), BASE, grid, True, metric, seed)
 
 
 def test_without_tuning_or_grid_the_hyperparameters_alone_are_tried() -> None:
     for tune, grid in ((False, GRID), (True, {})):
-        (only,) = _drive(strategy_for(SearchSettings(), BASE, grid, tune, "rmse", 1), _far_from(0))
+        (only,) = _drive(make_strategy(SearchSettings(), BASE, grid, tune, "rmse", 1), _far_from(0))
         assert only == Round([BASE])
 
 
@@ -107,9 +107,9 @@ def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> No
         errors = [_far_from(0.3)(h) for h in rung.tried]
         assert errors == sorted(errors)
     judged = [_trial(h, _far_from(0.3)(h), rounds[0].row_share, folds=5) for h in rounds[0].tried]
-    led = best_of(judged, "rmse")
+    led = choose_best_trial(judged, "rmse")
     judged.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
-    assert judged[best_of(judged, "rmse")].hyperparameters == judged[led].hyperparameters
+    assert judged[choose_best_trial(judged, "rmse")].hyperparameters == judged[led].hyperparameters
 
 
 def test_tpe_without_optuna_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
