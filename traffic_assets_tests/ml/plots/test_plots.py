@@ -59,7 +59,7 @@ def _trial(rmse: float, r2: float = 0.9) -> Trial:
     return Trial(hyperparameters={}, folds=[_metrics(rmse, r2), _metrics(rmse + 1, r2)], summary=summary)
 
 
-def _standings(rmse: float, number: int = 2) -> list[LeaderboardEntry]:
+def _entries(rmse: float, number: int = 2) -> list[LeaderboardEntry]:
     return [
         LeaderboardEntry(
             model=f"m{i}",
@@ -119,7 +119,7 @@ PICTURES: dict[str, tuple[Draw, tuple[int, int]]] = {
     "residuals": (lambda x: plot_residuals(_points(x), "Model"), (704, 418)),
     "importances": (lambda x: plot_importances(_importances(x), "Model"), (770, 277)),
     "folds": (lambda x: plot_folds(_trial(x), "Model"), (880, 352)),
-    "comparison": (lambda x: plot_comparison(_standings(x)), (825, 308)),
+    "comparison": (lambda x: plot_comparison(_entries(x)), (825, 308)),
     "residual_distribution": (lambda x: plot_residual_distribution(_distribution(x), "Model"), (792, 462)),
     "residuals_over_time": (lambda x: plot_residuals_over_time(_hours(x), "Model", "UTC"), (1100, 418)),
     "errors_by_slice": (lambda x: plot_errors_by_slice(_slices(x), 1.0, "Model"), (880, 308)),
@@ -155,7 +155,7 @@ def test_pictures_grow_with_what_they_list() -> None:
     few, many, most = (_size(plot_importances(_importances(1.0, n), "Model"))[1] for n in (2, 15, 40))
     assert few < many
     assert many == most, "the 15 heaviest are shown"
-    two, five = (_size(plot_comparison(_standings(1.0, n)))[1] for n in (2, 5))
+    two, five = (_size(plot_comparison(_entries(1.0, n)))[1] for n in (2, 5))
     assert two < five
 
 
