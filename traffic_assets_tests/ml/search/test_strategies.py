@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from traffic_assets.settings.extras import installing
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 BASE = LinearRegressionHyperparameters(maxIter=7)
 GRID: Grid = {"regParam": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "elasticNetParam": [0.0, 0.5, 1.0]}
@@ -40,10 +40,10 @@ def _trial(hyperparameters: Hyperparameters, error: float, row_share: float = 1.
 def _drive(strategy: Strategy, error: Callable[[Hyperparameters], float]) -> list[Round]:
     rounds = []
     try:
-        asked = next(strategy)
+        current = next(strategy)
         while True:
-            rounds.append(asked)
-            asked = strategy.send([_trial(h, error(h), asked.row_share) for h in asked.tried])
+            rounds.append(current)
+            current = strategy.send([_trial(h, error(h), current.row_share) for h in current.tried])
     except StopIteration:
         return rounds
 
@@ -86,7 +86,7 @@ def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> N
 @pytest.mark.parametrize("name", ["random", pytest.param("tpe", marks=needs_optuna)])
 def test_what_is_drawn_from_a_range_is_of_the_hyperparameters_type_and_not_of_the_ends(name: str) -> None:
     grid: Grid = {"elasticNetParam": Range(low=0, high=1), "maxIter": Range(low=1, high=9)}
-    drawn = [h.model_dump() for asked in _drive(_strategy(name, grid, trials=12), _far_from(0)) for h in asked.tried]
+    drawn = [h.model_dump() for round_ in _drive(_strategy(name, grid, trials=12), _far_from(0)) for h in round_.tried]
     assert sum(0 < values["elasticNetParam"] < 1 for values in drawn) == len(drawn) > 8
     assert all(isinstance(values["maxIter"], int) for values in drawn)
 
@@ -100,22 +100,24 @@ def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
     assert {h.model_dump()["regParam"] for h in best_by_r2[-1].tried} == {0.7}
 
 
-def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> None:
-    """Each rung begins with the best of the one before, so what was judged in it is never its last."""
+def test_if_time_ends_inside_a_rung_the_best_of_the_one_before_is_chosen() -> None:
+    """Each rung begins with the best of the one before, so the trials evaluated in it include that one."""
     rounds = _drive(_strategy("halving", GRID), _far_from(0.3))
     for rung in rounds[1:]:
         errors = [_far_from(0.3)(h) for h in rung.tried]
         assert errors == sorted(errors)
-    judged = [_trial(h, _far_from(0.3)(h), rounds[0].row_share, folds=5) for h in rounds[0].tried]
-    led = choose_best_trial(judged, "rmse")
-    judged.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
-    assert judged[choose_best_trial(judged, "rmse")].hyperparameters == judged[led].hyperparameters
+    trials = [_trial(h, _far_from(0.3)(h), rounds[0].row_share, folds=5) for h in rounds[0].tried]
+    led = choose_best_trial(trials, "rmse")
+    trials.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
+    assert trials[choose_best_trial(trials, "rmse")].hyperparameters == trials[led].hyperparameters
 
 
-def test_tpe_without_optuna_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tpe_without_optuna_is_refused_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {installing('tpe')}")):
+    with pytest.raises(ImportError) as caught:
         next(_strategy("tpe", GRID))
+    assert code_of(caught.value) == "search.missing-optuna"
+    assert values_of(caught.value) == {"command": installing("tpe")}
 
 
 @needs_optuna
