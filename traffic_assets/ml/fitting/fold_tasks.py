@@ -16,6 +16,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import ROW, Algorithm, Fill
 from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.estimators.tree_arrays import Cut
@@ -83,7 +84,7 @@ class _FoldTask(PreparedFold):
     ) -> list[Metrics]:
         """Fill, fit and predict in a task that has all cores of a local session."""
         if cuts:
-            raise ValueError("This fold cannot evaluate cuts: its fits are not shared.")
+            raise ValueError(messages.FITS_NOT_SHARED())
         with all_cores(self._tasks.rows.sparkSession):
             return [evaluate(self._predicted(hyperparameters), self._tasks.target)]
 

@@ -1,7 +1,7 @@
 """Cross-validation on train rows: preprocessor and model are fitted again in each fold.
 
-`folds.py` defines which rows a fold holds, `search/` which trials are tried. How a fold is fitted is in `fitting/`, and
-in which order fits run is in `fit_scheduler.py`. No row of the test split ever comes here.
+`splits/folds.py` defines the rows of a fold, `search/` chooses the trials, `fitting/` fits a fold, and
+`fit_scheduler.py` orders the fits. No row of the test split is used.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
@@ -156,10 +157,7 @@ def _require_rows(folds: Sequence[Fold], sizes: Sequence[FoldSize]) -> None:
     """Raise if a fold has no train or no test rows."""
     for fold, size in zip(folds, sizes, strict=True):
         if not size.train or not size.test:
-            raise ValueError(
-                f"No rows to {'test' if size.train else 'train'} on in {fold.title}. Expected at least one train and "
-                f"one test row in every fold. Fix: train on more rows or reduce training.folds."
-            )
+            raise ValueError(messages.EMPTY_FOLD(purpose="test" if size.train else "train", fold=fold.title))
 
 
 def comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:

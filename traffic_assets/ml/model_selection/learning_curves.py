@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize
@@ -119,10 +120,7 @@ def _require_rows(shares: Sequence[float], sizes: Sequence[FoldSize]) -> None:
     """Raise if a share has no rows to fit on."""
     for share, size in zip(shares, sizes, strict=True):
         if not size.train:
-            raise ValueError(
-                f"No rows to fit on for a point of the learning curve (share {share:g}). Expected at least one row. "
-                f"Fix: set greater shares in evaluation.diagnostics.learning_curve."
-            )
+            raise ValueError(messages.EMPTY_SHARE(share=share))
 
 
 def _evaluate_share(

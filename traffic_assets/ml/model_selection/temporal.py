@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.fold_fitter import FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
@@ -81,10 +82,7 @@ def evaluate_temporal_holdout(
     boundary, earlier_rows, total = _find_boundary(rows, seconds, share)
     earlier = rows.where(seconds < boundary)
     if not earlier_rows:
-        raise ValueError(
-            f"No rows before the start of the later part ({datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC). "
-            f"Expected rows in both parts of the temporal holdout. Fix: train on a window of more days."
-        )
+        raise ValueError(messages.NO_EARLIER_ROWS(boundary=datetime.fromtimestamp(boundary, UTC)))
     # a feature without a value in the earlier rows cannot be learned from them
     features = select_present_features(features, earlier, earlier_rows, others=total - features.rows)
     choice = choose(earlier, features)
@@ -124,9 +122,7 @@ def _find_boundary(rows: DataFrame, seconds: Column, share: float) -> tuple[int,
     """
     counts = rows.groupBy(seconds.alias("at")).count().orderBy("at").collect()
     if not counts:
-        raise ValueError(
-            "No rows to split in time. Expected rows in the training window. Fix: materialize feature_table for it."
-        )
+        raise ValueError(messages.NO_ROWS_IN_WINDOW())
     until = np.cumsum([row["count"] for row in counts])
     at = int(np.searchsorted(until, share * until[-1]))
     return counts[at]["at"], int(until[at] - counts[at]["count"]), int(until[-1])

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
 
 
@@ -57,10 +58,7 @@ class Trial(BaseModel):
             ValueError: If the trial was evaluated without that metric.
         """
         if metric not in self.summary:
-            raise ValueError(
-                f"The cross-validation does not include the metric {metric!r}. Expected one of "
-                f"{', '.join(self.summary)}. Fix: re-run the full job train for this week."
-            )
+            raise ValueError(messages.METRIC_NOT_EVALUATED(metric=metric, metrics=list(self.summary)))
         return self.summary[metric]
 
 
@@ -106,7 +104,7 @@ def choose_best_trial(trials: list[Trial], metric: str) -> int:
         ValueError: If there are no trials.
     """
     if not trials:
-        raise ValueError("No trials to choose from. Expected at least one.")
+        raise ValueError(messages.NO_TRIALS())
     most = max((t.row_share, len(t.folds)) for t in trials)
     fair = [i for i, t in enumerate(trials) if (t.row_share, len(t.folds)) == most]
     return min(fair, key=lambda i: (better_first(metric, trials[i].over_folds(metric).mean), i))

@@ -21,6 +21,7 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation,
 from traffic_assets.ml.splits.folds import Fold, FoldKind, make_folds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -214,5 +215,6 @@ def test_a_fold_whose_rows_all_end_the_fit_is_refused(feature_rows: DataFrame, f
 
 def test_a_fold_without_rows_is_refused_in_tasks_as_on_spark(feature_rows: DataFrame, features: FeatureSet) -> None:
     folds = make_folds(feature_rows, "random", 3, 42)
-    with pytest.raises(ValueError, match="No rows to train on in fold 1 of 3"):
+    with pytest.raises(ValueError) as caught:
         CrossValidation(features, XGBOOST, folds, 42).evaluate_trials(feature_rows.where(folds[0].test), [EVERY])
+    assert code_of(caught.value) == "model-selection.empty-fold"

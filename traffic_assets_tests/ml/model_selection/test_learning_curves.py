@@ -15,6 +15,7 @@ from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -107,5 +108,7 @@ def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFram
 
 def test_a_share_without_rows_is_refused_with_the_setting(feature_rows: DataFrame, features: FeatureSet) -> None:
     folds = make_folds(feature_rows, "random", 2, 42)
-    with pytest.raises(ValueError, match=r"No rows .*share 1e-08.*evaluation\.diagnostics\.learning_curve"):
+    with pytest.raises(ValueError) as caught:
         learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (1e-8, 1.0), 42)
+    assert code_of(caught.value) == "model-selection.empty-share"
+    assert values_of(caught.value) == {"share": 1e-8}
