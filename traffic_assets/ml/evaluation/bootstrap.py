@@ -27,12 +27,12 @@ class Confidence(BaseModel):
     """Confidence intervals of the metrics of one model.
 
     Attributes:
-        level: confidence level.
-        block: resampled unit: day or hour.
-        blocks: number of blocks.
-        rmse: lower and upper end, in the unit of the target.
-        mae: lower and upper end, in the unit of the target.
-        r2: lower and upper end.
+        level: Confidence level.
+        block: Resampled unit: day or hour.
+        blocks: Number of blocks.
+        rmse: Lower and upper end, in the unit of the target.
+        mae: Lower and upper end, in the unit of the target.
+        r2: Lower and upper end.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,10 +53,10 @@ def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block, target: str =
     """Return sums of each block: rows, squared error, absolute error, observed, observed squared; shape (blocks, 5).
 
     Args:
-        predicted: rows with `timestamp`, target and `prediction`.
-        zone: time zone of the network; days and hours are local.
-        block: day or hour.
-        target: name of the predicted variable.
+        predicted: Rows with `timestamp`, target and `prediction`.
+        zone: Time zone of the network; days and hours are local.
+        block: Day or hour.
+        target: Name of the predicted variable.
     """
     error, observed = F.col(PREDICTION) - F.col(target), F.col(target)
     rows = (
@@ -80,11 +80,11 @@ def estimate_confidence(
     """Return confidence intervals of RMSE, MAE and R².
 
     Args:
-        predicted: rows with `timestamp`, target and `prediction`.
-        zone: time zone of the network.
-        seed: seed of the bootstrap.
-        level: confidence level.
-        target: name of the predicted variable.
+        predicted: Rows with `timestamp`, target and `prediction`.
+        zone: Time zone of the network.
+        seed: Seed of the bootstrap.
+        level: Confidence level.
+        target: Name of the predicted variable.
 
     Raises:
         TooFewBlocksError: If there are fewer than 8 days and fewer than 8 hours.

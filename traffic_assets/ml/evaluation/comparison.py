@@ -37,10 +37,10 @@ def compare_models(
     A test is left out if folds or instants are too few or do not match (`UNTESTED`).
 
     Args:
-        best: name of the best model.
-        trials: cross-validation of each model, on the same folds.
-        temporal: evaluation of each model on the same temporal holdout.
-        metric: metric to compare the folds by; a positive difference favours the best model, for every metric.
+        best: Name of the best model.
+        trials: Cross-validation of each model, on the same folds.
+        temporal: Evaluation of each model on the same temporal holdout.
+        metric: Metric to compare the folds by; a positive difference favours the best model, for every metric.
     """
     others = [name for name in trials if name != best]
     over_folds = {name: _compare_folds(trials[name], trials[best], metric) for name in others}

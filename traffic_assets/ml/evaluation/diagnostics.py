@@ -26,11 +26,11 @@ class Diagnostics(BaseModel):
     """Diagnostics of a model's errors on the test rows.
 
     Attributes:
-        slices: errors by slice; the worst slice of each dimension first.
-        interval: prediction interval; None if it is turned off or cannot be computed.
-        confidence: confidence intervals of the metrics; None if they are turned off or cannot be computed.
-        residuals: distribution and course over time of the residuals; None if they are turned off.
-        notes: reasons for missing parts.
+        slices: Errors by slice; the worst slice of each dimension first.
+        interval: Prediction interval; None if it is turned off or cannot be computed.
+        confidence: Confidence intervals of the metrics; None if they are turned off or cannot be computed.
+        residuals: Distribution and course over time of the residuals; None if they are turned off.
+        notes: Reasons for missing parts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,9 +46,9 @@ def predicted_rows(pipeline: PipelineModel, rows: DataFrame, target: str = TARGE
     """Return the rows with their predictions, and only the columns that diagnostics need.
 
     Args:
-        pipeline: model as loaded from storage.
-        rows: feature rows with the observed target.
-        target: name of the predicted variable.
+        pipeline: Model as loaded from storage.
+        rows: Feature rows with the observed target.
+        target: Name of the predicted variable.
     """
     columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in rows.columns)]
     return pipeline.transform(rows).select(*columns)
@@ -66,13 +66,13 @@ def diagnose(
     """Compute the diagnostics of a model; test rows are only evaluated, never fitted on.
 
     Args:
-        pipeline: model as loaded from storage.
-        predicted: test split with its predictions (`predicted_rows`); read often, so keep it cached.
-        validation: validation split; one half of it calibrates the interval.
-        zone: time zone of the network.
-        seed: seed of the halves and of the bootstrap.
-        parts: parts to compute.
-        target: name of the predicted variable.
+        pipeline: Model as loaded from storage.
+        predicted: Test split with its predictions (`predicted_rows`); read often, so keep it cached.
+        validation: Validation split; one half of it calibrates the interval.
+        zone: Time zone of the network.
+        seed: Seed of the halves and of the bootstrap.
+        parts: Parts to compute.
+        target: Name of the predicted variable.
     """
     notes: list[str] = []
     interval = calibration = None

@@ -15,9 +15,9 @@ class ThresholdResult(BaseModel):
     """Comparison of one measured value with its threshold.
 
     Attributes:
-        quantity: measured quantity, such as "R² on test".
-        threshold: limit with its relation, such as ">= 0.9996".
-        measured: measured value; NaN never passes.
+        quantity: Measured quantity, such as "R² on test".
+        threshold: Limit with its relation, such as ">= 0.9996".
+        measured: Measured value; NaN never passes.
         passed: True if the value meets the threshold.
     """
 
@@ -35,10 +35,10 @@ def evaluate_thresholds(
     """Compare a model's metrics with its thresholds.
 
     Args:
-        thresholds: limits; those that are None are skipped.
-        test: metrics on the test split, of the model as stored.
-        cross_validation: chosen trial; required if its mean or standard deviation has a threshold.
-        unit: unit of the target.
+        thresholds: Limits; those that are None are skipped.
+        test: Metrics on the test split, of the model as stored.
+        cross_validation: Chosen trial; required if its mean or standard deviation has a threshold.
+        unit: Unit of the target.
 
     Raises:
         ValueError: If cross-validation has a threshold but there is no trial.

@@ -14,9 +14,9 @@ class Importances(BaseModel):
     """Weights of the features in a model.
 
     Attributes:
-        kind: meaning of the weights.
-        features: weight by feature, the largest first; the slots of a categorical feature are summed.
-        slots: weight by slot, in the order of the vector.
+        kind: Meaning of the weights.
+        features: Weight by feature, the largest first; the slots of a categorical feature are summed.
+        slots: Weight by slot, in the order of the vector.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -24,11 +24,11 @@ class Interval(BaseModel):
     """Prediction plus and minus a half-width.
 
     Attributes:
-        coverage: configured share of rows inside the interval.
-        half_width: half-width in the unit of the target.
-        calibration_rows: number of rows that calibrated it.
-        covered: measured share of the test rows inside the interval.
-        test_rows: number of test rows.
+        coverage: Configured share of rows inside the interval.
+        half_width: Half-width in the unit of the target.
+        calibration_rows: Number of rows that calibrated it.
+        covered: Measured share of the test rows inside the interval.
+        test_rows: Number of test rows.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,9 +58,9 @@ def calibrate_half_width(calibration: DataFrame, coverage: float, target: str = 
     """Return the half-width in the unit of the target, and the number of rows that calibrated it.
 
     Args:
-        calibration: predicted rows that were used neither to fit nor to tune.
-        coverage: share of rows to contain, between 0 and 1.
-        target: name of the predicted variable.
+        calibration: Predicted rows that were used neither to fit nor to tune.
+        coverage: Share of rows to contain, between 0 and 1.
+        target: Name of the predicted variable.
 
     Raises:
         ValueError: If the coverage is invalid, or the rows are too few for it.
@@ -84,10 +84,10 @@ def calibrate_groups(errors: DataFrame, by: list[str], error: str, coverage: flo
     """Calibrate a half-width for each group of rows (Mondrian conformal prediction, Vovk et al. 2005, ch. 4.5).
 
     Args:
-        errors: errors of rows that were used neither to fit nor to tune.
-        by: columns that identify the group of a row.
-        error: column of predicted minus observed.
-        coverage: share of a group's rows to contain, between 0 and 1.
+        errors: Errors of rows that were used neither to fit nor to tune.
+        by: Columns that identify the group of a row.
+        error: Column of predicted minus observed.
+        coverage: Share of a group's rows to contain, between 0 and 1.
 
     Returns:
         A line for each group with enough rows (`fewest_rows`): the columns `by` and `half_width`.
@@ -104,10 +104,10 @@ def calibrate_interval(calibration: DataFrame, test: DataFrame, coverage: float,
     """Calibrate an interval on some rows, and measure its coverage on others.
 
     Args:
-        calibration: predicted rows of the validation split's calibration half.
-        test: predicted test rows, only to measure the coverage.
-        coverage: share of rows to contain.
-        target: name of the predicted variable.
+        calibration: Predicted rows of the validation split's calibration half.
+        test: Predicted test rows, only to measure the coverage.
+        coverage: Share of rows to contain.
+        target: Name of the predicted variable.
 
     Raises:
         ValueError: If the coverage is invalid, the rows are too few for it, or there are no test rows.

@@ -11,13 +11,13 @@ class LeaderboardEntry(BaseModel):
     """Line of one model in the leaderboard.
 
     Attributes:
-        model: name of the algorithm.
-        kind: baseline, primary or alternative.
-        test: metrics on the test split.
-        temporal: metrics on the temporal holdout, of the second fit.
-        targets_asked: number of thresholds of the model.
-        targets_missed: text for each threshold that was missed.
-        folds: primary metric over the folds of the train rows, which chooses the best model; None if not stored.
+        model: Name of the algorithm.
+        kind: Baseline, primary or alternative.
+        test: Metrics on the test split.
+        temporal: Metrics on the temporal holdout, of the second fit.
+        targets_asked: Number of thresholds of the model.
+        targets_missed: Text for each threshold that was missed.
+        folds: Primary metric over the folds of the train rows, which chooses the best model; None if not stored.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -25,19 +25,19 @@ class Distribution(BaseModel):
     """Histogram of the middle 99 % of the residuals, and statistics of all of them.
 
     Attributes:
-        rows: number of rows.
-        mean: mean of all residuals.
-        std: standard deviation of all residuals.
+        rows: Number of rows.
+        mean: Mean of all residuals.
+        std: Standard deviation of all residuals.
         p5: 5th percentile.
         median: 50th percentile.
         p95: 95th percentile.
-        least: smallest residual.
-        greatest: largest residual.
-        start: lower end of the first bin.
-        width: width of a bin.
-        counts: number of rows in each bin.
-        below: number of rows below the first bin.
-        above: number of rows above the last bin.
+        least: Smallest residual.
+        greatest: Largest residual.
+        start: Lower end of the first bin.
+        width: Width of a bin.
+        counts: Number of rows in each bin.
+        below: Number of rows below the first bin.
+        above: Number of rows above the last bin.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,9 +61,9 @@ class Hour(BaseModel):
     """Residuals of a local hour.
 
     Attributes:
-        at: start of the hour, local time without a zone.
-        rows: number of rows.
-        mean: mean of the residuals.
+        at: Start of the hour, local time without a zone.
+        rows: Number of rows.
+        mean: Mean of the residuals.
         p10: 10th percentile.
         p90: 90th percentile.
     """
@@ -90,9 +90,9 @@ def summarize_residuals(predicted: DataFrame, zone: ZoneInfo, target: str = TARG
     """Summarize the residuals by size and by hour.
 
     Args:
-        predicted: rows with `timestamp`, target and `prediction`; read three times, so keep them cached.
-        zone: time zone of the network; hours are local.
-        target: name of the predicted variable.
+        predicted: Rows with `timestamp`, target and `prediction`; read three times, so keep them cached.
+        zone: Time zone of the network; hours are local.
+        target: Name of the predicted variable.
 
     Raises:
         ValueError: If there are no rows.
@@ -106,9 +106,9 @@ def compute_distribution(predicted: DataFrame, bins: int = BINS, target: str = T
     """Compute the distribution of the residuals.
 
     Args:
-        predicted: rows with target and `prediction`.
-        bins: number of bins of the histogram.
-        target: name of the predicted variable.
+        predicted: Rows with target and `prediction`.
+        bins: Number of bins of the histogram.
+        target: Name of the predicted variable.
 
     Raises:
         ValueError: If there are no rows.
@@ -156,9 +156,9 @@ def summarize_hours(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) 
     The hour that the clock repeats in autumn counts as one.
 
     Args:
-        predicted: rows with `timestamp`, target and `prediction`.
-        zone: time zone of the network.
-        target: name of the predicted variable.
+        predicted: Rows with `timestamp`, target and `prediction`.
+        zone: Time zone of the network.
+        target: Name of the predicted variable.
     """
     residual = F.col(PREDICTION) - F.col(target)
     hour = F.date_format(F.date_trunc("hour", local_time("timestamp", zone)), "yyyy-MM-dd'T'HH:mm:ss")

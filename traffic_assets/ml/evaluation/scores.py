@@ -26,9 +26,9 @@ class Scores(BaseModel):
     """Metrics on the train and test splits, and importances.
 
     Attributes:
-        train: metrics on the rows that the model was fitted on.
-        test: metrics on the test split.
-        importances: importances of the model.
+        train: Metrics on the rows that the model was fitted on.
+        test: Metrics on the test split.
+        importances: Importances of the model.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +42,7 @@ class Evaluation(Scores):
     """Scores of a model, with its evaluation on the temporal holdout.
 
     Attributes:
-        temporal: evaluation of a second fit on the temporal holdout.
+        temporal: Evaluation of a second fit on the temporal holdout.
     """
 
     temporal: TemporalEvaluation
@@ -76,12 +76,12 @@ def score_model(
     """Compute metrics on train and test, and the importances.
 
     Args:
-        pipeline: model as loaded from storage.
-        train: rows that the model was fitted on.
-        predicted: test split with its predictions; it was used neither to fit nor to tune.
-        algorithm: algorithm of the model.
-        slots: slots of the preprocessor's vector.
-        target: name of the predicted variable.
+        pipeline: Model as loaded from storage.
+        train: Rows that the model was fitted on.
+        predicted: Test split with its predictions; it was used neither to fit nor to tune.
+        algorithm: Algorithm of the model.
+        slots: Slots of the preprocessor's vector.
+        target: Name of the predicted variable.
     """
     return Scores(
         train=evaluate(pipeline.transform(train), target),
@@ -94,11 +94,11 @@ def sample_points(predicted: DataFrame, total: int, points: int, seed: int, targ
     """Return about `points` of the predicted rows, and no more; Spark chooses them by hash.
 
     Args:
-        predicted: rows with keys, target and prediction.
-        total: number of these rows.
-        points: greatest number of rows to return.
-        seed: seed of the hash.
-        target: name of the predicted variable.
+        predicted: Rows with keys, target and prediction.
+        total: Number of these rows.
+        points: Greatest number of rows to return.
+        seed: Seed of the hash.
+        target: Name of the predicted variable.
     """
     sample = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
     frame: Any = sample.select(target, PREDICTION).toPandas()

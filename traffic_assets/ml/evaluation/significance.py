@@ -30,9 +30,9 @@ class Difference(NamedTuple):
     """Result of a test of difference between two models.
 
     Attributes:
-        mean: mean of the losses, first minus second.
-        statistic: statistic of the test; None if the losses have no variance.
-        p_value: two-sided p-value.
+        mean: Mean of the losses, first minus second.
+        statistic: Statistic of the test; None if the losses have no variance.
+        p_value: Two-sided p-value.
     """
 
     mean: float
@@ -44,13 +44,13 @@ class Comparison(BaseModel):
     """Comparison of a model with the best one.
 
     Attributes:
-        model: name of the other model.
-        best: name of the best model.
-        test: name of the test.
-        difference: mean difference of the losses, other minus best; above 0 if the best model is better.
-        statistic: statistic of the test; None if it cannot be computed.
-        p_value: two-sided p-value of the test.
-        adjusted: p-value corrected for the number of comparisons.
+        model: Name of the other model.
+        best: Name of the best model.
+        test: Name of the test.
+        difference: Mean difference of the losses, other minus best; above 0 if the best model is better.
+        statistic: Statistic of the test; None if it cannot be computed.
+        p_value: Two-sided p-value of the test.
+        adjusted: P-value corrected for the number of comparisons.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,9 +78,9 @@ def corrected_t_test(
     """Test the difference of the folds' losses.
 
     Args:
-        first: loss of the first model on each fold.
-        second: loss of the second model on each fold, in the same order.
-        test_to_train_ratio: test rows divided by fitted rows, averaged over the folds: 1 / (k - 1) for k folds by hash,
+        first: Loss of the first model on each fold.
+        second: Loss of the second model on each fold, in the same order.
+        test_to_train_ratio: Test rows divided by fitted rows, averaged over the folds: 1 / (k - 1) for k folds by hash,
             about 1 for sliding ones.
 
     Raises:
@@ -107,9 +107,9 @@ def diebold_mariano(first: NDArray[np.float64], second: NDArray[np.float64], hou
     variance of 6 lags does so in more than 25 %.
 
     Args:
-        first: mean loss of the first model at each instant, in time order and evenly spaced, shape (instants,).
-        second: mean loss of the second model at the same instants.
-        hours: time that the instants span, in hours.
+        first: Mean loss of the first model at each instant, in time order and evenly spaced, shape (instants,).
+        second: Mean loss of the second model at the same instants.
+        hours: Time that the instants span, in hours.
 
     Raises:
         ValueError: If there are fewer than 20 instants, they span less than a day, or the series do not match.
@@ -146,9 +146,9 @@ def compare_with_best(test: str, best: str, differences: Mapping[str, Difference
     """Return the comparison of every model with the best one, with p-values corrected together.
 
     Args:
-        test: name of the test.
-        best: name of the best model.
-        differences: result of the test for each other model.
+        test: Name of the test.
+        best: Name of the best model.
+        differences: Result of the test for each other model.
     """
     adjusted = holm([p for _, _, p in differences.values()])
     return [

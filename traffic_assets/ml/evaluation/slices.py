@@ -30,16 +30,16 @@ class Slice(BaseModel):
     """Errors on the rows that share a value.
 
     Attributes:
-        dimension: hour, weekday, highway, sensor, congestion level or regime.
-        value: value that the rows share.
-        rows: number of rows.
-        rmse: root mean squared error, in the unit of the target.
-        mae: mean absolute error, in the unit of the target.
-        bias: mean of predicted minus observed, in the unit of the target.
+        dimension: Hour, weekday, highway, sensor, congestion level or regime.
+        value: Value that the rows share.
+        rows: Number of rows.
+        rmse: Root mean squared error, in the unit of the target.
+        mae: Mean absolute error, in the unit of the target.
+        bias: Mean of predicted minus observed, in the unit of the target.
         p95: 95th percentile of the absolute error, in the unit of the target.
-        covered: share of the rows inside the interval for all rows; None without an interval.
-        own_half_width: half-width of an interval calibrated on the slice's own rows; None if they are too few.
-        own_covered: share of the rows inside that interval.
+        covered: Share of the rows inside the interval for all rows; None without an interval.
+        own_half_width: Half-width of an interval calibrated on the slice's own rows; None if they are too few.
+        own_covered: Share of the rows inside that interval.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -65,8 +65,8 @@ def slice_columns(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
     """Return the expression for the slice of a row, by dimension; dimensions without their column are left out.
 
     Args:
-        predicted: rows with the keys, and with features if there are any.
-        zone: time zone of the network, for hours and weekdays.
+        predicted: Rows with the keys, and with features if there are any.
+        zone: Time zone of the network, for hours and weekdays.
     """
     clock = local_time("timestamp", zone)
     columns: dict[str, Column] = {
@@ -94,13 +94,13 @@ def slice_errors(
     """Compute the errors of the slices by dimension, the worst RMSE first.
 
     Args:
-        predicted: rows with target and prediction.
-        by: slice of a row in each dimension (`slice_columns`); a dimension ignores rows without a slice.
-        interval: interval for all rows; its coverage is measured in each slice.
-        calibration: predicted rows that calibrated `interval`, with the columns of `predicted`; they calibrate an
+        predicted: Rows with target and prediction.
+        by: Slice of a row in each dimension (`slice_columns`); a dimension ignores rows without a slice.
+        interval: Interval for all rows; its coverage is measured in each slice.
+        calibration: Predicted rows that calibrated `interval`, with the columns of `predicted`; they calibrate an
             interval of the same coverage for each slice.
-        worst: greatest number of slices of a dimension to return.
-        target: name of the predicted variable.
+        worst: Greatest number of slices of a dimension to return.
+        target: Name of the predicted variable.
     """
     each = _sliced_errors(predicted, by, target)
     if interval is None or calibration is None:

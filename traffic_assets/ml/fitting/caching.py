@@ -48,8 +48,8 @@ def order_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
     the same order, whatever the order of the files. To read the rows several times, use `cached_rows`.
 
     Args:
-        rows: rows with the key columns.
-        partitions: number of partitions; None for the number of Spark's cores.
+        rows: Rows with the key columns.
+        partitions: Number of partitions; None for the number of Spark's cores.
     """
     number = partitions or rows.sparkSession.sparkContext.defaultParallelism
     return rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS)
@@ -69,9 +69,9 @@ def cached_vectors(
     """Return the rows to fit on as vector, target and hash of the key, kept in Spark's memory (or on its disks).
 
     Args:
-        preprocessing: fitted preprocessor.
-        rows: feature rows with the target.
-        target: name of the predicted variable.
+        preprocessing: Fitted preprocessor.
+        rows: Feature rows with the target.
+        target: Name of the predicted variable.
         again: False if the rows are read only once; they are not kept then.
     """
     vectors = _select_fit_columns(vectors_to_fit(preprocessing, rows), target)
@@ -83,9 +83,9 @@ def make_task_rows(preprocessing: PipelineModel, rows: DataFrame, features: Feat
     """Return the columns of `cached_vectors` with lists as vectors, for a fit in one task that reads them once.
 
     Args:
-        preprocessing: fitted preprocessor that only imputes and does not scale.
-        rows: feature rows with the target.
-        features: features of the preprocessor.
+        preprocessing: Fitted preprocessor that only imputes and does not scale.
+        rows: Feature rows with the target.
+        features: Features of the preprocessor.
     """
     return _select_fit_columns(filled(rows, features, preprocessing), features.target)
 

@@ -33,14 +33,14 @@ def fit_final_model(
     """Fit the model, and return it with the preprocessor, without its scaler if the algorithm is scale-invariant.
 
     Args:
-        preprocessing: preprocessor fitted on the train rows.
-        train: train split; rows without the target are left out.
-        validation: validation split; half of it stops the fit, if the fit stops early.
-        features: features of the preprocessor.
-        algorithm: algorithm to fit.
-        hyperparameters: hyperparameters of this algorithm.
-        seed: seed of the fit.
-        partitions: number of partitions of the rows; None for the number of Spark's cores.
+        preprocessing: Preprocessor fitted on the train rows.
+        train: Train split; rows without the target are left out.
+        validation: Validation split; half of it stops the fit, if the fit stops early.
+        features: Features of the preprocessor.
+        algorithm: Algorithm to fit.
+        hyperparameters: Hyperparameters of this algorithm.
+        seed: Seed of the fit.
+        partitions: Number of partitions of the rows; None for the number of Spark's cores.
     """
     early = algorithm.stops_early(hyperparameters)
     rows = observed_rows(with_validation_rows(train, validation, seed) if early else train, features.target)

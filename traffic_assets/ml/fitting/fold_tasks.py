@@ -41,14 +41,14 @@ class FoldTasks(FoldFitter):
     """Fits an algorithm with a `fold_task`, on rows from `open_fold_tasks`.
 
     Args:
-        rows: numbers and categories (`unfilled`), y (the target), `row`, `stops_fit`, the conditions of the folds, and
+        rows: Numbers and categories (`unfilled`), y (the target), `row`, `stops_fit`, the conditions of the folds, and
             the extra columns.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold, as columns of the rows.
-        seed: seed of the fits.
-        fill: replacement of a missing number.
-        target: name of the predicted variable.
-        extra_columns: further columns to keep in the predictions.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold, as columns of the rows.
+        seed: Seed of the fits.
+        fill: Replacement of a missing number.
+        target: Name of the predicted variable.
+        extra_columns: Further columns to keep in the predictions.
     """
 
     def __init__(
@@ -127,12 +127,12 @@ def open_fold_tasks(
     has one task. For a single fold the rows are not kept but made when it is fitted.
 
     Args:
-        rows: train rows; rows that only stop fits early are marked.
-        features: columns to train on.
-        algorithm: algorithm with a `fold_task`.
-        folds: train and test rows of each fold; a row may be both.
-        seed: seed of the fits.
-        extra_columns: further columns to keep in the predictions.
+        rows: Train rows; rows that only stop fits early are marked.
+        features: Columns to train on.
+        algorithm: Algorithm with a `fold_task`.
+        folds: Train and test rows of each fold; a row may be both.
+        seed: Seed of the fits.
+        extra_columns: Further columns to keep in the predictions.
     """
     fill = features.preparation.missing
     assert fill != "drop"

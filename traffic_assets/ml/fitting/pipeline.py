@@ -37,8 +37,8 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet, scaled: bool = True
     hash.
 
     Args:
-        train: train rows, `features.rows` of them.
-        features: columns with values in train (`usable_features`).
+        train: Train rows, `features.rows` of them.
+        features: Columns with values in train (`usable_features`).
         scaled: True to scale the vector; scale-invariant algorithms do not need it.
 
     Raises:
@@ -65,12 +65,12 @@ def fit_model(
     """Fit the algorithm on preprocessed rows.
 
     Args:
-        vectors: rows with `features`, the target and `row`, and `stops_fit` to stop early.
-        algorithm: algorithm to fit.
-        hyperparameters: hyperparameters of this algorithm.
-        seed: seed of the fit.
-        target: name of the predicted variable.
-        rows: greatest number of rows, if known.
+        vectors: Rows with `features`, the target and `row`, and `stops_fit` to stop early.
+        algorithm: Algorithm to fit.
+        hyperparameters: Hyperparameters of this algorithm.
+        seed: Seed of the fit.
+        target: Name of the predicted variable.
+        rows: Greatest number of rows, if known.
     """
     stop = STOP if STOP in vectors.columns else None
     return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop, rows)

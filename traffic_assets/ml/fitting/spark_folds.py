@@ -26,13 +26,13 @@ class SparkFolds(FoldFitter):
     """Fits any algorithm with any preparation.
 
     Args:
-        rows: train rows, read several times a fold; rows that only stop fits early are marked.
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold.
-        seed: seed of the fits.
+        rows: Train rows, read several times a fold; rows that only stop fits early are marked.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold.
+        seed: Seed of the fits.
         scratch: URI of a folder for ensembles that are saved to be read; without it no fit is shared.
-        extra_columns: further columns to keep in the predictions.
+        extra_columns: Further columns to keep in the predictions.
     """
 
     def __init__(

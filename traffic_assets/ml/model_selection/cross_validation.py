@@ -33,8 +33,8 @@ class TrialOnFold(NamedTuple):
     """Evaluation of a trial on one fold.
 
     Attributes:
-        metrics: metrics on the test rows.
-        fitted_rows: number of rows fitted on.
+        metrics: Metrics on the test rows.
+        fitted_rows: Number of rows fitted on.
     """
 
     metrics: Metrics
@@ -45,16 +45,16 @@ class CrossValidation:
     """Evaluates hyperparameters of one algorithm on every fold.
 
     Args:
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold.
-        seed: seed of the fits.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold.
+        seed: Seed of the fits.
         scratch: URI of a folder for models that are saved on the way; without it no fit is shared.
-        threads: number of fits at the same time, of different folds and of different trials.
-        notify: receives a progress message after each fit.
+        threads: Number of fits at the same time, of different folds and of different trials.
+        notify: Receives a progress message after each fit.
 
     Attributes:
-        fits: number of fits begun so far.
+        fits: Number of fits begun so far.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class CrossValidation:
         """Return the trial of one set of hyperparameters, with a fit of its own on every fold.
 
         Args:
-            train: train rows, as in `evaluate_trials`.
-            hyperparameters: hyperparameters of this algorithm.
+            train: Train rows, as in `evaluate_trials`.
+            hyperparameters: Hyperparameters of this algorithm.
 
         Raises:
             ValueError: If a fold has no train or no test rows.
@@ -99,10 +99,10 @@ class CrossValidation:
         """Evaluate each set of hyperparameters on every fold, with as few fits as possible.
 
         Args:
-            train: train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
-            tried: hyperparameters, all of this algorithm.
-            row_share: share of the train rows that `train` holds, for the record.
-            deadline: time by `time.monotonic()` after which no fit begins, except the first.
+            train: Train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
+            tried: Hyperparameters, all of this algorithm.
+            row_share: Share of the train rows that `train` holds, for the record.
+            deadline: Time by `time.monotonic()` after which no fit begins, except the first.
 
         Returns:
             Trials in the order of `tried`, all on the same folds. After the deadline there are fewer of both.
@@ -160,7 +160,7 @@ def _require_rows(folds: Sequence[Fold], sizes: Sequence[FoldSize]) -> None:
             raise ValueError(messages.EMPTY_FOLD(purpose="test" if size.train else "train", fold=fold.title))
 
 
-def comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:
+def select_comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:
     """Return the folds and the trials to compare: each of these trials was evaluated on each of these folds.
 
     If a deadline cut folds short, they are those that keep the most evaluations; of several such, the most trials.
@@ -181,7 +181,7 @@ def _make_trials(
     row_share: float,
 ) -> list[Trial]:
     """Return the trials that can be compared, in the order of `tried`."""
-    folds, trials = comparable(by_fold)
+    folds, trials = select_comparable(by_fold)
     groups_by_trial = {position: group for group in groups for position in group.members}
     return [_make_trial(position, tried, groups_by_trial[position], folds, row_share) for position in sorted(trials)]
 

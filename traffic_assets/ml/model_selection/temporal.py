@@ -34,13 +34,13 @@ class TemporalEvaluation(BaseModel):
     """Evaluation of a lane on later time than it was fitted on.
 
     Attributes:
-        boundary: rows before this instant were fitted on, the others tested.
-        fit_rows: number of rows fitted on.
-        metrics: metrics on the test rows.
-        hyperparameters: hyperparameters of the fit.
-        search: search that chose them on the rows fitted on; None if they were given.
-        instants: instants of the test rows, seconds since 1970, in order.
-        losses: mean squared error at each instant, which tests of difference compare.
+        boundary: Rows before this instant were fitted on, the others tested.
+        fit_rows: Number of rows fitted on.
+        metrics: Metrics on the test rows.
+        hyperparameters: Hyperparameters of the fit.
+        search: Search that chose them on the rows fitted on; None if they were given.
+        instants: Instants of the test rows, seconds since 1970, in order.
+        losses: Mean squared error at each instant, which tests of difference compare.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,13 +67,13 @@ def evaluate_temporal_holdout(
     """Fit on the earlier part of the rows and evaluate on the later part.
 
     Args:
-        rows: all rows of the window, of every split.
-        features: columns to train on, as they are in train.
-        algorithm: algorithm to fit.
-        choose: returns hyperparameters, or a search for them, from the earlier part and its features alone.
-        share: share of the rows in the earlier part.
-        seed: seed of the fit.
-        notify: receives a progress message.
+        rows: All rows of the window, of every split.
+        features: Columns to train on, as they are in train.
+        algorithm: Algorithm to fit.
+        choose: Returns hyperparameters, or a search for them, from the earlier part and its features alone.
+        share: Share of the rows in the earlier part.
+        seed: Seed of the fit.
+        notify: Receives a progress message.
 
     Raises:
         ValueError: If one of the parts would be empty.

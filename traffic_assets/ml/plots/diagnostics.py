@@ -20,12 +20,12 @@ def plot_diagnostics(
     """Plot the diagnostics of a model that were computed.
 
     Args:
-        points: sample of the test rows.
-        scores: scores of the model.
-        diagnostics: diagnostics of the model.
-        title: title of the model.
-        zone: name of the network's time zone.
-        target: name of the predicted variable.
+        points: Sample of the test rows.
+        scores: Scores of the model.
+        diagnostics: Diagnostics of the model.
+        title: Title of the model.
+        zone: Name of the network's time zone.
+        target: Name of the predicted variable.
 
     Returns:
         PNG files by file name.

@@ -45,8 +45,8 @@ def count_searches(settings: Settings, algorithm: str) -> int:
     """Count the searches of a whole run: two for each tuned lane, for its cv report and its temporal holdout.
 
     Args:
-        settings: settings of the deployment.
-        algorithm: name of an algorithm that is tuned in any case, for example by the configuration of a run.
+        settings: Settings of the deployment.
+        algorithm: Name of an algorithm that is tuned in any case, for example by the configuration of a run.
     """
     tuning = {name for name, model in settings.enabled_models.items() if model.tune and model.grid} | {algorithm}
     return 2 * len(tuning) * len(settings.training.targets)
@@ -71,11 +71,11 @@ def rows_from_settings(
     are, because such folds keep and order their rows themselves (`fold_tasks.py`).
 
     Args:
-        rows: train rows.
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        settings: settings of the deployment.
-        requested: hyperparameters; a search changes those in the grid.
+        rows: Train rows.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        settings: Settings of the deployment.
+        requested: Hyperparameters; a search changes those in the grid.
     """
     grid = settings.enabled_models[algorithm.name].grid
     choices = {n: [values.low, values.high] if isinstance(values, Range) else values for n, values in grid.items()}
@@ -100,14 +100,14 @@ def search_from_settings(
     """Run the search of one lane.
 
     Args:
-        rows: train rows (`rows_from_settings`).
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        settings: settings of the deployment.
-        requested: hyperparameters; the only trial without tuning.
+        rows: Train rows (`rows_from_settings`).
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        settings: Settings of the deployment.
+        requested: Hyperparameters; the only trial without tuning.
         tune: True to search for better hyperparameters.
         scratch: URI of a folder for intermediate models.
-        notify: receives progress messages.
+        notify: Receives progress messages.
 
     Raises:
         ValueError: If the metric is unknown, there are no trials, or a fold has no rows (`run_search`).
@@ -191,10 +191,10 @@ def choose_threads(
     """Return the number of fits at the same time, and report it if `parallel_training` is on.
 
     Args:
-        training: settings of the training.
-        cores: number of Spark's cores; more fits than cores would wait for each other.
-        notify: receives the number, or the reason why there is only one.
-        alone: title of the algorithm, if one of its fits takes all cores.
+        training: Settings of the training.
+        cores: Number of Spark's cores; more fits than cores would wait for each other.
+        notify: Receives the number, or the reason why there is only one.
+        alone: Title of the algorithm, if one of its fits takes all cores.
     """
     if not training.parallel_training:
         return 1

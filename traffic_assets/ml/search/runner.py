@@ -44,20 +44,20 @@ def run_search(
     """Evaluate the trials that the strategy chooses, and confirm the best one with fits of its own.
 
     Args:
-        train: train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        strategy: strategy that chooses the trials.
-        name: name of the strategy, for the report.
-        folds: train and test rows of each fold, at least 2 folds.
-        seed: seed of the fits and of the rows in a share.
-        primary_metric: metric that chooses: rmse, mae, mape (smallest wins), r2 (largest wins) or a metric of an
+        train: Train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        strategy: Strategy that chooses the trials.
+        name: Name of the strategy, for the report.
+        folds: Train and test rows of each fold, at least 2 folds.
+        seed: Seed of the fits and of the rows in a share.
+        primary_metric: Metric that chooses: rmse, mae, mape (smallest wins), r2 (largest wins) or a metric of an
             installed package.
         scratch: URI of a folder for intermediate models; None gives each trial a fit of its own.
-        max_minutes: time in minutes after which no trial begins; the best trial so far wins.
-        threads: number of fits at the same time.
-        screened: trials that the strategy leaves out, for the report.
-        notify: receives progress messages.
+        max_minutes: Time in minutes after which no trial begins; the best trial so far wins.
+        threads: Number of fits at the same time.
+        screened: Trials that the strategy leaves out, for the report.
+        notify: Receives progress messages.
 
     Raises:
         ValueError: If the metric is unknown, there are no trials, or a fold has no rows.

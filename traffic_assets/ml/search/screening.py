@@ -40,8 +40,8 @@ class Ranking:
     """Outcome of a screening.
 
     Attributes:
-        kept: hyperparameters to cross-validate, in their original order.
-        screened: hyperparameters that were ranked too low.
+        kept: Hyperparameters to cross-validate, in their original order.
+        screened: Hyperparameters that were ranked too low.
     """
 
     kept: list[Hyperparameters]
@@ -64,17 +64,17 @@ def screen(
     """Rank hyperparameters with a surrogate on a sample of the train rows, and keep the best.
 
     Args:
-        train: train rows.
-        features: columns to train on.
-        algorithm: algorithm with a surrogate.
-        tried: hyperparameters of this algorithm.
-        keep: number of hyperparameters to keep.
-        rows: greatest number of sampled rows; they are collected in this process.
-        seed: seed of the sample and of the fits.
-        metric: metric that chooses in the end. MAE and MAPE rank here too. For R², which orders as RMSE does, and for
+        train: Train rows.
+        features: Columns to train on.
+        algorithm: Algorithm with a surrogate.
+        tried: Hyperparameters of this algorithm.
+        keep: Number of hyperparameters to keep.
+        rows: Greatest number of sampled rows; they are collected in this process.
+        seed: Seed of the sample and of the fits.
+        metric: Metric that chooses in the end. MAE and MAPE rank here too. For R², which orders as RMSE does, and for
             a metric of an installed package, which only Spark computes, the RMSE ranks.
-        deadline: time by `time.monotonic()` after which no further hyperparameters are ranked than are kept.
-        notify: receives progress messages.
+        deadline: Time by `time.monotonic()` after which no further hyperparameters are ranked than are kept.
+        notify: Receives progress messages.
 
     Raises:
         ImportError: If the surrogate is not installed; the message has the command.

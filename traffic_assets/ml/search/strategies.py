@@ -22,8 +22,8 @@ class Round:
     """Trials to evaluate together.
 
     Attributes:
-        tried: hyperparameters of the trials.
-        row_share: share of the train rows to use.
+        tried: Hyperparameters of the trials.
+        row_share: Share of the train rows to use.
     """
 
     tried: Sequence[Hyperparameters]
@@ -46,13 +46,13 @@ def make_strategy(
     """Return the configured strategy; without tuning, a single trial of the base hyperparameters.
 
     Args:
-        search: strategy, number of trials and reduction.
-        base: hyperparameters that the grid overrides.
-        grid: values to try or a range to sample from, by hyperparameter.
+        search: Strategy, number of trials and reduction.
+        base: Hyperparameters that the grid overrides.
+        grid: Values to try or a range to sample from, by hyperparameter.
         tune: False for a single trial.
-        metric: metric to compare the trials by.
-        seed: seed of the samples.
-        screen: selects the points of a grid, or the samples, to evaluate; called when the search begins.
+        metric: Metric to compare the trials by.
+        seed: Seed of the samples.
+        screen: Selects the points of a grid, or the samples, to evaluate; called when the search begins.
     """
     if not tune or not grid:
         return _all_at_once([base])

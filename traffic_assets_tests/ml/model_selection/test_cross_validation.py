@@ -20,7 +20,7 @@ from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
 from traffic_assets.ml.fitting.pipeline import build_pipeline, fit_model, fit_preprocessor
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics
-from traffic_assets.ml.model_selection.cross_validation import CrossValidation, TrialOnFold, comparable
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation, TrialOnFold, select_comparable
 from traffic_assets.ml.model_selection.executors import executor_for
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
@@ -260,7 +260,7 @@ def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_evaluations
         {i: TrialOnFold(Metrics(rows=10, rmse=10 * number + i, mae=1, mape=1, r2=0), 20) for i in range(trials_done)}
         for number, trials_done in enumerate(done)
     ]
-    assert comparable(by_fold) == ([by_fold[number] for number in folds], set(range(trials)))
+    assert select_comparable(by_fold) == ([by_fold[number] for number in folds], set(range(trials)))
 
 
 def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(

@@ -9,7 +9,7 @@ import pytest
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.metrics.metrics import evaluate
-from traffic_assets.ml.model_selection.learning_curves import LearningCurve, learning_curve, within
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve, learning_curve, subset_condition
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
@@ -32,11 +32,11 @@ def _keys(rows: DataFrame) -> set[Row]:
 
 def test_a_smaller_share_lies_within_every_greater_one(feature_rows: DataFrame) -> None:
     every = _keys(feature_rows)
-    kept = [_keys(feature_rows.where(within(share, 42))) for share in SHARES]
+    kept = [_keys(feature_rows.where(subset_condition(share, 42))) for share in SHARES]
     assert kept[0] < kept[1] < kept[2] == every
     for keys, share in zip(kept, SHARES, strict=True):
         assert len(keys) == pytest.approx(share * len(every), abs=0.05 * len(every))
-    assert _keys(feature_rows.where(within(0.5, 43))) != kept[1], "the seed draws"
+    assert _keys(feature_rows.where(subset_condition(0.5, 43))) != kept[1], "the seed draws"
 
 
 @pytest.mark.parametrize("kind", ["random", "expanding"])
@@ -52,7 +52,7 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
     assert [p.share for p in found.points] == [0.4, 1.0]
     assert len(told) == 2
     for point in found.points:
-        rows = feature_rows.where(fold.train & within(point.share, 42))
+        rows = feature_rows.where(fold.train & subset_condition(point.share, 42))
         assert not _keys(rows) & _keys(judged)
         assert point.rows == rows.count()
     everything = fit_pipeline(feature_rows.where(fold.train), features, LINEAR, PLAIN, 42)
