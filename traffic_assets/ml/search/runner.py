@@ -72,10 +72,7 @@ def run_search(
         raise ValueError(messages.NO_HYPERPARAMETERS())
     stopped = None if complete else _describe_stop(max_minutes, trials, len(folds))
     chosen = choose_best_trial(trials, primary_metric)
-    winner = confirmed = trials[chosen]
-    if winner.read_from is not None or winner.row_share < 1 or len(winner.folds) < len(folds):
-        notify(f"{algorithm.title}: the best trial ({_describe(winner)}) is now fitted on every fold")
-        confirmed = validation.evaluate(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
+    confirmed = _confirm(trials[chosen], train, validation)
     if stopped:
         notify(f"{algorithm.title}: {stopped}")
     return Search(
@@ -112,6 +109,15 @@ def _run_rounds(
             if deadline is not None and time.monotonic() > deadline:
                 return trials, False
     return trials, True
+
+
+def _confirm(winner: Trial, train: DataFrame, validation: CrossValidation) -> Trial:
+    """Return the winner with a fit of its own on all train rows of every fold."""
+    if winner.read_from is None and winner.row_share == 1 and len(winner.folds) == len(validation.folds):
+        return winner
+    algorithm = validation.algorithm
+    validation.notify(f"{algorithm.title}: the best trial ({_describe(winner)}) is now fitted on every fold")
+    return validation.evaluate(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
 
 
 def _describe_stop(minutes: float | None, trials: list[Trial], folds: int) -> str:

@@ -54,7 +54,7 @@ def test_the_distribution_counts_every_row_once(predicted: DataFrame) -> None:
     edges = found.start + found.width * np.arange(21)
     expected, _ = np.histogram(errors[(errors >= edges[0]) & (errors <= edges[-1])], edges)
     assert np.abs(np.array(found.counts) - expected).max() <= 1, "an edge may round to either side"
-    assert 0 < found.below + found.above <= 0.011 * len(errors), "what lies far out is counted and not drawn"
+    assert 0 < found.below + found.above <= 0.011 * len(errors), "outliers are counted and not drawn"
     assert len(found.counts) == 20
 
 

@@ -83,7 +83,7 @@ def test_a_sample_of_points_is_drawn_from_the_rows(stored: PipelineModel, featur
     drawn = list(zip(points.actual.tolist(), points.predicted.tolist(), strict=True))
     assert set(drawn) <= known
     assert len(set(drawn)) == len(drawn)
-    assert 130 < len(drawn) <= 200, "about as many as asked for, and never more"
+    assert 130 < len(drawn) <= 200, "about as many as requested, and never more"
     again = sample_points(predicted, 800, 200, seed=42)
     assert (again.actual == points.actual).all()
     other = sample_points(predicted, 800, 200, seed=43)
@@ -108,7 +108,7 @@ def test_the_leaderboard_goes_from_best_to_worst() -> None:
 
 
 def test_cross_validation_and_not_the_test_rows_say_who_is_best() -> None:
-    """The model that is lucky on the test rows stands behind the one that the folds of train prefer."""
+    """The model that is lucky on the test rows is ranked after the one that is better on the folds of train."""
     lucky, better = _entry("lucky", 1.0, 0.9), _entry("better", 2.0, 0.8)
     entries = {
         "lucky": lucky.model_copy(update={"folds": Spread(mean=3.0, std=0.1)}),

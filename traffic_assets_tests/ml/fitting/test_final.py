@@ -77,8 +77,8 @@ def test_rows_of_validation_end_the_fit_but_for_those_that_calibrate(
 
     def trees(half: Any) -> int:
         turned = F.when(half, 130 - F.col("speed")).otherwise(F.col("speed"))
-        judged = validation.withColumn("speed", turned)
-        found = fit_final_model(preprocessing, train, judged, features, xgboost, FITS["xgboost"], seed=42)
+        changed = validation.withColumn("speed", turned)
+        found = fit_final_model(preprocessing, train, changed, features, xgboost, FITS["xgboost"], seed=42)
         kept: int = xgboost.describe(get_model(found))["trees"]
         return kept
 
@@ -108,12 +108,12 @@ def test_only_a_fit_in_one_task_is_given_lists(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (train, validation), (features, preprocessing) = parts, prepared
-    given = []
+    types = []
 
     def watched(vectors: DataFrame, *rest: Any) -> Any:
-        given.append(vectors.schema[VECTOR].dataType.typeName())
+        types.append(vectors.schema[VECTOR].dataType.typeName())
         return fit_model(vectors, *rest)
 
     monkeypatch.setattr(final, "fit_model", watched)
     fit_final_model(preprocessing, train, validation, features, algorithm_named(name), FITS[name], seed=42)
-    assert given == ["array" if lists else "vectorudt"]
+    assert types == ["array" if lists else "vectorudt"]

@@ -1,4 +1,4 @@
-"""Training: rows lie where their key says, and pipelines come apart as they were put together."""
+"""Fits: rows are ordered by key, and pipelines are taken apart as they were built."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 
 
 def _placement(rows: DataFrame) -> list[list[tuple[str, int]]]:
-    """The keys of each partition, in the order in which they lie."""
+    """Return the keys of each partition, in order."""
     located = rows.select("sensor_id", F.col("timestamp").cast("long"), F.spark_partition_id()).collect()
     return [[(row[0], row[1]) for row in located if row[2] == i] for i in range(rows.rdd.getNumPartitions())]
 

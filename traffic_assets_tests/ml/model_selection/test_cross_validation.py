@@ -46,7 +46,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 def train(spark: SparkSession) -> Iterator[DataFrame]:
     """A feature whose median depends on which fold is left out, and which is null in a third of the rows.
 
-    In fold f it lies about 100 f, so that train's median is that of none of the folds' fits.
+    In fold f it is about 100 f, so the median of all rows differs from the median of every fold's train rows.
     """
     draw = np.random.default_rng(3)
     keys = [(f"s{i % 6}", START + (i // 6) * timedelta(minutes=5), float(draw.normal())) for i in range(240)]

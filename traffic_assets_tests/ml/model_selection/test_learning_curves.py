@@ -1,4 +1,4 @@
-"""Learning curves: nested subsets of train rows, judged on rows that no share has fitted."""
+"""Learning curves: nested subsets of train rows, evaluated on rows that no share fits."""
 
 from __future__ import annotations
 
@@ -44,26 +44,29 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
     feature_rows: DataFrame, features: FeatureSet, kind: FoldKind
 ) -> None:
     folds = make_folds(feature_rows, kind, 2, 42)
-    told: list[str] = []
-    found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, told.append)
+    reported: list[str] = []
+    found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, reported.append)
     fold = folds[-1]
-    judged = feature_rows.where(fold.test)
-    assert (found.fold, found.judged_rows) == (fold.title, judged.count())
+    test_rows = feature_rows.where(fold.test)
+    assert (found.fold, found.judged_rows) == (fold.title, test_rows.count())
     assert [p.share for p in found.points] == [0.4, 1.0]
-    assert len(told) == 2
+    assert len(reported) == 2
     for point in found.points:
         rows = feature_rows.where(fold.train & subset_condition(point.share, 42))
-        assert not _keys(rows) & _keys(judged)
+        assert not _keys(rows) & _keys(test_rows)
         assert point.rows == rows.count()
     everything = fit_pipeline(feature_rows.where(fold.train), features, LINEAR, PLAIN, 42)
-    assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(judged)).rmse)
+    assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(test_rows)).rmse)
     assert LearningCurve.model_validate_json(found.model_dump_json()) == found
 
 
 @pytest.mark.parametrize("early", [None, 3])
 def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
-    xgboost, given = algorithm_named("xgboost"), {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
-    tried = XGBoostHyperparameters.model_validate(given)
+    xgboost, hyperparameters = (
+        algorithm_named("xgboost"),
+        {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early},
+    )
+    tried = XGBoostHyperparameters.model_validate(hyperparameters)
     folds = make_folds(feature_rows, "expanding", 2, 42, gap_minutes=30)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
@@ -81,7 +84,7 @@ def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: Fe
 def test_no_row_beyond_the_given_ones_is_seen(
     feature_rows: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is fitted carries the key of a train row: the curve reads nothing but what it was given."""
+    """Whatever is fitted carries the key of a train row: the curve reads only the train rows."""
     train = feature_rows.where("sensor_id < 's5'")
     seen: list[set[float]] = []
     fit = Algorithm.fit

@@ -1,4 +1,4 @@
-"""Pictures: PNG files of the right size that show the data they were given."""
+"""Figures: PNG files of the right size that show their data."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _curve(rmse: float) -> LearningCurve:
     return LearningCurve(fold="fold 5 of 5", judged_rows=200, points=points)
 
 
-PICTURES: dict[str, tuple[Draw, tuple[int, int]]] = {
+FIGURES: dict[str, tuple[Draw, tuple[int, int]]] = {
     "predicted_against_actual": (lambda x: plot_predicted_against_actual(_points(x), "Model"), (572, 528)),
     "residuals": (lambda x: plot_residuals(_points(x), "Model"), (704, 418)),
     "importances": (lambda x: plot_importances(_importances(x), "Model"), (770, 277)),
@@ -137,13 +137,13 @@ def _size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_picture_is_a_png_of_its_size_that_shows_its_data(name: str) -> None:
-    draw, expected = PICTURES[name]
+    draw, expected = FIGURES[name]
     first, other = draw(1.0), draw(3.0)
     assert _size(first) == pytest.approx(expected, abs=1)
-    assert first != other, "other data, another picture"
-    assert draw(1.0) == first, "the same data, the same picture"
+    assert first != other, "other data, another figure"
+    assert draw(1.0) == first, "the same data, the same figure"
 
 
 @pytest.mark.parametrize("draw", [plot_predicted_against_actual, plot_residuals])
@@ -205,7 +205,7 @@ def test_metrics_that_are_nan_make_a_picture_too() -> None:
 def test_no_window_and_no_global_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pyplot, which keeps figures and may open windows."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    for draw, _ in PICTURES.values():
+    for draw, _ in FIGURES.values():
         assert draw(1.0)
 
 

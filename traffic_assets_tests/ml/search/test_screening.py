@@ -1,4 +1,4 @@
-"""Screening lets the better hyperparameters through, by train rows of a bounded sample."""
+"""Screening keeps the better hyperparameters, by a bounded sample of train rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_better_hyperparameters_go_on(
 
 
 class _Erring:
-    """Predicts what was observed, but for some mph where traffic is slow, fast, or anyhow."""
+    """Predicts the observed value, except for some mph in slow traffic, in fast traffic, or everywhere."""
 
     def __init__(self, slow: float, fast: float) -> None:
         self.slow, self.fast = slow, fast
