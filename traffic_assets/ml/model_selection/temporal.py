@@ -38,7 +38,7 @@ class TemporalEvaluation(BaseModel):
         fit_rows: Number of rows fitted on.
         metrics: Metrics on the test rows.
         hyperparameters: Hyperparameters of the fit.
-        search: Search that chose them on the rows fitted on; None if they were given.
+        search: Search that chose them on the rows fitted on; None if no search was run.
         instants: Instants of the test rows, seconds since 1970, in order.
         losses: Mean squared error at each instant, which tests of difference compare.
     """
