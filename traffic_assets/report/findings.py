@@ -52,10 +52,10 @@ def headline(board: Board) -> str:
     )
     if len(board.lanes) == 1:
         return f"{said} It is the only one, so there is nothing to compare it with."
-    return f"{said} {compare_with_best(board)[0]}"
+    return f"{said} {against_best(board)[0]}"
 
 
-def compare_with_best(board: Board) -> list[str]:
+def against_best(board: Board) -> list[str]:
     """A sentence for each other model: how far behind it is, and whether by more than chance."""
     return [f"{_distance(board, lane)} {_by_chance(board, lane)}" for lane in board.lanes[1:]]
 

@@ -34,7 +34,7 @@ def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
 def test_where_later_time_prefers_another_model_that_is_said() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
-    assert findings.compare_with_best(found) == [
+    assert findings.against_best(found) == [
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time, by squared error, Linear "
         "regression is better by more than chance (corrected p < 0.001)."
     ]
