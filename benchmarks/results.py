@@ -28,7 +28,7 @@ from traffic_assets.catalogue.clock import day_range
 from traffic_assets.catalogue.lookup import answer_features
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.ml.evaluation.gates import failed, judge
+from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
 from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.resources import build_resources
@@ -144,7 +144,9 @@ def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict
         sys.exit(f"{name} was not evaluated")
     found = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
     trial = Trial.model_validate(found["cross_validation"])
-    results = judge(getattr(settings.evaluation.thresholds, name), Metrics.model_validate(found["test"]), trial)
+    results = evaluate_thresholds(
+        getattr(settings.evaluation.thresholds, name), Metrics.model_validate(found["test"]), trial
+    )
     top, weight = next(iter(found["importances"]["features"].items()))
     return {
         "hyperparameters": trial.hyperparameters,
@@ -152,7 +154,7 @@ def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict
         "cv_r2": trial.summary["r2"].model_dump(), "cv_rmse": trial.summary["rmse"].model_dump(),
         "top": [top, weight], "importance_kind": found["importances"]["kind"],
         "megabytes": found["model_bytes"] / 1e6, "training_minutes": found["training_minutes"],
-        "targets_asked": len(results), "targets_missed": failed(results),
+        "targets_asked": len(results), "targets_missed": describe_missed(results),
     }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, preprocessor
 from traffic_assets.ml.search.runner import run_search
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import make_strategy
 from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
@@ -43,7 +43,7 @@ PROBE = RandomForestHyperparameters(numTrees=50, maxDepth=8)
 
 def search(rows: DataFrame, features: FeatureSet) -> Search:
     """The whole grid, as the settings' defaults search it."""
-    strategy = strategy_for(SearchSettings(), RandomForestHyperparameters(), SEED_GRID, True, "rmse", SEED)
+    strategy = make_strategy(SearchSettings(), RandomForestHyperparameters(), SEED_GRID, True, "rmse", SEED)
     with tempfile.TemporaryDirectory(prefix="search-") as scratch:
         return run_search(
             rows,

@@ -141,17 +141,17 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         description=f"{lane.title} meets its targets on the test split.",
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
-        from traffic_assets.ml.evaluation.gates import failed, judge
+        from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.model_selection.trials import Trial
 
-        results = judge(
+        results = evaluate_thresholds(
             thresholds,
             Metrics.model_validate(evaluation.value["test"]),
             Trial.model_validate(evaluation.value["cross_validation"]),
             TARGETS[lane.target].unit,
         )
-        missed = failed(results)
+        missed = describe_missed(results)
         if missed:  # the run's own error names the check, not what it measured
             context.log.error(f"{lane.id} misses its targets: {'; '.join(missed)}")
         rows = [dg.TableRecord({**r.model_dump(), "passed": "yes" if r.passed else "NO"}) for r in results]

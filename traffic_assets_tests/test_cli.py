@@ -16,7 +16,7 @@ from traffic_assets.cli.leaderboard import show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -33,7 +33,7 @@ def _standing(model: str, rmse: float) -> dict[str, object]:
     """As stored, without targets."""
     numbers = {"r2": 0.99747, "rmse": rmse, "mae": rmse / 2, "mape": 0.02, "bias": 0.0, "p95": 2 * rmse}
     metrics = Metrics(rows=100, **numbers)
-    standing = Standing(
+    standing = LeaderboardEntry(
         model=model, kind="alternative", test=metrics, temporal=metrics, targets_asked=0, targets_missed=[]
     )
     return document(standing)

@@ -38,8 +38,8 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
         from traffic_assets.ml.evaluation.comparison import compare_models
-        from traffic_assets.ml.evaluation.gates import failed, judge
-        from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
+        from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
+        from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry, rank_models
         from traffic_assets.ml.evaluation.significance import CORRECTION
         from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
@@ -48,26 +48,26 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
         split = require_same_split(inputs)
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
-        standings, trials, verdicts = {}, {}, {}
+        entries, trials, verdicts = {}, {}, {}
         for name, lane in lanes.items():
             found = inputs[step_of(lane.diagnostics)].value
             verdict = TemporalEvaluation.model_validate(inputs[step_of(lane.temporal_verdict)].value)
             metrics = Metrics.model_validate(found["test"])
             trial = trials[name] = Trial.model_validate(found["cross_validation"])
             verdicts[name] = verdict
-            results = judge(settings.get_thresholds(target, name), metrics, trial, unit)
-            standings[name] = Standing(
+            results = evaluate_thresholds(settings.get_thresholds(target, name), metrics, trial, unit)
+            entries[name] = LeaderboardEntry(
                 model=name,
                 kind=algorithm_named(name).kind,
                 test=metrics,
                 temporal=verdict.metrics,
                 targets_asked=len(results),
-                targets_missed=failed(results),
+                targets_missed=describe_missed(results),
                 folds=trial.over_folds(metric),
             )
             later = verdict.metrics.rmse
             context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
-        board = leaderboard(standings, metric)
+        board = rank_models(entries, metric)
         compared = compare_models(board[0].model, trials, verdicts, metric)
         figure = plot_comparison(board, target)
         context.add_output_metadata(

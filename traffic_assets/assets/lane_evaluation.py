@@ -60,7 +60,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.model_selection.temporal import evaluate_temporal_holdout
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-        from traffic_assets.ml.search.from_settings import asked_rows, asked_search
+        from traffic_assets.ml.search.from_settings import rows_from_settings, search_from_settings
 
         split = require_same_split(
             {
@@ -78,13 +78,13 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             if not tune:
                 return requested
             with scratch_folder(context, hdfs, lane) as scratch:
-                return asked_search(
+                return search_from_settings(
                     earlier, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
                 )
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
         features = FeatureSet.of(fitted_preprocessor.record["features"])
-        with asked_rows(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
+        with rows_from_settings(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
             found = evaluate_temporal_holdout(
                 rows,
                 features,

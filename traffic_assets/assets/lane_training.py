@@ -57,7 +57,12 @@ def _cv_report(
         from traffic_assets.ml.plots.layout import plot_layout
         from traffic_assets.ml.plots.learning_curve import plot_learning_curve
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-        from traffic_assets.ml.search.from_settings import asked_folds, asked_learning_curve, asked_rows, asked_search
+        from traffic_assets.ml.search.from_settings import (
+            folds_from_settings,
+            learning_curve_from_settings,
+            rows_from_settings,
+            search_from_settings,
+        )
         from traffic_assets.ml.splits.layout import placement_of_folds
 
         given = config.model_dump()  # type: ignore[attr-defined]
@@ -67,16 +72,16 @@ def _cv_report(
         require_scaler(lane, fitted_preprocessor)
         rows = observed_rows(train_split.value, lane.target)
         features = FeatureSet.of(fitted_preprocessor.record["features"])
-        with asked_rows(rows, features, algorithm, settings, requested) as train:
+        with rows_from_settings(rows, features, algorithm, settings, requested) as train:
             with scratch_folder(context, hdfs, lane) as scratch:
-                search = asked_search(
+                search = search_from_settings(
                     train, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
                 )
-            curve = asked_learning_curve(train, features, algorithm, settings, search, notify=context.log.info)
+            curve = learning_curve_from_settings(train, features, algorithm, settings, search, notify=context.log.info)
             total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
             placed = None
             if training.fold_kind != "random":  # rows by hash would look like noise
-                placed = placement_of_folds(train, asked_folds(train, training), total, shown, training.seed)
+                placed = placement_of_folds(train, folds_from_settings(train, training), total, shown, training.seed)
         best = search.best
         files = {"folds.png": plot_folds(best, lane.title, lane.target)}
         if placed:
@@ -129,8 +134,8 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         cv_report: Loaded,
     ) -> Stored:
         from traffic_assets.assets.presentation import document
-        from traffic_assets.ml.fitting.final import final_fit
-        from traffic_assets.ml.fitting.pipeline import model_of
+        from traffic_assets.ml.fitting.final import fit_final_model
+        from traffic_assets.ml.fitting.pipeline import get_model
         from traffic_assets.ml.model_selection.trials import Search
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 
@@ -147,7 +152,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
         context.log.info(f"{lane.title}: fitting on train with {chosen.model_dump()}")
         started = time.monotonic()
-        pipeline = final_fit(
+        pipeline = fit_final_model(
             fitted_preprocessor.value,
             train_split.value,
             validation_split.value,
@@ -158,7 +163,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             partitions=training.cache_partitions,
         )
         minutes = (time.monotonic() - started) / 60
-        facts = algorithm.describe(model_of(pipeline))
+        facts = algorithm.describe(get_model(pipeline))
         context.add_output_metadata(
             {
                 "hyperparameters": dg.MetadataValue.json(chosen.model_dump()),

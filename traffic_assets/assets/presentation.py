@@ -13,10 +13,10 @@ import dagster as dg
 from pydantic import BaseModel
 
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores
 from traffic_assets.ml.evaluation.significance import Comparison
-from traffic_assets.ml.evaluation.slices import Slice, as_records, worst_of
+from traffic_assets.ml.evaluation.slices import Slice, as_records, select_worst_slices
 from traffic_assets.ml.metrics.metrics import Metrics, custom_metrics
 from traffic_assets.ml.model_selection.learning_curves import LearningCurve
 from traffic_assets.ml.model_selection.trials import Search, Trial
@@ -120,7 +120,7 @@ def report_summary(report: Report) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nThe whole report: `{whole}`")
 
 
-def leaderboard(board: Sequence[Standing]) -> dg.TableMetadataValue:
+def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
     """The models of the week, best first."""
     return dg.MetadataValue.table(
         records=[
@@ -160,7 +160,7 @@ def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadat
                     "difference": round(c.difference, 6),
                     "p": float(f"{c.p_value:.3g}"),
                     "p corrected": float(f"{c.adjusted:.3g}"),
-                    "verdict": c.verdict(level),
+                    "verdict": c.describe(level),
                 }
             )
             for c in compared
@@ -173,7 +173,7 @@ def diagnostics(found: Diagnostics) -> dict[str, Any]:
     """Worst slices first, then every slice; intervals as flat numbers."""
     shown: dict[str, Any] = {}
     if found.slices:
-        shown["worst_slices"] = _slice_table(worst_of(found.slices, 10))
+        shown["worst_slices"] = _slice_table(select_worst_slices(found.slices, 10))
         shown["slices"] = _slice_table(found.slices)
     if found.interval:
         shown |= {

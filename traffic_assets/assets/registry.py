@@ -49,15 +49,15 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Loaded
     ) -> dg.MaterializeResult:
-        from traffic_assets.ml.evaluation.gates import failed, judge
+        from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.evaluation.scores import Evaluation
         from traffic_assets.ml.model_selection.trials import Trial
 
         meter = Meter()
         found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
         trial = Trial.model_validate(evaluation.value["cross_validation"])
-        results = judge(thresholds, found.test, trial, TARGETS[lane.target].unit)
-        if missed := failed(results):
+        results = evaluate_thresholds(thresholds, found.test, trial, TARGETS[lane.target].unit)
+        if missed := describe_missed(results):
             key = "thresholds" if lane.target == DEFAULT_TARGET else f"other_thresholds.{lane.target}"
             raise dg.Failure(
                 f"{lane.id} is not registered, since it misses its targets: {'; '.join(missed)}. Train it again, or "

@@ -90,12 +90,12 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
 def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, Loaded]) -> Any:
     """The models of a target, in the order of its leaderboard."""
-    from traffic_assets.ml.evaluation.leaderboard import Standing
+    from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
     from traffic_assets.ml.evaluation.significance import Comparison
     from traffic_assets.report.contents import Board
 
     compared = inputs[step_of(of_target(COMPARISON, target))]
-    standings = [Standing.model_validate(row) for row in compared.value["leaderboard"]]
+    standings = [LeaderboardEntry.model_validate(row) for row in compared.value["leaderboard"]]
     return Board(
         target=target,
         unit=TARGETS[target].unit,
@@ -111,7 +111,7 @@ def _lane_report(
     context: dg.AssetExecutionContext, lane: Lane, standing: Any, settings: Settings, inputs: dict[str, Loaded]
 ) -> Any:
     from traffic_assets.ml.evaluation.diagnostics import Diagnostics
-    from traffic_assets.ml.evaluation.gates import judge
+    from traffic_assets.ml.evaluation.gates import evaluate_thresholds
     from traffic_assets.ml.evaluation.scores import Scores
     from traffic_assets.ml.model_selection.learning_curves import LearningCurve
     from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
@@ -130,7 +130,7 @@ def _lane_report(
         diagnostics=Diagnostics.model_validate(found["diagnostics"]),
         verdict=TemporalEvaluation.model_validate(verdict.value),
         search=search,
-        targets=judge(
+        targets=evaluate_thresholds(
             settings.get_thresholds(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit
         ),
         model_bytes=found["model_bytes"],

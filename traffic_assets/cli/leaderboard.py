@@ -8,7 +8,7 @@ from rich.text import Text
 from traffic_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from traffic_assets.ml.evaluation.leaderboard import Standing
+    from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.cli.console import format_number, new_table, out
 
 
@@ -19,7 +19,7 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     from traffic_assets.assets.evaluation import COMPARISON
     from traffic_assets.assets.keys import of_target
     from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
-    from traffic_assets.ml.evaluation.leaderboard import Standing
+    from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]
@@ -27,11 +27,11 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
         current = hdfs.dataset(of_target(COMPARISON, target)).current(week)
         if current is not None and current.run_id == run_id:
             document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
-            board = [Standing.model_validate(row) for row in json.loads(document)["leaderboard"]]
+            board = [LeaderboardEntry.model_validate(row) for row in json.loads(document)["leaderboard"]]
             print_leaderboard(board, week, target)
 
 
-def print_leaderboard(board: "list[Standing]", week: str, target: str) -> None:
+def print_leaderboard(board: "list[LeaderboardEntry]", week: str, target: str) -> None:
     """Print the models of a week, the best first."""
     from traffic_assets.catalogue.targets import TARGETS
     from traffic_assets.ml.metrics.metrics import custom_metrics

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation.gates import TargetResult
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.gates import ThresholdResult
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.scores import Scores
 from traffic_assets.ml.evaluation.significance import Comparison
 from traffic_assets.ml.model_selection.learning_curves import LearningCurve
@@ -60,12 +60,12 @@ class LaneReport:
 
     id: str
     title: str
-    standing: Standing
+    standing: LeaderboardEntry
     scores: Scores
     diagnostics: Diagnostics
     verdict: TemporalEvaluation
     search: Search
-    targets: list[TargetResult]
+    targets: list[ThresholdResult]
     model_bytes: int
     training_minutes: float
     learning_curve: LearningCurve | None = None

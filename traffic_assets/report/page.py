@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from traffic_assets.ml.evaluation.slices import Slice, worst_of
+from traffic_assets.ml.evaluation.slices import Slice, select_worst_slices
 from traffic_assets.ml.metrics.metrics import better_first, known_metrics
 from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.report import findings
@@ -41,7 +41,7 @@ def render(report: Report) -> str:
         words=findings,
         metrics=known_metrics(),
         trials_of=_trials,
-        worst_of=lambda slices: worst_of(slices, 10),
+        select_worst_slices=lambda slices: select_worst_slices(slices, 10),
         dimensions_of=_by_dimension,
     )
 

@@ -4,7 +4,7 @@ import base64
 import math
 
 from traffic_assets.assets.presentation import document, leaderboard, picture
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.metrics.metrics import Metrics
 
 METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.987654321)
@@ -21,8 +21,10 @@ def test_a_document_has_null_for_nan() -> None:
 
 def test_the_leaderboard_says_which_targets_were_missed() -> None:
     board = [
-        Standing(model="a", kind="baseline", test=METRICS, temporal=METRICS, targets_asked=2, targets_missed=[]),
-        Standing(
+        LeaderboardEntry(
+            model="a", kind="baseline", test=METRICS, temporal=METRICS, targets_asked=2, targets_missed=[]
+        ),
+        LeaderboardEntry(
             model="b",
             kind="primary",
             test=METRICS,
@@ -30,7 +32,9 @@ def test_the_leaderboard_says_which_targets_were_missed() -> None:
             targets_asked=2,
             targets_missed=["too slow", "too large"],
         ),
-        Standing(model="c", kind="alternative", test=METRICS, temporal=METRICS, targets_asked=0, targets_missed=[]),
+        LeaderboardEntry(
+            model="c", kind="alternative", test=METRICS, temporal=METRICS, targets_asked=0, targets_missed=[]
+        ),
     ]
     rows = [record.data for record in leaderboard(board).records]
     assert [row["model"] for row in rows] == ["a", "b", "c"]
@@ -40,7 +44,9 @@ def test_the_leaderboard_says_which_targets_were_missed() -> None:
 
 def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
     known = METRICS.model_copy(update={"extra": {far: 2.5}})
-    board = [Standing(model="a", kind="baseline", test=known, temporal=METRICS, targets_asked=2, targets_missed=[])]
+    board = [
+        LeaderboardEntry(model="a", kind="baseline", test=known, temporal=METRICS, targets_asked=2, targets_missed=[])
+    ]
     (row,) = [record.data for record in leaderboard(board).records]
     assert row["Far, mph"] == 2.5
     assert str(row["later Far, mph"]) == "nan", "it was not known yet when that was judged"

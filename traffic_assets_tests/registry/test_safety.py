@@ -12,7 +12,7 @@ import pytest
 from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, get_model
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.registry.safety import objections
 from traffic_assets.registry.store import ModelRegistry
@@ -89,7 +89,7 @@ def test_a_pickle_in_xgboosts_metadata_is_not_run(rows: DataFrame, tmp_path: Pat
 
     plain = XGBoostHyperparameters(n_estimators=2, early_stopping_rounds=None)
     pipeline = _fit(rows, "xgboost", plain)
-    model: Any = model_of(pipeline)
+    model: Any = get_model(pipeline)
     model.set(model.callbacks, [Planted()])
     registry = _registered(pipeline, "xgboost", tmp_path)
     with pytest.raises(

@@ -22,7 +22,7 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
-from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, get_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import usable_features
 from traffic_assets.registry import store
 from traffic_assets.registry.reading import summary
@@ -468,7 +468,7 @@ def test_a_loaded_version_predicts_as_the_model_did(registry: ModelRegistry, row
     )
     assert found == expected
     assert len(set(found)) > 3
-    vectors = preprocessor_of(loaded.pipeline).transform(rows)
+    vectors = get_preprocessor(loaded.pipeline).transform(rows)
     assert [row.prediction for row in loaded.model.transform(vectors).collect()] == expected
 
 

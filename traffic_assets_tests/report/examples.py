@@ -6,10 +6,10 @@ from typing import Any
 from traffic_assets.ml.evaluation.bootstrap import Confidence
 from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
-from traffic_assets.ml.evaluation.gates import TargetResult
+from traffic_assets.ml.evaluation.gates import ThresholdResult
 from traffic_assets.ml.evaluation.importances import Importances
 from traffic_assets.ml.evaluation.intervals import Interval
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.evaluation.scores import Scores
 from traffic_assets.ml.evaluation.significance import Comparison
@@ -59,11 +59,11 @@ def diagnostics(sensor: str = "s1") -> Diagnostics:
 
 def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **changes: Any) -> LaneReport:
     test, later, found = metrics(rmse), metrics(2 * rmse, 0.97), search(rmse, trials)
-    target = TargetResult(target="RMSE on test, mph", asked="<= 2", measured=rmse, passed=not missed)
+    target = ThresholdResult(quantity="RMSE on test, mph", threshold="<= 2", measured=rmse, passed=not missed)
     given: dict[str, Any] = {
         "id": name,
         "title": TITLES[name],
-        "standing": Standing(
+        "standing": LeaderboardEntry(
             model=name,
             kind="primary",
             test=test,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from traffic_assets.ml.evaluation.gates import failed, judge
+from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings import load_settings
@@ -16,10 +16,10 @@ LIMITS = tuple(GateThresholds.model_fields)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_each_limit_stops_a_model_that_misses_it(limit: str) -> None:
-    thresholds = GateThresholds.model_validate({limit: 0.9})
-    assert len(failed(judge(thresholds, BAD, FOLDS))) == 1
-    assert judge(thresholds.model_copy(update={limit: None}), BAD, FOLDS) == [], "null sets no limit"
+def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> None:
+    targets = GateThresholds.model_validate({limit: 0.9})
+    assert len(describe_missed(evaluate_thresholds(targets, BAD, FOLDS))) == 1
+    assert evaluate_thresholds(targets.model_copy(update={limit: None}), BAD, FOLDS) == [], "null asks for nothing"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The evaluation of models: scores, gates, comparison, and the diagnostics of where and how far they are wrong."""
+"""Evaluation of models: scores, gates, comparison, and diagnostics of their errors."""

@@ -1,7 +1,8 @@
-"""Confidence intervals of a metric by block bootstrap (Künsch 1989, with blocks that do not overlap).
+"""Confidence intervals of metrics by block bootstrap (Künsch 1989, with blocks that do not overlap).
 
-Neighbouring readings err together, so single rows drawn anew would give intervals far too narrow. Whole days are
-drawn; in a window too short for that, whole hours. Spark sums each block; only sums come back, and numpy draws.
+Errors of neighbouring readings are correlated, so resampling single rows would give intervals that are far too narrow.
+Whole days are resampled, or whole hours if the window has too few days. Spark sums each block, and numpy resamples the
+sums.
 """
 
 from typing import Literal
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
+from traffic_assets.messages import evaluation as messages
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 
 FEWEST_BLOCKS = 8
@@ -25,12 +27,12 @@ class Confidence(BaseModel):
     """Confidence intervals of the metrics of one model.
 
     Attributes:
-        level: of confidence.
-        block: what was drawn: days or hours.
-        blocks: how many there are.
-        rmse: lower and upper end.
-        mae: lower and upper end.
-        r2: lower and upper end.
+        level: Confidence level.
+        block: Resampled unit: day or hour.
+        blocks: Number of blocks.
+        rmse: Lower and upper end, in the unit of the target.
+        mae: Lower and upper end, in the unit of the target.
+        r2: Lower and upper end.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,16 +46,17 @@ class Confidence(BaseModel):
 
 
 class TooFewBlocksError(ValueError):
-    """A bootstrap of so few blocks would pretend to know."""
+    """Too few blocks for a meaningful bootstrap."""
 
 
 def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block, target: str = TARGET) -> NDArray[np.float64]:
-    """Sums of each block: rows, squared error, absolute error, observed, observed squared; shape (blocks, 5).
+    """Return sums of each block: rows, squared error, absolute error, observed, observed squared; shape (blocks, 5).
 
     Args:
-        predicted: rows with `timestamp`, `speed` and `prediction`.
-        zone: of the network: its days and hours are local.
-        block: day or hour.
+        predicted: Rows with `timestamp`, target and `prediction`.
+        zone: Time zone of the network; days and hours are local.
+        block: Day or hour.
+        target: Name of the predicted variable.
     """
     error, observed = F.col(PREDICTION) - F.col(target), F.col(target)
     rows = (
@@ -71,40 +74,40 @@ def block_sums(predicted: DataFrame, zone: ZoneInfo, block: Block, target: str =
     return np.array([[float(value) for value in row[1:]] for row in rows]).reshape(-1, 5)
 
 
-def confidence(
+def estimate_confidence(
     predicted: DataFrame, zone: ZoneInfo, seed: int, level: float = 0.95, target: str = TARGET
 ) -> Confidence:
-    """Confidence intervals of RMSE, MAE and R².
+    """Return confidence intervals of RMSE, MAE and R².
 
     Args:
-        predicted: rows with `timestamp`, `speed` and `prediction`.
-        zone: of the network.
-        seed: of the draws.
-        level: of confidence.
+        predicted: Rows with `timestamp`, target and `prediction`.
+        zone: Time zone of the network.
+        seed: Seed of the bootstrap.
+        level: Confidence level.
+        target: Name of the predicted variable.
 
     Raises:
-        TooFewBlocksError: under 8 days and under 8 hours.
+        TooFewBlocksError: If there are fewer than 8 days and fewer than 8 hours.
     """
     for block in ("day", "hour"):
         sums = block_sums(predicted, zone, block, target)
         if len(sums) >= FEWEST_BLOCKS:
-            rmse, mae, r2 = _drawn(sums, seed, level)
+            rmse, mae, r2 = _resample(sums, seed, level)
             return Confidence(level=level, block=block, blocks=len(sums), rmse=rmse, mae=mae, r2=r2)
-    raise TooFewBlocksError(
-        f"{len(sums)} hours are too few blocks for a confidence interval; at least {FEWEST_BLOCKS} are needed"
-    )
+    raise TooFewBlocksError(messages.TOO_FEW_HOURS(hours=len(sums), needed=FEWEST_BLOCKS))
 
 
-def _drawn(sums: NDArray[np.float64], seed: int, level: float) -> list[tuple[float, float]]:
-    draw = np.random.default_rng(seed)
-    chosen = draw.integers(0, len(sums), size=(DRAWS, len(sums)))
-    rows, squared, absolute, observed, observed_squared = sums[chosen].sum(axis=1).T
+def _resample(sums: NDArray[np.float64], seed: int, level: float) -> list[tuple[float, float]]:
+    """Return lower and upper end of RMSE, MAE and R²; NaN if a metric has no finite value."""
+    generator = np.random.default_rng(seed)
+    blocks = generator.integers(0, len(sums), size=(DRAWS, len(sums)))
+    rows, squared, absolute, observed, observed_squared = sums[blocks].sum(axis=1).T
     mse = squared / rows
     variance = observed_squared / rows - (observed / rows) ** 2
     values = (np.sqrt(mse), absolute / rows, 1 - mse / np.where(variance > 0, variance, np.nan))
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    found = []
+    quantiles = [(1 - level) / 2, (1 + level) / 2]
+    ends = []
     for metric in values:
-        low, high = np.nanquantile(metric, ends) if np.isfinite(metric).any() else (np.nan, np.nan)
-        found.append((float(low), float(high)))
-    return found
+        low, high = np.nanquantile(metric, quantiles) if np.isfinite(metric).any() else (np.nan, np.nan)
+        ends.append((float(low), float(high)))
+    return ends

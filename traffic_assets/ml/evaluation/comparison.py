@@ -1,4 +1,4 @@
-"""A week's models against the best of them, over folds and over later time. The tests are in `significance.py`."""
+"""Comparison of a week's models with the best one, over folds and on the temporal holdout (`significance.py`)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,8 @@ from traffic_assets.ml.evaluation.significance import (
     FEWEST_HOURS,
     FEWEST_INSTANTS,
     Comparison,
-    against_best,
+    Difference,
+    compare_with_best,
     corrected_t_test,
     diebold_mariano,
 )
@@ -25,50 +26,55 @@ UNTESTED = {
     TIME_TEST: f"later time has fewer than {FEWEST_INSTANTS} instants or spans less than {FEWEST_HOURS} hours, or the "
     f"instants do not match",
 }
-"""By test, why it is left out."""
+"""Reason to leave a test out, by test."""
 
 
 def compare_models(
-    best: str, trials: Mapping[str, Trial], verdicts: Mapping[str, TemporalEvaluation], metric: str = "rmse"
+    best: str, trials: Mapping[str, Trial], temporal: Mapping[str, TemporalEvaluation], metric: str = "rmse"
 ) -> list[Comparison]:
-    """Every model against the best one, by both tests; p-values are corrected within each.
+    """Compare every model with the best one by both tests; p-values are corrected within each test.
+
+    A test is left out if folds or instants are too few or do not match (`UNTESTED`).
 
     Args:
-        best: the model that the others are held against.
-        trials: cross-validation of each model, on the same folds.
-        verdicts: temporal verdict of each model, on the same later rows.
-        metric: what the folds are compared by; a difference above 0 is for the best, also where more is better.
-
-    Where folds or instants are too few or do not match, a test is left out (`UNTESTED`).
+        best: Name of the best model.
+        trials: Cross-validation of each model, on the same folds.
+        temporal: Evaluation of each model on the same temporal holdout.
+        metric: Metric to compare the folds by; a positive difference favours the best model, for every metric.
     """
     others = [name for name in trials if name != best]
-    folds = {}
-    for name in others:
-        ours, theirs = (
-            [better_first(metric, fold.by_name.get(metric, math.nan)) for fold in trials[n].folds] for n in (name, best)
-        )
-        if len(ours) == len(theirs) >= 2 and np.isfinite([ours, theirs]).all():
-            folds[name] = corrected_t_test(ours, theirs, _judged_share(trials[name], trials[best]))
-    later = {}
-    reference = verdicts[best]
-    hours = _hours(reference.instants)
-    for name in others:
-        verdict = verdicts[name]
-        if (
-            verdict.instants == reference.instants
-            and len(verdict.instants) >= FEWEST_INSTANTS
-            and hours >= FEWEST_HOURS
-        ):
-            later[name] = diebold_mariano(np.asarray(verdict.losses), np.asarray(reference.losses), hours)
-    return against_best(FOLDS_TEST, best, folds) + against_best(TIME_TEST, best, later)
+    over_folds = {name: _compare_folds(trials[name], trials[best], metric) for name in others}
+    over_time = {name: _compare_holdouts(temporal[name], temporal[best]) for name in others}
+    return [
+        *compare_with_best(FOLDS_TEST, best, {name: result for name, result in over_folds.items() if result}),
+        *compare_with_best(TIME_TEST, best, {name: result for name, result in over_time.items() if result}),
+    ]
 
 
-def _judged_share(first: Trial, second: Trial) -> float:
-    """Judged rows over fitted rows of both trials' folds; where nobody counted them, as k folds by hash have it."""
-    counted = [share for trial in (first, second) if (share := trial.test_to_train_ratio) is not None]
+def _compare_folds(other: Trial, best: Trial, metric: str) -> Difference | None:
+    """Return the result of the t-test over folds; None if it cannot be applied."""
+    losses, best_losses = (
+        [better_first(metric, fold.by_name.get(metric, math.nan)) for fold in trial.folds] for trial in (other, best)
+    )
+    if len(losses) != len(best_losses) or len(losses) < 2 or not np.isfinite([losses, best_losses]).all():
+        return None
+    return corrected_t_test(losses, best_losses, _test_to_train_ratio(other, best))
+
+
+def _test_to_train_ratio(first: Trial, second: Trial) -> float:
+    """Return test rows divided by fitted rows; if neither trial has counted them, the ratio of k folds by hash."""
+    counted = [ratio for trial in (first, second) if (ratio := trial.test_to_train_ratio) is not None]
     return fmean(counted) if counted else 1 / (len(first.folds) - 1)
 
 
+def _compare_holdouts(other: TemporalEvaluation, best: TemporalEvaluation) -> Difference | None:
+    """Return the result of the Diebold-Mariano test on the temporal holdout; None if it cannot be applied."""
+    hours = _hours(best.instants)
+    if other.instants != best.instants or len(other.instants) < FEWEST_INSTANTS or hours < FEWEST_HOURS:
+        return None
+    return diebold_mariano(np.asarray(other.losses), np.asarray(best.losses), hours)
+
+
 def _hours(instants: Sequence[int]) -> float:
-    """The time that they span, each as long as the mean step to the next."""
+    """Return the hours that the instants span; each counts as long as the mean step to the next."""
     return (instants[-1] - instants[0]) * len(instants) / (len(instants) - 1) / 3600 if len(instants) > 1 else 0.0

@@ -1,7 +1,7 @@
-"""What stands beside a model's metrics: where it fails, how sure its predictions are, how sure its metrics are.
+"""Diagnostics of a model: errors by slice, prediction interval, confidence intervals and residuals.
 
-Put together here from `slices.py`, `intervals.py`, `bootstrap.py` and `residuals.py`; the metrics themselves are in
-`evaluation.py`.
+The parts are computed in `slices.py`, `intervals.py`, `bootstrap.py` and `residuals.py`; the metrics are in
+`scores.py`.
 """
 
 from zoneinfo import ZoneInfo
@@ -11,10 +11,10 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.catalogue.readings import KEYS
-from traffic_assets.ml.evaluation.bootstrap import Confidence, TooFewBlocksError, confidence
-from traffic_assets.ml.evaluation.intervals import Interval, conformal
-from traffic_assets.ml.evaluation.residuals import Residuals, residuals_of
-from traffic_assets.ml.evaluation.slices import Slice, dimensions, slice_errors
+from traffic_assets.ml.evaluation.bootstrap import Confidence, TooFewBlocksError, estimate_confidence
+from traffic_assets.ml.evaluation.intervals import Interval, calibrate_interval
+from traffic_assets.ml.evaluation.residuals import Residuals, summarize_residuals
+from traffic_assets.ml.evaluation.slices import Slice, slice_columns, slice_errors
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.settings.evaluation import DiagnosticsSettings
@@ -23,14 +23,14 @@ _SLICED_BY = ("highway_encoded", "congestion_level")
 
 
 class Diagnostics(BaseModel):
-    """What is known of a model's errors on the test rows.
+    """Diagnostics of a model's errors on the test rows.
 
     Attributes:
-        slices: by dimension, the worst first.
-        interval: the prediction interval; None where none was asked for or could be made.
-        confidence: confidence intervals of the metrics; None as above.
-        residuals: their distribution and their course in time; None where they were not asked for.
-        notes: why something is missing.
+        slices: Errors by slice; the worst slice of each dimension first.
+        interval: Prediction interval; None if it is turned off or cannot be computed.
+        confidence: Confidence intervals of the metrics; None if they are turned off or cannot be computed.
+        residuals: Distribution and course over time of the residuals; None if they are turned off.
+        notes: Reasons for missing parts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,12 +43,12 @@ class Diagnostics(BaseModel):
 
 
 def predicted_rows(pipeline: PipelineModel, rows: DataFrame, target: str = TARGET) -> DataFrame:
-    """The rows with their predictions, and of their columns only what errors are looked at by.
+    """Return the rows with their predictions, and only the columns that diagnostics need.
 
     Args:
-        pipeline: the model as loaded from storage.
-        rows: feature rows with the observed target.
-        target: what the model predicts.
+        pipeline: Model as loaded from storage.
+        rows: Feature rows with the observed target.
+        target: Name of the predicted variable.
     """
     columns = [*KEYS, target, PREDICTION, *(c for c in _SLICED_BY if c in rows.columns)]
     return pipeline.transform(rows).select(*columns)
@@ -60,36 +60,36 @@ def diagnose(
     validation: DataFrame,
     zone: ZoneInfo,
     seed: int,
-    wanted: DiagnosticsSettings,
+    parts: DiagnosticsSettings,
     target: str = TARGET,
 ) -> Diagnostics:
-    """Look into a model's errors; test rows only judge.
+    """Compute the diagnostics of a model; test rows are only evaluated, never fitted on.
 
     Args:
-        pipeline: the model as loaded from storage.
-        predicted: the test split with its predictions (`predicted_rows`); read often, so keep it cached.
-        validation: the validation split; one half of it calibrates the interval.
-        zone: of the network.
-        seed: of the halves and of the bootstrap.
-        wanted: what to make.
-        target: what the model predicts.
+        pipeline: Model as loaded from storage.
+        predicted: Test split with its predictions (`predicted_rows`); read often, so keep it cached.
+        validation: Validation split; one half of it calibrates the interval.
+        zone: Time zone of the network.
+        seed: Seed of the halves and of the bootstrap.
+        parts: Parts to compute.
+        target: Name of the predicted variable.
     """
     notes: list[str] = []
     interval = calibration = None
-    if wanted.interval_coverage is not None:
+    if parts.interval_coverage is not None:
         calibration = predicted_rows(pipeline, validation.where(calibration_half(seed)), target)
         try:
-            interval = conformal(calibration, predicted, wanted.interval_coverage, target)
+            interval = calibrate_interval(calibration, predicted, parts.interval_coverage, target)
         except ValueError as error:
-            notes.append(f"no prediction interval: {error}")
-    sure = None
-    if wanted.confidence_level is not None:
+            notes.append(f"No prediction interval: {error}")
+    confidence = None
+    if parts.confidence_level is not None:
         try:
-            sure = confidence(predicted, zone, seed, wanted.confidence_level, target)
+            confidence = estimate_confidence(predicted, zone, seed, parts.confidence_level, target)
         except TooFewBlocksError as error:
-            notes.append(f"no confidence interval: {error}")
+            notes.append(f"No confidence interval: {error}")
     slices = []
-    if wanted.slices:
-        slices = slice_errors(predicted, dimensions(predicted, zone), interval, calibration, target=target)
-    residuals = residuals_of(predicted, zone, target) if wanted.residuals else None
-    return Diagnostics(slices=slices, interval=interval, confidence=sure, residuals=residuals, notes=notes)
+    if parts.slices:
+        slices = slice_errors(predicted, slice_columns(predicted, zone), interval, calibration, target=target)
+    residuals = summarize_residuals(predicted, zone, target) if parts.residuals else None
+    return Diagnostics(slices=slices, interval=interval, confidence=confidence, residuals=residuals, notes=notes)

@@ -1,21 +1,22 @@
-"""Importances of slots, summed per feature."""
+"""Importances of slots, summed by feature."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from traffic_assets.messages import evaluation as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.preprocessing.slots import Slot
 
 
 class Importances(BaseModel):
-    """How much each feature weighs in a model.
+    """Weights of the features in a model.
 
     Attributes:
-        kind: what the weights are.
-        features: weight by feature, the largest first; the slots of a categorical feature are summed.
-        slots: weight by slot of the vector, in the order of the vector.
+        kind: Meaning of the weights.
+        features: Weight by feature, the largest first; the slots of a categorical feature are summed.
+        slots: Weight by slot, in the order of the vector.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,22 +27,19 @@ class Importances(BaseModel):
 
     @property
     def top(self) -> tuple[str, float]:
-        """The heaviest feature and its weight."""
+        """Most important feature and its weight."""
         return next(iter(self.features.items()))
 
 
-def importances_of(model: Any, algorithm: Algorithm, slots: Sequence[Slot]) -> Importances:
-    """The importances of a fitted model.
+def compute_importances(model: Any, algorithm: Algorithm, slots: Sequence[Slot]) -> Importances:
+    """Return the importances of a fitted model.
 
     Raises:
-        ValueError: where the model was not fitted on these slots.
+        ValueError: If the model was not fitted on these slots.
     """
     weights = algorithm.importances(model)
     if len(weights) != len(slots):
-        raise ValueError(
-            f"the model has {len(weights)} weights, the vector {len(slots)} slots: "
-            f"it was fitted on another preprocessor"
-        )
+        raise ValueError(messages.OTHER_PREPROCESSOR(weights=len(weights), slots=len(slots)))
     features: dict[str, float] = {}
     for slot, weight in zip(slots, weights, strict=True):
         features[slot.feature] = features.get(slot.feature, 0.0) + float(weight)

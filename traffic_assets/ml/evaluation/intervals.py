@@ -1,8 +1,8 @@
 """Prediction intervals by split-conformal calibration (Vovk et al. 2005; Lei et al. 2018).
 
-The absolute errors on rows that neither fitted nor tuned anything say how wide an interval has to be: with n of
-them, the ceil((n + 1) * coverage)-th smallest. If test rows are exchangeable with those, the interval holds the
-observed value with at least that probability; on later time they are not, which is why coverage is measured too.
+The half-width is a quantile of the absolute errors on n rows that were used neither to fit nor to tune: the
+ceil((n + 1) * coverage)-th smallest. If test rows are exchangeable with those rows, the interval contains the observed
+value with at least that probability. Later rows are not exchangeable, so the coverage is measured too.
 """
 
 import math
@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import evaluation as messages
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 
 _EXACT_BELOW = 1_000_000
-"""Rows that one task of Spark sorts; of more the rank is approximate."""
+"""Number of rows up to which one Spark task sorts them; above it the rank is approximate."""
 
 _ACCURACY = 100_000
 
@@ -23,11 +24,11 @@ class Interval(BaseModel):
     """Prediction plus and minus a half-width.
 
     Attributes:
-        coverage: the share of rows that was asked for.
-        half_width: in the unit of the target.
-        calibration_rows: rows that it was calibrated on.
-        covered: share of the test rows inside; measured, not promised.
-        test_rows: rows that it was measured on.
+        coverage: Configured share of rows inside the interval.
+        half_width: Half-width in the unit of the target.
+        calibration_rows: Number of rows that calibrated it.
+        covered: Measured share of the test rows inside the interval.
+        test_rows: Number of test rows.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,54 +41,56 @@ class Interval(BaseModel):
 
     @property
     def width(self) -> float:
-        """From the lower to the upper end."""
+        """Distance between the lower and the upper end, in the unit of the target."""
         return 2 * self.half_width
 
 
 def fewest_rows(coverage: float) -> int:
-    """Rows without which no finite interval has this coverage."""
+    """Return the smallest number of rows that give a finite interval of this coverage.
+
+    >>> fewest_rows(0.9)
+    9
+    """
     return math.ceil(coverage / (1 - coverage) - 1e-9)
 
 
-def calibrate(calibration: DataFrame, coverage: float, target: str = TARGET) -> tuple[float, int]:
-    """Half-width in the unit of the target, and the rows that it was calibrated on.
+def calibrate_half_width(calibration: DataFrame, coverage: float, target: str = TARGET) -> tuple[float, int]:
+    """Return the half-width in the unit of the target, and the number of rows that calibrated it.
 
     Args:
-        calibration: predicted rows that the model and its hyperparameters have not seen.
-        coverage: share of rows to hold, between 0 and 1.
+        calibration: Predicted rows that were used neither to fit nor to tune.
+        coverage: Share of rows to contain, between 0 and 1.
+        target: Name of the predicted variable.
 
     Raises:
-        ValueError: where the rows are too few for this coverage.
+        ValueError: If the coverage is invalid, or the rows are too few for it.
     """
     if not 0 < coverage < 1:
-        raise ValueError(f"coverage is {coverage:g}; it must lie between 0 and 1")
+        raise ValueError(messages.INVALID_COVERAGE(coverage=coverage))
     error = F.col(PREDICTION) - F.col(target)
     rows = calibration.count()
     if rows < (needed := fewest_rows(coverage)):
-        raise ValueError(
-            f"{rows} rows cannot calibrate intervals of {coverage:.0%}: {needed} are needed. Give a larger validation "
-            f"share, or ask for less coverage"
-        )
+        raise ValueError(messages.TOO_FEW_CALIBRATION_ROWS(rows=rows, coverage=coverage, needed=needed))
     if rows < _EXACT_BELOW:
         errors = calibration.select(error.alias("error"), F.lit("all").alias("rows"))
-        found = calibrate_groups(errors, ["rows"], "error", coverage)
+        calibrated = calibrate_groups(errors, ["rows"], "error", coverage)
     else:
         share = min(math.ceil((rows + 1) * coverage) / rows, 1.0)
-        found = calibration.agg(F.percentile_approx(F.abs(error), share, _ACCURACY).alias("half_width"))
-    return float(found.collect()[0]["half_width"]), rows
+        calibrated = calibration.agg(F.percentile_approx(F.abs(error), share, _ACCURACY).alias("half_width"))
+    return float(calibrated.collect()[0]["half_width"]), rows
 
 
 def calibrate_groups(errors: DataFrame, by: list[str], error: str, coverage: float) -> DataFrame:
-    """A half-width for each group of rows (Mondrian conformal prediction, Vovk et al. 2005, ch. 4.5).
+    """Calibrate a half-width for each group of rows (Mondrian conformal prediction, Vovk et al. 2005, ch. 4.5).
 
     Args:
-        errors: of rows that the model and its hyperparameters have not seen.
-        by: columns that name the group of a row.
-        error: column of predicted minus observed.
-        coverage: share of a group's rows to hold, between 0 and 1.
+        errors: Errors of rows that were used neither to fit nor to tune.
+        by: Columns that identify the group of a row.
+        error: Column of predicted minus observed.
+        coverage: Share of a group's rows to contain, between 0 and 1.
 
     Returns:
-        A line for each group with rows enough (`fewest_rows`): the columns `by` and `half_width`.
+        A line for each group with enough rows (`fewest_rows`): the columns `by` and `half_width`.
     """
     group = Window.partitionBy(*by)
     rows = F.count(F.lit(1)).over(group)
@@ -97,26 +100,28 @@ def calibrate_groups(errors: DataFrame, by: list[str], error: str, coverage: flo
     return ranked.withColumn("is_it", (rows >= fewest_rows(coverage)) & (rank == wanted)).where("is_it").drop("is_it")
 
 
-def conformal(calibration: DataFrame, test: DataFrame, coverage: float, target: str = TARGET) -> Interval:
-    """An interval calibrated on some rows and measured on others.
+def calibrate_interval(calibration: DataFrame, test: DataFrame, coverage: float, target: str = TARGET) -> Interval:
+    """Calibrate an interval on some rows, and measure its coverage on others.
 
     Args:
-        calibration: predicted rows of the validation split's calibration half.
-        test: predicted test rows; they only judge.
-        coverage: share of rows to hold.
+        calibration: Predicted rows of the validation split's calibration half.
+        test: Predicted test rows, only to measure the coverage.
+        coverage: Share of rows to contain.
+        target: Name of the predicted variable.
 
     Raises:
-        ValueError: as `calibrate`, or without test rows.
+        ValueError: If the coverage is invalid, the rows are too few for it, or there are no test rows.
     """
-    width, rows = calibrate(calibration, coverage, target)
+    half_width, rows = calibrate_half_width(calibration, coverage, target)
     error = F.abs(F.col(PREDICTION) - F.col(target))
-    found = test.agg(F.count(F.lit(1)).alias("rows"), F.avg((error <= width).cast("double")).alias("inside")).collect()
-    if not found[0]["rows"]:
-        raise ValueError("no test rows to measure the coverage on")
+    inside = F.avg((error <= half_width).cast("double"))
+    measured = test.agg(F.count(F.lit(1)).alias("rows"), inside.alias("inside")).collect()[0]
+    if not measured["rows"]:
+        raise ValueError(messages.NO_TEST_ROWS())
     return Interval(
         coverage=coverage,
-        half_width=width,
+        half_width=half_width,
         calibration_rows=rows,
-        covered=found[0]["inside"],
-        test_rows=found[0]["rows"],
+        covered=measured["inside"],
+        test_rows=measured["rows"],
     )

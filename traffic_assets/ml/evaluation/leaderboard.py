@@ -1,4 +1,4 @@
-"""The leaderboard of a week's models, ordered by cross-validation on train: test rows choose nothing."""
+"""Leaderboard of a week's models, ordered by cross-validation on train rows, so no test row chooses a model."""
 
 from collections.abc import Mapping
 
@@ -7,17 +7,17 @@ from pydantic import BaseModel, ConfigDict
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
 
 
-class Standing(BaseModel):
-    """One line of the leaderboard.
+class LeaderboardEntry(BaseModel):
+    """Line of one model in the leaderboard.
 
     Attributes:
-        model: name of the algorithm.
-        kind: baseline, primary or alternative.
-        test: on the test split.
-        temporal: on later time, of the second fit.
-        targets_asked: how many targets the model is held against.
-        targets_missed: a sentence for each.
-        folds: the primary metric over the folds of the train rows; what the best model is chosen by.
+        model: Name of the algorithm.
+        kind: Baseline, primary or alternative.
+        test: Metrics on the test split.
+        temporal: Metrics on the temporal holdout, of the second fit.
+        targets_asked: Number of thresholds of the model.
+        targets_missed: Text for each threshold that was missed.
+        folds: Primary metric over the folds of the train rows, which chooses the best model; None if not stored.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,18 +32,18 @@ class Standing(BaseModel):
 
     @property
     def targets(self) -> str:
-        """In a word: missed, met or none set."""
+        """Outcome of the gate: missed, met or none set."""
         return "missed" if self.targets_missed else "met" if self.targets_asked else "none set"
 
 
-def leaderboard(standings: Mapping[str, Standing], primary_metric: str) -> list[Standing]:
-    """The models from best to worst by cross-validation on train: test rows choose nothing.
+def rank_models(entries: Mapping[str, LeaderboardEntry], primary_metric: str) -> list[LeaderboardEntry]:
+    """Return the models from best to worst by cross-validation on train rows.
 
-    Where no cross-validation is known, by the test rows.
+    A model without a stored cross-validation is ranked by its test rows.
     """
 
-    def value(standing: Standing) -> float:
-        known = standing.folds.mean if standing.folds else standing.test.by_name[primary_metric]
+    def value(entry: LeaderboardEntry) -> float:
+        known = entry.folds.mean if entry.folds else entry.test.by_name[primary_metric]
         return better_first(primary_metric, known)
 
-    return sorted(standings.values(), key=lambda s: (value(s), s.model))
+    return sorted(entries.values(), key=lambda entry: (value(entry), entry.model))

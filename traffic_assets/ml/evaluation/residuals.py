@@ -1,7 +1,7 @@
-"""Residuals: how they are distributed, and how they run in time.
+"""Residuals: their distribution and their course over time.
 
-A residual is predicted minus observed, in the unit of the target. All is aggregated on Spark; what comes back grows
-with the bins and the hours, never with the rows. Drawn in `plots.py`; errors of single groups are in `slices.py`.
+A residual is predicted minus observed, in the unit of the target. Spark aggregates them to bins and hours. `plots/`
+draws them, and `slices.py` has the errors of groups of rows.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
+from traffic_assets.messages import evaluation as messages
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 
 BINS = 60
@@ -21,22 +22,22 @@ _ACCURACY = 10_000
 
 
 class Distribution(BaseModel):
-    """A histogram over the middle 99 % of the residuals, and what describes all of them.
+    """Histogram of the middle 99 % of the residuals, and statistics of all of them.
 
     Attributes:
-        rows: number of rows.
-        mean: of all residuals.
-        std: their standard deviation.
+        rows: Number of rows.
+        mean: Mean of all residuals.
+        std: Standard deviation of all residuals.
         p5: 5th percentile.
         median: 50th percentile.
         p95: 95th percentile.
-        least: the smallest residual.
-        greatest: the largest residual.
-        start: where the first bin begins.
-        width: of a bin.
-        counts: rows of each bin.
-        below: rows left of the first bin.
-        above: rows right of the last bin.
+        least: Smallest residual.
+        greatest: Largest residual.
+        start: Lower end of the first bin.
+        width: Width of a bin.
+        counts: Number of rows in each bin.
+        below: Number of rows below the first bin.
+        above: Number of rows above the last bin.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,12 +58,12 @@ class Distribution(BaseModel):
 
 
 class Hour(BaseModel):
-    """The residuals of a local hour.
+    """Residuals of a local hour.
 
     Attributes:
-        at: where it begins, local time without a zone.
-        rows: number of rows.
-        mean: of the residuals.
+        at: Start of the hour, local time without a zone.
+        rows: Number of rows.
+        mean: Mean of the residuals.
         p10: 10th percentile.
         p90: 90th percentile.
     """
@@ -77,7 +78,7 @@ class Hour(BaseModel):
 
 
 class Residuals(BaseModel):
-    """Both views of a model's residuals."""
+    """Distribution and course over time of a model's residuals."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,33 +86,35 @@ class Residuals(BaseModel):
     hours: list[Hour]
 
 
-def residuals_of(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> Residuals:
-    """Both views.
+def summarize_residuals(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> Residuals:
+    """Summarize the residuals by size and by hour.
 
     Args:
-        predicted: rows with `timestamp`, target and `prediction`; read three times, so keep them cached.
-        zone: of the network: its hours are local.
-        target: what is predicted.
+        predicted: Rows with `timestamp`, target and `prediction`; read three times, so keep them cached.
+        zone: Time zone of the network; hours are local.
+        target: Name of the predicted variable.
 
     Raises:
-        ValueError: without rows.
+        ValueError: If there are no rows.
     """
-    return Residuals(distribution=distribution(predicted, target=target), hours=by_hour(predicted, zone, target))
+    return Residuals(
+        distribution=compute_distribution(predicted, target=target), hours=summarize_hours(predicted, zone, target)
+    )
 
 
-def distribution(predicted: DataFrame, bins: int = BINS, target: str = TARGET) -> Distribution:
-    """How the residuals are distributed.
+def compute_distribution(predicted: DataFrame, bins: int = BINS, target: str = TARGET) -> Distribution:
+    """Compute the distribution of the residuals.
 
     Args:
-        predicted: rows with target and `prediction`.
-        bins: of the histogram.
-        target: what is predicted.
+        predicted: Rows with target and `prediction`.
+        bins: Number of bins of the histogram.
+        target: Name of the predicted variable.
 
     Raises:
-        ValueError: without rows.
+        ValueError: If there are no rows.
     """
     each = predicted.select((F.col(PREDICTION) - F.col(target)).alias("residual"))
-    found = each.agg(
+    statistics = each.agg(
         F.count("residual").alias("rows"),
         F.avg("residual").alias("mean"),
         F.stddev_pop("residual").alias("std"),
@@ -119,26 +122,26 @@ def distribution(predicted: DataFrame, bins: int = BINS, target: str = TARGET) -
         F.max("residual").alias("greatest"),
         F.percentile_approx("residual", [0.05, 0.5, 0.95, *_CENTRE], _ACCURACY).alias("percentiles"),
     ).collect()[0]
-    if not found["rows"]:
-        raise ValueError("no rows, hence no residuals: the split is empty")
-    p5, median, p95, low, high = found["percentiles"]
-    if high - low < _NARROWEST:  # all but a few residuals are the same
+    if not statistics["rows"]:
+        raise ValueError(messages.NO_RESIDUALS())
+    p5, median, p95, low, high = statistics["percentiles"]
+    if high - low < _NARROWEST:  # almost all residuals are equal
         low, high = low - 0.5, high + 0.5
     width = (high - low) / bins
-    place = F.floor((F.col("residual") - low) / width)
-    # the last bin holds its right end
-    placed = F.when(F.col("residual") == high, bins - 1).when(F.col("residual") > high, bins).otherwise(place)
-    counted = each.groupBy(F.greatest(placed, F.lit(-1)).alias("bin")).count().collect()
-    by_bin = {int(row["bin"]): row["count"] for row in counted}
+    position = F.floor((F.col("residual") - low) / width)
+    # the last bin includes its upper end
+    bin_number = F.when(F.col("residual") == high, bins - 1).when(F.col("residual") > high, bins).otherwise(position)
+    counts = each.groupBy(F.greatest(bin_number, F.lit(-1)).alias("bin")).count().collect()
+    by_bin = {int(row["bin"]): row["count"] for row in counts}
     return Distribution(
-        rows=found["rows"],
-        mean=found["mean"],
-        std=found["std"],
+        rows=statistics["rows"],
+        mean=statistics["mean"],
+        std=statistics["std"],
         p5=p5,
         median=median,
         p95=p95,
-        least=found["least"],
-        greatest=found["greatest"],
+        least=statistics["least"],
+        greatest=statistics["greatest"],
         start=low,
         width=width,
         counts=[by_bin.get(i, 0) for i in range(bins)],
@@ -147,13 +150,15 @@ def distribution(predicted: DataFrame, bins: int = BINS, target: str = TARGET) -
     )
 
 
-def by_hour(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> list[Hour]:
-    """The residuals of each local hour that has rows, in order; the hour that a clock repeats is one.
+def summarize_hours(predicted: DataFrame, zone: ZoneInfo, target: str = TARGET) -> list[Hour]:
+    """Summarize the residuals of each local hour that has rows, in order.
+
+    The hour that the clock repeats in autumn counts as one.
 
     Args:
-        predicted: rows with `timestamp`, target and `prediction`.
-        zone: of the network.
-        target: what is predicted.
+        predicted: Rows with `timestamp`, target and `prediction`.
+        zone: Time zone of the network.
+        target: Name of the predicted variable.
     """
     residual = F.col(PREDICTION) - F.col(target)
     hour = F.date_format(F.date_trunc("hour", local_time("timestamp", zone)), "yyyy-MM-dd'T'HH:mm:ss")

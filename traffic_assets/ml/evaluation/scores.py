@@ -1,6 +1,6 @@
-"""The scores of a model as it is loaded back from storage.
+"""Scores of a model as loaded from storage.
 
-Figures are drawn in `plots/`; whether the metrics suffice is decided in `gates.py`.
+`plots/` draws the figures, and `gates.py` compares the metrics with the thresholds.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithm import Algorithm
-from traffic_assets.ml.evaluation.importances import Importances, importances_of
-from traffic_assets.ml.fitting.pipeline import model_of
+from traffic_assets.ml.evaluation.importances import Importances, compute_importances
+from traffic_assets.ml.fitting.pipeline import get_model
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
 from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.preprocessing.slots import Slot
@@ -23,12 +23,12 @@ from traffic_assets.ml.splits.hashing import unit_hash
 
 
 class Scores(BaseModel):
-    """What a model does on the rows it was fitted on and on the test split.
+    """Metrics on the train and test splits, and importances.
 
     Attributes:
-        train: metrics on the rows it was fitted on.
-        test: metrics on the test split.
-        importances: of the model.
+        train: Metrics on the rows that the model was fitted on.
+        test: Metrics on the test split.
+        importances: Importances of the model.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,17 +39,17 @@ class Scores(BaseModel):
 
 
 class Evaluation(Scores):
-    """A model's scores beside its temporal verdict.
+    """Scores of a model, with its evaluation on the temporal holdout.
 
     Attributes:
-        temporal: the temporal verdict, of a second fit.
+        temporal: Evaluation of a second fit on the temporal holdout.
     """
 
     temporal: TemporalEvaluation
 
     @property
     def gap(self) -> dict[str, float]:
-        """Train minus test, by metric."""
+        """Difference between train and test, by metric."""
         return {
             "rmse": self.train.rmse - self.test.rmse,
             "mae": self.train.mae - self.test.mae,
@@ -59,7 +59,7 @@ class Evaluation(Scores):
 
 @dataclass(frozen=True)
 class Points:
-    """A sample of observed and predicted values for pictures, each of shape (points,)."""
+    """Sample of observed and predicted values for figures, each of shape (points,)."""
 
     actual: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -73,33 +73,33 @@ def score_model(
     slots: Sequence[Slot],
     target: str = TARGET,
 ) -> Scores:
-    """Metrics on train and test, and the importances.
+    """Compute metrics on train and test, and the importances.
 
     Args:
-        pipeline: the model as loaded from storage.
-        train: the rows that it was fitted on.
-        predicted: the test split, which nothing has seen, with its predictions.
-        algorithm: of the model.
-        slots: of the preprocessor's vector.
-        target: what the model predicts.
+        pipeline: Model as loaded from storage.
+        train: Rows that the model was fitted on.
+        predicted: Test split with its predictions; it was used neither to fit nor to tune.
+        algorithm: Algorithm of the model.
+        slots: Slots of the preprocessor's vector.
+        target: Name of the predicted variable.
     """
     return Scores(
         train=evaluate(pipeline.transform(train), target),
         test=evaluate(predicted, target),
-        importances=importances_of(model_of(pipeline), algorithm, slots),
+        importances=compute_importances(get_model(pipeline), algorithm, slots),
     )
 
 
 def sample_points(predicted: DataFrame, total: int, points: int, seed: int, target: str = TARGET) -> Points:
-    """About `points` of the predicted rows, chosen by hash on Spark.
+    """Return about `points` of the predicted rows, and no more; Spark chooses them by hash.
 
     Args:
-        predicted: rows with keys, target and prediction, of which `total` is the number.
-        total: number of rows.
-        points: how many to draw, at most.
-        seed: of the hash.
-        target: what the model predicts.
+        predicted: Rows with keys, target and prediction.
+        total: Number of these rows.
+        points: Greatest number of rows to return.
+        seed: Seed of the hash.
+        target: Name of the predicted variable.
     """
-    drawn = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
-    found: Any = drawn.select(target, PREDICTION).toPandas()
-    return Points(actual=found[target].to_numpy(), predicted=found[PREDICTION].to_numpy())
+    sample = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)
+    frame: Any = sample.select(target, PREDICTION).toPandas()
+    return Points(actual=frame[target].to_numpy(), predicted=frame[PREDICTION].to_numpy())

@@ -1,7 +1,7 @@
-"""Where a model fails: its errors by hour, weekday, highway, sensor, congestion, and free flow against congestion.
+"""Errors by slice: hour, weekday, highway, sensor, congestion level, and free flow or congested.
 
-One pass on Spark over predicted rows; of a dimension with many slices (sensors) only the worst come back. A slice
-may be given an interval of its own, calibrated on its own rows; how intervals are made is in `intervals.py`.
+Spark aggregates the predicted rows in one pass and returns only the worst slices of each dimension. A slice can have a
+prediction interval of its own, calibrated on its own rows (`intervals.py`).
 """
 
 import math
@@ -17,29 +17,29 @@ from traffic_assets.ml.evaluation.intervals import Interval, calibrate_groups
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Number, p95_of
 
 WORST = 30
-"""Slices of a dimension that come back, the worst first."""
+"""Greatest number of slices returned for a dimension, the worst first."""
 
 FEWEST_ROWS = 30
-"""A slice of fewer rows says little, and is left out of the ranking."""
+"""Fewest rows of a slice that is ranked."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SLICE = ["dimension", "value"]
 
 
 class Slice(BaseModel):
-    """The errors on the rows that share a value.
+    """Errors on the rows that share a value.
 
     Attributes:
-        dimension: what they share: hour, weekday, highway, sensor, congestion level or regime.
-        value: the value.
-        rows: number of rows.
-        rmse: in the unit of the target, as are the others.
-        mae: mean absolute error.
-        bias: mean of predicted minus observed.
-        p95: 95th percentile of the absolute error.
-        covered: share of the rows inside the interval for all rows; None without intervals.
-        own_half_width: of an interval calibrated on the slice's own rows; None where these are too few for it.
-        own_covered: share of the rows inside that interval.
+        dimension: Hour, weekday, highway, sensor, congestion level or regime.
+        value: Value that the rows share.
+        rows: Number of rows.
+        rmse: Root mean squared error, in the unit of the target.
+        mae: Mean absolute error, in the unit of the target.
+        bias: Mean of predicted minus observed, in the unit of the target.
+        p95: 95th percentile of the absolute error, in the unit of the target.
+        covered: Share of the rows inside the interval for all rows; None without an interval.
+        own_half_width: Half-width of an interval calibrated on the slice's own rows; None if they are too few.
+        own_covered: Share of the rows inside that interval.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -57,30 +57,30 @@ class Slice(BaseModel):
 
     @property
     def own_width(self) -> float | None:
-        """Of the slice's own interval, from the lower to the upper end."""
+        """Distance between the ends of the slice's own interval, in the unit of the target."""
         return None if self.own_half_width is None else 2 * self.own_half_width
 
 
-def dimensions(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
-    """By dimension, the slice of a row; those whose column is missing are left out.
+def slice_columns(predicted: DataFrame, zone: ZoneInfo) -> dict[str, Column]:
+    """Return the expression for the slice of a row, by dimension; dimensions without their column are left out.
 
     Args:
-        predicted: rows with the keys, and with features where there are any.
-        zone: of the network, for hours and weekdays.
+        predicted: Rows with the keys, and with features if there are any.
+        zone: Time zone of the network, for hours and weekdays.
     """
     clock = local_time("timestamp", zone)
-    found: dict[str, Column] = {
+    columns: dict[str, Column] = {
         "hour": F.format_string("%02d", F.hour(clock)),
         "weekday": F.element_at(F.array(*(F.lit(day) for day in WEEKDAYS)), F.weekday(clock) + 1),
         "sensor": F.col("sensor_id").cast("string"),
     }
     if "highway_encoded" in predicted.columns:
-        found["highway"] = F.col("highway_encoded").cast("string")
+        columns["highway"] = F.col("highway_encoded").cast("string")
     if "congestion_level" in predicted.columns:
         level = F.col("congestion_level").cast("int")
-        found["congestion level"] = level.cast("string")
-        found["regime"] = F.when(level == 0, "free flow").when(level > 0, "congested")
-    return found
+        columns["congestion level"] = level.cast("string")
+        columns["regime"] = F.when(level == 0, "free flow").when(level > 0, "congested")
+    return columns
 
 
 def slice_errors(
@@ -91,16 +91,16 @@ def slice_errors(
     worst: int = WORST,
     target: str = TARGET,
 ) -> list[Slice]:
-    """The errors of every slice, by dimension, the worst RMSE first.
+    """Compute the errors of the slices by dimension, the worst RMSE first.
 
     Args:
-        predicted: rows with target and prediction.
-        by: the slice of a row in each dimension (`dimensions`); rows without a slice are left out of it.
-        interval: for all rows, whose coverage in each slice is measured.
-        calibration: predicted rows that `interval` was calibrated on, with the columns of `predicted`: each slice
-            is given an interval of its own of the same coverage.
-        worst: slices of a dimension that come back.
-        target: what was predicted.
+        predicted: Rows with target and prediction.
+        by: Slice of a row in each dimension (`slice_columns`); a dimension ignores rows without a slice.
+        interval: Interval for all rows; its coverage is measured in each slice.
+        calibration: Predicted rows that calibrated `interval`, with the columns of `predicted`; they calibrate an
+            interval of the same coverage for each slice.
+        worst: Greatest number of slices of a dimension to return.
+        target: Name of the predicted variable.
     """
     each = _sliced_errors(predicted, by, target)
     if interval is None or calibration is None:
@@ -108,14 +108,14 @@ def slice_errors(
     else:
         own = calibrate_groups(_sliced_errors(calibration, by, target), _SLICE, "error", interval.coverage)
         each = each.join(own.withColumnRenamed("half_width", "own_half_width"), _SLICE, "left")
-    held = F.lit(None) if interval is None else F.abs("error") <= interval.half_width
+    covered = F.lit(None) if interval is None else F.abs("error") <= interval.half_width
     grouped = each.groupBy(_SLICE).agg(
         F.count(F.lit(1)).alias("rows"),
         F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
         F.avg(F.abs("error")).alias("mae"),
         F.avg("error").alias("bias"),
         p95_of(F.col("error")).alias("p95"),
-        F.avg(held.cast("double")).alias("covered"),
+        F.avg(covered.cast("double")).alias("covered"),
         F.first("own_half_width").alias("own_half_width"),
         F.avg((F.abs("error") <= F.col("own_half_width")).cast("double")).alias("own_covered"),
     )
@@ -128,21 +128,21 @@ def slice_errors(
 
 
 def _sliced_errors(predicted: DataFrame, by: dict[str, Column], target: str) -> DataFrame:
-    """Predicted minus observed once for every dimension in which the row has a slice: dimension, value, error."""
+    """Return a line for each row and each dimension in which it has a slice: dimension, value, error."""
     error = F.col(PREDICTION) - F.col(target)
     named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
     each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
     return each.select("slice.*", "error").where(F.col("value").isNotNull())
 
 
-def worst_of(slices: list[Slice], number: int = 5) -> list[Slice]:
-    """The slices with the greatest RMSE over all dimensions, those of few rows left out."""
+def select_worst_slices(slices: list[Slice], number: int = 5) -> list[Slice]:
+    """Return the slices with the greatest RMSE over all dimensions, without those of few rows."""
     ranked = [s for s in slices if s.rows >= FEWEST_ROWS and not math.isnan(s.rmse)]
     return sorted(ranked, key=lambda s: (-s.rmse, s.dimension, s.value))[:number]
 
 
 def as_records(slices: list[Slice]) -> list[dict[str, Any]]:
-    """Rows for a table, rounded."""
+    """Return the slices as rounded rows of a table."""
     return [
         {
             "dimension": s.dimension,

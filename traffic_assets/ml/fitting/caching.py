@@ -1,4 +1,4 @@
-"""Rows kept in Spark's memory while something reads them again, and their order."""
+"""Rows in Spark's memory for several reads, and their order."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,7 +21,10 @@ from traffic_assets.ml.splits.hashing import row_key
 
 
 def vectors_to_fit(preprocessing: PipelineModel, rows: DataFrame) -> DataFrame:
-    """Train rows as vectors, without those that the preparation drops; rows that only end a fit early all stay."""
+    """Return train rows as vectors, without the rows that the preparation drops.
+
+    Rows that only stop a fit early are all included.
+    """
     vectors = preprocessing.transform(rows)
     if KEPT not in vectors.columns:
         return vectors
@@ -30,7 +33,7 @@ def vectors_to_fit(preprocessing: PipelineModel, rows: DataFrame) -> DataFrame:
 
 @contextmanager
 def cached(frame: DataFrame) -> Iterator[DataFrame]:
-    """The rows as they come, kept in Spark's memory (or on its disks) inside the block."""
+    """Keep the rows in Spark's memory (or on its disks) inside the block."""
     kept = frame.persist()
     try:
         yield kept
@@ -38,15 +41,15 @@ def cached(frame: DataFrame) -> Iterator[DataFrame]:
         kept.unpersist()
 
 
-def placed_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
-    """The rows placed by key, for what reads them once; what reads them again wants `cached_rows`.
+def order_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
+    """Return the rows partitioned by a hash of their keys, and sorted within each partition.
 
-    Trees draw their samples partition by partition, so a fit is the same again only where the same rows lie in
-    the same partition in the same order: they are hashed and sorted by key, however the files lie.
+    Trees sample partition by partition. So a fit is reproducible only if the same rows are in the same partition in
+    the same order, whatever the order of the files. To read the rows several times, use `cached_rows`.
 
     Args:
-        rows: rows with the key columns.
-        partitions: how many; as many as Spark has cores if absent.
+        rows: Rows with the key columns.
+        partitions: Number of partitions; None for the number of Spark's cores.
     """
     number = partitions or rows.sparkSession.sparkContext.defaultParallelism
     return rows.repartition(number, *KEYS).sortWithinPartitions(*KEYS)
@@ -54,42 +57,42 @@ def placed_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
 
 @contextmanager
 def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
-    """The rows placed by key (`placed_rows`), kept in Spark's memory (or on its disks) inside the block."""
-    with cached(placed_rows(rows, partitions)) as placed:
-        yield placed
+    """Order the rows (`order_rows`), and keep them in Spark's memory (or on its disks) inside the block."""
+    with cached(order_rows(rows, partitions)) as ordered:
+        yield ordered
 
 
 @contextmanager
 def cached_vectors(
     preprocessing: PipelineModel, rows: DataFrame, target: str = TARGET, again: bool = True
 ) -> Iterator[DataFrame]:
-    """The rows to fit on as vector and target, and a hash of the key, kept in Spark's memory (or on its disks).
+    """Return the rows to fit on as vector, target and hash of the key, kept in Spark's memory (or on its disks).
 
     Args:
-        preprocessing: the fitted preprocessor.
-        rows: feature rows with the target.
-        target: what is learned.
-        again: whether they will be read more than once; made for one reading, they are not kept.
+        preprocessing: Fitted preprocessor.
+        rows: Feature rows with the target.
+        target: Name of the predicted variable.
+        again: False if the rows are read only once; they are not kept then.
     """
-    vectors = _named(vectors_to_fit(preprocessing, rows), target)
-    with cached(vectors) if again else nullcontext(vectors) as made:
-        yield made
+    vectors = _select_fit_columns(vectors_to_fit(preprocessing, rows), target)
+    with cached(vectors) if again else nullcontext(vectors) as kept:
+        yield kept
 
 
-def listed_vectors(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`lists.filled`).
+def make_task_rows(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
+    """Return the columns of `cached_vectors` with lists as vectors, for a fit in one task that reads them once.
 
     Args:
-        preprocessing: the fitted preprocessor, which only fills and does not scale.
-        rows: feature rows with the target.
-        features: that the preprocessor was fitted for.
+        preprocessing: Fitted preprocessor that only imputes and does not scale.
+        rows: Feature rows with the target.
+        features: Features of the preprocessor.
     """
-    return _named(filled(rows, features, preprocessing), features.target)
+    return _select_fit_columns(filled(rows, features, preprocessing), features.target)
 
 
-def _named(vectors: DataFrame, target: str) -> DataFrame:
-    """Of the columns, those that a fit is given."""
-    named = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in vectors.columns else [])]
+def _select_fit_columns(vectors: DataFrame, target: str) -> DataFrame:
+    """Return only the columns that a fit reads."""
+    columns = [F.col(VECTOR), F.col(target), *([F.col(STOP)] if STOP in vectors.columns else [])]
     if set(KEYS) <= set(vectors.columns):
-        named.append(row_key().alias(ROW))
-    return vectors.select(*named)
+        columns.append(row_key().alias(ROW))
+    return vectors.select(*columns)

@@ -1,4 +1,4 @@
-"""The rows that end a fit early, marked and never fitted."""
+"""Rows that stop a fit early; they are marked and never fitted on."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,20 @@ from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 
 STOP = "stops_fit"
-"""Column that marks the rows which only tell a fit when to end."""
+"""Column that marks the rows that only stop a fit early."""
+
 STOPPING_SHARE = 0.1
+"""Share of the train rows that stop fits early in cross-validation."""
 
 
 def with_stopping_rows(rows: DataFrame, algorithm: Algorithm, tried: Sequence[Hyperparameters], seed: int) -> DataFrame:
-    """A tenth of the rows marked by hash to stop fits early, where any of these hyperparameters asks for it."""
+    """Return the rows with a tenth of them marked by hash, if a fit with any of these hyperparameters stops early."""
     if not any(algorithm.stops_early(hyperparameters) for hyperparameters in tried):
         return rows
     return rows.withColumn(STOP, unit_hash(seed, "stop") < STOPPING_SHARE)
 
 
 def with_validation_rows(train: DataFrame, validation: DataFrame, seed: int) -> DataFrame:
-    """Train, and the half of the validation rows that ends a fit early, marked."""
+    """Return train rows and half of the validation rows, marked to stop the fit early."""
     stopping = validation.where(~calibration_half(seed)).withColumn(STOP, F.lit(True))
     return train.withColumn(STOP, F.lit(False)).unionByName(stopping)

@@ -1,6 +1,6 @@
-"""The final fit: the chosen model on all of train, behind the preprocessor that is fitted there already.
+"""Final fit: the chosen model on all train rows, after the preprocessor that was already fitted there.
 
-What chose the hyperparameters lives in `search/`; what is stored is judged in `evaluation.py`.
+`search/` chooses the hyperparameters, and `evaluation/` evaluates the stored model.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from traffic_assets.ml.algorithm import Algorithm
-from traffic_assets.ml.fitting.caching import cached_vectors, listed_vectors, placed_rows
+from traffic_assets.ml.fitting.caching import cached_vectors, make_task_rows, order_rows
 from traffic_assets.ml.fitting.early_stopping import with_validation_rows
 from traffic_assets.ml.fitting.fold_tasks import fits_in_tasks
-from traffic_assets.ml.fitting.pipeline import fit_model, observed_rows, pipeline_of
+from traffic_assets.ml.fitting.pipeline import build_pipeline, fit_model, observed_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import unscaled
 from traffic_assets.settings.models.base import Hyperparameters
 
 
-def final_fit(
+def fit_final_model(
     preprocessing: PipelineModel,
     train: DataFrame,
     validation: DataFrame,
@@ -30,24 +30,24 @@ def final_fit(
     seed: int,
     partitions: int | None = None,
 ) -> PipelineModel:
-    """What predicts: the preprocessor, without its scaler where scale is nothing to the algorithm, and the model.
+    """Fit the model, and return it with the preprocessor, without its scaler if the algorithm is scale-invariant.
 
     Args:
-        preprocessing: fitted on the train rows.
-        train: the train split; rows without the target are left out.
-        validation: the validation split, half of which ends the fit where it stops early.
-        features: that the preprocessor was fitted for.
-        algorithm: what to fit.
-        hyperparameters: of this algorithm.
-        seed: of the fit.
-        partitions: how many the rows are placed in; as many as Spark has cores if absent.
+        preprocessing: Preprocessor fitted on the train rows.
+        train: Train split; rows without the target are left out.
+        validation: Validation split; half of it stops the fit, if the fit stops early.
+        features: Features of the preprocessor.
+        algorithm: Algorithm to fit.
+        hyperparameters: Hyperparameters of this algorithm.
+        seed: Seed of the fit.
+        partitions: Number of partitions of the rows; None for the number of Spark's cores.
     """
     early = algorithm.stops_early(hyperparameters)
     rows = observed_rows(with_validation_rows(train, validation, seed) if early else train, features.target)
     ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
     with _vectors(ready, rows, features, algorithm, hyperparameters, partitions) as vectors:
-        number = None if early else features.rows  # those that end the fit come on top
-        return pipeline_of(ready, fit_model(vectors, algorithm, hyperparameters, seed, features.target, number))
+        number = None if early else features.rows  # the rows that stop the fit are not counted there
+        return build_pipeline(ready, fit_model(vectors, algorithm, hyperparameters, seed, features.target, number))
 
 
 @contextmanager
@@ -59,9 +59,9 @@ def _vectors(
     hyperparameters: Hyperparameters,
     partitions: int | None,
 ) -> Iterator[DataFrame]:
-    if fits_in_tasks(algorithm, [hyperparameters], features.preparation):  # and puts its rows in order itself
-        yield listed_vectors(preprocessing, rows, features)
+    if fits_in_tasks(algorithm, [hyperparameters], features.preparation):  # the task orders its rows itself
+        yield make_task_rows(preprocessing, rows, features)
         return
-    placed = placed_rows(rows, partitions)
-    with cached_vectors(preprocessing, placed, features.target, again=not algorithm.single_pass) as vectors:
+    ordered = order_rows(rows, partitions)
+    with cached_vectors(preprocessing, ordered, features.target, again=not algorithm.single_pass) as vectors:
         yield vectors

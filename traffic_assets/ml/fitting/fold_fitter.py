@@ -26,9 +26,9 @@ class FoldSize(NamedTuple):
     """Row counts of a fold.
 
     Attributes:
-        train: train rows, including those that only decide when a fit stops early.
-        stopping: train rows that only decide when a fit stops early.
-        test: test rows.
+        train: Train rows, including those that only decide when a fit stops early.
+        stopping: Train rows that only decide when a fit stops early.
+        test: Test rows.
     """
 
     train: int
@@ -40,7 +40,7 @@ class PreparedFold(ABC):
     """A fold that models can be fitted on.
 
     Attributes:
-        size: row counts, without the train rows that the preparation drops.
+        size: Row counts, without the train rows that the preparation drops.
     """
 
     def __init__(self, size: FoldSize) -> None:
@@ -53,9 +53,9 @@ class PreparedFold(ABC):
         """Fit once and return metrics on the test rows.
 
         Args:
-            hyperparameters: hyperparameters of the fit.
-            cuts: smaller ensembles inside the fitted one to evaluate instead; only if the fitter has a `sharing`.
-            exact: position of the cut that equals the fit, if any. Only its metrics include the P95.
+            hyperparameters: Hyperparameters of the fit.
+            cuts: Smaller ensembles inside the fitted one to evaluate instead; only if the fitter has a `sharing`.
+            exact: Position of the cut that equals the fit, if any. Only its metrics include the P95.
 
         Returns:
             One entry for each cut, or one entry without cuts.
@@ -76,9 +76,9 @@ class FoldFitter(ABC):
     `prepare` and the fits may run in several threads at the same time.
 
     Attributes:
-        rows: rows of all folds.
-        folds: conditions on `rows`.
-        sharing: which trials one fit can be evaluated for; None if each trial needs a fit of its own.
+        rows: Rows of all folds.
+        folds: Conditions on `rows`.
+        sharing: Which trials one fit can be evaluated for; None if each trial needs a fit of its own.
     """
 
     def __init__(self, rows: DataFrame, folds: Sequence[Fold], sharing: SharedFit | None = None) -> None:
@@ -89,9 +89,9 @@ class FoldFitter(ABC):
         """Prepare the rows of a fold; what is kept for its fits is released at the end of the block.
 
         Args:
-            number: number of the fold, from 0.
-            size: row counts of the fold.
-            fits: number of fits that will follow.
+            number: Number of the fold, from 0.
+            size: Row counts of the fold.
+            fits: Number of fits that will follow.
         """
 
     def fold_sizes(self) -> list[FoldSize]:

@@ -29,14 +29,14 @@ def open_fold_fitter(
     """Return the fitter for these folds; what it keeps in Spark's memory is released at the end of the block.
 
     Args:
-        train: train rows; read several times a fold, so keep them cached unless folds are tasks.
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold; a row may be both.
-        tried: all hyperparameters that will be fitted.
-        seed: seed of the fits, and of the rows that stop fits early.
+        train: Train rows; read several times a fold, so keep them cached unless folds are tasks.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold; a row may be both.
+        tried: All hyperparameters that will be fitted.
+        seed: Seed of the fits, and of the rows that stop fits early.
         scratch: URI of a folder for ensembles that are saved to be read; without it no fit is shared.
-        extra_columns: further columns to keep in the predictions.
+        extra_columns: Further columns to keep in the predictions.
     """
     rows = with_stopping_rows(train, algorithm, tried, seed)
     if fits_in_tasks(algorithm, tried, features.preparation):

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import ROW, Algorithm, Fill
 from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
 from traffic_assets.ml.estimators.tree_arrays import Cut
@@ -40,14 +41,14 @@ class FoldTasks(FoldFitter):
     """Fits an algorithm with a `fold_task`, on rows from `open_fold_tasks`.
 
     Args:
-        rows: numbers and categories (`unfilled`), y (the target), `row`, `stops_fit`, the conditions of the folds, and
+        rows: Numbers and categories (`unfilled`), y (the target), `row`, `stops_fit`, the conditions of the folds, and
             the extra columns.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold, as columns of the rows.
-        seed: seed of the fits.
-        fill: replacement of a missing number.
-        target: name of the predicted variable.
-        extra_columns: further columns to keep in the predictions.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold, as columns of the rows.
+        seed: Seed of the fits.
+        fill: Replacement of a missing number.
+        target: Name of the predicted variable.
+        extra_columns: Further columns to keep in the predictions.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class _FoldTask(PreparedFold):
     ) -> list[Metrics]:
         """Fill, fit and predict in a task that has all cores of a local session."""
         if cuts:
-            raise ValueError("This fold cannot evaluate cuts: its fits are not shared.")
+            raise ValueError(messages.FITS_NOT_SHARED())
         with all_cores(self._tasks.rows.sparkSession):
             return [evaluate(self._predicted(hyperparameters), self._tasks.target)]
 
@@ -126,12 +127,12 @@ def open_fold_tasks(
     has one task. For a single fold the rows are not kept but made when it is fitted.
 
     Args:
-        rows: train rows; rows that only stop fits early are marked.
-        features: columns to train on.
-        algorithm: algorithm with a `fold_task`.
-        folds: train and test rows of each fold; a row may be both.
-        seed: seed of the fits.
-        extra_columns: further columns to keep in the predictions.
+        rows: Train rows; rows that only stop fits early are marked.
+        features: Columns to train on.
+        algorithm: Algorithm with a `fold_task`.
+        folds: Train and test rows of each fold; a row may be both.
+        seed: Seed of the fits.
+        extra_columns: Further columns to keep in the predictions.
     """
     fill = features.preparation.missing
     assert fill != "drop"

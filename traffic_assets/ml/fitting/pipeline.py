@@ -1,7 +1,7 @@
 """Preprocessor and model fitted on train rows, as one PipelineModel that predicts from feature columns.
 
-Which rows are train is decided in `splits/`; hyperparameters are searched in `search/` and evaluated in
-`model_selection/`, and the fit that is stored is put together in `final.py`.
+`splits/` chooses the train rows, `search/` the hyperparameters, and `model_selection/` evaluates them. `final.py` fits
+the model that is stored.
 """
 
 from pyspark.ml import Model, Pipeline, PipelineModel
@@ -9,6 +9,7 @@ from pyspark.ml.feature import Imputer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached_vectors
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
@@ -25,23 +26,23 @@ from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 
 MEDIAN_ROWS = 1_000_000
-"""Of more values than these a median is taken of so many: in 19 of 20 cases this moves its rank by less than
-0.1 %, on top of the 0.1 % of Spark's own approximation (`relativeError`)."""
+"""Greatest number of rows for a median; of more rows a sample of this size is used. In 19 of 20 cases this moves the
+rank of the median by less than 0.1 %, in addition to the 0.1 % of Spark's own approximation (`relativeError`)."""
 
 
 def fit_preprocessor(train: DataFrame, features: FeatureSet, scaled: bool = True) -> PipelineModel:
-    """The preprocessor fitted on train rows, but for those that the preparation drops.
+    """Fit the preprocessor on train rows, without those that the preparation drops.
 
-    Where every feature has more values than `MEDIAN_ROWS`, what stands for a missing one is the median of rows chosen
-    by hash.
+    If every feature has more values than `MEDIAN_ROWS`, missing values are imputed with the median of rows chosen by
+    hash.
 
     Args:
-        train: train rows, as many as the features say.
-        features: columns that hold values in train (`usable_features`).
-        scaled: whether the vector is scaled in the end; `scale_free` algorithms do without.
+        train: Train rows, `features.rows` of them.
+        features: Columns with values in train (`usable_features`).
+        scaled: True to scale the vector; scale-invariant algorithms do not need it.
 
     Raises:
-        ValueError: where the preparation leaves no row, or no slot.
+        ValueError: If the preparation leaves no row or no slot.
     """
     bounds = outlier_bounds(train, features)
     rows, stages = rows_to_fit(train, features, bounds), preprocessor(features, bounds, scaled).getStages()
@@ -61,55 +62,55 @@ def fit_model(
     target: str = TARGET,
     rows: int | None = None,
 ) -> Model:
-    """The algorithm fitted on preprocessed rows (`features`, the target and `row`; `stops_fit` to stop early).
+    """Fit the algorithm on preprocessed rows.
 
     Args:
-        vectors: the rows.
-        algorithm: what to fit.
-        hyperparameters: of this algorithm.
-        seed: of whatever is drawn.
-        target: what is learned.
-        rows: how many there are at most, where it is known.
+        vectors: Rows with `features`, the target and `row`, and `stops_fit` to stop early.
+        algorithm: Algorithm to fit.
+        hyperparameters: Hyperparameters of this algorithm.
+        seed: Seed of the fit.
+        target: Name of the predicted variable.
+        rows: Greatest number of rows, if known.
     """
     stop = STOP if STOP in vectors.columns else None
     return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop, rows)
 
 
 def observed_rows(rows: DataFrame, target: str) -> DataFrame:
-    """The rows whose target was observed; of the speed every row of a feature table is one.
+    """Return the rows with an observed target; every row of a feature table has a speed.
 
     Raises:
-        ValueError: where the table is of a time before it held the target.
+        ValueError: If the table was stored before it had this target.
     """
     if target not in rows.columns:
-        raise ValueError(f"the feature rows have no column {target!r}: materialize feature_table again (job features)")
+        raise ValueError(messages.MISSING_TARGET(target=target))
     return rows if target == TARGET else rows.where(F.col(target).isNotNull())
 
 
 def fit_pipeline(
     train: DataFrame, features: FeatureSet, algorithm: Algorithm, hyperparameters: Hyperparameters, seed: int
 ) -> PipelineModel:
-    """Preprocessor and model, both fitted on the train rows."""
+    """Fit preprocessor and model on the train rows."""
     preprocessing = fit_preprocessor(train, features, scaled=not algorithm.scale_invariant)
     rows = with_stopping_rows(train, algorithm, [hyperparameters], seed)
     with cached_vectors(preprocessing, rows, features.target, again=not algorithm.single_pass) as vectors:
         model = fit_model(vectors, algorithm, hyperparameters, seed, features.target, features.rows)
-        return pipeline_of(preprocessing, model)
+        return build_pipeline(preprocessing, model)
 
 
-def pipeline_of(preprocessing: PipelineModel, model: Model) -> PipelineModel:
-    """What predicts: the preprocessor's stages, then the model. Whatever row it is given, it drops none.
+def build_pipeline(preprocessing: PipelineModel, model: Model) -> PipelineModel:
+    """Combine preprocessor and model into one `PipelineModel`, which predicts for every row and drops none.
 
-    One flat pipeline: Spark's own writer takes it, where one pipeline inside another goes through Python's.
+    The pipeline is flat, so that Spark's own writer stores it. A nested pipeline would need Python's writer.
     """
     return PipelineModel([*predicting_stages(preprocessing), model])
 
 
-def preprocessor_of(pipeline: PipelineModel) -> PipelineModel:
-    """The fitted preprocessor of a pipeline made by `pipeline_of`."""
+def get_preprocessor(pipeline: PipelineModel) -> PipelineModel:
+    """Return the fitted preprocessor of a pipeline from `build_pipeline`."""
     return PipelineModel(pipeline.stages[:-1])
 
 
-def model_of(pipeline: PipelineModel) -> Model:
-    """The bare model of a pipeline made by `pipeline_of`."""
+def get_model(pipeline: PipelineModel) -> Model:
+    """Return the model of a pipeline from `build_pipeline`, without the preprocessor."""
     return pipeline.stages[-1]  # type: ignore[return-value]

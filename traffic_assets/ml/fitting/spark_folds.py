@@ -8,6 +8,7 @@ from pyspark.ml import Model
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import Algorithm, SharedFit
 from traffic_assets.ml.estimators.tree_arrays import Cut, evaluate_cuts, read_trees
 from traffic_assets.ml.fitting.caching import cached, cached_vectors
@@ -25,13 +26,13 @@ class SparkFolds(FoldFitter):
     """Fits any algorithm with any preparation.
 
     Args:
-        rows: train rows, read several times a fold; rows that only stop fits early are marked.
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold.
-        seed: seed of the fits.
+        rows: Train rows, read several times a fold; rows that only stop fits early are marked.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold.
+        seed: Seed of the fits.
         scratch: URI of a folder for ensembles that are saved to be read; without it no fit is shared.
-        extra_columns: further columns to keep in the predictions.
+        extra_columns: Further columns to keep in the predictions.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class _SparkFold(PreparedFold):
             return [evaluate(model.transform(self._test), self._target)]
         sharing: SharedFit | None = self._folds.sharing
         if sharing is None:
-            raise ValueError("This fold cannot evaluate cuts: its fits are not shared.")
+            raise ValueError(messages.FITS_NOT_SHARED())
         trees = read_trees(model, f"{self._folds.scratch}/{secrets.token_hex(8)}")
         return evaluate_cuts(self._test, VECTOR, self._target, trees, cuts, sharing.average, exact)
 

@@ -1,7 +1,7 @@
 """Cross-validation on train rows: preprocessor and model are fitted again in each fold.
 
-`folds.py` defines which rows a fold holds, `search/` which trials are tried. How a fold is fitted is in `fitting/`, and
-in which order fits run is in `fit_scheduler.py`. No row of the test split ever comes here.
+`splits/folds.py` defines the rows of a fold, `search/` chooses the trials, `fitting/` fits a fold, and
+`fit_scheduler.py` orders the fits. No row of the test split is used.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
@@ -32,8 +33,8 @@ class TrialOnFold(NamedTuple):
     """Evaluation of a trial on one fold.
 
     Attributes:
-        metrics: metrics on the test rows.
-        fitted_rows: number of rows fitted on.
+        metrics: Metrics on the test rows.
+        fitted_rows: Number of rows fitted on.
     """
 
     metrics: Metrics
@@ -44,16 +45,16 @@ class CrossValidation:
     """Evaluates hyperparameters of one algorithm on every fold.
 
     Args:
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        folds: train and test rows of each fold.
-        seed: seed of the fits.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        folds: Train and test rows of each fold.
+        seed: Seed of the fits.
         scratch: URI of a folder for models that are saved on the way; without it no fit is shared.
-        threads: number of fits at the same time, of different folds and of different trials.
-        notify: receives a progress message after each fit.
+        threads: Number of fits at the same time, of different folds and of different trials.
+        notify: Receives a progress message after each fit.
 
     Attributes:
-        fits: number of fits begun so far.
+        fits: Number of fits begun so far.
     """
 
     def __init__(
@@ -75,8 +76,8 @@ class CrossValidation:
         """Return the trial of one set of hyperparameters, with a fit of its own on every fold.
 
         Args:
-            train: train rows, as in `evaluate_trials`.
-            hyperparameters: hyperparameters of this algorithm.
+            train: Train rows, as in `evaluate_trials`.
+            hyperparameters: Hyperparameters of this algorithm.
 
         Raises:
             ValueError: If a fold has no train or no test rows.
@@ -98,10 +99,10 @@ class CrossValidation:
         """Evaluate each set of hyperparameters on every fold, with as few fits as possible.
 
         Args:
-            train: train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
-            tried: hyperparameters, all of this algorithm.
-            row_share: share of the train rows that `train` holds, for the record.
-            deadline: time by `time.monotonic()` after which no fit begins, except the first.
+            train: Train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
+            tried: Hyperparameters, all of this algorithm.
+            row_share: Share of the train rows that `train` holds, for the record.
+            deadline: Time by `time.monotonic()` after which no fit begins, except the first.
 
         Returns:
             Trials in the order of `tried`, all on the same folds. After the deadline there are fewer of both.
@@ -156,13 +157,10 @@ def _require_rows(folds: Sequence[Fold], sizes: Sequence[FoldSize]) -> None:
     """Raise if a fold has no train or no test rows."""
     for fold, size in zip(folds, sizes, strict=True):
         if not size.train or not size.test:
-            raise ValueError(
-                f"No rows to {'test' if size.train else 'train'} on in {fold.title}. Expected at least one train and "
-                f"one test row in every fold. Fix: train on more rows or reduce training.folds."
-            )
+            raise ValueError(messages.EMPTY_FOLD(purpose="test" if size.train else "train", fold=fold.title))
 
 
-def comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:
+def select_comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:
     """Return the folds and the trials to compare: each of these trials was evaluated on each of these folds.
 
     If a deadline cut folds short, they are those that keep the most evaluations; of several such, the most trials.
@@ -183,7 +181,7 @@ def _make_trials(
     row_share: float,
 ) -> list[Trial]:
     """Return the trials that can be compared, in the order of `tried`."""
-    folds, trials = comparable(by_fold)
+    folds, trials = select_comparable(by_fold)
     groups_by_trial = {position: group for group in groups for position in group.members}
     return [_make_trial(position, tried, groups_by_trial[position], folds, row_share) for position in sorted(trials)]
 

@@ -24,10 +24,10 @@ class FitResult(NamedTuple):
     """Result of one fit.
 
     Attributes:
-        fold: number of the fold.
-        group: trials that the fit answers for.
-        metrics: metrics of each of them, in order.
-        size: row counts of the fold.
+        fold: Number of the fold.
+        group: Trials that the fit answers for.
+        metrics: Metrics of each of them, in order.
+        size: Row counts of the fold.
     """
 
     fold: int
@@ -41,9 +41,9 @@ class _OpenFold:
     """A fold between the start of its preparation and its release.
 
     Attributes:
-        resources: what is released in the end.
-        fits_left: number of fits that have not ended.
-        prepared: the fold once it is prepared.
+        resources: What is released in the end.
+        fits_left: Number of fits that have not ended.
+        prepared: The fold once it is prepared.
     """
 
     resources: ExitStack
@@ -59,15 +59,15 @@ class FitScheduler:
     calling thread.
 
     Args:
-        fitter: fitter of the folds.
-        sizes: row counts of the folds.
-        groups: trials by fit.
-        executor: executor of preparations and fits.
-        workers: number of preparations and fits at the same time.
-        deadline: time by `time.monotonic()` after which no fit begins, except the first of the first fold.
+        fitter: Fitter of the folds.
+        sizes: Row counts of the folds.
+        groups: Trials by fit.
+        executor: Executor of preparations and fits.
+        workers: Number of preparations and fits at the same time.
+        deadline: Time by `time.monotonic()` after which no fit begins, except the first of the first fold.
 
     Attributes:
-        fits: number of fits begun.
+        fits: Number of fits begun.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize
@@ -30,8 +31,8 @@ class LearningPoint(BaseModel):
     """Errors of one fit.
 
     Attributes:
-        share: share of the fold's train rows.
-        rows: number of rows fitted on.
+        share: Share of the fold's train rows.
+        rows: Number of rows fitted on.
         train_rmse: RMSE on the rows fitted on, in the unit of the target.
         validation_rmse: RMSE on the fold's test rows, in the unit of the target.
     """
@@ -48,9 +49,9 @@ class LearningCurve(BaseModel):
     """Errors of one set of hyperparameters over growing shares of the train rows.
 
     Attributes:
-        fold: title of the fold.
-        judged_rows: number of its test rows.
-        points: errors by share, the smallest first.
+        fold: Title of the fold.
+        judged_rows: Number of its test rows.
+        points: Errors by share, the smallest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,7 +61,7 @@ class LearningCurve(BaseModel):
     points: list[LearningPoint]
 
 
-def within(share: float, seed: int) -> Column:
+def subset_condition(share: float, seed: int) -> Column:
     """Return a condition that holds for about this share of the rows; it holds for every row of a smaller share."""
     return F.lit(True) if share >= 1 else unit_hash(seed, "learning curve") < share
 
@@ -78,14 +79,14 @@ def learning_curve(
     """Fit on each share of the last fold's train rows, and evaluate on its test rows.
 
     Args:
-        train: train rows; read for every share, so keep them cached, unless fits are tasks (`fold_tasks.py`).
-        features: columns to train on.
-        algorithm: algorithm to fit.
-        hyperparameters: hyperparameters of every fit.
-        folds: folds of the cross-validation.
-        shares: shares of the train rows, each over 0 and at most 1, in order.
-        seed: seed of the fits and of the subsets.
-        notify: receives a progress message after each fit.
+        train: Train rows; read for every share, so keep them cached, unless fits are tasks (`fold_tasks.py`).
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        hyperparameters: Hyperparameters of every fit.
+        folds: Folds of the cross-validation.
+        shares: Shares of the train rows, each over 0 and at most 1, in order.
+        seed: Seed of the fits and of the subsets.
+        notify: Receives a progress message after each fit.
 
     Raises:
         ValueError: If a share has no rows to fit on, or the fold has no test rows.
@@ -93,7 +94,7 @@ def learning_curve(
     last = folds[-1]
     rows = train.withColumn(_TEST, last.test)
     # errors on the rows fitted on are reported too, so a share is evaluated on its own rows as well
-    subsets = [last.train & within(share, seed) for share in shares]
+    subsets = [last.train & subset_condition(share, seed) for share in shares]
     share_folds = [Fold(subset, subset | F.col(_TEST), last.title) for subset in subsets]
     points: list[LearningPoint] = []
     test_rows = 0
@@ -119,10 +120,7 @@ def _require_rows(shares: Sequence[float], sizes: Sequence[FoldSize]) -> None:
     """Raise if a share has no rows to fit on."""
     for share, size in zip(shares, sizes, strict=True):
         if not size.train:
-            raise ValueError(
-                f"No rows to fit on for a point of the learning curve (share {share:g}). Expected at least one row. "
-                f"Fix: set greater shares in evaluation.diagnostics.learning_curve."
-            )
+            raise ValueError(messages.EMPTY_SHARE(share=share))
 
 
 def _evaluate_share(

@@ -28,10 +28,10 @@ class TrialGroup:
     """Trials that one fit answers for.
 
     Attributes:
-        superset: hyperparameters of the fit, which contains the ensemble of every member.
-        members: positions of the trials among those tried.
-        cuts: each member's part of the fit; empty if the fit is the only member itself.
-        exact_member: member that equals the fit, if any; the others are read from it.
+        superset: Hyperparameters of the fit, which contains the ensemble of every member.
+        members: Positions of the trials among those tried.
+        cuts: Each member's part of the fit; empty if the fit is the only member itself.
+        exact_member: Member that equals the fit, if any; the others are read from it.
     """
 
     superset: Hyperparameters
@@ -54,9 +54,9 @@ def group_trials(tried: Sequence[Hyperparameters], sharing: SharedFit | None, ro
     """Return as few groups as possible: trials that differ only in size share a fit of at most `MOST_NODES`.
 
     Args:
-        tried: hyperparameters of one algorithm.
-        sharing: hyperparameters in which trials of a group may differ; None gives each trial a fit of its own.
-        rows: greatest number of train rows; a tree has no more leaves.
+        tried: Hyperparameters of one algorithm.
+        sharing: Hyperparameters in which trials of a group may differ; None gives each trial a fit of its own.
+        rows: Greatest number of train rows; a tree has no more leaves.
 
     Returns:
         Groups in the order of their first trials, with their trials in the given order.

@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.fold_fitter import FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
@@ -33,13 +34,13 @@ class TemporalEvaluation(BaseModel):
     """Evaluation of a lane on later time than it was fitted on.
 
     Attributes:
-        boundary: rows before this instant were fitted on, the others tested.
-        fit_rows: number of rows fitted on.
-        metrics: metrics on the test rows.
-        hyperparameters: hyperparameters of the fit.
-        search: search that chose them on the rows fitted on; None if they were given.
-        instants: instants of the test rows, seconds since 1970, in order.
-        losses: mean squared error at each instant, which tests of difference compare.
+        boundary: Rows before this instant were fitted on, the others tested.
+        fit_rows: Number of rows fitted on.
+        metrics: Metrics on the test rows.
+        hyperparameters: Hyperparameters of the fit.
+        search: Search that chose them on the rows fitted on; None if no search was run.
+        instants: Instants of the test rows, seconds since 1970, in order.
+        losses: Mean squared error at each instant, which tests of difference compare.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,13 +67,13 @@ def evaluate_temporal_holdout(
     """Fit on the earlier part of the rows and evaluate on the later part.
 
     Args:
-        rows: all rows of the window, of every split.
-        features: columns to train on, as they are in train.
-        algorithm: algorithm to fit.
-        choose: returns hyperparameters, or a search for them, from the earlier part and its features alone.
-        share: share of the rows in the earlier part.
-        seed: seed of the fit.
-        notify: receives a progress message.
+        rows: All rows of the window, of every split.
+        features: Columns to train on, as they are in train.
+        algorithm: Algorithm to fit.
+        choose: Returns hyperparameters, or a search for them, from the earlier part and its features alone.
+        share: Share of the rows in the earlier part.
+        seed: Seed of the fit.
+        notify: Receives a progress message.
 
     Raises:
         ValueError: If one of the parts would be empty.
@@ -81,10 +82,7 @@ def evaluate_temporal_holdout(
     boundary, earlier_rows, total = _find_boundary(rows, seconds, share)
     earlier = rows.where(seconds < boundary)
     if not earlier_rows:
-        raise ValueError(
-            f"No rows before the start of the later part ({datetime.fromtimestamp(boundary, UTC):%Y-%m-%d %H:%M} UTC). "
-            f"Expected rows in both parts of the temporal holdout. Fix: train on a window of more days."
-        )
+        raise ValueError(messages.NO_EARLIER_ROWS(boundary=datetime.fromtimestamp(boundary, UTC)))
     # a feature without a value in the earlier rows cannot be learned from them
     features = select_present_features(features, earlier, earlier_rows, others=total - features.rows)
     choice = choose(earlier, features)
@@ -124,9 +122,7 @@ def _find_boundary(rows: DataFrame, seconds: Column, share: float) -> tuple[int,
     """
     counts = rows.groupBy(seconds.alias("at")).count().orderBy("at").collect()
     if not counts:
-        raise ValueError(
-            "No rows to split in time. Expected rows in the training window. Fix: materialize feature_table for it."
-        )
+        raise ValueError(messages.NO_ROWS_IN_WINDOW())
     until = np.cumsum([row["count"] for row in counts])
     at = int(np.searchsorted(until, share * until[-1]))
     return counts[at]["at"], int(until[at] - counts[at]["count"]), int(until[-1])

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
 
 
@@ -12,7 +13,7 @@ class Screened(BaseModel):
     """Hyperparameters that a surrogate ranked too low for cross-validation.
 
     Attributes:
-        hyperparameters: hyperparameters that were ranked.
+        hyperparameters: Hyperparameters that were ranked.
         rmse: RMSE of the surrogate on the test part of its sample, in the unit of the target.
     """
 
@@ -26,12 +27,12 @@ class Trial(BaseModel):
     """One set of hyperparameters, evaluated on folds.
 
     Attributes:
-        hyperparameters: hyperparameters of the trial.
-        folds: metrics on the test rows of each fold, in order.
-        summary: mean and standard deviation over the folds, by metric.
-        row_share: share of the train rows that were used (successive halving begins with few).
-        read_from: hyperparameters of the larger fit that contains this one; None if the trial had a fit of its own.
-        fitted_rows: number of rows fitted on, by fold; None in trials stored before they were counted.
+        hyperparameters: Hyperparameters of the trial.
+        folds: Metrics on the test rows of each fold, in order.
+        summary: Mean and standard deviation over the folds, by metric.
+        row_share: Share of the train rows that were used (successive halving begins with few).
+        read_from: Hyperparameters of the larger fit that contains this one; None if the trial had a fit of its own.
+        fitted_rows: Number of rows fitted on, by fold; None in trials stored before they were counted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,10 +58,7 @@ class Trial(BaseModel):
             ValueError: If the trial was evaluated without that metric.
         """
         if metric not in self.summary:
-            raise ValueError(
-                f"The cross-validation does not include the metric {metric!r}. Expected one of "
-                f"{', '.join(self.summary)}. Fix: re-run the full job train for this week."
-            )
+            raise ValueError(messages.METRIC_NOT_EVALUATED(metric=metric, metrics=list(self.summary)))
         return self.summary[metric]
 
 
@@ -68,15 +66,15 @@ class Search(BaseModel):
     """All trials of a lane, and the one that the primary metric chose in cross-validation.
 
     Attributes:
-        primary_metric: metric that chose.
-        trials: trials in the order of their evaluation.
-        chosen: position of the winner.
-        confirmed: the winner with a fit of its own on every fold: the cross-validation that is reported.
-        strategy: name of the strategy.
-        fits: number of fitted models.
-        seconds: wall time in seconds.
-        stopped: reason why the search ended early, or None.
-        screened: hyperparameters that a surrogate ranked lower than the trials.
+        primary_metric: Metric that chose.
+        trials: Trials in the order of their evaluation.
+        chosen: Position of the winner.
+        confirmed: The winner with a fit of its own on every fold: the cross-validation that is reported.
+        strategy: Name of the strategy.
+        fits: Number of fitted models.
+        seconds: Wall time in seconds.
+        stopped: Reason why the search ended early, or None.
+        screened: Hyperparameters that a surrogate ranked lower than the trials.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -97,7 +95,7 @@ class Search(BaseModel):
         return self.confirmed
 
 
-def best_of(trials: list[Trial], metric: str) -> int:
+def choose_best_trial(trials: list[Trial], metric: str) -> int:
     """Return the position of the best trial among those evaluated on the most rows and folds.
 
     The earlier of two equal trials wins.
@@ -106,7 +104,7 @@ def best_of(trials: list[Trial], metric: str) -> int:
         ValueError: If there are no trials.
     """
     if not trials:
-        raise ValueError("No trials to choose from. Expected at least one.")
+        raise ValueError(messages.NO_TRIALS())
     most = max((t.row_share, len(t.folds)) for t in trials)
     fair = [i for i, t in enumerate(trials) if (t.row_share, len(t.folds)) == most]
     return min(fair, key=lambda i: (better_first(metric, trials[i].over_folds(metric).mean), i))

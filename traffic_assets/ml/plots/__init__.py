@@ -1,4 +1,4 @@
-"""Figures of a training as PNG bytes, one file a family.
+"""Figures of a training as PNG bytes, one module a family.
 
-No state and no window: matplotlib's object interface only.
+They use matplotlib's object interface only, which keeps no global state and opens no window.
 """

@@ -1,4 +1,4 @@
-"""What all figures share: size, colours, labels and the PNG."""
+"""Size, colours, labels and PNG of all figures."""
 
 import io
 from typing import TYPE_CHECKING
@@ -24,14 +24,14 @@ def residual_label(target: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """A name from the data, on one line and not too long, in which nothing is taken for a formula."""
+    """Return a name from the data on one line, shortened, with `$` escaped so that it is not read as a formula."""
     line = " ".join(text.split())
     short = line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
     return short.replace("$", r"\$")
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure; width and height in inches."""
+    """Return an empty figure of this width and height in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -1,17 +1,12 @@
-"""The figure of a cross-validation: RMSE and R² of each fold."""
-
-from typing import TYPE_CHECKING
+"""Figure of a cross-validation: RMSE and R² of each fold."""
 
 from traffic_assets.ml.metrics.metrics import TARGET
 from traffic_assets.ml.model_selection.trials import Trial
-
-if TYPE_CHECKING:
-    pass
 from traffic_assets.ml.plots.figure import BLUE, ORANGE, new_figure, png, unit_label
 
 
 def plot_folds(trial: Trial, title: str, target: str = TARGET) -> bytes:
-    """RMSE and R² of each fold."""
+    """Plot RMSE and R² of each fold."""
     figure = new_figure(8, 3.2)
     left, right = figure.subplots(1, 2)
     numbers = [str(i + 1) for i in range(len(trial.folds))]

@@ -16,7 +16,7 @@ from traffic_assets.ml.plots.figure import BLUE, GREY, ORANGE, RED, new_figure, 
 
 
 def plot_predicted_against_actual(points: Points, title: str, target: str = TARGET) -> bytes:
-    """Predicted over observed, with the diagonal on which a perfect model lies."""
+    """Plot predicted over observed values, with the diagonal of a perfect model."""
     figure = new_figure(5.2, 4.8)
     axes = figure.add_subplot()
     both = np.concatenate([points.actual, points.predicted])
@@ -34,7 +34,7 @@ def plot_predicted_against_actual(points: Points, title: str, target: str = TARG
 
 
 def plot_residuals(points: Points, title: str, target: str = TARGET) -> bytes:
-    """How the residuals lie over what was predicted: a band that widens says where to trust the model less."""
+    """Plot residuals over predicted values; the model is less certain where the band widens."""
     figure = new_figure(6.4, 3.8)
     axes = figure.add_subplot()
     axes.scatter(points.predicted, points.predicted - points.actual, s=6, alpha=0.35, color=BLUE, linewidths=0)
@@ -47,36 +47,38 @@ def plot_residuals(points: Points, title: str, target: str = TARGET) -> bytes:
     return png(figure)
 
 
-def plot_residual_distribution(found: Distribution, title: str, target: str = TARGET) -> bytes:
-    """The middle 99 % of the residuals, with a normal of the same mean and deviation, and where 90 % of them lie."""
+def plot_residual_distribution(distribution: Distribution, title: str, target: str = TARGET) -> bytes:
+    """Plot the middle 99 % of the residuals, a normal distribution of the same mean and deviation, and P5 and P95."""
     figure, unit = new_figure(7.2, 4.2), unit_label(target)
     axes = figure.add_subplot()
-    left = found.start + found.width * np.arange(len(found.counts))
-    axes.bar(left, found.counts, width=found.width, align="edge", color=BLUE, label="test rows")
-    if found.std > 0:
-        at = np.linspace(found.start, left[-1] + found.width, 400)
-        density = np.exp(-0.5 * ((at - found.mean) / found.std) ** 2) / (found.std * np.sqrt(2 * np.pi))
+    left = distribution.start + distribution.width * np.arange(len(distribution.counts))
+    axes.bar(left, distribution.counts, width=distribution.width, align="edge", color=BLUE, label="test rows")
+    if distribution.std > 0:
+        at = np.linspace(distribution.start, left[-1] + distribution.width, 400)
+        deviations = (at - distribution.mean) / distribution.std
+        density = np.exp(-0.5 * deviations**2) / (distribution.std * np.sqrt(2 * np.pi))
         axes.plot(
             at,
-            found.rows * found.width * density,
+            distribution.rows * distribution.width * density,
             color=ORANGE,
             linewidth=1.6,
-            label=f"normal, same mean and\ndeviation ({found.std:.3f} {unit})",
+            label=f"normal, same mean and\ndeviation ({distribution.std:.3f} {unit})",
         )
     axes.axvline(0, color=GREY, linewidth=1)
-    for end, name in ((found.p5, "P5"), (found.p95, "P95")):
+    for end, name in ((distribution.p5, "P5"), (distribution.p95, "P95")):
         axes.axvline(end, color=RED, linewidth=1.2, linestyle="--", label=f"{name}: {end:+.3f} {unit}")
-    outside = found.below + found.above
-    told = (
-        f"\n{outside:,} of them beyond the picture, {found.least:+.3f} to {found.greatest:+.3f} {unit}"
+    outside = distribution.below + distribution.above
+    note = (
+        f"\n{outside:,} of them beyond the figure, {distribution.least:+.3f} to {distribution.greatest:+.3f} {unit}"
         if outside
         else ""
     )
     axes.set(
         xlabel=f"{residual_label(target)} (right of 0: predicted too high)",
         ylabel="rows",
-        title=f"{title}: distribution of the residuals\n{found.rows:,} test rows, mean {found.mean:+.3f} {unit}{told}",
-        xlim=(left[0], left[-1] + found.width),
+        title=f"{title}: distribution of the residuals\n"
+        f"{distribution.rows:,} test rows, mean {distribution.mean:+.3f} {unit}{note}",
+        xlim=(left[0], left[-1] + distribution.width),
     )
     axes.title.set_fontsize(10)
     axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -85,7 +87,7 @@ def plot_residual_distribution(found: Distribution, title: str, target: str = TA
 
 
 def plot_residuals_over_time(hours: Sequence[Hour], title: str, zone: str, target: str = TARGET) -> bytes:
-    """Mean of each hour's residuals, and the band of their middle 80 %; where hours have no rows there is a gap."""
+    """Plot the mean of each hour's residuals and the band of their middle 80 %, with gaps for hours without rows."""
     from matplotlib.dates import date2num
 
     figure = new_figure(10, 3.8)
@@ -115,7 +117,7 @@ def plot_residuals_over_time(hours: Sequence[Hour], title: str, zone: str, targe
 
 
 def mark_days(axes: "Axes", at: Sequence[datetime]) -> None:
-    """Ticks at local midnights with weekday and date, thinned where they would touch."""
+    """Set ticks at local midnights with weekday and date, with fewer ticks for long windows."""
     from matplotlib.dates import DateFormatter, DayLocator
 
     days = (max(at) - min(at)).days + 1 if at else 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from traffic_assets.ml.evaluation.intervals import Interval
-from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, Slice, worst_of
+from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, Slice, select_worst_slices
 from traffic_assets.ml.metrics.metrics import TARGET
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ _SHOWN_SLICES = 15
 
 
 def plot_errors_by_slice(slices: Sequence[Slice], overall: float, title: str, target: str = TARGET) -> bytes:
-    """RMSE of the worst slices, the worst first, against the RMSE over all rows."""
-    shown = worst_of(list(slices), _SHOWN_SLICES)
+    """Plot the RMSE of the worst slices, the worst first, and the RMSE over all rows."""
+    shown = select_worst_slices(list(slices), _SHOWN_SLICES)
     figure = new_figure(8, 0.3 * len(shown) + 1.6)
     axes = figure.add_subplot()
     axes.barh(range(len(shown)), [s.rmse for s in shown], color=BLUE, height=0.7)
@@ -24,7 +24,7 @@ def plot_errors_by_slice(slices: Sequence[Slice], overall: float, title: str, ta
     axes.axvline(overall, color=ORANGE, linewidth=1.5, label=f"all test rows: {overall:.3f} {unit_label(target)}")
     axes.set(
         xlabel=f"RMSE, {unit_label(target)} (less is better)",
-        title=f"{title}: where it fails, the worst slices first",
+        title=f"{title}: errors by slice, the worst first",
         xlim=(0, 1.3 * shown[0].rmse or 1),
     )
     axes.legend(frameon=False, fontsize=8, loc="lower right")
@@ -32,28 +32,28 @@ def plot_errors_by_slice(slices: Sequence[Slice], overall: float, title: str, ta
 
 
 def plot_interval_coverage(slices: Sequence[Slice], interval: Interval, title: str, target: str = TARGET) -> bytes:
-    """Share of the rows of a slice inside their prediction interval, the worst held first."""
+    """Plot the share of a slice's rows inside their prediction interval, the smallest share first."""
     known = [s for s in slices if s.covered is not None and s.rows >= FEWEST_ROWS]
     shown = sorted(known, key=lambda s: (s.covered, s.dimension, s.value))[:_SHOWN_SLICES]
     covered = [100 * (s.covered or 0.0) for s in shown]
     figure = new_figure(8, 0.3 * len(shown) + 1.9)
     axes = figure.add_subplot()
-    asked = 100 * interval.coverage
-    axes.hlines(range(len(shown)), covered, asked, color=GREY, linewidth=1)
+    configured = 100 * interval.coverage
+    axes.hlines(range(len(shown)), covered, configured, color=GREY, linewidth=1)
     axes.plot(covered, range(len(shown)), "o", color=BLUE, label="measured in the slice")
     own = [(100 * s.own_covered, i) for i, s in enumerate(shown) if s.own_covered is not None]
     if own:
         label = "with an interval of the slice's own width"
         axes.plot(*zip(*own, strict=True), "o", markerfacecolor="none", color=BLUE, label=label)
     name_slices(axes, shown, [f"{c:.1f} %  ({s.rows:,} rows)" for c, s in zip(covered, shown, strict=True)], None)
-    axes.axvline(asked, color=ORANGE, linewidth=1.5, label=f"wanted: {asked:g} %")
+    axes.axvline(configured, color=ORANGE, linewidth=1.5, label=f"configured: {configured:g} %")
     axes.axvline(
         100 * interval.covered, color=BLUE, linewidth=1.2, linestyle="--",
         label=f"measured over all test rows: {100 * interval.covered:.1f} %",
     )  # fmt: skip
     axes.set(
         xlabel="share of the rows inside their prediction interval, %",
-        title=f"{title}: prediction intervals, the slices held worst first\n"
+        title=f"{title}: prediction intervals by slice, the least covered first\n"
         f"one interval for all rows: prediction ± {interval.half_width:.3f} {unit_label(target)} "
         f"(width {interval.width:.3f})",
         xlim=(max(0.0, min([*covered, *(c for c, _ in own)], default=0.0) - 8), 101),
@@ -63,11 +63,11 @@ def plot_interval_coverage(slices: Sequence[Slice], interval: Interval, title: s
     return png(figure)
 
 
-def name_slices(axes: "Axes", shown: Sequence[Slice], told: Sequence[str], values: Sequence[float] | None) -> None:
-    """The names of slices at the left and what is told of them at the right, the first at the top."""
+def name_slices(axes: "Axes", shown: Sequence[Slice], texts: Sequence[str], values: Sequence[float] | None) -> None:
+    """Write the names of slices at the left and their texts at the right, the first at the top."""
     axes.set_yticks(range(len(shown)), [plain_text(f"{s.dimension} {s.value}") for s in shown], fontsize=8)
     axes.invert_yaxis()
-    for i, text in enumerate(told):
+    for i, text in enumerate(texts):
         if values is None:
             axes.annotate(text, (1.01, i), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         else:

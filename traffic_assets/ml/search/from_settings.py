@@ -1,6 +1,6 @@
-"""What a deployment's settings ask for: its folds, its search and its learning curve.
+"""Folds, search and learning curve as the settings of a deployment configure them.
 
-How each of them works is in `folds.py`, `runner.py` and `learning_curves.py`; nothing is decided here.
+`splits/folds.py`, `runner.py` and `learning_curves.py` implement them.
 """
 
 import logging
@@ -19,72 +19,75 @@ from traffic_assets.ml.model_selection.trials import Screened, Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
 from traffic_assets.ml.search.screening import screen
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import Screen, make_strategy
 from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import Hyperparameters, Range
 from traffic_assets.settings.training import TrainingSettings
 
 _LOG = logging.getLogger(__name__)
+
 MOST_THREADS = 16
-"""Each fit that is shared may bring half a gigabyte of nodes to this process while it is read (`shared_fits.py`)."""
+"""Greatest number of fits at the same time. Each shared fit may take half a gigabyte of this process while its nodes
+are read (`shared_fits.py`)."""
 
 
-def asked_folds(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
-    """The folds of some train rows.
+def folds_from_settings(rows: DataFrame, training: TrainingSettings) -> list[Fold]:
+    """Return the configured folds of the train rows.
 
     Raises:
-        ValueError: as `make_folds`.
+        ValueError: If there are too few rows for these folds (`make_folds`).
     """
     return make_folds(rows, training.fold_kind, training.folds, training.seed, training.fold_gap_minutes)
 
 
-def searches_of(settings: Settings, algorithm: str) -> int:
-    """How many searches a whole run has: two a lane that tunes, for its cv report and for its temporal verdict.
+def count_searches(settings: Settings, algorithm: str) -> int:
+    """Count the searches of a whole run: two for each tuned lane, for its cv report and its temporal holdout.
 
     Args:
-        settings: of the deployment.
-        algorithm: name of one that searches, also where the settings do not say so, as from the Launchpad.
+        settings: Settings of the deployment.
+        algorithm: Name of an algorithm that is tuned in any case, for example by the configuration of a run.
     """
     tuning = {name for name, model in settings.enabled_models.items() if model.tune and model.grid} | {algorithm}
     return 2 * len(tuning) * len(settings.training.targets)
 
 
-def minutes_of_a_search(settings: Settings, algorithm: str) -> float | None:
-    """The time of one search: an even part of `max_training_time_minutes`; None where there is no limit.
+def minutes_per_search(settings: Settings, algorithm: str) -> float | None:
+    """Return the time limit of one search, an equal part of `max_training_time_minutes`; None without a limit.
 
-    The steps of a run may be processes of their own and know nothing of each other, so time that one search leaves
-    over does not go to the next.
+    The steps of a run may be separate processes, so the next search does not get the time that one leaves over.
     """
     minutes = settings.training.max_training_time_minutes
-    return None if minutes is None else minutes / searches_of(settings, algorithm)
+    return None if minutes is None else minutes / count_searches(settings, algorithm)
 
 
 @contextmanager
-def asked_rows(
+def rows_from_settings(
     rows: DataFrame, features: FeatureSet, algorithm: Algorithm, settings: Settings, requested: Hyperparameters
 ) -> Iterator[DataFrame]:
-    """The rows for a lane's search and fits: placed by key and kept inside the block, or as they come where every fold
-    is judged in a task: those keep what they make of the rows themselves, in an order of their own (`fold_tasks.py`).
+    """Prepare the rows for the search and the fits of a lane.
+
+    The rows are ordered by key and kept inside the block. If every fold is fitted in a task, they are returned as they
+    are, because such folds keep and order their rows themselves (`fold_tasks.py`).
 
     Args:
-        rows: train rows.
-        features: columns to train on.
-        algorithm: what is fitted.
-        settings: of the deployment.
-        requested: hyperparameters, of which a search changes those in the grid.
+        rows: Train rows.
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        settings: Settings of the deployment.
+        requested: Hyperparameters; a search changes those in the grid.
     """
     grid = settings.enabled_models[algorithm.name].grid
-    ends = {n: [given.low, given.high] if isinstance(given, Range) else given for n, given in grid.items()}
-    tried = [requested, *(requested.model_copy(update={n: value}) for n, values in ends.items() for value in values)]
+    choices = {n: [values.low, values.high] if isinstance(values, Range) else values for n, values in grid.items()}
+    tried = [requested, *(requested.model_copy(update={n: value}) for n, values in choices.items() for value in values)]
     if fits_in_tasks(algorithm, tried, features.preparation):
         yield rows
         return
-    with cached_rows(rows, settings.training.cache_partitions) as placed:
-        yield placed
+    with cached_rows(rows, settings.training.cache_partitions) as ordered:
+        yield ordered
 
 
-def asked_search(
+def search_from_settings(
     rows: DataFrame,
     features: FeatureSet,
     algorithm: Algorithm,
@@ -94,100 +97,120 @@ def asked_search(
     scratch: str,
     notify: Callable[[str], None] = _LOG.info,
 ) -> Search:
-    """The search of one lane.
+    """Run the search of one lane.
 
     Args:
-        rows: train rows (`asked_rows`).
-        features: columns to train on.
-        algorithm: what to fit.
-        settings: of the deployment.
-        requested: hyperparameters; where nothing is tuned, the only trial.
-        tune: whether to look for better ones.
-        scratch: URI of a folder for what is saved on the way.
-        notify: told of progress.
+        rows: Train rows (`rows_from_settings`).
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        settings: Settings of the deployment.
+        requested: Hyperparameters; the only trial without tuning.
+        tune: True to search for better hyperparameters.
+        scratch: URI of a folder for intermediate models.
+        notify: Receives progress messages.
 
     Raises:
-        ValueError: as `run_search`.
+        ValueError: If the metric is unknown, there are no trials, or a fold has no rows (`run_search`).
     """
     training, metric = settings.training, settings.evaluation.primary_metric
-    wanted, screened, started = training.search, list[Screened](), time.monotonic()
-
-    context = rows.sparkSession.sparkContext
-    alone = algorithm.uses_all_cores(requested) and is_local(rows.sparkSession)
     grid = settings.enabled_models[algorithm.name].grid
-    minutes = minutes_of_a_search(settings, algorithm.name) if tune and grid else None
+    minutes = minutes_per_search(settings, algorithm.name) if tune and grid else None
+    screened: list[Screened] = []
+    screen_trials = _make_screen(rows, features, algorithm, settings, minutes, screened, notify)
+    if tune and not grid:
+        notify(f"the search has no hyperparameters to try, because models.{algorithm.name}.grid is empty")
+    if minutes is not None:
+        notify(
+            f"the search has {minutes:g} of the {training.max_training_time_minutes:g} minutes of "
+            f"training.max_training_time_minutes: {count_searches(settings, algorithm.name)} searches share them"
+        )
+    spark = rows.sparkSession
+    takes_all_cores = algorithm.uses_all_cores(requested) and is_local(spark)
+    return run_search(
+        rows,
+        features,
+        algorithm,
+        make_strategy(training.search, requested, grid, tune, metric, training.seed, screen_trials),
+        name=training.search.strategy if tune else "none",
+        folds=folds_from_settings(rows, training),
+        seed=training.seed,
+        primary_metric=metric,
+        scratch=scratch if training.search.share_fits else None,
+        max_minutes=minutes,
+        threads=choose_threads(
+            training, spark.sparkContext.defaultParallelism, notify, algorithm.title if takes_all_cores else None
+        ),
+        screened=screened,
+        notify=notify,
+    )
 
-    def let_through(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
-        if wanted.screen is None:
+
+def _make_screen(
+    rows: DataFrame,
+    features: FeatureSet,
+    algorithm: Algorithm,
+    settings: Settings,
+    minutes: float | None,
+    screened: list[Screened],
+    notify: Callable[[str], None],
+) -> Screen:
+    """Return the configured screening; it appends the trials that it leaves out to `screened`.
+
+    Its time counts from now, so that ranking and cross-validation share the time limit.
+    """
+    training, search = settings.training, settings.training.search
+    deadline = None if minutes is None else time.monotonic() + minutes * 60
+
+    def screen_trials(tried: Sequence[Hyperparameters]) -> Sequence[Hyperparameters]:
+        if search.screen is None:
             return tried
         if algorithm.surrogate is None:
-            notify(f"training.search.screen does nothing for {algorithm.title}, which has no fast engine")
+            notify(f"training.search.screen has no effect on {algorithm.title}, which has no surrogate")
             return tried
         ranking = screen(
             rows,
             features,
             algorithm,
             tried,
-            keep=wanted.screen,
-            rows=wanted.screen_rows,
+            keep=search.screen,
+            rows=search.screen_rows,
             seed=training.seed,
-            metric=metric,
-            deadline=None if minutes is None else started + minutes * 60,
+            metric=settings.evaluation.primary_metric,
+            deadline=deadline,
             notify=notify,
         )
         screened.extend(ranking.screened)
         return ranking.kept
 
-    if tune and not grid:
-        notify(f"there is nothing to search, since models.{algorithm.name}.grid is empty")
-    if minutes is not None:
-        notify(
-            f"the search has {minutes:g} of the {training.max_training_time_minutes:g} minutes of "
-            f"training.max_training_time_minutes: {searches_of(settings, algorithm.name)} searches of a run share them"
-        )
-    return run_search(
-        rows,
-        features,
-        algorithm,
-        strategy_for(wanted, requested, grid, tune, metric, training.seed, let_through),
-        name=wanted.strategy if tune else "none",
-        folds=asked_folds(rows, training),
-        seed=training.seed,
-        primary_metric=metric,
-        scratch=scratch if wanted.share_fits else None,
-        max_minutes=minutes,
-        threads=threads_of(training, context.defaultParallelism, notify, algorithm.title if alone else None),
-        screened=screened,
-        notify=notify,
-    )
+    return screen_trials
 
 
-def threads_of(
+def choose_threads(
     training: TrainingSettings, cores: int, notify: Callable[[str], None] = _LOG.info, alone: str | None = None
 ) -> int:
-    """How many fits there are at the same time; tells it where `parallel_training` is on.
+    """Return the number of fits at the same time, and report it if `parallel_training` is on.
 
     Args:
-        training: of the settings.
-        cores: that Spark has; more fits than these would wait for each other.
-        notify: told of it.
-        alone: what is fitted, where one fit takes all cores by itself.
+        training: Settings of the training.
+        cores: Number of Spark's cores; more fits than cores would wait for each other.
+        notify: Receives the number, or the reason why there is only one.
+        alone: Title of the algorithm, if one of its fits takes all cores.
     """
     if not training.parallel_training:
         return 1
     if alone:
-        notify(f"training.parallel_training does nothing here, since one fit of {alone} takes all cores")
+        notify(f"training.parallel_training has no effect, because one fit of {alone} takes all cores")
         return 1
     threads = min(cores, MOST_THREADS)
     notify(
         f"training.parallel_training: up to {threads} fits at the same time"
         if threads > 1
-        else "training.parallel_training does nothing here, since Spark has one core"
+        else "training.parallel_training has no effect, because Spark has one core"
     )
     return threads
 
 
-def asked_learning_curve(
+def learning_curve_from_settings(
     rows: DataFrame,
     features: FeatureSet,
     algorithm: Algorithm,
@@ -195,14 +218,14 @@ def asked_learning_curve(
     search: Search,
     notify: Callable[[str], None] = _LOG.info,
 ) -> LearningCurve | None:
-    """The learning curve of the hyperparameters that a search chose; None where none is asked for.
+    """Return the learning curve of the hyperparameters that a search chose; None if it is not configured.
 
     Raises:
-        ValueError: as `learning_curve`.
+        ValueError: If a share has no rows to fit on (`learning_curve`).
     """
     shares = settings.evaluation.diagnostics.learning_curve
     if not shares:
         return None
     chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
-    folds, seed = asked_folds(rows, settings.training), settings.training.seed
+    folds, seed = folds_from_settings(rows, settings.training), settings.training.seed
     return learning_curve(rows, features, algorithm, chosen, folds, shares, seed, notify=notify)

@@ -1,19 +1,22 @@
-"""Running a search: rounds of trials judged by cross-validation, the winner confirmed by fits of its own.
+"""Run of a search: cross-validation evaluates rounds of trials, and the winner gets fits of its own.
 
-Nothing but train rows comes here, so no test row ever chooses. Deterministic for a seed where no time limit is hit.
+A search sees only train rows, so no test row chooses a model. It is deterministic for a seed, unless the time limit
+ends it.
 """
 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import search as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.metrics.metrics import known_metrics
 from traffic_assets.ml.model_selection.cross_validation import CrossValidation
-from traffic_assets.ml.model_selection.trials import Screened, Search, Trial, best_of
+from traffic_assets.ml.model_selection.trials import Screened, Search, Trial, choose_best_trial
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.strategies import Strategy
 from traffic_assets.ml.splits.folds import Fold
@@ -38,58 +41,38 @@ def run_search(
     screened: Sequence[Screened] = (),
     notify: Callable[[str], None] = _LOG.info,
 ) -> Search:
-    """Judge what the strategy asks for, choose the best, and confirm it.
+    """Evaluate the trials that the strategy chooses, and confirm the best one with fits of its own.
 
     Args:
-        train: train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
-        features: columns to train on.
-        algorithm: what to fit.
-        strategy: what to try.
-        name: of the strategy, for the report.
-        folds: which rows are fitted and judged, at least 2.
-        seed: of the fits and of the rows that a share keeps.
-        primary_metric: what chooses: rmse, mae, mape (least wins), r2 (most wins) or a metric of an installed package.
-        scratch: URI of a folder for what is saved on the way; without one, each trial is fitted by itself.
-        max_minutes: no trial begins after this time; the best so far wins.
-        threads: fits at the same time.
-        screened: what the strategy leaves out, for the report.
-        notify: told of progress.
+        train: Train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
+        features: Columns to train on.
+        algorithm: Algorithm to fit.
+        strategy: Strategy that chooses the trials.
+        name: Name of the strategy, for the report.
+        folds: Train and test rows of each fold, at least 2 folds.
+        seed: Seed of the fits and of the rows in a share.
+        primary_metric: Metric that chooses: rmse, mae, mape (smallest wins), r2 (largest wins) or a metric of an
+            installed package.
+        scratch: URI of a folder for intermediate models; None gives each trial a fit of its own.
+        max_minutes: Time in minutes after which no trial begins; the best trial so far wins.
+        threads: Number of fits at the same time.
+        screened: Trials that the strategy leaves out, for the report.
+        notify: Receives progress messages.
 
     Raises:
-        ValueError: without a trial, on an unknown metric, or where a fold has no rows.
+        ValueError: If the metric is unknown, there are no trials, or a fold has no rows.
     """
     if primary_metric not in (known := known_metrics()):
-        raise ValueError(f"unknown metric {primary_metric!r}; the known ones are {', '.join(known)}")
+        raise ValueError(messages.UNKNOWN_METRIC(metric=primary_metric, metrics=list(known)))
     started = time.monotonic()
     deadline = None if max_minutes is None else started + max_minutes * 60
     validation = CrossValidation(features, algorithm, folds, seed, scratch=scratch, threads=threads, notify=notify)
-    trials: list[Trial] = []
-    stopped: str | None = None
-    try:
-        asked = next(strategy)
-        while True:
-            rows = train if asked.row_share >= 1 else train.where(unit_hash(seed, "budget") < F.lit(asked.row_share))
-            found = validation.evaluate_trials(rows, asked.tried, row_share=asked.row_share, deadline=deadline)
-            trials += found
-            whole = len(found) == len(asked.tried) and all(len(t.folds) == len(folds) for t in found)
-            if whole:
-                asked = strategy.send(found)
-            if not whole or (deadline is not None and time.monotonic() > deadline):
-                stopped = _stopped(max_minutes, trials, len(folds))
-                break
-    except StopIteration:
-        pass
-    finally:
-        strategy.close()
+    trials, complete = _run_rounds(train, validation, strategy, deadline)
     if not trials:
-        raise ValueError("nothing to try: give at least one set of hyperparameters")
-    chosen = best_of(trials, primary_metric)
-    winner = trials[chosen]
-    if winner.read_from is not None or winner.row_share < 1 or len(winner.folds) < len(folds):
-        notify(f"{algorithm.title}: {_short(winner)} leads; now fitted itself on every fold")
-        confirmed = validation.evaluate(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
-    else:
-        confirmed = winner
+        raise ValueError(messages.NO_HYPERPARAMETERS())
+    stopped = None if complete else _describe_stop(max_minutes, trials, len(folds))
+    chosen = choose_best_trial(trials, primary_metric)
+    confirmed = _confirm(trials[chosen], train, validation)
     if stopped:
         notify(f"{algorithm.title}: {stopped}")
     return Search(
@@ -105,13 +88,45 @@ def run_search(
     )
 
 
-def _stopped(minutes: float | None, trials: list[Trial], folds: int) -> str:
-    whole = sum(len(t.folds) == folds for t in trials)
+def _run_rounds(
+    train: DataFrame, validation: CrossValidation, strategy: Strategy, deadline: float | None
+) -> tuple[list[Trial], bool]:
+    """Return the trials of all rounds, and False if the deadline ended the search before the strategy did."""
+    trials: list[Trial] = []
+    with closing(strategy):
+        current = next(strategy, None)
+        while current is not None:
+            share = current.row_share
+            rows = train if share >= 1 else train.where(unit_hash(validation.seed, "budget") < F.lit(share))
+            results = validation.evaluate_trials(rows, current.tried, row_share=share, deadline=deadline)
+            trials += results
+            if len(results) < len(current.tried) or any(len(t.folds) < len(validation.folds) for t in results):
+                return trials, False
+            try:
+                current = strategy.send(results)
+            except StopIteration:
+                break
+            if deadline is not None and time.monotonic() > deadline:
+                return trials, False
+    return trials, True
+
+
+def _confirm(winner: Trial, train: DataFrame, validation: CrossValidation) -> Trial:
+    """Return the winner with a fit of its own on all train rows of every fold."""
+    if winner.read_from is None and winner.row_share == 1 and len(winner.folds) == len(validation.folds):
+        return winner
+    algorithm = validation.algorithm
+    validation.notify(f"{algorithm.title}: the best trial ({_describe(winner)}) is now fitted on every fold")
+    return validation.evaluate(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
+
+
+def _describe_stop(minutes: float | None, trials: list[Trial], folds: int) -> str:
+    complete = sum(len(trial.folds) == folds for trial in trials)
     return (
-        f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes: {whole} trial(s) judged "
-        f"on every fold, {len(trials) - whole} on some; the best so far was chosen"
+        f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes: {complete} trials are "
+        f"evaluated on every fold, {len(trials) - complete} on some; the best of them was chosen"
     )
 
 
-def _short(trial: Trial) -> str:
-    return ", ".join(f"{k} {v}" for k, v in trial.hyperparameters.items())
+def _describe(trial: Trial) -> str:
+    return ", ".join(f"{name} {value}" for name, value in trial.hyperparameters.items())

@@ -1,8 +1,8 @@
-"""Screening: a fast engine ranks many hyperparameters on few rows, and only the best of them go on to Spark.
+"""Screening: a surrogate ranks many hyperparameters on few rows, and Spark cross-validates only the best of them.
 
-XGBoost grows the same kinds of trees by histograms, and on a bounded sample of the train rows it takes a hundredth of
-the time. It ranks and nothing else: those that are let through are cross-validated by MLlib, which decides. What one
-fit can answer for anyway (`shared_fits.py`) needs no screening; it pays for bins, subsets and steps.
+XGBoost grows the same kinds of trees by histograms. On a bounded sample of the train rows it takes a hundredth of the
+time. It only ranks; the cross-validation with MLlib decides. Trials that share a fit (`shared_fits.py`) need no
+screening; it pays for bins, subsets and steps.
 """
 
 import logging
@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
+from traffic_assets.messages import search as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
@@ -29,14 +30,19 @@ from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 
-JUDGED_SHARE = 0.2
-_TELL_EVERY = 100
+TEST_SHARE = 0.2
+_NOTIFY_EVERY = 100
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What screening let through, in the order given, and what it did not."""
+    """Outcome of a screening.
+
+    Attributes:
+        kept: Hyperparameters to cross-validate, in their original order.
+        screened: Hyperparameters that were ranked too low.
+    """
 
     kept: list[Hyperparameters]
     screened: list[Screened]
@@ -55,56 +61,56 @@ def screen(
     deadline: float | None = None,
     notify: Callable[[str], None] = _LOG.info,
 ) -> Ranking:
-    """Rank hyperparameters by a fast engine on a sample of the train rows, and keep the best.
+    """Rank hyperparameters with a surrogate on a sample of the train rows, and keep the best.
 
     Args:
-        train: train rows.
-        features: columns to train on.
-        algorithm: whose hyperparameters they are; one with a `quick` engine.
-        tried: what to rank.
-        keep: how many go on.
-        rows: rows of the sample at most, drawn by hash; all that ever comes to this process.
-        seed: of the hash and the fits.
-        metric: what chooses in the end. MAE and MAPE rank here too; for R², which orders as RMSE does, and for a metric
-            of an installed package, which Spark alone computes, the RMSE ranks.
-        deadline: by `time.monotonic()`; after it only so many are ranked as are to go on.
-        notify: told of the outcome.
+        train: Train rows.
+        features: Columns to train on.
+        algorithm: Algorithm with a surrogate.
+        tried: Hyperparameters of this algorithm.
+        keep: Number of hyperparameters to keep.
+        rows: Greatest number of sampled rows; they are collected in this process.
+        seed: Seed of the sample and of the fits.
+        metric: Metric that chooses in the end. MAE and MAPE rank here too. For R², which orders as RMSE does, and for
+            a metric of an installed package, which only Spark computes, the RMSE ranks.
+        deadline: Time by `time.monotonic()` after which no further hyperparameters are ranked than are kept.
+        notify: Receives progress messages.
 
     Raises:
-        ImportError: where the engine is not installed, with the command.
-        ValueError: where the algorithm has no fast engine.
+        ImportError: If the surrogate is not installed; the message has the command.
+        ValueError: If the algorithm has no surrogate, or the sample is too small.
     """
     if algorithm.surrogate is None:
-        raise ValueError(f"{algorithm.name} has no fast engine to screen by: set training.search.screen to null")
+        raise ValueError(messages.NO_SURROGATE(algorithm=algorithm.name))
     if len(tried) <= keep:
         return Ranking(list(tried), [])
-    fit, judged = _sample(train, features, rows, seed, scaled=not algorithm.scale_invariant)
+    train_part, test_part = _sample(train, features, rows, seed, scaled=not algorithm.scale_invariant)
     errors, ranks = list[float](), list[float]()
     ranked_by = metric if metric in ("mae", "mape") else "rmse"
     for hyperparameters in tried:
         if deadline is not None and len(errors) >= keep and time.monotonic() > deadline:
             break
-        model = algorithm.surrogate(hyperparameters, seed, fit[0].shape[1])
-        predicted = model.fit(*fit).predict(judged[0])
-        errors.append(_error("rmse", judged[1], predicted))
-        ranks.append(_error(ranked_by, judged[1], predicted))
-        if len(errors) % _TELL_EVERY == 0:
+        model = algorithm.surrogate(hyperparameters, seed, train_part[0].shape[1])
+        predicted = model.fit(*train_part).predict(test_part[0])
+        errors.append(_error("rmse", test_part[1], predicted))
+        ranks.append(_error(ranked_by, test_part[1], predicted))
+        if len(errors) % _NOTIFY_EVERY == 0:
             notify(f"{algorithm.title}: {len(errors)} of {len(tried)} trials screened")
-    looked_at = len(errors)
-    best = set(sorted(range(looked_at), key=lambda i: (ranks[i], i))[:keep])
-    late = f", {len(tried) - looked_at} not for want of time" if looked_at < len(tried) else ""
+    ranked = len(errors)
+    best = set(sorted(range(ranked), key=lambda i: (ranks[i], i))[:keep])
+    late = f", {len(tried) - ranked} not (time limit)" if ranked < len(tried) else ""
     notify(
-        f"{algorithm.title}: {looked_at} trials screened by XGBoost on {len(fit[1]) + len(judged[1]):,} train rows"
-        f"{late}; the {keep} best by {ranked_by.upper()} go on"
+        f"{algorithm.title}: {ranked} trials screened by XGBoost on {len(train_part[1]) + len(test_part[1]):,} train "
+        f"rows{late}; the best {keep} by {ranked_by.upper()} are cross-validated"
     )
     return Ranking(
         [tried[i] for i in sorted(best)],
-        [Screened(hyperparameters=tried[i].model_dump(), rmse=errors[i]) for i in range(looked_at) if i not in best],
+        [Screened(hyperparameters=tried[i].model_dump(), rmse=errors[i]) for i in range(ranked) if i not in best],
     )
 
 
 def _error(metric: str, observed: NDArray[np.float64], predicted: NDArray[np.float32]) -> float:
-    """As `metrics.py` defines it; infinite where a relative error can be told of no row."""
+    """Return the metric as `metrics.py` defines it; infinity if no row has a relative error."""
     error = np.abs(predicted - observed)
     if metric == "mae":
         return float(error.mean())
@@ -118,22 +124,21 @@ Rows = tuple[NDArray[np.float32], NDArray[np.float64]]
 
 
 def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int, scaled: bool) -> tuple[Rows, Rows]:
-    """Vectors and targets of the fitted and of the judged part: shapes (rows, slots) and (rows,)."""
+    """Return vectors and targets of the train and the test part: shapes (rows, slots) and (rows,)."""
     share = min(1.0, rows / max(features.rows, 1))
-    # in an order of its own: XGBoost draws by the place of a row
-    drawn = train.where(unit_hash(seed, "screen") < share).orderBy(unit_hash(seed, "screen"), *KEYS).limit(rows)
-    drawn = drawn.withColumn("judged", unit_hash(seed, "screen fold") < JUDGED_SHARE)
-    with cached(drawn):
-        counts = {row["judged"]: row["count"] for row in drawn.groupBy("judged").count().collect()}
+    # the order is fixed, because XGBoost samples by the position of a row
+    sample = train.where(unit_hash(seed, "screen") < share).orderBy(unit_hash(seed, "screen"), *KEYS).limit(rows)
+    sample = sample.withColumn("is_test", unit_hash(seed, "screen fold") < TEST_SHARE)
+    with cached(sample):
+        counts = {row["is_test"]: row["count"] for row in sample.groupBy("is_test").count().collect()}
         if len(counts) < 2:
-            number = sum(counts.values())
-            raise ValueError(f"{number} sampled rows are too few to screen by: set training.search.screen to null")
-        fitted = drawn.where(~F.col("judged"))
-        # what only other rows hold cannot be learned from these
+            raise ValueError(messages.TOO_FEW_ROWS_TO_SCREEN(rows=sum(counts.values())))
+        fitted = sample.where(~F.col("is_test"))
+        # a feature without a value in the train part cannot be learned from it
         preprocessing = fit_preprocessor(fitted, select_present_features(features, fitted), scaled)
-        vectors = preprocessing.transform(drawn).select(
-            vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "judged"
+        vectors = preprocessing.transform(sample).select(
+            vector_to_array(F.col(VECTOR), "float32").alias("x"), F.col(features.target).alias("y"), "is_test"
         )
-        found: Any = vectors.toPandas()
-    x, y, mask = np.stack(found["x"]), found["y"].to_numpy(), found["judged"].to_numpy()
-    return (x[~mask], y[~mask]), (x[mask], y[mask])
+        frame: Any = vectors.toPandas()
+    x, y, is_test = np.stack(frame["x"]), frame["y"].to_numpy(), frame["is_test"].to_numpy()
+    return (x[~is_test], y[~is_test]), (x[is_test], y[is_test])

@@ -15,9 +15,9 @@ from pyspark.ml.feature import StandardScalerModel
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named, built_in_algorithms
-from traffic_assets.ml.evaluation.importances import importances_of
+from traffic_assets.ml.evaluation.importances import compute_importances
 from traffic_assets.ml.fitting.caching import cached_rows
-from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of, preprocessor_of
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, get_model, get_preprocessor
 from traffic_assets.ml.metrics.metrics import METRICS, evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.slots import slots
@@ -136,11 +136,11 @@ def test_a_loaded_model_predicts_the_very_same(fitted: Fitted, tmp_path_factory:
     assert len(set(expected.values())) > 5
     assert _predictions(loaded, fitted.judged) == expected
 
-    model = model_of(fitted.pipeline)
+    model = get_model(fitted.pipeline)
     module, _, name = fitted.algorithm.model_class.rpartition(".")
     stage = max((folder / "stages").iterdir(), key=lambda path: int(path.name.split("_")[0]))
     bare = getattr(importlib.import_module(module), name).load(f"file://{stage}")
-    assert _predictions(PipelineModel([preprocessor_of(loaded), bare]), fitted.judged) == expected
+    assert _predictions(PipelineModel([get_preprocessor(loaded), bare]), fitted.judged) == expected
     assert (fitted.algorithm.importances(bare) == fitted.algorithm.importances(model)).all()
     assert fitted.algorithm.describe(bare) == fitted.algorithm.describe(model)
 
@@ -152,25 +152,25 @@ def test_the_same_seed_is_the_same_model_however_the_rows_came(fitted: Fitted) -
 
 
 def test_importances_align_with_the_slots(fitted: Fitted) -> None:
-    model = model_of(fitted.pipeline)
-    named = slots(preprocessor_of(fitted.pipeline), fitted.features)
+    model = get_model(fitted.pipeline)
+    named = slots(get_preprocessor(fitted.pipeline), fitted.features)
     weights = fitted.algorithm.importances(model)
     assert weights.shape == (len(named),)
     assert np.isfinite(weights).all()
     assert (weights >= 0).all()
-    found = importances_of(model, fitted.algorithm, named)
+    found = compute_importances(model, fitted.algorithm, named)
     assert found.features["traffic_efficiency"] > 5 * found.features["flow_rate"], "the speed was made from it"
     assert found.features["lon_normalized"] == 0, "a constant tells nothing"
     assert found.kind == fitted.algorithm.importance_kind
 
 
 def test_model_class_names_what_a_fit_returns(fitted: Fitted) -> None:
-    kind = type(model_of(fitted.pipeline))
+    kind = type(get_model(fitted.pipeline))
     assert f"{kind.__module__}.{kind.__qualname__}" == fitted.algorithm.model_class
 
 
 def test_facts_of_a_model_are_json(fitted: Fitted) -> None:
-    facts = fitted.algorithm.describe(model_of(fitted.pipeline))
+    facts = fitted.algorithm.describe(get_model(fitted.pipeline))
     assert facts
     assert {type(value) for value in facts.values()} <= {int, float, str, bool}
 

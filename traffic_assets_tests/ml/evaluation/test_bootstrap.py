@@ -1,4 +1,4 @@
-"""Block bootstrap: wide where neighbours err together, refused where there are too few blocks."""
+"""Block bootstrap: wide if errors of neighbours are correlated, refused if there are too few blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.evaluation.bootstrap import TooFewBlocksError, block_sums, confidence
+from traffic_assets.ml.evaluation.bootstrap import TooFewBlocksError, block_sums, estimate_confidence
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -19,7 +20,7 @@ MIDNIGHT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
 def _predicted(spark: SparkSession, hours: int, by_hour: list[float], seed: int = 1) -> DataFrame:
-    """Twelve rows an hour, whose error has the hour's scale."""
+    """Return twelve rows an hour, with errors of the hour's scale."""
     draw = np.random.default_rng(seed)
     rows = []
     for hour in range(hours):
@@ -38,29 +39,31 @@ def test_blocks_are_local_days_or_hours(spark: SparkSession) -> None:
     assert days.sum(axis=0) == pytest.approx(hours.sum(axis=0))
 
 
-def test_days_are_drawn_where_there_are_enough_and_hours_else(spark: SparkSession) -> None:
-    long, short = (confidence(_predicted(spark, hours, [1.0]), ZONE, 42) for hours in (8 * 24, 7 * 24))
+def test_days_are_resampled_if_there_are_enough_otherwise_hours(spark: SparkSession) -> None:
+    long, short = (estimate_confidence(_predicted(spark, hours, [1.0]), ZONE, 42) for hours in (8 * 24, 7 * 24))
     assert (long.block, long.blocks) == ("day", 8)
     assert (short.block, short.blocks) == ("hour", 7 * 24)
-    with pytest.raises(TooFewBlocksError, match="7 hours are too few blocks"):
-        confidence(_predicted(spark, 7, [1.0]), ZONE, 42)
+    with pytest.raises(TooFewBlocksError) as caught:
+        estimate_confidence(_predicted(spark, 7, [1.0]), ZONE, 42)
+    assert code_of(caught.value) == "evaluation.too-few-hours"
+    assert values_of(caught.value) == {"hours": 7, "needed": 8}
 
 
-def test_the_interval_holds_the_metric_and_repeats_itself(spark: SparkSession) -> None:
+def test_the_interval_contains_the_metric_and_is_deterministic(spark: SparkSession) -> None:
     predicted = _predicted(spark, 10 * 24, [2.0])
-    found = confidence(predicted, ZONE, 42)
-    assert found == confidence(predicted, ZONE, 42)
+    found = estimate_confidence(predicted, ZONE, 42)
+    assert found == estimate_confidence(predicted, ZONE, 42)
     sums = block_sums(predicted, ZONE, "day").sum(axis=0)
     rmse, mae = np.sqrt(sums[1] / sums[0]), sums[2] / sums[0]
     assert found.rmse[0] < rmse < found.rmse[1]
     assert found.mae[0] < mae < found.mae[1]
     assert found.r2[0] < found.r2[1] < 1
-    wider = confidence(predicted, ZONE, 42, level=0.99)
+    wider = estimate_confidence(predicted, ZONE, 42, level=0.99)
     assert wider.rmse[0] < found.rmse[0] < found.rmse[1] < wider.rmse[1]
 
 
 def test_errors_that_come_in_days_make_the_interval_wide(spark: SparkSession) -> None:
     """The same mix of errors, once spread over every day and once a day each."""
-    mixed = confidence(_predicted(spark, 12 * 24, [1.0, 5.0]), ZONE, 42)
-    lumped = confidence(_predicted(spark, 12 * 24, [1.0] * 24 + [5.0] * 24), ZONE, 42)
+    mixed = estimate_confidence(_predicted(spark, 12 * 24, [1.0, 5.0]), ZONE, 42)
+    lumped = estimate_confidence(_predicted(spark, 12 * 24, [1.0] * 24 + [5.0] * 24), ZONE, 42)
     assert (lumped.rmse[1] - lumped.rmse[0]) > 3 * (mixed.rmse[1] - mixed.rmse[0])

@@ -1,4 +1,4 @@
-"""A week's models against the best of them."""
+"""Comparison of a week's models with the best one."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ def _trial(*rmse: float) -> Trial:
     return Trial(hyperparameters={}, folds=[_metrics(r) for r in rmse], summary={"rmse": spread(rmse)})
 
 
-def _verdict(losses: np.ndarray, first: int = 0) -> TemporalEvaluation:
+def _temporal(losses: np.ndarray, first: int = 0) -> TemporalEvaluation:
     return TemporalEvaluation(
         boundary=datetime(2026, 1, 6, tzinfo=UTC),
         fit_rows=9,
@@ -36,8 +36,8 @@ DRAW = np.random.default_rng(1)
 LOSSES = {"line": DRAW.chisquare(2, 100), "forest": DRAW.chisquare(2, 100) * 4, "boosted": DRAW.chisquare(2, 100)}
 
 
-def test_each_model_is_held_against_the_best_by_both_tests() -> None:
-    found = compare_models("line", TRIALS, {name: _verdict(losses) for name, losses in LOSSES.items()})
+def test_each_model_is_compared_with_the_best_by_both_tests() -> None:
+    found = compare_models("line", TRIALS, {name: _temporal(losses) for name, losses in LOSSES.items()})
     assert [(c.model, c.test) for c in found] == [
         (model, test) for test in (FOLDS_TEST, TIME_TEST) for model in ("forest", "boosted")
     ]
@@ -45,8 +45,8 @@ def test_each_model_is_held_against_the_best_by_both_tests() -> None:
     assert (forest.difference, forest.statistic, forest.p_value) == pytest.approx(
         corrected_t_test([2.0, 2.2, 1.9], [1.0, 1.1, 0.9], 0.5)
     )
-    assert forest.verdict() == forest_later.verdict() == "line is better"
-    assert boosted.verdict() == "no difference beyond chance"
+    assert forest.describe() == forest_later.describe() == "line is better"
+    assert boosted.describe() == "not statistically significant"
     assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"], 50)[2])
 
 
@@ -60,7 +60,7 @@ def test_the_folds_are_compared_by_the_metric_that_chooses() -> None:
 
     trials = {name: trial(name) for name in rmse}
     found = {
-        metric: compare_models("line", trials, {name: _verdict(LOSSES[name]) for name in trials}, metric)
+        metric: compare_models("line", trials, {name: _temporal(LOSSES[name]) for name in trials}, metric)
         for metric in ("rmse", "r2", "of_another_package")
     }
     assert [found[metric][0].difference for metric in ("rmse", "r2")] == pytest.approx([-1.0, 0.2])
@@ -71,26 +71,26 @@ def test_the_folds_are_compared_by_the_metric_that_chooses() -> None:
     ("ours", "theirs", "share"),
     [([5, 10, 20], [5, 10, 20], 3.5 / 3), ([10, 10, 10], None, 1.0), ([20, 20, 20], [10, 10, 10], 0.75)],
 )
-def test_the_correction_knows_how_many_rows_the_folds_fit_and_judge(
+def test_the_correction_uses_the_rows_that_the_folds_fit_and_test(
     ours: list[int], theirs: list[int] | None, share: float
 ) -> None:
-    """Sliding folds judge as many as they fit; the share of k folds by hash would call too much a difference."""
+    """Sliding folds test as many rows as they fit; the ratio of k folds by hash would find too many differences."""
     trials = {
         "line": TRIALS["line"].model_copy(update={"fitted_rows": ours}),
         "boosted": TRIALS["boosted"].model_copy(update={"fitted_rows": theirs}),
     }
-    (found, _) = compare_models("line", trials, {name: _verdict(LOSSES[name]) for name in trials})
+    (found, _) = compare_models("line", trials, {name: _temporal(LOSSES[name]) for name in trials})
     expected = corrected_t_test([1.0, 1.2, 0.9], [1.0, 1.1, 0.9], share)
     assert (found.difference, found.statistic, found.p_value) == pytest.approx(expected)
 
 
-def test_what_does_not_match_is_left_out() -> None:
-    verdicts = {"line": _verdict(LOSSES["line"]), "forest": _verdict(LOSSES["forest"], first=5)}
+def test_folds_and_instants_that_do_not_match_are_left_out() -> None:
+    temporal = {"line": _temporal(LOSSES["line"]), "forest": _temporal(LOSSES["forest"], first=5)}
     trials = {"line": _trial(1.0, 1.1), "forest": _trial(1.0, 1.1, 1.2)}
-    assert compare_models("line", trials, verdicts) == []
+    assert compare_models("line", trials, temporal) == []
     for few in (10, 47):
-        short = {name: _verdict(losses[:few]) for name, losses in LOSSES.items()}
+        short = {name: _temporal(losses[:few]) for name, losses in LOSSES.items()}
         assert [c.test for c in compare_models("line", TRIALS, short)] == [FOLDS_TEST] * 2
-    a_day = {name: _verdict(losses[:48]) for name, losses in LOSSES.items()}
+    a_day = {name: _temporal(losses[:48]) for name, losses in LOSSES.items()}
     assert [c.test for c in compare_models("line", TRIALS, a_day)] == [FOLDS_TEST] * 2 + [TIME_TEST] * 2
-    assert compare_models("line", {"line": TRIALS["line"]}, {"line": _verdict(LOSSES["line"])}) == []
+    assert compare_models("line", {"line": TRIALS["line"]}, {"line": _temporal(LOSSES["line"])}) == []

@@ -1,4 +1,4 @@
-"""What stands beside a model's metrics."""
+"""Diagnostics of a model: where they come from, and what is left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics, diagnose, predicted_rows
-from traffic_assets.ml.evaluation.intervals import calibrate
+from traffic_assets.ml.evaluation.intervals import calibrate_half_width
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.splits.hashing import calibration_half
@@ -34,7 +34,7 @@ def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineMod
     validation, test = feature_rows.where("sensor_id in ('s4', 's5')"), feature_rows.where("sensor_id > 's5'")
     found = diagnose(pipeline, predicted_rows(pipeline, test), validation, ZONE, 42, DiagnosticsSettings())
     assert found.interval is not None
-    width, rows = calibrate(pipeline.transform(validation.where(calibration_half(42))), 0.9)
+    width, rows = calibrate_half_width(pipeline.transform(validation.where(calibration_half(42))), 0.9)
     assert (found.interval.half_width, found.interval.calibration_rows) == (width, rows)
     assert rows < validation.count(), "the other half decides promotions"
     assert found.interval.test_rows == test.count()
@@ -47,7 +47,7 @@ def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineMod
     assert all(s.covered is not None for s in found.slices)
     calibrating = pipeline.transform(validation.where(calibration_half(42)))
     free_flow = next(s for s in found.slices if s.value == "free flow")
-    assert free_flow.own_half_width == calibrate(calibrating.where("congestion_level = 0"), 0.9)[0]
+    assert free_flow.own_half_width == calibrate_half_width(calibrating.where("congestion_level = 0"), 0.9)[0]
     assert all(s.own_half_width is None for s in found.slices if s.dimension == "sensor"), "none of s6 calibrates"
     assert found.residuals is not None
     assert found.residuals.distribution.rows == sum(hour.rows for hour in found.residuals.hours) == test.count()
@@ -55,7 +55,7 @@ def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineMod
     assert Diagnostics.model_validate_json(found.model_dump_json()) == found
 
 
-def test_what_cannot_be_made_is_told_and_what_is_not_wanted_is_not_made(
+def test_parts_that_cannot_be_computed_are_noted_and_others_only_computed_if_configured(
     pipeline: PipelineModel, feature_rows: DataFrame
 ) -> None:
     few = feature_rows.where("sensor_id = 's4'").orderBy("timestamp").limit(6)
@@ -63,7 +63,7 @@ def test_what_cannot_be_made_is_told_and_what_is_not_wanted_is_not_made(
     found = diagnose(pipeline, predicted, few, ZONE, 42, DiagnosticsSettings(slices=False, residuals=False))
     assert (found.slices, found.interval, found.confidence, found.residuals) == ([], None, None, None)
     assert len(found.notes) == 2
-    assert "cannot calibrate intervals of 90%" in found.notes[0]
+    assert "rows cannot calibrate" in found.notes[0]
     assert "too few blocks" in found.notes[1]
     nothing = DiagnosticsSettings(slices=False, interval_coverage=None, confidence_level=None, residuals=False)
     assert diagnose(pipeline, predicted, few, ZONE, 42, nothing).notes == []

@@ -1,4 +1,4 @@
-"""Gates: each target by itself, at its limit and beside it; NaN never passes."""
+"""Gates: each threshold by itself, at its limit and next to it; NaN never passes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 
 import pytest
 
-from traffic_assets.ml.evaluation.gates import TargetResult, failed, judge
+from traffic_assets.ml.evaluation.gates import ThresholdResult, describe_missed, evaluate_thresholds
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
 from traffic_assets.ml.model_selection.cross_validation import Trial
 from traffic_assets.settings.evaluation import ThresholdsByModel
 from traffic_assets.settings.gate import GateThresholds
+from traffic_assets_tests.codes import code_of, values_of
 
 UP, DOWN = math.inf, -math.inf
 
@@ -25,8 +26,8 @@ def _trial(mean: float = 0.5, std: float = 9.0) -> Trial:
     return Trial(hyperparameters={}, folds=[], summary=others | {"r2": Spread(mean=mean, std=std)})
 
 
-def _holds(targets: GateThresholds, metrics: Metrics, trial: Trial | None = None) -> bool:
-    (result,) = judge(targets, metrics, trial)
+def _holds(thresholds: GateThresholds, metrics: Metrics, trial: Trial | None = None) -> bool:
+    (result,) = evaluate_thresholds(thresholds, metrics, trial)
     return result.passed
 
 
@@ -44,8 +45,8 @@ def test_r2_at_least(value: float, passed: bool) -> None:
     [(0.752, True), (math.nextafter(0.752, UP), False), (0.0, True), (math.inf, False), (math.nan, False)],
 )
 def test_errors_at_most(name: str, value: float, passed: bool) -> None:
-    targets = GateThresholds.model_validate({f"{name}_max": 0.752})
-    assert _holds(targets, _metrics().model_copy(update={name: value})) is passed
+    thresholds = GateThresholds.model_validate({f"{name}_max": 0.752})
+    assert _holds(thresholds, _metrics().model_copy(update={name: value})) is passed
 
 
 @pytest.mark.parametrize(
@@ -64,36 +65,38 @@ def test_deviation_of_the_folds_below(value: float, passed: bool) -> None:
     assert _holds(GateThresholds(cv_r2_std_max=0.001), _metrics(), _trial(std=value)) is passed
 
 
-def test_all_targets_in_order_with_what_was_measured() -> None:
-    targets = GateThresholds(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
-    results = judge(targets, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
+def test_results_are_in_order_with_the_measured_values() -> None:
+    thresholds = GateThresholds(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
+    results = evaluate_thresholds(thresholds, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
     assert results == [
-        TargetResult(target="R² on test", asked=">= 0.9", measured=0.95, passed=True),
-        TargetResult(target="RMSE on test, mph", asked="<= 5", measured=5.5, passed=False),
-        TargetResult(target="MAE on test, mph", asked="<= 3", measured=2, passed=True),
-        TargetResult(target="mean R² of the folds", asked="> 0.999", measured=0.9995, passed=True),
-        TargetResult(target="deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
+        ThresholdResult(quantity="R² on test", threshold=">= 0.9", measured=0.95, passed=True),
+        ThresholdResult(quantity="RMSE on test, mph", threshold="<= 5", measured=5.5, passed=False),
+        ThresholdResult(quantity="MAE on test, mph", threshold="<= 3", measured=2, passed=True),
+        ThresholdResult(quantity="mean R² of the folds", threshold="> 0.999", measured=0.9995, passed=True),
+        ThresholdResult(quantity="deviation of the folds' R²", threshold="< 0.001", measured=0.002, passed=False),
     ]
-    assert failed(results) == [
-        "RMSE on test, mph is 5.5, asked for <= 5",
-        "deviation of the folds' R² is 0.002, asked for < 0.001",
+    assert describe_missed(results) == [
+        "RMSE on test, mph: measured 5.5, expected <= 5",
+        "deviation of the folds' R²: measured 0.002, expected < 0.001",
     ]
-    assert failed(results[:1]) == []
+    assert describe_missed(results[:1]) == []
 
 
-def test_no_targets_no_results() -> None:
-    assert judge(GateThresholds(), _metrics(r2=math.nan), None) == []
-    assert judge(GateThresholds(), _metrics(), _trial()) == []
+def test_there_are_no_results_without_thresholds() -> None:
+    assert evaluate_thresholds(GateThresholds(), _metrics(r2=math.nan), None) == []
+    assert evaluate_thresholds(GateThresholds(), _metrics(), _trial()) == []
 
 
 @pytest.mark.parametrize("limit", [{"cv_r2_mean_min": 0.9}, {"cv_r2_std_max": 0.1}])
-def test_targets_on_cross_validation_need_one(limit: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="no cross-validation: run the cv report"):
-        judge(GateThresholds.model_validate(limit), _metrics(), None)
+def test_thresholds_on_cross_validation_require_one(limit: dict[str, float]) -> None:
+    with pytest.raises(ValueError) as caught:
+        evaluate_thresholds(GateThresholds.model_validate(limit), _metrics(), None)
+    assert code_of(caught.value) == "evaluation.no-cross-validation"
+    assert values_of(caught.value) == {"thresholds": list(limit)}
 
 
-def test_the_targets_of_the_users_plan() -> None:
-    """At their very limits: reached where "at least" was asked, missed where "more than" was."""
+def test_default_thresholds_at_their_limits() -> None:
+    """A value at the limit meets "at least" and misses "more than"."""
     seed = ThresholdsByModel()
     limits = {
         "linear_regression": (_metrics(0.90, 5.0, 3.0), None, []),
@@ -102,8 +105,8 @@ def test_the_targets_of_the_users_plan() -> None:
     }
     others = set(ThresholdsByModel.model_fields) - set(limits)
     assert others == {"xgboost", "svr", "ensemble"}
-    assert all(judge(getattr(seed, name), _metrics(), None) == [] for name in others), "the plan asks nothing of them"
+    assert all(evaluate_thresholds(getattr(seed, name), _metrics(), None) == [] for name in others)
     for name, (metrics, trial, missed) in limits.items():
-        found = failed(judge(getattr(seed, name), metrics, trial))
+        found = describe_missed(evaluate_thresholds(getattr(seed, name), metrics, trial))
         assert [any(line.startswith(m) for m in missed) for line in found] == [True] * len(missed), (name, found)
-        assert failed(judge(getattr(seed, name), _metrics(0.5, 99, 99), trial))
+        assert describe_missed(evaluate_thresholds(getattr(seed, name), _metrics(0.5, 99, 99), trial))

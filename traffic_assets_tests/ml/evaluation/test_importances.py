@@ -1,4 +1,4 @@
-"""Importances: the slots of a feature are summed, and the heaviest comes first."""
+"""Importances: the slots of a feature are summed, and the largest comes first."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.ml.evaluation.importances import Importances, importances_of
+from traffic_assets.ml.evaluation.importances import Importances, compute_importances
 from traffic_assets.ml.preprocessing.slots import Slot
+from traffic_assets_tests.codes import code_of, values_of
 
 SLOTS = [Slot("a", "a"), Slot("b", "b"), Slot("c=1", "c"), Slot("c=2", "c"), Slot("c=other", "c"), Slot("d", "d")]
 MODEL = SimpleNamespace(weights=[0.1, 0.3, 0.2, 0.25, 0.0, 0.1])
@@ -20,20 +21,20 @@ ALGORITHM = replace(
 
 
 def test_slots_of_a_feature_are_summed_and_sorted() -> None:
-    found = importances_of(MODEL, ALGORITHM, SLOTS)
+    found = compute_importances(MODEL, ALGORITHM, SLOTS)
     assert found.kind == "a kind"
     assert found.features == pytest.approx({"c": 0.45, "b": 0.3, "a": 0.1, "d": 0.1})
-    assert list(found.features) == ["c", "b", "a", "d"], "the heaviest first, equal ones by name"
+    assert list(found.features) == ["c", "b", "a", "d"], "the largest first, ties by name"
     assert found.top == ("c", pytest.approx(0.45))
 
 
 def test_slots_stay_in_the_order_of_the_vector() -> None:
-    found = importances_of(MODEL, ALGORITHM, SLOTS)
+    found = compute_importances(MODEL, ALGORITHM, SLOTS)
     assert list(found.slots.items()) == list(zip([slot.name for slot in SLOTS], MODEL.weights, strict=True))
 
 
 def test_the_order_survives_json() -> None:
-    found = importances_of(MODEL, ALGORITHM, SLOTS)
+    found = compute_importances(MODEL, ALGORITHM, SLOTS)
     back = Importances.model_validate_json(found.model_dump_json())
     assert back == found
     assert list(back.features) == list(found.features)
@@ -42,5 +43,7 @@ def test_the_order_survives_json() -> None:
 
 @pytest.mark.parametrize("slots", [SLOTS[:-1], [*SLOTS, Slot("e", "e")], []])
 def test_weights_and_slots_of_another_preprocessor_are_refused(slots: list[Slot]) -> None:
-    with pytest.raises(ValueError, match=f"6 weights, the vector {len(slots)} slots.* another preprocessor"):
-        importances_of(MODEL, ALGORITHM, slots)
+    with pytest.raises(ValueError) as caught:
+        compute_importances(MODEL, ALGORITHM, slots)
+    assert code_of(caught.value) == "evaluation.other-preprocessor"
+    assert values_of(caught.value) == {"weights": 6, "slots": len(slots)}

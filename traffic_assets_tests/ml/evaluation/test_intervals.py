@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.evaluation.intervals import calibrate, conformal, fewest_rows
+from traffic_assets.ml.evaluation.intervals import calibrate_half_width, calibrate_interval, fewest_rows
 from traffic_assets.ml.splits.hashing import calibration_half
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,7 +24,7 @@ def _predicted(spark: SparkSession, errors: np.ndarray) -> DataFrame:
 def test_the_half_width_is_the_right_order_statistic(spark: SparkSession) -> None:
     """99 errors 1..99: the ceil(100 * 0.9) = 90th smallest."""
     errors = np.arange(1, 100) * np.where(np.arange(99) % 2, 1, -1)
-    assert calibrate(_predicted(spark, np.random.default_rng(1).permutation(errors)), 0.9) == (90.0, 99)
+    assert calibrate_half_width(_predicted(spark, np.random.default_rng(1).permutation(errors)), 0.9) == (90.0, 99)
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
@@ -36,30 +37,44 @@ def test_on_exchangeable_rows_the_coverage_is_kept(spark: SparkSession, coverage
         rank = int(np.ceil(61 * coverage))
         covered.append(np.mean(test <= np.sort(calibration)[rank - 1]))
     assert coverage - 0.012 <= np.mean(covered) <= coverage + 1 / 61 + 0.012
-    found = conformal(_predicted(spark, draw.standard_t(3, 400)), _predicted(spark, draw.standard_t(3, 4000)), coverage)
+    found = calibrate_interval(
+        _predicted(spark, draw.standard_t(3, 400)), _predicted(spark, draw.standard_t(3, 4000)), coverage
+    )
     assert found.covered == pytest.approx(coverage, abs=0.06)
     assert found.width == 2 * found.half_width
     assert (found.calibration_rows, found.test_rows) == (400, 4000)
 
 
-def test_other_rows_are_covered_less_and_it_is_told(spark: SparkSession) -> None:
+def test_a_lower_coverage_on_other_rows_is_measured(spark: SparkSession) -> None:
     draw = np.random.default_rng(8)
-    found = conformal(_predicted(spark, draw.normal(0, 1, 500)), _predicted(spark, draw.normal(0, 3, 500)), 0.9)
+    found = calibrate_interval(
+        _predicted(spark, draw.normal(0, 1, 500)), _predicted(spark, draw.normal(0, 3, 500)), 0.9
+    )
     assert found.covered < 0.6
 
 
 @pytest.mark.parametrize(("coverage", "rows"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99)])
 def test_too_few_rows_are_refused_with_what_is_needed(spark: SparkSession, coverage: float, rows: int) -> None:
     assert fewest_rows(coverage) == rows
-    width, _ = calibrate(_predicted(spark, np.ones(rows)), coverage)
+    width, _ = calibrate_half_width(_predicted(spark, np.ones(rows)), coverage)
     assert width == 1.0
-    with pytest.raises(ValueError, match=f"{rows - 1} rows cannot calibrate intervals of {coverage:.0%}: {rows} are"):
-        calibrate(_predicted(spark, np.ones(rows)).limit(rows - 1), coverage)
+    with pytest.raises(ValueError) as caught:
+        calibrate_half_width(_predicted(spark, np.ones(rows)).limit(rows - 1), coverage)
+    assert code_of(caught.value) == "evaluation.too-few-calibration-rows"
+    assert values_of(caught.value) == {"rows": rows - 1, "coverage": coverage, "needed": rows}
 
 
-def test_what_is_no_coverage_is_refused(spark: SparkSession) -> None:
-    with pytest.raises(ValueError, match="it must lie between 0 and 1"):
-        calibrate(_predicted(spark, np.ones(3)), 1.0)
+def test_an_invalid_coverage_is_refused(spark: SparkSession) -> None:
+    with pytest.raises(ValueError) as caught:
+        calibrate_half_width(_predicted(spark, np.ones(3)), 1.0)
+    assert code_of(caught.value) == "evaluation.invalid-coverage"
+    assert values_of(caught.value) == {"coverage": 1.0}
+
+
+def test_coverage_is_not_measured_without_test_rows(spark: SparkSession) -> None:
+    with pytest.raises(ValueError) as caught:
+        calibrate_interval(_predicted(spark, np.ones(20)), _predicted(spark, np.ones(1)).limit(0), 0.9)
+    assert code_of(caught.value) == "evaluation.no-test-rows"
 
 
 def test_half_of_the_validation_rows_calibrate(feature_rows: DataFrame) -> None:
@@ -71,4 +86,4 @@ def test_half_of_the_validation_rows_calibrate(feature_rows: DataFrame) -> None:
         feature_rows.where(F.lit(True) & calibration_half(43))
         .exceptAll(feature_rows.where(calibration_half(42)))
         .count()
-    ), "the halves hang on the seed"
+    ), "the halves depend on the seed"

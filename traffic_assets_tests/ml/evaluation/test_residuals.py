@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.evaluation.residuals import Residuals, by_hour, distribution, residuals_of
+from traffic_assets.ml.evaluation.residuals import Residuals, compute_distribution, summarize_hours, summarize_residuals
+from traffic_assets_tests.codes import code_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,7 +43,7 @@ def predicted(spark: SparkSession) -> Iterator[DataFrame]:
 
 def test_the_distribution_counts_every_row_once(predicted: DataFrame) -> None:
     errors = np.array([p - y for _, _, y, p in _table()])
-    found = distribution(predicted, bins=20)
+    found = compute_distribution(predicted, bins=20)
     assert found.rows == len(errors) == sum(found.counts) + found.below + found.above
     assert found.mean == pytest.approx(errors.mean())
     assert found.std == pytest.approx(errors.std())
@@ -53,7 +54,7 @@ def test_the_distribution_counts_every_row_once(predicted: DataFrame) -> None:
     edges = found.start + found.width * np.arange(21)
     expected, _ = np.histogram(errors[(errors >= edges[0]) & (errors <= edges[-1])], edges)
     assert np.abs(np.array(found.counts) - expected).max() <= 1, "an edge may round to either side"
-    assert 0 < found.below + found.above <= 0.011 * len(errors), "what lies far out is counted and not drawn"
+    assert 0 < found.below + found.above <= 0.011 * len(errors), "outliers are counted and not drawn"
     assert len(found.counts) == 20
 
 
@@ -62,7 +63,7 @@ def test_hours_are_local_and_a_gap_stays_a_gap(predicted: DataFrame) -> None:
     for _, at, speed, prediction in _table():
         local = at.astimezone(ZONE).replace(minute=0, tzinfo=None)
         groups.setdefault(local, []).append(prediction - speed)
-    found = by_hour(predicted, ZONE)
+    found = summarize_hours(predicted, ZONE)
     assert [hour.at for hour in found] == sorted(groups)
     assert found[0].at == datetime(2026, 1, 5)
     assert datetime(2026, 1, 5, 11) not in {hour.at for hour in found}, "no row, no hour"
@@ -75,18 +76,19 @@ def test_hours_are_local_and_a_gap_stays_a_gap(predicted: DataFrame) -> None:
 
 
 def test_it_survives_json(predicted: DataFrame) -> None:
-    found = residuals_of(predicted, ZONE)
+    found = summarize_residuals(predicted, ZONE)
     assert Residuals.model_validate_json(found.model_dump_json()) == found
 
 
 def test_a_perfect_model_has_one_full_bin(spark: SparkSession) -> None:
     rows = [("s", START + i * EVERY, 50.0, 50.0) for i in range(40)]
-    found = distribution(spark.createDataFrame(rows, SCHEMA))
+    found = compute_distribution(spark.createDataFrame(rows, SCHEMA))
     assert found.std == 0
     assert sorted(found.counts)[-2:] == [0, 40]
     assert found.start < 0 < found.start + found.width * len(found.counts)
 
 
 def test_without_rows_there_are_no_residuals(spark: SparkSession) -> None:
-    with pytest.raises(ValueError, match="no rows, hence no residuals"):
-        distribution(spark.createDataFrame([], SCHEMA))
+    with pytest.raises(ValueError) as caught:
+        compute_distribution(spark.createDataFrame([], SCHEMA))
+    assert code_of(caught.value) == "evaluation.no-residuals"

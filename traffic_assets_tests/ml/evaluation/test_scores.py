@@ -12,9 +12,9 @@ from pyspark.ml import PipelineModel
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.evaluation.diagnostics import predicted_rows
-from traffic_assets.ml.evaluation.leaderboard import Standing, leaderboard
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry, rank_models
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores, sample_points, score_model
-from traffic_assets.ml.fitting.pipeline import fit_pipeline, preprocessor_of
+from traffic_assets.ml.fitting.pipeline import fit_pipeline, get_preprocessor
 from traffic_assets.ml.metrics.metrics import Metrics, Spread, evaluate
 from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
@@ -48,7 +48,7 @@ def stored(train: DataFrame, features: FeatureSet, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def named(stored: PipelineModel, features: FeatureSet) -> list[Slot]:
-    return slots(preprocessor_of(stored), features)
+    return slots(get_preprocessor(stored), features)
 
 
 def test_metrics_of_train_and_test_and_importances(
@@ -83,7 +83,7 @@ def test_a_sample_of_points_is_drawn_from_the_rows(stored: PipelineModel, featur
     drawn = list(zip(points.actual.tolist(), points.predicted.tolist(), strict=True))
     assert set(drawn) <= known
     assert len(set(drawn)) == len(drawn)
-    assert 130 < len(drawn) <= 200, "about as many as asked for, and never more"
+    assert 130 < len(drawn) <= 200, "about as many as requested, and never more"
     again = sample_points(predicted, 800, 200, seed=42)
     assert (again.actual == points.actual).all()
     other = sample_points(predicted, 800, 200, seed=43)
@@ -96,31 +96,31 @@ def test_where_there_are_fewer_rows_all_are_drawn(stored: PipelineModel, test_ro
     assert sample_points(predicted.limit(0), 0, 1000, seed=42).predicted.shape == (0,)
 
 
-def _standing(model: str, rmse: float, r2: float) -> Standing:
+def _entry(model: str, rmse: float, r2: float) -> LeaderboardEntry:
     test = Metrics(rows=9, rmse=rmse, mae=1, mape=0.1, r2=r2)
-    return Standing(model=model, kind="baseline", test=test, temporal=POOR, targets_asked=2, targets_missed=[])
+    return LeaderboardEntry(model=model, kind="baseline", test=test, temporal=POOR, targets_asked=2, targets_missed=[])
 
 
 def test_the_leaderboard_goes_from_best_to_worst() -> None:
-    standings = {s.model: s for s in (_standing("b", 2.0, 0.7), _standing("c", 1.0, 0.8), _standing("a", 2.0, 0.9))}
-    assert [s.model for s in leaderboard(standings, "rmse")] == ["c", "a", "b"], "equal ones by name"
-    assert [s.model for s in leaderboard(standings, "r2")] == ["a", "c", "b"]
+    entries = {s.model: s for s in (_entry("b", 2.0, 0.7), _entry("c", 1.0, 0.8), _entry("a", 2.0, 0.9))}
+    assert [s.model for s in rank_models(entries, "rmse")] == ["c", "a", "b"], "ties by name"
+    assert [s.model for s in rank_models(entries, "r2")] == ["a", "c", "b"]
 
 
 def test_cross_validation_and_not_the_test_rows_say_who_is_best() -> None:
-    """The model that is lucky on the test rows stands behind the one that the folds of train prefer."""
-    lucky, better = _standing("lucky", 1.0, 0.9), _standing("better", 2.0, 0.8)
-    standings = {
+    """The model that is lucky on the test rows is ranked after the one that is better on the folds of train."""
+    lucky, better = _entry("lucky", 1.0, 0.9), _entry("better", 2.0, 0.8)
+    entries = {
         "lucky": lucky.model_copy(update={"folds": Spread(mean=3.0, std=0.1)}),
         "better": better.model_copy(update={"folds": Spread(mean=2.5, std=0.1)}),
     }
-    assert [s.model for s in leaderboard(standings, "rmse")] == ["better", "lucky"]
-    assert [s.model for s in leaderboard(standings, "r2")] == ["lucky", "better"]
+    assert [s.model for s in rank_models(entries, "rmse")] == ["better", "lucky"]
+    assert [s.model for s in rank_models(entries, "r2")] == ["lucky", "better"]
 
 
 def test_an_installed_metric_orders_the_models_as_it_says(far: str) -> None:
-    standings = {
-        name: standing.model_copy(update={"test": standing.test.model_copy(update={"extra": {far: value}})})
-        for name, standing, value in (("a", _standing("a", 1.0, 0.9), 3.0), ("b", _standing("b", 2.0, 0.8), 4.0))
+    entries = {
+        name: entry.model_copy(update={"test": entry.test.model_copy(update={"extra": {far: value}})})
+        for name, entry, value in (("a", _entry("a", 1.0, 0.9), 3.0), ("b", _entry("b", 2.0, 0.8), 4.0))
     }
-    assert [s.model for s in leaderboard(standings, far)] == ["b", "a"]
+    assert [s.model for s in rank_models(entries, far)] == ["b", "a"]

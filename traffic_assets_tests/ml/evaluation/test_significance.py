@@ -1,4 +1,4 @@
-"""Tests of difference: against published formulas, and against what chance alone would give."""
+"""Tests of difference: against published formulas and simulated error rates."""
 
 import math
 
@@ -6,21 +6,28 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from traffic_assets.ml.evaluation.significance import against_best, corrected_t_test, diebold_mariano, holm
+from traffic_assets.ml.evaluation.significance import (
+    Difference,
+    compare_with_best,
+    corrected_t_test,
+    diebold_mariano,
+    holm,
+)
+from traffic_assets_tests.codes import code_of, values_of
 
 
 def test_the_corrected_t_test_is_the_formula_of_nadeau_and_bengio() -> None:
     first, second = [1.2, 1.1, 1.4, 1.3, 1.25], [1.0, 1.05, 1.1, 1.2, 1.0]
     difference = np.subtract(first, second)
-    mean, statistic, p = corrected_t_test(first, second, judged_share=0.25)
+    mean, statistic, p = corrected_t_test(first, second, test_to_train_ratio=0.25)
     expected = difference.mean() / math.sqrt((1 / 5 + 0.25) * difference.var(ddof=1))
     assert (mean, statistic) == (pytest.approx(difference.mean()), pytest.approx(expected))
     assert p == pytest.approx(2 * stats.t.sf(expected, 4))
     plain = stats.ttest_rel(first, second)
-    assert p > plain.pvalue, "folds share train rows: the correction asks for more"
+    assert p > plain.pvalue, "folds share train rows: the correction is stricter"
 
 
-def test_equal_models_are_called_different_as_rarely_as_promised_though_folds_are_alike() -> None:
+def test_equal_models_are_called_different_at_the_nominal_rate_though_folds_are_correlated() -> None:
     """Folds that share train rows are correlated by a fifth; a plain t-test is fooled by that."""
     draw = np.random.default_rng(1)
     ours = plain = 0
@@ -36,32 +43,36 @@ def test_equal_models_are_called_different_as_rarely_as_promised_though_folds_ar
 def test_equal_and_constantly_different_losses() -> None:
     assert corrected_t_test([1.0, 2.0], [1.0, 2.0], 1.0) == (0.0, None, 1.0)
     assert corrected_t_test([1.5, 2.5], [1.0, 2.0], 1.0) == (0.5, None, 0.0)
-    with pytest.raises(ValueError, match="2 and 1 folds"):
+    with pytest.raises(ValueError) as caught:
         corrected_t_test([1.0, 2.0], [1.0], 1.0)
+    assert code_of(caught.value) == "evaluation.different-folds"
+    assert values_of(caught.value) == {"first": 2, "second": 1}
 
 
 INSTANTS = 806
-"""A fifth of two weeks, every five minutes: what a temporal verdict is judged on."""
+"""A fifth of two weeks, every five minutes: the usual size of a temporal holdout."""
 
 HOURS = INSTANTS / 12
 
 
-def _autocorrelated(draw: np.random.Generator, series: int, follows: float) -> np.ndarray:
-    """Autoregressions of mean 0, shape (series, INSTANTS); the first 300 values are thrown away."""
+def _autocorrelated(draw: np.random.Generator, series: int, correlation: float) -> np.ndarray:
+    """Return autoregressions of mean 0, shape (series, INSTANTS); the first 300 values are dropped."""
     found = draw.normal(size=(series, INSTANTS + 300))
     for i in range(1, found.shape[1]):
-        found[:, i] += follows * found[:, i - 1]
+        found[:, i] += correlation * found[:, i - 1]
     return found[:, 300:]
 
 
-@pytest.mark.parametrize(("follows", "most"), [(0.0, 0.065), (0.8, 0.07), (0.9, 0.08), (0.95, 0.09)])
-def test_diebold_mariano_calls_equal_models_different_as_rarely_as_promised(follows: float, most: float) -> None:
-    """Five in a hundred, however long the losses follow each other; a plain t-test sees differences everywhere."""
-    found = _autocorrelated(np.random.default_rng(2), 1500, follows)
+@pytest.mark.parametrize(("correlation", "most"), [(0.0, 0.065), (0.8, 0.07), (0.9, 0.08), (0.95, 0.09)])
+def test_diebold_mariano_calls_equal_models_different_at_about_the_nominal_rate(
+    correlation: float, most: float
+) -> None:
+    """The rate is about 5 % for every autocorrelation; a plain t-test finds differences everywhere."""
+    found = _autocorrelated(np.random.default_rng(2), 1500, correlation)
     nothing = np.zeros(INSTANTS)
     ours = np.mean([diebold_mariano(difference, nothing, HOURS)[2] < 0.05 for difference in found])
     assert 0.035 < ours < most
-    if follows:
+    if correlation:
         assert np.mean(stats.ttest_1samp(found, 0, axis=1).pvalue < 0.05) > 0.4
 
 
@@ -100,13 +111,19 @@ def test_diebold_mariano_is_the_formula_of_coroneo_and_iacone() -> None:
     )
 
 
-def test_too_few_or_other_instants_are_refused() -> None:
-    with pytest.raises(ValueError, match="19 and 19 instants: the same ones are needed, at least 20"):
-        diebold_mariano(np.ones(19), np.ones(19), HOURS)
-    with pytest.raises(ValueError, match="30 and 31 instants"):
-        diebold_mariano(np.ones(30), np.ones(31), HOURS)
-    with pytest.raises(ValueError, match=r"23.5 hours of later time: .*at least 24"):
+@pytest.mark.parametrize(("first", "second"), [(19, 19), (30, 31)])
+def test_too_few_or_different_instants_are_refused(first: int, second: int) -> None:
+    with pytest.raises(ValueError) as caught:
+        diebold_mariano(np.ones(first), np.ones(second), HOURS)
+    assert code_of(caught.value) == "evaluation.different-instants"
+    assert values_of(caught.value) == {"first": first, "second": second, "needed": 20}
+
+
+def test_a_holdout_that_is_too_short_for_autocorrelated_losses_is_refused() -> None:
+    with pytest.raises(ValueError) as caught:
         diebold_mariano(np.ones(282), np.ones(282), 23.5)
+    assert code_of(caught.value) == "evaluation.too-short-holdout"
+    assert values_of(caught.value) == {"hours": 23.5, "needed": 24}
 
 
 def test_holm_by_hand() -> None:
@@ -116,10 +133,10 @@ def test_holm_by_hand() -> None:
 
 
 def test_comparisons_are_corrected_together_and_say_who_is_better() -> None:
-    found = {"forest": (0.5, 4.0, 0.01), "line": (-0.1, -0.5, 0.6)}
-    forest, line = against_best("a test", "boosted", found)
+    differences = {"forest": Difference(0.5, 4.0, 0.01), "line": Difference(-0.1, -0.5, 0.6)}
+    forest, line = compare_with_best("a test", "boosted", differences)
     assert (forest.adjusted, line.adjusted) == (pytest.approx(0.02), pytest.approx(0.6))
-    assert forest.verdict() == "boosted is better"
-    assert forest.verdict(0.01) == line.verdict() == "no difference beyond chance"
-    (other,) = against_best("a test", "boosted", {"line": (-1.0, -9.0, 0.001)})
-    assert other.verdict() == "line is better"
+    assert forest.describe() == "boosted is better"
+    assert forest.describe(0.01) == line.describe() == "not statistically significant"
+    (other,) = compare_with_best("a test", "boosted", {"line": Difference(-1.0, -9.0, 0.001)})
+    assert other.describe() == "line is better"

@@ -10,8 +10,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from traffic_assets.ml.evaluation.intervals import Interval, calibrate
-from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, as_records, dimensions, slice_errors, worst_of
+from traffic_assets.ml.evaluation.intervals import Interval, calibrate_half_width
+from traffic_assets.ml.evaluation.slices import (
+    FEWEST_ROWS,
+    as_records,
+    select_worst_slices,
+    slice_columns,
+    slice_errors,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,7 +52,7 @@ def predicted(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
-    found = {(s.dimension, s.value): s for s in slice_errors(predicted, dimensions(predicted, ZONE), INTERVAL)}
+    found = {(s.dimension, s.value): s for s in slice_errors(predicted, slice_columns(predicted, ZONE), INTERVAL)}
     groups: dict[tuple[str, str], list[float]] = {}
     for sensor, at, speed, prediction, highway, level in _table():
         local = at.astimezone(ZONE)
@@ -72,7 +78,7 @@ def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
 
 
 def test_the_worst_come_first_and_only_so_many_come_back(predicted: DataFrame) -> None:
-    by = {"sensor": dimensions(predicted, ZONE)["sensor"]}
+    by = {"sensor": slice_columns(predicted, ZONE)["sensor"]}
     every = slice_errors(predicted, by)
     assert every[0].value == "s1"
     assert [s.rmse for s in every] == sorted((s.rmse for s in every), reverse=True)
@@ -81,13 +87,13 @@ def test_the_worst_come_first_and_only_so_many_come_back(predicted: DataFrame) -
 
 
 def test_a_slice_has_an_interval_of_its_own_rows_where_they_are_enough(predicted: DataFrame) -> None:
-    by = {name: dimensions(predicted, ZONE)[name] for name in ("sensor", "hour")}
+    by = {name: slice_columns(predicted, ZONE)[name] for name in ("sensor", "hour")}
     calibration = predicted.where("sensor_id != 's2' or timestamp < '2026-01-05 12:00:00'")  # 8 rows of s2, 8 an hour
     found = {(s.dimension, s.value): s for s in slice_errors(predicted, by, INTERVAL, calibration)}
     widths = []
     for sensor in ("s0", "s1"):
         own, rows = found["sensor", sensor], predicted.where(f"sensor_id = '{sensor}'")
-        assert own.own_half_width == calibrate(rows, 0.9)[0]
+        assert own.own_half_width == calibrate_half_width(rows, 0.9)[0]
         assert own.own_half_width is not None
         assert own.own_covered is not None
         assert own.own_width == 2 * own.own_half_width
@@ -106,10 +112,10 @@ def test_a_slice_has_an_interval_of_its_own_rows_where_they_are_enough(predicted
 
 
 def test_slices_of_few_rows_are_never_called_the_worst(predicted: DataFrame) -> None:
-    found = slice_errors(predicted, dimensions(predicted, ZONE))
+    found = slice_errors(predicted, slice_columns(predicted, ZONE))
     hours = [s for s in found if s.dimension == "hour"]
     assert all(s.rows < FEWEST_ROWS for s in hours)
-    worst = worst_of(found)
+    worst = select_worst_slices(found)
     assert worst[0].value == "s1"
     assert all(s.dimension != "hour" for s in worst)
     assert as_records(worst)[0]["value"] == "s1"
@@ -117,4 +123,4 @@ def test_slices_of_few_rows_are_never_called_the_worst(predicted: DataFrame) -> 
 
 def test_dimensions_whose_column_is_missing_are_left_out(predicted: DataFrame) -> None:
     bare = predicted.drop("congestion_level", "highway_encoded")
-    assert set(dimensions(bare, ZONE)) == {"hour", "weekday", "sensor"}
+    assert set(slice_columns(bare, ZONE)) == {"hour", "weekday", "sensor"}

@@ -14,10 +14,10 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting import final
-from traffic_assets.ml.fitting.caching import cached_vectors, placed_rows
+from traffic_assets.ml.fitting.caching import cached_vectors, order_rows
 from traffic_assets.ml.fitting.early_stopping import with_validation_rows
-from traffic_assets.ml.fitting.final import final_fit
-from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, model_of, preprocessor_of
+from traffic_assets.ml.fitting.final import fit_final_model
+from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, get_model, get_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled, unscaled
 from traffic_assets.ml.splits.hashing import calibration_half
@@ -59,10 +59,10 @@ def test_it_is_the_fit_on_the_vectors_of_spark(
     name: str, parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
 ) -> None:
     (train, validation), (features, preprocessing), algorithm = parts, prepared, algorithm_named(name)
-    found = final_fit(preprocessing, train, validation, features, algorithm, FITS[name], seed=42, partitions=2)
-    assert is_scaled(preprocessor_of(found)) is not algorithm.scale_invariant
+    found = fit_final_model(preprocessing, train, validation, features, algorithm, FITS[name], seed=42, partitions=2)
+    assert is_scaled(get_preprocessor(found)) is not algorithm.scale_invariant
     early = algorithm.stops_early(FITS[name])
-    rows = placed_rows(with_validation_rows(train, validation, 42) if early else train, 2)
+    rows = order_rows(with_validation_rows(train, validation, 42) if early else train, 2)
     ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
     with cached_vectors(ready, rows) as vectors:
         expected = PipelineModel([*ready.stages, fit_model(vectors, algorithm, FITS[name], 42)])
@@ -77,9 +77,9 @@ def test_rows_of_validation_end_the_fit_but_for_those_that_calibrate(
 
     def trees(half: Any) -> int:
         turned = F.when(half, 130 - F.col("speed")).otherwise(F.col("speed"))
-        judged = validation.withColumn("speed", turned)
-        found = final_fit(preprocessing, train, judged, features, xgboost, FITS["xgboost"], seed=42)
-        kept: int = xgboost.describe(model_of(found))["trees"]
+        changed = validation.withColumn("speed", turned)
+        found = fit_final_model(preprocessing, train, changed, features, xgboost, FITS["xgboost"], seed=42)
+        kept: int = xgboost.describe(get_model(found))["trees"]
         return kept
 
     assert trees(calibration_half(42)) == trees(F.lit(False))
@@ -93,7 +93,7 @@ def test_rows_without_the_target_are_left_out(
     assert train.where("flow IS NULL").count() > 0
     linear, flow = algorithm_named("linear_regression"), replace(features, target="flow")
     whole, observed = (
-        final_fit(preprocessing, rows, validation, flow, linear, FITS["linear_regression"], seed=42)
+        fit_final_model(preprocessing, rows, validation, flow, linear, FITS["linear_regression"], seed=42)
         for rows in (train, train.where("flow IS NOT NULL"))
     )
     assert _predicted(whole, validation) == pytest.approx(_predicted(observed, validation))
@@ -108,12 +108,12 @@ def test_only_a_fit_in_one_task_is_given_lists(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (train, validation), (features, preprocessing) = parts, prepared
-    given = []
+    types = []
 
     def watched(vectors: DataFrame, *rest: Any) -> Any:
-        given.append(vectors.schema[VECTOR].dataType.typeName())
+        types.append(vectors.schema[VECTOR].dataType.typeName())
         return fit_model(vectors, *rest)
 
     monkeypatch.setattr(final, "fit_model", watched)
-    final_fit(preprocessing, train, validation, features, algorithm_named(name), FITS[name], seed=42)
-    assert given == ["array" if lists else "vectorudt"]
+    fit_final_model(preprocessing, train, validation, features, algorithm_named(name), FITS[name], seed=42)
+    assert types == ["array" if lists else "vectorudt"]

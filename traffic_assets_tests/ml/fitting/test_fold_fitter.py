@@ -19,7 +19,9 @@ from traffic_assets.ml.fitting.spark_folds import SparkFolds
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.splits.folds import Fold, make_folds
+from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of
 from traffic_assets_tests.ml.counting import on_spark
 
 if TYPE_CHECKING:
@@ -51,11 +53,13 @@ def fitter(
 
 
 def test_sizes_are_the_row_counts_of_the_folds(fitter: FoldFitter, feature_rows: DataFrame, folds: list[Fold]) -> None:
-    sizes = fitter.fold_sizes()
-    assert [(size.train, size.test) for size in sizes] == [
-        (feature_rows.where(fold.train).count(), feature_rows.where(fold.test).count()) for fold in folds
+    stops = unit_hash(SEED, "stop") < STOPPING_SHARE
+    expected = [
+        FoldSize(*(feature_rows.where(part).count() for part in (fold.train, fold.train & stops, fold.test)))
+        for fold in folds
     ]
-    assert all(size.stopping == pytest.approx(STOPPING_SHARE * size.train, rel=0.4) for size in sizes)
+    assert fitter.fold_sizes() == expected
+    assert all(size.stopping for size in expected)
 
 
 def test_metrics_are_those_of_the_predictions_for_the_test_rows(
@@ -111,8 +115,9 @@ def test_what_is_kept_is_released_at_the_end(
 
 def test_cuts_need_a_fit_that_is_shared(fitter: FoldFitter) -> None:
     assert fitter.sharing is None
-    with fitter.prepare(0, FoldSize(1)) as fold, pytest.raises(ValueError, match="its fits are not shared"):
+    with fitter.prepare(0, FoldSize(1)) as fold, pytest.raises(ValueError) as caught:
         fold.evaluate(PLAIN, [Cut(1, 1)])
+    assert code_of(caught.value) == "fitting.fits-not-shared"
 
 
 def test_a_preparation_that_depends_on_more_than_missing_numbers_is_left_to_spark(

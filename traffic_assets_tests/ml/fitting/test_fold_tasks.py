@@ -1,4 +1,4 @@
-"""Folds in one task each: what Spark's folds come to, with one fit an action, and only where that is the same."""
+"""Folds in one task each: the results of Spark's folds, with one fit an action."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation,
 from traffic_assets.ml.splits.folds import Fold, FoldKind, make_folds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def _both(
 ) -> list[list[Any]]:
     in_tasks_counted, made = counting(XGBOOST)
     algorithms = [in_tasks_counted, ON_SPARK]
-    with cached_rows(rows) as placed:
+    with cached_rows(rows) as ordered:
         found = [
-            CrossValidation(features, algorithm, folds, 42).evaluate_trials(placed, tried) for algorithm in algorithms
+            CrossValidation(features, algorithm, folds, 42).evaluate_trials(ordered, tried) for algorithm in algorithms
         ]
     assert len(made) == len(folds) * len(tried), "one task a fold and trial, and none for Spark"
     return found
@@ -61,8 +62,8 @@ def test_folds_in_tasks_come_to_what_folds_on_spark_do(feature_rows: DataFrame, 
     assert in_task[0].folds[0].rmse != pytest.approx(in_task[1].folds[0].rmse, rel=1e-3), "the hyperparameters count"
 
 
-def test_what_only_the_judged_rows_hold_is_not_learned(feature_rows: DataFrame) -> None:
-    """A number and a category of the rows that the first fold judges, both of which tell their speed."""
+def test_values_that_only_test_rows_have_are_not_learned(feature_rows: DataFrame) -> None:
+    """A number and a category of the first fold's test rows, both of which determine their speed."""
     folds = make_folds(feature_rows, "random", 2, 42)
     rows = feature_rows.withColumn("flow_rate", F.when(folds[0].test, F.col("speed")))
     rows = rows.withColumn("sensor_cluster", F.when(folds[0].test, F.col("speed").cast("int") + 100).otherwise(1))
@@ -80,16 +81,16 @@ def test_a_new_category_is_judged_as_spark_judges_it(
     feature_rows: DataFrame, values: int, missing: bool, colsample: float
 ) -> None:
     """It counts as a missing one where the fitted rows have such, and otherwise as none of those that are known."""
-    judged = F.col("sensor_id") > "s5"
+    is_test = F.col("sensor_id") > "s5"
     number = F.substring("sensor_id", 2, 1).cast("int") % values
     known = (
         F.when(number != 0, number * 9) if missing else number * 9
     )  # 9, 18, 27: not the order of the alphabet with 0
-    rows = feature_rows.withColumn("highway_encoded", F.when(judged, F.lit(5)).otherwise(known))
+    rows = feature_rows.withColumn("highway_encoded", F.when(is_test, F.lit(5)).otherwise(known))
     rows = rows.withColumn("speed", 20 + 3 * F.coalesce("highway_encoded", F.lit(11)) + F.col("hour_sin"))
     features = usable_features(rows, [c for c in FEATURES if c.name in ("highway_encoded", "is_rush_hour", "hour_sin")])
     tried = EVERY.model_copy(update={"colsample_bytree": colsample})
-    in_task, on_spark = _both(rows, features, [Fold(~judged, judged, "new")], [tried])
+    in_task, on_spark = _both(rows, features, [Fold(~is_test, is_test, "new")], [tried])
     assert in_task[0].folds[0].by_name == pytest.approx(on_spark[0].folds[0].by_name, rel=1e-5)
 
 
@@ -136,10 +137,10 @@ def test_what_was_asked_for_is_told_of_the_judged_rows_by_one_fit(
         with prepared.predictions(EARLY) as predicted:
             assert set(predicted.columns) == {"speed", STOP, "timestamp", "sensor_id", "prediction"}
             assert predicted.storageLevel.useMemory
-            told = {(r["sensor_id"], r["timestamp"]): r["speed"] for r in predicted.collect()}
+            predicted_speeds = {(r["sensor_id"], r["timestamp"]): r["speed"] for r in predicted.collect()}
         (metrics,) = prepared.evaluate(EARLY)
     expected = rows.where(fold.test).select("sensor_id", "timestamp", "speed").collect()
-    assert told == {(r["sensor_id"], r["timestamp"]): r["speed"] for r in expected}
+    assert predicted_speeds == {(r["sensor_id"], r["timestamp"]): r["speed"] for r in expected}
     assert metrics.rows == len(expected)
 
 
@@ -154,7 +155,7 @@ def test_a_task_has_all_cores_while_it_fits(
         prepared.evaluate(EVERY)
         assert all_cores_held == ["taken", "left"]
         with prepared.predictions(EVERY):
-            assert all_cores_held == ["taken", "left"] * 2, "what is kept was fitted before it is given"
+            assert all_cores_held == ["taken", "left"] * 2, "the kept predictions are fitted before they are returned"
 
 
 @pytest.mark.parametrize(
@@ -178,12 +179,12 @@ def test_where_more_hangs_on_a_folds_rows_spark_prepares_it(
     )
 
 
-def test_folds_in_tasks_tell_of_each_and_end_by_a_deadline(feature_rows: DataFrame, features: FeatureSet) -> None:
-    told: list[str] = []
+def test_folds_in_tasks_report_each_fold_and_end_at_a_deadline(feature_rows: DataFrame, features: FeatureSet) -> None:
+    reported: list[str] = []
     folds = make_folds(feature_rows, "random", 3, 42)
-    validation = CrossValidation(features, XGBOOST, folds, 42, notify=told.append)
+    validation = CrossValidation(features, XGBOOST, folds, 42, notify=reported.append)
     (whole,) = validation.evaluate_trials(feature_rows, [EVERY])
-    assert [line.split(", RMSE")[0] for line in told] == [f"XGBoost: fold {i} of 3" for i in (1, 2, 3)]
+    assert [line.split(", RMSE")[0] for line in reported] == [f"XGBoost: fold {i} of 3" for i in (1, 2, 3)]
     assert validation.fits == 3
     (cut,) = validation.evaluate_trials(feature_rows, [EVERY], deadline=0.0)
     assert cut.folds == whole.folds[:1]
@@ -214,5 +215,6 @@ def test_a_fold_whose_rows_all_end_the_fit_is_refused(feature_rows: DataFrame, f
 
 def test_a_fold_without_rows_is_refused_in_tasks_as_on_spark(feature_rows: DataFrame, features: FeatureSet) -> None:
     folds = make_folds(feature_rows, "random", 3, 42)
-    with pytest.raises(ValueError, match="No rows to train on in fold 1 of 3"):
+    with pytest.raises(ValueError) as caught:
         CrossValidation(features, XGBOOST, folds, 42).evaluate_trials(feature_rows.where(folds[0].test), [EVERY])
+    assert code_of(caught.value) == "model-selection.empty-fold"

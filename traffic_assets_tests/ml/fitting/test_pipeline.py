@@ -1,4 +1,4 @@
-"""Training: rows lie where their key says, and pipelines come apart as they were put together."""
+"""Fits: rows are ordered by key, and pipelines are taken apart as they were built."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting import pipeline
-from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors, listed_vectors, vectors_to_fit
+from traffic_assets.ml.fitting.caching import cached_rows, cached_vectors, make_task_rows, vectors_to_fit
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows, with_validation_rows
 from traffic_assets.ml.fitting.pipeline import (
+    build_pipeline,
     fit_model,
     fit_pipeline,
     fit_preprocessor,
-    model_of,
-    pipeline_of,
-    preprocessor_of,
+    get_model,
+    get_preprocessor,
 )
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
@@ -42,7 +42,7 @@ PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 
 
 def _placement(rows: DataFrame) -> list[list[tuple[str, int]]]:
-    """The keys of each partition, in the order in which they lie."""
+    """Return the keys of each partition, in order."""
     located = rows.select("sensor_id", F.col("timestamp").cast("long"), F.spark_partition_id()).collect()
     return [[(row[0], row[1]) for row in located if row[2] == i] for i in range(rows.rdd.getNumPartitions())]
 
@@ -85,7 +85,7 @@ def test_a_fit_in_one_task_is_the_same_of_lists_and_of_vectors(feature_rows: Dat
     features = usable_features(feature_rows, FEATURES)
     preprocessing = fit_preprocessor(feature_rows, features, scaled=False)
     marked = with_stopping_rows(feature_rows, xgboost, [tried], 42)
-    listed = listed_vectors(preprocessing, marked, features)
+    listed = make_task_rows(preprocessing, marked, features)
     with cached_vectors(preprocessing, marked, again=False) as vectors:
         assert listed.columns == vectors.columns == [VECTOR, "speed", STOP, "row"]
         models: list[Any] = [fit_model(rows, xgboost, tried, 42) for rows in (listed, vectors)]
@@ -127,18 +127,18 @@ def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features:
     uri = f"file://{tmp_path}/pipeline"
     pipeline.write().save(uri)
     for found in (pipeline, PipelineModel.load(uri)):
-        vectors = preprocessor_of(found).transform(feature_rows)
+        vectors = get_preprocessor(found).transform(feature_rows)
         assert "prediction" not in vectors.columns
-        by_parts: np.ndarray = np.array(model_of(found).transform(vectors).select("prediction").collect())
+        by_parts: np.ndarray = np.array(get_model(found).transform(vectors).select("prediction").collect())
         whole: np.ndarray = np.array(pipeline.transform(feature_rows).select("prediction").collect())
         assert (by_parts == whole).all()
-        assert type(model_of(found)).__name__ == "LinearRegressionModel"
+        assert type(get_model(found)).__name__ == "LinearRegressionModel"
 
 
 def test_fit_pipeline_is_the_fit_of_its_parts(feature_rows: DataFrame, features: FeatureSet) -> None:
     train, rest = feature_rows.where("sensor_id < 's4'"), feature_rows.where("sensor_id >= 's4'")
     preprocessing = fit_preprocessor(train, features)
-    by_parts = pipeline_of(preprocessing, fit_model(preprocessing.transform(train), LINEAR, PLAIN, 42))
+    by_parts = build_pipeline(preprocessing, fit_model(preprocessing.transform(train), LINEAR, PLAIN, 42))
     at_once = fit_pipeline(train, features, LINEAR, PLAIN, 42)
     expected: np.ndarray = np.array(by_parts.transform(rest).select("prediction").collect()).ravel()
     found: np.ndarray = np.array(at_once.transform(rest).select("prediction").collect()).ravel()

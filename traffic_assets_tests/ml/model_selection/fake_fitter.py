@@ -24,9 +24,9 @@ class FakeFitter(FoldFitter):
     A fit is known by its hyperparameters, the position of the trial; so is its error.
 
     Args:
-        folds: number of folds.
-        on_fit: called in each fit with the numbers of fold and trial.
-        on_prepare: called in each preparation with the number of the fold, and -1.
+        folds: Number of folds.
+        on_fit: Called in each fit with the numbers of fold and trial.
+        on_prepare: Called in each preparation with the number of the fold, and -1.
     """
 
     def __init__(self, folds: int, on_fit: Work = nothing, on_prepare: Work = nothing) -> None:

@@ -1,4 +1,4 @@
-"""Cross-validation: the metrics of a hand-made loop, and no fold's rows in what is fitted for it."""
+"""Cross-validation: the metrics of a hand-made loop, and no test row in a fit."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.early_stopping import STOPPING_SHARE
-from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, pipeline_of
+from traffic_assets.ml.fitting.pipeline import build_pipeline, fit_model, fit_preprocessor
 from traffic_assets.ml.metrics.metrics import METRICS, Metrics
-from traffic_assets.ml.model_selection.cross_validation import CrossValidation, TrialOnFold, comparable
+from traffic_assets.ml.model_selection.cross_validation import CrossValidation, TrialOnFold, select_comparable
 from traffic_assets.ml.model_selection.executors import executor_for
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
@@ -29,6 +29,7 @@ from traffic_assets.ml.splits.hashing import fold_of, unit_hash
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -45,7 +46,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 def train(spark: SparkSession) -> Iterator[DataFrame]:
     """A feature whose median depends on which fold is left out, and which is null in a third of the rows.
 
-    In fold f it lies about 100 f, so that train's median is that of none of the folds' fits.
+    In fold f it is about 100 f, so the median of all rows differs from the median of every fold's train rows.
     """
     draw = np.random.default_rng(3)
     keys = [(f"s{i % 6}", START + (i // 6) * timedelta(minutes=5), float(draw.normal())) for i in range(240)]
@@ -93,19 +94,19 @@ def test_fold_metrics_are_those_of_a_hand_made_loop(
     leaking: list[float] = []
     rows = []
     for fold in range(FOLDS):
-        fit_rows, judged = train.where(fold_of(FOLDS, SEED) != fold), train.where(fold_of(FOLDS, SEED) == fold)
+        fit_rows, test_rows = train.where(fold_of(FOLDS, SEED) != fold), train.where(fold_of(FOLDS, SEED) == fold)
         for found, preprocessing in ((refitted, fit_preprocessor(fit_rows, features)), (leaking, whole)):
             model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
-            found.append(_rmse(pipeline_of(preprocessing, model), judged))
-        rows.append(judged.count())
+            found.append(_rmse(build_pipeline(preprocessing, model), test_rows))
+        rows.append(test_rows.count())
     measured = [fold.rmse for fold in trials[1].folds]
     assert measured == pytest.approx(refitted, rel=1e-9)
     assert all(abs(m - leaked) > 0.1 for m, leaked in zip(measured, leaking, strict=True)), (measured, leaking)
     assert [fold.rows for fold in trials[1].folds] == rows
-    assert sum(rows) == 240, "every row is judged once"
+    assert sum(rows) == 240, "every row is tested once"
 
 
-def test_rows_are_dropped_from_what_a_fold_fits_and_never_from_what_it_judges(
+def test_rows_are_dropped_from_the_train_rows_of_a_fold_and_never_from_its_test_rows(
     train: DataFrame, features: FeatureSet
 ) -> None:
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
@@ -114,10 +115,10 @@ def test_rows_are_dropped_from_what_a_fold_fits_and_never_from_what_it_judges(
         fit_rows = train.where((fold_of(FOLDS, SEED) != number) & F.col("a").isNotNull())
         preprocessing = fit_preprocessor(fit_rows, features)
         model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
-        judged = train.where(fold_of(FOLDS, SEED) == number)
-        assert judged.where("a IS NULL").count() > 0
-        assert fold.rows == judged.count()
-        assert fold.rmse == pytest.approx(_rmse(pipeline_of(preprocessing, model), judged))
+        test_rows = train.where(fold_of(FOLDS, SEED) == number)
+        assert test_rows.where("a IS NULL").count() > 0
+        assert fold.rows == test_rows.count()
+        assert fold.rmse == pytest.approx(_rmse(build_pipeline(preprocessing, model), test_rows))
 
 
 def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -> None:
@@ -129,24 +130,24 @@ def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -
             assert trial.summary[metric].std == pytest.approx(np.std(values, ddof=1))
 
 
-def test_each_trial_is_told_of_with_its_progress(train: DataFrame, features: FeatureSet) -> None:
-    told: list[str] = []
-    _validation(train, features, 2, notify=told.append).evaluate_trials(train, [USELESS, PLAIN])
-    assert [line.split(", RMSE ")[0] for line in told] == [
+def test_each_trial_is_reported_with_its_progress(train: DataFrame, features: FeatureSet) -> None:
+    reported: list[str] = []
+    _validation(train, features, 2, notify=reported.append).evaluate_trials(train, [USELESS, PLAIN])
+    assert [line.split(", RMSE ")[0] for line in reported] == [
         f"Linear regression: fold {fold} of 2, {done} of 2 trials" for fold in (1, 2) for done in (1, 2)
     ]
 
 
-def test_one_trial_is_told_of_without_a_number(train: DataFrame, features: FeatureSet) -> None:
-    told: list[str] = []
-    trial = _validation(train, features, 2, 7, notify=told.append).evaluate(train, PLAIN)
-    assert [line.split(", ")[0] for line in told] == [
+def test_a_single_trial_is_reported_without_a_number(train: DataFrame, features: FeatureSet) -> None:
+    reported: list[str] = []
+    trial = _validation(train, features, 2, 7, notify=reported.append).evaluate(train, PLAIN)
+    assert [line.split(", ")[0] for line in reported] == [
         "Linear regression: fold 1 of 2",
         "Linear regression: fold 2 of 2",
     ]
-    assert "trial" not in "".join(told)
+    assert "trial" not in "".join(reported)
     expected = train.where(fold_of(2, 7) == 0).count()
-    assert trial.folds[0].rows == expected, "the folds hang on the seed"
+    assert trial.folds[0].rows == expected, "the folds depend on the seed"
 
 
 def test_folds_at_the_same_time_give_the_same_trials(
@@ -155,15 +156,15 @@ def test_folds_at_the_same_time_give_the_same_trials(
     assert _validation(train, features, threads=3).evaluate_trials(train, [USELESS, PLAIN]) == trials
 
 
-def test_more_threads_than_folds_judge_trials_at_the_same_time(
+def test_more_threads_than_folds_evaluate_trials_at_the_same_time(
     train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fits of two trials on three folds wait for each other: one by one none would go on."""
     all_of_them = threading.Barrier(2 * FOLDS, timeout=120)
 
-    def meeting(*given: Any) -> Any:
+    def meeting(*args: Any) -> Any:
         all_of_them.wait()
-        return fit_model(*given)
+        return fit_model(*args)
 
     monkeypatch.setattr("traffic_assets.ml.fitting.spark_folds.fit_model", meeting)
     assert _validation(train, features, threads=2 * FOLDS).evaluate_trials(train, [USELESS, PLAIN]) == trials
@@ -176,7 +177,7 @@ def test_there_are_as_many_fits_at_the_same_time_as_threads(
     """None ends before so many have begun."""
     counting, all_busy, running, most = threading.Lock(), threading.Event(), 0, 0
 
-    def counted(*given: Any) -> Any:
+    def counted(*args: Any) -> Any:
         nonlocal running, most
         with counting:
             running += 1
@@ -184,7 +185,7 @@ def test_there_are_as_many_fits_at_the_same_time_as_threads(
             if running == threads:
                 all_busy.set()
         assert all_busy.wait(120)
-        fitted = fit_model(*given)
+        fitted = fit_model(*args)
         with counting:
             running -= 1
         return fitted
@@ -201,11 +202,11 @@ def test_an_error_in_a_fold_shuts_the_executor_down_and_frees_the_memory_of_all_
     executors: list[Executor] = []
     both, fits = threading.Barrier(2, timeout=120), itertools.count()
 
-    def failing(*given: Any) -> Any:
+    def failing(*args: Any) -> Any:
         both.wait()
         if next(fits) == 0:
             raise RuntimeError("no fit")
-        return fit_model(*given)
+        return fit_model(*args)
 
     def kept(spark: SparkSession, threads: int) -> Executor:
         executors.append(executor_for(spark, threads))
@@ -259,13 +260,13 @@ def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_evaluations
         {i: TrialOnFold(Metrics(rows=10, rmse=10 * number + i, mae=1, mape=1, r2=0), 20) for i in range(trials_done)}
         for number, trials_done in enumerate(done)
     ]
-    assert comparable(by_fold) == ([by_fold[number] for number in folds], set(range(trials)))
+    assert select_comparable(by_fold) == ([by_fold[number] for number in folds], set(range(trials)))
 
 
 def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
     train: DataFrame, features: FeatureSet, trials: list[Trial]
 ) -> None:
-    """Only the rows that the first fold judges hold it."""
+    """Only the test rows of the first fold have values of it."""
     rows = train.withColumn("b", F.when(fold_of(FOLDS, SEED) == 0, F.col("noise")))
     more = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
     assert more.numeric == ("a", "b")
@@ -275,25 +276,25 @@ def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
 
 
 @pytest.mark.parametrize(
-    ("reads_once", "tried", "missing", "kept"),
+    ("single_pass", "tried", "missing", "kept"),
     [
         *((True, [PLAIN], "median", False), (True, [PLAIN, USELESS], "median", True)),
         *((False, [PLAIN], "median", True), (True, [PLAIN], "drop", True)),
     ],
 )
 def test_vectors_are_kept_where_they_are_read_more_than_once(
-    train: DataFrame, reads_once: bool, tried: list[Any], missing: Any, kept: bool
+    train: DataFrame, single_pass: bool, tried: list[Any], missing: Any, kept: bool
 ) -> None:
     """What a preparation leaves is counted, and then fitted on."""
     features = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing=missing))
     seen: list[bool] = []
 
     class Watched(type(LINEAR)):  # type: ignore[misc]
-        def fit(self, vectors: DataFrame, *given: Any) -> Any:
+        def fit(self, vectors: DataFrame, *args: Any) -> Any:
             seen.append(vectors.storageLevel.useMemory)
-            return super().fit(vectors, *given)
+            return super().fit(vectors, *args)
 
-    spec = {field.name: getattr(LINEAR, field.name) for field in fields(LINEAR)} | {"reads_once": reads_once}
+    spec = {field.name: getattr(LINEAR, field.name) for field in fields(LINEAR)} | {"single_pass": single_pass}
     folds = make_folds(train, "random", FOLDS, SEED)
     found = CrossValidation(features, Watched(**spec), folds, SEED).evaluate_trials(train, tried)
     assert seen == [kept] * FOLDS * len(tried)
@@ -326,5 +327,7 @@ def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> Non
 def test_a_fold_without_rows_is_refused(train: DataFrame, features: FeatureSet) -> None:
     for fold, missing, what in ((0, 1, "train"), (1, 1, "test")):
         one_fold = train.where(fold_of(FOLDS, SEED) == fold)
-        with pytest.raises(ValueError, match=f"No rows to {what} on in fold {missing} of 3"):
+        with pytest.raises(ValueError) as caught:
             _validation(train, features).evaluate_trials(one_fold, [PLAIN])
+        assert code_of(caught.value) == "model-selection.empty-fold"
+        assert values_of(caught.value) == {"purpose": what, "fold": f"fold {missing} of 3"}

@@ -1,4 +1,4 @@
-"""Learning curves: nested subsets of train rows, judged on rows that no share has fitted."""
+"""Learning curves: nested subsets of train rows, evaluated on rows that no share fits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline
 from traffic_assets.ml.metrics.metrics import evaluate
-from traffic_assets.ml.model_selection.learning_curves import LearningCurve, learning_curve, within
+from traffic_assets.ml.model_selection.learning_curves import LearningCurve, learning_curve, subset_condition
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def _keys(rows: DataFrame) -> set[Row]:
 
 def test_a_smaller_share_lies_within_every_greater_one(feature_rows: DataFrame) -> None:
     every = _keys(feature_rows)
-    kept = [_keys(feature_rows.where(within(share, 42))) for share in SHARES]
+    kept = [_keys(feature_rows.where(subset_condition(share, 42))) for share in SHARES]
     assert kept[0] < kept[1] < kept[2] == every
     for keys, share in zip(kept, SHARES, strict=True):
         assert len(keys) == pytest.approx(share * len(every), abs=0.05 * len(every))
-    assert _keys(feature_rows.where(within(0.5, 43))) != kept[1], "the seed draws"
+    assert _keys(feature_rows.where(subset_condition(0.5, 43))) != kept[1], "the seed draws"
 
 
 @pytest.mark.parametrize("kind", ["random", "expanding"])
@@ -43,26 +44,29 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
     feature_rows: DataFrame, features: FeatureSet, kind: FoldKind
 ) -> None:
     folds = make_folds(feature_rows, kind, 2, 42)
-    told: list[str] = []
-    found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, told.append)
+    reported: list[str] = []
+    found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, reported.append)
     fold = folds[-1]
-    judged = feature_rows.where(fold.test)
-    assert (found.fold, found.judged_rows) == (fold.title, judged.count())
+    test_rows = feature_rows.where(fold.test)
+    assert (found.fold, found.judged_rows) == (fold.title, test_rows.count())
     assert [p.share for p in found.points] == [0.4, 1.0]
-    assert len(told) == 2
+    assert len(reported) == 2
     for point in found.points:
-        rows = feature_rows.where(fold.train & within(point.share, 42))
-        assert not _keys(rows) & _keys(judged)
+        rows = feature_rows.where(fold.train & subset_condition(point.share, 42))
+        assert not _keys(rows) & _keys(test_rows)
         assert point.rows == rows.count()
     everything = fit_pipeline(feature_rows.where(fold.train), features, LINEAR, PLAIN, 42)
-    assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(judged)).rmse)
+    assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(test_rows)).rmse)
     assert LearningCurve.model_validate_json(found.model_dump_json()) == found
 
 
 @pytest.mark.parametrize("early", [None, 3])
 def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
-    xgboost, given = algorithm_named("xgboost"), {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early}
-    tried = XGBoostHyperparameters.model_validate(given)
+    xgboost, hyperparameters = (
+        algorithm_named("xgboost"),
+        {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early},
+    )
+    tried = XGBoostHyperparameters.model_validate(hyperparameters)
     folds = make_folds(feature_rows, "expanding", 2, 42, gap_minutes=30)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
@@ -80,7 +84,7 @@ def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: Fe
 def test_no_row_beyond_the_given_ones_is_seen(
     feature_rows: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is fitted carries the key of a train row: the curve reads nothing but what it was given."""
+    """Whatever is fitted carries the key of a train row: the curve reads only the train rows."""
     train = feature_rows.where("sensor_id < 's5'")
     seen: list[set[float]] = []
     fit = Algorithm.fit
@@ -107,5 +111,7 @@ def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFram
 
 def test_a_share_without_rows_is_refused_with_the_setting(feature_rows: DataFrame, features: FeatureSet) -> None:
     folds = make_folds(feature_rows, "random", 2, 42)
-    with pytest.raises(ValueError, match=r"No rows .*share 1e-08.*evaluation\.diagnostics\.learning_curve"):
+    with pytest.raises(ValueError) as caught:
         learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (1e-8, 1.0), 42)
+    assert code_of(caught.value) == "model-selection.empty-share"
+    assert values_of(caught.value) == {"share": 1e-8}

@@ -1,4 +1,4 @@
-"""One fit for many trials: each trial lies in exactly one group, inside what is superset."""
+"""One fit for many trials: each trial is in exactly one group and contained in its superset."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The temporal verdict: the later rows are judged and never fitted on."""
+"""Temporal holdout: later rows are only tested, never fitted on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from traffic_assets.ml.model_selection.temporal import TemporalEvaluation, evalu
 from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
 from traffic_assets.ml.search.runner import run_search
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import make_strategy
 from traffic_assets.ml.splits.folds import make_folds
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 USELESS = LinearRegressionHyperparameters(regParam=1e6)  # predicts the mean
 START = datetime(2026, 1, 5, tzinfo=UTC)
-STEPS, CHANGE, SENSORS = 100, 79, 4  # 80 % of the rows lie at or before step 79
+STEPS, CHANGE, SENSORS = 100, 79, 4  # 80 % of the rows are at or before step 79
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +73,11 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
 
 @pytest.mark.parametrize("early", [None, 3])
 def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
-    xgboost, given = (
+    xgboost, hyperparameters = (
         algorithm_named("xgboost"),
         {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early},
     )
-    tried = XGBoostHyperparameters.model_validate(given)
+    tried = XGBoostHyperparameters.model_validate(hyperparameters)
     in_tasks, tasks = counting(xgboost)
     mine, other = (
         evaluate_temporal_holdout(rows, features, algorithm, lambda *_: tried, share=0.8, seed=42)
@@ -89,36 +90,38 @@ def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: Feature
 
 
 def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> None:
-    told: list[str] = []
-    verdict = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.8, seed=42, notify=told.append)
-    assert verdict.boundary == START + CHANGE * timedelta(minutes=5)
-    assert verdict.fit_rows == CHANGE * SENSORS
-    assert verdict.metrics.rows == (STEPS - CHANGE) * SENSORS
-    assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, CHANGE), rel=1e-6)
-    assert verdict.metrics.r2 < -10, "the regime changed, and nobody had told the model"
-    assert verdict.hyperparameters == PLAIN.model_dump()
-    assert verdict.search is None
+    reported: list[str] = []
+    evaluation = evaluate_temporal_holdout(
+        rows, features, LINEAR, _as_given, share=0.8, seed=42, notify=reported.append
+    )
+    assert evaluation.boundary == START + CHANGE * timedelta(minutes=5)
+    assert evaluation.fit_rows == CHANGE * SENSORS
+    assert evaluation.metrics.rows == (STEPS - CHANGE) * SENSORS
+    assert evaluation.metrics.rmse == pytest.approx(_expected_rmse(rows, CHANGE), rel=1e-6)
+    assert evaluation.metrics.r2 < -10, "the regime changed after the train rows"
+    assert evaluation.hyperparameters == PLAIN.model_dump()
+    assert evaluation.search is None
     first = int(START.timestamp())
-    assert verdict.instants == [first + 300 * step for step in range(CHANGE, STEPS)]
-    assert np.mean(verdict.losses) == pytest.approx(verdict.metrics.rmse**2), "every instant has as many sensors"
-    assert len(set(verdict.losses)) > 5
-    assert told == [
-        f"Linear regression: temporal holdout, RMSE {verdict.metrics.rmse:.3f} mph, R² {verdict.metrics.r2:.5f}"
+    assert evaluation.instants == [first + 300 * step for step in range(CHANGE, STEPS)]
+    assert np.mean(evaluation.losses) == pytest.approx(evaluation.metrics.rmse**2), "every instant has as many sensors"
+    assert len(set(evaluation.losses)) > 5
+    assert reported == [
+        f"Linear regression: temporal holdout, RMSE {evaluation.metrics.rmse:.3f} mph, R² {evaluation.metrics.r2:.5f}"
     ]
-    assert TemporalEvaluation.model_validate_json(verdict.model_dump_json()) == verdict
+    assert TemporalEvaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
 
 
 def test_an_earlier_boundary_judges_rows_of_both_regimes(rows: DataFrame, features: FeatureSet) -> None:
-    verdict = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.5, seed=42)
-    assert verdict.boundary == START + 49 * timedelta(minutes=5)
-    assert verdict.metrics.rmse == pytest.approx(_expected_rmse(rows, 49), rel=1e-6)
+    evaluation = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.5, seed=42)
+    assert evaluation.boundary == START + 49 * timedelta(minutes=5)
+    assert evaluation.metrics.rmse == pytest.approx(_expected_rmse(rows, 49), rel=1e-6)
 
 
 def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: FeatureSet) -> None:
     """On the later rows the mean is the better guess; on the earlier ones the line, so a search chooses the line."""
     useless, plain = (
-        evaluate_temporal_holdout(rows, features, LINEAR, lambda *_: given, share=0.8, seed=42).metrics.rmse  # noqa: B023
-        for given in (USELESS, PLAIN)
+        evaluate_temporal_holdout(rows, features, LINEAR, lambda *_: hyperparameters, share=0.8, seed=42).metrics.rmse  # noqa: B023
+        for hyperparameters in (USELESS, PLAIN)
     )
     assert useless < plain
     seen: list[int] = []
@@ -129,17 +132,17 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
             earlier,
             narrow,
             LINEAR,
-            strategy_for(SearchSettings(), PLAIN, {"regParam": [1e6, 0.0]}, True, "rmse", 42),
+            make_strategy(SearchSettings(), PLAIN, {"regParam": [1e6, 0.0]}, True, "rmse", 42),
             folds=make_folds(earlier, "random", 2, 42),
             seed=42,
         )
 
-    verdict = evaluate_temporal_holdout(rows, features, LINEAR, choose, share=0.8, seed=42)
+    evaluation = evaluate_temporal_holdout(rows, features, LINEAR, choose, share=0.8, seed=42)
     assert seen == [CHANGE * SENSORS]
-    assert verdict.hyperparameters["regParam"] == 0.0
-    assert verdict.metrics.rmse == pytest.approx(plain)
-    assert verdict.search and [trial.hyperparameters["regParam"] for trial in verdict.search.trials] == [1e6, 0.0]
-    assert TemporalEvaluation.model_validate_json(verdict.model_dump_json()) == verdict
+    assert evaluation.hyperparameters["regParam"] == 0.0
+    assert evaluation.metrics.rmse == pytest.approx(plain)
+    assert evaluation.search and [trial.hyperparameters["regParam"] for trial in evaluation.search.trials] == [1e6, 0.0]
+    assert TemporalEvaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
 
 
 def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(rows: DataFrame) -> None:
@@ -176,7 +179,10 @@ def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, featur
 @pytest.mark.parametrize("share", [0.01, 0.5])
 def test_a_part_without_rows_is_refused(rows: DataFrame, features: FeatureSet, share: float) -> None:
     first = rows.where(F.col("timestamp") == F.lit(START))
-    with pytest.raises(ValueError, match=r"No rows before .*2026-01-05"):
+    with pytest.raises(ValueError) as caught:
         evaluate_temporal_holdout(first, features, LINEAR, _as_given, share=share, seed=42)
-    with pytest.raises(ValueError, match="No rows to split in time"):
+    assert code_of(caught.value) == "model-selection.no-earlier-rows"
+    assert values_of(caught.value) == {"boundary": START}
+    with pytest.raises(ValueError) as caught:
         evaluate_temporal_holdout(rows.limit(0), features, LINEAR, _as_given, share=share, seed=42)
+    assert code_of(caught.value) == "model-selection.no-rows-in-window"

@@ -1,11 +1,12 @@
-"""Trials: which is the best, and what share of the rows its folds judged."""
+"""Trials: the choice of the best one, and the ratio of its test to its train rows."""
 
 from __future__ import annotations
 
 import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.model_selection.trials import Trial, best_of
+from traffic_assets.ml.model_selection.trials import Trial, choose_best_trial
+from traffic_assets_tests.codes import code_of, values_of
 
 
 def _trial(error: float, row_share: float = 1.0, folds: int = 1, fitted_rows: list[int] | None = None) -> Trial:
@@ -16,7 +17,7 @@ def _trial(error: float, row_share: float = 1.0, folds: int = 1, fitted_rows: li
     )
 
 
-def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_to_the_earlier() -> None:
+def test_the_best_is_among_those_with_the_most_rows_and_folds_and_ties_go_to_the_earlier() -> None:
     trials = [
         _trial(0.1, row_share=0.3),
         _trial(0.2, folds=1),
@@ -24,10 +25,11 @@ def test_the_best_is_among_those_judged_on_the_most_rows_and_folds_and_ties_go_t
         _trial(0.4, folds=2),
         _trial(0.4, folds=2),
     ]
-    assert best_of(trials, "rmse") == 3
-    assert best_of(trials, "r2") == 3
-    with pytest.raises(ValueError, match="No trials"):
-        best_of([], "rmse")
+    assert choose_best_trial(trials, "rmse") == 3
+    assert choose_best_trial(trials, "r2") == 3
+    with pytest.raises(ValueError) as caught:
+        choose_best_trial([], "rmse")
+    assert code_of(caught.value) == "model-selection.no-trials"
 
 
 def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_where_fitted_rows_were_counted() -> None:
@@ -35,9 +37,9 @@ def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_where_fitted
     assert _trial(0.1, folds=2).test_to_train_ratio is None
 
 
-def test_a_metric_that_was_not_judged_by_is_asked_for_in_vain() -> None:
+def test_a_metric_that_was_not_evaluated_is_refused() -> None:
     assert _trial(0.1).over_folds("mae").mean == 0.1
-    with pytest.raises(
-        ValueError, match=r"not include the metric 'close_share'\. Expected one of rmse, mae, mape, r2\. Fix: re-run"
-    ):
+    with pytest.raises(ValueError) as caught:
         _trial(0.1).over_folds("close_share")
+    assert code_of(caught.value) == "model-selection.metric-not-evaluated"
+    assert values_of(caught.value) == {"metric": "close_share", "metrics": ["rmse", "mae", "mape", "r2"]}

@@ -1,4 +1,4 @@
-"""Pictures: PNG files of the right size that show the data they were given."""
+"""Figures: PNG files of the right size that show their data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.importances import Importances
 from traffic_assets.ml.evaluation.intervals import Interval
-from traffic_assets.ml.evaluation.leaderboard import Standing
+from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.evaluation.scores import Points, Scores
 from traffic_assets.ml.evaluation.slices import Slice
@@ -59,9 +59,9 @@ def _trial(rmse: float, r2: float = 0.9) -> Trial:
     return Trial(hyperparameters={}, folds=[_metrics(rmse, r2), _metrics(rmse + 1, r2)], summary=summary)
 
 
-def _standings(rmse: float, number: int = 2) -> list[Standing]:
+def _entries(rmse: float, number: int = 2) -> list[LeaderboardEntry]:
     return [
-        Standing(
+        LeaderboardEntry(
             model=f"m{i}",
             kind="baseline",
             test=_metrics(rmse),
@@ -114,12 +114,12 @@ def _curve(rmse: float) -> LearningCurve:
     return LearningCurve(fold="fold 5 of 5", judged_rows=200, points=points)
 
 
-PICTURES: dict[str, tuple[Draw, tuple[int, int]]] = {
+FIGURES: dict[str, tuple[Draw, tuple[int, int]]] = {
     "predicted_against_actual": (lambda x: plot_predicted_against_actual(_points(x), "Model"), (572, 528)),
     "residuals": (lambda x: plot_residuals(_points(x), "Model"), (704, 418)),
     "importances": (lambda x: plot_importances(_importances(x), "Model"), (770, 277)),
     "folds": (lambda x: plot_folds(_trial(x), "Model"), (880, 352)),
-    "comparison": (lambda x: plot_comparison(_standings(x)), (825, 308)),
+    "comparison": (lambda x: plot_comparison(_entries(x)), (825, 308)),
     "residual_distribution": (lambda x: plot_residual_distribution(_distribution(x), "Model"), (792, 462)),
     "residuals_over_time": (lambda x: plot_residuals_over_time(_hours(x), "Model", "UTC"), (1100, 418)),
     "errors_by_slice": (lambda x: plot_errors_by_slice(_slices(x), 1.0, "Model"), (880, 308)),
@@ -137,13 +137,13 @@ def _size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_picture_is_a_png_of_its_size_that_shows_its_data(name: str) -> None:
-    draw, expected = PICTURES[name]
+    draw, expected = FIGURES[name]
     first, other = draw(1.0), draw(3.0)
     assert _size(first) == pytest.approx(expected, abs=1)
-    assert first != other, "other data, another picture"
-    assert draw(1.0) == first, "the same data, the same picture"
+    assert first != other, "other data, another figure"
+    assert draw(1.0) == first, "the same data, the same figure"
 
 
 @pytest.mark.parametrize("draw", [plot_predicted_against_actual, plot_residuals])
@@ -155,7 +155,7 @@ def test_pictures_grow_with_what_they_list() -> None:
     few, many, most = (_size(plot_importances(_importances(1.0, n), "Model"))[1] for n in (2, 15, 40))
     assert few < many
     assert many == most, "the 15 heaviest are shown"
-    two, five = (_size(plot_comparison(_standings(1.0, n)))[1] for n in (2, 5))
+    two, five = (_size(plot_comparison(_entries(1.0, n)))[1] for n in (2, 5))
     assert two < five
 
 
@@ -205,7 +205,7 @@ def test_metrics_that_are_nan_make_a_picture_too() -> None:
 def test_no_window_and_no_global_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pyplot, which keeps figures and may open windows."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    for draw, _ in PICTURES.values():
+    for draw, _ in FIGURES.values():
         assert draw(1.0)
 
 

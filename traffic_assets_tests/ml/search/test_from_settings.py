@@ -1,4 +1,4 @@
-"""Folds, search and learning curve are what the settings ask for."""
+"""Folds, search and learning curve are as the settings configure them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.search.from_settings import (
     MOST_THREADS,
-    asked_folds,
-    asked_learning_curve,
-    asked_rows,
-    asked_search,
-    minutes_of_a_search,
-    searches_of,
-    threads_of,
+    choose_threads,
+    count_searches,
+    folds_from_settings,
+    learning_curve_from_settings,
+    minutes_per_search,
+    rows_from_settings,
+    search_from_settings,
 )
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.loading import merge
@@ -51,35 +51,35 @@ def _settings(changes: dict[str, Any]) -> Settings:
 def _search(
     train: DataFrame, features: FeatureSet, scratch: Path, changes: dict[str, Any], tune: bool = True
 ) -> tuple[Search, list[str]]:
-    told: list[str] = []
+    reported: list[str] = []
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    found = asked_search(
-        train, features, LINEAR, _settings(changes), requested, tune, f"file://{scratch}/models", notify=told.append
+    found = search_from_settings(
+        train, features, LINEAR, _settings(changes), requested, tune, f"file://{scratch}/models", notify=reported.append
     )
-    return found, told
+    return found, reported
 
 
 @pytest.mark.parametrize("kind", ["random", "sensor", "expanding", "sliding"])
-def test_folds_are_of_the_kind_and_number_that_is_asked_for(train: DataFrame, kind: str) -> None:
-    folds = asked_folds(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
+def test_folds_are_of_the_kind_and_number_that_is_configured(train: DataFrame, kind: str) -> None:
+    folds = folds_from_settings(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
     assert len(folds) == 3
-    judged = [train.where(fold.test) for fold in folds]
+    test_rows = [train.where(fold.test) for fold in folds]
     if kind == "sensor":
-        assert [rows.select("sensor_id").distinct().count() for rows in judged] == [3, 2, 3]
+        assert [rows.select("sensor_id").distinct().count() for rows in test_rows] == [3, 2, 3]
     elif kind != "random":
         gap = train.where(~folds[0].train & ~folds[0].test).where("timestamp < '2026-01-05 04:00:00'").count()
-        assert gap > 0, "an hour between what is fitted and what is judged"
+        assert gap > 0, "an hour between train and test rows"
 
 
 def test_without_tuning_only_what_was_requested_is_tried(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
-    found, told = _search(train, features, tmp_path, {}, tune=False)
+    found, reported = _search(train, features, tmp_path, {}, tune=False)
     assert (found.strategy, [t.hyperparameters["regParam"] for t in found.trials]) == ("none", [0.5])
-    assert len(told) == 2
+    assert len(reported) == 2
 
 
-def test_the_grid_is_searched_by_the_metric_that_is_asked_for(
+def test_the_grid_is_searched_by_the_metric_that_is_configured(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     changes = {"evaluation": {"primary_metric": "mae"}, "training": {"parallel_training": True}}
@@ -90,15 +90,17 @@ def test_the_grid_is_searched_by_the_metric_that_is_asked_for(
 
 
 @pytest.mark.parametrize("strategy", ["random", "tpe", "halving"])
-def test_the_strategy_is_the_one_that_is_asked_for(
+def test_the_strategy_is_the_configured_one(
     train: DataFrame, features: FeatureSet, tmp_path: Path, strategy: str
 ) -> None:
     grid = {"regParam": {"low": 0.01, "high": 100.0, "log": True}}
-    asked = {"strategy": strategy, "trials": 4, "batch": 2, "reduction": 2}
+    configured = {"strategy": strategy, "trials": 4, "batch": 2, "reduction": 2}
     models = {"linear_regression": {"grid": grid}}
-    settings = load_settings("local", {"models": models, "training": {"folds": 2, "search": asked}}, environ={})
+    settings = load_settings("local", {"models": models, "training": {"folds": 2, "search": configured}}, environ={})
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    found = asked_search(train, features, LINEAR, settings, requested, True, f"file://{tmp_path}/m", lambda told: None)
+    found = search_from_settings(
+        train, features, LINEAR, settings, requested, True, f"file://{tmp_path}/m", lambda reported: None
+    )
     assert found.strategy == strategy
     drawn = {trial.hyperparameters["regParam"] for trial in found.trials}
     assert len(drawn) == 4
@@ -107,21 +109,19 @@ def test_the_strategy_is_the_one_that_is_asked_for(
     assert shares == ([0.5, 1.0] if strategy == "halving" else [1.0])
 
 
-def test_a_lane_without_a_fast_engine_says_so(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
-    found, told = _search(train, features, tmp_path, {"training": {"search": {"screen": 1}}})
-    assert "training.search.screen does nothing for Linear regression, which has no fast engine" in told
+def test_a_lane_without_a_surrogate_reports_it(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+    found, reported = _search(train, features, tmp_path, {"training": {"search": {"screen": 1}}})
+    assert "training.search.screen has no effect on Linear regression, which has no surrogate" in reported
     assert len(found.trials) == len(GRID["regParam"])
 
 
 @pytest.mark.parametrize("share", [True, False])
-def test_fits_are_shared_where_that_is_asked_for(
-    train: DataFrame, features: FeatureSet, tmp_path: Path, share: bool
-) -> None:
+def test_fits_are_shared_if_configured(train: DataFrame, features: FeatureSet, tmp_path: Path, share: bool) -> None:
     forest = {"grid": {"numTrees": [2, 3]}, "hyperparameters": {"numTrees": 2, "maxDepth": 2}}
-    asked = {"models": {"random_forest": forest}, "training": {"search": {"share_fits": share}}}
-    settings = _settings(asked)
+    configured = {"models": {"random_forest": forest}, "training": {"search": {"share_fits": share}}}
+    settings = _settings(configured)
     requested = settings.models.random_forest.hyperparameters
-    found = asked_search(
+    found = search_from_settings(
         train,
         features,
         algorithm_named("random_forest"),
@@ -129,7 +129,7 @@ def test_fits_are_shared_where_that_is_asked_for(
         requested,
         True,
         f"file://{tmp_path}",
-        lambda told: None,
+        lambda reported: None,
     )
     read = [trial for trial in found.trials if trial.read_from]
     assert bool(read) == share
@@ -140,19 +140,19 @@ def test_a_time_limit_is_shared_by_the_searches_of_a_run() -> None:
         models = {name: {"tune": True, "grid": {"maxDepth": [2, 3]}} for name in tuned}
         training = {"max_training_time_minutes": 120, "targets": list(targets)}
         settings = load_settings("local", {"models": models, "training": training}, environ={})
-        return searches_of(settings, lane), minutes_of_a_search(settings, lane)
+        return count_searches(settings, lane), minutes_per_search(settings, lane)
 
-    assert shares("random_forest") == (2, 60), "for its cv report and for its temporal verdict"
+    assert shares("random_forest") == (2, 60), "for its cv report and for its temporal holdout"
     assert shares("random_forest", "gradient_boosted_trees") == (4, 30)
     assert shares("random_forest", "gradient_boosted_trees", targets=("speed", "flow")) == (8, 15)
     assert shares("random_forest", lane="gradient_boosted_trees") == (4, 30), "tuned from the Launchpad"
-    assert minutes_of_a_search(_settings({}), "linear_regression") is None
+    assert minutes_per_search(_settings({}), "linear_regression") is None
 
 
-def test_a_search_tells_its_share_of_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+def test_a_search_reports_its_share_of_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
     changes = {"training": {"max_training_time_minutes": 120}, "models": {"random_forest": {"tune": True}}}
-    found, told = _search(train, features, tmp_path, changes)
-    assert told[0].startswith("the search has 30 of the 120 minutes")
+    found, reported = _search(train, features, tmp_path, changes)
+    assert reported[0].startswith("the search has 30 of the 120 minutes")
     assert found.stopped is None
 
 
@@ -166,47 +166,56 @@ def test_a_time_limit_is_one_of_a_search_and_not_of_a_single_fit(
 
 @needs_xgboost
 def test_screening_counts_for_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
-    """Of five points as many are ranked as are to go on, and then the time is up."""
+    """Of five points only the two that are kept are ranked before the deadline."""
     forest = {"grid": {"maxBins": [4, 8, 16, 32, 64]}, "hyperparameters": {"numTrees": 2, "maxDepth": 2}}
     limit = {"max_training_time_minutes": 1e-9, "search": {"screen": 2}}
     settings = _settings(
         {"models": {"random_forest": forest}, "training": limit, "evaluation": {"primary_metric": "mae"}}
     )
-    told: list[str] = []
+    reported: list[str] = []
     requested = settings.models.random_forest.hyperparameters
-    found = asked_search(
-        train, features, algorithm_named("random_forest"), settings, requested, True, f"file://{tmp_path}", told.append
+    found = search_from_settings(
+        train,
+        features,
+        algorithm_named("random_forest"),
+        settings,
+        requested,
+        True,
+        f"file://{tmp_path}",
+        reported.append,
     )
     assert found.stopped is not None
-    assert any("2 trials screened by XGBoost on" in line and "3 not for want of time" in line for line in told)
-    assert any("the 2 best by MAE go on" in line for line in told), "by the metric that chooses"
+    assert any("2 trials screened by XGBoost on" in line and "3 not (time limit)" in line for line in reported)
+    assert any("the best 2 by MAE are cross-validated" in line for line in reported), "by the metric that chooses"
     assert found.screened == []
     assert [t.hyperparameters["maxBins"] for t in found.trials] == [4]
 
 
-def test_as_many_fits_at_the_same_time_as_spark_has_cores_where_that_is_asked_for(
+def test_as_many_fits_at_the_same_time_as_spark_has_cores_if_configured(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     def threads(parallel: bool, cores: int) -> tuple[int, list[str]]:
-        told: list[str] = []
+        reported: list[str] = []
         training = _settings({"training": {"parallel_training": parallel}}).training
-        return threads_of(training, cores, told.append), told
+        return choose_threads(training, cores, reported.append), reported
 
     assert threads(False, 8) == (1, [])
     assert threads(True, 8) == (8, ["training.parallel_training: up to 8 fits at the same time"])
     assert threads(True, 64)[0] == MOST_THREADS
-    assert threads(True, 1) == (1, ["training.parallel_training does nothing here, since Spark has one core"])
-    _, told = _search(train, features, tmp_path, {"training": {"parallel_training": True}})
-    assert "training.parallel_training: up to 2 fits at the same time" in told
+    assert threads(True, 1) == (1, ["training.parallel_training has no effect, because Spark has one core"])
+    _, reported = _search(train, features, tmp_path, {"training": {"parallel_training": True}})
+    assert "training.parallel_training: up to 2 fits at the same time" in reported
 
 
 def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
-    asked, told = _settings({"training": {"parallel_training": True}}), list[str]()
+    configured, reported = _settings({"training": {"parallel_training": True}}), list[str]()
     greedy = replace(LINEAR, own_threads=OwnThreads(lambda h: h.regParam == 0.5))
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    asked_search(train, features, greedy, asked, requested, False, f"file://{tmp_path}/m", notify=told.append)
-    assert "training.parallel_training does nothing here, since one fit of Linear regression takes all cores" in told
-    assert threads_of(asked.training, 8, told.append, alone="Linear regression") == 1
+    search_from_settings(
+        train, features, greedy, configured, requested, False, f"file://{tmp_path}/m", notify=reported.append
+    )
+    assert "training.parallel_training has no effect, because one fit of Linear regression takes all cores" in reported
+    assert choose_threads(configured.training, 8, reported.append, alone="Linear regression") == 1
 
 
 @needs_xgboost
@@ -221,24 +230,24 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
         ("xgboost", {"grid": {"max_depth": {"low": 3, "high": 5}}}, {}, False),
     ],
 )
-def test_rows_are_placed_and_kept_but_for_folds_in_tasks(
+def test_rows_are_ordered_and_kept_except_for_folds_in_tasks(
     feature_rows: DataFrame, algorithm: str, model: Any, preprocessing: Any, kept: bool
 ) -> None:
     training = {"preprocessing": preprocessing, "cache_partitions": 3, "search": {"strategy": "random"}}
-    asked = _settings({"models": {algorithm: {"enabled": True, **model}}, "training": training})
-    requested = asked.enabled_models[algorithm].hyperparameters
-    features = usable_features(feature_rows, FEATURES, Preparation(**asked.training.preprocessing.model_dump()))
-    with asked_rows(feature_rows, features, algorithm_named(algorithm), asked, requested) as rows:
+    configured = _settings({"models": {algorithm: {"enabled": True, **model}}, "training": training})
+    requested = configured.enabled_models[algorithm].hyperparameters
+    features = usable_features(feature_rows, FEATURES, Preparation(**configured.training.preprocessing.model_dump()))
+    with rows_from_settings(feature_rows, features, algorithm_named(algorithm), configured, requested) as rows:
         assert (rows is feature_rows) is not kept
         assert (rows.storageLevel.useMemory and rows.rdd.getNumPartitions() == 3) or not kept
 
 
-def test_a_learning_curve_is_drawn_where_shares_are_given(
+def test_a_learning_curve_is_computed_if_shares_are_configured(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     found, _ = _search(train, features, tmp_path, {}, tune=False)
-    assert asked_learning_curve(train, features, LINEAR, _settings({}), found) is None
+    assert learning_curve_from_settings(train, features, LINEAR, _settings({}), found) is None
     wish = _settings({"evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}}})
-    curve = asked_learning_curve(train, features, LINEAR, wish, found)
+    curve = learning_curve_from_settings(train, features, LINEAR, wish, found)
     assert curve is not None
     assert [point.share for point in curve.points] == [0.5, 1.0]

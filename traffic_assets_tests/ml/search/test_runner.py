@@ -15,12 +15,13 @@ from traffic_assets.ml.model_selection.cross_validation import CrossValidation
 from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.search.runner import run_search
-from traffic_assets.ml.search.strategies import strategy_for
+from traffic_assets.ml.search.strategies import Strategy, make_strategy
 from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.settings.models.base import Grid, Range
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.ml.search.test_strategies import needs_optuna
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def folds(train: DataFrame) -> list[Fold]:
 
 def _search(train: DataFrame, features: FeatureSet, folds: list[Fold], grid: Grid = GRID, **more: Any) -> Search:
     search = more.pop("search", SearchSettings())
-    strategy = strategy_for(search, BASE, grid, True, "rmse", SEED)
+    strategy = make_strategy(search, BASE, grid, True, "rmse", SEED)
     return run_search(train, features, FOREST, strategy, folds=folds, seed=SEED, **more)
 
 
@@ -77,9 +78,14 @@ def test_what_is_reported_is_the_real_models_cross_validation(
     assert shared.confirmed.read_from is None
     assert shared.confirmed.summary["rmse"].mean == pytest.approx(alone.confirmed.summary["rmse"].mean, rel=1e-9)
     # with less to win, the winner is smaller than what was grown: it is fitted itself
-    told: list[str] = []
+    reported: list[str] = []
     search = _search(
-        train, features, folds, {"numTrees": [1, 5], "maxDepth": [3]}, scratch=f"file://{tmp_path}", notify=told.append
+        train,
+        features,
+        folds,
+        {"numTrees": [1, 5], "maxDepth": [3]},
+        scratch=f"file://{tmp_path}",
+        notify=reported.append,
     )
     worst: Grid = {"numTrees": [5, 1], "minInstancesPerNode": [300]}
     lone = _search(train, features, folds, worst, scratch=f"file://{tmp_path}")
@@ -91,7 +97,7 @@ def test_what_is_reported_is_the_real_models_cross_validation(
         for one, other in zip(found.best.folds, expected.folds, strict=True):
             assert one.by_name == pytest.approx(other.by_name, rel=1e-9)
             assert one.rows == other.rows
-    assert any("now fitted itself on every fold" in line for line in told) == (
+    assert any("now fitted itself on every fold" in line for line in reported) == (
         search.best != search.trials[search.chosen]
     )
 
@@ -105,7 +111,7 @@ def test_what_is_reported_has_every_metric(
     assert all(fold.p95 > 0 for fold in shared.best.folds)
     boosted = algorithm_named("gradient_boosted_trees")
     base = GradientBoostedTreesHyperparameters(maxDepth=2, maxBins=32, stepSize=1.0)
-    strategy = strategy_for(SearchSettings(), base, {"maxIter": [2, 60]}, True, "rmse", SEED)
+    strategy = make_strategy(SearchSettings(), base, {"maxIter": [2, 60]}, True, "rmse", SEED)
     search = run_search(train, features, boosted, strategy, folds=folds, seed=SEED, scratch=f"file://{tmp_path}")
     read = search.trials[0].read_from
     assert read is not None and read["maxIter"] == 60
@@ -122,8 +128,8 @@ def test_draws_are_judged_on_spark_and_are_the_same_for_a_seed(
     train: DataFrame, features: FeatureSet, folds: list[Fold], name: Literal["random", "tpe"]
 ) -> None:
     grid: Grid = {"maxDepth": Range(low=1, high=3), "minInstancesPerNode": [1, 40, 300]}
-    asked = SearchSettings(strategy=name, trials=3, batch=2)
-    first, second = (_search(train, features, folds, grid, search=asked, name=name) for _ in range(2))
+    settings = SearchSettings(strategy=name, trials=3, batch=2)
+    first, second = (_search(train, features, folds, grid, search=settings, name=name) for _ in range(2))
     assert first.trials == second.trials
     assert (first.strategy, first.best) == (name, second.best)
     assert 1 < len(first.trials) <= 3
@@ -133,17 +139,17 @@ def test_draws_are_judged_on_spark_and_are_the_same_for_a_seed(
 def test_a_time_limit_ends_the_search_with_the_best_so_far_and_says_so(
     train: DataFrame, features: FeatureSet, folds: list[Fold]
 ) -> None:
-    told: list[str] = []
-    search = _search(train, features, folds, max_minutes=1e-9, notify=told.append)
+    reported: list[str] = []
+    search = _search(train, features, folds, max_minutes=1e-9, notify=reported.append)
     assert len(search.trials) == 1
     assert search.stopped is not None
     assert "after its 1e-09 minutes of max_training_time_minutes" in search.stopped
-    assert any("best so far" in line for line in told)
-    assert len(search.best.folds) == 2, "what is reported was judged on every fold all the same"
+    assert any("the best of them was chosen" in line for line in reported)
+    assert len(search.best.folds) == 2, "the reported trial was evaluated on every fold"
     assert search.best.hyperparameters == search.trials[0].hyperparameters
 
 
-def test_halving_judges_many_on_few_rows_and_the_last_on_all(
+def test_halving_evaluates_many_on_few_rows_and_the_last_on_all(
     train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
 ) -> None:
     search = _search(
@@ -165,27 +171,27 @@ def test_halving_judges_many_on_few_rows_and_the_last_on_all(
 def _halved(
     train: DataFrame, features: FeatureSet, folds: list[Fold], patch: pytest.MonkeyPatch, fits: int
 ) -> tuple[Search, list[str]]:
-    """Halving of four forests to two, the worst first; time is up after so many fits. And what was told."""
-    told: list[str] = []
-    clock = SimpleNamespace(monotonic=lambda: 0.0 if len(told) < fits else 1e9)
+    """Halving of four forests to two, the worst first; time is up after so many fits. And what was reported."""
+    reported: list[str] = []
+    clock = SimpleNamespace(monotonic=lambda: 0.0 if len(reported) < fits else 1e9)
     patch.setattr("traffic_assets.ml.search.runner.time", clock)
     patch.setattr("traffic_assets.ml.model_selection.fit_scheduler.time", clock)
     grid: Grid = {"maxDepth": [1, 4], "numTrees": [1, 5]}
-    asked = SearchSettings(strategy="halving", reduction=2)
-    return _search(train, features, folds, grid, search=asked, max_minutes=1.0, notify=told.append), told
+    settings = SearchSettings(strategy="halving", reduction=2)
+    return _search(train, features, folds, grid, search=settings, max_minutes=1.0, notify=reported.append), reported
 
 
-def test_time_that_is_up_between_two_rungs_ends_the_search_without_another_fit(
+def test_a_deadline_between_two_rungs_ends_the_search_without_another_fit(
     train: DataFrame, features: FeatureSet, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search, told = _halved(train, features, folds, monkeypatch, fits=8)
+    search, reported = _halved(train, features, folds, monkeypatch, fits=8)
     assert [trial.row_share for trial in search.trials] == [0.5] * 4
     assert search.stopped is not None
-    assert "leads; now fitted itself" in told[8]
+    assert "is now fitted on every fold" in reported[8]
     assert search.chosen == min(range(4), key=lambda i: search.trials[i].summary["rmse"].mean)
 
 
-def test_time_that_is_up_inside_a_rung_chooses_what_led_the_one_before(
+def test_a_deadline_inside_a_rung_chooses_the_best_of_the_one_before(
     train: DataFrame, features: FeatureSet, folds: list[Fold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search, _ = _halved(train, features, folds, monkeypatch, fits=9)
@@ -198,8 +204,20 @@ def test_time_that_is_up_inside_a_rung_chooses_what_led_the_one_before(
 
 
 def test_no_search_without_a_known_metric(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:
-    with pytest.raises(ValueError, match="unknown metric 'accuracy'; the known ones are rmse, mae, mape, r2"):
+    with pytest.raises(ValueError) as caught:
         _search(train, features, folds, primary_metric="accuracy")
+    assert code_of(caught.value) == "search.unknown-metric"
+    values = values_of(caught.value)
+    assert (values["metric"], values["metrics"][:4]) == ("accuracy", ["rmse", "mae", "mape", "r2"])
+
+
+def test_no_search_without_hyperparameters(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:
+    def no_rounds() -> Strategy:
+        yield from ()
+
+    with pytest.raises(ValueError) as caught:
+        run_search(train, features, FOREST, no_rounds(), folds=folds, seed=SEED)
+    assert code_of(caught.value) == "search.no-hyperparameters"
 
 
 @pytest.mark.parametrize("sharing", [True, False])
@@ -217,11 +235,11 @@ def test_an_installed_metric_chooses(
     assert Search.model_validate_json(search.model_dump_json()) == search
 
 
-def test_a_trial_that_was_judged_without_a_metric_says_what_to_do(alone: Search) -> None:
-    with pytest.raises(
-        ValueError, match=r"include the metric 'far'\. Expected one of rmse, mae, mape, r2\. Fix: re-run"
-    ):
+def test_a_metric_that_was_not_evaluated_is_refused(alone: Search) -> None:
+    with pytest.raises(ValueError) as caught:
         alone.best.over_folds("far")
+    assert code_of(caught.value) == "model-selection.metric-not-evaluated"
+    assert values_of(caught.value) == {"metric": "far", "metrics": ["rmse", "mae", "mape", "r2"]}
 
 
 def test_a_search_survives_json(shared: Search) -> None:

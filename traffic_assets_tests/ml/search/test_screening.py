@@ -1,4 +1,4 @@
-"""Screening lets the better hyperparameters through, by train rows of a bounded sample."""
+"""Screening keeps the better hyperparameters, by a bounded sample of train rows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-from traffic_assets.ml.search.screening import JUDGED_SHARE, screen
+from traffic_assets.ml.search.screening import TEST_SHARE, screen
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -35,18 +36,21 @@ BOOSTED = [GradientBoostedTreesHyperparameters(maxIter=20, maxDepth=3, stepSize=
 def test_the_better_hyperparameters_go_on(
     feature_rows: DataFrame, features: FeatureSet, name: str, tried: list[Hyperparameters], best: int
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     found = screen(
-        feature_rows, features, algorithm_named(name), tried, keep=1, rows=10_000, seed=42, notify=told.append
+        feature_rows, features, algorithm_named(name), tried, keep=1, rows=10_000, seed=42, notify=reported.append
     )
     assert found.kept == [tried[best]]
     assert [left.hyperparameters for left in found.screened] == [h.model_dump() for h in tried if h != tried[best]]
     assert all(left.rmse > 0 for left in found.screened)
-    assert f"{len(tried)} trials screened by XGBoost on 800 train rows; the 1 best by RMSE go on" in told[0]
+    assert (
+        f"{len(tried)} trials screened by XGBoost on 800 train rows; the best 1 by RMSE are cross-validated"
+        in reported[0]
+    )
 
 
 class _Erring:
-    """Predicts what was observed, but for some mph where traffic is slow, fast, or anyhow."""
+    """Predicts the observed value, except for some mph in slow traffic, in fast traffic, or everywhere."""
 
     def __init__(self, slow: float, fast: float) -> None:
         self.slow, self.fast = slow, fast
@@ -72,23 +76,25 @@ def test_they_are_ranked_by_the_metric_that_chooses(
     rows = rows.withColumn("traffic_efficiency", F.col("speed"))
     errs = dict(zip(FORESTS[:3], [_Erring(2.5, 2.5), _Erring(12, 0), _Erring(0, 2.9)], strict=True))
     engine = replace(algorithm_named("random_forest"), surrogate=lambda h, seed, slots: errs[h], scale_invariant=True)
-    told: list[str] = []
+    reported: list[str] = []
     found = screen(
         rows, replace(features, numeric=("traffic_efficiency",), categorical=()), engine, FORESTS[:3],
-        keep=1, rows=10_000, seed=1, metric=metric, notify=told.append,
+        keep=1, rows=10_000, seed=1, metric=metric, notify=reported.append,
     )  # fmt: skip
     assert found.kept == [FORESTS[best]]
-    assert f"best by {word} go on" in told[0]
+    assert f"best by {word} go on" in reported[0]
 
 
 def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, features: FeatureSet) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     runs = [
-        screen(rows, features, algorithm_named("random_forest"), FORESTS, keep=2, rows=200, seed=7, notify=told.append)
+        screen(
+            rows, features, algorithm_named("random_forest"), FORESTS, keep=2, rows=200, seed=7, notify=reported.append
+        )
         for rows in (feature_rows, feature_rows.repartition(5))
     ]
     assert runs[0] == runs[1]
-    sampled = int(told[0].split(" train rows")[0].rsplit(" ", 1)[1])
+    sampled = int(reported[0].split(" train rows")[0].rsplit(" ", 1)[1])
     assert 100 < sampled <= 200
 
 
@@ -98,17 +104,19 @@ def test_fewer_trials_than_are_kept_are_not_looked_at(feature_rows: DataFrame, f
     assert found.screened == []
 
 
-def test_what_has_no_fast_engine_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
-    with pytest.raises(ValueError, match="linear_regression has no fast engine"):
+def test_an_algorithm_without_a_surrogate_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
+    with pytest.raises(ValueError) as caught:
         screen(
             feature_rows, features, algorithm_named("linear_regression"), [LinearRegressionHyperparameters()] * 2,
             keep=1, rows=100, seed=1,
         )  # fmt: skip
+    assert code_of(caught.value) == "search.no-surrogate"
+    assert values_of(caught.value) == {"algorithm": "linear_regression"}
 
 
-def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFrame, features: FeatureSet) -> None:
-    judged = unit_hash(3, "screen fold") < JUDGED_SHARE
-    rows = feature_rows.withColumn("flow_rate", F.when(judged, F.col("flow_rate")))
+def test_a_feature_that_only_test_rows_have_is_left_out(feature_rows: DataFrame, features: FeatureSet) -> None:
+    is_test = unit_hash(3, "screen fold") < TEST_SHARE
+    rows = feature_rows.withColumn("flow_rate", F.when(is_test, F.col("flow_rate")))
     without = replace(features, numeric=tuple(name for name in features.numeric if name != "flow_rate"))
     found, expected = (
         screen(rows, some, algorithm_named("random_forest"), FORESTS, keep=1, rows=10_000, seed=3)
@@ -118,9 +126,11 @@ def test_a_feature_that_only_judged_rows_hold_is_left_out(feature_rows: DataFram
 
 
 @pytest.mark.parametrize("which", ["sensor_id = 'none'", "sensor_id = 's1' AND timestamp = '2026-01-05 00:00:00'"])
-def test_too_few_rows_to_screen_by_are_refused(feature_rows: DataFrame, features: FeatureSet, which: str) -> None:
-    with pytest.raises(ValueError, match=r"[01] sampled rows are too few to screen by: set training.search.screen"):
+def test_a_sample_that_is_too_small_is_refused(feature_rows: DataFrame, features: FeatureSet, which: str) -> None:
+    with pytest.raises(ValueError) as caught:
         screen(
             feature_rows.where(which), features, algorithm_named("random_forest"), FORESTS,
             keep=1, rows=10_000, seed=1,
         )  # fmt: skip
+    assert code_of(caught.value) == "search.too-few-rows-to-screen"
+    assert values_of(caught.value)["rows"] in (0, 1)

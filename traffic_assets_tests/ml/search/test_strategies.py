@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
-from traffic_assets.ml.model_selection.trials import Trial, best_of
-from traffic_assets.ml.search.strategies import Round, Strategy, strategy_for
+from traffic_assets.ml.model_selection.trials import Trial, choose_best_trial
+from traffic_assets.ml.search.strategies import Round, Strategy, make_strategy
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
@@ -41,21 +40,21 @@ def _trial(hyperparameters: Hyperparameters, error: float, row_share: float = 1.
 def _drive(strategy: Strategy, error: Callable[[Hyperparameters], float]) -> list[Round]:
     rounds = []
     try:
-        asked = next(strategy)
+        current = next(strategy)
         while True:
-            rounds.append(asked)
-            asked = strategy.send([_trial(h, error(h), asked.row_share) for h in asked.tried])
+            rounds.append(current)
+            current = strategy.send([_trial(h, error(h), current.row_share) for h in current.tried])
     except StopIteration:
         return rounds
 
 
 def _strategy(name: str, grid: Grid, seed: int = 1, metric: str = "rmse", **more: Any) -> Strategy:
-    return strategy_for(SearchSettings(strategy=name, **more), BASE, grid, True, metric, seed)
+    return make_strategy(SearchSettings(strategy=name, **more), BASE, grid, True, metric, seed)
 
 
 def test_without_tuning_or_grid_the_hyperparameters_alone_are_tried() -> None:
     for tune, grid in ((False, GRID), (True, {})):
-        (only,) = _drive(strategy_for(SearchSettings(), BASE, grid, tune, "rmse", 1), _far_from(0))
+        (only,) = _drive(make_strategy(SearchSettings(), BASE, grid, tune, "rmse", 1), _far_from(0))
         assert only == Round([BASE])
 
 
@@ -89,7 +88,7 @@ def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> N
 @pytest.mark.parametrize("name", ["random", pytest.param("tpe", marks=needs_optuna)])
 def test_what_is_drawn_from_a_range_is_of_the_hyperparameters_type_and_not_of_the_ends(name: str) -> None:
     grid: Grid = {"elasticNetParam": Range(low=0, high=1), "maxIter": Range(low=1, high=9)}
-    drawn = [h.model_dump() for asked in _drive(_strategy(name, grid, trials=12), _far_from(0)) for h in asked.tried]
+    drawn = [h.model_dump() for round_ in _drive(_strategy(name, grid, trials=12), _far_from(0)) for h in round_.tried]
     assert sum(0 < values["elasticNetParam"] < 1 for values in drawn) == len(drawn) > 8
     assert all(isinstance(values["maxIter"], int) for values in drawn)
 
@@ -103,22 +102,24 @@ def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
     assert {h.model_dump()["regParam"] for h in best_by_r2[-1].tried} == {0.7}
 
 
-def test_where_time_ends_inside_a_rung_what_led_the_one_before_is_chosen() -> None:
-    """Each rung begins with the best of the one before, so what was judged in it is never its last."""
+def test_if_time_ends_inside_a_rung_the_best_of_the_one_before_is_chosen() -> None:
+    """Each rung begins with the best of the one before, so the trials evaluated in it include that one."""
     rounds = _drive(_strategy("halving", GRID), _far_from(0.3))
     for rung in rounds[1:]:
         errors = [_far_from(0.3)(h) for h in rung.tried]
         assert errors == sorted(errors)
-    judged = [_trial(h, _far_from(0.3)(h), rounds[0].row_share, folds=5) for h in rounds[0].tried]
-    led = best_of(judged, "rmse")
-    judged.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
-    assert judged[best_of(judged, "rmse")].hyperparameters == judged[led].hyperparameters
+    trials = [_trial(h, _far_from(0.3)(h), rounds[0].row_share, folds=5) for h in rounds[0].tried]
+    led = choose_best_trial(trials, "rmse")
+    trials.append(_trial(rounds[1].tried[0], 0.4, rounds[1].row_share))
+    assert trials[choose_best_trial(trials, "rmse")].hyperparameters == trials[led].hyperparameters
 
 
-def test_tpe_without_optuna_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tpe_without_optuna_is_refused_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=re.escape(f"'tpe' needs Optuna: {install_command('tpe')}")):
+    with pytest.raises(ImportError) as caught:
         next(_strategy("tpe", GRID))
+    assert code_of(caught.value) == "search.missing-optuna"
+    assert values_of(caught.value) == {"command": install_command("tpe")}
 
 
 @needs_optuna
