@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.ml.regression import RandomForestRegressionModel, RandomForestRegressor
 
-MOST_NODES_KEPT = 100_000_000
+MAX_CACHED_NODES = 100_000_000
 """Of this many rows times trees Spark keeps the node that each row is in; of more they no longer fit into memory."""
 
 
@@ -23,7 +23,7 @@ def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) 
 
 def _configure_for_rows(estimator: "RandomForestRegressor", rows: int) -> "RandomForestRegressor":
     """Cache node ids if memory allows: the same trees, up to 1.5 times as fast."""
-    return estimator.setCacheNodeIds(rows * estimator.getNumTrees() <= MOST_NODES_KEPT)
+    return estimator.setCacheNodeIds(rows * estimator.getNumTrees() <= MAX_CACHED_NODES)
 
 
 def _importances(model: "RandomForestRegressionModel") -> "NDArray[np.float64]":

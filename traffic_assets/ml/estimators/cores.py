@@ -16,7 +16,7 @@ def is_local(spark: SparkSession) -> bool:
     return master == "local" or master.startswith("local[")
 
 
-def threads_of_a_task(spark: SparkSession) -> int:
+def task_threads(spark: SparkSession) -> int:
     """How many threads a task may have that is alone: of a local session all cores, elsewhere `spark.task.cpus`."""
     if is_local(spark):
         return min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)

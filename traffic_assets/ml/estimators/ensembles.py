@@ -27,9 +27,9 @@ from pyspark.sql import functions as F
 from scipy.optimize import nnls
 
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
-from traffic_assets.ml.estimators.params import Columns, any_param, text_param, whole_param
+from traffic_assets.ml.estimators.params import Columns, any_param, int_param, text_param
 from traffic_assets.ml.estimators.rows import require_rows
-from traffic_assets.ml.splits.hashing import fold_of_row
+from traffic_assets.ml.splits.hashing import row_fold_column
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 
@@ -65,7 +65,7 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
     method = text_param("method", "weighted or stacking")
     members = any_param("members", "hyperparameters by algorithm")
     weights = any_param("weights", "by member; found on out-of-fold predictions if absent")
-    folds = whole_param("folds", "parts for out-of-fold predictions")
+    folds = int_param("folds", "parts for out-of-fold predictions")
 
     def __init__(self, **given: Any) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
         """
         of = self.getOrDefault
         marked = F.col(of(self.stopCol)) if self.isDefined(self.stopCol) else F.lit(False)
-        dataset = dataset.withColumn(_FOLD, fold_of_row(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
+        dataset = dataset.withColumn(_FOLD, row_fold_column(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
         target = F.col(self.getLabelCol()).cast("double")
         columns = [*(F.col(_PREDICTED.format(name)) - target for name in members), target]
         products, rows = np.zeros((len(columns), len(columns))), 0

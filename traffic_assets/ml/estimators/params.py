@@ -15,12 +15,12 @@ def text_param(name: str, doc: str) -> Param[str]:
     return Param(Params._dummy(), name, doc, TypeConverters.toString)
 
 
-def whole_param(name: str, doc: str) -> Param[int]:
+def int_param(name: str, doc: str) -> Param[int]:
     """A whole number."""
     return Param(Params._dummy(), name, doc, TypeConverters.toInt)
 
 
-def real_param(name: str, doc: str) -> Param[float]:
+def float_param(name: str, doc: str) -> Param[float]:
     """A number."""
     return Param(Params._dummy(), name, doc, TypeConverters.toFloat)
 

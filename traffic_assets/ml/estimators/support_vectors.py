@@ -24,7 +24,7 @@ from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.estimators.params import Columns, real_param, text_param, whole_param
+from traffic_assets.ml.estimators.params import Columns, float_param, int_param, text_param
 from traffic_assets.ml.estimators.rows import require_rows, rows_in_order
 
 DATA = "data"
@@ -107,12 +107,12 @@ class SupportVectorRegression(Estimator["SupportVectorRegressionModel"], Columns
 
     rowCol = text_param("rowCol", "column of a whole number that stands for a row")
     kernel = text_param("kernel", "linear, rbf or poly")
-    C = real_param("C", "how much an error weighs against flatness")
-    epsilon = real_param("epsilon", "errors up to this are free, in deviations of the target")
+    C = float_param("C", "how much an error weighs against flatness")
+    epsilon = float_param("epsilon", "errors up to this are free, in deviations of the target")
     gamma = text_param("gamma", "scale, auto or a number")
-    degree = whole_param("degree", "of poly")
-    coef0 = real_param("coef0", "of poly")
-    max_rows = whole_param("max_rows", "rows of the sample")
+    degree = int_param("degree", "of poly")
+    coef0 = float_param("coef0", "of poly")
+    max_rows = int_param("max_rows", "rows of the sample")
 
     def __init__(self, **given: Any) -> None:
         super().__init__()

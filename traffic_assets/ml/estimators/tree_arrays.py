@@ -20,7 +20,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics, p95_of
+from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregate_metrics, custom_metrics, p95_column
 
 # what runs on the workers is sent whole: they need numpy and pyarrow, and not this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -231,7 +231,7 @@ def evaluate_cuts(
 def _p95(arrays: DataFrame, trees: Trees, cut: Cut, average: bool) -> float:
     predicted = arrays.mapInArrow(_predicting(trees, [cut], average), "y double, p array<double>")
     error = F.get("p", F.lit(0)) - F.col("y")
-    return float(predicted.agg(p95_of(error).alias("p95")).collect()[0]["p95"])
+    return float(predicted.agg(p95_column(error).alias("p95")).collect()[0]["p95"])
 
 
 def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) -> list[dict[str, float]]:
@@ -245,7 +245,7 @@ def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) 
         for name, metric in metrics.items()
         for i in range(len(cuts))
     ]
-    row = aggregated(predicted, asked).collect()[0]
+    row = aggregate_metrics(predicted, asked).collect()[0]
     return [{name: row[f"{name}_{i}"] for name in metrics} for i in range(len(cuts))]
 
 

@@ -20,7 +20,7 @@ from xgboost import XGBRegressor
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 
 from traffic_assets.ml.algorithm import ROW, Fill, Task
-from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
+from traffic_assets.ml.estimators.cores import all_cores, task_threads
 from traffic_assets.ml.estimators.rows import require_rows
 from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY
 
@@ -56,7 +56,7 @@ class OneTaskXGBRegressor(SparkXGBRegressor):
         if self.isSet(self.validationIndicatorCol):
             columns.append(F.col(of(self.validationIndicatorCol)).alias("stops_fit"))
         spark = dataset.sparkSession
-        fit = booster_fit(given, threads_of_a_task(spark))
+        fit = booster_fit(given, task_threads(spark))
         with all_cores(spark):
             # not coalesce(1): rows are still made in as many tasks as there are partitions
             fitted = dataset.select(*columns).repartition(1).mapInArrow(fit, "booster binary").collect()

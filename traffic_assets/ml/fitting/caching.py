@@ -11,7 +11,7 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithm import ROW
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.preprocessing.arrays import filled
+from traffic_assets.ml.preprocessing.arrays import imputed_vectors
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import (
     KEPT,
@@ -77,14 +77,14 @@ def cached_vectors(
 
 
 def listed_vectors(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`lists.filled`).
+    """The rows as those of `cached_vectors`, for a fit that reads them once and takes lists (`imputed_vectors`).
 
     Args:
         preprocessing: the fitted preprocessor, which only fills and does not scale.
         rows: feature rows with the target.
         features: that the preprocessor was fitted for.
     """
-    return _named(filled(rows, features, preprocessing), features.target)
+    return _named(imputed_vectors(rows, features, preprocessing), features.target)
 
 
 def _named(vectors: DataFrame, target: str) -> DataFrame:

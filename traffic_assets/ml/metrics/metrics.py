@@ -100,10 +100,12 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
         F.var_pop(y).alias("variance"),
         F.avg(error).alias("bias"),
-        p95_of(error).alias("p95"),
+        p95_column(error).alias("p95"),
     ]
     metrics = custom_metrics()
-    row = aggregated(predicted, [(metric, y, p, name) for name, metric in metrics.items()], standard).collect()[0]
+    row = aggregate_metrics(predicted, [(metric, y, p, name) for name, metric in metrics.items()], standard).collect()[
+        0
+    ]
     if row["rows"] == 0:
         raise ValueError("no rows to evaluate: the split is empty")
     if row["not_finite"]:
@@ -122,12 +124,12 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
     )
 
 
-def p95_of(error: Column) -> Column:
+def p95_column(error: Column) -> Column:
     """The 95th percentile of the absolute error, as an aggregate; its rank is off by one in 10,000 rows at most."""
     return F.percentile_approx(F.abs(error), 0.95, _ACCURACY)
 
 
-def aggregated(
+def aggregate_metrics(
     predicted: DataFrame, asked: Sequence[tuple[Metric, Column, Column, str]], standard: Sequence[Column] = ()
 ) -> DataFrame:
     """One row with metrics of installed packages, beside other aggregates.

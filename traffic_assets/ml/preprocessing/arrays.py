@@ -1,8 +1,8 @@
-"""Feature rows as lists of plain numbers, made by one Spark expression: for fits that take them in one task.
+"""Feature rows as arrays of plain numbers, computed by one Spark expression, for fits that take them in one task.
 
-Only where a preprocessor fills and does no more (`Preparation.fills_only`): with its values (`filled`), or before it is
-fitted (`unfilled`), so that a fold may fill them itself. The vector that every other fit is given is made by the stages
-of `preprocessing.py`.
+They exist only for a preprocessor that imputes and does nothing else (`Preparation.imputes_only`). `imputed_vectors`
+needs the fitted preprocessor; `encoded_rows` does not, so that each fold can impute its own rows. Other fits take the
+vector of the stages in `pipeline.py`.
 """
 
 import math
@@ -13,14 +13,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegralType
 
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet, has_value, with_created
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, add_created, has_value
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled
 
 NO_CATEGORY = -(2**63)
 """What stands for a missing value among `categories`."""
 
 
-def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
+def encoded_rows(rows: DataFrame, features: FeatureSet) -> DataFrame:
     """The rows with what hangs on no other row.
 
     Args:
@@ -31,7 +31,7 @@ def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
         The rows with `numbers`, a list of 32-bit floats, NaN where one is missing, and `categories`, a list of whole
         numbers: a category's value where it is one, otherwise a hash of it.
     """
-    made = with_created(rows, features)
+    made = add_created(rows, features)
     whole = {field.name for field in made.schema if isinstance(field.dataType, IntegralType)}
     missing = F.lit(math.nan).cast("float")
     numbers = [F.coalesce(F.col(column).cast("float"), missing) for column in features.numbers.values()]
@@ -48,8 +48,8 @@ def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
     )
 
 
-def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) -> DataFrame:
-    """The rows with the vector of a fitted preprocessor that only fills (`fills_only`) and does not scale, as a list.
+def imputed_vectors(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) -> DataFrame:
+    """The rows with the vector of a fitted preprocessor that only fills (`imputes_only`) and does not scale, as a list.
 
     Its stages make the same vector, one object after the other; Spark compiles this into one loop, which takes half
     the time.
@@ -65,9 +65,9 @@ def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) 
     Raises:
         ValueError: where the preprocessor does more.
     """
-    if is_scaled(preprocessing) or not features.preparation.fills_only:
+    if is_scaled(preprocessing) or not features.preparation.imputes_only:
         raise ValueError("the vector is a list only where a preprocessor fills, and neither selects nor scales")
-    made = with_created(rows, features)
+    made = add_created(rows, features)
     elements: list[Column] = []
     for stage in preprocessing.stages:
         if isinstance(stage, ImputerModel):

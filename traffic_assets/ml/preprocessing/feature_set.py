@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.preprocessing.formulas import Created, created, holds_answer
+from traffic_assets.ml.preprocessing.formulas import CreatedFeature, is_leaky, parse_formula
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Preparation:
         return self.missing == "drop" or (self.outliers != "none" and self.outlier_action == "drop")
 
     @property
-    def fills_only(self) -> bool:
+    def imputes_only(self) -> bool:
         """Whether nothing is fitted on numbers but what stands for a missing one, and the scale."""
         return self.missing != "drop" and self.outliers == "none" and self.selection == "none"
 
@@ -81,7 +81,7 @@ class FeatureSet:
     target: str = TARGET
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "FeatureSet":
+    def from_dict(cls, stored: Mapping[str, Any]) -> "FeatureSet":
         """The features as `dataclasses.asdict` and JSON left them."""
         preparation = stored["preparation"]
         return cls(
@@ -95,9 +95,9 @@ class FeatureSet:
         )
 
     @cached_property
-    def created(self) -> tuple[Created, ...]:
+    def created(self) -> tuple[CreatedFeature, ...]:
         """The features that the pipeline makes from `numeric`."""
-        return tuple(created(formula) for formula in self.preparation.create if formula not in self.missing)
+        return tuple(parse_formula(formula) for formula in self.preparation.create if formula not in self.missing)
 
     @property
     def numbers(self) -> dict[str, str]:
@@ -110,9 +110,9 @@ class FeatureSet:
         return (*self.numbers, *self.categorical)
 
     @property
-    def answers(self) -> tuple[str, ...]:
+    def leaky_features(self) -> tuple[str, ...]:
         """Those of them that, at horizon 0, are functions of the target."""
-        return tuple(name for name in self.names if holds_answer(name, self.target))
+        return tuple(name for name in self.names if is_leaky(name, self.target))
 
 
 def usable_features(
@@ -131,7 +131,7 @@ def usable_features(
     """
     present = [c for c in columns if c.name in train.columns]
     numeric = {c.name for c in present if c.role == "numeric"}
-    wanted = [created(formula) for formula in preparation.create]
+    wanted = [parse_formula(formula) for formula in preparation.create]
     possible = [feature for feature in wanted if numeric.issuperset(feature.sources)]
     counts = train.agg(
         F.count(F.lit(1)).alias("_rows"),
@@ -177,7 +177,7 @@ def select_present_features(features: FeatureSet, rows: DataFrame, number: int =
     return usable_features(rows, numeric + categorical, features.preparation, features.target)
 
 
-def with_created(rows: DataFrame, features: FeatureSet) -> DataFrame:
+def add_created(rows: DataFrame, features: FeatureSet) -> DataFrame:
     """The rows with the columns of the created features."""
     return rows.withColumns({feature.column: F.expr(feature.sql) for feature in features.created})
 

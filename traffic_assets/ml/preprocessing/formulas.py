@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.catalogue.lookup import answer_features
+from traffic_assets.catalogue.lookup import leaky_features
 
 _OPERATORS = {"*": "times", "/": "per", "^": "power"}
 _PARTS = re.compile(r"(\w+)([*/^])(\w+)")
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedFeature:
     """One created feature.
 
     Attributes:
@@ -33,7 +33,7 @@ class Created:
     column: str
 
 
-def created(formula: str) -> Created:
+def parse_formula(formula: str) -> CreatedFeature:
     """What a formula makes.
 
     Raises:
@@ -45,15 +45,15 @@ def created(formula: str) -> Created:
     first, operator, second = parts.groups()
     column = f"created_{first}_{_OPERATORS[operator]}_{second}"
     if operator == "^":
-        return Created(formula, (first,), " * ".join([f"`{first}`"] * int(second)), column)
+        return CreatedFeature(formula, (first,), " * ".join([f"`{first}`"] * int(second)), column)
     sql = f"`{first}` * `{second}`" if operator == "*" else f"`{first}` / nullif(`{second}`, 0)"
-    return Created(formula, (first, second), sql, column)
+    return CreatedFeature(formula, (first, second), sql, column)
 
 
-def holds_answer(feature: str, target: str) -> bool:
+def is_leaky(feature: str, target: str) -> bool:
     """Whether a feature of the catalogue, or one that a formula makes, is at horizon 0 a function of the target."""
-    sources = (feature,) if set(feature).isdisjoint("*/^") else created(feature).sources
-    return not set(sources).isdisjoint(answer_features(target))
+    sources = (feature,) if set(feature).isdisjoint("*/^") else parse_formula(feature).sources
+    return not set(sources).isdisjoint(leaky_features(target))
 
 
 def require_sources(
@@ -77,7 +77,7 @@ def require_sources(
     numeric = [column.name for column in columns if column.role == "numeric"]
     named = set(roles) if only is None else set(only)
     wrong = []
-    for feature in map(created, formulas):
+    for feature in map(parse_formula, formulas):
         for source in feature.sources:
             if source not in roles:
                 wrong.append(f"{feature.name}: no such feature: {source}")
@@ -101,5 +101,5 @@ def without_source(formulas: Iterable[str], columns: Iterable[Column]) -> dict[s
         columns: what a target is learned from, without the features that are made from the target itself.
     """
     there = {column.name for column in columns}
-    lacking = {f.name: [source for source in f.sources if source not in there] for f in map(created, formulas)}
+    lacking = {f.name: [source for source in f.sources if source not in there] for f in map(parse_formula, formulas)}
     return {formula: sources for formula, sources in lacking.items() if sources}

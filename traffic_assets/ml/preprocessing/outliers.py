@@ -14,7 +14,7 @@ Bounds = dict[str, tuple[float, float]]
 _ACCURACY = 10_000
 
 
-def bounds_of(rows: DataFrame, columns: list[str], method: Literal["none", "iqr", "z_score"], factor: float) -> Bounds:
+def fit_bounds(rows: DataFrame, columns: list[str], method: Literal["none", "iqr", "z_score"], factor: float) -> Bounds:
     """The bounds of some columns. One pass.
 
     A column whose bounds would be one value (its quartiles, or all its values, are equal) has none.
@@ -50,7 +50,7 @@ def counts_outside(rows: DataFrame, bounds: Mapping[str, tuple[float, float]]) -
     return {name: counts[name] for name in bounds if counts[name]}
 
 
-def clipped(column: str, low: float, high: float) -> str:
+def clip_sql(column: str, low: float, high: float) -> str:
     """SQL of a value pulled back to its bounds; null and NaN stay."""
     return (  # greatest() would skip a null
         f"CASE WHEN `{column}` IS NULL OR isnan(`{column}`) THEN `{column}` "
@@ -58,6 +58,6 @@ def clipped(column: str, low: float, high: float) -> str:
     )
 
 
-def inside(column: str, low: float, high: float) -> str:
+def inside_sql(column: str, low: float, high: float) -> str:
     """SQL of whether a value is no outlier; null and NaN are none."""
     return f"(`{column}` IS NULL OR isnan(`{column}`) OR `{column}` BETWEEN {low!r}D AND {high!r}D)"

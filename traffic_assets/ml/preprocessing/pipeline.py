@@ -2,9 +2,9 @@
 
     create -> clip -> impute -> index, one-hot -> assemble -> select -> scale
 
-Scale-invariant algorithms get the vector as it is before the scaler (`unscaled`). The preprocessor is fitted on train
-rows only (of each fold, in cross-validation), of which `rows_to_fit` may leave some out. What a column means comes from
-the catalogue; what is fitted on the vector is in `algorithms/`.
+Scale-invariant algorithms get the vector as it is before the scaler (`without_scaler`). The preprocessor is fitted on
+train rows only (in cross-validation, on those of each fold), without the rows that `rows_to_fit` drops. The catalogue
+defines the columns; `algorithms/` fits models on the vector.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +26,8 @@ from pyspark.ml.feature import (
 )
 from pyspark.sql import DataFrame
 
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet, with_created
-from traffic_assets.ml.preprocessing.outliers import Bounds, bounds_of, clipped, counts_outside, inside
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, add_created
+from traffic_assets.ml.preprocessing.outliers import Bounds, clip_sql, counts_outside, fit_bounds, inside_sql
 from traffic_assets.ml.preprocessing.selection import SlotSelector
 
 ASSEMBLED, SELECTED, VECTOR = "assembled", "selected", "features"
@@ -38,8 +38,8 @@ KEPT = "fitted_on"
 def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
     """By numeric feature, the least and the greatest value that is no outlier among the train rows."""
     preparation, columns = features.preparation, features.numbers
-    found = bounds_of(
-        with_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
+    found = fit_bounds(
+        add_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
     )
     return {name: found[column] for name, column in columns.items() if column in found}
 
@@ -47,7 +47,7 @@ def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
 def outlier_counts(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
     """By feature, how many train rows lie outside the bounds; only features with any."""
     columns = features.numbers
-    counts = counts_outside(with_created(train, features), {columns[name]: bounds[name] for name in bounds})
+    counts = counts_outside(add_created(train, features), {columns[name]: bounds[name] for name in bounds})
     return {name: counts[columns[name]] for name in bounds if columns[name] in counts}
 
 
@@ -59,7 +59,7 @@ def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tup
     """
     if not features.preparation.drops:
         return train
-    kept = with_created(train, features).where(_kept(features, bounds)).select(*train.columns)
+    kept = add_created(train, features).where(_kept(features, bounds)).select(*train.columns)
     if not kept.take(1):
         nulls = ", ".join(f"{name} in {number}" for name, number in features.nulls.items()) or "no value"
         raise ValueError(
@@ -87,7 +87,7 @@ def preprocessor(
     if preparation.drops:
         stages.append(_computed({KEPT: _kept(features, bounds)}))
     if bounds and preparation.outlier_action == "clip":
-        stages.append(_computed({f"clipped_{columns[n]}": clipped(columns[n], *ends) for n, ends in bounds.items()}))
+        stages.append(_computed({f"clipped_{columns[n]}": clip_sql(columns[n], *ends) for n, ends in bounds.items()}))
         columns = {name: f"clipped_{column}" if name in bounds else column for name, column in columns.items()}
     imputed = _prefixed("imputed", list(features.numbers.values()))
     if columns:
@@ -123,7 +123,7 @@ def is_scaled(preprocessing: PipelineModel) -> bool:
     return isinstance(preprocessing.stages[-1], StandardScalerModel | MinMaxScalerModel | RobustScalerModel)
 
 
-def unscaled(preprocessing: PipelineModel) -> PipelineModel:
+def without_scaler(preprocessing: PipelineModel) -> PipelineModel:
     """A fitted preprocessor without its scaler, if it has one: `features` is the vector that would have been scaled."""
     if not is_scaled(preprocessing):
         return preprocessing
@@ -148,7 +148,7 @@ def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> st
     if preparation.missing == "drop":
         conditions += [f"(`{name}` IS NOT NULL AND NOT isnan(`{name}`))" for name in features.numeric]
     if preparation.outlier_action == "drop":
-        conditions += [inside(columns[name], *ends) for name, ends in bounds.items()]
+        conditions += [inside_sql(columns[name], *ends) for name, ends in bounds.items()]
     return " AND ".join(conditions) or "true"
 
 

@@ -25,7 +25,7 @@ from traffic_assets.settings.training import SplitSettings
 _QUANTILE_ACCURACY = 100_000
 
 
-def split_of(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
+def split_column(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
     """The split of each row: of its key alone, once the instants or sensors where a split begins are known.
 
     Args:
@@ -55,8 +55,8 @@ def split_of(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
 
 
 def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
-    """The rows with their split in the column `split`; raises as `split_of`."""
-    return rows.withColumn(SPLIT, split_of(rows, split, seed))
+    """The rows with their split in the column `split`; raises as `split_column`."""
+    return rows.withColumn(SPLIT, split_column(rows, split, seed))
 
 
 def sensors_by_hash(rows: DataFrame, seed: int, salt: str) -> list[float]:

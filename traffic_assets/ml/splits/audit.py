@@ -9,7 +9,7 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS
 
 
-def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
+def audit_sensors(rows: DataFrame) -> tuple[dict[str, int], int]:
     """How many sensors each split has, and how many lie in more than one."""
     per_sensor = rows.groupBy(KEYS[0]).agg(*(F.max(F.col(SPLIT) == split).cast("int").alias(split) for split in SPLITS))
     held = sum((F.col(split) for split in SPLITS), F.lit(0))
@@ -19,7 +19,7 @@ def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
     return {split: found[split] for split in SPLITS}, found["shared"]
 
 
-class Census(NamedTuple):
+class SplitAudit(NamedTuple):
     """What lies in the splits.
 
     Attributes:
@@ -33,19 +33,19 @@ class Census(NamedTuple):
     misplaced: int
 
 
-def census(rows: DataFrame, split: Column) -> Census:
+def audit_splits(rows: DataFrame, split: Column) -> SplitAudit:
     """Count what lies in the splits.
 
     Args:
         rows: with the key columns, and in the column `split` where they lie.
-        split: where a key belongs (`split_of`). Where every row lies there, no key lies in two splits, and one pass
+        split: where a key belongs (`split_column`). Where every row lies there, no key lies in two splits, and one pass
             shows it; only otherwise are keys counted one by one.
     """
     keys = rows.select(*KEYS, SPLIT)  # where a key belongs can hang on nothing else
     misplaced = F.count_if(~F.col(SPLIT).eqNullSafe(split)).alias("misplaced")
     found = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), misplaced).collect()[0]
     counts = {name: found[name] for name in SPLITS}
-    return Census(counts, _shared_keys(keys) if found["misplaced"] else 0, found["misplaced"])
+    return SplitAudit(counts, _shared_keys(keys) if found["misplaced"] else 0, found["misplaced"])
 
 
 def _shared_keys(keys: DataFrame) -> int:

@@ -23,7 +23,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.assign import sensor_part, sensors_by_hash, time_quantiles
-from traffic_assets.ml.splits.hashing import fold_of
+from traffic_assets.ml.splits.hashing import fold_column
 
 FoldKind = Literal["random", "sensor", "expanding", "sliding"]
 
@@ -57,7 +57,7 @@ def make_folds(rows: DataFrame, kind: FoldKind, number: int, seed: int, gap_minu
         ValueError: If there are no rows, or too few instants or sensors for this number of folds.
     """
     if kind in ("random", "sensor"):
-        part = fold_of(number, seed) if kind == "random" else _sensor_fold(rows, number, seed)
+        part = fold_column(number, seed) if kind == "random" else _sensor_fold(rows, number, seed)
         return [Fold(part != i, part == i, f"fold {i + 1} of {number}") for i in range(number)]
     seconds = F.col("timestamp").cast("long")
     cuts = time_quantiles(rows, [i / (number + 1) for i in range(number + 1)])

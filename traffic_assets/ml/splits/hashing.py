@@ -24,7 +24,7 @@ def sensor_hash(seed: int, salt: str) -> Column:
     return F.pmod(hashed, F.lit(_BUCKETS)) / _BUCKETS
 
 
-def fold_of(folds: int, seed: int) -> Column:
+def fold_column(folds: int, seed: int) -> Column:
     """The fold of each row, 0 to folds - 1."""
     return F.floor(unit_hash(seed, "fold") * folds).cast("int")
 
@@ -44,6 +44,6 @@ def row_hash(row: str, seed: int, salt: str) -> Column:
     return F.xxhash64(F.col(row), F.lit(seed), F.lit(salt))
 
 
-def fold_of_row(row: str, folds: int, seed: int, salt: str) -> Column:
+def row_fold_column(row: str, folds: int, seed: int, salt: str) -> Column:
     """The fold of each row, 0 to folds - 1."""
     return F.pmod(row_hash(row, seed, salt), F.lit(folds))

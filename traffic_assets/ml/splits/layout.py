@@ -40,7 +40,7 @@ class Placement:
     roles: dict[str, NDArray[np.int64]]
 
 
-def placement_of_folds(rows: DataFrame, folds: Sequence[Fold], total: int, points: int, seed: int) -> Placement:
+def place_folds(rows: DataFrame, folds: Sequence[Fold], total: int, points: int, seed: int) -> Placement:
     """What each fold makes of about `points` of the rows, chosen by hash on Spark.
 
     Rows that a fold leaves out between what it fits and what it judges are its gap.
@@ -62,8 +62,8 @@ def placement_of_folds(rows: DataFrame, folds: Sequence[Fold], total: int, point
     return found
 
 
-def placement_of_split(rows: DataFrame, title: str, total: int, points: int, seed: int) -> Placement:
-    """The split of about `points` of the rows (column `split`); arguments as in `placement_of_folds`."""
+def place_split(rows: DataFrame, title: str, total: int, points: int, seed: int) -> Placement:
+    """The split of about `points` of the rows (column `split`); arguments as in `place_folds`."""
     role = F.array_position(F.array(*map(F.lit, SPLITS)), F.col(SPLIT)) - 1
     return _placement(rows, {title: role}, SPLITS, total, points, seed)
 

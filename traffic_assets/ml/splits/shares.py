@@ -20,7 +20,7 @@ class Shares:
     test: float
 
     @classmethod
-    def of(cls, split: SplitSettings) -> "Shares":
+    def from_settings(cls, split: SplitSettings) -> "Shares":
         """The shares that the settings amount to."""
         carved = split.carved_validation * split.train if split.validation == 0 else 0.0
         return cls(split.train - carved, split.validation + carved, split.test)
@@ -32,7 +32,7 @@ def sensor_counts(split: SplitSettings, sensors: int) -> dict[str, int]:
     Raises:
         ValueError: where a split would have none.
     """
-    shares = Shares.of(split)
+    shares = Shares.from_settings(split)
     validation, test = (max(1, round(share * sensors)) for share in (shares.validation, shares.test))
     counts = {TRAIN: sensors - validation - test, VALIDATION: validation, TEST: test}
     if counts[TRAIN] < 1:

@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.estimators.ensembles import EnsembleModel
-from traffic_assets.ml.splits.hashing import fold_of_row
+from traffic_assets.ml.splits.hashing import row_fold_column
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _predictions(model: Any, rows: DataFrame) -> NDArray[np.float64]:
 
 def _out_of_fold(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Predictions, shape (rows, members), and speeds: each row judged by members that did not see it."""
-    placed = rows.withColumn("fold", fold_of_row("row", 2, SEED, "ensemble")).drop("stops")
+    placed = rows.withColumn("fold", row_fold_column("row", 2, SEED, "ensemble")).drop("stops")
     predicted, observed = [], []
     for fold in range(2):
         fitted, judged = placed.where(F.col("fold") != fold), placed.where(F.col("fold") == fold)

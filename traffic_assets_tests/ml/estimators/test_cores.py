@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from traffic_assets.ml.estimators.cores import all_cores, is_local, threads_of_a_task
+from traffic_assets.ml.estimators.cores import all_cores, is_local, task_threads
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,14 +39,14 @@ def test_a_local_session_is_one_jvm_on_this_machine(master: str | None, local: b
 
 
 def test_a_task_has_the_cores_that_are_there(spark: SparkSession) -> None:
-    assert threads_of_a_task(spark) == min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)
-    assert threads_of_a_task(_session("local[1000]", 1000)) == os.cpu_count(), "asked for more than the machine has"
-    assert threads_of_a_task(_session("local[1]", 1)) == 1
+    assert task_threads(spark) == min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)
+    assert task_threads(_session("local[1000]", 1000)) == os.cpu_count(), "asked for more than the machine has"
+    assert task_threads(_session("local[1]", 1)) == 1
 
 
 def test_on_a_cluster_a_task_has_what_spark_counts_for_it() -> None:
-    assert threads_of_a_task(_session("spark://host:7077")) == 1
-    assert threads_of_a_task(_session("spark://host:7077", spark_task_cpus="4")) == 4
+    assert task_threads(_session("spark://host:7077")) == 1
+    assert task_threads(_session("spark://host:7077", spark_task_cpus="4")) == 4
 
 
 def test_a_task_with_all_cores_of_a_local_session_is_alone() -> None:

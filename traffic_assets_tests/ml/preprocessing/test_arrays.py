@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
-from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, filled, unfilled
+from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, encoded_rows, imputed_vectors
 from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
@@ -28,7 +28,7 @@ def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature
     """Numbers in the order of the vector, a created one among them; a category's hash stands for one slot of it."""
     features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
     keys = ["sensor_id", "timestamp"]
-    table = unfilled(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
+    table = encoded_rows(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
     model = fit_preprocessor(feature_rows, features, scaled=False)
     expected = model.transform(feature_rows).select(*keys, VECTOR).orderBy(*keys).collect()
     vectors = np.array([row[VECTOR].toArray() for row in expected], dtype=np.float32)
@@ -55,7 +55,7 @@ def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: 
     assert {"flow_rate", "speed_lag_1", "highway_encoded"} <= set(features.nulls) & set(features.names)
     model = fit_preprocessor(rows.where(few), features, scaled=False)
     keys = ["sensor_id", "timestamp"]
-    listed = filled(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
+    listed = imputed_vectors(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
     staged = model.transform(rows).select(*keys, VECTOR).orderBy(*keys).collect()
     found, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
     assert np.array_equal(np.array(found, np.float32), np.array([v.toArray() for v in expected], np.float32))
@@ -68,7 +68,7 @@ def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: Sp
     rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
     features = usable_features(rows, [C, D, *([A, B] if created else [])], Preparation(create=created))
     model = fit_preprocessor(rows.where("a > 1"), features, scaled=False)
-    found = [row[0] for row in filled(rows, features, model).select(VECTOR).collect()]
+    found = [row[0] for row in imputed_vectors(rows, features, model).select(VECTOR).collect()]
     assert found == [row[0].toArray().tolist() for row in model.transform(rows).select(VECTOR).collect()]
     assert len(found[0]) == len(slots(model, features))
 
@@ -77,13 +77,13 @@ def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
     for preparation, scaled in ((Preparation(), True), (Preparation(selection="variance"), False)):
         features = usable_features(feature_rows, FEATURES, preparation)
         with pytest.raises(ValueError, match="only where a preprocessor fills, and neither selects nor scales"):
-            filled(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
+            imputed_vectors(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
 
 
 def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 1), ("b", 2), ("a", None), (None, 2)], "c string, d int")
     features = usable_features(rows.withColumn("speed", F.lit(1.0)), [C, D])
-    found = [row["categories"] for row in unfilled(rows, features).collect()]
+    found = [row["categories"] for row in encoded_rows(rows, features).collect()]
     assert [whole for _, whole in found] == [1, 2, NO_CATEGORY, 2]
     assert found[0][0] == found[2][0] != found[1][0]
     assert found[3][0] == NO_CATEGORY
@@ -92,6 +92,6 @@ def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSes
 @pytest.mark.parametrize("column", [A, C])
 def test_numbers_or_categories_may_be_all_there_is(spark: SparkSession, column: Column) -> None:
     train = spark.createDataFrame([(1.0, "x", 3.0), (2.0, "y", 4.0)], "a double, c string, speed double")
-    made = unfilled(train, usable_features(train, [column]))
+    made = encoded_rows(train, usable_features(train, [column]))
     row = made.where("a = 2").select("numbers", "categories").collect()[0]
     assert (row["numbers"], len(row["categories"])) == (([2.0], 0) if column == A else ([], 1))

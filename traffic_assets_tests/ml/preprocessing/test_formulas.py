@@ -6,7 +6,7 @@ import pytest
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.lookup import feature_columns
-from traffic_assets.ml.preprocessing.formulas import created, holds_answer, require_sources, without_source
+from traffic_assets.ml.preprocessing.formulas import is_leaky, parse_formula, require_sources, without_source
 
 
 @pytest.mark.parametrize(
@@ -21,25 +21,25 @@ from traffic_assets.ml.preprocessing.formulas import created, holds_answer, requ
 def test_a_formula_is_one_expression_over_the_row(
     formula: str, sources: tuple[str, ...], sql: str, column: str
 ) -> None:
-    found = created(formula)
+    found = parse_formula(formula)
     assert (found.name, found.sources, found.sql, found.column) == (formula, sources, sql, column)
 
 
 @pytest.mark.parametrize("formula", ["a", "a+b", "a*b*c", "a*", ""])
 def test_what_is_no_formula_is_refused(formula: str) -> None:
     with pytest.raises(ValueError, match=r"is no formula: give a\*b, a/b, a\^2 or a\^3"):
-        created(formula)
+        parse_formula(formula)
 
 
 @pytest.mark.parametrize(
     "formula", ["traffic_efficiency^2", "flow_rate*traffic_efficiency", "flow_rate/traffic_efficiency"]
 )
 def test_what_is_made_from_an_answer_holds_it(formula: str) -> None:
-    assert holds_answer(formula, "speed")
+    assert is_leaky(formula, "speed")
 
 
 def test_what_is_made_without_an_answer_holds_none() -> None:
-    assert not holds_answer("flow_rate*occupancy_ratio", "speed")
+    assert not is_leaky("flow_rate*occupancy_ratio", "speed")
 
 
 def test_formulas_of_numeric_features_are_let_through() -> None:

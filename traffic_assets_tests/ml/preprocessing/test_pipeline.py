@@ -31,7 +31,7 @@ from traffic_assets.ml.preprocessing.pipeline import (
     outlier_counts,
     predicting_stages,
     preprocessor,
-    unscaled,
+    without_scaler,
 )
 from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
 
@@ -101,7 +101,7 @@ def test_without_rows_or_values_there_is_nothing_to_train_on(train: DataFrame) -
 
 
 def test_the_feature_set_survives_json(features: FeatureSet) -> None:
-    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+    assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
 def test_medians_means_and_labels_come_from_train_alone(spark: SparkSession, fitted: PipelineModel) -> None:
@@ -238,7 +238,7 @@ def test_a_prepared_pipeline_is_stored_and_loaded_by_spark_itself(
     )
     assert found == expected
     assert [slot.name for slot in slots(model, features)] == ["a", "b"]
-    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+    assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
 def _values(
@@ -266,7 +266,7 @@ def test_created_features_are_made_row_by_row_and_imputed_where_there_is_none(sp
     report = vector_report(model.transform(rows), slots(model, features))
     assert report.nulls == {}
     assert report.worst_mean < 1e-9
-    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+    assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
 def test_what_cannot_be_created_in_train_is_left_out_and_named(spark: SparkSession) -> None:
@@ -298,8 +298,12 @@ def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSessio
 def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
     wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
     features = usable_features(feature_rows, FEATURES, wish)
-    assert features.answers == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
-    assert replace(features, target="flow").answers == ("flow_rate", "flow_rate*traffic_efficiency", "flow_rate^2")
+    assert features.leaky_features == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
+    assert replace(features, target="flow").leaky_features == (
+        "flow_rate",
+        "flow_rate*traffic_efficiency",
+        "flow_rate^2",
+    )
 
 
 def test_created_features_are_clipped_like_any_other(numbers: DataFrame) -> None:
@@ -414,7 +418,7 @@ def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
     """Of the same slots, in the columns' units: what the scaler is given."""
     features = usable_features(feature_rows, FEATURES, Preparation(selection=selection, top_k=5))
     whole, never = fit_preprocessor(feature_rows, features), fit_preprocessor(feature_rows, features, scaled=False)
-    without = unscaled(whole)
+    without = without_scaler(whole)
     assert len(without.stages) == len(never.stages) == len(whole.stages) - 1
     without.write().save(f"file://{tmp_path}/unscaled")
     given = ASSEMBLED if selection == "none" else SELECTED

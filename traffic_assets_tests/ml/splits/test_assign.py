@@ -41,7 +41,7 @@ def test_any_random_split_is_complete_disjoint_and_of_the_asked_shares(
     assert len(placed) == ROWS
     counts = Counter(placed.values())
     assert set(counts) <= set(SPLITS)
-    expected = Shares.of(split)
+    expected = Shares.from_settings(split)
     for name in SPLITS:
         assert is_near(counts[name] / ROWS, getattr(expected, name), ROWS), (name, counts, expected)
 

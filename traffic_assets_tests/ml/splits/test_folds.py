@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
-from traffic_assets.ml.splits.hashing import fold_of
+from traffic_assets.ml.splits.hashing import fold_column
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -62,7 +62,7 @@ def test_folds_by_hash_judge_every_row_and_fit_all_the_others(rows: DataFrame, k
 
 def test_random_folds_are_those_of_the_hash(rows: DataFrame) -> None:
     for number, fold in enumerate(make_folds(rows, "random", 4, 7)):
-        assert rows.where(fold.test & (fold_of(4, 7) != number)).count() == 0
+        assert rows.where(fold.test & (fold_column(4, 7) != number)).count() == 0
 
 
 def test_a_sensor_is_judged_only_by_folds_that_never_saw_it(rows: DataFrame) -> None:

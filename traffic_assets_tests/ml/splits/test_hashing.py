@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.assign import with_split
-from traffic_assets.ml.splits.hashing import fold_of, unit_hash
+from traffic_assets.ml.splits.hashing import fold_column, unit_hash
 from traffic_assets.ml.splits.shares import SPLIT, TRAIN
 from traffic_assets.settings.training import SplitSettings
 
@@ -43,7 +43,7 @@ def test_another_seed_or_use_is_another_draw(keys: DataFrame) -> None:
 @pytest.mark.parametrize("folds", [2, 5])
 def test_folds_are_even_and_hang_on_the_key_alone(keys: DataFrame, folds: int) -> None:
     def of(rows: DataFrame) -> dict[tuple[str, datetime], int]:
-        return {(r[0], r[1]): r[2] for r in rows.select("sensor_id", "timestamp", fold_of(folds, 42)).collect()}
+        return {(r[0], r[1]): r[2] for r in rows.select("sensor_id", "timestamp", fold_column(folds, 42)).collect()}
 
     found = of(keys)
     counts = Counter(found.values())
@@ -57,6 +57,6 @@ def test_folds_are_even_and_hang_on_the_key_alone(keys: DataFrame, folds: int) -
 def test_folds_of_train_are_even_too(keys: DataFrame) -> None:
     """The fold is not a function of what decided the split, or some folds of train would be empty."""
     train = with_split(keys, SplitSettings(train=0.5, test=0.5), 42).where(F.col(SPLIT) == TRAIN)
-    counts = Counter(row[0] for row in train.select(fold_of(5, 42)).collect())
+    counts = Counter(row[0] for row in train.select(fold_column(5, 42)).collect())
     rows = sum(counts.values())
     assert all(is_near(counts[fold] / rows, 0.2, rows) for fold in range(5)), counts

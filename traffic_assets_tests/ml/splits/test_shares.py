@@ -21,7 +21,7 @@ from traffic_assets.settings.training import SplitSettings
     ],
 )
 def test_shares_of_settings(given_shares: dict[str, object], expected: tuple[float, ...]) -> None:
-    shares = Shares.of(SplitSettings.model_validate({"validation": 0.0, **given_shares}))
+    shares = Shares.from_settings(SplitSettings.model_validate({"validation": 0.0, **given_shares}))
     assert (shares.train, shares.validation, shares.test) == pytest.approx(expected)
 
 
@@ -29,7 +29,7 @@ def test_shares_of_settings(given_shares: dict[str, object], expected: tuple[flo
 def test_shares_add_up_to_one_and_none_is_empty(train: float, validation: float, carved: float) -> None:
     validation = min(validation, (1 - train) / 2)
     split = SplitSettings(train=train, validation=validation, test=1 - train - validation, carved_validation=carved)
-    shares = Shares.of(split)
+    shares = Shares.from_settings(split)
     assert shares.train + shares.validation + shares.test == pytest.approx(1)
     assert shares.test == split.test, "test rows are never touched by the carving"
     assert shares.train > 0
@@ -54,9 +54,9 @@ def test_no_split_is_without_sensors_and_none_lies_twice(train: float, validatio
         counts = sensor_counts(split, sensors)
     except ValueError as error:
         assert f"has {sensors} sensor(s)" in str(error)
-        assert sensors * Shares.of(split).train < 3, "refused only where train would have next to none"
+        assert sensors * Shares.from_settings(split).train < 3, "refused only where train would have next to none"
         return
     assert list(counts) == list(SPLITS)
     assert sum(counts.values()) == sensors
     assert min(counts.values()) >= 1
-    assert all(abs(counts[s] - getattr(Shares.of(split), s) * sensors) <= 2 for s in SPLITS)
+    assert all(abs(counts[s] - getattr(Shares.from_settings(split), s) * sensors) <= 2 for s in SPLITS)
