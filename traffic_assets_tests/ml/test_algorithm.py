@@ -48,7 +48,7 @@ def test_hyperparameters_of_another_algorithm_are_refused_before_anything_is_bui
         raise AssertionError("built")
 
     algorithm = replace(LINEAR, build=build)
-    expected = "linear_regression takes LinearRegressionHyperparameters, given RandomForestHyperparameters"
+    expected = "of linear_regression are RandomForestHyperparameters. Expected LinearRegressionHyperparameters"
     with pytest.raises(TypeError, match=expected):
         algorithm.fit("rows", RandomForestHyperparameters(), seed=7, target="speed", vector="features")
     with pytest.raises(AssertionError, match="built"):

@@ -10,6 +10,7 @@ import pytest
 from traffic_assets.ml import algorithm as current
 from traffic_assets.ml.algorithm import Algorithm, EarlyStopping, OwnThreads, Requirements, SharedFit, algorithm_named
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters, LinearRegressionSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 CORE: dict[str, Any] = {
     "name": "acme", "title": "Acme", "kind": "alternative", "settings": LinearRegressionSettings,
@@ -120,10 +121,13 @@ def test_a_copy_with_an_old_attribute_keeps_the_rest_of_its_object() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fit_that_stops_early_without_an_indicator_is_refused_as_before() -> None:
     found = _algorithm(stops_early=OLD["stops_early"])
-    with pytest.raises(ValueError, match="mark the rows that decide it"):
+    with pytest.raises(ValueError) as caught:
         found.fit("rows", STRONG, 7, "speed", "features")
-    with pytest.raises(ValueError, match="no with_validation_indicator"):
+    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    with pytest.raises(ValueError) as caught:
         found.fit("rows", STRONG, 7, "speed", "features", stop="marked")
+    assert code_of(caught.value) == "algorithms.no-validation-indicator"
+    assert values_of(caught.value) == {"column": "marked"}
     assert found.fit("rows", PLAIN, 7, "speed", "features")
 
 

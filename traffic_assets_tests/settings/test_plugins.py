@@ -216,7 +216,7 @@ def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> No
     ("point", "code", "problem"),
     [
         ("bias", METRIC.replace('"far"', '"bias"'), "'bias' is built in: choose a name other than rmse, mae, mape, r2"),
-        ("far", METRIC.replace('"high"', '"more"'), "ValueError: far: better is 'more'; low and high are allowed"),
+        ("far", METRIC.replace('"high"', '"more"'), "ValueError: Metric 'far' has better='more'"),
         ("far", f"{ALGORITHM}\nFAR = ACME", "the entry point gives no Metric; what it gives is of type Algorithm"),
     ],
 )

@@ -29,6 +29,7 @@ from traffic_assets.settings.models.random_forest import RandomForestHyperparame
 from traffic_assets.settings.models.svr import SVRHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.schema import ModelsSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -191,14 +192,15 @@ def test_wrong_hyperparameters_are_refused(fitted: Fitted) -> None:
             kind.model_validate(wrong)
     for name, others in SMALL.items():
         if name != fitted.algorithm.name:
-            with pytest.raises(
-                TypeError, match=f"{fitted.algorithm.name} takes {kind.__name__}, given {type(others).__name__}"
-            ):
+            expected = f"of {fitted.algorithm.name} are {type(others).__name__}. Expected {kind.__name__}"
+            with pytest.raises(TypeError, match=expected):
                 fitted.algorithm.fit(fitted.train, others, SEED, "speed", "features")
 
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="unknown algorithm 'lasso'; the known ones are linear_regression, random_forest"
-    ):
+    with pytest.raises(ValueError) as caught:
         algorithm_named("lasso")
+    assert code_of(caught.value) == "algorithms.unknown"
+    values = values_of(caught.value)
+    assert values["algorithm"] == "lasso"
+    assert values["known"][:2] == ["linear_regression", "random_forest"]

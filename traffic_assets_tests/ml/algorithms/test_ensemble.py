@@ -17,6 +17,7 @@ from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.estimators.ensembles import EnsembleModel
 from traffic_assets.ml.splits.hashing import row_fold_column
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,10 +113,13 @@ def test_a_member_that_adds_nothing_weighs_nothing(vectors: DataFrame, method: s
 
 
 def test_rows_are_told_apart_and_every_part_has_some(vectors: DataFrame) -> None:
-    with pytest.raises(ValueError, match="no column 'row'"):
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.drop("row"))
-    with pytest.raises(ValueError, match=r"part 1 of 2 .*has no rows to judge.*give its weights"):
+    assert code_of(caught.value) == "algorithms.no-row-column"
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.limit(0))
+    assert code_of(caught.value) == "algorithms.empty-part"
+    assert values_of(caught.value) == {"part": 1, "folds": 2}
     assert _fit(vectors.drop("row"), method="weighted", weights=dict.fromkeys(MEMBERS, 1)).members
 
 
@@ -139,8 +143,10 @@ def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> N
     for member in (linear, boosted):
         assert member.rmse is not None
         assert member.rmse < 10, "the marked rows, at -40 and so, are judged by none"
-    with pytest.raises(ValueError, match="ensemble is to stop early: mark the rows"):
+    with pytest.raises(ValueError) as caught:
         ENSEMBLE.fit(vectors, hyperparameters, SEED, "speed", "features")
+    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    assert values_of(caught.value) == {"algorithm": "ensemble"}
 
 
 @pytest.mark.parametrize(("workers", "all_cores"), [(1, True), (2, False)])

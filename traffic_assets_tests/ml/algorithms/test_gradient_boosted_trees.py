@@ -11,6 +11,7 @@ from pyspark.ml.linalg import Vectors
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets_tests.codes import code_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -99,5 +100,6 @@ def test_it_ends_when_the_marked_rows_are_predicted_no_better(spark: SparkSessio
     assert BOOSTED.describe(stopped)["trees"] == 1
     fitted = _predictions(stopped, rows)
     assert fitted[0.0, 0.0, 1.0] == pytest.approx(24), "of the rows that are not marked: (20 + 28) / 2"
-    with pytest.raises(ValueError, match="is to stop early: mark the rows"):
+    with pytest.raises(ValueError) as caught:
         BOOSTED.fit(rows, early, 42, "speed", "features")
+    assert code_of(caught.value) == "algorithms.no-validation-rows"

@@ -21,6 +21,7 @@ from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -141,8 +142,10 @@ def test_workers_need_not_have_this_package(forest: Any, scratch: str, processes
 
 
 def test_more_trees_than_there_are_are_refused(forest: Any, scratch: str) -> None:
-    with pytest.raises(ValueError, match="8 trees asked of an ensemble of 7"):
+    with pytest.raises(ValueError) as caught:
         predict(read_trees(forest, scratch), np.zeros((1, 40)), [Cut(8, 1)], average=True)
+    assert code_of(caught.value) == "algorithms.too-few-trees"
+    assert values_of(caught.value) == {"trees": 8, "fitted": 7}
 
 
 def test_installed_metrics_of_cuts_are_those_of_the_predictions(
@@ -176,5 +179,6 @@ def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, fo
     assert part.bias == pytest.approx(np.mean(error))
     assert part.mae == pytest.approx(np.mean(np.abs(error)))
     assert part.r2 == pytest.approx(1 - np.mean(error**2) / np.var(y))
-    with pytest.raises(ValueError, match="no rows to evaluate"):
+    with pytest.raises(ValueError) as caught:
         evaluate_cuts(vectors.limit(0), VECTOR, "speed", trees, [cut], average=True)
+    assert code_of(caught.value) == "metrics.no-rows"

@@ -106,7 +106,7 @@ def test_loose_values_make_the_booster_of_xgboosts_own_regressor(early: bool, mo
     marked = np.arange(len(table)) % 4 == 0
     batches = table.append_column("stops_fit", pa.array(marked)).to_batches() if early else table.to_batches()
     (loose,) = booster_fit(given, 1)(iter(batches))
-    monkeypatch.setattr(xgboost_task, "LOOSE_VALUES", 0)
+    monkeypatch.setattr(xgboost_task, "MAX_DMATRIX_VALUES", 0)
     (tight,) = booster_fit(given, 1)(iter(batches))
     x, y = np.stack(table["x"].to_numpy()), table["y"].to_numpy()
     own = XGBRegressor(**given, n_jobs=1)

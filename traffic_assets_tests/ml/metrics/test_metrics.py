@@ -21,6 +21,7 @@ from traffic_assets.ml.metrics.metrics import (
     spread,
 )
 from traffic_assets.settings.plugins import METRIC_GROUP, TAKEN_METRIC_NAMES
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.packages import METRIC, Install
 
 if TYPE_CHECKING:
@@ -88,20 +89,25 @@ def test_other_column_names(spark: SparkSession) -> None:
 
 
 def test_no_rows_are_refused(spark: SparkSession) -> None:
-    with pytest.raises(ValueError, match="no rows to evaluate: the split is empty"):
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, []))
+    assert code_of(caught.value) == "metrics.no-rows"
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf, -math.inf])
 def test_a_prediction_that_is_no_number_is_refused(spark: SparkSession, bad: float | None) -> None:
-    with pytest.raises(ValueError, match="1 of 3 predictions are not finite"):
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 11), (20, bad), (30, 30)]))
+    assert code_of(caught.value) == "metrics.predictions-not-finite"
+    assert values_of(caught.value) == {"number": 1, "rows": 3}
 
 
 @pytest.mark.parametrize("bad", [None, math.nan])
 def test_an_observation_that_is_no_number_never_makes_good_metrics(spark: SparkSession, bad: float | None) -> None:
-    with pytest.raises(ValueError, match="1 of 3 observed values of speed are not finite"):
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 10), (bad, 20), (30, 30)]))
+    assert code_of(caught.value) == "metrics.observations-not-finite"
+    assert values_of(caught.value) == {"number": 1, "rows": 3, "target": "speed"}
 
 
 def test_nan_is_null_in_json_and_nan_again() -> None:
@@ -146,22 +152,25 @@ def test_an_installed_metric_that_cannot_be_told_is_nan_and_null_in_json(spark: 
 
 
 @pytest.mark.parametrize(
-    ("aggregate", "said"),
+    ("aggregate", "error", "reason"),
     [
-        ("F.abs(p - y)", "AnalysisException: .*MISSING_GROUP_BY"),
-        ("F.avg(p.nowhere)", "AnalysisException: .*INVALID_EXTRACT"),
-        ("1 / len([])", "ZeroDivisionError: division by zero"),
-        ("5.0", "AttributeError: 'float' object has no attribute 'cast'"),
+        ("F.abs(p - y)", "AnalysisException", "MISSING_GROUP_BY"),
+        ("F.avg(p.nowhere)", "AnalysisException", "INVALID_EXTRACT"),
+        ("1 / len([])", "ZeroDivisionError", "division by zero"),
+        ("5.0", "AttributeError", "'float' object has no attribute 'cast'"),
     ],
 )
 def test_an_installed_metric_that_is_no_aggregate_is_named(
-    spark: SparkSession, install: Install, aggregate: str, said: str
+    spark: SparkSession, install: Install, aggregate: str, error: str, reason: str
 ) -> None:
     code = METRIC.replace("F.avg(F.abs(p - y))", aggregate)
     install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 11)]))
-    assert str(caught.value).startswith("the metric far of an installed package cannot be computed: ")
+    assert code_of(caught.value) == "metrics.unusable"
+    values = values_of(caught.value)
+    assert (values["metric"], values["error"]) == ("far", error)
+    assert reason in values["reason"]
 
 
 def test_a_missing_column_is_not_blamed_on_an_installed_metric(spark: SparkSession, far: str) -> None:

@@ -16,6 +16,7 @@ from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, encoded_rows, im
 from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -76,8 +77,11 @@ def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: Sp
 def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
     for preparation, scaled in ((Preparation(), True), (Preparation(selection="variance"), False)):
         features = usable_features(feature_rows, FEATURES, preparation)
-        with pytest.raises(ValueError, match="only where a preprocessor fills, and neither selects nor scales"):
+        with pytest.raises(ValueError) as caught:
             imputed_vectors(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
+        assert code_of(caught.value) == "preprocessing.not-an-array"
+        values = values_of(caught.value)
+        assert (values["scaled"], values["selection"]) == (scaled, preparation.selection)
 
 
 def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import (
     FeatureSet,
     Preparation,
-    select_present_features,
     usable_features,
 )
 from traffic_assets.ml.preprocessing.pipeline import (
@@ -34,6 +33,7 @@ from traffic_assets.ml.preprocessing.pipeline import (
     without_scaler,
 )
 from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -71,37 +71,6 @@ def _vectors(model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ..
     """Shape (rows, slots)."""
     frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
     return np.array([row[0].toArray() for row in model.transform(frame).select(VECTOR).collect()])
-
-
-def test_a_feature_without_a_value_in_train_is_left_out_and_named(features: FeatureSet) -> None:
-    assert features.numeric == ("a", "b")
-    assert features.categorical == ("c", "d")
-    assert features.names == ("a", "b", "c", "d")
-    assert features.missing == ("empty",)
-    assert features.nulls == {"a": 1, "c": 1}
-
-
-def test_a_column_that_is_not_in_the_table_is_missing_too(train: DataFrame) -> None:
-    found = usable_features(train.drop("a", "d"), [A, B, C, D])
-    assert (found.numeric, found.categorical, found.missing) == (("b",), ("c",), ("a", "d"))
-
-
-def test_nan_is_no_value(spark: SparkSession) -> None:
-    """Tables written by pandas hold NaN where a value is missing; the imputer sees it that way too."""
-    rows = spark.createDataFrame([(1.0, math.nan), (math.nan, math.nan), (None, None)], "a double, b double")
-    found = usable_features(rows, [A, B])
-    assert (found.numeric, found.missing, found.nulls) == (("a",), ("b",), {"a": 2})
-
-
-def test_without_rows_or_values_there_is_nothing_to_train_on(train: DataFrame) -> None:
-    with pytest.raises(ValueError, match="train has no rows with a speed"):
-        usable_features(train.limit(0), [A])
-    with pytest.raises(ValueError, match="none of the features holds a value in train: empty, absent"):
-        usable_features(train, [EMPTY, Column("absent", "numeric", "double")])
-
-
-def test_the_feature_set_survives_json(features: FeatureSet) -> None:
-    assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
 def test_medians_means_and_labels_come_from_train_alone(spark: SparkSession, fitted: PipelineModel) -> None:
@@ -269,43 +238,6 @@ def test_created_features_are_made_row_by_row_and_imputed_where_there_is_none(sp
     assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
-def test_what_cannot_be_created_in_train_is_left_out_and_named(spark: SparkSession) -> None:
-    rows = spark.createDataFrame([(1.0, 0.0), (2.0, 0.0)], "a double, b double")
-    wish = Preparation(create=("a/b", "a*b", "a*absent"))
-    features = usable_features(rows, [A, B, Column("absent", "numeric", "double")], wish)
-    assert features.missing == ("absent", "a/b", "a*absent")
-    assert features.names == ("a", "b", "a*b")
-    assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == ["a", "b", "a*b"]
-    assert select_present_features(features, rows).names == features.names
-
-
-def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSession) -> None:
-    """In 4 rows of which 3 have no b, any 4 hold one, and 3 may not."""
-    table = [(1.0, 5.0, 50.0), (2.0, None, 51.0), (3.0, None, 52.0), (4.0, None, 53.0)]
-    rows = spark.createDataFrame(table, "a double, b double, speed double")
-    features = usable_features(rows, [A, B])
-    fewer = rows.where("a > 1")
-    assert select_present_features(features, fewer, 3).names == ("a",)
-    assert select_present_features(features, fewer).names == ("a",)
-    assert select_present_features(features, fewer, 4) == replace(features, rows=4)
-    more = fewer.unionByName(fewer)  # of which as many may be none of train
-    assert select_present_features(features, more, 6, others=3).names == ("a",)
-    assert select_present_features(features, more, 6, others=2) == replace(features, rows=6, nulls={"a": 2, "b": 5}), (
-        "at most"
-    )
-
-
-def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
-    wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
-    features = usable_features(feature_rows, FEATURES, wish)
-    assert features.leaky_features == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
-    assert replace(features, target="flow").leaky_features == (
-        "flow_rate",
-        "flow_rate*traffic_efficiency",
-        "flow_rate^2",
-    )
-
-
 def test_created_features_are_clipped_like_any_other(numbers: DataFrame) -> None:
     wish = Preparation(create=("a^2",), outliers="iqr", outlier_factor=1.5)
     features = usable_features(numbers, [A], wish)
@@ -358,8 +290,11 @@ def test_rows_with_an_outlier_are_dropped_from_the_fit_alone(numbers: DataFrame)
 def test_a_preparation_that_drops_every_row_is_refused(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(1.0, None), (None, 2.0)], "a double, b double")
     features = usable_features(rows, [A, B], Preparation(missing="drop"))
-    with pytest.raises(ValueError, match=r"drops every train row .*of 2 rows miss a in 1, b in 1\. Impute them"):
+    with pytest.raises(ValueError) as caught:
         fit_preprocessor(rows, features)
+    assert code_of(caught.value) == "preprocessing.no-rows-left"
+    values = values_of(caught.value)
+    assert (values["missing"], values["rows"], values["nulls"]) == ("drop", 2, {"a": 1, "b": 1})
 
 
 @pytest.mark.parametrize("selection", ["variance", "univariate", "importance"])

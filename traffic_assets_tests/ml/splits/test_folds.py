@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.ml.splits.hashing import fold_column
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -124,10 +125,14 @@ def test_what_holds_for_any_folds(
 
 
 def test_more_folds_than_sensors_are_refused(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"Too few sensors .* for 5 folds by sensor \(4\)\..*training\.folds"):
+    with pytest.raises(ValueError) as caught:
         make_folds(rows.where("sensor_id in ('s1', 's2', 's3', 's4')"), "sensor", 5, 42)
+    assert code_of(caught.value) == "splits.too-few-sensors-for-folds"
+    assert values_of(caught.value) == {"folds": 5, "sensors": 4}
 
 
 def test_more_folds_than_instants_are_refused(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"Too few instants .* for 9 folds in time\."):
+    with pytest.raises(ValueError) as caught:
         make_folds(rows.where(F.col("timestamp") < F.lit(START + timedelta(minutes=20))), "expanding", 9, 42)
+    assert code_of(caught.value) == "splits.too-few-instants-for-folds"
+    assert values_of(caught.value) == {"folds": 9, "parts": 10}

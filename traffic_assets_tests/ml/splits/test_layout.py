@@ -40,7 +40,7 @@ def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: Fo
     assert found.sensors == tuple(f"s{i}" for i in range(SENSORS))
     for fold in folds:
         role = found.roles[fold.title]
-        for name, condition in (("fitted", fold.train), ("judged", fold.test)):
+        for name, condition in (("train", fold.train), ("test", fold.test)):
             held = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
             these = role == found.names.index(name)
             drawn = zip(found.sensor[these], found.at[these], strict=True)
