@@ -52,7 +52,7 @@ EMPTY_PART = Message(
 )
 SCREENING_WITHOUT_XGBOOST = Message(
     code="algorithms.screening-without-xgboost",
-    problem="training.search.screen needs XGBoost, which is not installed",
+    problem="The setting training.search.screen needs XGBoost, which is not installed",
     fix="run `{command}`, or set training.search.screen to null",
     example={"command": "pip install 'traffic-assets[xgboost]'"},
 )

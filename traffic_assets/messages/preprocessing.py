@@ -11,7 +11,7 @@ INVALID_FORMULA = Message(
 )
 UNUSABLE_FORMULAS = Message(
     code="preprocessing.unusable-formulas",
-    problem="training.preprocessing.create has formulas that cannot be computed ({reasons})",
+    problem="Some formulas of training.preprocessing.create cannot be computed ({reasons})",
     expected="formulas of numeric features: {numeric}",
     fix="use features that are listed here, that training.exclude_features does not name, and that training.features "
     "names if it is set",
@@ -36,8 +36,8 @@ NO_FEATURE_VALUES = Message(
 )
 NO_ROWS_LEFT = Message(
     code="preprocessing.no-rows-left",
-    problem="training.preprocessing drops every train row (missing: {missing}, outliers: {outliers}, outlier_action: "
-    "{action}). Rows without a value, of {rows}: {nulls}",
+    problem="Every train row is dropped by training.preprocessing (missing: {missing}, outliers: {outliers}, "
+    "outlier_action: {action}). Rows without a value, of {rows}: {nulls}",
     expected="at least one row that is kept",
     fix="set training.preprocessing.missing to median or mean, set outlier_action to clip, or add features that are "
     "mostly missing to training.exclude_features",
