@@ -30,7 +30,9 @@ def test_subsets_as_shares_of_sixteen_slots(strategy: str, trees: int, share: fl
     assert subset_share(strategy, 16, trees) == pytest.approx(share)
 
 
-def test_screening_without_xgboost_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_screening_without_xgboost_is_refused_with_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ImportError) as caught:
         forest_surrogate(RandomForestHyperparameters(), 42, 16)

@@ -1,4 +1,4 @@
-"""Rows as lists: what Spark's stages make, number by number."""
+"""Rows as arrays: equal to the results of Spark's stages."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ A, B = (Column(name, "numeric", "double") for name in ("a", "b"))
 C, D = (Column(name, "categorical", "string") for name in ("c", "d"))
 
 
-def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature_rows: DataFrame) -> None:
-    """Numbers in the order of the vector, a created one among them; a category's hash stands for one slot of it."""
+def test_encoded_rows_have_the_numbers_and_categories_of_the_vector(feature_rows: DataFrame) -> None:
+    """Numbers are in the order of the vector, with a created one; each hash represents one slot of a category."""
     features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
     keys = ["sensor_id", "timestamp"]
     table = encoded_rows(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
@@ -44,8 +44,8 @@ def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature
 
 
 @pytest.mark.parametrize("missing", ["median", "mean"])
-def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
-    """Values that are null or NaN, a whole number that is filled, a created number, new and missing categories."""
+def test_imputed_vectors_equal_those_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
+    """The rows have null, NaN, an imputed integer, a created number, and new and missing categories."""
     few = F.hour("timestamp") < 2
     rows = feature_rows.withColumn(
         "flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan)
@@ -63,8 +63,8 @@ def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: 
 
 
 @pytest.mark.parametrize("created", [(), ("a*b",)])
-def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: SparkSession, created: Any) -> None:
-    """Of one with numbers, of one without; some values are new where it is not fitted."""
+def test_imputed_vectors_have_categories_of_any_type_and_created_numbers(spark: SparkSession, created: Any) -> None:
+    """With and without numbers; some rows have values that are not in the fitted rows."""
     table = [(1.0, 2.0, "x", 1.5, 7.0), (2.0, None, "y", -1.0, 8.0), (3.0, 2.0, None, None, 9.0)]
     rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
     features = usable_features(rows, [C, D, *([A, B] if created else [])], Preparation(create=created))
@@ -74,7 +74,7 @@ def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: Sp
     assert len(found[0]) == len(slots(model, features))
 
 
-def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
+def test_scaled_or_selected_vectors_are_refused(feature_rows: DataFrame) -> None:
     for preparation, scaled in ((Preparation(), True), (Preparation(selection="variance"), False)):
         features = usable_features(feature_rows, FEATURES, preparation)
         with pytest.raises(ValueError) as caught:
@@ -84,7 +84,7 @@ def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
         assert (values["scaled"], values["selection"]) == (scaled, preparation.selection)
 
 
-def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:
+def test_categories_that_are_not_integers_are_hashed(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 1), ("b", 2), ("a", None), (None, 2)], "c string, d int")
     features = usable_features(rows.withColumn("speed", F.lit(1.0)), [C, D])
     found = [row["categories"] for row in encoded_rows(rows, features).collect()]
@@ -94,7 +94,7 @@ def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSes
 
 
 @pytest.mark.parametrize("column", [A, C])
-def test_numbers_or_categories_may_be_all_there_is(spark: SparkSession, column: Column) -> None:
+def test_rows_may_have_only_numbers_or_only_categories(spark: SparkSession, column: Column) -> None:
     train = spark.createDataFrame([(1.0, "x", 3.0), (2.0, "y", 4.0)], "a double, c string, speed double")
     made = encoded_rows(train, usable_features(train, [column]))
     row = made.where("a = 2").select("numbers", "categories").collect()[0]

@@ -77,8 +77,8 @@ def test_the_feature_set_survives_json(features: FeatureSet) -> None:
 
 def test_features_that_cannot_be_created_are_left_out_and_listed(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(1.0, 0.0), (2.0, 0.0)], "a double, b double")
-    wish = Preparation(create=("a/b", "a*b", "a*absent"))
-    features = usable_features(rows, [A, B, Column("absent", "numeric", "double")], wish)
+    preparation = Preparation(create=("a/b", "a*b", "a*absent"))
+    features = usable_features(rows, [A, B, Column("absent", "numeric", "double")], preparation)
     assert features.missing == ("absent", "a/b", "a*absent")
     assert features.names == ("a", "b", "a*b")
     assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == ["a", "b", "a*b"]
@@ -96,14 +96,13 @@ def test_rows_are_not_read_if_every_feature_has_a_value_in_some_of_them(spark: S
     assert select_present_features(features, fewer, 4) == replace(features, rows=4)
     more = fewer.unionByName(fewer)  # half of them may not be in train
     assert select_present_features(features, more, 6, others=3).names == ("a",)
-    assert select_present_features(features, more, 6, others=2) == replace(features, rows=6, nulls={"a": 2, "b": 5}), (
-        "at most"
-    )
+    bounds = {"a": 2, "b": 5}
+    assert select_present_features(features, more, 6, others=2) == replace(features, rows=6, nulls=bounds)
 
 
 def test_features_created_from_leaky_features_are_leaky(feature_rows: DataFrame) -> None:
-    wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
-    features = usable_features(feature_rows, FEATURES, wish)
+    preparation = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
+    features = usable_features(feature_rows, FEATURES, preparation)
     assert features.leaky_features == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
     assert replace(features, target="flow").leaky_features == (
         "flow_rate",

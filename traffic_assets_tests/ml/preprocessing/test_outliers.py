@@ -1,4 +1,4 @@
-"""Bounds of outliers: fitted on values that are there, and no missing value lies outside of them."""
+"""Bounds of outliers: missing values are neither fitted nor outside the bounds."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def rows(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame([(v, 3.0, None) for v in values], "a double, same double, none double").repartition(2)
 
 
-def test_quartiles_say_what_lies_too_far_out(rows: DataFrame) -> None:
+def test_bounds_by_quartiles(rows: DataFrame) -> None:
     bounds = fit_bounds(rows, ["a", "same", "none"], "iqr", 1.5)
     low, high = bounds.pop("a")
-    assert bounds == {}, "what has one value, or none, has no bounds"
+    assert bounds == {}, "columns with one value, or none, have no bounds"
     assert low < 1
     assert 9 < high < 500
     assert counts_outside(rows, {"a": (low, high)}) == {"a": 1}
 
 
-def test_deviations_say_what_lies_too_far_out(rows: DataFrame) -> None:
+def test_bounds_by_deviation(rows: DataFrame) -> None:
     values = [*range(1, 10), 500]
     mean = sum(values) / 10
     deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / 10)
@@ -43,7 +43,7 @@ def test_without_a_method_or_columns_there_are_no_bounds(rows: DataFrame, method
     assert counts_outside(rows, {}) == {}
 
 
-def test_what_is_missing_is_neither_outside_nor_pulled_anywhere(rows: DataFrame) -> None:
+def test_missing_values_are_neither_outside_nor_clipped(rows: DataFrame) -> None:
     found = rows.select(
         "a", F.expr(inside_sql("a", 2.0, 8.0)).alias("inside"), F.expr(clip_sql("a", 2.0, 8.0)).alias("to")
     )

@@ -1,4 +1,4 @@
-"""Placement: what a picture shows of each row is what the fold or the split makes of it."""
+"""Placement: each sampled row has the role that its fold or split gives it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 @pytest.mark.parametrize("kind", get_args(FoldKind))
-def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: FoldKind) -> None:
+def test_every_row_has_its_role_in_the_fold(rows: DataFrame, kind: FoldKind) -> None:
     folds = make_folds(rows, kind, 3, SEED, GAP_MINUTES)
     found = place_folds(rows, folds, TOTAL, TOTAL, SEED)
     assert found.at.size == TOTAL
@@ -49,10 +49,10 @@ def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: Fo
         if kind in ("random", "sensor"):
             assert gap.size == 0
         else:
-            assert sorted(set(np.unique(gap) - gap.min())) == [0, 3600], "two hours of an hour each"
+            assert sorted(set(np.unique(gap) - gap.min())) == [0, 3600], "two rows, one hour apart"
 
 
-def test_a_split_is_drawn_as_it_is(rows: DataFrame) -> None:
+def test_every_row_has_its_split(rows: DataFrame) -> None:
     settings = SplitSettings(kind="temporal", train=0.7, validation=0.2, test=0.1)
     found = place_split(with_split(rows, settings, SEED), "the week", TOTAL, TOTAL, SEED)
     role = found.roles["the week"]
@@ -60,14 +60,14 @@ def test_a_split_is_drawn_as_it_is(rows: DataFrame) -> None:
     assert ends["train"][1] < ends["validation"][0] < ends["validation"][1] < ends["test"][0]
 
 
-def test_few_of_many_rows_are_drawn_and_the_same_ones_each_time(rows: DataFrame) -> None:
+def test_the_sample_is_small_and_always_the_same(rows: DataFrame) -> None:
     split = with_split(rows, SplitSettings(), SEED)
     first, again = (place_split(split.repartition(n), "", TOTAL, 60, SEED) for n in (1, 5))
     assert 30 < first.at.size < 90
     assert sorted(zip(first.at, first.sensor, strict=True)) == sorted(zip(again.at, again.sensor, strict=True))
 
 
-def test_the_picture_shows_the_roles(rows: DataFrame) -> None:
+def test_placements_of_all_kinds_can_be_plotted(rows: DataFrame) -> None:
     drawn = [
         plot_layout(place_folds(rows, make_folds(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
         for kind in get_args(FoldKind)
