@@ -53,7 +53,7 @@ def test_a_prediction_is_the_mean_of_the_trees(vectors: DataFrame) -> None:
 def test_node_ids_are_cached_if_they_fit_into_memory(vectors: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trees are the same. For very many rows and trees, Spark would write node ids to disk at each level."""
     kept = _fit(vectors)
-    monkeypatch.setattr("traffic_assets.ml.algorithms.random_forest.MOST_NODES_KEPT", 300 * 3 - 1)
+    monkeypatch.setattr("traffic_assets.ml.algorithms.random_forest.MAX_CACHED_NODES", 300 * 3 - 1)
     not_kept = _fit(vectors)
     assert (kept.getCacheNodeIds(), not_kept.getCacheNodeIds()) == (True, False)
     one, other = ([tree.toDebugString.split("\n", 1)[1] for tree in model.trees] for model in (kept, not_kept))
