@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from traffic_assets.ml.plots.layout import plot_layout
 from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
-from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
+from traffic_assets.ml.splits.layout import place_folds, place_split
 from traffic_assets.settings.training import SplitSettings
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
@@ -39,11 +39,11 @@ def main() -> None:
     rows = spark.createDataFrame(table, "sensor_id string, timestamp timestamp").cache()
     for split, title in SPLIT_TITLES.items():
         settings = SplitSettings.model_validate({"kind": split, "train": 0.7, "validation": 0.2, "test": 0.1})
-        placed = placement_of_split(with_split(rows, settings, SEED), "", len(table), len(table), SEED)
+        placed = place_split(with_split(rows, settings, SEED), "", len(table), len(table), SEED)
         (PICTURES / f"splits_{split}.png").write_bytes(plot_layout(placed, title))
     for kind in get_args(FoldKind):
         folds = make_folds(rows, kind, FOLDS, SEED, GAP_MINUTES)
-        placed = placement_of_folds(rows, folds, len(table), len(table), SEED)
+        placed = place_folds(rows, folds, len(table), len(table), SEED)
         (PICTURES / f"folds_{kind}.png").write_bytes(plot_layout(placed, FOLD_TITLES[kind]))
     spark.stop()
 

@@ -25,7 +25,7 @@ from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.clock import day_range
-from traffic_assets.catalogue.lookup import answer_features
+from traffic_assets.catalogue.lookup import leaky_features
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
@@ -42,7 +42,7 @@ from traffic_assets_tests.runs import run_features, run_train
 DOCS = Path(__file__).parents[1] / "docs"
 STORE, PAGE = DOCS / "results.json", DOCS / "results.md"
 SAMPLE_DAYS = day_range(date(2026, 1, 5), date(2026, 1, 18))
-WITHOUT_ANSWERS = {"training": {"exclude_features": list(answer_features())}}
+WITHOUT_ANSWERS = {"training": {"exclude_features": list(leaky_features())}}
 ALL_MODELS = {"models": {name: {"enabled": True} for name in ("xgboost", "svr", "ensemble")}}
 QUARTER = 4
 

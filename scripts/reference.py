@@ -287,7 +287,7 @@ def _column_table(columns: Iterable[Column], aliases: Mapping[str, list[str]] | 
             column.unit,
             _range(column),
             column.description,
-            column.known if aliases is None else ", ".join(map(code, aliases.get(column.name, ()))),
+            column.available_at if aliases is None else ", ".join(map(code, aliases.get(column.name, ()))),
         ]
         for column in columns
     ]

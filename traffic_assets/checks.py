@@ -50,7 +50,7 @@ def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
 def judge_split(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
     """Whether the splits have the shares that the settings ask for: of the sensors, where whole sensors are split."""
-    return judge_sensors(record, split) if split.kind == "sensor" else judge_ratios(record, Shares.of(split))
+    return judge_sensors(record, split) if split.kind == "sensor" else judge_ratios(record, Shares.from_settings(split))
 
 
 def judge_sensors(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
@@ -66,7 +66,7 @@ def judge_sensors(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCh
             "sensors": found,
             "expected_sensors": expected,
             "shares_of_sensors": {s: found[s] / total for s in SPLITS},
-            "expected": {s: getattr(Shares.of(split), s) for s in SPLITS},
+            "expected": {s: getattr(Shares.from_settings(split), s) for s in SPLITS},
             "rows": record["counts"],
         },
     )

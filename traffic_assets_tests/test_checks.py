@@ -27,7 +27,7 @@ GOOD_VECTOR = {"rows": 10, "nulls": {}, "constant": ["x=other"], "worst_mean": 1
 
 
 def ratios(record: dict[str, Any]) -> dg.AssetCheckResult:
-    return judge_ratios(record, Shares.of(SplitSettings()))
+    return judge_ratios(record, Shares.from_settings(SplitSettings()))
 
 
 def sensors(record: dict[str, Any]) -> dg.AssetCheckResult:

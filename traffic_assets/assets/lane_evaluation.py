@@ -83,7 +83,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 )
 
         every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
-        features = FeatureSet.of(fitted_preprocessor.record["features"])
+        features = FeatureSet.from_dict(fitted_preprocessor.record["features"])
         with rows_from_settings(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
             found = evaluate_temporal_holdout(
                 rows,

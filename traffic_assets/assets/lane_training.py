@@ -63,7 +63,7 @@ def _cv_report(
             rows_from_settings,
             search_from_settings,
         )
-        from traffic_assets.ml.splits.layout import placement_of_folds
+        from traffic_assets.ml.splits.layout import place_folds
 
         given = config.model_dump()  # type: ignore[attr-defined]
         tune = given.pop(TUNE)
@@ -71,7 +71,7 @@ def _cv_report(
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         require_scaler(lane, fitted_preprocessor)
         rows = observed_rows(train_split.value, lane.target)
-        features = FeatureSet.of(fitted_preprocessor.record["features"])
+        features = FeatureSet.from_dict(fitted_preprocessor.record["features"])
         with rows_from_settings(rows, features, algorithm, settings, requested) as train:
             with scratch_folder(context, hdfs, lane) as scratch:
                 search = search_from_settings(
@@ -81,7 +81,7 @@ def _cv_report(
             total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
             placed = None
             if training.fold_kind != "random":  # rows by hash would look like noise
-                placed = placement_of_folds(train, folds_from_settings(train, training), total, shown, training.seed)
+                placed = place_folds(train, folds_from_settings(train, training), total, shown, training.seed)
         best = search.best
         files = {"folds.png": plot_folds(best, lane.title, lane.target)}
         if placed:
@@ -156,7 +156,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             fitted_preprocessor.value,
             train_split.value,
             validation_split.value,
-            FeatureSet.of(fitted_preprocessor.record["features"]),
+            FeatureSet.from_dict(fitted_preprocessor.record["features"]),
             algorithm,
             chosen,
             seed=training.seed,

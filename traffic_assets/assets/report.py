@@ -165,7 +165,7 @@ def _told_settings(settings: Settings) -> dict[str, str]:
     from traffic_assets.registry.metadata import code_version, library_versions
 
     training, data = settings.training, settings.data
-    shares = Shares.of(training.split)
+    shares = Shares.from_settings(training.split)
     gap = f", {training.fold_gap_minutes} minutes apart" if training.fold_kind in ("expanding", "sliding") else ""
     preparation = ", ".join(f"{name} {value}" for name, value in training.preprocessing.model_dump().items())
     return {

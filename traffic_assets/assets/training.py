@@ -169,9 +169,9 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         """Three splits in one generation: nobody can rebuild the test rows alone."""
         from traffic_assets.assets.presentation import picture
         from traffic_assets.ml.plots.layout import plot_layout
-        from traffic_assets.ml.splits.assign import split_of
-        from traffic_assets.ml.splits.audit import census, sensor_census
-        from traffic_assets.ml.splits.layout import placement_of_split
+        from traffic_assets.ml.splits.assign import split_column
+        from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
+        from traffic_assets.ml.splits.layout import place_split
 
         meter = Meter()
         week = context.partition_key
@@ -184,14 +184,14 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
             for warning in filter(None, (difference, fills)):
                 context.log.warning(warning)
             rows = read_generations(spark.session, list(days.values()))
-            place = split_of(rows, training.split, training.seed)
+            place = split_column(rows, training.split, training.seed)
             assigned = rows.withColumn(SPLIT, place)
             staged = target.stage(context.run.run_id)
             data = f"{staged}/{DATA}"
             try:
                 assigned.write.partitionBy(SPLIT).parquet(data)
                 written = spark.session.read.schema(assigned.schema).parquet(data)
-                found = census(written, place)
+                found = audit_splits(written, place)
                 total = sum(found.counts.values())
                 record: dict[str, Any] = {
                     "split_id": split_id(settings, days),
@@ -205,10 +205,10 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
                     "schema": recorded_schema(rows.schema),
                 }
                 if training.split.kind == "sensor":
-                    record["sensors"], record["shared_sensors"] = sensor_census(written)
+                    record["sensors"], record["shared_sensors"] = audit_sensors(written)
                 placed = None
                 if training.split.kind != "random":  # rows by hash would look like noise
-                    placed = placement_of_split(written, "", total, settings.evaluation.plot_points, training.seed)
+                    placed = place_split(written, "", total, settings.evaluation.plot_points, training.seed)
                 generation = target.publish(week, data, context.run.run_id, record)
             finally:
                 target.discard(staged)
@@ -216,7 +216,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         if placed:
             figure = plot_layout(placed, f"The split of {len(placed.at)} of the {total} rows")
             drawn = {"picture": picture(figure)}
-        expected = Shares.of(training.split)
+        expected = Shares.from_settings(training.split)
         cost = meter.read().metadata(record["rows"], len(SPLIT_ASSETS))
         for split, name in SPLIT_ASSETS.items():
             yield dg.MaterializeResult(
@@ -293,7 +293,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
             {
                 "features": dg.MetadataValue.json(list(features.names)),
                 "missing_features": dg.MetadataValue.json(list(features.missing)),
-                "answer_features": dg.MetadataValue.json(list(features.answers)),
+                "answer_features": dg.MetadataValue.json(list(features.leaky_features)),
                 **_what_became_of(features, outliers, report.rows),
                 "constant_slots": dg.MetadataValue.json(report.constant),
                 "dropped_slots": dg.MetadataValue.json(dropped),
@@ -307,7 +307,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
             record={
                 "split_id": train_split.record["split_id"],
                 "features": asdict(features),
-                "answer_features": list(features.answers),
+                "answer_features": list(features.leaky_features),
                 "slots": [asdict(slot) for slot in named],
                 "dropped_slots": dropped,
                 "scaled": scaled,

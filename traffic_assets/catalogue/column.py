@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["key", "numeric", "categorical", "target", "measurement", "description"]
-Known = Literal["always", "before", "with the reading", "with the target"]
+Availability = Literal["always", "before", "with the reading", "with the target"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Column:
         unit: unit of its values, empty for codes and shares.
         low: smallest allowed value, inclusive.
         high: largest allowed value, inclusive.
-        known: when its value is known, seen from the moment the target is observed.
+        available_at: when its value is known, seen from the moment the target is observed.
         source: the columns of a reading or a sensor that it is computed from.
         description: its definition in a line.
     """
@@ -29,11 +29,11 @@ class Column:
     unit: str = ""
     low: float | None = None
     high: float | None = None
-    known: Known = "always"
+    available_at: Availability = "always"
     source: tuple[str, ...] = ()
     description: str = ""
 
-    def holds_answer(self, target: str = "speed") -> bool:
+    def is_leaky(self, target: str = "speed") -> bool:
         """Whether the feature, at horizon 0, is made from the very value that is to be predicted."""
-        at_once = self.known in ("with the reading", "with the target")
+        at_once = self.available_at in ("with the reading", "with the target")
         return at_once and target in self.source and self.role in ("numeric", "categorical")

@@ -30,9 +30,9 @@ def feature_table_columns() -> tuple[Column, ...]:
     return (*READING_COLUMNS[:2], *all_features(), *TARGETS.values())
 
 
-def answer_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
+def leaky_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
     """The features that, at horizon 0, are functions of a target."""
-    return tuple(column.name for column in all_features() if column.holds_answer(target))
+    return tuple(column.name for column in all_features() if column.is_leaky(target))
 
 
 def _require_known(setting: str, names: Iterable[str]) -> None:
@@ -56,13 +56,13 @@ def feature_columns(
     excluded = set(exclude)
     _require_known("training.exclude_features", excluded)
     if target != DEFAULT_TARGET:
-        excluded |= {column.name for column in all_features() if column.holds_answer(target)}
+        excluded |= {column.name for column in all_features() if column.is_leaky(target)}
     if only is not None:
         _require_known("training.features", only)
         excluded |= {column.name for column in all_features()}.difference(only)
     left = tuple(column for column in all_features() if column.name not in excluded)
     if not left:
-        made = ", ".join(column.name for column in all_features() if column.holds_answer(target))
+        made = ", ".join(column.name for column in all_features() if column.is_leaky(target))
         other = f" that is not made from the {target} itself, as {made} is" if target != DEFAULT_TARGET else ""
         raise ValueError(
             f"training.features and training.exclude_features: for the {target} every feature is excluded; leave at "

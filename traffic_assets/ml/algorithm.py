@@ -1,8 +1,8 @@
-"""An algorithm as the rest of the package sees it, and the lookup of algorithms by name.
+"""The description of an algorithm, and the lookup of algorithms by name.
 
-An `Algorithm` has a required core; what only some can do is optional (`capabilities.py`). Built-in algorithms are named
-in `settings/models/__init__.py` and loaded as those of plugins are, by their entry points. The code location needs them
-when it loads, so pyspark and numpy are imported only when a fit needs them.
+An `Algorithm` has a required core and optional capabilities (`capabilities.py`). `settings/models/__init__.py` lists
+the built-in algorithms, which are loaded by entry points as those of plugins are. The code location needs them when it
+loads, so pyspark and numpy are imported only when a fit needs them.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from traffic_assets.messages import algorithms as messages
 from traffic_assets.ml.capabilities import EarlyStopping, Fill, OwnThreads, Requirements, SharedFit, Task
 from traffic_assets.ml.old_attributes import accept_old_attributes
 from traffic_assets.settings.models import BUILT_IN
@@ -50,12 +51,12 @@ def _no_members(_: Any) -> Sequence[str]:
 @accept_old_attributes
 @dataclass(frozen=True)
 class Algorithm(Extension):
-    """One algorithm, of this package or of another (`docs/extending.md`).
+    """One algorithm, of this package or of a plugin (`docs/extending.md`).
 
     Attributes:
-        name: Name of its lane: in asset keys, paths and on the command line.
-        title: Name for people.
-        kind: Its role among the models of a week.
+        name: Name of its lane, in asset keys, paths and on the command line.
+        title: Display name.
+        kind: Role among the models of a week.
         settings: Class of its lane's section in the settings: hyperparameters, defaults, grid, thresholds.
         build: Returns the unfitted estimator for hyperparameters, seed, target column and vector column.
         model_class: Full name of the class that a fit returns; a registered version is loaded as no other class.
@@ -63,8 +64,8 @@ class Algorithm(Extension):
         importance_kind: Meaning of the weights.
         describe: Returns further facts about a fitted model for its metadata.
         exports: Formats that a model can be written in: spark (its own format, read by Spark), onnx, pmml.
-        scale_invariant: True if a model is as good on any scale of the slots. Its vector then skips the scaler, which
-            saves a pass over the rows in each fold. MLlib's trees keep the scaler, because they came out different
+        scale_invariant: True if a model does not depend on the scale of the slots. Its vector then skips the scaler,
+            which saves a pass over the rows in each fold. MLlib's trees keep the scaler, because they differ slightly
             without it (docs/preprocessing.md).
         single_pass: True if a fit reads its rows once and keeps what it needs itself.
         configure_for_rows: Returns the estimator configured for a number of rows, for the same model.
@@ -73,7 +74,7 @@ class Algorithm(Extension):
         own_threads: How a fit takes all cores of a local session by itself; None if it never does.
         surrogate: Returns an unfitted model of a fast engine, with fit(x, y) and predict(x), for hyperparameters, seed
             and number of slots. A search ranks hyperparameters with it before it tries them.
-        requirements: A package that is not always installed; None without.
+        requirements: Package that is not always installed; None if the algorithm needs none.
         members: Returns the names of the algorithms that a fit with these hyperparameters fits in turn.
     """
 
@@ -99,7 +100,7 @@ class Algorithm(Extension):
 
     @property
     def hyperparameters(self) -> type[Hyperparameters]:
-        """The class of its hyperparameters, which its settings name."""
+        """The class of its hyperparameters, from its settings."""
         return self.settings.hyperparameters_class()
 
     def stops_early(self, hyperparameters: Hyperparameters) -> bool:
@@ -112,7 +113,7 @@ class Algorithm(Extension):
 
     @property
     def fold_task(self) -> Callable[[Any, int, int, Fill], Task] | None:
-        """The function that makes the task of a fold, if there is one."""
+        """The function that returns the task of a fold; None if there is none."""
         return self.own_threads.fold_task if self.own_threads else None
 
     def fit(
@@ -128,27 +129,28 @@ class Algorithm(Extension):
         """Fit on preprocessed rows.
 
         Args:
-            vectors: Rows with the column `row` for algorithms that draw some of them (svr, ensemble) or
-                fit them in an order of their own (xgboost).
+            vectors: Preprocessed rows, with the column `row` for algorithms that draw rows by it (svr, ensemble) or
+                order them by it (xgboost).
             hyperparameters: Hyperparameters of this algorithm.
             seed: Seed of all random draws.
             target: Column of the observed value.
             vector: Column of the vector.
-            stop: Column that marks the rows that stop a fit early; they are not fitted.
+            stop: Column that marks the validation rows of early stopping; they are not fitted.
             rows: Upper limit of the number of rows if it is known; otherwise they are counted when a fit depends on it.
 
         Raises:
             TypeError: If the hyperparameters are another algorithm's.
-            ValueError: If the fit stops early and no rows are marked for it.
+            ValueError: If the fit stops early and no column marks its validation rows.
         """
         if not isinstance(hyperparameters, self.hyperparameters):
             raise TypeError(
-                f"{self.name} takes {self.hyperparameters.__name__}, given {type(hyperparameters).__name__}"
+                f"The hyperparameters of {self.name} are {type(hyperparameters).__name__}. Expected "
+                f"{self.hyperparameters.__name__}."
             )
         estimator = self.build(hyperparameters, seed, target, vector)
         if self.early_stopping is not None and self.stops_early(hyperparameters):
             if stop is None:
-                raise ValueError(f"{self.name} is to stop early: mark the rows that decide it")
+                raise ValueError(messages.NO_VALIDATION_ROWS(algorithm=self.name))
             estimator = self.early_stopping.with_validation_indicator(estimator, stop)
         if self.configure_for_rows is not None:
             estimator = self.configure_for_rows(estimator, vectors.count() if rows is None else rows)
@@ -167,12 +169,12 @@ def algorithms() -> dict[str, Algorithm]:
 
 
 def algorithm_named(name: str) -> Algorithm:
-    """Return the algorithm of a name.
+    """Return the algorithm with a name.
 
     Raises:
-        ValueError: If there is none; the message names the others.
+        ValueError: If there is none.
     """
     known = algorithms()
     if name not in known:
-        raise ValueError(f"unknown algorithm {name!r}; the known ones are {', '.join(known)}")
+        raise ValueError(messages.UNKNOWN(algorithm=name, known=list(known)))
     return known[name]

@@ -1,4 +1,4 @@
-"""What only some algorithms can do: optional parts of `Algorithm`."""
+"""Capabilities of some algorithms: optional parts of `Algorithm`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ class SharedFit:
 
     Attributes:
         trees: Name of the hyperparameter for the number of trees.
-        depth: Name of the one for the depth, if a tree can be cut; None for boosting, where the next tree would differ.
-        min_rows: Name of the one for the fewest rows of a child, if splits can be undone.
+        depth: Name of the hyperparameter for the depth, if a tree can be cut; None for boosting, because the trees
+            after a cut one would differ.
+        min_rows: Name of the hyperparameter for the fewest rows of a child, if splits can be undone.
         average: True if the trees are averaged (a forest), false if they are a weighted sum.
-        levels: Name of the one for the depth of trees that cannot be cut.
+        levels: Name of the hyperparameter for the depth of trees that cannot be cut.
     """
 
     trees: str
@@ -50,11 +51,11 @@ class OwnThreads:
     """A fit with threads of its own, which takes all cores of a local session.
 
     Attributes:
-        applies: Returns true if a fit with these hyperparameters does.
+        applies: Returns true if a fit with these hyperparameters uses its own threads.
         fold_task: Returns the task that imputes, fits and evaluates a fold, from hyperparameters, seed, threads and
             the statistic that missing numbers are imputed with (`ml/fitting/fold_tasks.py`). Without one, Spark
-            prepares and evaluates the fold. It is used for scale-invariant algorithms only, whose estimator then gets
-            lists of 32-bit floats as well as vectors.
+            prepares and evaluates the fold. It is used for scale-invariant algorithms only, whose estimator must then
+            accept arrays of 32-bit floats as well as vectors.
     """
 
     applies: Callable[[Any], bool]
@@ -63,7 +64,7 @@ class OwnThreads:
 
 @dataclass(frozen=True)
 class Requirements:
-    """A package that an algorithm needs beside those that the project always installs.
+    """A package that an algorithm needs in addition to those that the project always installs.
 
     Attributes:
         package: Name to import.

@@ -1,7 +1,7 @@
 """The attributes that an `Algorithm` had before its capability objects: plugins may use them until 1.0.
 
-Old keywords become the current ones, old attributes can be read, both with a DeprecationWarning. A subclass that
-overrides an old attribute is refused, because nothing would read it.
+Old keywords are converted to the current ones, and old attributes can be read, both with a DeprecationWarning. A
+subclass that overrides an old attribute raises a TypeError, because nothing would read it.
 """
 
 import inspect
@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from traffic_assets.deprecation import warn_renamed
+from traffic_assets.messages import algorithms as messages
 from traffic_assets.ml.capabilities import EarlyStopping, OwnThreads, Requirements
 
 A = TypeVar("A")
@@ -21,7 +22,7 @@ def _never(_: Any) -> bool:
 
 
 def _without_indicator(_: Any, column: str) -> Any:
-    raise ValueError(f"Rows are marked by {column}, and the algorithm has no with_validation_indicator to use it.")
+    raise ValueError(messages.NO_VALIDATION_INDICATOR(column=column))
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class _Part:
         field: Field of the algorithm that holds the object.
         kind: Class of the object.
         attribute: Name of the attribute in the object.
-        default: Value without one.
+        default: Value if the algorithm has no such object.
     """
 
     field: str
@@ -60,26 +61,26 @@ _OLD_ORDER = (
     "sharing", "stops_early", "stop_on", "suited", "scale_free", "reads_once", "all_cores", "fold_task", "exports",
     "package", "quick", "extra", "members",
 )  # fmt: skip
-"""The optional attributes in the order in which they could be given by position."""
+"""The optional attributes in the order of the old positional arguments."""
 
 _REQUIRED = 9
 
 
 def accept_old_attributes(algorithm: type[A]) -> type[A]:
-    """Let a class accept and show the old attributes; a class decorator."""
+    """Make a class accept and return the old attributes; a class decorator."""
     generated = algorithm.__init__
 
     @wraps(generated)
-    def init(self: Any, *given: Any, **named: Any) -> None:
-        optional = given[_REQUIRED:]
+    def init(self: Any, *positional: Any, **named: Any) -> None:
+        optional = positional[_REQUIRED:]
         if len(optional) > len(_OLD_ORDER):
-            raise TypeError(f"{len(given)} attributes by position. Expected at most {_REQUIRED + len(_OLD_ORDER)}")
+            raise TypeError(f"{len(positional)} attributes by position. Expected at most {_REQUIRED + len(_OLD_ORDER)}")
         by_position = dict(zip(_OLD_ORDER, optional, strict=False))
-        generated(self, *given[:_REQUIRED], **_current(by_position | named))
+        generated(self, *positional[:_REQUIRED], **_current(by_position | named))
 
     def init_subclass(cls: type) -> None:
-        given = {*vars(cls), *inspect.get_annotations(cls)}
-        if old := sorted({*_RENAMED, *_PARTS} & given):
+        overridden = {*vars(cls), *inspect.get_annotations(cls)}
+        if old := sorted({*_RENAMED, *_PARTS} & overridden):
             names = "; ".join(f"{cls.__name__}.{name}. Expected {_current_name(name)}" for name in old)
             raise TypeError(f"Nothing reads {names}")
 
@@ -107,11 +108,11 @@ def _current(named: Mapping[str, Any]) -> dict[str, Any]:
             part = _PARTS[old]
             value = part.default if named[old] is None else named[old]
             parts.setdefault(part.field, {})[part.attribute] = value
-    for field, given in parts.items():
+    for field, changes in parts.items():
         kinds = [part for part in _PARTS.values() if part.field == field]
         before = result.get(field)
         values = {part.attribute: part.default if before is None else getattr(before, part.attribute) for part in kinds}
-        values |= given
+        values |= changes
         missing = field == "requirements" and values["package"] is None
         result[field] = None if missing else kinds[0].kind(**values)
     return result

@@ -5,7 +5,7 @@ import math
 from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, UNTESTED
 from traffic_assets.ml.evaluation.significance import CORRECTION, Comparison
 from traffic_assets.ml.metrics.metrics import better_first, custom_metrics
-from traffic_assets.ml.preprocessing.formulas import holds_answer
+from traffic_assets.ml.preprocessing.formulas import is_leaky
 from traffic_assets.report.contents import Board, LaneReport, Report
 
 _HELD_OUT = {
@@ -122,7 +122,7 @@ def caveats(report: Report) -> list[str]:
     )
     board = report.board
     known = {name for lane in board.lanes for name in lane.scores.importances.features}
-    if answers := sorted(name for name in known if holds_answer(name, board.target)):
+    if answers := sorted(name for name in known if is_leaky(name, board.target)):
         them = "it" if len(answers) == 1 else "them"
         said.append(
             f"{_listed(answers)} {'is' if len(answers) == 1 else 'are'} computed from the observed {board.target} "

@@ -275,5 +275,5 @@ def test_a_target_that_no_detector_reports_fails_its_own_lanes_only(tmp_path: Pa
             pq.write_table(pq.read_table(file).drop_columns(["flow"]), file)
         assert run_features(build_defs(settings), instance, DAYS).success
         result = run_train(build_defs(settings), instance, WEEK)
-    assert "train has no rows with a flow" in failures(result)["flow__fitted_preprocessor"]
+    assert "No train row has a value of flow" in failures(result)["flow__fitted_preprocessor"]
     assert {"linear_regression_registry_entry", "model_comparison", "training_report"} <= materialized(result)

@@ -7,7 +7,7 @@ import pytest
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.catalogue.lookup import all_features, answer_features, feature_columns, feature_table_columns
+from traffic_assets.catalogue.lookup import all_features, feature_columns, feature_table_columns, leaky_features
 from traffic_assets.settings.plugins import FEATURE_GROUP, plugins
 from traffic_assets_tests.packages import Install
 
@@ -19,7 +19,7 @@ def feature(name, **given):
     column = Column(name, **{"role": "numeric", "spark_type": "double", "source": ("speed",), **given})
     return Feature(name=name, title=name, column=column, expression=lambda data: None)
 
-LEVEL = feature("level", known="with the target")
+LEVEL = feature("level", available_at="with the target")
 SPEED_LAG_1 = feature("speed_lag_1")
 """
 
@@ -28,7 +28,7 @@ def test_an_installed_feature_is_in_the_catalogue_until_it_is_excluded(install: 
     install("acme-features", CODE, {FEATURE_GROUP: {"level": "LEVEL"}})
     assert [column.name for column in all_features()] == [*(c.name for c in FEATURES), "level"]
     assert "level" in [column.name for column in feature_table_columns()]
-    assert "level" in answer_features("speed"), "it contains the speed of its own interval"
+    assert "level" in leaky_features("speed"), "it contains the speed of its own interval"
     assert "level" in [column.name for column in feature_columns()]
     assert "level" not in [column.name for column in feature_columns(exclude=["level"])]
     assert [column.name for column in feature_columns(only=["level"])] == ["level"]

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, FEATURES
-from traffic_assets.catalogue.lookup import answer_features, feature_columns, feature_table_columns
+from traffic_assets.catalogue.lookup import feature_columns, feature_table_columns, leaky_features
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
@@ -36,12 +36,12 @@ def test_the_features_of_the_definition() -> None:
 
 
 def test_when_each_feature_is_known() -> None:
-    assert {c.name for c in FEATURES if c.known == "before"} == BEFORE
-    assert {c.name for c in FEATURES if c.known == "with the reading"} == {"occupancy_ratio", "flow_rate"}
-    assert answer_features() == ("traffic_efficiency", "congestion_level")
-    assert answer_features("flow") == ("flow_rate",)
-    assert not any(target.holds_answer(name) for name, target in TARGETS.items())  # they are the answer
-    assert {target.known for target in TARGETS.values()} == {"with the target"}
+    assert {c.name for c in FEATURES if c.available_at == "before"} == BEFORE
+    assert {c.name for c in FEATURES if c.available_at == "with the reading"} == {"occupancy_ratio", "flow_rate"}
+    assert leaky_features() == ("traffic_efficiency", "congestion_level")
+    assert leaky_features("flow") == ("flow_rate",)
+    assert not any(target.is_leaky(name) for name, target in TARGETS.items())  # they are the answer
+    assert {target.available_at for target in TARGETS.values()} == {"with the target"}
 
 
 def test_every_target_of_the_settings_is_in_the_catalogue() -> None:
@@ -52,7 +52,7 @@ def test_every_target_of_the_settings_is_in_the_catalogue() -> None:
 
 def test_only_the_speed_is_trained_on_what_contains_it() -> None:
     """As the users' plan has it; the flow is never learned from the flow rate."""
-    assert {c.name for c in feature_columns()} >= set(answer_features())
+    assert {c.name for c in feature_columns()} >= set(leaky_features())
     assert set(NAMES) - {c.name for c in feature_columns(target="flow")} == {"flow_rate"}
 
 
@@ -80,7 +80,7 @@ def test_a_feature_table_has_keys_features_and_the_targets() -> None:
 
 def test_features_are_left_out_by_name() -> None:
     assert feature_columns() == FEATURES
-    left = feature_columns(answer_features())
+    left = feature_columns(leaky_features())
     assert [c.name for c in left] == [n for n in NAMES if n not in ("traffic_efficiency", "congestion_level")]
 
 

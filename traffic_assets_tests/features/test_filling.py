@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Readings = dict[int, float | None]  # by seconds from midnight
 INTERVAL = 300
-EARLY = [column.name for column in FEATURES if column.known in ("always", "before")]
+EARLY = [column.name for column in FEATURES if column.available_at in ("always", "before")]
 FILLS = [
     FillSettings(forward_fill=True, longest_gap_minutes=10),
     FillSettings(interpolation=True, longest_gap_minutes=10),

@@ -1,4 +1,4 @@
-"""One small feature table, made up once and shared by the tests of `ml`."""
+"""One small synthetic feature table, shared by the tests of `ml`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 @pytest.fixture(scope="session")
 def feature_rows(spark: SparkSession) -> Iterator[DataFrame]:
-    """All columns of the catalogue for 8 sensors and 100 intervals; some values are missing, two columns are constant.
+    """Return the catalogue's columns for 8 sensors and 100 intervals, with missing values and two constant columns.
 
     The speed is the sensor's free-flow speed times `traffic_efficiency`; everything else is noise around it.
     """
@@ -68,13 +68,13 @@ def feature_rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 @pytest.fixture(scope="session")
 def features(feature_rows: DataFrame) -> FeatureSet:
-    """The features that hold values in the shared table."""
+    """Return the features that have values in the shared table."""
     return usable_features(feature_rows, FEATURES)
 
 
 @pytest.fixture
 def all_cores_held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Grows by "taken" and "left" for each that holds all cores of a local session."""
+    """Return a list that gets "taken" and "left" from each holder of all cores of a local session."""
     held: list[str] = []
 
     class Lock:

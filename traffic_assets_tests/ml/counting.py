@@ -9,7 +9,7 @@ from traffic_assets.ml.algorithm import Algorithm, OwnThreads
 
 
 def counting(algorithm: Algorithm) -> tuple[Algorithm, list[Any]]:
-    """Return the algorithm, and a list that grows by the arguments of each of its fold tasks."""
+    """Return the algorithm, and a list that gets the arguments of each of its fold tasks."""
     own, made = algorithm.own_threads, list[Any]()
     assert own is not None and own.fold_task is not None
     make = own.fold_task

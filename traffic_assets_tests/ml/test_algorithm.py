@@ -1,4 +1,4 @@
-"""The spec of an algorithm: plain functions, cheap to import, and only its own hyperparameters."""
+"""The description of an algorithm: cheap to import, and fitted with its own hyperparameters only."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_a_fit_builds_the_estimator_and_fits_it() -> None:
     assert found == ((PLAIN, 7, "speed", "features"), "rows")
 
 
-@pytest.mark.parametrize(("given", "told"), [(None, 3), (5, 5)])
-def test_rows_are_counted_only_where_it_is_not_known_how_many_they_are(given: int | None, told: int) -> None:
+@pytest.mark.parametrize(("rows", "expected"), [(None, 3), (5, 5)])
+def test_rows_are_counted_only_if_their_number_is_unknown(rows: int | None, expected: int) -> None:
     vectors: Any = SimpleNamespace(count=lambda: 3)
     estimator: Any = SimpleNamespace(fit=lambda rows: None)
     seen: list[int] = []
@@ -39,29 +39,29 @@ def test_rows_are_counted_only_where_it_is_not_known_how_many_they_are(given: in
         return built
 
     algorithm = replace(LINEAR, build=lambda *_: estimator, configure_for_rows=configured)
-    algorithm.fit(vectors, PLAIN, seed=7, target="speed", vector="features", rows=given)
-    assert seen == [told]
+    algorithm.fit(vectors, PLAIN, seed=7, target="speed", vector="features", rows=rows)
+    assert seen == [expected]
 
 
-def test_hyperparameters_of_another_algorithm_are_refused_before_anything_is_built() -> None:
+def test_hyperparameters_of_another_algorithm_are_refused_before_the_estimator_is_built() -> None:
     def build(*_: Any) -> Any:
         raise AssertionError("built")
 
     algorithm = replace(LINEAR, build=build)
-    expected = "linear_regression takes LinearRegressionHyperparameters, given RandomForestHyperparameters"
+    expected = "of linear_regression are RandomForestHyperparameters. Expected LinearRegressionHyperparameters"
     with pytest.raises(TypeError, match=expected):
         algorithm.fit("rows", RandomForestHyperparameters(), seed=7, target="speed", vector="features")
     with pytest.raises(AssertionError, match="built"):
         algorithm.fit("rows", PLAIN, seed=7, target="speed", vector="features")
 
 
-def test_a_spec_is_immutable() -> None:
+def test_an_algorithm_is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         LINEAR.name = "other"  # type: ignore[misc]
 
 
 def test_the_list_of_algorithms_is_cheap_to_import(processes: Processes) -> None:
-    """The code location imports it when it loads; pyspark and numpy wait until a fit needs them."""
+    """The code location imports it when it loads; only a fit imports pyspark and numpy."""
     code = (
         "import sys, traffic_assets.ml.algorithm as a; "
         "assert len(a.built_in_algorithms()) >= 3; "
@@ -72,7 +72,7 @@ def test_the_list_of_algorithms_is_cheap_to_import(processes: Processes) -> None
 
 
 @pytest.mark.parametrize("algorithm", built_in_algorithms().values(), ids=lambda a: a.name)
-def test_the_docs_table_says_what_the_spec_says(algorithm: Algorithm) -> None:
+def test_the_table_in_the_docs_is_up_to_date(algorithm: Algorithm) -> None:
     text = (Path(__file__).parents[2] / "docs" / "algorithms.md").read_text()
     (line,) = (line for line in text.splitlines() if line.startswith(f"| `{algorithm.name}` "))
     _, _, needs, on, hyperparameters, importances, exports, _ = (cell.strip() for cell in line.split("|"))

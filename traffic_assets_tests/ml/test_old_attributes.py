@@ -1,4 +1,4 @@
-"""Attributes of an algorithm as plugins gave them before the capability objects: they mean the same, or are refused."""
+"""Attributes of an algorithm from before the capability objects: they keep their meaning, or are refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from traffic_assets.ml import algorithm as current
 from traffic_assets.ml.algorithm import Algorithm, EarlyStopping, OwnThreads, Requirements, SharedFit, algorithm_named
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters, LinearRegressionSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 CORE: dict[str, Any] = {
     "name": "acme", "title": "Acme", "kind": "alternative", "settings": LinearRegressionSettings,
@@ -33,7 +34,7 @@ ORDER = (
     "sharing", "stops_early", "stop_on", "suited", "scale_free", "reads_once", "all_cores", "fold_task", "exports",
     "package", "quick", "extra", "members",
 )  # fmt: skip
-"""The optional attributes in the order that they had."""
+"""The optional attributes in their old order."""
 
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 STRONG = LinearRegressionHyperparameters(regParam=2.0)
@@ -41,7 +42,7 @@ STRONG = LinearRegressionHyperparameters(regParam=2.0)
 
 @dataclass(frozen=True)
 class Estimator:
-    """Remembers how it was made."""
+    """Records its arguments."""
 
     made: Any
 
@@ -50,13 +51,13 @@ class Estimator:
 
 
 def _algorithm(*given: Any, **named: Any) -> Algorithm:
-    """Return an algorithm, built as a plugin does, that type checkers know nothing of."""
+    """Return an algorithm, hiding the old arguments from type checkers."""
     make: Any = Algorithm
     return make(*given, **(CORE | named if not given else named))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_old_keywords_mean_what_they_meant() -> None:
+def test_old_keywords_keep_their_meaning() -> None:
     found = _algorithm(**OLD)
     assert found == _algorithm(
         shared_fit=OLD["sharing"],
@@ -77,7 +78,7 @@ def test_old_keywords_mean_what_they_meant() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in OLD if name not in ("stops_early", "extra")])
-def test_each_old_attribute_is_accepted_and_read_by_itself_with_a_warning(name: str) -> None:
+def test_each_old_attribute_is_accepted_and_read_with_a_warning(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=rf"Algorithm\({name}=\.\.\.\) is now "):
         found = _algorithm(**{name: OLD[name]})
     if name == "fold_task":
@@ -98,7 +99,7 @@ def test_an_old_attribute_without_a_value_changes_nothing() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_optional_attributes_by_position_are_those_of_the_old_order() -> None:
+def test_optional_attributes_by_position_have_the_old_order() -> None:
     values = OLD | {"exports": ("spark", "onnx"), "members": lambda h: ("svr",)}
     assert _algorithm(*CORE.values(), *(values[name] for name in ORDER)) == _algorithm(**values)
     with pytest.raises(TypeError, match=r"23 attributes by position\. Expected at most 22"):
@@ -120,14 +121,17 @@ def test_a_copy_with_an_old_attribute_keeps_the_rest_of_its_object() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fit_that_stops_early_without_an_indicator_is_refused_as_before() -> None:
     found = _algorithm(stops_early=OLD["stops_early"])
-    with pytest.raises(ValueError, match="mark the rows that decide it"):
+    with pytest.raises(ValueError) as caught:
         found.fit("rows", STRONG, 7, "speed", "features")
-    with pytest.raises(ValueError, match="no with_validation_indicator"):
+    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    with pytest.raises(ValueError) as caught:
         found.fit("rows", STRONG, 7, "speed", "features", stop="marked")
+    assert code_of(caught.value) == "algorithms.no-validation-indicator"
+    assert values_of(caught.value) == {"column": "marked"}
     assert found.fit("rows", PLAIN, 7, "speed", "features")
 
 
-def test_an_attribute_that_nothing_reads_is_refused_by_its_name() -> None:
+def test_attributes_that_nothing_reads_are_refused_by_name() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'warm_start'"):
         _algorithm(warm_start=True)
     with pytest.raises(TypeError, match=r"Nothing reads Mine\.scale_free\. Expected scale_invariant"):
@@ -143,7 +147,7 @@ def test_an_attribute_that_nothing_reads_is_refused_by_its_name() -> None:
                 return True
 
 
-def test_a_subclass_that_overrides_nothing_old_is_an_algorithm() -> None:
+def test_a_subclass_without_old_attributes_is_accepted() -> None:
     class Own(Algorithm):
         def describe_more(self) -> str:
             return self.title

@@ -1,4 +1,4 @@
-"""The built-in algorithms, one file each; `settings/models/__init__.py` names them.
+"""The built-in algorithms, one file each; `settings/models/__init__.py` lists them.
 
 `Algorithm` and the lookup are in `traffic_assets.ml.algorithm`; their old names here work until 1.0.
 """

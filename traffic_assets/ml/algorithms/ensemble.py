@@ -19,12 +19,12 @@ def _build(h: EnsembleHyperparameters, seed: int, target: str, vector: str) -> "
 
 
 def _stops_early(h: EnsembleHyperparameters) -> bool:
-    """Return true if a member does: it gets the marked rows, and the other members none of them."""
+    """Return true if a member stops early; only such members get the validation rows."""
     return any(algorithm_named(name).stops_early(member) for name, member in h.member_hyperparameters.items())
 
 
 def _uses_all_cores(h: EnsembleHyperparameters) -> bool:
-    """Return true if a fit of a member does."""
+    """Return true if the fit of a member uses all cores."""
     return any(algorithm_named(name).uses_all_cores(member) for name, member in h.member_hyperparameters.items())
 
 
@@ -33,7 +33,7 @@ def _with_validation_indicator(estimator: "Ensemble", column: str) -> "Ensemble"
 
 
 def _importances(model: "EnsembleModel") -> "NDArray[np.float64]":
-    """The members' importances as shares of 1, averaged by the members' weights."""
+    """Return the members' importances as shares of 1, averaged by the members' weights."""
     return model.importances
 
 

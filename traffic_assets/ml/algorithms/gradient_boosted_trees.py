@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def _build(h: GradientBoostedTreesHyperparameters, seed: int, target: str, vector: str) -> "GBTRegressor":
     from pyspark.ml.regression import GBTRegressor
 
-    given = h.model_dump(exclude={"earlyStopping"})
-    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, **given)
+    params = h.model_dump(exclude={"earlyStopping"})
+    return GBTRegressor(featuresCol=vector, labelCol=target, seed=seed, **params)
 
 
 def _with_validation_indicator(estimator: "GBTRegressor", column: str) -> "GBTRegressor":
@@ -27,7 +27,7 @@ def _with_validation_indicator(estimator: "GBTRegressor", column: str) -> "GBTRe
 
 
 def _importances(model: "GBTRegressionModel") -> "NDArray[np.float64]":
-    """Mean decrease of impurity over the trees, summing to 1."""
+    """Return the mean decrease of impurity over the trees, with the sum 1."""
     return model.featureImportances.toArray()
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def _build(h: LinearRegressionHyperparameters, seed: int, target: str, vector: str) -> "LinearRegression":
     from pyspark.ml.regression import LinearRegression
 
-    # the vector is standardised already; a second scaling inside would only cost a pass. No randomness: no seed
+    # the vector is already scaled, so another scaling would only cost a pass; the fit is not random and takes no seed
     return LinearRegression(featuresCol=vector, labelCol=target, standardization=False, **h.model_dump())
 
 
 def _importances(model: "LinearRegressionModel") -> "NDArray[np.float64]":
-    """Absolute coefficients; standardised, since the vector is."""
+    """Return the absolute coefficients, which are standardised because the vector is."""
     import numpy as np
 
     return np.abs(model.coefficients.toArray())

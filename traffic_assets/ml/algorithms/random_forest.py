@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.ml.regression import RandomForestRegressionModel, RandomForestRegressor
 
-MOST_NODES_KEPT = 100_000_000
-"""Of this many rows times trees Spark keeps the node that each row is in; of more they no longer fit into memory."""
+MAX_CACHED_NODES = 100_000_000
+"""Greatest number of rows times trees for which Spark caches each row's node; more do not fit into memory."""
 
 
 def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) -> "RandomForestRegressor":
@@ -22,12 +22,12 @@ def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) 
 
 
 def _configure_for_rows(estimator: "RandomForestRegressor", rows: int) -> "RandomForestRegressor":
-    """Cache node ids if memory allows: the same trees, up to 1.5 times as fast."""
-    return estimator.setCacheNodeIds(rows * estimator.getNumTrees() <= MOST_NODES_KEPT)
+    """Cache node ids if they fit into memory: the trees are the same, and the fit is up to 1.5 times as fast."""
+    return estimator.setCacheNodeIds(rows * estimator.getNumTrees() <= MAX_CACHED_NODES)
 
 
 def _importances(model: "RandomForestRegressionModel") -> "NDArray[np.float64]":
-    """Mean decrease of impurity, summing to 1."""
+    """Return the mean decrease of impurity, with the sum 1."""
     return model.featureImportances.toArray()
 
 

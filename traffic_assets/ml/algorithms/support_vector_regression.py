@@ -19,7 +19,7 @@ def _build(h: SVRHyperparameters, seed: int, target: str, vector: str) -> "Suppo
 
 
 def _importances(model: "SupportVectorRegressionModel") -> "NDArray[np.float64]":
-    """How much the error on the sample grows when a slot is shuffled, as it was measured at the fit."""
+    """Return the increase of the error on the sample when a slot is shuffled, as measured by the fit."""
     return model.expansion.importances
 
 

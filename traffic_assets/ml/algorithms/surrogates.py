@@ -6,12 +6,13 @@ XGBoost is an extra, so it is imported only when a search screens.
 import math
 from typing import Any
 
+from traffic_assets.messages import algorithms as messages
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 BOOTSTRAP_SHARE = 0.632
-"""Different rows in a bootstrap sample; XGBoost draws without putting back."""
+"""Expected share of different rows in a bootstrap sample; XGBoost draws without replacement."""
 
 
 def forest_surrogate(h: RandomForestHyperparameters, seed: int, slots: int) -> Any:
@@ -38,7 +39,7 @@ def boosting_surrogate(h: GradientBoostedTreesHyperparameters, seed: int, slots:
         learning_rate=h.stepSize,
         min_child_weight=h.minInstancesPerNode,
         subsample=h.subsamplingRate,
-        colsample_bynode=subset_share(h.featureSubsetStrategy, slots, 1),  # boosting grows one tree after the other
+        colsample_bynode=subset_share(h.featureSubsetStrategy, slots, 1),  # boosting fits one tree after the other
         reg_lambda=0.0,
         tree_method="hist",
         random_state=seed,
@@ -46,7 +47,13 @@ def boosting_surrogate(h: GradientBoostedTreesHyperparameters, seed: int, slots:
 
 
 def subset_share(strategy: str, slots: int, trees: int) -> float:
-    """MLlib's `featureSubsetStrategy` for so many trees grown at once as a share of the slots."""
+    """Return MLlib's `featureSubsetStrategy` as a share of the slots.
+
+    Args:
+        strategy: Name, share or number of slots.
+        slots: Number of slots.
+        trees: Number of trees that are fitted at once.
+    """
     named = {"auto": 1 / 3 if trees > 1 else 1.0, "all": 1.0, "onethird": 1 / 3, "sqrt": math.sqrt(slots) / slots}
     if strategy in named:
         return named[strategy]
@@ -60,7 +67,5 @@ def _engine() -> Any:
     try:
         import xgboost
     except ImportError as error:
-        raise ImportError(
-            f"training.search.screen needs XGBoost: {install_command('xgboost')}, or set it to null"
-        ) from error
+        raise ImportError(messages.SCREENING_WITHOUT_XGBOOST(command=install_command("xgboost"))) from error
     return xgboost

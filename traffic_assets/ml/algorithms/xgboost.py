@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# it tells of every fit and every prediction, on driver and workers, unless a level is set
-_ITS_LOG = logging.getLogger("XGBoost-PySpark")
-if _ITS_LOG.level == logging.NOTSET:
-    _ITS_LOG.setLevel(logging.WARNING)
+# it logs every fit and every prediction, on driver and workers, unless a level is set
+_LOGGER = logging.getLogger("XGBoost-PySpark")
+if _LOGGER.level == logging.NOTSET:
+    _LOGGER.setLevel(logging.WARNING)
 
 
 def _in_one_task(h: XGBoostHyperparameters) -> bool:
     return h.num_workers == 1
 
 
-def _given(h: XGBoostHyperparameters, seed: int) -> dict[str, Any]:
-    """The parameters of XGBoost's own regressor."""
-    fixed = {"tree_method": "hist", "random_state": seed, "verbosity": 0}  # a line a round otherwise
+def _params(h: XGBoostHyperparameters, seed: int) -> dict[str, Any]:
+    """Return the parameters of XGBoost's own regressor."""
+    fixed = {"tree_method": "hist", "random_state": seed, "verbosity": 0}  # otherwise it prints a line per round
     return h.model_dump(exclude_none=True, exclude={"num_workers"}) | fixed
 
 
@@ -32,14 +32,14 @@ def _build(h: XGBoostHyperparameters, seed: int, target: str, vector: str) -> An
     from traffic_assets.ml.estimators.xgboost_task import OneTaskXGBRegressor
 
     estimator = OneTaskXGBRegressor if _in_one_task(h) else SparkXGBRegressor
-    given = _given(h, seed) | {"num_workers": h.num_workers, "verbose": False}
-    return estimator(features_col=vector, label_col=target, **given)
+    params = _params(h, seed) | {"num_workers": h.num_workers, "verbose": False}
+    return estimator(features_col=vector, label_col=target, **params)
 
 
 def _fold_task(h: XGBoostHyperparameters, seed: int, threads: int, fill: Fill) -> Task:
     from traffic_assets.ml.estimators.xgboost_task import fold_task
 
-    return fold_task(_given(h, seed), threads, fill)
+    return fold_task(_params(h, seed), threads, fill)
 
 
 def _with_validation_indicator(estimator: Any, column: str) -> Any:
@@ -48,7 +48,7 @@ def _with_validation_indicator(estimator: Any, column: str) -> Any:
 
 
 def _importances(model: Any) -> "NDArray[np.float64]":
-    """Total gain of the splits on each slot, as shares."""
+    """Return the total gain of the splits on each slot, as shares."""
     import numpy as np
 
     booster = model.get_booster()

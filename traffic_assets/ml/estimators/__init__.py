@@ -1,1 +1,1 @@
-"""Estimators that Spark lacks, written in Python on pyspark.ml; what they are to the lanes is said in `algorithms/`."""
+"""Estimators that Spark lacks, written in Python on pyspark.ml; `algorithms/` makes them available to lanes."""

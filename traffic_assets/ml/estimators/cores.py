@@ -1,4 +1,4 @@
-"""Which cores a fit has: all of this machine, or those that Spark counts for a task."""
+"""Cores of a fit: all of this machine, or those that Spark assigns to a task."""
 
 import os
 import threading
@@ -11,22 +11,21 @@ _ALL_CORES = threading.Lock()
 
 
 def is_local(spark: SparkSession) -> bool:
-    """Whether Spark's tasks are threads of one JVM on this machine."""
+    """Return true if Spark's tasks are threads of one JVM on this machine."""
     master = spark.sparkContext.master or ""
     return master == "local" or master.startswith("local[")
 
 
-def threads_of_a_task(spark: SparkSession) -> int:
-    """How many threads a task may have that is alone: of a local session all cores, elsewhere `spark.task.cpus`."""
+def task_threads(spark: SparkSession) -> int:
+    """Return the threads of a task that runs alone: all cores in a local session, otherwise `spark.task.cpus`."""
     if is_local(spark):
         return min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)
     return int(spark.sparkContext.getConf().get("spark.task.cpus") or 1)
 
 
 def all_cores(spark: SparkSession) -> AbstractContextManager[Any]:
-    """Held by a task that has all cores of a local session; elsewhere nothing is held.
+    """Return the lock of all cores in a local session; elsewhere, a context that does nothing.
 
-    Of two at the same time each would wait, at every step of every tree, for a thread that the other one keeps from a
-    core: folds at the same time took four times as long.
+    Two fits with all cores compete for them at every step of every tree: concurrent folds took four times as long.
     """
     return _ALL_CORES if is_local(spark) else nullcontext()

@@ -1,14 +1,14 @@
 """Ensembles: a weighted sum of other algorithms' predictions.
 
     parts by hash       |  1  |  2  |  3  |
-    member on 2 and 3   |judge| fit | fit |      each row is predicted by members that were not fitted on it;
-    member on 1 and 3   | fit |judge| fit |      from these predictions come the weights
-    member on 1 and 2   | fit | fit |judge|
-    the members kept    | fit | fit | fit |      fitted on all rows
+    member on 2 and 3   | test| fit | fit |      each row is predicted by members that were not fitted on it;
+    member on 1 and 3   | fit | test| fit |      these predictions determine the weights
+    member on 1 and 2   | fit | fit | test|
+    final members       | fit | fit | fit |      fitted on all rows
 
-Weights of an average are given, or the inverse of the mean squared errors of those predictions. Stacking finds them
-by least squares with no weight below 0 and no intercept (Wolpert 1992; Breiman 1996), so that a member which adds
-nothing has the weight 0. Only sums of products come back from Spark. Members are stored by their own writers.
+The weights of an average are set, or inverse to the mean squared errors of these predictions. Stacking fits them by
+least squares with non-negative weights and no intercept (Wolpert 1992; Breiman 1996), so a member that adds nothing has
+the weight 0. The driver collects only sums of products from Spark. Members are stored by their own writers.
 """
 
 import importlib
@@ -26,10 +26,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from scipy.optimize import nnls
 
+from traffic_assets.messages import algorithms as messages
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
-from traffic_assets.ml.estimators.params import Columns, any_param, text_param, whole_param
+from traffic_assets.ml.estimators.params import Columns, any_param, int_param, text_param
 from traffic_assets.ml.estimators.rows import require_rows
-from traffic_assets.ml.splits.hashing import fold_of_row
+from traffic_assets.ml.splits.hashing import row_fold_column
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 
@@ -42,10 +43,11 @@ class Member:
     """A fitted member.
 
     Attributes:
-        name: of its algorithm.
-        model: fitted on all rows.
-        weight: what its prediction is multiplied by.
-        rmse: root of the mean squared error of its out-of-fold predictions; None where the weights were given.
+        name: Name of its algorithm.
+        model: Model fitted on all rows.
+        weight: Factor of its prediction.
+        rmse: Root of the mean squared error of its out-of-fold predictions, in the target's unit; None if the weights
+            were set.
     """
 
     name: str
@@ -55,21 +57,21 @@ class Member:
 
 
 class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
-    """Fits the members and weighs them. The names of the params are those of `EnsembleHyperparameters`.
+    """Fits the members and their weights. The params have the names of `EnsembleHyperparameters`.
 
-    Rows that `stopCol` marks reach only the members that stop early: they are fitted by none and weigh nothing.
+    Rows that `stopCol` marks are passed only to members that stop early. No member and no weight is fitted on them.
     """
 
-    rowCol = text_param("rowCol", "column of a whole number that stands for a row")
-    stopCol = text_param("stopCol", "column that marks the rows which only end fits early")
+    rowCol = text_param("rowCol", "column of a whole number that identifies a row")
+    stopCol = text_param("stopCol", "column that marks the validation rows of early stopping")
     method = text_param("method", "weighted or stacking")
     members = any_param("members", "hyperparameters by algorithm")
-    weights = any_param("weights", "by member; found on out-of-fold predictions if absent")
-    folds = whole_param("folds", "parts for out-of-fold predictions")
+    weights = any_param("weights", "by member; fitted on out-of-fold predictions if absent")
+    folds = int_param("folds", "parts for out-of-fold predictions")
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **params: Any) -> None:
         super().__init__()
-        self._set(**given)
+        self._set(**params)
 
     def _fit(self, dataset: DataFrame) -> "EnsembleModel":
         of = self.getOrDefault
@@ -80,16 +82,17 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
             require_rows(dataset, of(self.rowCol))
             products, rows = self._products(dataset, members)
             errors = {name: math.sqrt(products[i, i] / rows) for i, name in enumerate(members)}
-            found = _stacked(products) if of(self.method) == "stacking" else _inverse(list(errors.values()))
-            weights = dict(zip(members, found.tolist(), strict=True))
+            stacking = of(self.method) == "stacking"
+            fitted = _stacking_weights(products) if stacking else _inverse_weights(list(errors.values()))
+            weights = dict(zip(members, fitted.tolist(), strict=True))
         else:
             total = sum(weights.values())
             weights = {name: weight / total for name, weight in weights.items()}
-        fitted = [
-            Member(name, self._fit_member(dataset, name, given), weights[name], errors.get(name))
-            for name, given in members.items()
+        fitted_members = [
+            Member(name, self._fit_member(dataset, name, hyperparameters), weights[name], errors.get(name))
+            for name, hyperparameters in members.items()
         ]
-        model = EnsembleModel(of(self.method), fitted)
+        model = EnsembleModel(of(self.method), fitted_members)
         model._set(
             featuresCol=self.getFeaturesCol(), labelCol=self.getLabelCol(), predictionCol=self.getPredictionCol()
         )
@@ -104,30 +107,29 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
         return algorithm.fit(rows, hyperparameters, seed, target, vector, stop)
 
     def _products(self, dataset: DataFrame, members: dict[str, Hyperparameters]) -> tuple[NDArray[np.float64], int]:
-        """Sums over the rows of each product of two of: the members' out-of-fold errors, the target; and the rows.
+        """Return sums of pairwise products over the rows, and the number of rows.
+
+        The factors are the members' out-of-fold errors, then the target.
 
         Raises:
-            ValueError: where a part has no rows.
+            ValueError: If a part has no rows.
         """
         of = self.getOrDefault
         marked = F.col(of(self.stopCol)) if self.isDefined(self.stopCol) else F.lit(False)
-        dataset = dataset.withColumn(_FOLD, fold_of_row(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
+        dataset = dataset.withColumn(_FOLD, row_fold_column(of(self.rowCol), of(self.folds), of(self.seed), "ensemble"))
         target = F.col(self.getLabelCol()).cast("double")
         columns = [*(F.col(_PREDICTED.format(name)) - target for name in members), target]
         products, rows = np.zeros((len(columns), len(columns))), 0
         for fold in range(of(self.folds)):
-            fitted = dataset.where((F.col(_FOLD) != fold) | marked).drop(_FOLD)
-            judged = dataset.where((F.col(_FOLD) == fold) & ~marked)
-            if not fitted.take(1) or not judged.take(1):
-                raise ValueError(
-                    f"part {fold + 1} of {of(self.folds)} for out-of-fold predictions has no rows to judge or none to "
-                    f"fit: train on more rows, ask for fewer folds of the ensemble, or give its weights"
-                )
+            train = dataset.where((F.col(_FOLD) != fold) | marked).drop(_FOLD)
+            test = dataset.where((F.col(_FOLD) == fold) & ~marked)
+            if not train.take(1) or not test.take(1):
+                raise ValueError(messages.EMPTY_PART(part=fold + 1, folds=of(self.folds)))
             for name, hyperparameters in members.items():
-                model = self._fit_member(fitted, name, hyperparameters)
-                judged = _with_prediction(model, judged, _PREDICTED.format(name))
-            found, number = _sums_of_products(judged, columns)
-            products, rows = products + found, rows + number
+                model = self._fit_member(train, name, hyperparameters)
+                test = _with_prediction(model, test, _PREDICTED.format(name))
+            sums, number = _sums_of_products(test, columns)
+            products, rows = products + sums, rows + number
         return products, rows
 
 
@@ -135,8 +137,8 @@ class EnsembleModel(Model, Columns, MLWritable, MLReadable["EnsembleModel"]):
     """A fitted ensemble.
 
     Args:
-        method: how the weights were found.
-        members: with their weights; one at least.
+        method: Method of the weights: weighted or stacking.
+        members: Members with their weights, at least one.
     """
 
     def __init__(self, method: str = "", members: Sequence[Member] = ()) -> None:
@@ -148,11 +150,11 @@ class EnsembleModel(Model, Columns, MLWritable, MLReadable["EnsembleModel"]):
     def importances(self) -> NDArray[np.float64]:
         """The members' importances as shares of 1, averaged by weight, shape (slots,)."""
         total = sum(member.weight for member in self.members) or 1.0
-        found: NDArray[np.float64] = np.zeros(1)
+        shares: NDArray[np.float64] = np.zeros(1)
         for member in self.members:
             weights = algorithm_named(member.name).importances(member.model)
-            found = found + member.weight / total * weights / (weights.sum() or 1.0)
-        return found
+            shares = shares + member.weight / total * weights / (weights.sum() or 1.0)
+        return shares
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         predicted, total = dataset, F.lit(0.0)
@@ -164,17 +166,17 @@ class EnsembleModel(Model, Columns, MLWritable, MLReadable["EnsembleModel"]):
         return predicted.select(*dataset.columns, total.alias(self.getPredictionCol()))
 
     def write(self) -> "_Writer":
-        """What saves the model."""
+        """Return the writer that saves the model."""
         return _Writer(self)
 
     @classmethod
     def read(cls) -> "_Reader":
-        """What loads a saved model."""
+        """Return the reader that loads a saved model."""
         return _Reader()
 
 
 class _Writer(MLWriter):
-    """Metadata as Spark writes it, and a folder a member, each as its own writer leaves it."""
+    """Writes metadata as Spark does, and one folder per member with the member's own writer."""
 
     def __init__(self, model: EnsembleModel) -> None:
         super().__init__()
@@ -189,14 +191,17 @@ class _Writer(MLWriter):
 
 
 class _Reader(MLReader[EnsembleModel]):
-    """Reads what `_Writer` wrote; a member's class is that of its algorithm, whatever the files say."""
+    """Reads what `_Writer` wrote; a member's class is that of its algorithm, never one that the files name."""
 
     def load(self, path: str) -> EnsembleModel:
         name = f"{EnsembleModel.__module__}.{EnsembleModel.__name__}"
         metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession, expectedClassName=name)
         members = [
             Member(
-                m["name"], _loaded(algorithm_named(m["name"]), f"{path}/{MEMBERS}/{m['name']}"), m["weight"], m["rmse"]
+                m["name"],
+                _load_model(algorithm_named(m["name"]), f"{path}/{MEMBERS}/{m['name']}"),
+                m["weight"],
+                m["rmse"],
             )
             for m in metadata["members"]
         ]
@@ -206,46 +211,46 @@ class _Reader(MLReader[EnsembleModel]):
         return model
 
 
-def _loaded(algorithm: Algorithm, path: str) -> Model:
+def _load_model(algorithm: Algorithm, path: str) -> Model:
     module, _, name = algorithm.model_class.rpartition(".")
     model: Model = getattr(importlib.import_module(module), name).load(path)
     return model
 
 
 def _with_prediction(model: Model, rows: DataFrame, name: str) -> DataFrame:
-    """The rows with what the model predicts, and with nothing else that it adds."""
+    """Return the rows with the model's prediction, without other columns that the model adds."""
     predicted = model.transform(rows)
     return predicted.select(*rows.columns, F.col(cast(HasPredictionCol, model).getPredictionCol()).alias(name))
 
 
 def _sums_of_products(rows: DataFrame, columns: Sequence[Column]) -> tuple[NDArray[np.float64], int]:
-    """Sums of the products of each two columns, shape (columns, columns), and the number of rows.
+    """Return sums of the products of every two columns, shape (columns, columns), and the number of rows.
 
-    Each partition's sums come back by themselves and are added in order: sums of floats depend on it.
+    The driver adds the partitions' sums in a fixed order, because sums of floats depend on it.
     """
     pairs = [(i, j) for i in range(len(columns)) for j in range(i + 1)]
     sums = [F.sum(columns[i] * columns[j]).alias(f"{i}_{j}") for i, j in pairs]
     by_part = rows.groupBy(F.spark_partition_id().alias(_PART)).agg(F.count(F.lit(1)).alias("rows"), *sums)
-    found = sorted(by_part.collect(), key=lambda row: row[_PART])
+    parts = sorted(by_part.collect(), key=lambda row: row[_PART])
     products = np.zeros((len(columns), len(columns)))
     for i, j in pairs:
-        products[i, j] = products[j, i] = math.fsum(row[f"{i}_{j}"] for row in found)
-    return products, sum(row["rows"] for row in found)
+        products[i, j] = products[j, i] = math.fsum(row[f"{i}_{j}"] for row in parts)
+    return products, sum(row["rows"] for row in parts)
 
 
-def _inverse(errors: Sequence[float]) -> NDArray[np.float64]:
-    """Weights that add up to 1, in inverse proportion to the squares of the errors; all to those without any."""
+def _inverse_weights(errors: Sequence[float]) -> NDArray[np.float64]:
+    """Return weights inverse to the squared errors, with the sum 1; members without any error share it all."""
     squares = np.square(errors)
     weights = 1 / squares if squares.all() else (squares == 0).astype(np.float64)
     return cast(NDArray[np.float64], weights / weights.sum())
 
 
-def _stacked(products: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weights w, none below 0, that make the squared error of the weighted sum least, shape (members,).
+def _stacking_weights(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the non-negative weights w that minimize the squared error of the weighted sum, shape (members,).
 
-    With errors E and target y, the sum's error is E w + (w's sum - 1) y = [E y] (T w - d), where T is the identity
-    over a row of ones and d is 0 but for a last 1. Of [E y] only the products are known; they are those of a
-    root R of few rows, and R takes its place.
+    With errors E and target y, the sum's error is E w + (sum(w) - 1) y = [E y] (T w - d). T is the identity above a row
+    of ones, and d is 0 except for a last 1. Only the products of [E y] are known. A root R with few rows has the same
+    products and replaces [E y].
 
     Args:
         products: [E y]' [E y], shape (members + 1, members + 1).

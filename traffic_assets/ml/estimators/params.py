@@ -1,4 +1,4 @@
-"""Params of an estimator, each declared in a line. Spark copies those of a class to every instance of it."""
+"""Params of an estimator, one line each. Spark copies the params of a class to every instance."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from pyspark.ml.param.shared import HasFeaturesCol, HasLabelCol, HasPredictionCo
 
 
 class Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol):
-    """The columns that an estimator and its model work on."""
+    """The columns of an estimator and its model."""
 
 
 def text_param(name: str, doc: str) -> Param[str]:
-    """A text."""
+    """Return a param for a text."""
     return Param(Params._dummy(), name, doc, TypeConverters.toString)
 
 
-def whole_param(name: str, doc: str) -> Param[int]:
-    """A whole number."""
+def int_param(name: str, doc: str) -> Param[int]:
+    """Return a param for a whole number."""
     return Param(Params._dummy(), name, doc, TypeConverters.toInt)
 
 
-def real_param(name: str, doc: str) -> Param[float]:
-    """A number."""
+def float_param(name: str, doc: str) -> Param[float]:
+    """Return a param for a number."""
     return Param(Params._dummy(), name, doc, TypeConverters.toFloat)
 
 
 def any_param(name: str, doc: str) -> Param[Any]:
-    """Whatever JSON can hold."""
+    """Return a param for any JSON value."""
     return Param(Params._dummy(), name, doc)

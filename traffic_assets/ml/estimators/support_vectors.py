@@ -4,8 +4,8 @@
 
     linear   K = x.s                  rbf   K = exp(-gamma |x - s|²)        poly   K = (gamma x.s + coef0)^degree
 
-The target is brought to mean 0 and deviation 1 for the fit, and the coefficients back to its unit. A linear sum is
-one weight vector, and is kept as one. What a stored model holds is its numbers: Parquet and JSON, written by Spark.
+The fit uses the target with mean 0 and deviation 1; the coefficients are then converted to the target's unit. A linear
+sum is stored as one weight vector. A stored model consists of numbers only: Parquet and JSON, written by Spark.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,8 @@ from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.estimators.params import Columns, real_param, text_param, whole_param
+from traffic_assets.messages import algorithms as messages
+from traffic_assets.ml.estimators.params import Columns, float_param, int_param, text_param
 from traffic_assets.ml.estimators.rows import require_rows, rows_in_order
 
 DATA = "data"
@@ -39,18 +40,18 @@ class Expansion:
     """A fitted function: a sum of kernels.
 
     Attributes:
-        kernel: linear, rbf or poly.
-        gamma: of rbf and poly.
-        coef0: of poly.
-        degree: of poly.
-        vectors: the support vectors, or the one weight vector of a linear sum, shape (vectors, slots).
-        coefficients: of the vectors, in the target's unit, shape (vectors,).
-        intercept: in the target's unit.
-        importances: by slot, how much the RMSE on rows of the sample grows when it is shuffled, shape (slots,).
-        support_vectors: how many rows of the sample have a coefficient.
-        sample_rows: how many rows were fitted.
-        train_rows: how many there were to draw them from.
-        target_deviation: standard deviation of the target in the sample: the unit of epsilon.
+        kernel: Kernel: linear, rbf or poly.
+        gamma: Parameter of rbf and poly.
+        coef0: Parameter of poly.
+        degree: Degree of poly.
+        vectors: Support vectors, or the one weight vector of a linear sum, shape (vectors, slots).
+        coefficients: Coefficients of the vectors, in the target's unit, shape (vectors,).
+        intercept: Intercept in the target's unit.
+        importances: Increase of the RMSE on rows of the sample when a slot is shuffled, shape (slots,).
+        support_vectors: Number of rows of the sample with a coefficient.
+        sample_rows: Number of fitted rows.
+        train_rows: Number of rows that the sample was drawn from.
+        target_deviation: Standard deviation of the target in the sample, which is the unit of epsilon.
     """
 
     kernel: str
@@ -67,18 +68,18 @@ class Expansion:
     target_deviation: float
 
     def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The function at some rows, shape (rows, slots)."""
+        """Return the function's values for rows of shape (rows, slots)."""
         score = scorer(self.kernel, self.gamma, self.coef0, self.degree)
         return score(rows, self.vectors, self.coefficients) + self.intercept
 
 
 def scorer(kernel: str, gamma: float, coef0: float, degree: int) -> Score:
-    """What sums the kernels of some rows, shape (rows, slots), with vectors and coefficients.
+    """Return a function that sums the kernels of rows, shape (rows, slots), with vectors and coefficients.
 
-    It stands inside this function, so that Spark sends it to the workers as it is: they need numpy, and neither
-    scikit-learn nor this package.
+    The function is local, so that Spark sends its code to the workers. They need numpy, but neither scikit-learn nor
+    this package.
     """
-    elements = 4_000_000  # of the kernel matrix at a time, 32 MB
+    elements = 4_000_000  # of the kernel matrix, computed at once: 32 MB
 
     def matrix(rows: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         products = rows @ vectors.T
@@ -102,27 +103,27 @@ def scorer(kernel: str, gamma: float, coef0: float, degree: int) -> Score:
 class SupportVectorRegression(Estimator["SupportVectorRegressionModel"], Columns, HasSeed):
     """Fits scikit-learn's SVR on at most `max_rows` rows, drawn by a hash of the column `rowCol` and the seed.
 
-    The names of the params are those of `SVRHyperparameters`.
+    The params have the names of `SVRHyperparameters`.
     """
 
-    rowCol = text_param("rowCol", "column of a whole number that stands for a row")
+    rowCol = text_param("rowCol", "column of a whole number that identifies a row")
     kernel = text_param("kernel", "linear, rbf or poly")
-    C = real_param("C", "how much an error weighs against flatness")
-    epsilon = real_param("epsilon", "errors up to this are free, in deviations of the target")
+    C = float_param("C", "weight of errors against flatness")
+    epsilon = float_param("epsilon", "errors up to this are free, in deviations of the target")
     gamma = text_param("gamma", "scale, auto or a number")
-    degree = whole_param("degree", "of poly")
-    coef0 = real_param("coef0", "of poly")
-    max_rows = whole_param("max_rows", "rows of the sample")
+    degree = int_param("degree", "of poly")
+    coef0 = float_param("coef0", "of poly")
+    max_rows = int_param("max_rows", "rows of the sample")
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **params: Any) -> None:
         super().__init__()
-        self._set(**given)
+        self._set(**params)
 
     def _fit(self, dataset: DataFrame) -> "SupportVectorRegressionModel":
         of = self.getOrDefault
         x, y, train_rows = self._sample(dataset)
         model = SupportVectorRegressionModel(
-            _fitted(
+            _fit_expansion(
                 x,
                 y,
                 kernel=of(self.kernel),
@@ -141,17 +142,17 @@ class SupportVectorRegression(Estimator["SupportVectorRegressionModel"], Columns
         return model
 
     def _sample(self, dataset: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-        """Vectors, targets and the number of all rows; the same rows in the same order however they lie."""
+        """Return vectors, targets and the number of all rows; the sample does not depend on the rows' partitions."""
         of = self.getOrDefault
         require_rows(dataset, of(self.rowCol))
         train_rows = dataset.count()
         if train_rows == 0:
-            raise ValueError("no rows to fit: the split is empty")
-        drawn = rows_in_order(dataset, of(self.rowCol), of(self.seed), "sample").limit(of(self.max_rows))
+            raise ValueError(messages.NO_ROWS())
+        sample = rows_in_order(dataset, of(self.rowCol), of(self.seed), "sample").limit(of(self.max_rows))
         vector, target = F.col(self.getFeaturesCol()), F.col(self.getLabelCol()).cast("double")
-        found = drawn.select(vector_to_array(vector).alias("x"), target.alias("y")).toArrow()
-        y = found["y"].to_numpy()
-        x = found["x"].combine_chunks().flatten().to_numpy().reshape(len(y), -1)
+        table = sample.select(vector_to_array(vector).alias("x"), target.alias("y")).toArrow()
+        y = table["y"].to_numpy()
+        x = table["x"].combine_chunks().flatten().to_numpy().reshape(len(y), -1)
         return x, y, train_rows
 
 
@@ -159,7 +160,7 @@ class SupportVectorRegressionModel(Model, Columns, MLWritable, MLReadable["Suppo
     """A fitted support vector regression.
 
     Args:
-        expansion: the fitted function; set by the reader where it is absent.
+        expansion: Fitted function; None if Spark creates the model, before the reader sets it.
     """
 
     def __init__(self, expansion: Expansion | None = None) -> None:
@@ -187,19 +188,19 @@ class SupportVectorRegressionModel(Model, Columns, MLWritable, MLReadable["Suppo
         return dataset.withColumn(self.getPredictionCol(), udf(vector_to_array(F.col(self.getFeaturesCol()))))
 
     def _broadcast(self, spark: SparkSession) -> Broadcast[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """The arrays on the workers, sent once a Spark context."""
+        """Return the arrays on the workers, sent once per Spark context."""
         if self._sent is None or self._sent[0] is not spark.sparkContext:
             arrays = (self.expansion.vectors, self.expansion.coefficients)
             self._sent = spark.sparkContext, spark.sparkContext.broadcast(arrays)
         return self._sent[1]
 
     def write(self) -> "_Writer":
-        """What saves the model."""
+        """Return the writer that saves the model."""
         return _Writer(self)
 
     @classmethod
     def read(cls) -> "_Reader":
-        """What loads a saved model."""
+        """Return the reader that loads a saved model."""
         return _Reader()
 
 
@@ -217,7 +218,7 @@ _NUMBERS = (
 
 
 class _Writer(MLWriter):
-    """Metadata as Spark writes it, with the numbers; the vectors as Parquet beside it, one row each."""
+    """Writes metadata with the numbers as Spark does, and the vectors as Parquet with one row each."""
 
     def __init__(self, model: SupportVectorRegressionModel) -> None:
         super().__init__()
@@ -260,17 +261,17 @@ class _Reader(MLReader[SupportVectorRegressionModel]):
         return model
 
 
-def _gamma(given: str, x: NDArray[np.float64]) -> float:
-    """As scikit-learn defines scale and auto."""
-    if given == "auto":
+def _gamma(setting: str, x: NDArray[np.float64]) -> float:
+    """Return gamma for a number, or for scale and auto as scikit-learn defines them."""
+    if setting == "auto":
         return 1 / x.shape[1]
-    if given == "scale":
+    if setting == "scale":
         variance = float(x.var())
         return 1 / (x.shape[1] * variance) if variance else 1.0
-    return float(given)
+    return float(setting)
 
 
-def _fitted(
+def _fit_expansion(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     *,
@@ -311,16 +312,16 @@ def _fitted(
 def _permutation_importances(
     fitted: Expansion, x: NDArray[np.float64], y: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
-    """By slot, how much the RMSE grows when its values are shuffled (Breiman 2001), at least 0, shape (slots,)."""
+    """Return the RMSE's increase when a slot is shuffled (Breiman 2001), by slot, at least 0, shape (slots,)."""
     x, y = x[:SHUFFLED_ROWS], y[:SHUFFLED_ROWS]
     draw = np.random.default_rng(seed)
 
     def rmse(rows: NDArray[np.float64]) -> float:
         return float(np.sqrt(np.mean((fitted.predict(rows) - y) ** 2)))
 
-    least, found = rmse(x), np.zeros(x.shape[1])
+    least, importances = rmse(x), np.zeros(x.shape[1])
     for slot in range(x.shape[1]):
         shuffled = x.copy()
         shuffled[:, slot] = draw.permutation(x[:, slot])
-        found[slot] = max(0.0, rmse(shuffled) - least)
-    return found
+        importances[slot] = max(0.0, rmse(shuffled) - least)
+    return importances

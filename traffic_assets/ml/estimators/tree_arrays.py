@@ -1,8 +1,8 @@
-"""Fitted trees as arrays: what lies inside an MLlib forest or boosted ensemble, and how numpy follows it.
+"""Fitted trees as arrays: the nodes of an MLlib forest or boosted ensemble, evaluated by numpy.
 
-One big ensemble answers for many smaller ones: the first trees of it, its trees cut at a depth, its trees without
-the splits that would leave too few rows. `model_selection/shared_fits.py` decides which; here they are read and scored.
-The rows stay on Spark: only sums come back.
+One large ensemble contains many smaller ones: its first trees, its trees cut at a depth, its trees without the splits
+that would leave too few rows. `model_selection/shared_fits.py` selects them; this module reads and evaluates them. The
+rows stay on Spark: the driver collects only sums.
 """
 
 import math
@@ -20,9 +20,11 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregated, custom_metrics, p95_of
+from traffic_assets.messages.algorithms import CATEGORICAL_SPLITS
+from traffic_assets.messages.metrics import NO_ROWS
+from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregate_metrics, custom_metrics, p95_column
 
-# what runs on the workers is sent whole: they need numpy and pyarrow, and not this package
+# Spark sends the code itself to the workers: they need numpy and pyarrow, but not this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 LEAF = -1
@@ -31,17 +33,17 @@ _SUMS = ("rows", "squared", "absolute", "relative", "counted", "observed", "obse
 
 @dataclass(frozen=True)
 class Trees:
-    """The nodes of all trees, one tree after the other; a child's number counts from the first node of all.
+    """The nodes of all trees, one tree after the other; a node's number is its index among all nodes.
 
     Attributes:
-        roots: number of each tree's root, shape (trees,).
-        weights: what each tree's prediction is multiplied by, shape (trees,).
-        feature: slot that a node asks for, `LEAF` in a leaf, shape (nodes,), like all that follow.
-        threshold: a row goes left where its value is at most this.
-        left: left child, or the node itself in a leaf.
-        right: right child, or the node itself in a leaf.
-        value: what the tree would predict if it ended here.
-        rows: train rows (as drawn for the tree) that came by.
+        roots: Number of each tree's root, shape (trees,).
+        weights: Factor of each tree's prediction, shape (trees,).
+        feature: Slot that a node compares, or `LEAF`, shape (nodes,), as all that follow.
+        threshold: Greatest value of the slot that goes left.
+        left: Left child, or the node itself if it is a leaf.
+        right: Right child, or the node itself if it is a leaf.
+        value: Prediction of the tree if it ended at the node.
+        rows: Number of the tree's train rows (as drawn for it) that reach the node.
     """
 
     roots: NDArray[np.int64]
@@ -56,12 +58,12 @@ class Trees:
 
 @dataclass(frozen=True)
 class Cut:
-    """A smaller ensemble inside a grown one.
+    """A smaller ensemble inside a fitted one.
 
     Attributes:
-        trees: how many of the first trees.
-        depth: levels below the root.
-        min_rows: a split counts only where each child has at least this many rows.
+        trees: Number of first trees to use.
+        depth: Number of levels below the root.
+        min_rows: Fewest rows of a child; splits with a smaller child are undone.
     """
 
     trees: int
@@ -70,17 +72,17 @@ class Cut:
 
 
 def read_trees(model: Model, scratch: str) -> Trees:
-    """The trees of a fitted MLlib forest or boosted ensemble.
+    """Return the trees of a fitted MLlib forest or boosted ensemble.
 
-    MLlib shows its nodes only in what it saves, so the model is saved below `scratch`, on storage that every
-    executor reaches, and read from there.
+    MLlib exposes its nodes only in its stored format. The model is therefore saved below `scratch`, on storage that
+    every executor reaches, and read from there.
 
     Args:
-        model: a fitted `RandomForestRegressionModel` or `GBTRegressionModel`.
-        scratch: URI of a folder that does not exist; whoever gives it removes it.
+        model: Fitted `RandomForestRegressionModel` or `GBTRegressionModel`.
+        scratch: URI of a folder that does not exist; the caller removes it.
 
     Raises:
-        ValueError: where a split is categorical: the preprocessor's vector has none.
+        ValueError: If a split is categorical, which the preprocessor's vector never causes.
     """
     writer: Any = model
     writer.write().save(scratch)
@@ -104,7 +106,7 @@ def read_trees(model: Model, scratch: str) -> Trees:
         .toArrow()
     )
     metadata = spark.read.parquet(f"{scratch}/treesMetadata")
-    tree, _, weight = metadata.columns  # 3.x and 4.x name them differently
+    tree, _, weight = metadata.columns  # their names differ between Spark 3 and 4
     weights = {row[0]: row[1] for row in metadata.select(tree, weight).collect()}
     return _from_table(nodes, weights)
 
@@ -115,7 +117,7 @@ def _from_table(nodes: pa.Table, weights: dict[int, float]) -> Trees:
     column = {name: values[order] for name, values in column.items()}
     inner = column["left"] >= 0
     if (column["categories"][inner] != -1).any():
-        raise ValueError("the trees split by categories; only thresholds are known here")
+        raise ValueError(CATEGORICAL_SPLITS())
     tree, first = np.unique(column["treeID"], return_index=True)
     start = np.repeat(first, np.diff([*first, len(order)]))
     itself = np.arange(len(order))
@@ -132,48 +134,50 @@ def _from_table(nodes: pa.Table, weights: dict[int, float]) -> Trees:
 
 
 def ends(trees: Trees, min_rows: int) -> NDArray[np.int64]:
-    """Where a row that reaches each node stops, once splits that leave a child under `min_rows` do not count.
+    """Return the node at which a row that reaches each node stops, if splits with a child below `min_rows` are undone.
 
     Returns:
-        By node, itself or its uppermost ancestor whose split does not count, shape (nodes,).
+        For each node, itself or its uppermost ancestor with an undone split, shape (nodes,).
     """
     inner = trees.feature != LEAF
     fewest = np.minimum(trees.rows[trees.left], trees.rows[trees.right])
-    void = inner & (fewest < min_rows)
-    found = np.arange(len(trees.value))
+    undone = inner & (fewest < min_rows)
+    stops = np.arange(len(trees.value))
     level = trees.roots
     while len(level):
         parents = level[inner[level]]
         for children in (trees.left[parents], trees.right[parents]):
-            stopped = void[found[parents]]
-            found[children] = np.where(stopped, found[parents], children)
+            stopped = undone[stops[parents]]
+            stops[children] = np.where(stopped, stops[parents], children)
         level = np.concatenate([trees.left[parents], trees.right[parents]])
-    return found
+    return stops
 
 
 def predict(trees: Trees, vectors: NDArray[np.float64], cuts: Sequence[Cut], average: bool) -> NDArray[np.float64]:
-    """What each of the smaller ensembles predicts; every tree is walked once for all of them.
+    """Return the predictions of each smaller ensemble; every tree is traversed once for all of them.
 
     Args:
-        trees: the grown ensemble.
-        vectors: shape (rows, slots).
-        cuts: which smaller ensembles.
-        average: of the trees (a forest), or their weighted sum (boosting).
+        trees: The fitted ensemble.
+        vectors: Vectors, shape (rows, slots).
+        cuts: The smaller ensembles.
+        average: True to average the trees (a forest), false for their weighted sum (boosting).
 
     Returns:
-        Shape (rows, cuts).
+        Predictions, shape (rows, cuts).
 
     Raises:
-        ValueError: where a cut asks for more trees than there are.
+        ValueError: If a cut has more trees than the ensemble.
     """
     if (most := max(cut.trees for cut in cuts)) > len(trees.roots):
-        raise ValueError(f"{most} trees asked of an ensemble of {len(trees.roots)}")
+        from traffic_assets.messages.algorithms import TOO_FEW_TREES  # the workers, which run this too, lack it
+
+        raise ValueError(TOO_FEW_TREES(trees=most, fitted=len(trees.roots)))
     depths, mins = sorted({c.depth for c in cuts}), sorted({c.min_rows for c in cuts})
     values = {m: trees.value[ends(trees, m)] for m in mins}
     feature = np.maximum(trees.feature, 0)
     rows = np.arange(len(vectors))
     sums = {(d, m): np.zeros(len(vectors)) for d in depths for m in mins}
-    found = np.empty((len(vectors), len(cuts)))
+    predictions = np.empty((len(vectors), len(cuts)))
     for number in range(most):
         node = np.full(len(vectors), trees.roots[number])
         for depth in range(depths[-1] + 1):
@@ -184,12 +188,12 @@ def predict(trees: Trees, vectors: NDArray[np.float64], cuts: Sequence[Cut], ave
             node = np.where(left, trees.left[node], trees.right[node])
         for i, cut in enumerate(cuts):
             if cut.trees == number + 1:
-                found[:, i] = sums[cut.depth, cut.min_rows] / (cut.trees if average else 1)
-    return found
+                predictions[:, i] = sums[cut.depth, cut.min_rows] / (cut.trees if average else 1)
+    return predictions
 
 
 def evaluate_cuts(
-    judged: DataFrame,
+    vectors: DataFrame,
     vector: str,
     target: str,
     trees: Trees,
@@ -197,55 +201,55 @@ def evaluate_cuts(
     average: bool,
     whole: int | None = None,
 ) -> list[Metrics]:
-    """Return the metrics of each smaller ensemble on some rows, in one pass on Spark.
+    """Return the metrics of each smaller ensemble, from sums that Spark computes in one pass.
 
-    What no sum tells is computed by Spark in passes of their own, on what numpy predicts: metrics of installed
-    packages, and the P95 of one cut. That of the others is NaN.
+    Metrics of installed packages and the P95 do not follow from sums. Spark computes them in separate passes over the
+    predictions, the P95 for one cut only; it is NaN for the others.
 
     Args:
-        judged: preprocessed rows.
-        vector: column of the vector.
-        target: column of the observed value.
-        trees: the grown ensemble, sent to the executors.
-        cuts: which smaller ensembles.
-        average: as for `predict`.
-        whole: position of the cut that may be reported as it is, and so needs its P95.
+        vectors: Preprocessed rows.
+        vector: Column of the vector.
+        target: Column of the observed value.
+        trees: The fitted ensemble, sent to the executors.
+        cuts: The smaller ensembles.
+        average: As for `predict`.
+        whole: Position of the cut whose metrics may be reported, and therefore need the P95.
 
     Raises:
-        ValueError: without rows.
+        ValueError: If there are no rows.
     """
     schema = ", ".join(["cut int", *(f"{name} double" for name in _SUMS)])
-    arrays = judged.select(vector_to_array(F.col(vector)).alias("x"), F.col(target).cast("double").alias("y"))
+    arrays = vectors.select(vector_to_array(F.col(vector)).alias("x"), F.col(target).cast("double").alias("y"))
     sums = arrays.mapInArrow(_summing(trees, list(cuts), average), schema)
     rows = sums.groupBy("cut").agg(*(F.sum(name).alias(name) for name in _SUMS)).collect()
     if not rows:
-        raise ValueError("no rows to evaluate: the split is empty")
+        raise ValueError(NO_ROWS())
     by_cut = {row["cut"]: row for row in rows}
     extra = _extra(arrays, trees, cuts, average)
-    found = [_metrics(by_cut[i], extra[i]) for i in range(len(cuts))]
+    metrics = [_metrics(by_cut[i], extra[i]) for i in range(len(cuts))]
     if whole is not None:
-        found[whole] = found[whole].model_copy(update={"p95": _p95(arrays, trees, cuts[whole], average)})
-    return found
+        metrics[whole] = metrics[whole].model_copy(update={"p95": _p95(arrays, trees, cuts[whole], average)})
+    return metrics
 
 
 def _p95(arrays: DataFrame, trees: Trees, cut: Cut, average: bool) -> float:
     predicted = arrays.mapInArrow(_predicting(trees, [cut], average), "y double, p array<double>")
     error = F.get("p", F.lit(0)) - F.col("y")
-    return float(predicted.agg(p95_of(error).alias("p95")).collect()[0]["p95"])
+    return float(predicted.agg(p95_column(error).alias("p95")).collect()[0]["p95"])
 
 
 def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) -> list[dict[str, float]]:
-    """By cut, the metrics of installed packages."""
+    """Return the metrics of installed packages for each cut."""
     metrics = custom_metrics()
     if not metrics:
         return [{} for _ in cuts]
     predicted = arrays.mapInArrow(_predicting(trees, list(cuts), average), "y double, p array<double>")
-    asked = [
+    requested = [
         (metric, F.col("y"), F.get("p", F.lit(i)), f"{name}_{i}")
         for name, metric in metrics.items()
         for i in range(len(cuts))
     ]
-    row = aggregated(predicted, asked).collect()[0]
+    row = aggregate_metrics(predicted, requested).collect()[0]
     return [{name: row[f"{name}_{i}"] for name in metrics} for i in range(len(cuts))]
 
 
@@ -257,9 +261,9 @@ def _predicting(
             if not batch.num_rows:
                 continue
             y, x = _observed_and_vectors(batch)
-            found = predict(trees, x, cuts, average)
+            predictions = predict(trees, x, cuts, average)
             ends = pa.array(np.arange(len(y) + 1, dtype=np.int32) * len(cuts))
-            lists = pa.ListArray.from_arrays(ends, pa.array(found.ravel()))
+            lists = pa.ListArray.from_arrays(ends, pa.array(predictions.ravel()))
             yield pa.RecordBatch.from_arrays([batch.column("y"), lists], names=["y", "p"])
 
     return predicted
@@ -289,7 +293,7 @@ def _summing(
             total[:, 5] += y.sum()
             total[:, 6] += (y**2).sum()
             total[:, 7] += error.sum(axis=0)
-        if total[0, 0]:  # one line a task and cut, however many rows
+        if total[0, 0]:  # one row per task and cut
             columns = [pa.array(np.arange(len(cuts), dtype=np.int32)), *(pa.array(sums) for sums in total.T)]
             yield pa.RecordBatch.from_arrays(columns, names=["cut", *_SUMS])
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
 from traffic_assets.ml.evaluation.intervals import Interval, calibrate_groups
-from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Number, p95_of
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Number, p95_column
 
 WORST = 30
 """Greatest number of slices returned for a dimension, the worst first."""
@@ -114,7 +114,7 @@ def slice_errors(
         F.sqrt(F.avg(F.col("error") * F.col("error"))).alias("rmse"),
         F.avg(F.abs("error")).alias("mae"),
         F.avg("error").alias("bias"),
-        p95_of(F.col("error")).alias("p95"),
+        p95_column(F.col("error")).alias("p95"),
         F.avg(covered.cast("double")).alias("covered"),
         F.first("own_half_width").alias("own_half_width"),
         F.avg((F.abs("error") <= F.col("own_half_width")).cast("double")).alias("own_covered"),

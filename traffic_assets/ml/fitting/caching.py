@@ -11,7 +11,7 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.algorithm import ROW
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.preprocessing.arrays import filled
+from traffic_assets.ml.preprocessing.arrays import imputed_vectors
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import (
     KEPT,
@@ -87,7 +87,7 @@ def make_task_rows(preprocessing: PipelineModel, rows: DataFrame, features: Feat
         rows: Feature rows with the target.
         features: Features of the preprocessor.
     """
-    return _select_fit_columns(filled(rows, features, preprocessing), features.target)
+    return _select_fit_columns(imputed_vectors(rows, features, preprocessing), features.target)
 
 
 def _select_fit_columns(vectors: DataFrame, target: str) -> DataFrame:

@@ -15,7 +15,7 @@ from traffic_assets.ml.fitting.early_stopping import with_validation_rows
 from traffic_assets.ml.fitting.fold_tasks import fits_in_tasks
 from traffic_assets.ml.fitting.pipeline import build_pipeline, fit_model, observed_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
-from traffic_assets.ml.preprocessing.pipeline import unscaled
+from traffic_assets.ml.preprocessing.pipeline import without_scaler
 from traffic_assets.settings.models.base import Hyperparameters
 
 
@@ -44,7 +44,7 @@ def fit_final_model(
     """
     early = algorithm.stops_early(hyperparameters)
     rows = observed_rows(with_validation_rows(train, validation, seed) if early else train, features.target)
-    ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
+    ready = without_scaler(preprocessing) if algorithm.scale_invariant else preprocessing
     with _vectors(ready, rows, features, algorithm, hyperparameters, partitions) as vectors:
         number = None if early else features.rows  # the rows that stop the fit are not counted there
         return build_pipeline(ready, fit_model(vectors, algorithm, hyperparameters, seed, features.target, number))

@@ -18,13 +18,13 @@ from pyspark.sql import functions as F
 
 from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import ROW, Algorithm, Fill
-from traffic_assets.ml.estimators.cores import all_cores, threads_of_a_task
+from traffic_assets.ml.estimators.cores import all_cores, task_threads
 from traffic_assets.ml.estimators.tree_arrays import Cut
 from traffic_assets.ml.fitting.caching import cached
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize, PreparedFold
 from traffic_assets.ml.metrics.metrics import PREDICTION, Metrics, evaluate
-from traffic_assets.ml.preprocessing.arrays import unfilled
+from traffic_assets.ml.preprocessing.arrays import encoded_rows
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation
 from traffic_assets.ml.splits.folds import Fold
 from traffic_assets.ml.splits.hashing import row_key
@@ -34,15 +34,15 @@ from traffic_assets.settings.models.base import Hyperparameters
 def fits_in_tasks(algorithm: Algorithm, tried: Sequence[Hyperparameters], preparation: Preparation) -> bool:
     """Return True if each fold of these hyperparameters is one task, and the final fit takes lists of numbers."""
     able = algorithm.fold_task is not None and algorithm.scale_invariant
-    return able and preparation.fills_only and all(map(algorithm.uses_all_cores, tried))
+    return able and preparation.imputes_only and all(map(algorithm.uses_all_cores, tried))
 
 
 class FoldTasks(FoldFitter):
     """Fits an algorithm with a `fold_task`, on rows from `open_fold_tasks`.
 
     Args:
-        rows: Numbers and categories (`unfilled`), y (the target), `row`, `stops_fit`, the conditions of the folds, and
-            the extra columns.
+        rows: Numbers and categories (`encoded_rows`), y (the target), `row`, `stops_fit`, the conditions of the folds,
+            and the extra columns.
         algorithm: Algorithm to fit.
         folds: Train and test rows of each fold, as columns of the rows.
         seed: Seed of the fits.
@@ -100,7 +100,7 @@ class _FoldTask(PreparedFold):
         """Return the predictions as a plan: each action on them fits again."""
         tasks, fold = self._tasks, self._fold
         assert tasks.algorithm.fold_task is not None
-        threads = threads_of_a_task(tasks.rows.sparkSession)
+        threads = task_threads(tasks.rows.sparkSession)
         task = tasks.algorithm.fold_task(hyperparameters, tasks.seed, threads, tasks.fill)
         roles = [fold.train.alias("fits"), fold.test.alias("judged")]
         extra = tasks.extra_columns
@@ -138,7 +138,7 @@ def open_fold_tasks(
     assert fill != "drop"
     conditions = {f"train_{i}": fold.train for i, fold in enumerate(folds)}
     conditions |= {f"test_{i}": fold.test for i, fold in enumerate(folds)}
-    prepared = unfilled(rows, features).select(
+    prepared = encoded_rows(rows, features).select(
         "numbers",
         "categories",
         F.col(features.target).cast("double").alias("y"),

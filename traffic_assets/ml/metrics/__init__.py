@@ -1,1 +1,1 @@
-"""Metrics of predictions, and what a metric of an installed package declares."""
+"""Metrics of predictions: the built-in ones and those of installed packages."""

@@ -1,8 +1,8 @@
 """The metrics of a prediction, computed on Spark in one pass.
 
 RMSE and MAE are in the target's unit, mph for the speed. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| /
-|observed| over the rows where at least `MAPE_FLOOR` was observed, since a relative error near zero says nothing
-(Hyndman and Koehler 2006). Metrics of installed packages (`metric_spec.py`) are computed in the same pass.
+|observed| over the rows with an observed value of at least `MAPE_FLOOR`, because relative errors near zero are
+meaningless (Hyndman and Koehler 2006). Metrics of installed packages (`spec.py`) are computed in the same pass.
 """
 
 import math
@@ -15,6 +15,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import metrics as messages
 from traffic_assets.ml.metrics.spec import Metric
 from traffic_assets.settings.plugins import METRIC_GROUP, METRIC_NAMES, usable
 
@@ -30,14 +31,14 @@ class Metrics(BaseModel):
     """The metrics of one model on some rows.
 
     Attributes:
-        rows: number of rows judged.
-        rmse: root of the mean squared error, in the unit of the target, as are the others.
-        mae: mean absolute error.
-        mape: mean absolute relative error, a share; NaN where every observed value lies under the floor.
-        r2: share of the variance explained; NaN where the target does not vary.
-        bias: mean of predicted minus observed; NaN where it was not computed.
-        p95: 95th percentile of the absolute error; NaN where it was not computed.
-        extra: metrics of installed packages by name; NaN where a value cannot be told.
+        rows: Number of evaluated rows.
+        rmse: Root of the mean squared error, in the target's unit.
+        mae: Mean absolute error, in the target's unit.
+        mape: Mean absolute relative error, a share; NaN if every observed value is below the floor.
+        r2: Explained share of the variance; NaN if the target does not vary.
+        bias: Mean of predicted minus observed, in the target's unit; NaN if it was not computed.
+        p95: 95th percentile of the absolute error, in the target's unit; NaN if it was not computed.
+        extra: Metrics of installed packages by name; NaN if a value is undefined.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
@@ -53,7 +54,7 @@ class Metrics(BaseModel):
 
     @property
     def by_name(self) -> dict[str, float]:
-        """Every metric that can choose a model: the built-in ones, then the others."""
+        """Every metric that can select a model: the built-in ones, then the others."""
         return {name: getattr(self, name) for name in METRICS} | self.extra
 
 
@@ -67,26 +68,26 @@ class Spread(BaseModel):
 
 
 def custom_metrics() -> dict[str, Metric]:
-    """The metrics of installed packages, by name."""
+    """Return the metrics of installed packages, by name."""
     return usable(METRIC_GROUP)
 
 
 def known_metrics() -> tuple[str, ...]:
-    """Names of the metrics that can choose a model."""
+    """Return the names of the metrics that can select a model."""
     return (*METRICS, *custom_metrics())
 
 
 def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDICTION) -> Metrics:
-    """The metrics of a predicted DataFrame.
+    """Return the metrics of predictions.
 
     Args:
-        predicted: rows with target and prediction.
-        target: column of the observed value.
-        prediction: column of the predicted value.
+        predicted: Rows with target and prediction.
+        target: Column of the observed value.
+        prediction: Column of the predicted value.
 
     Raises:
-        ValueError: without rows, where a prediction or an observed value is not finite, or where a metric of an
-            installed package is no aggregate of the two.
+        ValueError: If there are no rows, if a prediction or an observed value is not finite, or if a metric of an
+            installed package is not an aggregate of the two columns.
     """
     y, p = F.col(target), F.col(prediction)
     error = p - y
@@ -100,16 +101,18 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
         F.var_pop(y).alias("variance"),
         F.avg(error).alias("bias"),
-        p95_of(error).alias("p95"),
+        p95_column(error).alias("p95"),
     ]
     metrics = custom_metrics()
-    row = aggregated(predicted, [(metric, y, p, name) for name, metric in metrics.items()], standard).collect()[0]
+    row = aggregate_metrics(predicted, [(metric, y, p, name) for name, metric in metrics.items()], standard).collect()[
+        0
+    ]
     if row["rows"] == 0:
-        raise ValueError("no rows to evaluate: the split is empty")
+        raise ValueError(messages.NO_ROWS())
     if row["not_finite"]:
-        raise ValueError(f"{row['not_finite']} of {row['rows']} predictions are not finite numbers")
+        raise ValueError(messages.PREDICTIONS_NOT_FINITE(number=row["not_finite"], rows=row["rows"]))
     if row["not_observed"]:
-        raise ValueError(f"{row['not_observed']} of {row['rows']} observed values of {target} are not finite numbers")
+        raise ValueError(messages.OBSERVATIONS_NOT_FINITE(number=row["not_observed"], rows=row["rows"], target=target))
     return Metrics(
         rows=row["rows"],
         rmse=math.sqrt(row["mse"]),
@@ -122,31 +125,31 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
     )
 
 
-def p95_of(error: Column) -> Column:
-    """The 95th percentile of the absolute error, as an aggregate; its rank is off by one in 10,000 rows at most."""
+def p95_column(error: Column) -> Column:
+    """Return the 95th percentile of the absolute error, as an aggregate; its rank is exact to one in 10,000 rows."""
     return F.percentile_approx(F.abs(error), 0.95, _ACCURACY)
 
 
-def aggregated(
-    predicted: DataFrame, asked: Sequence[tuple[Metric, Column, Column, str]], standard: Sequence[Column] = ()
+def aggregate_metrics(
+    predicted: DataFrame, requested: Sequence[tuple[Metric, Column, Column, str]], standard: Sequence[Column] = ()
 ) -> DataFrame:
-    """One row with metrics of installed packages, beside other aggregates.
+    """Return one row with metrics of installed packages and other aggregates.
 
     Args:
-        predicted: rows that hold what was observed and predicted.
-        asked: metric, observed column, predicted column, and the name of the result.
-        standard: the other aggregates.
+        predicted: Rows with observed and predicted values.
+        requested: Metric, observed column, predicted column, and name of the result.
+        standard: The other aggregates.
 
     Raises:
-        ValueError: naming the metric that is no aggregate of the two columns, with what Spark says of it.
+        ValueError: If a metric is not an aggregate of the two columns; the message has its name and Spark's error.
     """
-    columns = [_column(metric, y, p).alias(name) for metric, y, p, name in asked]
+    columns = [_column(metric, y, p).alias(name) for metric, y, p, name in requested]
     try:
         return predicted.agg(*standard, *columns)
     except AnalysisException:
         if standard:
-            predicted.agg(*standard)  # raises where no metric is to blame
-        for (metric, *_), column in zip(asked, columns, strict=True):
+            predicted.agg(*standard)  # raises if no metric causes the error
+        for (metric, *_), column in zip(requested, columns, strict=True):
             try:
                 predicted.agg(column)
             except AnalysisException as error:
@@ -155,14 +158,14 @@ def aggregated(
 
 
 def better_first(metric: str, value: float) -> float:
-    """A number that is smaller the better: the metric, or minus it where more is better. NaN sorts last."""
+    """Return a sort key that puts the best value first and NaN last."""
     custom = custom_metrics().get(metric)
     more = metric == "r2" if custom is None else custom.better == "high"
     return math.inf if math.isnan(value) else -value if more else value
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Mean and sample standard deviation."""
+    """Return mean and sample standard deviation."""
     array = np.asarray(list(values), dtype=float)
     return Spread(mean=float(array.mean()), std=float(array.std(ddof=1)) if len(array) > 1 else 0.0)
 
@@ -170,16 +173,13 @@ def spread(values: Iterable[float]) -> Spread:
 def _column(metric: Metric, observed: Column, predicted: Column) -> Column:
     try:
         return metric.aggregate(observed, predicted).cast("double")
-    except Exception as error:  # whatever somebody's function raises
+    except Exception as error:  # a package's function may raise anything
         raise _unusable(metric, error) from error
 
 
 def _unusable(metric: Metric, error: Exception) -> ValueError:
     first = str(error).strip().partition("\n")[0]
-    return ValueError(
-        f"the metric {metric.name} of an installed package cannot be computed: {type(error).__name__}: {first}; mend "
-        f"it, or uninstall that package (`traffic-assets plugins` names it)"
-    )
+    return ValueError(messages.UNUSABLE(metric=metric.name, error=type(error).__name__, reason=first))
 
 
 def _not_finite(value: Column) -> Column:

@@ -1,13 +1,14 @@
-"""What a metric of another package is: a name, which way is better, and an aggregate of two columns.
+"""The declaration of a metric of another package: a name, which values are better, and an aggregate of two columns.
 
-The built-in metrics, and where both kinds are computed, are in `metrics.py`. Specs are needed when the settings are
-read, so pyspark is not imported here.
+`metrics.py` has the built-in metrics and computes both kinds. Settings read the declarations, so pyspark is not
+imported here.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from traffic_assets.messages import metrics as messages
 from traffic_assets.settings.plugins import METRIC_GROUP, Extension
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ class Metric(Extension):
     """A metric that is computed beside the built-in ones, in the same pass over the rows.
 
     Attributes:
-        unit: of its value; empty where it has none.
-        better: which values are better.
-        aggregate: makes one number of many rows: an aggregate column of the observed and the predicted column. Null
-            stands for a value that cannot be told.
+        unit: Unit of its value; empty if it has none.
+        better: The better values: low or high.
+        aggregate: Returns an aggregate column of the observed and the predicted column. Null means that the value is
+            undefined.
     """
 
     group: ClassVar[str] = METRIC_GROUP
@@ -32,9 +33,9 @@ class Metric(Extension):
 
     def __post_init__(self) -> None:
         if self.better not in ("low", "high"):
-            raise ValueError(f"{self.name}: better is {self.better!r}; low and high are allowed")
+            raise ValueError(messages.INVALID_DIRECTION(metric=self.name, better=self.better))
 
     @property
     def label(self) -> str:
-        """Its title with its unit."""
+        """The title with the unit."""
         return f"{self.title}, {self.unit}" if self.unit else self.title

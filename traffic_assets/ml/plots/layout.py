@@ -6,7 +6,7 @@ from traffic_assets.ml.plots.figure import BLUE, ORANGE, new_figure, plain_text,
 from traffic_assets.ml.splits.layout import Placement
 
 _ROLES = {
-    "fitted": BLUE, "judged": ORANGE, "gap": "#a0aec0", "left out": "#e2e8f0",
+    "gap": "#a0aec0", "left out": "#e2e8f0",
     "train": BLUE, "validation": "#68d391", "test": ORANGE,
 }  # fmt: skip
 _NAMED_SENSORS = 12

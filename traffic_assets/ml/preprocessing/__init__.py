@@ -1,1 +1,1 @@
-"""From feature columns to the vector: the features of a fit, formulas, outliers, selection, and the pipeline itself."""
+"""Preprocessing of feature columns into a vector: features, formulas, outliers, selection and the pipeline."""

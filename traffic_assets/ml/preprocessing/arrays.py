@@ -1,8 +1,8 @@
-"""Feature rows as lists of plain numbers, made by one Spark expression: for fits that take them in one task.
+"""Feature rows as arrays of plain numbers, computed by one Spark expression, for fits that take them in one task.
 
-Only where a preprocessor fills and does no more (`Preparation.fills_only`): with its values (`filled`), or before it is
-fitted (`unfilled`), so that a fold may fill them itself. The vector that every other fit is given is made by the stages
-of `preprocessing.py`.
+They exist only for a preprocessor that imputes and does nothing else (`Preparation.imputes_only`). `imputed_vectors`
+needs the fitted preprocessor; `encoded_rows` does not, so that each fold can impute its own rows. Other fits take the
+vector of the stages in `pipeline.py`.
 """
 
 import math
@@ -13,26 +13,27 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegralType
 
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet, has_value, with_created
+from traffic_assets.messages import preprocessing as messages
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, add_created, has_value
 from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled
 
 NO_CATEGORY = -(2**63)
-"""What stands for a missing value among `categories`."""
+"""Representation of a missing value in `categories`."""
 
 
-def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """The rows with what hangs on no other row.
+def encoded_rows(rows: DataFrame, features: FeatureSet) -> DataFrame:
+    """Add the columns that depend only on the row itself.
 
     Args:
-        rows: feature rows.
-        features: columns to train on.
+        rows: Feature rows.
+        features: Columns to train on.
 
     Returns:
-        The rows with `numbers`, a list of 32-bit floats, NaN where one is missing, and `categories`, a list of whole
-        numbers: a category's value where it is one, otherwise a hash of it.
+        The rows with `numbers`, an array of 32-bit floats with NaN for a missing number, and `categories`, an array of
+        whole numbers: the category if its type is an integer, otherwise its hash.
     """
-    made = with_created(rows, features)
-    whole = {field.name for field in made.schema if isinstance(field.dataType, IntegralType)}
+    complete = add_created(rows, features)
+    whole = {field.name for field in complete.schema if isinstance(field.dataType, IntegralType)}
     missing = F.lit(math.nan).cast("float")
     numbers = [F.coalesce(F.col(column).cast("float"), missing) for column in features.numbers.values()]
     values = [F.col(c).cast("long") if c in whole else F.xxhash64(c) for c in features.categorical]
@@ -40,7 +41,7 @@ def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
         F.when(F.col(c).isNull(), NO_CATEGORY).otherwise(value)
         for c, value in zip(features.categorical, values, strict=True)
     ]
-    return made.withColumns(
+    return complete.withColumns(
         {
             "numbers": F.array(*numbers).cast("array<float>"),
             "categories": F.array(*categories).cast("array<long>"),
@@ -48,36 +49,44 @@ def unfilled(rows: DataFrame, features: FeatureSet) -> DataFrame:
     )
 
 
-def filled(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) -> DataFrame:
-    """The rows with the vector of a fitted preprocessor that only fills (`fills_only`) and does not scale, as a list.
+def imputed_vectors(rows: DataFrame, features: FeatureSet, preprocessing: PipelineModel) -> DataFrame:
+    """Add the vector of a fitted preprocessor that only imputes (`imputes_only`) and does not scale, as an array.
 
-    Its stages make the same vector, one object after the other; Spark compiles this into one loop, which takes half
-    the time.
+    The preprocessor's stages compute the same vector row by row. Spark compiles this expression into one loop, which
+    takes half the time.
 
     Args:
-        rows: feature rows.
-        features: that the preprocessor was fitted for.
-        preprocessing: the fitted preprocessor.
+        rows: Feature rows.
+        features: Features that the preprocessor was fitted for.
+        preprocessing: Fitted preprocessor.
 
     Returns:
-        The rows with `features`, a list of 32-bit floats.
+        The rows with `features`, an array of 32-bit floats.
 
     Raises:
-        ValueError: where the preprocessor does more.
+        ValueError: If the preprocessor does more.
     """
-    if is_scaled(preprocessing) or not features.preparation.fills_only:
-        raise ValueError("the vector is a list only where a preprocessor fills, and neither selects nor scales")
-    made = with_created(rows, features)
+    preparation, scaled = features.preparation, is_scaled(preprocessing)
+    if scaled or not preparation.imputes_only:
+        raise ValueError(
+            messages.NOT_AN_ARRAY(
+                scaled=scaled,
+                missing=preparation.missing,
+                outliers=preparation.outliers,
+                selection=preparation.selection,
+            )
+        )
+    complete = add_created(rows, features)
     elements: list[Column] = []
     for stage in preprocessing.stages:
         if isinstance(stage, ImputerModel):
-            stand_ins = stage.surrogateDF.collect()[0]
+            imputed = stage.surrogateDF.collect()[0]
             for column in stage.getInputCols():
-                number = F.when(has_value(F.col(column), "numeric"), F.col(column)).otherwise(stand_ins[column])
-                elements.append(number.cast(made.schema[column].dataType))  # the stage keeps the type of its column
+                number = F.when(has_value(F.col(column), "numeric"), F.col(column)).otherwise(imputed[column])
+                elements.append(number.cast(complete.schema[column].dataType))  # the stage keeps the type of its column
         elif isinstance(stage, StringIndexerModel):
             for column, labels in zip(stage.getInputCols(), stage.labelsArray, strict=True):
                 value = F.col(column).cast("string")
                 elements += [value.eqNullSafe(label) for label in labels]
                 elements.append(value.isNull() | ~value.isin(*labels))
-    return made.withColumn(VECTOR, F.array(*(element.cast("float") for element in elements)))
+    return complete.withColumn(VECTOR, F.array(*(element.cast("float") for element in elements)))

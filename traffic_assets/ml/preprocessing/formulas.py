@@ -1,8 +1,8 @@
-"""Features made from the catalogue's, row by row: products, ratios and powers, each named by its formula.
+"""Features created from the catalogue's, row by row: products, ratios and powers, each named by its formula.
 
-A formula is `a*b`, `a/b`, `a^2` or `a^3`. Its value is one SQL expression over the row's own columns, so that a fitted
-pipeline needs nothing else to make it. A ratio to 0 or to nothing is missing. Where they are made in the pipeline is
-said in `preprocessing.py`. No pyspark here: formulas are checked while the code location loads.
+A formula is `a*b`, `a/b`, `a^2` or `a^3`. Its value is one SQL expression over the row's own columns, so a fitted
+pipeline computes it without further data. A ratio is missing if its divisor is 0 or missing. `pipeline.py` has the
+stage that computes them. Formulas are checked while the code location loads, so pyspark is not imported here.
 """
 
 import re
@@ -10,21 +10,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from traffic_assets.catalogue.column import Column
-from traffic_assets.catalogue.lookup import answer_features
+from traffic_assets.catalogue.lookup import leaky_features
+from traffic_assets.messages import preprocessing as messages
 
 _OPERATORS = {"*": "times", "/": "per", "^": "power"}
 _PARTS = re.compile(r"(\w+)([*/^])(\w+)")
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedFeature:
     """One created feature.
 
     Attributes:
-        name: its formula, which is also the name of its slot.
-        sources: the features that it is made from.
-        sql: its value, over the columns of the row.
-        column: the column that the pipeline gives it.
+        name: The formula, which is also the name of the slot.
+        sources: Features that it is computed from.
+        sql: SQL expression of its value, over the columns of the row.
+        column: Its column in the pipeline.
     """
 
     name: str
@@ -33,27 +34,27 @@ class Created:
     column: str
 
 
-def created(formula: str) -> Created:
-    """What a formula makes.
+def parse_formula(formula: str) -> CreatedFeature:
+    """Return the feature that a formula creates.
 
     Raises:
-        ValueError: where it is none.
+        ValueError: If the formula is not valid.
     """
     parts = _PARTS.fullmatch(formula)
     if parts is None:
-        raise ValueError(f"{formula!r} is no formula: give a*b, a/b, a^2 or a^3")
+        raise ValueError(messages.INVALID_FORMULA(formula=formula))
     first, operator, second = parts.groups()
     column = f"created_{first}_{_OPERATORS[operator]}_{second}"
     if operator == "^":
-        return Created(formula, (first,), " * ".join([f"`{first}`"] * int(second)), column)
+        return CreatedFeature(formula, (first,), " * ".join([f"`{first}`"] * int(second)), column)
     sql = f"`{first}` * `{second}`" if operator == "*" else f"`{first}` / nullif(`{second}`, 0)"
-    return Created(formula, (first, second), sql, column)
+    return CreatedFeature(formula, (first, second), sql, column)
 
 
-def holds_answer(feature: str, target: str) -> bool:
-    """Whether a feature of the catalogue, or one that a formula makes, is at horizon 0 a function of the target."""
-    sources = (feature,) if set(feature).isdisjoint("*/^") else created(feature).sources
-    return not set(sources).isdisjoint(answer_features(target))
+def is_leaky(feature: str, target: str) -> bool:
+    """Return true if a feature of the catalogue, or a created one, is at horizon 0 a function of the target."""
+    sources = (feature,) if set(feature).isdisjoint("*/^") else parse_formula(feature).sources
+    return not set(sources).isdisjoint(leaky_features(target))
 
 
 def require_sources(
@@ -62,44 +63,42 @@ def require_sources(
     excluded: Iterable[str] = (),
     only: Iterable[str] | None = None,
 ) -> None:
-    """Refuse formulas of what is no numeric feature, or is not to be trained on.
+    """Raise if a formula uses a feature that is not numeric or not trained on.
 
     Args:
-        formulas: of `training.preprocessing.create`.
-        columns: the catalogue's features.
-        excluded: features that the settings exclude; what is made from them would bring them back.
-        only: the features that the settings name, where they name some.
+        formulas: Formulas of `training.preprocessing.create`.
+        columns: The catalogue's features.
+        excluded: Features that the settings exclude; a created feature would bring their values back.
+        only: Features that `training.features` names; None if it is not set.
 
     Raises:
-        ValueError: naming every formula that cannot be made, and why.
+        ValueError: If a formula cannot be computed; the message lists each of them with its reason.
     """
     roles, left_out = {column.name: column.role for column in columns}, set(excluded)
     numeric = [column.name for column in columns if column.role == "numeric"]
     named = set(roles) if only is None else set(only)
-    wrong = []
-    for feature in map(created, formulas):
+    reasons = []
+    for feature in map(parse_formula, formulas):
         for source in feature.sources:
             if source not in roles:
-                wrong.append(f"{feature.name}: no such feature: {source}")
+                reasons.append(f"{feature.name}: no such feature: {source}")
             elif roles[source] != "numeric":
-                wrong.append(f"{feature.name}: {source} is {roles[source]}, it has no product, ratio or power")
+                reasons.append(f"{feature.name}: {source} is {roles[source]}")
             elif source in left_out:
-                wrong.append(f"{feature.name}: {source} is in training.exclude_features")
+                reasons.append(f"{feature.name}: {source} is in training.exclude_features")
             elif source not in named:
-                wrong.append(f"{feature.name}: {source} is not in training.features")
-    if wrong:
-        raise ValueError(
-            f"training.preprocessing.create: {'; '.join(wrong)}. The numeric features: {', '.join(numeric)}"
-        )
+                reasons.append(f"{feature.name}: {source} is not in training.features")
+    if reasons:
+        raise ValueError(messages.UNUSABLE_FORMULAS(reasons=reasons, numeric=numeric))
 
 
 def without_source(formulas: Iterable[str], columns: Iterable[Column]) -> dict[str, list[str]]:
-    """The formulas that cannot be made from some columns: what each of them lacks.
+    """Return the missing sources of each formula that cannot be computed from these columns.
 
     Args:
-        formulas: that `require_sources` lets through.
-        columns: what a target is learned from, without the features that are made from the target itself.
+        formulas: Formulas that `require_sources` accepts.
+        columns: Columns to train on for a target, without the features that are computed from the target itself.
     """
-    there = {column.name for column in columns}
-    lacking = {f.name: [source for source in f.sources if source not in there] for f in map(created, formulas)}
-    return {formula: sources for formula, sources in lacking.items() if sources}
+    names = {column.name for column in columns}
+    missing = {f.name: [source for source in f.sources if source not in names] for f in map(parse_formula, formulas)}
+    return {formula: sources for formula, sources in missing.items() if sources}

@@ -1,6 +1,4 @@
-"""Outliers: which values lie too far out among the train rows, and how many do. What is done with them is in
-`preprocessing.py`.
-"""
+"""Outliers of the train rows: their bounds, and how many values are outside. `pipeline.py` clips or drops them."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,21 +7,21 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 Bounds = dict[str, tuple[float, float]]
-"""By column, the least and the greatest value that is no outlier."""
+"""By column, the least and the greatest value that is not an outlier."""
 
 _ACCURACY = 10_000
 
 
-def bounds_of(rows: DataFrame, columns: list[str], method: Literal["none", "iqr", "z_score"], factor: float) -> Bounds:
-    """The bounds of some columns. One pass.
+def fit_bounds(rows: DataFrame, columns: list[str], method: Literal["none", "iqr", "z_score"], factor: float) -> Bounds:
+    """Fit the bounds of columns, in one pass.
 
-    A column whose bounds would be one value (its quartiles, or all its values, are equal) has none.
+    A column has no bounds if they would be equal, because its quartiles or all its values are equal.
 
     Args:
-        rows: train rows; null and NaN are no values.
-        columns: numbers.
-        method: quartiles (Tukey 1977), or mean and deviation.
-        factor: how far a bound lies from the quartile, in interquartile ranges, or from the mean, in deviations.
+        rows: Train rows; null and NaN are ignored.
+        columns: Numeric columns.
+        method: Quartiles (iqr, Tukey 1977), or mean and deviation (z_score).
+        factor: Distance of a bound from the quartile, in interquartile ranges, or from the mean, in deviations.
     """
     if method == "none" or not columns:
         return {}
@@ -31,18 +29,20 @@ def bounds_of(rows: DataFrame, columns: list[str], method: Literal["none", "iqr"
     bounds: Bounds
     if method == "iqr":
         ends = [F.percentile_approx(column, [0.25, 0.75], _ACCURACY).alias(name) for name, column in finite.items()]
-        found = rows.agg(*ends).collect()[0]
-        bounds = {n: (q[0] - factor * (q[1] - q[0]), q[1] + factor * (q[1] - q[0])) for n in columns if (q := found[n])}
+        quartiles = rows.agg(*ends).collect()[0]
+        bounds = {
+            n: (q[0] - factor * (q[1] - q[0]), q[1] + factor * (q[1] - q[0])) for n in columns if (q := quartiles[n])
+        }
     else:
         moments = [F.struct(F.avg(c).alias("m"), F.stddev_pop(c).alias("s")).alias(n) for n, c in finite.items()]
-        found = rows.agg(*moments).collect()[0]
-        known = {n: (found[n]["m"], found[n]["s"]) for n in columns if found[n]["m"] is not None}
-        bounds = {n: (mean - factor * deviation, mean + factor * deviation) for n, (mean, deviation) in known.items()}
+        row = rows.agg(*moments).collect()[0]
+        fitted = {n: (row[n]["m"], row[n]["s"]) for n in columns if row[n]["m"] is not None}
+        bounds = {n: (mean - factor * deviation, mean + factor * deviation) for n, (mean, deviation) in fitted.items()}
     return {name: (low, high) for name, (low, high) in bounds.items() if low < high}
 
 
 def counts_outside(rows: DataFrame, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
-    """By column, how many rows lie outside the bounds; only columns with any."""
+    """Return the number of rows outside the bounds, by column; columns without any are left out."""
     if not bounds:
         return {}
     outside = {n: (F.col(n) < low) | ((F.col(n) > high) & ~F.isnan(n)) for n, (low, high) in bounds.items()}
@@ -50,14 +50,14 @@ def counts_outside(rows: DataFrame, bounds: Mapping[str, tuple[float, float]]) -
     return {name: counts[name] for name in bounds if counts[name]}
 
 
-def clipped(column: str, low: float, high: float) -> str:
-    """SQL of a value pulled back to its bounds; null and NaN stay."""
-    return (  # greatest() would skip a null
+def clip_sql(column: str, low: float, high: float) -> str:
+    """Return SQL that replaces a value outside its bounds by the nearest bound; null and NaN stay."""
+    return (  # without the CASE, greatest() would skip a null
         f"CASE WHEN `{column}` IS NULL OR isnan(`{column}`) THEN `{column}` "
         f"ELSE least(greatest(`{column}`, {low!r}D), {high!r}D) END"
     )
 
 
-def inside(column: str, low: float, high: float) -> str:
-    """SQL of whether a value is no outlier; null and NaN are none."""
+def inside_sql(column: str, low: float, high: float) -> str:
+    """Return SQL that is true if a value is not an outlier; null and NaN are not outliers."""
     return f"(`{column}` IS NULL OR isnan(`{column}`) OR `{column}` BETWEEN {low!r}D AND {high!r}D)"

@@ -2,9 +2,9 @@
 
     create -> clip -> impute -> index, one-hot -> assemble -> select -> scale
 
-Scale-invariant algorithms get the vector as it is before the scaler (`unscaled`). The preprocessor is fitted on train
-rows only (of each fold, in cross-validation), of which `rows_to_fit` may leave some out. What a column means comes from
-the catalogue; what is fitted on the vector is in `algorithms/`.
+Scale-invariant algorithms get the vector as it is before the scaler (`without_scaler`). The preprocessor is fitted on
+train rows only (in cross-validation, on those of each fold), without the rows that `rows_to_fit` drops. The catalogue
+defines the columns; `algorithms/` fits models on the vector.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,46 +26,51 @@ from pyspark.ml.feature import (
 )
 from pyspark.sql import DataFrame
 
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet, with_created
-from traffic_assets.ml.preprocessing.outliers import Bounds, bounds_of, clipped, counts_outside, inside
+from traffic_assets.messages import preprocessing as messages
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, add_created
+from traffic_assets.ml.preprocessing.outliers import Bounds, clip_sql, counts_outside, fit_bounds, inside_sql
 from traffic_assets.ml.preprocessing.selection import SlotSelector
 
 ASSEMBLED, SELECTED, VECTOR = "assembled", "selected", "features"
 KEPT = "fitted_on"
-"""Column that a preprocessor gives rows where some are left out of train: whether a model is fitted on them."""
+"""Column that a preprocessor adds if it may drop train rows: true for the rows that a model is fitted on."""
 
 
 def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
-    """By numeric feature, the least and the greatest value that is no outlier among the train rows."""
+    """Return the least and the greatest value that is not an outlier in the train rows, by numeric feature."""
     preparation, columns = features.preparation, features.numbers
-    found = bounds_of(
-        with_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
+    bounds = fit_bounds(
+        add_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
     )
-    return {name: found[column] for name, column in columns.items() if column in found}
+    return {name: bounds[column] for name, column in columns.items() if column in bounds}
 
 
 def outlier_counts(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> dict[str, int]:
-    """By feature, how many train rows lie outside the bounds; only features with any."""
+    """Return the number of train rows outside the bounds, by feature; features without any are left out."""
     columns = features.numbers
-    counts = counts_outside(with_created(train, features), {columns[name]: bounds[name] for name in bounds})
+    counts = counts_outside(add_created(train, features), {columns[name]: bounds[name] for name in bounds})
     return {name: counts[columns[name]] for name in bounds if columns[name] in counts}
 
 
 def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> DataFrame:
-    """The train rows without those that the preparation drops.
+    """Return the train rows without those that the preparation drops.
 
     Raises:
-        ValueError: where it drops every row.
+        ValueError: If it drops every row.
     """
     if not features.preparation.drops:
         return train
-    kept = with_created(train, features).where(_kept(features, bounds)).select(*train.columns)
+    kept = add_created(train, features).where(_kept(features, bounds)).select(*train.columns)
     if not kept.take(1):
-        nulls = ", ".join(f"{name} in {number}" for name, number in features.nulls.items()) or "no value"
+        preparation = features.preparation
         raise ValueError(
-            f"training.preprocessing drops every train row (missing: {features.preparation.missing}, outliers: "
-            f"{features.preparation.outliers}, {features.preparation.outlier_action}); of {features.rows} rows miss "
-            f"{nulls}. Impute them (median or mean), clip outliers, or exclude the features that are seldom there"
+            messages.NO_ROWS_LEFT(
+                missing=preparation.missing,
+                outliers=preparation.outliers,
+                action=preparation.outlier_action,
+                rows=features.rows,
+                nulls=features.nulls,
+            )
         )
     return kept
 
@@ -73,12 +78,12 @@ def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tup
 def preprocessor(
     features: FeatureSet, bounds: Mapping[str, tuple[float, float]] | None = None, scaled: bool = True
 ) -> Pipeline:
-    """The unfitted pipeline from feature columns to the vector `features`.
+    """Return the unfitted pipeline from feature columns to the vector `features`.
 
     Args:
-        features: the columns, and how they are made ready.
-        bounds: of outliers, by numeric feature (`outlier_bounds`); fitted on the same train rows.
-        scaled: whether the vector is scaled in the end.
+        features: The columns, and how their values are prepared.
+        bounds: Bounds of outliers by numeric feature (`outlier_bounds`), fitted on the same train rows.
+        scaled: True to add the scaler as the last stage.
     """
     preparation, columns, bounds = features.preparation, features.numbers, bounds or {}
     stages: list[Any] = []
@@ -87,7 +92,7 @@ def preprocessor(
     if preparation.drops:
         stages.append(_computed({KEPT: _kept(features, bounds)}))
     if bounds and preparation.outlier_action == "clip":
-        stages.append(_computed({f"clipped_{columns[n]}": clipped(columns[n], *ends) for n, ends in bounds.items()}))
+        stages.append(_computed({f"clipped_{columns[n]}": clip_sql(columns[n], *ends) for n, ends in bounds.items()}))
         columns = {name: f"clipped_{column}" if name in bounds else column for name, column in columns.items()}
     imputed = _prefixed("imputed", list(features.numbers.values()))
     if columns:
@@ -96,7 +101,7 @@ def preprocessor(
     if features.categorical:
         indexed = _prefixed("index", features.categorical)
         stages += [
-            # alphabetical, so that the order of slots does not hang on how often a value occurs
+            # alphabetical, so that the order of slots does not depend on the frequency of values
             StringIndexer(
                 inputCols=list(features.categorical),
                 outputCols=indexed,
@@ -108,7 +113,7 @@ def preprocessor(
     assembled = imputed + _prefixed("onehot", features.categorical)
     whole = ASSEMBLED if scaled or preparation.selection != "none" else VECTOR
     chosen = SELECTED if scaled else VECTOR
-    # "keep" lets a null through as NaN, so that the check on the vector sees it
+    # "keep" passes a null on as NaN, so that the check on the vector reports it
     stages.append(VectorAssembler(inputCols=assembled, outputCol=whole, handleInvalid="keep"))
     if preparation.selection != "none":
         threshold, top, seed = preparation.variance_threshold, preparation.top_k, preparation.seed
@@ -119,12 +124,12 @@ def preprocessor(
 
 
 def is_scaled(preprocessing: PipelineModel) -> bool:
-    """Whether the vector of a fitted preprocessor is scaled."""
+    """Return true if the vector of a fitted preprocessor is scaled."""
     return isinstance(preprocessing.stages[-1], StandardScalerModel | MinMaxScalerModel | RobustScalerModel)
 
 
-def unscaled(preprocessing: PipelineModel) -> PipelineModel:
-    """A fitted preprocessor without its scaler, if it has one: `features` is the vector that would have been scaled."""
+def without_scaler(preprocessing: PipelineModel) -> PipelineModel:
+    """Return a fitted preprocessor without its scaler, if it has one; `features` is then the vector before scaling."""
     if not is_scaled(preprocessing):
         return preprocessing
     stages: list[Any] = preprocessing.stages[:-1]
@@ -133,7 +138,7 @@ def unscaled(preprocessing: PipelineModel) -> PipelineModel:
 
 
 def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
-    """The stages that a prediction needs: all but the one that says which train rows a model is fitted on."""
+    """Return the stages that a prediction needs: all except the one that marks the train rows to fit."""
     return [
         stage
         for stage in preprocessing.stages
@@ -142,26 +147,26 @@ def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
 
 
 def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> str:
-    """SQL of whether a row is fitted on. A created number may be missing: it is where a divisor is 0."""
+    """Return SQL that is true for rows to fit. Created numbers may be missing, as a ratio to 0 is."""
     preparation, columns = features.preparation, features.numbers
     conditions = []
     if preparation.missing == "drop":
         conditions += [f"(`{name}` IS NOT NULL AND NOT isnan(`{name}`))" for name in features.numeric]
     if preparation.outlier_action == "drop":
-        conditions += [inside(columns[name], *ends) for name, ends in bounds.items()]
+        conditions += [inside_sql(columns[name], *ends) for name, ends in bounds.items()]
     return " AND ".join(conditions) or "true"
 
 
 def _computed(columns: Mapping[str, str]) -> SQLTransformer:
-    """A stage that adds columns, each by its SQL."""
+    """Return a stage that adds columns, each with its SQL."""
     added = ", ".join(f"{sql} AS `{name}`" for name, sql in columns.items())
     return SQLTransformer(statement=f"SELECT *, {added} FROM __THIS__")
 
 
 _SCALERS: dict[str, Callable[[str], Any]] = {
-    "standard": lambda given: StandardScaler(inputCol=given, outputCol=VECTOR, withMean=True, withStd=True),
-    "min_max": lambda given: MinMaxScaler(inputCol=given, outputCol=VECTOR),
-    "robust": lambda given: RobustScaler(inputCol=given, outputCol=VECTOR, withCentering=True, withScaling=True),
+    "standard": lambda column: StandardScaler(inputCol=column, outputCol=VECTOR, withMean=True, withStd=True),
+    "min_max": lambda column: MinMaxScaler(inputCol=column, outputCol=VECTOR),
+    "robust": lambda column: RobustScaler(inputCol=column, outputCol=VECTOR, withCentering=True, withScaling=True),
 }
 
 

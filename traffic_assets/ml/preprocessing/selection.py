@@ -1,6 +1,7 @@
-"""Which slots of the vector are kept. Whatever chooses them, the fitted stage is a VectorSlicer with fixed indices.
+"""Selection of the vector's slots. The fitted stage of every method is a VectorSlicer with fixed indices.
 
-Fitted on the assembled vector of the train rows, before it is scaled: scaled slots would all vary alike.
+A selector is fitted on the assembled vector of the train rows before scaling, because all scaled slots have the same
+variance.
 """
 
 from typing import Literal
@@ -12,24 +13,26 @@ from pyspark.ml.regression import RandomForestRegressor
 from pyspark.ml.stat import Correlation
 from pyspark.sql import DataFrame
 
+from traffic_assets.messages import preprocessing as messages
+
 Method = Literal["variance", "univariate", "importance"]
 
 _WITH_TARGET = "assembled_and_target"
 
 
 class SlotSelector(Estimator[VectorSlicer]):
-    """Chooses slots of a vector.
+    """Selects slots of a vector.
 
     Args:
-        method: variance (every slot that varies more than the threshold), univariate (the slots whose F statistic of
-            a linear regression of the target on the slot alone is largest) or importance (those that weigh most in a
-            small forest).
-        threshold: of the variance.
-        top: how many slots univariate and importance keep.
-        vector: column of the vector.
-        target: column of the observed value.
-        output: column of the kept slots.
-        seed: of the forest.
+        method: Variance (every slot with a variance above the threshold), univariate (the slots with the largest F
+            statistic in a linear regression of the target on the slot alone) or importance (the slots with the largest
+            importance in a small forest).
+        threshold: Threshold of the variance.
+        top: Number of slots that univariate and importance keep.
+        vector: Column of the vector.
+        target: Column of the observed value.
+        output: Column of the kept slots.
+        seed: Seed of the forest.
     """
 
     def __init__(
@@ -40,10 +43,10 @@ class SlotSelector(Estimator[VectorSlicer]):
         self.vector, self.target, self.output, self.seed = vector, target, output, seed
 
     def _fit(self, dataset: DataFrame) -> VectorSlicer:
-        """The slicer that keeps the chosen slots, in the order of the vector.
+        """Return the slicer that keeps the selected slots, in the order of the vector.
 
         Raises:
-            ValueError: where no slot is left.
+            ValueError: If no slot is left.
         """
         if self.method == "variance":
             chosen = self._varying(dataset)
@@ -51,10 +54,7 @@ class SlotSelector(Estimator[VectorSlicer]):
             weights = self._f_order(dataset) if self.method == "univariate" else self._importances(dataset)
             chosen = sorted(int(i) for i in np.argsort(-weights, kind="stable")[: self.top])
         if not chosen:
-            raise ValueError(
-                f"training.preprocessing.selection: no slot varies more than variance_threshold "
-                f"({self.threshold:g}); lower it"
-            )
+            raise ValueError(messages.NO_SLOTS_LEFT(threshold=self.threshold))
         return VectorSlicer(inputCol=self.vector, outputCol=self.output, indices=chosen)
 
     def _varying(self, dataset: DataFrame) -> list[int]:
@@ -62,17 +62,17 @@ class SlotSelector(Estimator[VectorSlicer]):
         return sorted(selector.fit(dataset).selectedFeatures)
 
     def _f_order(self, dataset: DataFrame) -> np.ndarray:
-        """What orders the slots like their F statistic, r² / (1 - r²) * (rows - 2), shape (slots,).
+        """Return each slot's |r|, which orders slots like the F statistic r² / (1 - r²) * (rows - 2), shape (slots,).
 
-        Spark's UnivariateFeatureSelector orders them by p-value, which is 0 for every slot that matters once there
-        are some thousand rows, and takes the first of them.
+        Spark's UnivariateFeatureSelector orders slots by p-value. From some thousand rows on, the p-value of every
+        relevant slot is 0, and the selector takes the first slots of these.
         """
         both = VectorAssembler(inputCols=[self.vector, self.target], outputCol=_WITH_TARGET, handleInvalid="keep")
         matrix = Correlation.corr(both.transform(dataset).select(_WITH_TARGET), _WITH_TARGET).collect()[0][0]
         return np.nan_to_num(np.abs(matrix.toArray()[-1, :-1]))  # a constant slot has no correlation
 
     def _importances(self, dataset: DataFrame) -> np.ndarray:
-        """Weight of each slot in the forest, shape (slots,)."""
+        """Return the importance of each slot in the forest, shape (slots,)."""
         forest = RandomForestRegressor(
             featuresCol=self.vector, labelCol=self.target, numTrees=20, maxDepth=6, maxBins=64, seed=self.seed
         )

@@ -1,6 +1,6 @@
-"""The vector that a preprocessor makes: the name of every slot, and what its values look like on train rows.
+"""The slots of a preprocessor's vector: their names, and statistics of their values on train rows.
 
-How it is made is in `preprocessing.py`.
+`pipeline.py` has the preprocessor.
 """
 
 import math
@@ -23,7 +23,7 @@ CONSTANT_BELOW = 1e-12
 
 @dataclass(frozen=True)
 class Slot:
-    """One element of the vector: its name, and the feature that it belongs to."""
+    """One element of the vector, with the feature that it belongs to."""
 
     name: str
     feature: str
@@ -31,14 +31,14 @@ class Slot:
 
 @dataclass(frozen=True)
 class VectorReport:
-    """What the vector of the train rows looks like after the preprocessor.
+    """Statistics of the train rows' vector after the preprocessor.
 
     Attributes:
-        rows: number of rows.
-        nulls: by slot, rows whose element is NaN or infinite (only slots with any).
-        constant: slots with one value in train; the scaler leaves them at 0.
-        worst_mean: largest distance of a mean from 0 over the other slots.
-        worst_deviation: largest distance of a standard deviation from 1 over the other slots.
+        rows: Number of rows.
+        nulls: Number of rows with NaN or infinity, by slot; slots without any are left out.
+        constant: Slots with one value in train; the scaler sets them to 0.
+        worst_mean: Largest distance of a mean from 0 over the other slots.
+        worst_deviation: Largest distance of a standard deviation from 1 over the other slots.
     """
 
     rows: int
@@ -49,16 +49,16 @@ class VectorReport:
 
 
 def slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
-    """The slots of the vector, in order: numeric features, created ones, each category of each categorical one.
+    """Return the slots of the vector: numeric features, created ones, then each category of the categorical ones.
 
-    Where slots were selected, those that are left.
+    A selection removes slots and keeps the order.
     """
     every, kept = _all_slots(model, features), _kept_slots(model)
     return every if kept is None else [every[i] for i in kept]
 
 
 def dropped_slots(model: PipelineModel, features: FeatureSet) -> list[Slot]:
-    """The slots that the selection left out, in order."""
+    """Return the slots that the selection removed, in order."""
     every, kept = _all_slots(model, features), _kept_slots(model)
     return [] if kept is None else [slot for i, slot in enumerate(every) if i not in set(kept)]
 
@@ -78,15 +78,15 @@ def _kept_slots(model: PipelineModel) -> list[int] | None:
 
 
 def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
-    """Look at the preprocessed train rows: nulls, constant slots, means and deviations. One pass.
+    """Compute statistics of the preprocessed train rows: nulls, constant slots, means and deviations.
 
     Args:
-        vectors: rows with the column `features`.
-        named: the slots of the vector.
+        vectors: Rows with the column `features`.
+        named: Slots of the vector.
     """
     summary = Summarizer.metrics("mean", "std", "count").summary(F.col(VECTOR)).alias("s")
-    found = vectors.select(summary).collect()[0]["s"]
-    mean, deviation = found["mean"].toArray(), found["std"].toArray()
+    statistics = vectors.select(summary).collect()[0]["s"]
+    mean, deviation = statistics["mean"].toArray(), statistics["std"].toArray()
     names = [slot.name for slot in named]
     nulls: dict[str, int] = {}
     if not np.isfinite(mean).all():
@@ -101,7 +101,7 @@ def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
     finite = np.isfinite(mean) & np.isfinite(deviation)
     varies = finite & (deviation > CONSTANT_BELOW)
     return VectorReport(
-        rows=int(found["count"]),
+        rows=int(statistics["count"]),
         nulls=nulls,
         constant=[name for name, still in zip(names, finite & ~varies, strict=True) if still],
         worst_mean=float(np.abs(mean[varies]).max(initial=0)),

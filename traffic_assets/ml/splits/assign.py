@@ -1,14 +1,14 @@
-"""The split of each row: a function of its key, never of its place or partition.
+"""The split of each row: a function of its key, never of its position or partition.
 
-A row is placed by a hash of (sensor_id, timestamp, seed), so it is in the same split on every cluster, day and
+A row is assigned by a hash of (sensor_id, timestamp, seed), so it is in the same split on every cluster, day and
 partitioning.
 
     random       |----------- train -----------|- validation -|--- test ---|   rows, by hash
     temporal     time ->  train train train train | validation | test          rows, by time
     sensor       sensors  train train train train | validation | test          whole sensors, by rank of their hash
 
-If the settings give no validation share, a tenth of train is carved out for it, also by hash (of its sensors, if
-whole sensors are split).
+If the validation share is 0, `carved_validation` of train becomes validation, also by hash (of its sensors, if whole
+sensors are split).
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
+from traffic_assets.messages import splits as messages
 from traffic_assets.ml.splits.hashing import sensor_hash, unit_hash
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, TEST, TRAIN, VALIDATION, sensor_counts
 from traffic_assets.settings.training import SplitSettings
@@ -25,16 +26,18 @@ from traffic_assets.settings.training import SplitSettings
 _QUANTILE_ACCURACY = 100_000
 
 
-def split_of(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
-    """The split of each row: of its key alone, once the instants or sensors where a split begins are known.
+def split_column(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
+    """Return the split of each row as a column.
+
+    The rows are read to find the instants or sensors at which a split begins. The column depends only on the key.
 
     Args:
-        rows: feature rows with the key columns.
-        split: kind and shares.
-        seed: of the hash.
+        rows: Feature rows with the key columns.
+        split: Kind and shares.
+        seed: Seed of the hash.
 
     Raises:
-        ValueError: without rows to split in time, or with too few sensors to split them.
+        ValueError: If there are no rows to split in time, or too few sensors for the splits.
     """
     if split.kind == "sensor":
         ranked = sensors_by_hash(rows, seed, "split")
@@ -55,39 +58,43 @@ def split_of(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
 
 
 def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
-    """The rows with their split in the column `split`; raises as `split_of`."""
-    return rows.withColumn(SPLIT, split_of(rows, split, seed))
+    """Return the rows with their split in the column `split`.
+
+    Raises:
+        ValueError: As `split_column`.
+    """
+    return rows.withColumn(SPLIT, split_column(rows, split, seed))
 
 
 def sensors_by_hash(rows: DataFrame, seed: int, salt: str) -> list[float]:
-    """The hash of every sensor of some rows (`sensor_hash`), in order; one number a sensor comes back."""
+    """Return the sorted hashes (`sensor_hash`) of the rows' sensors; the driver collects one number per sensor."""
     hashes = rows.select(KEYS[0]).distinct().select(sensor_hash(seed, salt).alias("hash")).collect()
     return sorted(row["hash"] for row in hashes)
 
 
 def sensor_part(ranked: Sequence[float], begins: Sequence[int], seed: int, salt: str) -> Column:
-    """The part of each row where its sensor, by rank of its hash, decides.
+    """Return the part of each row, by the rank of its sensor's hash.
 
-    The ranks of the sensors that are there decide, and not their hash alone: few of them would else lie anyhow.
+    Ranks give parts of exact size. Bounds on the hash itself would give very uneven parts for few sensors.
 
     Args:
-        ranked: the hashes of the sensors, in order (`sensors_by_hash`).
-        begins: the rank at which each part but the first begins.
-        seed: of the hash.
-        salt: what it is used for.
+        ranked: Sorted hashes of the sensors (`sensors_by_hash`).
+        begins: Rank of the first sensor of each part except the first.
+        seed: Seed of the hash.
+        salt: Purpose of the hash.
     """
     cuts = [ranked[rank] for rank in begins]
     return sum(((sensor_hash(seed, salt) >= cut).cast("int") for cut in cuts), F.lit(0))
 
 
 def time_quantiles(rows: DataFrame, shares: list[float]) -> list[int]:
-    """The instants (seconds since 1970) before which the given shares of the rows lie.
+    """Return the instants (seconds since 1970) with the given shares of the rows before them.
 
     Raises:
-        ValueError: without rows.
+        ValueError: If there are no rows.
     """
     seconds = F.col("timestamp").cast("long")
-    found = rows.agg(F.percentile_approx(seconds, shares, _QUANTILE_ACCURACY).alias("at")).collect()[0]["at"]
-    if found is None:
-        raise ValueError("no rows to split in time: the training window is empty")
-    return list(found)
+    instants = rows.agg(F.percentile_approx(seconds, shares, _QUANTILE_ACCURACY).alias("at")).collect()[0]["at"]
+    if instants is None:
+        raise ValueError(messages.NO_ROWS())
+    return list(instants)

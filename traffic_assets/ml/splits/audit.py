@@ -1,4 +1,4 @@
-"""The audit of the splits: how many rows and sensors each has, and whether any key is in two of them."""
+"""The audit of the splits: rows and sensors of each split, and keys that are in more than one."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,23 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS
 
 
-def sensor_census(rows: DataFrame) -> tuple[dict[str, int], int]:
-    """How many sensors each split has, and how many lie in more than one."""
+def audit_sensors(rows: DataFrame) -> tuple[dict[str, int], int]:
+    """Return the number of sensors in each split, and the number of sensors that are in more than one."""
     per_sensor = rows.groupBy(KEYS[0]).agg(*(F.max(F.col(SPLIT) == split).cast("int").alias(split) for split in SPLITS))
     held = sum((F.col(split) for split in SPLITS), F.lit(0))
-    found = per_sensor.agg(
+    totals = per_sensor.agg(
         *(F.coalesce(F.sum(split), F.lit(0)).alias(split) for split in SPLITS), F.count_if(held > 1).alias("shared")
     ).collect()[0]
-    return {split: found[split] for split in SPLITS}, found["shared"]
+    return {split: totals[split] for split in SPLITS}, totals["shared"]
 
 
-class Census(NamedTuple):
-    """What lies in the splits.
+class SplitAudit(NamedTuple):
+    """Rows and keys of the splits.
 
     Attributes:
-        counts: rows of each split.
-        shared_keys: keys that lie in more than one; 0 is the only good answer.
-        misplaced: rows that lie in another than their key's; 0 as well.
+        counts: Number of rows in each split.
+        shared_keys: Number of keys that are in more than one split; expected to be 0.
+        misplaced: Number of rows that are not in their key's split; expected to be 0.
     """
 
     counts: dict[str, int]
@@ -33,21 +33,22 @@ class Census(NamedTuple):
     misplaced: int
 
 
-def census(rows: DataFrame, split: Column) -> Census:
-    """Count what lies in the splits.
+def audit_splits(rows: DataFrame, split: Column) -> SplitAudit:
+    """Count rows, shared keys and misplaced rows.
+
+    If every row is in its key's split, no key is in two splits. One pass shows this; keys are grouped only otherwise.
 
     Args:
-        rows: with the key columns, and in the column `split` where they lie.
-        split: where a key belongs (`split_of`). Where every row lies there, no key lies in two splits, and one pass
-            shows it; only otherwise are keys counted one by one.
+        rows: Rows with the key columns, and their actual split in the column `split`.
+        split: Expected split of each key (`split_column`).
     """
-    keys = rows.select(*KEYS, SPLIT)  # where a key belongs can hang on nothing else
+    keys = rows.select(*KEYS, SPLIT)  # without other columns, the expected split can only depend on the key
     misplaced = F.count_if(~F.col(SPLIT).eqNullSafe(split)).alias("misplaced")
-    found = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), misplaced).collect()[0]
-    counts = {name: found[name] for name in SPLITS}
-    return Census(counts, _shared_keys(keys) if found["misplaced"] else 0, found["misplaced"])
+    totals = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), misplaced).collect()[0]
+    counts = {name: totals[name] for name in SPLITS}
+    return SplitAudit(counts, _shared_keys(keys) if totals["misplaced"] else 0, totals["misplaced"])
 
 
 def _shared_keys(keys: DataFrame) -> int:
-    """How many keys lie in more than one split."""
+    """Return the number of keys that are in more than one split."""
     return keys.groupBy(*KEYS).agg(F.countDistinct(SPLIT).alias("held")).where("held > 1").count()

@@ -1,6 +1,6 @@
 """Folds of the train rows: which rows each fold trains on and which it tests.
 
-A fold is two conditions on a row, so it holds the same rows on every cluster.
+A fold is two conditions on a row, so it has the same rows on every cluster.
 
     random       by hash of the key          sensor       whole sensors, by hash: tests unseen places
     fold 0   [ test  ][ train ][ train ]        fold 0   A test     B train    C train
@@ -11,8 +11,8 @@ A fold is two conditions on a row, so it holds the same rows on every cluster.
     fold 1   [ train   ]gap[ test ]             fold 1     [ train ]gap[ test ]
     fold 2   [ train     ]gap[ test ]           fold 2       [ train ]gap[ test ]
 
-Time is cut at quantiles, so that every part holds about the same number of rows. Sensors are cut at ranks of their
-hash, so that the parts differ by one sensor at most. No row of the test split ever comes here.
+Time is cut at quantiles, so that every part has about the same number of rows. Sensors are cut at ranks of their
+hash, so that the parts differ by one sensor at most. Rows of the test split are in no fold.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,9 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.messages import splits as messages
 from traffic_assets.ml.splits.assign import sensor_part, sensors_by_hash, time_quantiles
-from traffic_assets.ml.splits.hashing import fold_of
+from traffic_assets.ml.splits.hashing import fold_column
 
 FoldKind = Literal["random", "sensor", "expanding", "sliding"]
 
@@ -33,9 +34,9 @@ class Fold:
     """One fold.
 
     Attributes:
-        train: condition on the rows to fit on.
-        test: condition on the rows to evaluate on.
-        title: name for people.
+        train: Condition on the rows to fit on.
+        test: Condition on the rows to evaluate on.
+        title: Display name.
     """
 
     train: Column
@@ -47,26 +48,23 @@ def make_folds(rows: DataFrame, kind: FoldKind, number: int, seed: int, gap_minu
     """Return the folds of train rows.
 
     Args:
-        rows: train rows; random folds do not read them.
-        kind: random, sensor, expanding or sliding.
-        number: number of folds, at least 2.
-        seed: seed of the hashes.
-        gap_minutes: minutes between the train and the test rows of a fold in time, so that lags do not overlap.
+        rows: Train rows; random folds do not read them.
+        kind: Random, sensor, expanding or sliding.
+        number: Number of folds, at least 2.
+        seed: Seed of the hashes.
+        gap_minutes: Minutes between the train and the test rows of a fold in time, so that lags do not overlap.
 
     Raises:
         ValueError: If there are no rows, or too few instants or sensors for this number of folds.
     """
     if kind in ("random", "sensor"):
-        part = fold_of(number, seed) if kind == "random" else _sensor_fold(rows, number, seed)
+        part = fold_column(number, seed) if kind == "random" else _sensor_fold(rows, number, seed)
         return [Fold(part != i, part == i, f"fold {i + 1} of {number}") for i in range(number)]
     seconds = F.col("timestamp").cast("long")
     cuts = time_quantiles(rows, [i / (number + 1) for i in range(number + 1)])
     cuts.append(2**62)  # the last part has no end
     if len(set(cuts)) < len(cuts):
-        raise ValueError(
-            f"Too few instants in the train rows for {number} folds in time. Expected at least one instant in each of "
-            f"{number + 1} parts. Fix: train on more days or reduce training.folds."
-        )
+        raise ValueError(messages.TOO_FEW_INSTANTS_FOR_FOLDS(folds=number, parts=number + 1))
     gap = gap_minutes * 60
     folds = []
     for i in range(number):
@@ -81,8 +79,5 @@ def make_folds(rows: DataFrame, kind: FoldKind, number: int, seed: int, gap_minu
 def _sensor_fold(rows: DataFrame, number: int, seed: int) -> Column:
     ranked = sensors_by_hash(rows, seed, "fold")
     if len(ranked) < number:
-        raise ValueError(
-            f"Too few sensors in the train rows for {number} folds by sensor ({len(ranked)}). Expected at least one "
-            f"sensor a fold. Fix: train on more sensors or reduce training.folds."
-        )
+        raise ValueError(messages.TOO_FEW_SENSORS_FOR_FOLDS(folds=number, sensors=len(ranked)))
     return sensor_part(ranked, [round(i * len(ranked) / number) for i in range(1, number)], seed, "fold")

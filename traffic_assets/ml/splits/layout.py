@@ -1,6 +1,6 @@
-"""Where rows lie in time and among the sensors, and what each fold or split makes of them: what pictures of them show.
+"""A sample of rows by time and sensor, with their roles in each fold or split, for figures.
 
-Which rows a fold or a split holds is said in `folds.py` and `splits.py`; drawing is in `plots.py`.
+`folds.py` and `assign.py` define the roles; `ml/plots/layout.py` draws them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ from traffic_assets.ml.splits.folds import Fold
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS
 
-FOLD_ROLES = ("fitted", "gap", "judged", "left out")
-_FITTED, _GAP, _JUDGED, _LEFT_OUT = range(len(FOLD_ROLES))
+FOLD_ROLES = ("train", "gap", "test", "left out")
+_TRAIN, _GAP, _TEST, _LEFT_OUT = range(len(FOLD_ROLES))
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Some rows, and their roles.
+    """Rows and their roles.
 
     Attributes:
-        at: instants, seconds since 1970, shape (rows,).
-        sensors: names of the sensors, in order.
-        sensor: of each row its place among `sensors`, shape (rows,).
-        names: of the roles.
-        roles: by panel of the picture, of each row the place of its role among `names`, shape (rows,).
+        at: Instants, seconds since 1970, shape (rows,).
+        sensors: Sorted names of the sensors.
+        sensor: Index of each row's sensor in `sensors`, shape (rows,).
+        names: Names of the roles.
+        roles: Index of each row's role in `names`, shape (rows,), by panel of the figure.
     """
 
     at: NDArray[np.int64]
@@ -40,30 +40,30 @@ class Placement:
     roles: dict[str, NDArray[np.int64]]
 
 
-def placement_of_folds(rows: DataFrame, folds: Sequence[Fold], total: int, points: int, seed: int) -> Placement:
-    """What each fold makes of about `points` of the rows, chosen by hash on Spark.
+def place_folds(rows: DataFrame, folds: Sequence[Fold], total: int, points: int, seed: int) -> Placement:
+    """Return the role of about `points` rows in each fold; Spark samples them by hash.
 
-    Rows that a fold leaves out between what it fits and what it judges are its gap.
+    The gap of a fold is its unused rows between its train and its test rows.
 
     Args:
-        rows: train rows, of which `total` is the number.
-        folds: of these rows.
-        total: number of rows.
-        points: how many to draw, about.
-        seed: of the hash.
+        rows: Train rows.
+        folds: Folds of these rows.
+        total: Number of these rows.
+        points: Approximate number of rows to sample.
+        seed: Seed of the hash.
     """
-    roles = {f.title: F.when(f.train, _FITTED).when(f.test, _JUDGED).otherwise(_LEFT_OUT) for f in folds}
-    found = _placement(rows, roles, FOLD_ROLES, total, points, seed)
-    for role in found.roles.values():
-        fitted, judged = found.at[role == _FITTED], found.at[role == _JUDGED]
-        if fitted.size and judged.size:
-            between = (found.at > fitted.max()) & (found.at < judged.min())
+    roles = {f.title: F.when(f.train, _TRAIN).when(f.test, _TEST).otherwise(_LEFT_OUT) for f in folds}
+    placement = _placement(rows, roles, FOLD_ROLES, total, points, seed)
+    for role in placement.roles.values():
+        train, test = placement.at[role == _TRAIN], placement.at[role == _TEST]
+        if train.size and test.size:
+            between = (placement.at > train.max()) & (placement.at < test.min())
             role[(role == _LEFT_OUT) & between] = _GAP
-    return found
+    return placement
 
 
-def placement_of_split(rows: DataFrame, title: str, total: int, points: int, seed: int) -> Placement:
-    """The split of about `points` of the rows (column `split`); arguments as in `placement_of_folds`."""
+def place_split(rows: DataFrame, title: str, total: int, points: int, seed: int) -> Placement:
+    """Return the split (column `split`) of about `points` rows, sampled as by `place_folds`."""
     role = F.array_position(F.array(*map(F.lit, SPLITS)), F.col(SPLIT)) - 1
     return _placement(rows, {title: role}, SPLITS, total, points, seed)
 
@@ -71,15 +71,15 @@ def placement_of_split(rows: DataFrame, title: str, total: int, points: int, see
 def _placement(
     rows: DataFrame, roles: Mapping[str, Column], names: tuple[str, ...], total: int, points: int, seed: int
 ) -> Placement:
-    # the limit only guards against a wrong total: which rows it leaves out would hang on their order
-    drawn = rows.where(unit_hash(seed, "picture") < min(1.0, points / max(total, 1))).limit(2 * points)
+    # the limit only guards against a wrong total; if it applied, the sample would depend on the order of the rows
+    sample = rows.where(unit_hash(seed, "picture") < min(1.0, points / max(total, 1))).limit(2 * points)
     columns = [role.cast("long").alias(f"role_{i}") for i, role in enumerate(roles.values())]
-    found: Any = drawn.select(KEYS[0], F.col(KEYS[1]).cast("long").alias("at"), *columns).toPandas()
-    sensors, place = np.unique(found[KEYS[0]].to_numpy().astype(str), return_inverse=True)
+    frame: Any = sample.select(KEYS[0], F.col(KEYS[1]).cast("long").alias("at"), *columns).toPandas()
+    sensors, place = np.unique(frame[KEYS[0]].to_numpy().astype(str), return_inverse=True)
     return Placement(
-        at=found["at"].to_numpy(),
+        at=frame["at"].to_numpy(),
         sensors=tuple(sensors.tolist()),
         sensor=place,
         names=names,
-        roles={title: found[f"role_{i}"].to_numpy(copy=True) for i, title in enumerate(roles)},
+        roles={title: frame[f"role_{i}"].to_numpy(copy=True) for i, title in enumerate(roles)},
     )

@@ -1,10 +1,11 @@
-"""The names of the splits and the share of the rows, or of the sensors, that each is to have.
+"""The names of the splits and the configured share of the rows, or of the sensors, in each.
 
-Which row goes where is in `splits.py`.
+`assign.py` assigns rows to splits.
 """
 
 from dataclasses import dataclass
 
+from traffic_assets.messages import splits as messages
 from traffic_assets.settings.training import SplitSettings
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
@@ -20,25 +21,23 @@ class Shares:
     test: float
 
     @classmethod
-    def of(cls, split: SplitSettings) -> "Shares":
-        """The shares that the settings amount to."""
+    def from_settings(cls, split: SplitSettings) -> "Shares":
+        """Return the shares after validation rows are carved out of train."""
         carved = split.carved_validation * split.train if split.validation == 0 else 0.0
         return cls(split.train - carved, split.validation + carved, split.test)
 
 
 def sensor_counts(split: SplitSettings, sensors: int) -> dict[str, int]:
-    """How many sensors each split has where whole sensors are split: its share of them, rounded, and at least one.
+    """Return the number of sensors in each split, if whole sensors are split.
+
+    Validation and test get their rounded share, at least one sensor each; train gets the others.
 
     Raises:
-        ValueError: where a split would have none.
+        ValueError: If no sensor is left for train.
     """
-    shares = Shares.of(split)
+    shares = Shares.from_settings(split)
     validation, test = (max(1, round(share * sensors)) for share in (shares.validation, shares.test))
     counts = {TRAIN: sensors - validation - test, VALIDATION: validation, TEST: test}
     if counts[TRAIN] < 1:
-        raise ValueError(
-            f"training.split.kind is sensor, and the window has {sensors} sensor(s): validation takes {validation}, "
-            f"test {test}, and none is left for train. Use more sensors, a larger train share, or a random or temporal "
-            f"split"
-        )
+        raise ValueError(messages.TOO_FEW_SENSORS(sensors=sensors, validation=validation, test=test))
     return counts

@@ -1,1 +1,1 @@
-"""Tests of the algorithms: one contract for all, and what is special to each."""
+"""Tests of the algorithms: one contract for all, and the specifics of each."""

@@ -1,4 +1,4 @@
-"""The contract that every algorithm keeps, run over all of them."""
+"""The contract of all algorithms, tested for each of them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from traffic_assets.settings.models.random_forest import RandomForestHyperparame
 from traffic_assets.settings.models.svr import SVRHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.schema import ModelsSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -64,12 +65,12 @@ Predictions = dict[tuple[str, int], float]
 
 @dataclass(frozen=True)
 class Fitted:
-    """An algorithm with a model of it, fitted on train."""
+    """An algorithm, and its model fitted on train rows."""
 
     algorithm: Algorithm
     pipeline: PipelineModel
     train: DataFrame
-    judged: DataFrame
+    test: DataFrame
     features: FeatureSet
 
 
@@ -87,24 +88,24 @@ def _predictions(pipeline: PipelineModel, rows: DataFrame) -> Predictions:
 def fitted(request: pytest.FixtureRequest, feature_rows: DataFrame) -> Fitted:
     algorithm = algorithm_named(request.param)
     boundary = F.lit("2026-01-05 06:40:00").cast("timestamp")
-    train, judged = (
+    train, test = (
         feature_rows.where(F.col("timestamp") < boundary),
         feature_rows.where(F.col("timestamp") >= boundary),
     )
-    return Fitted(algorithm, _fit(train, FEATURES, algorithm), train, judged, FEATURES)
+    return Fitted(algorithm, _fit(train, FEATURES, algorithm), train, test, FEATURES)
 
 
-def test_what_the_scale_is_nothing_to_is_given_no_scaler_and_is_as_good(fitted: Fitted) -> None:
+def test_scale_invariant_algorithms_are_as_good_without_a_scaler(fitted: Fitted) -> None:
     algorithm = fitted.algorithm
     scaled = any(isinstance(stage, StandardScalerModel) for stage in fitted.pipeline.stages)
     assert scaled is not algorithm.scale_invariant
     if algorithm.scale_invariant:
         other = _fit(fitted.train, fitted.features, replace(algorithm, scale_invariant=False))
-        with_it, without = (evaluate(p.transform(fitted.judged)).rmse for p in (other, fitted.pipeline))
+        with_it, without = (evaluate(p.transform(fitted.test)).rmse for p in (other, fitted.pipeline))
         assert without == pytest.approx(with_it, rel=0.01)
 
 
-def test_every_algorithm_is_under_contract_and_has_settings() -> None:
+def test_every_algorithm_is_tested_and_has_settings() -> None:
     assert set(SMALL) == set(WRONG) == set(built_in_algorithms()), "a new algorithm needs small hyperparameters here"
     settings = ModelsSettings().named()
     assert set(settings) == set(built_in_algorithms())
@@ -114,7 +115,7 @@ def test_every_algorithm_is_under_contract_and_has_settings() -> None:
         assert type(settings[name]) is algorithm.settings
         assert type(settings[name].hyperparameters) is algorithm.hyperparameters
         assert type(SMALL[name]) is algorithm.hyperparameters
-        assert algorithm.exports[0] == "spark", "the format that everything here reads"
+        assert algorithm.exports[0] == "spark", "the format that this package reads"
         assert algorithm.requirements is None or algorithm.requirements.extra
     assert [a.kind for a in built_in_algorithms().values()].count("primary") == 1
     for different in ("title", "model_class"):
@@ -122,33 +123,33 @@ def test_every_algorithm_is_under_contract_and_has_settings() -> None:
 
 
 def test_metrics_are_finite_and_better_than_the_mean(fitted: Fitted) -> None:
-    found = evaluate(fitted.pipeline.transform(fitted.judged))
+    found = evaluate(fitted.pipeline.transform(fitted.test))
     assert all(math.isfinite(getattr(found, metric)) for metric in METRICS)
     assert found.rows == 160
-    assert found.r2 > 0.8, "the speed is all but a function of the features"
+    assert found.r2 > 0.8, "the speed is almost a function of the features"
 
 
-def test_a_loaded_model_predicts_the_very_same(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_loaded_model_predicts_the_same(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp(fitted.algorithm.name) / "pipeline"
     fitted.pipeline.write().save(f"file://{folder}")
     loaded = PipelineModel.load(f"file://{folder}")
-    expected = _predictions(fitted.pipeline, fitted.judged)
+    expected = _predictions(fitted.pipeline, fitted.test)
     assert len(set(expected.values())) > 5
-    assert _predictions(loaded, fitted.judged) == expected
+    assert _predictions(loaded, fitted.test) == expected
 
     model = get_model(fitted.pipeline)
     module, _, name = fitted.algorithm.model_class.rpartition(".")
     stage = max((folder / "stages").iterdir(), key=lambda path: int(path.name.split("_")[0]))
     bare = getattr(importlib.import_module(module), name).load(f"file://{stage}")
-    assert _predictions(PipelineModel([get_preprocessor(loaded), bare]), fitted.judged) == expected
+    assert _predictions(PipelineModel([get_preprocessor(loaded), bare]), fitted.test) == expected
     assert (fitted.algorithm.importances(bare) == fitted.algorithm.importances(model)).all()
     assert fitted.algorithm.describe(bare) == fitted.algorithm.describe(model)
 
 
-def test_the_same_seed_is_the_same_model_however_the_rows_came(fitted: Fitted) -> None:
+def test_the_model_depends_on_the_seed_and_not_on_the_order_of_rows(fitted: Fitted) -> None:
     shuffled = fitted.train.orderBy(F.rand(3)).repartition(5)
     again = _fit(shuffled, fitted.features, fitted.algorithm)
-    assert _predictions(again, fitted.judged) == _predictions(fitted.pipeline, fitted.judged)
+    assert _predictions(again, fitted.test) == _predictions(fitted.pipeline, fitted.test)
 
 
 def test_importances_align_with_the_slots(fitted: Fitted) -> None:
@@ -159,12 +160,12 @@ def test_importances_align_with_the_slots(fitted: Fitted) -> None:
     assert np.isfinite(weights).all()
     assert (weights >= 0).all()
     found = compute_importances(model, fitted.algorithm, named)
-    assert found.features["traffic_efficiency"] > 5 * found.features["flow_rate"], "the speed was made from it"
-    assert found.features["lon_normalized"] == 0, "a constant tells nothing"
+    assert found.features["traffic_efficiency"] > 5 * found.features["flow_rate"], "the speed was computed from it"
+    assert found.features["lon_normalized"] == 0, "it is constant"
     assert found.kind == fitted.algorithm.importance_kind
 
 
-def test_model_class_names_what_a_fit_returns(fitted: Fitted) -> None:
+def test_model_class_is_the_class_of_a_fitted_model(fitted: Fitted) -> None:
     kind = type(get_model(fitted.pipeline))
     assert f"{kind.__module__}.{kind.__qualname__}" == fitted.algorithm.model_class
 
@@ -177,7 +178,7 @@ def test_facts_of_a_model_are_json(fitted: Fitted) -> None:
 
 def test_the_hyperparameters_reach_the_estimator(fitted: Fitted) -> None:
     algorithm = fitted.algorithm
-    given: dict[str, Any] = SMALL[algorithm.name].model_dump(exclude={"earlyStopping"})  # ends a fit from outside
+    given: dict[str, Any] = SMALL[algorithm.name].model_dump(exclude={"earlyStopping"})  # not a param of the estimator
     estimator: Any = algorithm.build(SMALL[algorithm.name], SEED, "flow", "vector")
     assert {name: estimator.getOrDefault(name) for name in given} == given
     assert estimator.getLabelCol() == "flow"
@@ -191,14 +192,15 @@ def test_wrong_hyperparameters_are_refused(fitted: Fitted) -> None:
             kind.model_validate(wrong)
     for name, others in SMALL.items():
         if name != fitted.algorithm.name:
-            with pytest.raises(
-                TypeError, match=f"{fitted.algorithm.name} takes {kind.__name__}, given {type(others).__name__}"
-            ):
+            expected = f"of {fitted.algorithm.name} are {type(others).__name__}. Expected {kind.__name__}"
+            with pytest.raises(TypeError, match=expected):
                 fitted.algorithm.fit(fitted.train, others, SEED, "speed", "features")
 
 
-def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        ValueError, match="unknown algorithm 'lasso'; the known ones are linear_regression, random_forest"
-    ):
+def test_an_unknown_algorithm_is_refused_with_a_list_of_known_ones() -> None:
+    with pytest.raises(ValueError) as caught:
         algorithm_named("lasso")
+    assert code_of(caught.value) == "algorithms.unknown"
+    values = values_of(caught.value)
+    assert values["algorithm"] == "lasso"
+    assert values["known"][:2] == ["linear_regression", "random_forest"]

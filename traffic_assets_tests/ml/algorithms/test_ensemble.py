@@ -15,8 +15,9 @@ from scipy.optimize import nnls
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.estimators.ensembles import EnsembleModel
-from traffic_assets.ml.splits.hashing import fold_of_row
+from traffic_assets.ml.splits.hashing import row_fold_column
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def vectors(spark: SparkSession) -> Iterator[DataFrame]:
-    """A speed that is linear in a, with a step in b: each member knows a part of it. A tenth of the rows is marked."""
+    """Return a speed that is linear in a, with a step in b: each member fits one part. A tenth is marked."""
     draw = np.random.default_rng(5)
     a, b = draw.uniform(-1, 1, ROWS), draw.uniform(-1, 1, ROWS)
     speed = 40 + 10 * a + 20 * (b > 0.3) + draw.normal(0, 0.5, ROWS)
@@ -42,8 +43,8 @@ def vectors(spark: SparkSession) -> Iterator[DataFrame]:
     frame.unpersist()
 
 
-def _fit(rows: DataFrame, stop: str | None = None, **given: Any) -> EnsembleModel:
-    hyperparameters = EnsembleHyperparameters.model_validate({"members": MEMBERS, "folds": 2, **given})
+def _fit(rows: DataFrame, stop: str | None = None, **changes: Any) -> EnsembleModel:
+    hyperparameters = EnsembleHyperparameters.model_validate({"members": MEMBERS, "folds": 2, **changes})
     model = ENSEMBLE.fit(rows, hyperparameters, SEED, "speed", "features", stop)
     assert isinstance(model, EnsembleModel)
     return model
@@ -59,8 +60,8 @@ def _predictions(model: Any, rows: DataFrame) -> NDArray[np.float64]:
 
 
 def _out_of_fold(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Predictions, shape (rows, members), and speeds: each row judged by members that did not see it."""
-    placed = rows.withColumn("fold", fold_of_row("row", 2, SEED, "ensemble")).drop("stops")
+    """Return speeds and out-of-fold predictions, shape (rows, members)."""
+    placed = rows.withColumn("fold", row_fold_column("row", 2, SEED, "ensemble")).drop("stops")
     predicted, observed = [], []
     for fold in range(2):
         fitted, judged = placed.where(F.col("fold") != fold), placed.where(F.col("fold") == fold)
@@ -69,7 +70,7 @@ def _out_of_fold(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float
     return np.vstack(predicted), np.concatenate(observed)
 
 
-def test_given_weights_make_an_average_of_the_members(vectors: DataFrame) -> None:
+def test_configured_weights_average_the_members(vectors: DataFrame) -> None:
     weights = {"linear_regression": 3, "random_forest": 1}
     model = _fit(vectors.drop("row", "stops").withColumn("row", F.lit(0)), method="weighted", weights=weights)
     alone = {name: _predictions(_fit_member(vectors, name), vectors) for name in MEMBERS}
@@ -83,8 +84,8 @@ def test_given_weights_make_an_average_of_the_members(vectors: DataFrame) -> Non
     assert model.transform(vectors).columns == [*vectors.columns, "prediction"]
 
 
-def test_weights_come_from_rows_that_no_member_was_fitted_on(vectors: DataFrame) -> None:
-    """An average's are the inverse mean squared errors; stacking's are a regression with no weight below 0."""
+def test_weights_are_fitted_on_out_of_fold_predictions(vectors: DataFrame) -> None:
+    """An average has inverse mean squared errors as weights; stacking has those of a non-negative regression."""
     predicted, observed = _out_of_fold(vectors)
     squares = ((predicted - observed[:, None]) ** 2).mean(axis=0)
     averaged, stacked = _fit(vectors, method="weighted"), _fit(vectors)
@@ -95,7 +96,7 @@ def test_weights_come_from_rows_that_no_member_was_fitted_on(vectors: DataFrame)
     assert [member.weight for member in averaged.members] == pytest.approx((inverse / inverse.sum()).tolist())
     expected, _ = nnls(predicted, observed)
     assert [member.weight for member in stacked.members] == pytest.approx(expected.tolist(), abs=1e-9)
-    assert min(expected) > 0.05, "each member knows a part"
+    assert min(expected) > 0.05, "each member fits one part"
     facts = ENSEMBLE.describe(stacked)
     assert facts["method"] == "stacking"
     assert facts["out_of_fold_rmse_random_forest"] == pytest.approx(np.sqrt(squares[1]))
@@ -104,23 +105,26 @@ def test_weights_come_from_rows_that_no_member_was_fitted_on(vectors: DataFrame)
 
 
 @pytest.mark.parametrize("method", ["weighted", "stacking"])
-def test_a_member_that_adds_nothing_weighs_nothing(vectors: DataFrame, method: str) -> None:
+def test_a_member_that_adds_nothing_has_the_weight_0(vectors: DataFrame, method: str) -> None:
     exact = vectors.withColumn("speed", 40 + 10 * vector_to_array(F.col("features"))[0])
     linear, forest = (member.weight for member in _fit(exact, method=method).members)
     assert linear == pytest.approx(1, abs=1e-6)
     assert 0 <= forest < 1e-6
 
 
-def test_rows_are_told_apart_and_every_part_has_some(vectors: DataFrame) -> None:
-    with pytest.raises(ValueError, match="no column 'row'"):
+def test_rows_without_a_row_column_and_empty_parts_are_refused(vectors: DataFrame) -> None:
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.drop("row"))
-    with pytest.raises(ValueError, match=r"part 1 of 2 .*has no rows to judge.*give its weights"):
+    assert code_of(caught.value) == "algorithms.no-row-column"
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.limit(0))
+    assert code_of(caught.value) == "algorithms.empty-part"
+    assert values_of(caught.value) == {"part": 1, "folds": 2}
     assert _fit(vectors.drop("row"), method="weighted", weights=dict.fromkeys(MEMBERS, 1)).members
 
 
-def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> None:
-    """The boosted trees end by them; the regression is fitted without them, and they weigh no member."""
+def test_validation_rows_are_passed_only_to_members_that_stop_early(vectors: DataFrame) -> None:
+    """They stop the boosted trees; neither the regression nor the weights are fitted on them."""
     members = {
         "linear_regression": {"regParam": 0.0},
         "gradient_boosted_trees": {"maxIter": 30, "maxDepth": 2, "stepSize": 0.5, "earlyStopping": True},
@@ -138,18 +142,20 @@ def test_marked_rows_reach_only_members_that_stop_early(vectors: DataFrame) -> N
     assert algorithm_named("gradient_boosted_trees").describe(boosted.model)["trees"] < 30
     for member in (linear, boosted):
         assert member.rmse is not None
-        assert member.rmse < 10, "the marked rows, at -40 and so, are judged by none"
-    with pytest.raises(ValueError, match="ensemble is to stop early: mark the rows"):
+        assert member.rmse < 10, "the marked rows, with speeds near -40, are not predicted"
+    with pytest.raises(ValueError) as caught:
         ENSEMBLE.fit(vectors, hyperparameters, SEED, "speed", "features")
+    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    assert values_of(caught.value) == {"algorithm": "ensemble"}
 
 
 @pytest.mark.parametrize(("workers", "all_cores"), [(1, True), (2, False)])
-def test_a_member_that_takes_all_cores_takes_them_in_an_ensemble(workers: int, all_cores: bool) -> None:
+def test_an_ensemble_uses_all_cores_if_a_member_does(workers: int, all_cores: bool) -> None:
     hyperparameters = EnsembleHyperparameters(members=MEMBERS | {"xgboost": {"num_workers": workers}})
     assert ENSEMBLE.uses_all_cores(hyperparameters) == all_cores
 
 
-def test_importances_are_the_members_shares_weighted(vectors: DataFrame) -> None:
+def test_importances_are_weighted_shares_of_the_members(vectors: DataFrame) -> None:
     model = _fit(vectors, method="weighted", weights={"linear_regression": 3, "random_forest": 1})
     shares = []
     for member in model.members:
@@ -159,7 +165,7 @@ def test_importances_are_the_members_shares_weighted(vectors: DataFrame) -> None
     assert ENSEMBLE.importances(model).sum() == pytest.approx(1)
 
 
-def test_members_are_stored_each_by_its_own_writer(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:
+def test_each_member_is_stored_by_its_own_writer(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:
     filesystem, base = storage
     members = {**MEMBERS, "svr": {"kernel": "linear", "max_rows": 50}}
     weights = {"linear_regression": 1, "random_forest": 1, "svr": 2}
@@ -172,6 +178,6 @@ def test_members_are_stored_each_by_its_own_writer(vectors: DataFrame, storage: 
     assert [type(m.model).__name__ for m in loaded.members] == [type(m.model).__name__ for m in model.members]
 
 
-def test_it_names_its_members() -> None:
+def test_it_lists_its_members() -> None:
     assert ENSEMBLE.members(EnsembleHyperparameters(members=MEMBERS)) == ("linear_regression", "random_forest")
     assert algorithm_named("random_forest").members(algorithm_named("random_forest").hyperparameters()) == ()

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees: each tree corrects those before it, by the step asked for."""
+"""Gradient-boosted trees: each tree corrects the previous ones, by the configured step."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pyspark.ml.linalg import Vectors
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
+from traffic_assets_tests.codes import code_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -27,8 +28,10 @@ def vectors(spark: SparkSession) -> Iterator[DataFrame]:
     frame.unpersist()
 
 
-def _fit(vectors: DataFrame, seed: int = 42, **given: Any) -> Any:
-    small = GradientBoostedTreesHyperparameters.model_validate({"maxIter": 3, "maxDepth": 1, "stepSize": 0.5, **given})
+def _fit(vectors: DataFrame, seed: int = 42, **changes: Any) -> Any:
+    small = GradientBoostedTreesHyperparameters.model_validate(
+        {"maxIter": 3, "maxDepth": 1, "stepSize": 0.5, **changes}
+    )
     return BOOSTED.fit(vectors, small, seed, "speed", "features")
 
 
@@ -37,7 +40,7 @@ def _predictions(model: Any, vectors: DataFrame) -> dict[tuple[float, ...], floa
 
 
 def test_boosting_by_hand(vectors: DataFrame) -> None:
-    """Stumps: the first says 22 or 52 by a; the next halves what is left.
+    """Stumps: the first predicts 22 or 52 by a; the next one halves the residual.
 
     MLlib's squared loss is (y - F)², so a tree fits 2 (y - F) = ±4 by b, and adds half of it: after two trees
     the answer is exact, and a third adds nothing.
@@ -49,7 +52,7 @@ def test_boosting_by_hand(vectors: DataFrame) -> None:
     assert three == pytest.approx(exact)
 
 
-def test_the_step_is_the_weight_of_every_tree_but_the_first(vectors: DataFrame) -> None:
+def test_every_tree_except_the_first_has_the_step_as_weight(vectors: DataFrame) -> None:
     assert _fit(vectors, stepSize=0.25).treeWeights == [1.0, 0.25, 0.25]
 
 
@@ -85,8 +88,8 @@ def test_it_is_an_alternative() -> None:
     assert BOOSTED.kind == "alternative"
 
 
-def test_it_ends_when_the_marked_rows_are_predicted_no_better(spark: SparkSession) -> None:
-    """The marked rows follow another law in b, so every tree that learns b makes them worse."""
+def test_it_stops_when_the_validation_error_no_longer_falls(spark: SparkSession) -> None:
+    """Validation rows depend on b in the opposite way, so every tree that splits by b increases their error."""
     table = [
         (Vectors.dense([float(a), float(b), 1.0]), 20.0 + 30 * a + 8 * b * (-1 if marked else 1), marked)
         for a in (0, 1) for b in (0, 1) for marked in (False, True)
@@ -99,5 +102,6 @@ def test_it_ends_when_the_marked_rows_are_predicted_no_better(spark: SparkSessio
     assert BOOSTED.describe(stopped)["trees"] == 1
     fitted = _predictions(stopped, rows)
     assert fitted[0.0, 0.0, 1.0] == pytest.approx(24), "of the rows that are not marked: (20 + 28) / 2"
-    with pytest.raises(ValueError, match="is to stop early: mark the rows"):
+    with pytest.raises(ValueError) as caught:
         BOOSTED.fit(rows, early, 42, "speed", "features")
+    assert code_of(caught.value) == "algorithms.no-validation-rows"

@@ -1,4 +1,4 @@
-"""Linear regression: it finds a line, penalises as asked, and knows no chance."""
+"""Linear regression: it fits a line, applies its penalty, and does not depend on the seed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def vectors(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(table * 3, ["features", "speed"]).coalesce(1)
 
 
-def _fit(vectors: DataFrame, seed: int = 42, **given: Any) -> Any:
-    return LINEAR.fit(vectors, LinearRegressionHyperparameters(**given), seed, "speed", "features")
+def _fit(vectors: DataFrame, seed: int = 42, **changes: Any) -> Any:
+    return LINEAR.fit(vectors, LinearRegressionHyperparameters(**changes), seed, "speed", "features")
 
 
-def test_the_line_is_found(vectors: DataFrame) -> None:
+def test_it_fits_the_line(vectors: DataFrame) -> None:
     model = _fit(vectors, regParam=0.0)
     assert model.coefficients.toArray() == pytest.approx([4, -2, 0])
     assert LINEAR.describe(model) == {"intercept": pytest.approx(30)}
@@ -39,7 +39,7 @@ def test_importances_are_absolute_coefficients(vectors: DataFrame) -> None:
 
 
 def test_the_penalty_is_on_the_standardised_vector(vectors: DataFrame) -> None:
-    """Ridge by hand: w = w_ols / (1 + λ / σ), since MLlib counts the speed in its deviations, here σ = √(4² + 2²)."""
+    """Ridge by hand: w = w_ols / (1 + λ / σ), because MLlib standardises the speed, here σ = √(4² + 2²)."""
     shrink = 1 + 0.25 / np.sqrt(20)
     expected = [4 / shrink, -2 / shrink, 0]
     assert _fit(vectors, regParam=0.25).coefficients.toArray() == pytest.approx(expected, rel=1e-6)
@@ -52,7 +52,7 @@ def test_the_vector_is_not_scaled_a_second_time(spark: SparkSession) -> None:
     assert model.coefficients.toArray() == pytest.approx([40 / (100 + 40 / 4)], rel=1e-6)
 
 
-def test_the_lasso_drops_what_is_light(vectors: DataFrame) -> None:
+def test_the_lasso_drops_small_coefficients(vectors: DataFrame) -> None:
     """Soft threshold by hand: sign(w) max(|w| - λ, 0)."""
     model = _fit(vectors, regParam=2.5, elasticNetParam=1.0)
     assert model.coefficients.toArray() == pytest.approx([1.5, 0, 0], abs=1e-5)

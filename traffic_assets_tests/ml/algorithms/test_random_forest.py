@@ -1,4 +1,4 @@
-"""Random forest: the mean of its trees, drawn by the seed, with as many thresholds as bins allow."""
+"""Random forest: the mean of its trees, with a draw by seed, and as many thresholds as bins allow."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def vectors(spark: SparkSession) -> Iterator[DataFrame]:
     frame.unpersist()
 
 
-def _fit(vectors: DataFrame, seed: int = 42, **given: Any) -> Any:
-    small = RandomForestHyperparameters.model_validate({"numTrees": 3, "maxDepth": 4, **given})
+def _fit(vectors: DataFrame, seed: int = 42, **changes: Any) -> Any:
+    small = RandomForestHyperparameters.model_validate({"numTrees": 3, "maxDepth": 4, **changes})
     return FOREST.fit(vectors, small, seed, "speed", "features")
 
 
@@ -50,12 +50,10 @@ def test_a_prediction_is_the_mean_of_the_trees(vectors: DataFrame) -> None:
     assert _predictions(model, vectors) == pytest.approx(of_trees.mean(axis=0))
 
 
-def test_the_node_of_each_row_is_kept_where_it_fits_into_memory(
-    vectors: DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The trees are the same; of very many rows and trees the nodes would go to disk at each level."""
+def test_node_ids_are_cached_if_they_fit_into_memory(vectors: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trees are the same. For very many rows and trees, Spark would write node ids to disk at each level."""
     kept = _fit(vectors)
-    monkeypatch.setattr("traffic_assets.ml.algorithms.random_forest.MOST_NODES_KEPT", 300 * 3 - 1)
+    monkeypatch.setattr("traffic_assets.ml.algorithms.random_forest.MAX_CACHED_NODES", 300 * 3 - 1)
     not_kept = _fit(vectors)
     assert (kept.getCacheNodeIds(), not_kept.getCacheNodeIds()) == (True, False)
     one, other = ([tree.toDebugString.split("\n", 1)[1] for tree in model.trees] for model in (kept, not_kept))
@@ -71,7 +69,7 @@ def test_facts_count_trees_and_nodes(vectors: DataFrame) -> None:
 def test_importances_are_shares(vectors: DataFrame) -> None:
     weights = FOREST.importances(_fit(vectors))
     assert weights.sum() == pytest.approx(1)
-    assert weights[0] > weights[1] > 0, "a made the speed, b is noise"
+    assert weights[0] > weights[1] > 0, "the speed depends on a; b is noise"
     assert weights[2] == 0, "c is constant"
 
 
@@ -82,7 +80,7 @@ def test_another_seed_is_another_forest(vectors: DataFrame) -> None:
 
 
 def test_more_bins_are_finer_thresholds(vectors: DataFrame) -> None:
-    """MLlib's default of 32 bins is what caps the accuracy of the users' plan."""
+    """With MLlib's default of 32 bins the accuracy is lower."""
     coarse, fine = (
         _error(_fit(vectors, maxBins=bins, maxDepth=8, featureSubsetStrategy="all"), vectors) for bins in (4, 128)
     )

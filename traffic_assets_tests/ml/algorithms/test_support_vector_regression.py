@@ -19,6 +19,7 @@ from traffic_assets.ml.algorithm import Requirements, algorithm_named
 from traffic_assets.ml.estimators.rows import rows_in_order
 from traffic_assets.ml.estimators.support_vectors import SupportVectorRegressionModel, scorer
 from traffic_assets.settings.models.svr import SVRHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ ROWS, SEED = 240, 42
 
 @pytest.fixture(scope="module")
 def vectors(spark: SparkSession) -> Iterator[DataFrame]:
-    """A speed of a sine of the first slot and of the second; the third is noise, the fourth constant."""
+    """Return a speed that depends on the first two slots; the third is noise, the fourth constant."""
     draw = np.random.default_rng(3)
     x = np.column_stack([draw.normal(size=(ROWS, 3)), np.ones(ROWS)])
     y = 50 + 10 * np.sin(x[:, 0]) + 5 * x[:, 1] + draw.normal(0, 0.1, ROWS)
@@ -41,8 +42,8 @@ def vectors(spark: SparkSession) -> Iterator[DataFrame]:
     frame.unpersist()
 
 
-def _fit(rows: DataFrame, seed: int = SEED, **given: Any) -> SupportVectorRegressionModel:
-    model = SVR.fit(rows, SVRHyperparameters(**given), seed, "speed", "features")
+def _fit(rows: DataFrame, seed: int = SEED, **changes: Any) -> SupportVectorRegressionModel:
+    model = SVR.fit(rows, SVRHyperparameters(**changes), seed, "speed", "features")
     assert isinstance(model, SupportVectorRegressionModel)
     return model
 
@@ -52,13 +53,13 @@ def _predictions(model: Any, rows: DataFrame) -> dict[int, float]:
 
 
 def _arrays(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Vectors and speeds in the order in which they are drawn."""
+    """Return vectors and speeds in the order of the draw."""
     table = rows_in_order(rows, "row", SEED, "sample").collect()
     return np.array([row.features.toArray() for row in table]), np.array([row.speed for row in table])
 
 
 @pytest.mark.parametrize(
-    ("given", "gamma"),
+    ("changes", "gamma"),
     [
         ({"kernel": "linear"}, "scale"),
         ({"kernel": "rbf"}, "scale"),
@@ -66,9 +67,9 @@ def _arrays(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         ({"kernel": "poly", "gamma": "0.3", "degree": 2, "coef0": 1.0}, 0.3),
     ],
 )
-def test_predictions_are_those_of_scikit_learn(vectors: DataFrame, given: dict[str, Any], gamma: Any) -> None:
-    hyperparameters = SVRHyperparameters(**given)
-    model = _fit(vectors, **given)
+def test_predictions_equal_scikit_learn(vectors: DataFrame, changes: dict[str, Any], gamma: Any) -> None:
+    hyperparameters = SVRHyperparameters(**changes)
+    model = _fit(vectors, **changes)
     x, y = _arrays(vectors)
     rest = hyperparameters.model_dump(exclude={"gamma", "max_rows"})
     reference = Reference(gamma=gamma, **rest).fit(x, (y - y.mean()) / y.std())
@@ -82,7 +83,7 @@ def test_predictions_are_those_of_scikit_learn(vectors: DataFrame, given: dict[s
     assert facts["kernel"] == hyperparameters.kernel
 
 
-def test_the_sample_is_bounded_stated_and_the_same_however_the_rows_lie(vectors: DataFrame) -> None:
+def test_the_sample_is_bounded_and_does_not_depend_on_partitions(vectors: DataFrame) -> None:
     model = _fit(vectors, max_rows=100)
     facts = SVR.describe(model)
     assert (facts["sample_rows"], facts["train_rows"]) == (100, ROWS)
@@ -101,12 +102,12 @@ def test_a_target_in_another_unit_is_the_same_fit(vectors: DataFrame) -> None:
     assert SVR.describe(_fit(other))["target_deviation"] == pytest.approx(1.609 * _arrays(vectors)[1].std())
 
 
-def test_importances_are_what_shuffling_costs(vectors: DataFrame) -> None:
+def test_importances_are_increases_of_the_error_by_shuffling(vectors: DataFrame) -> None:
     for kernel in ("linear", "rbf"):
         weights = SVR.importances(_fit(vectors, kernel=kernel))
         assert weights[0] > weights[1] > 10 * weights[2]
-        assert weights[3] == 0, "a constant tells nothing"
-        assert 3 < weights[1] < 8, "in the target's unit: shuffled, 5 x is wrong by 5 √2 or so"
+        assert weights[3] == 0, "it is constant"
+        assert 3 < weights[1] < 8, "in the target's unit: the error of shuffled 5 x is about 5 √2"
 
 
 def test_a_constant_target_is_predicted(vectors: DataFrame, tmp_path: Path) -> None:
@@ -118,11 +119,14 @@ def test_a_constant_target_is_predicted(vectors: DataFrame, tmp_path: Path) -> N
     assert set(_predictions(loaded, vectors).values()) == {7.0}
 
 
-def test_rows_that_nothing_tells_apart_are_refused(vectors: DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"no column 'row' \(they have features, speed\).*xxhash64"):
+def test_rows_without_a_row_column_are_refused(vectors: DataFrame) -> None:
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.drop("row"))
-    with pytest.raises(ValueError, match="no rows to fit"):
+    assert code_of(caught.value) == "algorithms.no-row-column"
+    assert values_of(caught.value) == {"column": "row", "columns": ["features", "speed"]}
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.where("false"))
+    assert code_of(caught.value) == "algorithms.no-rows"
 
 
 def test_a_stored_model_is_numbers_on_any_storage(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:
@@ -147,7 +151,7 @@ def test_a_stored_model_is_numbers_on_any_storage(vectors: DataFrame, storage: t
 
 
 def test_rows_are_scored_in_pieces() -> None:
-    """More rows and vectors than one piece of the kernel matrix holds."""
+    """The kernel matrix of these rows and vectors exceeds one piece."""
     draw = np.random.default_rng(1)
     rows, vectors, coefficients = draw.normal(size=(2100, 2)), draw.normal(size=(3000, 2)), draw.normal(size=3000)
     found = scorer("rbf", 0.5, 0.0, 3)(rows, vectors, coefficients)
@@ -158,7 +162,7 @@ def test_rows_are_scored_in_pieces() -> None:
 
 
 def test_workers_need_neither_scikit_learn_nor_this_package(processes: Processes, tmp_path: Path) -> None:
-    """What Spark sends them is read where neither can be imported."""
+    """The function that Spark sends is loaded in a process that cannot import either."""
     sent = tmp_path / "sent"
     sent.write_bytes(cloudpickle.dumps(scorer("poly", 2.0, 1.0, 2)))
     program = (

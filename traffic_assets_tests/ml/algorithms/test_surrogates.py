@@ -1,15 +1,14 @@
-"""What the fast engine is told stands for what MLlib is told. That it ranks well is in `search/test_screening.py`."""
+"""Surrogates: XGBoost's parameters represent MLlib's. `search/test_screening.py` tests how well they rank."""
 
 from __future__ import annotations
 
-import re
 import sys
 
 import pytest
 
 from traffic_assets.ml.algorithms.surrogates import forest_surrogate, subset_share
-from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 
 
 @pytest.mark.parametrize(
@@ -30,8 +29,11 @@ def test_subsets_as_shares_of_sixteen_slots(strategy: str, trees: int, share: fl
     assert subset_share(strategy, 16, trees) == pytest.approx(share)
 
 
-def test_screening_without_xgboost_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_screening_without_xgboost_is_refused_with_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    expected = f"needs XGBoost: {install_command('xgboost')}, or set it to null"
-    with pytest.raises(ImportError, match=re.escape(expected)):
+    with pytest.raises(ImportError) as caught:
         forest_surrogate(RandomForestHyperparameters(), 42, 16)
+    assert code_of(caught.value) == "algorithms.screening-without-xgboost"
+    assert values_of(caught.value) == {"command": install_command("xgboost")}

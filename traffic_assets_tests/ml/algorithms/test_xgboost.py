@@ -1,4 +1,4 @@
-"""XGBoost on Spark: it ends early on the marked rows, and its workers come from the settings."""
+"""XGBoost on Spark: it stops early on validation rows, and has the configured number of workers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithm import ROW, algorithm_named
 from traffic_assets.ml.estimators.xgboost_task import OneTaskXGBRegressor
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -22,7 +23,7 @@ CORNERS = [(float(a), float(b)) for a in (0, 1) for b in (0, 1)]
 
 @pytest.fixture(scope="module")
 def vectors(spark: SparkSession) -> Iterator[DataFrame]:
-    """Two levels of speed in a, a step in b; c is constant. The marked rows have the step the other way round."""
+    """Return two levels of speed in a, a step in b; c is constant. Validation rows have the opposite step."""
     table = [
         (Vectors.dense([a, b, 1.0]), 20.0 + 30 * a + 8 * b * (-1 if marked else 1), marked)
         for a, b in CORNERS for marked in (False, True)
@@ -33,10 +34,10 @@ def vectors(spark: SparkSession) -> Iterator[DataFrame]:
     frame.unpersist()
 
 
-def _fit(vectors: DataFrame, stop: str | None = "stops", **given: Any) -> Any:
+def _fit(vectors: DataFrame, stop: str | None = "stops", **changes: Any) -> Any:
     small = {"n_estimators": 40, "max_depth": 1, "learning_rate": 0.5, "reg_lambda": 0.0, "early_stopping_rounds": 2}
     return XGBOOST.fit(
-        vectors, XGBoostHyperparameters.model_validate({**small, **given}), 42, "speed", "features", stop
+        vectors, XGBoostHyperparameters.model_validate({**small, **changes}), 42, "speed", "features", stop
     )
 
 
@@ -44,24 +45,25 @@ def _predictions(model: Any, vectors: DataFrame) -> dict[tuple[float, float], fl
     return {(row.features[0], row.features[1]): row.prediction for row in model.transform(vectors).collect()}
 
 
-def test_it_ends_when_the_marked_rows_are_predicted_no_better(vectors: DataFrame) -> None:
-    """Every tree that learns b makes the marked rows worse; those that learn a make them better."""
+def test_it_stops_when_the_validation_error_no_longer_falls(vectors: DataFrame) -> None:
+    """Trees that split by b increase the validation error; those that split by a reduce it."""
     plain = vectors.where("not stops")
     every = _fit(plain, None, early_stopping_rounds=None)
     assert XGBOOST.describe(every) == {"trees": 40}
     exact = {(a, b): 20 + 30 * a + 8 * b for a, b in CORNERS}
-    assert _predictions(every, plain) == pytest.approx(exact, abs=0.1), "the marked rows are not in this one"
+    assert _predictions(every, plain) == pytest.approx(exact, abs=0.1), "without validation rows"
 
     stopped = _fit(vectors)
     assert XGBOOST.describe(stopped)["trees"] < 20
     found = _predictions(stopped, vectors)
-    assert found[0.0, 1.0] - found[0.0, 0.0] < 4, "less than half of the step in b was learned"
-    assert found[1.0, 0.0] - found[0.0, 0.0] > 20, "of the rows that are not marked"
-    with pytest.raises(ValueError, match="is to stop early: mark the rows"):
+    assert found[0.0, 1.0] - found[0.0, 0.0] < 4, "less than half of the step in b was fitted"
+    assert found[1.0, 0.0] - found[0.0, 0.0] > 20, "as in the fitted rows"
+    with pytest.raises(ValueError) as caught:
         _fit(vectors, None)
+    assert code_of(caught.value) == "algorithms.no-validation-rows"
 
 
-def test_workers_fit_together_and_make_the_model_of_one(vectors: DataFrame) -> None:
+def test_two_workers_fit_the_model_of_one(vectors: DataFrame) -> None:
     """The histograms of two workers are summed, so both see all rows."""
     plain = vectors.where("not stops")
     one, two = (_predictions(_fit(plain, None, early_stopping_rounds=None, num_workers=n), plain) for n in (1, 2))
@@ -69,41 +71,43 @@ def test_workers_fit_together_and_make_the_model_of_one(vectors: DataFrame) -> N
     assert two[1.0, 1.0] == pytest.approx(58, abs=0.1)
 
 
-def test_where_no_row_is_marked_every_tree_is_grown(vectors: DataFrame) -> None:
+def test_every_tree_is_fitted_without_validation_rows(vectors: DataFrame) -> None:
     assert XGBOOST.describe(_fit(vectors.where("not stops"))) == {"trees": 40}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_trees_are_grown_by_histograms(workers: int) -> None:
+def test_trees_are_fitted_by_histograms(workers: int) -> None:
     built = XGBOOST.build(XGBoostHyperparameters(num_workers=workers), 1, "speed", "features")
     assert built.getOrDefault("tree_method") == "hist"
 
 
-def test_rows_that_nothing_tells_apart_are_refused(vectors: DataFrame) -> None:
-    with pytest.raises(ValueError, match="the rows have no column 'row'"):
+def test_rows_without_a_row_column_are_refused(vectors: DataFrame) -> None:
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.drop(ROW))
+    assert code_of(caught.value) == "algorithms.no-row-column"
 
 
 def test_no_rows_are_refused(vectors: DataFrame) -> None:
-    with pytest.raises(ValueError, match="no rows to fit"):
+    with pytest.raises(ValueError) as caught:
         _fit(vectors.where("false"))
+    assert code_of(caught.value) == "algorithms.no-rows"
 
 
 @pytest.mark.parametrize(("workers", "in_one_task"), [(1, True), (2, False)])
-def test_one_worker_has_a_task_to_itself_and_several_are_xgboosts_own(workers: int, in_one_task: bool) -> None:
+def test_one_worker_is_our_task_and_several_are_xgboosts_own(workers: int, in_one_task: bool) -> None:
     hyperparameters = XGBoostHyperparameters(num_workers=workers)
     assert isinstance(XGBOOST.build(hyperparameters, 42, "speed", "features"), OneTaskXGBRegressor) == in_one_task
     assert XGBOOST.uses_all_cores(hyperparameters) == in_one_task
 
 
-def test_fits_that_have_all_cores_wait_for_each_other(vectors: DataFrame, all_cores_held: list[str]) -> None:
+def test_a_fit_holds_the_lock_of_all_cores(vectors: DataFrame, all_cores_held: list[str]) -> None:
     _fit(vectors)
     assert all_cores_held == ["taken", "left"]
     _fit(vectors.where("not stops"), None, early_stopping_rounds=None, num_workers=2)
     assert len(all_cores_held) == 2, "XGBoost's own workers have a core each"
 
 
-def test_the_same_rows_are_the_same_booster_wherever_they_lie(vectors: DataFrame) -> None:
+def test_the_booster_does_not_depend_on_partitions(vectors: DataFrame) -> None:
     one, other = (
         _fit(rows, subsample=0.5).get_booster().save_raw("json")
         for rows in (vectors, vectors.orderBy(F.rand(3)).repartition(5))
@@ -118,12 +122,12 @@ def test_importances_are_shares_of_the_gain(vectors: DataFrame) -> None:
     assert weights[2] == 0, "c is constant"
 
 
-def test_it_keeps_its_progress_to_itself(
+def test_it_prints_no_progress(
     vectors: DataFrame, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Else a line a round, and four a fit, would bury the lane's own."""
+    """Otherwise it would print a line per round and four per fit."""
     model = _fit(vectors)
     model.transform(vectors).collect()
-    told = capfd.readouterr()
-    assert "rmse" not in told.out + told.err
+    printed = capfd.readouterr()
+    assert "rmse" not in printed.out + printed.err
     assert not caplog.records

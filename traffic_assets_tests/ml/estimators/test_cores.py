@@ -1,4 +1,4 @@
-"""A fit has all cores of a local session, and on a cluster those that Spark counts for a task."""
+"""Cores: a fit has all cores of a local session, and on a cluster those that Spark assigns to a task."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from traffic_assets.ml.estimators.cores import all_cores, is_local, threads_of_a_task
+from traffic_assets.ml.estimators.cores import all_cores, is_local, task_threads
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
 def _session(master: str | None, parallelism: int = 8, **conf: str) -> Any:
-    """What is asked of a session; a cluster of each kind would be needed otherwise."""
-    given = {key.replace("_", "."): value for key, value in conf.items()}
-    context = SimpleNamespace(master=master, defaultParallelism=parallelism, getConf=lambda: given)
+    """Return a session without Spark, because the tests would need a cluster of each kind otherwise."""
+    options = {key.replace("_", "."): value for key, value in conf.items()}
+    context = SimpleNamespace(master=master, defaultParallelism=parallelism, getConf=lambda: options)
     return SimpleNamespace(sparkContext=context)
 
 
@@ -38,18 +38,18 @@ def test_a_local_session_is_one_jvm_on_this_machine(master: str | None, local: b
     assert is_local(_session(master)) == local
 
 
-def test_a_task_has_the_cores_that_are_there(spark: SparkSession) -> None:
-    assert threads_of_a_task(spark) == min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)
-    assert threads_of_a_task(_session("local[1000]", 1000)) == os.cpu_count(), "asked for more than the machine has"
-    assert threads_of_a_task(_session("local[1]", 1)) == 1
+def test_a_local_task_has_all_cores(spark: SparkSession) -> None:
+    assert task_threads(spark) == min(spark.sparkContext.defaultParallelism, os.cpu_count() or 1)
+    assert task_threads(_session("local[1000]", 1000)) == os.cpu_count(), "at most the cores of the machine"
+    assert task_threads(_session("local[1]", 1)) == 1
 
 
-def test_on_a_cluster_a_task_has_what_spark_counts_for_it() -> None:
-    assert threads_of_a_task(_session("spark://host:7077")) == 1
-    assert threads_of_a_task(_session("spark://host:7077", spark_task_cpus="4")) == 4
+def test_a_task_on_a_cluster_has_the_cores_that_spark_assigns() -> None:
+    assert task_threads(_session("spark://host:7077")) == 1
+    assert task_threads(_session("spark://host:7077", spark_task_cpus="4")) == 4
 
 
-def test_a_task_with_all_cores_of_a_local_session_is_alone() -> None:
+def test_tasks_with_all_cores_of_a_local_session_run_one_at_a_time() -> None:
     entered = threading.Event()
 
     def other(session: Any) -> threading.Thread:

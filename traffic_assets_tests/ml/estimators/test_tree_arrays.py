@@ -1,4 +1,4 @@
-"""Trees as arrays: numpy follows them as Spark does, whole and cut."""
+"""Trees as arrays: numpy predicts like Spark, with whole and with cut trees."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _arrays(vectors: DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "average"), [("forest", True), ("boosted", False)])
-def test_numpy_predicts_what_spark_predicts(
+def test_numpy_predicts_like_spark(
     name: str, average: bool, vectors: DataFrame, scratch: str, request: pytest.FixtureRequest
 ) -> None:
     model = request.getfixturevalue(name)
@@ -67,7 +68,7 @@ def test_numpy_predicts_what_spark_predicts(
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_a_boosted_prefix_is_the_smaller_model_exactly(vectors: DataFrame, boosted: Any, scratch: str) -> None:
+def test_the_first_boosted_trees_equal_the_smaller_model(vectors: DataFrame, boosted: Any, scratch: str) -> None:
     smaller = GBTRegressor(featuresCol=VECTOR, labelCol="speed", maxIter=3, maxDepth=3, seed=1).fit(vectors)
     x, _ = _arrays(vectors)
     found = predict(read_trees(boosted, scratch), x, [Cut(3, 30)], average=False)[:, 0]
@@ -75,7 +76,7 @@ def test_a_boosted_prefix_is_the_smaller_model_exactly(vectors: DataFrame, boost
 
 
 def _by_hand(tree: DecisionTreeRegressionModel, row: Any, depth: int, min_rows: int) -> float:
-    """Down one of Spark's own trees, node by node."""
+    """Return the prediction of one of Spark's trees, cut at a depth."""
     java: Any = tree._java_obj
     node = java.rootNode()
     for _ in range(depth):
@@ -90,7 +91,7 @@ def _by_hand(tree: DecisionTreeRegressionModel, row: Any, depth: int, min_rows: 
 
 
 @pytest.mark.parametrize("cut", [Cut(3, 2), Cut(TREES, 4, 30), Cut(1, DEPTH, 100), Cut(5, 1)])
-def test_a_cut_forest_is_the_mean_of_its_first_trees_cut_by_hand(
+def test_a_cut_forest_averages_its_first_trees_cut_by_hand(
     cut: Cut, vectors: DataFrame, forest: Any, scratch: str
 ) -> None:
     x, _ = _arrays(vectors)
@@ -101,8 +102,8 @@ def test_a_cut_forest_is_the_mean_of_its_first_trees_cut_by_hand(
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_a_split_above_takes_back_all_below() -> None:
-    """The root's right child holds 4 rows: with at least 5, no split counts, not even the big one below."""
+def test_an_undone_split_undoes_the_splits_below() -> None:
+    """The root's right child has 4 rows. With min_rows 5 its split is undone, and so is the large one below."""
     nodes = np.arange(5)
     trees = Trees(
         roots=np.array([0]),
@@ -125,7 +126,7 @@ def test_a_split_above_takes_back_all_below() -> None:
     ]
 
 
-def test_workers_need_not_have_this_package(forest: Any, scratch: str, processes: Processes, tmp_path: Path) -> None:
+def test_workers_do_not_need_this_package(forest: Any, scratch: str, processes: Processes, tmp_path: Path) -> None:
     trees = read_trees(forest, scratch)
     vectors = np.zeros((3, 1 + trees.feature.max()))
     cut = Cut(trees=2, depth=3, min_rows=1)
@@ -140,12 +141,14 @@ def test_workers_need_not_have_this_package(forest: Any, scratch: str, processes
     assert json.loads(done.stdout) == predict(trees, vectors, [cut], True).tolist()
 
 
-def test_more_trees_than_there_are_are_refused(forest: Any, scratch: str) -> None:
-    with pytest.raises(ValueError, match="8 trees asked of an ensemble of 7"):
+def test_more_trees_than_the_ensemble_has_are_refused(forest: Any, scratch: str) -> None:
+    with pytest.raises(ValueError) as caught:
         predict(read_trees(forest, scratch), np.zeros((1, 40)), [Cut(8, 1)], average=True)
+    assert code_of(caught.value) == "algorithms.too-few-trees"
+    assert values_of(caught.value) == {"trees": 8, "fitted": 7}
 
 
-def test_installed_metrics_of_cuts_are_those_of_the_predictions(
+def test_installed_metrics_of_cuts_equal_those_of_the_predictions(
     vectors: DataFrame, forest: Any, scratch: str, far: str
 ) -> None:
     trees = read_trees(forest, scratch)
@@ -158,8 +161,8 @@ def test_installed_metrics_of_cuts_are_those_of_the_predictions(
     assert len({round(metrics.extra[far], 6) for metrics in found}) == 3
 
 
-def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, forest: Any, scratch: str) -> None:
-    """The whole forest against Spark's own metrics, a cut against numpy's."""
+def test_metrics_of_cuts_equal_those_of_the_predictions(vectors: DataFrame, forest: Any, scratch: str) -> None:
+    """Compare the whole forest with Spark's metrics, and a cut with numpy's."""
     trees = read_trees(forest, scratch)
     cut = Cut(4, 3)
     both = [Cut(TREES, DEPTH), cut]
@@ -169,12 +172,13 @@ def test_the_metrics_of_cuts_are_those_of_the_predictions(vectors: DataFrame, fo
     assert whole.rows == expected.rows
     assert whole.bias == pytest.approx(expected.bias, rel=1e-9)
     assert whole.p95 == pytest.approx(expected.p95, rel=1e-9)
-    assert math.isnan(part.p95), "asked for the other alone"
+    assert math.isnan(part.p95), "the P95 is computed for the whole forest only"
     x, y = _arrays(vectors)
     error = predict(trees, x, [cut], average=True)[:, 0] - y
     assert part.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
     assert part.bias == pytest.approx(np.mean(error))
     assert part.mae == pytest.approx(np.mean(np.abs(error)))
     assert part.r2 == pytest.approx(1 - np.mean(error**2) / np.var(y))
-    with pytest.raises(ValueError, match="no rows to evaluate"):
+    with pytest.raises(ValueError) as caught:
         evaluate_cuts(vectors.limit(0), VECTOR, "speed", trees, [cut], average=True)
+    assert code_of(caught.value) == "metrics.no-rows"

@@ -1,4 +1,4 @@
-"""What XGBoost does in one Spark task, on batches as Spark gives them."""
+"""XGBoost in one Spark task, run on batches without Spark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _batches(rows: int = 500, size: int = 100) -> list[pa.RecordBatch]:
 
 
 def _fold() -> pa.Table:
-    """Forty rows of a fold that judges the last ten."""
+    """Return forty rows of a fold that tests the last ten."""
     return pa.table(
         {
             "numbers": pa.array([[float(i % 7)] for i in range(40)], pa.list_(pa.float32())),
@@ -36,12 +36,12 @@ def _fold() -> pa.Table:
             "stops_fit": np.arange(40) % 5 == 0,
             "fits": np.arange(40) < 30,
             "judged": np.arange(40) >= 30,
-            "told": [f"row {i}" for i in range(40)],
+            "note": [f"row {i}" for i in range(40)],
         }
     )
 
 
-def test_fit_and_predictions_have_the_threads_they_are_given_where_openmp_was_told_of_one(
+def test_fits_and_predictions_have_their_threads_if_openmp_is_limited_to_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[int] = []
@@ -54,17 +54,17 @@ def test_fit_and_predictions_have_the_threads_they_are_given_where_openmp_was_to
             watch()
             return False
 
-    def predict(booster: Any, *given: Any, **named: Any) -> Any:
+    def predict(booster: Any, *params: Any, **named: Any) -> Any:
         watch()
-        return own(booster, *given, **named)
+        return own(booster, *params, **named)
 
     own = Booster.inplace_predict
     monkeypatch.setattr(Booster, "inplace_predict", predict)
     with threadpool_limits(1, "openmp"):
-        given = {"n_estimators": 1, "callbacks": [Watch()]}
-        list(booster_fit(given, 2)(iter(_batches())))
+        params = {"n_estimators": 1, "callbacks": [Watch()]}
+        list(booster_fit(params, 2)(iter(_batches())))
         assert seen == [2]
-        list(fold_task(given, 2, "median")(iter(_fold().to_batches())))
+        list(fold_task(params, 2, "median")(iter(_fold().to_batches())))
         assert seen == [2, 2, 2]
 
 
@@ -72,18 +72,18 @@ def test_workers_fit_without_this_package(processes: Processes, tmp_path: Path) 
     assert _in_a_bare_worker(processes, booster_fit({"n_estimators": 3}, 1), _batches(), tmp_path)["booster"][0]
 
 
-def test_workers_judge_folds_without_this_package(processes: Processes, tmp_path: Path) -> None:
+def test_workers_evaluate_folds_without_this_package(processes: Processes, tmp_path: Path) -> None:
     task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, "median")
     found = _in_a_bare_worker(processes, task, _fold().to_batches(max_chunksize=9), tmp_path)
-    assert set(found) == {"y", "stops_fit", "told", "prediction"}
-    assert found["told"] == [f"row {i}" for i in range(30, 40)], "each row keeps what is told of it"
+    assert set(found) == {"y", "stops_fit", "note", "prediction"}
+    assert found["note"] == [f"row {i}" for i in range(30, 40)], "each row keeps its other columns"
     assert found["prediction"] == pytest.approx(found["y"], abs=0.2)
 
 
 def _in_a_bare_worker(
     processes: Processes, task: Any, batches: list[pa.RecordBatch], folder: Path
 ) -> dict[str, list[Any]]:
-    """What a task makes of batches in a process that cannot import this package."""
+    """Return the results of a task in a process that cannot import this package."""
     sent, made = folder / "sent", folder / "made"
     sent.write_bytes(cloudpickle.dumps((task, batches)))
     code = (
@@ -98,29 +98,29 @@ def _in_a_bare_worker(
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_loose_values_make_the_booster_of_xgboosts_own_regressor(early: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And so does the matrix that saves memory, which more values are given."""
-    given = {"n_estimators": 30, "random_state": 1, "subsample": 0.5, "learning_rate": 0.5, "tree_method": "hist"}
-    given |= {"early_stopping_rounds": 2} if early else {}
+def test_both_matrices_give_the_booster_of_xgboosts_own_regressor(early: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`DMatrix` for few values, and `QuantileDMatrix`, which saves memory, for more."""
+    params = {"n_estimators": 30, "random_state": 1, "subsample": 0.5, "learning_rate": 0.5, "tree_method": "hist"}
+    params |= {"early_stopping_rounds": 2} if early else {}
     table = pa.Table.from_batches(_batches())
     marked = np.arange(len(table)) % 4 == 0
     batches = table.append_column("stops_fit", pa.array(marked)).to_batches() if early else table.to_batches()
-    (loose,) = booster_fit(given, 1)(iter(batches))
-    monkeypatch.setattr(xgboost_task, "LOOSE_VALUES", 0)
-    (tight,) = booster_fit(given, 1)(iter(batches))
+    (small,) = booster_fit(params, 1)(iter(batches))
+    monkeypatch.setattr(xgboost_task, "MAX_DMATRIX_VALUES", 0)
+    (large,) = booster_fit(params, 1)(iter(batches))
     x, y = np.stack(table["x"].to_numpy()), table["y"].to_numpy()
-    own = XGBRegressor(**given, n_jobs=1)
+    own = XGBRegressor(**params, n_jobs=1)
     fit, stop = (x[~marked], y[~marked]), (x[marked], y[marked])
     own.fit(*(fit if early else (x, y)), eval_set=[stop] if early else None, verbose=False)
     assert own.get_booster().num_boosted_rounds() < 30 if early else True
     found = [XGBRegressor(), XGBRegressor()]
-    for model, batch in zip(found, (loose, tight), strict=True):
+    for model, batch in zip(found, (small, large), strict=True):
         model.load_model(bytearray(batch["booster"][0].as_py()))
         assert (model.predict(x) == own.predict(x)).all()
 
 
-def test_rows_are_fitted_in_their_order_however_they_come() -> None:
-    """Sums of floats hang on their order, and a shuffle promises none."""
+def test_rows_are_fitted_in_the_order_of_their_row_column() -> None:
+    """Sums of floats depend on their order, which a shuffle does not preserve."""
     fit = booster_fit({"n_estimators": 20, "random_state": 1, "subsample": 0.5}, 1)
     (one,), (other,) = fit(iter(_batches())), fit(iter(_batches()[::-1]))
     assert one == other

@@ -19,7 +19,7 @@ from traffic_assets.ml.fitting.early_stopping import with_validation_rows
 from traffic_assets.ml.fitting.final import fit_final_model
 from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor, get_model, get_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, usable_features
-from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled, unscaled
+from traffic_assets.ml.preprocessing.pipeline import VECTOR, is_scaled, without_scaler
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
@@ -63,7 +63,7 @@ def test_it_is_the_fit_on_the_vectors_of_spark(
     assert is_scaled(get_preprocessor(found)) is not algorithm.scale_invariant
     early = algorithm.stops_early(FITS[name])
     rows = order_rows(with_validation_rows(train, validation, 42) if early else train, 2)
-    ready = unscaled(preprocessing) if algorithm.scale_invariant else preprocessing
+    ready = without_scaler(preprocessing) if algorithm.scale_invariant else preprocessing
     with cached_vectors(ready, rows) as vectors:
         expected = PipelineModel([*ready.stages, fit_model(vectors, algorithm, FITS[name], 42)])
     assert _predicted(found, validation) == pytest.approx(_predicted(expected, validation), rel=1e-6)

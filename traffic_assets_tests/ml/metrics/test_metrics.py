@@ -1,4 +1,4 @@
-"""Metrics: against numpy and values worked out by hand."""
+"""Metrics, compared with numpy and with values computed by hand."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from traffic_assets.ml.metrics.metrics import (
     spread,
 )
 from traffic_assets.settings.plugins import METRIC_GROUP, TAKEN_METRIC_NAMES
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.packages import METRIC, Install
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def _frame(spark: SparkSession, pairs: Sequence[tuple[float | None, float | None
     return spark.createDataFrame(rows, "speed double, prediction double").coalesce(2)
 
 
-def test_metrics_worked_out_by_hand(spark: SparkSession) -> None:
+def test_metrics_equal_values_computed_by_hand(spark: SparkSession) -> None:
     """Errors 1, -2, 3, 0 around a mean speed of 25: SS_res 14, SS_tot 500."""
     found = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
     assert found.rows == 4
@@ -45,7 +46,7 @@ def test_metrics_worked_out_by_hand(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
+def test_metrics_equal_numpy(spark: SparkSession, seed: int) -> None:
     draw = np.random.default_rng(seed)
     y = draw.uniform(0, 90, 300)
     p = y + draw.normal(0, 4, 300)
@@ -60,22 +61,22 @@ def test_metrics_are_those_of_numpy(spark: SparkSession, seed: int) -> None:
     assert found.p95 == pytest.approx(np.sort(np.abs(p - y))[int(0.95 * len(y)) - 1])
 
 
-def test_relative_errors_count_from_the_floor_on(spark: SparkSession) -> None:
+def test_mape_ignores_observations_below_the_floor(spark: SparkSession) -> None:
     assert MAPE_FLOOR == 5.0
     found = evaluate(_frame(spark, [(0.0, 50.0), (4.999, 9.0), (5.0, 6.0), (50.0, 50.0)]))
-    assert found.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts, 4.999 and a standing queue do not"
-    assert found.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "every row counts for the rest"
+    assert found.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts; 4.999 and 0 do not"
+    assert found.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "other metrics use every row"
 
 
-def test_without_a_row_above_the_floor_there_is_no_mape(spark: SparkSession) -> None:
+def test_mape_is_nan_without_a_row_above_the_floor(spark: SparkSession) -> None:
     found = evaluate(_frame(spark, [(0.0, 1.0), (2.0, 2.0)]))
     assert math.isnan(found.mape)
     assert found.r2 == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 5])
-def test_a_constant_speed_has_no_r2(spark: SparkSession, partitions: int) -> None:
-    """However the rows lie: sums over partitions must not leave a variance of 1e-29."""
+def test_r2_is_nan_for_a_constant_speed(spark: SparkSession, partitions: int) -> None:
+    """Sums over several partitions must not leave a variance of 1e-29."""
     pairs = [(50.1, 50.0 + i) for i in range(11)]
     found = evaluate(_frame(spark, pairs).repartition(partitions))
     assert math.isnan(found.r2)
@@ -88,20 +89,25 @@ def test_other_column_names(spark: SparkSession) -> None:
 
 
 def test_no_rows_are_refused(spark: SparkSession) -> None:
-    with pytest.raises(ValueError, match="no rows to evaluate: the split is empty"):
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, []))
+    assert code_of(caught.value) == "metrics.no-rows"
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf, -math.inf])
-def test_a_prediction_that_is_no_number_is_refused(spark: SparkSession, bad: float | None) -> None:
-    with pytest.raises(ValueError, match="1 of 3 predictions are not finite"):
+def test_predictions_that_are_not_finite_are_refused(spark: SparkSession, bad: float | None) -> None:
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 11), (20, bad), (30, 30)]))
+    assert code_of(caught.value) == "metrics.predictions-not-finite"
+    assert values_of(caught.value) == {"number": 1, "rows": 3}
 
 
 @pytest.mark.parametrize("bad", [None, math.nan])
-def test_an_observation_that_is_no_number_never_makes_good_metrics(spark: SparkSession, bad: float | None) -> None:
-    with pytest.raises(ValueError, match="1 of 3 observed values of speed are not finite"):
+def test_observations_that_are_not_finite_are_refused(spark: SparkSession, bad: float | None) -> None:
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 10), (bad, 20), (30, 30)]))
+    assert code_of(caught.value) == "metrics.observations-not-finite"
+    assert values_of(caught.value) == {"number": 1, "rows": 3, "target": "speed"}
 
 
 def test_nan_is_null_in_json_and_nan_again() -> None:
@@ -116,9 +122,9 @@ def test_nan_is_null_in_json_and_nan_again() -> None:
     assert spread_back.std == 0.5
 
 
-def test_the_list_of_metrics_names_them_all() -> None:
-    assert set(METRICS) == set(Metrics.model_fields) - {"rows", "bias", "p95", "extra"}, "those two choose nothing"
-    assert set(TAKEN_METRIC_NAMES) == set(Metrics.model_fields), "no installed metric can take one of these names"
+def test_the_list_of_metrics_is_complete() -> None:
+    assert set(METRICS) == set(Metrics.model_fields) - {"rows", "bias", "p95", "extra"}, "bias and p95 select no model"
+    assert set(TAKEN_METRIC_NAMES) == set(Metrics.model_fields), "an installed metric cannot have one of these names"
 
 
 def test_spread_is_mean_and_sample_deviation() -> None:
@@ -128,7 +134,7 @@ def test_spread_is_mean_and_sample_deviation() -> None:
     assert math.isnan(spread([1.0, math.nan]).mean), "a fold without a value is not hidden"
 
 
-def test_an_installed_metric_is_computed_beside_the_others(spark: SparkSession, far: str) -> None:
+def test_an_installed_metric_is_computed_with_the_others(spark: SparkSession, far: str) -> None:
     found = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
     assert found.extra == {far: pytest.approx(6 / 4)}
     assert found.by_name == {"rmse": found.rmse, "mae": found.mae, "mape": found.mape, "r2": found.r2, far: found.mae}
@@ -136,7 +142,7 @@ def test_an_installed_metric_is_computed_beside_the_others(spark: SparkSession, 
     assert known_metrics() == (*METRICS, far)
 
 
-def test_an_installed_metric_that_cannot_be_told_is_nan_and_null_in_json(spark: SparkSession, install: Install) -> None:
+def test_an_undefined_installed_metric_is_nan_and_null_in_json(spark: SparkSession, install: Install) -> None:
     code = METRIC.replace("F.avg(F.abs(p - y))", "F.avg(F.when(y > 1000, p))")
     install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
     found = evaluate(_frame(spark, [(10, 11), (20, 18)]))
@@ -146,22 +152,25 @@ def test_an_installed_metric_that_cannot_be_told_is_nan_and_null_in_json(spark: 
 
 
 @pytest.mark.parametrize(
-    ("aggregate", "said"),
+    ("aggregate", "error", "reason"),
     [
-        ("F.abs(p - y)", "AnalysisException: .*MISSING_GROUP_BY"),
-        ("F.avg(p.nowhere)", "AnalysisException: .*INVALID_EXTRACT"),
-        ("1 / len([])", "ZeroDivisionError: division by zero"),
-        ("5.0", "AttributeError: 'float' object has no attribute 'cast'"),
+        ("F.abs(p - y)", "AnalysisException", "MISSING_GROUP_BY"),
+        ("F.avg(p.nowhere)", "AnalysisException", "INVALID_EXTRACT"),
+        ("1 / len([])", "ZeroDivisionError", "division by zero"),
+        ("5.0", "AttributeError", "'float' object has no attribute 'cast'"),
     ],
 )
-def test_an_installed_metric_that_is_no_aggregate_is_named(
-    spark: SparkSession, install: Install, aggregate: str, said: str
+def test_an_installed_metric_that_is_not_an_aggregate_is_refused_by_name(
+    spark: SparkSession, install: Install, aggregate: str, error: str, reason: str
 ) -> None:
     code = METRIC.replace("F.avg(F.abs(p - y))", aggregate)
     install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 11)]))
-    assert str(caught.value).startswith("the metric far of an installed package cannot be computed: ")
+    assert code_of(caught.value) == "metrics.unusable"
+    values = values_of(caught.value)
+    assert (values["metric"], values["error"]) == ("far", error)
+    assert reason in values["reason"]
 
 
 def test_a_missing_column_is_not_blamed_on_an_installed_metric(spark: SparkSession, far: str) -> None:
@@ -169,7 +178,7 @@ def test_a_missing_column_is_not_blamed_on_an_installed_metric(spark: SparkSessi
         evaluate(_frame(spark, [(10, 11)]), "flow")
 
 
-def test_better_comes_first_and_nan_last(far: str) -> None:
+def test_the_best_value_sorts_first_and_nan_last(far: str) -> None:
     values = [2.0, math.nan, 3.0, 1.0]
 
     def ordered(metric: str) -> list[float]:
@@ -177,5 +186,5 @@ def test_better_comes_first_and_nan_last(far: str) -> None:
 
     assert ordered("rmse")[:3] == [1.0, 2.0, 3.0]
     assert ordered("r2")[:3] == [3.0, 2.0, 1.0]
-    assert ordered(far)[:3] == [3.0, 2.0, 1.0], "its spec says high"
+    assert ordered(far)[:3] == [3.0, 2.0, 1.0], "its declaration says high"
     assert all(math.isnan(ordered(metric)[-1]) for metric in ("rmse", "r2", far))

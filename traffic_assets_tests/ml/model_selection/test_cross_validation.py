@@ -25,7 +25,7 @@ from traffic_assets.ml.model_selection.executors import executor_for
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation, usable_features
 from traffic_assets.ml.splits.folds import make_folds
-from traffic_assets.ml.splits.hashing import fold_of, unit_hash
+from traffic_assets.ml.splits.hashing import fold_column, unit_hash
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
@@ -51,7 +51,7 @@ def train(spark: SparkSession) -> Iterator[DataFrame]:
     draw = np.random.default_rng(3)
     keys = [(f"s{i % 6}", START + (i // 6) * timedelta(minutes=5), float(draw.normal())) for i in range(240)]
     frame = spark.createDataFrame(keys, "sensor_id string, timestamp timestamp, noise double")
-    fold = fold_of(FOLDS, SEED)
+    fold = fold_column(FOLDS, SEED)
     level = 100 * fold + 10 * F.col("noise")
     frame = (
         frame.withColumn("speed", 20 + 0.1 * level + F.col("noise"))
@@ -94,7 +94,10 @@ def test_fold_metrics_are_those_of_a_hand_made_loop(
     leaking: list[float] = []
     rows = []
     for fold in range(FOLDS):
-        fit_rows, test_rows = train.where(fold_of(FOLDS, SEED) != fold), train.where(fold_of(FOLDS, SEED) == fold)
+        fit_rows, test_rows = (
+            train.where(fold_column(FOLDS, SEED) != fold),
+            train.where(fold_column(FOLDS, SEED) == fold),
+        )
         for found, preprocessing in ((refitted, fit_preprocessor(fit_rows, features)), (leaking, whole)):
             model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
             found.append(_rmse(build_pipeline(preprocessing, model), test_rows))
@@ -112,10 +115,10 @@ def test_rows_are_dropped_from_the_train_rows_of_a_fold_and_never_from_its_test_
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
     trial = _validation(train, dropping).evaluate(train, PLAIN)
     for number, fold in enumerate(trial.folds):
-        fit_rows = train.where((fold_of(FOLDS, SEED) != number) & F.col("a").isNotNull())
+        fit_rows = train.where((fold_column(FOLDS, SEED) != number) & F.col("a").isNotNull())
         preprocessing = fit_preprocessor(fit_rows, features)
         model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
-        test_rows = train.where(fold_of(FOLDS, SEED) == number)
+        test_rows = train.where(fold_column(FOLDS, SEED) == number)
         assert test_rows.where("a IS NULL").count() > 0
         assert fold.rows == test_rows.count()
         assert fold.rmse == pytest.approx(_rmse(build_pipeline(preprocessing, model), test_rows))
@@ -146,7 +149,7 @@ def test_a_single_trial_is_reported_without_a_number(train: DataFrame, features:
         "Linear regression: fold 2 of 2",
     ]
     assert "trial" not in "".join(reported)
-    expected = train.where(fold_of(2, 7) == 0).count()
+    expected = train.where(fold_column(2, 7) == 0).count()
     assert trial.folds[0].rows == expected, "the folds depend on the seed"
 
 
@@ -267,7 +270,7 @@ def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
     train: DataFrame, features: FeatureSet, trials: list[Trial]
 ) -> None:
     """Only the test rows of the first fold have values of it."""
-    rows = train.withColumn("b", F.when(fold_of(FOLDS, SEED) == 0, F.col("noise")))
+    rows = train.withColumn("b", F.when(fold_column(FOLDS, SEED) == 0, F.col("noise")))
     more = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
     assert more.numeric == ("a", "b")
     found = _validation(train, more).evaluate(rows, PLAIN)
@@ -303,7 +306,7 @@ def test_vectors_are_kept_where_they_are_read_more_than_once(
 
 def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:
     """Without those that the preparation drops, and without those that only end a fit early."""
-    fits = [train.where(fold_of(FOLDS, SEED) != number) for number in range(FOLDS)]
+    fits = [train.where(fold_column(FOLDS, SEED) != number) for number in range(FOLDS)]
     assert trials[0].fitted_rows == trials[1].fitted_rows == [rows.count() for rows in fits]
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
     assert _validation(train, dropping).evaluate(train, PLAIN).fitted_rows == [
@@ -326,7 +329,7 @@ def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> Non
 
 def test_a_fold_without_rows_is_refused(train: DataFrame, features: FeatureSet) -> None:
     for fold, missing, what in ((0, 1, "train"), (1, 1, "test")):
-        one_fold = train.where(fold_of(FOLDS, SEED) == fold)
+        one_fold = train.where(fold_column(FOLDS, SEED) == fold)
         with pytest.raises(ValueError) as caught:
             _validation(train, features).evaluate_trials(one_fold, [PLAIN])
         assert code_of(caught.value) == "model-selection.empty-fold"

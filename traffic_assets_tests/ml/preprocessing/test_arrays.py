@@ -1,4 +1,4 @@
-"""Rows as lists: what Spark's stages make, number by number."""
+"""Rows as arrays: equal to the results of Spark's stages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
-from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, filled, unfilled
+from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, encoded_rows, imputed_vectors
 from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,11 +25,11 @@ A, B = (Column(name, "numeric", "double") for name in ("a", "b"))
 C, D = (Column(name, "categorical", "string") for name in ("c", "d"))
 
 
-def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature_rows: DataFrame) -> None:
-    """Numbers in the order of the vector, a created one among them; a category's hash stands for one slot of it."""
+def test_encoded_rows_have_the_numbers_and_categories_of_the_vector(feature_rows: DataFrame) -> None:
+    """Numbers are in the order of the vector, with a created one; each hash represents one slot of a category."""
     features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
     keys = ["sensor_id", "timestamp"]
-    table = unfilled(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
+    table = encoded_rows(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
     model = fit_preprocessor(feature_rows, features, scaled=False)
     expected = model.transform(feature_rows).select(*keys, VECTOR).orderBy(*keys).collect()
     vectors = np.array([row[VECTOR].toArray() for row in expected], dtype=np.float32)
@@ -43,8 +44,8 @@ def test_numbers_and_categories_are_the_vector_before_anything_is_fitted(feature
 
 
 @pytest.mark.parametrize("missing", ["median", "mean"])
-def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
-    """Values that are null or NaN, a whole number that is filled, a created number, new and missing categories."""
+def test_imputed_vectors_equal_those_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
+    """The rows have null, NaN, an imputed integer, a created number, and new and missing categories."""
     few = F.hour("timestamp") < 2
     rows = feature_rows.withColumn(
         "flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan)
@@ -55,43 +56,46 @@ def test_the_filled_rows_hold_the_very_vector_of_the_preprocessor(feature_rows: 
     assert {"flow_rate", "speed_lag_1", "highway_encoded"} <= set(features.nulls) & set(features.names)
     model = fit_preprocessor(rows.where(few), features, scaled=False)
     keys = ["sensor_id", "timestamp"]
-    listed = filled(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
+    listed = imputed_vectors(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
     staged = model.transform(rows).select(*keys, VECTOR).orderBy(*keys).collect()
     found, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
     assert np.array_equal(np.array(found, np.float32), np.array([v.toArray() for v in expected], np.float32))
 
 
 @pytest.mark.parametrize("created", [(), ("a*b",)])
-def test_a_list_holds_categories_of_any_type_and_created_numbers_alone(spark: SparkSession, created: Any) -> None:
-    """Of one with numbers, of one without; some values are new where it is not fitted."""
+def test_imputed_vectors_have_categories_of_any_type_and_created_numbers(spark: SparkSession, created: Any) -> None:
+    """With and without numbers; some rows have values that are not in the fitted rows."""
     table = [(1.0, 2.0, "x", 1.5, 7.0), (2.0, None, "y", -1.0, 8.0), (3.0, 2.0, None, None, 9.0)]
     rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
     features = usable_features(rows, [C, D, *([A, B] if created else [])], Preparation(create=created))
     model = fit_preprocessor(rows.where("a > 1"), features, scaled=False)
-    found = [row[0] for row in filled(rows, features, model).select(VECTOR).collect()]
+    found = [row[0] for row in imputed_vectors(rows, features, model).select(VECTOR).collect()]
     assert found == [row[0].toArray().tolist() for row in model.transform(rows).select(VECTOR).collect()]
     assert len(found[0]) == len(slots(model, features))
 
 
-def test_what_is_scaled_or_selected_is_no_list(feature_rows: DataFrame) -> None:
+def test_scaled_or_selected_vectors_are_refused(feature_rows: DataFrame) -> None:
     for preparation, scaled in ((Preparation(), True), (Preparation(selection="variance"), False)):
         features = usable_features(feature_rows, FEATURES, preparation)
-        with pytest.raises(ValueError, match="only where a preprocessor fills, and neither selects nor scales"):
-            filled(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
+        with pytest.raises(ValueError) as caught:
+            imputed_vectors(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
+        assert code_of(caught.value) == "preprocessing.not-an-array"
+        values = values_of(caught.value)
+        assert (values["scaled"], values["selection"]) == (scaled, preparation.selection)
 
 
-def test_categories_that_are_no_whole_numbers_are_told_by_a_hash(spark: SparkSession) -> None:
+def test_categories_that_are_not_integers_are_hashed(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 1), ("b", 2), ("a", None), (None, 2)], "c string, d int")
     features = usable_features(rows.withColumn("speed", F.lit(1.0)), [C, D])
-    found = [row["categories"] for row in unfilled(rows, features).collect()]
+    found = [row["categories"] for row in encoded_rows(rows, features).collect()]
     assert [whole for _, whole in found] == [1, 2, NO_CATEGORY, 2]
     assert found[0][0] == found[2][0] != found[1][0]
     assert found[3][0] == NO_CATEGORY
 
 
 @pytest.mark.parametrize("column", [A, C])
-def test_numbers_or_categories_may_be_all_there_is(spark: SparkSession, column: Column) -> None:
+def test_rows_may_have_only_numbers_or_only_categories(spark: SparkSession, column: Column) -> None:
     train = spark.createDataFrame([(1.0, "x", 3.0), (2.0, "y", 4.0)], "a double, c string, speed double")
-    made = unfilled(train, usable_features(train, [column]))
+    made = encoded_rows(train, usable_features(train, [column]))
     row = made.where("a = 2").select("numbers", "categories").collect()[0]
     assert (row["numbers"], len(row["categories"])) == (([2.0], 0) if column == A else ([], 1))

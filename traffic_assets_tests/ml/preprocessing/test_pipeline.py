@@ -1,10 +1,10 @@
-"""The preprocessor: fitted on train alone, and the vector is what its stages say."""
+"""The preprocessor: it is fitted on train rows only, and each stage does what its settings say."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import (
     FeatureSet,
     Preparation,
-    select_present_features,
     usable_features,
 )
 from traffic_assets.ml.preprocessing.pipeline import (
@@ -31,9 +30,10 @@ from traffic_assets.ml.preprocessing.pipeline import (
     outlier_counts,
     predicting_stages,
     preprocessor,
-    unscaled,
+    without_scaler,
 )
 from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -68,49 +68,18 @@ def fitted(train: DataFrame, features: FeatureSet) -> PipelineModel:
 
 
 def _vectors(model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ...]]) -> np.ndarray:
-    """Shape (rows, slots)."""
+    """Return the vectors of rows, shape (rows, slots)."""
     frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
     return np.array([row[0].toArray() for row in model.transform(frame).select(VECTOR).collect()])
 
 
-def test_a_feature_without_a_value_in_train_is_left_out_and_named(features: FeatureSet) -> None:
-    assert features.numeric == ("a", "b")
-    assert features.categorical == ("c", "d")
-    assert features.names == ("a", "b", "c", "d")
-    assert features.missing == ("empty",)
-    assert features.nulls == {"a": 1, "c": 1}
-
-
-def test_a_column_that_is_not_in_the_table_is_missing_too(train: DataFrame) -> None:
-    found = usable_features(train.drop("a", "d"), [A, B, C, D])
-    assert (found.numeric, found.categorical, found.missing) == (("b",), ("c",), ("a", "d"))
-
-
-def test_nan_is_no_value(spark: SparkSession) -> None:
-    """Tables written by pandas hold NaN where a value is missing; the imputer sees it that way too."""
-    rows = spark.createDataFrame([(1.0, math.nan), (math.nan, math.nan), (None, None)], "a double, b double")
-    found = usable_features(rows, [A, B])
-    assert (found.numeric, found.missing, found.nulls) == (("a",), ("b",), {"a": 2})
-
-
-def test_without_rows_or_values_there_is_nothing_to_train_on(train: DataFrame) -> None:
-    with pytest.raises(ValueError, match="train has no rows with a speed"):
-        usable_features(train.limit(0), [A])
-    with pytest.raises(ValueError, match="none of the features holds a value in train: empty, absent"):
-        usable_features(train, [EMPTY, Column("absent", "numeric", "double")])
-
-
-def test_the_feature_set_survives_json(features: FeatureSet) -> None:
-    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
-
-
-def test_medians_means_and_labels_come_from_train_alone(spark: SparkSession, fitted: PipelineModel) -> None:
-    """Rows that are judged have other medians, means and categories, and change nothing."""
-    judged = [(1000.0, 7.0, None, 3, 0), (None, 7.0, None, 3, 0), (2000.0, 7.0, None, 3, 0)]
-    vectors = _vectors(fitted, spark, judged)
+def test_medians_means_and_labels_are_fitted_on_train_only(spark: SparkSession, fitted: PipelineModel) -> None:
+    """Test rows have other medians, means and categories, which the preprocessor ignores."""
+    test = [(1000.0, 7.0, None, 3, 0), (None, 7.0, None, 3, 0), (2000.0, 7.0, None, 3, 0)]
+    vectors = _vectors(fitted, spark, test)
     mean, deviation = IMPUTED.mean(), IMPUTED.std(ddof=1)
     assert vectors[:, 0] == pytest.approx((np.array([1000, 3, 2000]) - mean) / deviation), "null has train's median"
-    assert vectors.shape == (3, 7), "the category 3 makes no slot"
+    assert vectors.shape == (3, 7), "category 3 has no slot"
 
 
 def test_train_is_standardised(spark: SparkSession, fitted: PipelineModel, features: FeatureSet) -> None:
@@ -161,13 +130,13 @@ def test_the_whole_catalogue(feature_rows: DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def numbers(spark: SparkSession) -> DataFrame:
-    """1 to 99, a value far above, one far below, and values that are missing."""
+    """Return 1 to 99, a value far above, one far below, and missing values."""
     values = [float(v) for v in range(1, 100)] + [1000.0, -500.0, None, math.nan]
     return spark.createDataFrame([(v, 5.0) for v in values], "a double, b double").repartition(2)
 
 
 def _prepared(train: DataFrame, **preparation: Any) -> tuple[FeatureSet, list[float]]:
-    """The feature set, and the elements of `a` after the preprocessor, in the order of `a`."""
+    """Return the feature set, and the elements of `a` after the preprocessor, in the order of `a`."""
     features = usable_features(train, [A, B], Preparation(**preparation))
     model = fit_preprocessor(train, features)
     rows = model.transform(train.orderBy("a")).select(VECTOR).collect()
@@ -178,7 +147,7 @@ def _prepared(train: DataFrame, **preparation: Any) -> tuple[FeatureSet, list[fl
     ("method", "factor", "low", "high"),
     [("iqr", 1.5, -49.0, 151.0), ("z_score", 2.0, None, None)],
 )
-def test_outliers_are_pulled_back_to_bounds_of_train(
+def test_outliers_are_clipped_to_bounds_of_train(
     numbers: DataFrame, method: str, factor: float, low: float | None, high: float | None
 ) -> None:
     features = usable_features(numbers, [A, B], Preparation(outliers=method, outlier_factor=factor))  # type: ignore[arg-type]
@@ -196,25 +165,25 @@ def test_outliers_are_pulled_back_to_bounds_of_train(
     finite = sorted(v for v in found if v is not None and not math.isnan(v))
     assert (finite[0], finite[-1]) == pytest.approx(bounds["a"])
     assert finite[1:-1] == [float(v) for v in range(1, 100)]
-    assert len(found) - len(finite) == 2, "what is missing is left for the imputer"
+    assert len(found) - len(finite) == 2, "missing values are left for the imputer"
     assert clipped.where("imputed_a is null or isnan(imputed_a)").count() == 0
 
 
-def test_without_a_wish_nothing_is_clipped(numbers: DataFrame) -> None:
+def test_nothing_is_clipped_by_default(numbers: DataFrame) -> None:
     features = usable_features(numbers, [A, B])
     assert outlier_bounds(numbers, features) == {}
     assert outlier_counts(numbers, features, {}) == {}
     assert "clipped_a" not in fit_preprocessor(numbers, features).transform(numbers).columns
 
 
-def test_the_mean_may_stand_for_what_is_missing(numbers: DataFrame) -> None:
+def test_missing_numbers_may_be_imputed_with_the_mean(numbers: DataFrame) -> None:
     for missing, value in (("median", 50.0), ("mean", (4950 + 500) / 101)):
         features = usable_features(numbers, [A, B], Preparation(missing=missing))  # type: ignore[arg-type]
         rows = fit_preprocessor(numbers, features).transform(numbers.where("a is null")).collect()
         assert rows[0]["imputed_a"] == pytest.approx(value, abs=1)
 
 
-def test_every_scaler_scales_as_it_says(numbers: DataFrame) -> None:
+def test_every_scaler_has_its_range(numbers: DataFrame) -> None:
     _, standard = _prepared(numbers)
     assert np.mean(standard) == pytest.approx(0, abs=1e-9)
     assert np.std(standard, ddof=1) == pytest.approx(1)
@@ -226,9 +195,7 @@ def test_every_scaler_scales_as_it_says(numbers: DataFrame) -> None:
 
 
 @pytest.mark.parametrize("scaler", ["standard", "min_max", "robust"])
-def test_a_prepared_pipeline_is_stored_and_loaded_by_spark_itself(
-    numbers: DataFrame, tmp_path: Path, scaler: str
-) -> None:
+def test_spark_stores_and_loads_clipping_and_every_scaler(numbers: DataFrame, tmp_path: Path, scaler: str) -> None:
     features = usable_features(numbers, [A, B], Preparation(outliers="iqr", scaler=scaler))  # type: ignore[arg-type]
     model = fit_preprocessor(numbers, features)
     model.write().save(f"file://{tmp_path}/p")
@@ -238,73 +205,40 @@ def test_a_prepared_pipeline_is_stored_and_loaded_by_spark_itself(
     )
     assert found == expected
     assert [slot.name for slot in slots(model, features)] == ["a", "b"]
-    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+    assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
 def _values(
     model: PipelineModel, rows: DataFrame, features: FeatureSet, column: str = VECTOR
 ) -> dict[str, list[float]]:
-    """By slot, the elements of the rows' vectors, in the order of `a`."""
+    """Return the elements of the rows' vectors by slot, in the order of `a`."""
     vectors = np.array([row[0].toArray() for row in model.transform(rows.orderBy("a")).select(column).collect()])
     return {slot.name: vectors[:, i].tolist() for i, slot in enumerate(slots(model, features))}
 
 
-def test_created_features_are_made_row_by_row_and_imputed_where_there_is_none(spark: SparkSession) -> None:
+def test_created_features_are_computed_by_row_and_imputed_if_missing(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(1.0, 2.0), (2.0, 0.0), (3.0, None), (4.0, 8.0)], "a double, b double").repartition(2)
-    wish = Preparation(create=("a*b", "a/b", "b^2", "a^3"))
-    features = usable_features(rows, [A, B], wish)
+    preparation = Preparation(create=("a*b", "a/b", "b^2", "a^3"))
+    features = usable_features(rows, [A, B], preparation)
     assert features.names == ("a", "b", "a*b", "a/b", "b^2", "a^3")
     assert features.numeric == ("a", "b"), "the columns that the table must have"
     assert features.nulls == {"b": 1, "a*b": 1, "a/b": 2, "b^2": 1}
     model = fit_preprocessor(rows, features)
     found = _values(model, rows, features, ASSEMBLED)
-    assert found["a*b"] == [2.0, 0.0, 2.0, 32.0], "the median of 0, 2 and 32 stands for the third"
-    assert found["a/b"] == [0.5, 0.5, 0.5, 0.5], "a ratio to 0 is missing, and so is one to nothing"
+    assert found["a*b"] == [2.0, 0.0, 2.0, 32.0], "the third is imputed with the median of 0, 2 and 32"
+    assert found["a/b"] == [0.5, 0.5, 0.5, 0.5], "a ratio to 0 or to a missing number is missing"
     assert found["b^2"] == [4.0, 0.0, 4.0, 64.0]
     assert found["a^3"] == [1.0, 8.0, 27.0, 64.0]
     assert [slot.feature for slot in slots(model, features)] == list(features.names)
     report = vector_report(model.transform(rows), slots(model, features))
     assert report.nulls == {}
     assert report.worst_mean < 1e-9
-    assert FeatureSet.of(json.loads(json.dumps(asdict(features)))) == features
+    assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
 
-def test_what_cannot_be_created_in_train_is_left_out_and_named(spark: SparkSession) -> None:
-    rows = spark.createDataFrame([(1.0, 0.0), (2.0, 0.0)], "a double, b double")
-    wish = Preparation(create=("a/b", "a*b", "a*absent"))
-    features = usable_features(rows, [A, B, Column("absent", "numeric", "double")], wish)
-    assert features.missing == ("absent", "a/b", "a*absent")
-    assert features.names == ("a", "b", "a*b")
-    assert [slot.name for slot in slots(fit_preprocessor(rows, features), features)] == ["a", "b", "a*b"]
-    assert select_present_features(features, rows).names == features.names
-
-
-def test_nothing_is_looked_at_where_no_feature_can_be_missing(spark: SparkSession) -> None:
-    """In 4 rows of which 3 have no b, any 4 hold one, and 3 may not."""
-    table = [(1.0, 5.0, 50.0), (2.0, None, 51.0), (3.0, None, 52.0), (4.0, None, 53.0)]
-    rows = spark.createDataFrame(table, "a double, b double, speed double")
-    features = usable_features(rows, [A, B])
-    fewer = rows.where("a > 1")
-    assert select_present_features(features, fewer, 3).names == ("a",)
-    assert select_present_features(features, fewer).names == ("a",)
-    assert select_present_features(features, fewer, 4) == replace(features, rows=4)
-    more = fewer.unionByName(fewer)  # of which as many may be none of train
-    assert select_present_features(features, more, 6, others=3).names == ("a",)
-    assert select_present_features(features, more, 6, others=2) == replace(features, rows=6, nulls={"a": 2, "b": 5}), (
-        "at most"
-    )
-
-
-def test_what_is_made_from_an_answer_is_told_among_the_answers(feature_rows: DataFrame) -> None:
-    wish = Preparation(create=("flow_rate*traffic_efficiency", "flow_rate^2"))
-    features = usable_features(feature_rows, FEATURES, wish)
-    assert features.answers == ("traffic_efficiency", "flow_rate*traffic_efficiency", "congestion_level")
-    assert replace(features, target="flow").answers == ("flow_rate", "flow_rate*traffic_efficiency", "flow_rate^2")
-
-
-def test_created_features_are_clipped_like_any_other(numbers: DataFrame) -> None:
-    wish = Preparation(create=("a^2",), outliers="iqr", outlier_factor=1.5)
-    features = usable_features(numbers, [A], wish)
+def test_created_features_are_clipped_too(numbers: DataFrame) -> None:
+    preparation = Preparation(create=("a^2",), outliers="iqr", outlier_factor=1.5)
+    features = usable_features(numbers, [A], preparation)
     bounds = outlier_bounds(numbers, features)
     assert set(bounds) == {"a", "a^2"}
     assert outlier_counts(numbers, features, bounds) == {"a": 2, "a^2": 2}
@@ -312,7 +246,7 @@ def test_created_features_are_clipped_like_any_other(numbers: DataFrame) -> None
     assert max(found["a^2"]) == pytest.approx(bounds["a^2"][1])
 
 
-def test_rows_with_a_missing_number_are_dropped_from_the_fit_alone(spark: SparkSession) -> None:
+def test_rows_with_a_missing_number_are_dropped_from_the_fit_only(spark: SparkSession) -> None:
     rows = spark.createDataFrame(
         [(1.0, 1.0, 5), (2.0, 2.0, None), (9.0, 3.0, 5), (100.0, None, 5), (math.nan, 4.0, 6)],
         "a double, b double, c int",
@@ -323,12 +257,12 @@ def test_rows_with_a_missing_number_are_dropped_from_the_fit_alone(spark: SparkS
     assert sorted(row["a"] for row in fitted.collect()) == [1.0, 2.0, 9.0], "a missing category is a category: other"
     report = vector_report(fitted, slots(model, features))
     assert (report.rows, report.nulls) == (3, {})
-    assert report.worst_mean < 1e-12, "standardised by the rows that are left"
-    assert "c=6" not in {slot.name for slot in slots(model, features)}, "a dropped row teaches nothing"
+    assert report.worst_mean < 1e-12, "standardised by the remaining rows"
+    assert "c=6" not in {slot.name for slot in slots(model, features)}, "a dropped row adds no category"
     every = model.transform(rows)
-    assert every.count() == 5, "a prediction is made for every row"
+    assert every.count() == 5, "every row gets a prediction"
     by_b = {row["b"]: row for row in every.collect()}
-    assert by_b[4.0]["imputed_a"] == 2.0, "the median of the rows that are left"
+    assert by_b[4.0]["imputed_a"] == 2.0, "the median of the remaining rows"
     assert by_b[None]["imputed_b"] == 2.0
 
 
@@ -338,9 +272,9 @@ def test_a_ratio_to_0_drops_no_row(spark: SparkSession) -> None:
     assert vectors_to_fit(fit_preprocessor(rows, features), rows).count() == 3
 
 
-def test_rows_with_an_outlier_are_dropped_from_the_fit_alone(numbers: DataFrame) -> None:
-    wish = Preparation(outliers="iqr", outlier_factor=1.5, outlier_action="drop")
-    features = usable_features(numbers, [A, B], wish)
+def test_rows_with_an_outlier_are_dropped_from_the_fit_only(numbers: DataFrame) -> None:
+    preparation = Preparation(outliers="iqr", outlier_factor=1.5, outlier_action="drop")
+    features = usable_features(numbers, [A, B], preparation)
     model = fit_preprocessor(numbers, features)
     assert outlier_counts(numbers, features, outlier_bounds(numbers, features)) == {"a": 2}
     fitted = [row["a"] for row in vectors_to_fit(model, numbers).collect()]
@@ -348,21 +282,24 @@ def test_rows_with_an_outlier_are_dropped_from_the_fit_alone(numbers: DataFrame)
     assert sorted(a for a in fitted if a is not None and not math.isnan(a)) == [float(v) for v in range(1, 100)]
     every = model.transform(numbers)
     assert every.count() == 103
-    assert every.where("imputed_a in (1000.0, -500.0)").count() == 2, "where it is judged, an outlier stays as it is"
+    assert every.where("imputed_a in (1000.0, -500.0)").count() == 2, "outliers of other rows are not changed"
 
 
 def test_a_preparation_that_drops_every_row_is_refused(spark: SparkSession) -> None:
     rows = spark.createDataFrame([(1.0, None), (None, 2.0)], "a double, b double")
     features = usable_features(rows, [A, B], Preparation(missing="drop"))
-    with pytest.raises(ValueError, match=r"drops every train row .*of 2 rows miss a in 1, b in 1\. Impute them"):
+    with pytest.raises(ValueError) as caught:
         fit_preprocessor(rows, features)
+    assert code_of(caught.value) == "preprocessing.no-rows-left"
+    values = values_of(caught.value)
+    assert (values["missing"], values["rows"], values["nulls"]) == ("drop", 2, {"a": 1, "b": 1})
 
 
 @pytest.mark.parametrize("selection", ["variance", "univariate", "importance"])
-def test_the_slots_that_are_left_keep_their_names(feature_rows: DataFrame, selection: Any) -> None:
-    wish = Preparation(selection=selection, top_k=4, create=("flow_rate*traffic_efficiency",))
-    features = usable_features(feature_rows, FEATURES, wish)
-    plain = usable_features(feature_rows, FEATURES, Preparation(create=wish.create))
+def test_selected_slots_keep_their_names(feature_rows: DataFrame, selection: Any) -> None:
+    preparation = Preparation(selection=selection, top_k=4, create=("flow_rate*traffic_efficiency",))
+    features = usable_features(feature_rows, FEATURES, preparation)
+    plain = usable_features(feature_rows, FEATURES, Preparation(create=preparation.create))
     model, whole = fit_preprocessor(feature_rows, features), fit_preprocessor(feature_rows, plain)
     rows = feature_rows.orderBy("sensor_id", "timestamp").limit(5)
     every, left = (
@@ -389,8 +326,8 @@ def test_the_slots_that_are_left_keep_their_names(feature_rows: DataFrame, selec
     assert max(report.worst_mean, report.worst_deviation) < 1e-9
 
 
-def test_slots_are_chosen_on_the_rows_that_are_fitted(spark: SparkSession) -> None:
-    """In the rows that are judged the other feature is the better one."""
+def test_slots_are_selected_on_the_fitted_rows(spark: SparkSession) -> None:
+    """In the rows that are not fitted, the other feature is the better one."""
     table = [(float(i % 7), float(i % 5), 10.0 * (i % 7), True) for i in range(70)]
     table += [(float(i % 7), float(i % 5), 10.0 * (i % 5), False) for i in range(700)]
     rows = spark.createDataFrame(table, "a double, b double, speed double, train boolean").repartition(2)
@@ -400,7 +337,7 @@ def test_slots_are_chosen_on_the_rows_that_are_fitted(spark: SparkSession) -> No
 
 
 @pytest.mark.parametrize(("target", "best"), [("speed", "a"), ("flow", "b")])
-def test_slots_are_chosen_for_the_target_that_is_learned(spark: SparkSession, target: str, best: str) -> None:
+def test_slots_are_selected_for_the_predicted_target(spark: SparkSession, target: str, best: str) -> None:
     table = [(float(i % 7), float(i % 5), 10.0 * (i % 7), 10.0 * (i % 5)) for i in range(70)]
     rows = spark.createDataFrame(table, "a double, b double, speed double, flow double")
     features = usable_features(rows, [A, B], Preparation(selection="univariate", top_k=1), target)
@@ -408,13 +345,13 @@ def test_slots_are_chosen_for_the_target_that_is_learned(spark: SparkSession, ta
 
 
 @pytest.mark.parametrize("selection", ["none", "univariate"])
-def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
+def test_a_preprocessor_without_its_scaler_equals_one_fitted_without_it(
     feature_rows: DataFrame, tmp_path: Path, selection: Any
 ) -> None:
-    """Of the same slots, in the columns' units: what the scaler is given."""
+    """The slots are the same, in the columns' units."""
     features = usable_features(feature_rows, FEATURES, Preparation(selection=selection, top_k=5))
     whole, never = fit_preprocessor(feature_rows, features), fit_preprocessor(feature_rows, features, scaled=False)
-    without = unscaled(whole)
+    without = without_scaler(whole)
     assert len(without.stages) == len(never.stages) == len(whole.stages) - 1
     without.write().save(f"file://{tmp_path}/unscaled")
     given = ASSEMBLED if selection == "none" else SELECTED
@@ -425,15 +362,15 @@ def test_without_its_scaler_a_preprocessor_is_one_that_was_fitted_without(
         assert slots(model, features) == slots(whole, features)
 
 
-def test_a_whole_preparation_is_stored_and_loaded_by_spark_itself(feature_rows: DataFrame, tmp_path: Path) -> None:
-    wish = Preparation(
+def test_spark_stores_and_loads_a_preprocessor_with_all_stages(feature_rows: DataFrame, tmp_path: Path) -> None:
+    preparation = Preparation(
         create=("flow_rate/occupancy_ratio", "speed_lag_1^2"), missing="drop", outliers="z_score",
         outlier_action="drop", selection="importance", top_k=5, scaler="robust",
     )  # fmt: skip
-    features = usable_features(feature_rows, FEATURES, wish)
+    features = usable_features(feature_rows, FEATURES, preparation)
     fitted = fit_preprocessor(feature_rows, features)
     stages = predicting_stages(fitted)
-    assert len(stages) == len(fitted.stages) - 1, "what says which rows are fitted on"
+    assert len(stages) == len(fitted.stages) - 1, "the stage that marks the rows to fit"
     fitted.write().save(f"file://{tmp_path}/fitted")
     PipelineModel(stages).write().save(f"file://{tmp_path}/predicting")
     expected = [row[0].toArray().tolist() for row in fitted.transform(feature_rows).select(VECTOR).collect()]

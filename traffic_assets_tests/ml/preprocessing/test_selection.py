@@ -1,4 +1,4 @@
-"""Selection of slots: what each method keeps, and that it is fitted on the rows it is given alone."""
+"""Selection of slots: the slots that each method keeps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pyspark.ml.feature import VectorAssembler, VectorSlicer
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation
 from traffic_assets.ml.preprocessing.pipeline import preprocessor
 from traffic_assets.ml.preprocessing.selection import Method, SlotSelector
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -22,7 +23,7 @@ ROWS = 3000
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> Iterator[DataFrame]:
-    """`bent` decides the target as much as `strong` does, and has no correlation with it."""
+    """Return rows whose target depends on `bent` as much as on `strong`, but correlates only with `strong`."""
     draw = np.random.default_rng(5)
     x, z = draw.uniform(-1, 1, ROWS), draw.uniform(-1, 1, ROWS)
     speed = 10 * x + 20 * z**2
@@ -50,25 +51,27 @@ def _kept(rows: DataFrame, method: Method, top: int = 2, threshold: float = 0.0)
     return [NAMES[i] for i in slicer.getIndices()]
 
 
-def test_variance_keeps_what_varies_more_than_the_threshold(rows: DataFrame) -> None:
+def test_variance_keeps_slots_above_the_threshold(rows: DataFrame) -> None:
     assert _kept(rows, "variance") == ["noise", "weak", "bent", "strong", "wide"]
     assert _kept(rows, "variance", threshold=100.0) == ["wide"]
-    with pytest.raises(ValueError, match=r"no slot varies more than variance_threshold \(1e\+09\); lower it"):
+    with pytest.raises(ValueError) as caught:
         _kept(rows, "variance", threshold=1e9)
+    assert code_of(caught.value) == "preprocessing.no-slots-left"
+    assert values_of(caught.value) == {"threshold": 1e9}
 
 
-def test_univariate_keeps_what_goes_with_the_target_however_many_p_values_are_0(rows: DataFrame) -> None:
-    """Among 3000 rows both `weak` and `strong` have the p-value 0, which says nothing of which is better."""
+def test_univariate_ranks_slots_with_equal_p_values(rows: DataFrame) -> None:
+    """With 3000 rows, both `weak` and `strong` have the p-value 0."""
     assert _kept(rows, "univariate", top=1) == ["strong"]
     assert _kept(rows, "univariate", top=2) == ["weak", "strong"]
 
 
-def test_importance_keeps_what_a_forest_uses(rows: DataFrame) -> None:
+def test_importance_keeps_the_slots_that_a_forest_uses(rows: DataFrame) -> None:
     assert _kept(rows, "importance", top=2) == ["bent", "strong"]
-    assert _kept(rows, "importance", top=2) == ["bent", "strong"], "its draw is always the same"
+    assert _kept(rows, "importance", top=2) == ["bent", "strong"], "the seed fixes its draw"
 
 
-def test_the_seed_of_the_settings_is_that_of_the_forest(rows: DataFrame) -> None:
+def test_the_forest_has_the_seed_of_the_settings(rows: DataFrame) -> None:
     weights = []
     for seed in (7, 7, 8):
         prepared = FeatureSet((NAMES[0],), (), (), {}, ROWS, Preparation(selection="importance", seed=seed))
@@ -79,5 +82,5 @@ def test_the_seed_of_the_settings_is_that_of_the_forest(rows: DataFrame) -> None
 
 
 @pytest.mark.parametrize("method", ["univariate", "importance"])
-def test_more_slots_than_there_are_keep_them_all(rows: DataFrame, method: Method) -> None:
+def test_all_slots_are_kept_if_top_k_exceeds_their_number(rows: DataFrame, method: Method) -> None:
     assert _kept(rows, method, top=99) == NAMES

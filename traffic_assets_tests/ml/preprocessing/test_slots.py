@@ -1,4 +1,4 @@
-"""Every slot of the vector has the right name, and what is wrong with its values is told."""
+"""Slots: their names, and the report about invalid values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_slots_are_numeric_features_then_categories_and_other(fitted: PipelineMo
     assert slots(fitted, features) == [
         Slot("a", "a"),
         Slot("b", "b"),
-        Slot("c=10", "c"),  # alphabetical, whatever occurs more often
+        Slot("c=10", "c"),  # alphabetical, not by frequency
         Slot("c=2", "c"),
         Slot("c=other", "c"),
         Slot("d=0", "d"),
@@ -53,7 +53,7 @@ def test_slots_are_numeric_features_then_categories_and_other(fitted: PipelineMo
     [
         ((5.0, 7.0, 10, 0), {"c=10", "d=0"}),
         ((5.0, 7.0, 2, 0), {"c=2", "d=0"}),
-        ((5.0, 7.0, 99, 0), {"c=other", "d=0"}),  # never seen
+        ((5.0, 7.0, 99, 0), {"c=other", "d=0"}),  # not in train
         ((5.0, 7.0, None, None), {"c=other", "d=other"}),  # null
     ],
 )
@@ -81,5 +81,5 @@ def test_nan_and_infinity_in_the_vector_are_counted_by_slot(spark: SparkSession)
     frame = spark.createDataFrame([(Vectors.dense(row),) for row in rows], [VECTOR]).repartition(2)
     report = vector_report(frame, [Slot(name, name) for name in "abcd"])
     assert report.nulls == {"b": 2, "c": 1}
-    assert report.constant == ["d"], "a slot without a number is not a constant one"
-    assert report.worst_mean == pytest.approx(2), "of the sound slots"
+    assert report.constant == ["d"], "a slot without a number is not constant"
+    assert report.worst_mean == pytest.approx(2), "of the other slots"

@@ -1,4 +1,4 @@
-"""Keys of rows that the tests of this package share."""
+"""Keys of rows, shared by the tests of this package."""
 
 from __future__ import annotations
 

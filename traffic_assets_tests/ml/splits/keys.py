@@ -1,4 +1,4 @@
-"""The keys that rows of the tests have, and how their splits are read."""
+"""Keys of the rows in tests, and helpers that read their splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SENSORS, STEPS = 40, 50
 ROWS = SENSORS * STEPS
-SIGMAS = 6  # a right implementation misses it once in 10^9 shares
+SIGMAS = 6  # a correct implementation exceeds it once in 10^9 shares
 Placed = dict[tuple[str, int], str]
 SEEDS = st.integers(0, 2**31 - 1)
 
@@ -28,7 +28,7 @@ SEEDS = st.integers(0, 2**31 - 1)
 def placed_rows(rows: DataFrame, split: SplitSettings, seed: int) -> Placed:
     found = with_split(rows, split, seed).select("sensor_id", F.col("timestamp").cast("long"), SPLIT).collect()
     placed = {(row[0], row[1]): row[2] for row in found}
-    assert len(placed) == len(found), "a key comes out once"
+    assert len(placed) == len(found), "each key occurs once"
     return placed
 
 

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.splits.assign import time_quantiles, with_split
 from traffic_assets.ml.splits.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.settings.training import SplitSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -21,7 +22,7 @@ from traffic_assets_tests.ml.splits.keys import ROWS, SEEDS, SENSORS, START, STE
 
 @st.composite
 def splits(draw: st.DrawFn) -> SplitSettings:
-    """Any random split: with a share for validation or with carving."""
+    """Return any random split, with a validation share or with carved validation rows."""
     train, rest = draw(st.floats(0.1, 0.8)), draw(st.sampled_from([0.0, 0.2, 0.5]))
     validation = (1 - train) * rest
     return SplitSettings(
@@ -34,21 +35,21 @@ def splits(draw: st.DrawFn) -> SplitSettings:
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(split=splits(), seed=SEEDS)
-def test_any_random_split_is_complete_disjoint_and_of_the_asked_shares(
+def test_any_random_split_is_complete_disjoint_and_has_its_configured_shares(
     keys: DataFrame, split: SplitSettings, seed: int
 ) -> None:
     placed = placed_rows(keys, split, seed)
     assert len(placed) == ROWS
     counts = Counter(placed.values())
     assert set(counts) <= set(SPLITS)
-    expected = Shares.of(split)
+    expected = Shares.from_settings(split)
     for name in SPLITS:
         assert is_near(counts[name] / ROWS, getattr(expected, name), ROWS), (name, counts, expected)
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(split=splits(), seed=SEEDS)
-def test_a_row_lands_where_it_did_among_other_rows_in_another_order(
+def test_the_split_of_a_row_does_not_depend_on_other_rows_or_their_order(
     keys: DataFrame, split: SplitSettings, seed: int
 ) -> None:
     strangers = keys.withColumn("sensor_id", F.concat(F.lit("other-"), "sensor_id"))
@@ -60,9 +61,7 @@ def test_a_row_lands_where_it_did_among_other_rows_in_another_order(
     assert kept == {key: whole[key] for key in kept}
 
 
-def test_a_row_lands_where_it_did_whatever_the_time_zone_and_the_other_columns(
-    spark: SparkSession, keys: DataFrame
-) -> None:
+def test_the_split_of_a_row_does_not_depend_on_time_zone_or_other_columns(spark: SparkSession, keys: DataFrame) -> None:
     split = SplitSettings()
     here = placed_rows(keys, split, 42)
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
@@ -73,21 +72,21 @@ def test_a_row_lands_where_it_did_whatever_the_time_zone_and_the_other_columns(
     assert there == here
 
 
-def test_carved_validation_comes_out_of_train_and_leaves_test_alone(keys: DataFrame) -> None:
+def test_validation_rows_are_carved_out_of_train_only(keys: DataFrame) -> None:
     little = placed_rows(keys, SplitSettings(carved_validation=0.1), 42)
     much = placed_rows(keys, SplitSettings(carved_validation=0.4), 42)
     for key, place in little.items():
         if place == TEST:
             assert much[key] == TEST
         elif place == VALIDATION:
-            assert much[key] == VALIDATION, "a larger share holds the smaller"
+            assert much[key] == VALIDATION, "a larger share includes the smaller"
         else:
             assert much[key] in (TRAIN, VALIDATION)
     of_train = sum(place == VALIDATION for place in much.values()) / sum(place != TEST for place in much.values())
     assert is_near(of_train, 0.4, round(0.8 * ROWS)), "a share of train, not of all rows"
 
 
-def test_a_share_for_validation_is_not_carved(keys: DataFrame) -> None:
+def test_nothing_is_carved_if_validation_has_a_share(keys: DataFrame) -> None:
     shares = {"train": 0.6, "validation": 0.2, "test": 0.2}
     plain, carving = (placed_rows(keys, SplitSettings(carved_validation=carved, **shares), 42) for carved in (0.1, 0.9))
     assert plain == carving
@@ -102,7 +101,7 @@ def test_a_temporal_split_is_in_the_order_of_time(keys: DataFrame, train: float,
     assert max(times[TRAIN]) < min(times[VALIDATION])
     assert max(times[VALIDATION]) < min(times[TEST])
     for name in SPLITS:
-        assert len(times[name]) / ROWS == pytest.approx(getattr(split, name), abs=2 / STEPS), "but for an interval"
+        assert len(times[name]) / ROWS == pytest.approx(getattr(split, name), abs=2 / STEPS), "within an interval"
 
 
 def test_a_temporal_split_without_validation_carves_by_hash_before_the_test_rows(keys: DataFrame) -> None:
@@ -116,7 +115,7 @@ def test_a_temporal_split_without_validation_carves_by_hash_before_the_test_rows
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0.01, 0.99))
-def test_time_quantiles_split_the_rows_but_for_one_interval(keys: DataFrame, share: float) -> None:
+def test_time_quantiles_are_exact_to_one_interval(keys: DataFrame, share: float) -> None:
     (at,) = time_quantiles(keys, [share])
     seconds = F.col("timestamp").cast("long")
     before, upto = keys.agg(F.avg((seconds < at).cast("int")), F.avg((seconds <= at).cast("int"))).collect()[0]
@@ -131,7 +130,7 @@ def _sensors(placed: Placed) -> dict[str, set[str]]:
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(split=splits(), seed=SEEDS, sensors=st.integers(3, SENSORS))
-def test_any_split_by_sensor_has_each_sensor_on_one_side_and_the_asked_number_of_them(
+def test_any_split_by_sensor_has_whole_sensors_in_the_configured_numbers(
     keys: DataFrame, split: SplitSettings, seed: int, sensors: int
 ) -> None:
     split = split.model_copy(update={"kind": "sensor"})
@@ -139,8 +138,9 @@ def test_any_split_by_sensor_has_each_sensor_on_one_side_and_the_asked_number_of
     try:
         expected = sensor_counts(split, sensors)
     except ValueError:
-        with pytest.raises(ValueError, match="none is left for train"):
+        with pytest.raises(ValueError) as caught:
             with_split(rows, split, seed)
+        assert code_of(caught.value) == "splits.too-few-sensors"
         return
     placed = placed_rows(rows.orderBy(F.rand(seed)).repartition(4), split, seed)
     held = _sensors(placed)
@@ -150,14 +150,14 @@ def test_any_split_by_sensor_has_each_sensor_on_one_side_and_the_asked_number_of
     assert placed == placed_rows(rows, split, seed)
 
 
-def test_another_seed_judges_other_sensors(keys: DataFrame) -> None:
+def test_another_seed_tests_other_sensors(keys: DataFrame) -> None:
     split = SplitSettings(kind="sensor")
     one, other = (_sensors(placed_rows(keys, split, seed))[TEST] for seed in (1, 2))
     assert len(one) == len(other) == SENSORS / 5
     assert one != other
 
 
-def test_a_newcomer_moves_few_of_the_other_sensors(keys: DataFrame) -> None:
+def test_a_new_sensor_moves_few_other_sensors(keys: DataFrame) -> None:
     split = SplitSettings(kind="sensor")
     for gone in ("s3", "s17", "s30"):
         before, after = placed_rows(keys.where(F.col("sensor_id") != gone), split, 42), placed_rows(keys, split, 42)
@@ -166,10 +166,11 @@ def test_a_newcomer_moves_few_of_the_other_sensors(keys: DataFrame) -> None:
 
 def test_too_few_sensors_are_refused(keys: DataFrame) -> None:
     split = SplitSettings(kind="sensor")
-    with pytest.raises(ValueError, match=r"has 2 sensor\(s\): validation takes 1, test 1, and none is left for train"):
-        with_split(keys.where("sensor_id in ('s1', 's2')"), split, 42)
-    with pytest.raises(ValueError, match=r"has 0 sensor\(s\)"):
-        with_split(keys.limit(0), split, 42)
+    for sensors, rows in ((2, keys.where("sensor_id in ('s1', 's2')")), (0, keys.limit(0))):
+        with pytest.raises(ValueError) as caught:
+            with_split(rows, split, 42)
+        assert code_of(caught.value) == "splits.too-few-sensors"
+        assert values_of(caught.value) == {"sensors": sensors, "validation": 1, "test": 1}
     three = _sensors(placed_rows(keys.where("sensor_id in ('s1', 's2', 's3')"), split, 42))
     assert [len(found) for found in three.values()] == [1, 1, 1]
 
@@ -186,12 +187,14 @@ def test_70_20_10(keys: DataFrame, kind: Any) -> None:
         assert counts == exact
         assert {name: len(found) for name, found in _sensors(placed).items()} == {TRAIN: 28, VALIDATION: 8, TEST: 4}
     else:
-        assert all(abs(counts[name] - exact[name]) <= 2 * SENSORS for name in SPLITS), "but for an interval"
+        assert all(abs(counts[name] - exact[name]) <= 2 * SENSORS for name in SPLITS), "within an interval"
 
 
-def test_no_rows_no_quantiles(keys: DataFrame) -> None:
-    with pytest.raises(ValueError, match="no rows to split in time: the training window is empty"):
+def test_a_temporal_split_without_rows_is_refused(keys: DataFrame) -> None:
+    with pytest.raises(ValueError) as caught:
         time_quantiles(keys.limit(0), [0.5])
-    with pytest.raises(ValueError, match="window is empty"):
+    assert code_of(caught.value) == "splits.no-rows"
+    with pytest.raises(ValueError) as caught:
         with_split(keys.limit(0), SplitSettings(kind="temporal"), 42)
+    assert code_of(caught.value) == "splits.no-rows"
     assert with_split(keys.limit(0), SplitSettings(), 42).count() == 0

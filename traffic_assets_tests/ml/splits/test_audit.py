@@ -8,8 +8,8 @@ import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.splits.assign import split_of, with_split
-from traffic_assets.ml.splits.audit import census, sensor_census
+from traffic_assets.ml.splits.assign import split_column, with_split
+from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, TEST, TRAIN, sensor_counts
 from traffic_assets.settings.training import SplitSettings
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 from traffic_assets_tests.ml.splits.keys import SENSORS
 
 
-def test_the_sensor_census_counts_sensors_and_a_planted_overlap(keys: DataFrame) -> None:
+def test_the_sensor_audit_counts_sensors_and_shared_ones(keys: DataFrame) -> None:
     placed = with_split(keys, SplitSettings(kind="sensor"), 42)
     expected = sensor_counts(SplitSettings(kind="sensor"), SENSORS)
-    assert sensor_census(placed) == (expected, 0)
+    assert audit_sensors(placed) == (expected, 0)
     one = placed.where(F.col(SPLIT) == TRAIN).orderBy("sensor_id").limit(1).withColumn(SPLIT, F.lit(TEST))
-    assert sensor_census(placed.union(one)) == ({**expected, TEST: expected[TEST] + 1}, 1)
-    assert sensor_census(placed.limit(0)) == (dict.fromkeys(SPLITS, 0), 0)
+    assert audit_sensors(placed.union(one)) == ({**expected, TEST: expected[TEST] + 1}, 1)
+    assert audit_sensors(placed.limit(0)) == (dict.fromkeys(SPLITS, 0), 0)
 
 
 @pytest.mark.parametrize("kind", ["random", "temporal", "sensor"])
-def test_the_census_counts_the_rows_of_each_split_and_a_planted_overlap(keys: DataFrame, kind: Any) -> None:
+def test_the_audit_counts_rows_and_shared_keys(keys: DataFrame, kind: Any) -> None:
     split = SplitSettings(kind=kind)
-    place, placed = split_of(keys, split, 42), with_split(keys, split, 42).cache()
-    counts, shared, misplaced = census(placed, place)
+    place, placed = split_column(keys, split, 42), with_split(keys, split, 42).cache()
+    counts, shared, misplaced = audit_splits(placed, place)
     assert counts == {split: placed.where(F.col(SPLIT) == split).count() for split in SPLITS}
     assert (shared, misplaced) == (0, 0)
     three = placed.where(F.col(SPLIT) == TRAIN).orderBy("sensor_id", "timestamp").limit(3)
-    assert census(placed.union(three), place)[1:] == (0, 0), "a row twice in one split lies in one split"
+    assert audit_splits(placed.union(three), place)[1:] == (0, 0), "two copies of a row in one split are not shared"
     moved = three.withColumn(SPLIT, F.lit(TEST))
-    assert census(placed.union(moved), place) == ({**counts, TEST: counts[TEST] + 3}, 3, 3)
-    assert census(placed.limit(0), place) == (dict.fromkeys(SPLITS, 0), 0, 0)
+    assert audit_splits(placed.union(moved), place) == ({**counts, TEST: counts[TEST] + 3}, 3, 3)
+    assert audit_splits(placed.limit(0), place) == (dict.fromkeys(SPLITS, 0), 0, 0)
     elsewhere = placed.withColumn(SPLIT, F.when(F.col(SPLIT) == TRAIN, TEST).otherwise(TRAIN))
-    assert census(elsewhere, place)[1:] == (0, placed.count()), "a misplaced key lies in one split all the same"
+    assert audit_splits(elsewhere, place)[1:] == (0, placed.count()), "a misplaced key may still be in one split only"
     placed.unpersist()
 
 
-def test_what_decides_a_split_beside_the_key_is_no_proof(keys: DataFrame) -> None:
+def test_a_split_that_depends_on_another_column_is_refused(keys: DataFrame) -> None:
     by_flow = keys.withColumn("flow", F.rand(1))
     with pytest.raises(AnalysisException, match="flow"):
-        census(with_split(by_flow, SplitSettings(), 42), F.when(F.col("flow") < 0.5, TRAIN).otherwise(TEST))
+        audit_splits(with_split(by_flow, SplitSettings(), 42), F.when(F.col("flow") < 0.5, TRAIN).otherwise(TEST))

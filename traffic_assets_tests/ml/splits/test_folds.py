@@ -1,4 +1,4 @@
-"""Folds: every kind judges each row at most once, and never fits what it judges."""
+"""Folds: every kind tests each row at most once, and no fold trains on its test rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
-from traffic_assets.ml.splits.hashing import fold_of
+from traffic_assets.ml.splits.hashing import fold_column
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,7 +43,7 @@ def _held(rows: DataFrame, kind: FoldKind, number: int, gap: int = 0) -> list[tu
 
 
 @pytest.mark.parametrize("kind", get_args(FoldKind))
-def test_no_row_is_fitted_and_judged_in_one_fold_or_judged_twice(rows: DataFrame, kind: FoldKind) -> None:
+def test_train_and_test_rows_are_disjoint_and_each_row_is_tested_at_most_once(rows: DataFrame, kind: FoldKind) -> None:
     held = _held(rows, kind, 3)
     judged = [row for _, part in held for row in part]
     assert len(judged) == len(set(judged))
@@ -53,26 +54,26 @@ def test_no_row_is_fitted_and_judged_in_one_fold_or_judged_twice(rows: DataFrame
 
 
 @pytest.mark.parametrize("kind", ["random", "sensor"])
-def test_folds_by_hash_judge_every_row_and_fit_all_the_others(rows: DataFrame, kind: FoldKind) -> None:
+def test_folds_by_hash_test_every_row_and_train_on_all_others(rows: DataFrame, kind: FoldKind) -> None:
     every = {(f"s{s}", i * MINUTES) for s in range(SENSORS) for i in range(STEPS)}
     held = _held(rows, kind, 3)
     assert set().union(*(part for _, part in held)) == every
     assert all(fit | part == every for fit, part in held)
 
 
-def test_random_folds_are_those_of_the_hash(rows: DataFrame) -> None:
+def test_random_folds_follow_the_hash(rows: DataFrame) -> None:
     for number, fold in enumerate(make_folds(rows, "random", 4, 7)):
-        assert rows.where(fold.test & (fold_of(4, 7) != number)).count() == 0
+        assert rows.where(fold.test & (fold_column(4, 7) != number)).count() == 0
 
 
-def test_a_sensor_is_judged_only_by_folds_that_never_saw_it(rows: DataFrame) -> None:
+def test_folds_by_sensor_test_unseen_sensors(rows: DataFrame) -> None:
     for fit, judged in _held(rows, "sensor", 3):
         assert not {sensor for sensor, _ in fit} & {sensor for sensor, _ in judged}
 
 
 @pytest.mark.parametrize("kind", ["expanding", "sliding"])
 @pytest.mark.parametrize("gap", [0, 30])
-def test_folds_in_time_fit_the_past_up_to_the_gap(rows: DataFrame, kind: FoldKind, gap: int) -> None:
+def test_folds_in_time_train_on_the_past_up_to_the_gap(rows: DataFrame, kind: FoldKind, gap: int) -> None:
     begins = []
     for fit, judged in _held(rows, kind, 3, gap):
         first_judged = min(at for _, at in judged)
@@ -95,10 +96,10 @@ def test_folds_in_time_fit_the_past_up_to_the_gap(rows: DataFrame, kind: FoldKin
     steps=st.integers(20, STEPS),
     holes=st.integers(1, 5),
 )
-def test_what_holds_for_any_folds(
+def test_properties_of_any_folds(
     rows: DataFrame, kind: FoldKind, number: int, seed: int, gap: int, sensors: int, steps: int, holes: int
 ) -> None:
-    """Of gappy series of some sensors: nothing judged was fitted, the gap is kept, a sensor is on one side."""
+    """For series with gaps: test rows are not fitted, the gap is respected, whole sensors are on one side."""
     end = START + steps * timedelta(minutes=MINUTES)
     some = rows.where(F.col("sensor_id").isin([f"s{i}" for i in range(sensors)]) & (F.col("timestamp") < F.lit(end)))
     some = some.where(F.xxhash64("sensor_id", "timestamp", F.lit(seed)) % 7 >= holes - 5)
@@ -108,7 +109,7 @@ def test_what_holds_for_any_folds(
     judged_by = [[i for i in range(number) if row[f"judged{i}"]] for row in table]
     assert all(len(judges) <= 1 for judges in judged_by)
     if kind in ("random", "sensor"):
-        assert all(len(judges) == 1 for judges in judged_by), "every row is judged once"
+        assert all(len(judges) == 1 for judges in judged_by), "every row is tested once"
     for i in range(number):
         fit, judged = [row for row in table if row[f"fit{i}"]], [row for row in table if row[f"judged{i}"]]
         assert judged
@@ -120,14 +121,18 @@ def test_what_holds_for_any_folds(
         if kind == "sensor":
             places = {row["sensor_id"] for row in judged}
             assert places.isdisjoint(row["sensor_id"] for row in fit)
-            assert sensors // number <= len(places) <= -(-sensors // number), "as many in each fold, but for one"
+            assert sensors // number <= len(places) <= -(-sensors // number), "fold sizes differ by one sensor at most"
 
 
 def test_more_folds_than_sensors_are_refused(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"Too few sensors .* for 5 folds by sensor \(4\)\..*training\.folds"):
+    with pytest.raises(ValueError) as caught:
         make_folds(rows.where("sensor_id in ('s1', 's2', 's3', 's4')"), "sensor", 5, 42)
+    assert code_of(caught.value) == "splits.too-few-sensors-for-folds"
+    assert values_of(caught.value) == {"folds": 5, "sensors": 4}
 
 
 def test_more_folds_than_instants_are_refused(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"Too few instants .* for 9 folds in time\."):
+    with pytest.raises(ValueError) as caught:
         make_folds(rows.where(F.col("timestamp") < F.lit(START + timedelta(minutes=20))), "expanding", 9, 42)
+    assert code_of(caught.value) == "splits.too-few-instants-for-folds"
+    assert values_of(caught.value) == {"folds": 9, "parts": 10}

@@ -1,4 +1,4 @@
-"""Hashes: a row's draw depends on its key and the seed, and on nothing else."""
+"""Hashes: a row's draw depends only on its key, the seed and the purpose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.assign import with_split
-from traffic_assets.ml.splits.hashing import fold_of, unit_hash
+from traffic_assets.ml.splits.hashing import fold_column, unit_hash
 from traffic_assets.ml.splits.shares import SPLIT, TRAIN
 from traffic_assets.settings.training import SplitSettings
 
@@ -21,14 +21,14 @@ from traffic_assets_tests.ml.splits.keys import ROWS, SIGMAS, START, is_near
 
 
 def test_the_hash_itself_never_changes(spark: SparkSession) -> None:
-    """Written down once: with another hash every registered model's test rows would be other rows."""
+    """Fixed values: another hash would change the test rows of every registered model."""
     later = START + timedelta(minutes=5)
     rows = spark.createDataFrame([("s1", START), ("s2", START), ("s1", later)], "sensor_id string, timestamp timestamp")
     found = [row[0] for row in rows.select(unit_hash(42, "split")).collect()]
     assert found == pytest.approx([0.3857614828739315, 0.25466025969944894, 0.6030844380147755], abs=1e-12)
 
 
-def test_another_seed_or_use_is_another_draw(keys: DataFrame) -> None:
+def test_another_seed_or_purpose_is_another_draw(keys: DataFrame) -> None:
     drawn = keys.select(
         *(unit_hash(seed, salt).alias(f"{salt}{seed}") for seed, salt in ((1, "split"), (2, "split"), (1, "fold")))
     )
@@ -41,9 +41,9 @@ def test_another_seed_or_use_is_another_draw(keys: DataFrame) -> None:
 
 
 @pytest.mark.parametrize("folds", [2, 5])
-def test_folds_are_even_and_hang_on_the_key_alone(keys: DataFrame, folds: int) -> None:
+def test_folds_are_even_and_depend_only_on_the_key(keys: DataFrame, folds: int) -> None:
     def of(rows: DataFrame) -> dict[tuple[str, datetime], int]:
-        return {(r[0], r[1]): r[2] for r in rows.select("sensor_id", "timestamp", fold_of(folds, 42)).collect()}
+        return {(r[0], r[1]): r[2] for r in rows.select("sensor_id", "timestamp", fold_column(folds, 42)).collect()}
 
     found = of(keys)
     counts = Counter(found.values())
@@ -55,8 +55,8 @@ def test_folds_are_even_and_hang_on_the_key_alone(keys: DataFrame, folds: int) -
 
 
 def test_folds_of_train_are_even_too(keys: DataFrame) -> None:
-    """The fold is not a function of what decided the split, or some folds of train would be empty."""
+    """Folds and splits use different hashes. Otherwise some folds of train would be empty."""
     train = with_split(keys, SplitSettings(train=0.5, test=0.5), 42).where(F.col(SPLIT) == TRAIN)
-    counts = Counter(row[0] for row in train.select(fold_of(5, 42)).collect())
+    counts = Counter(row[0] for row in train.select(fold_column(5, 42)).collect())
     rows = sum(counts.values())
     assert all(is_near(counts[fold] / rows, 0.2, rows) for fold in range(5)), counts

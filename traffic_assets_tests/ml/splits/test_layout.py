@@ -1,4 +1,4 @@
-"""Placement: what a picture shows of each row is what the fold or the split makes of it."""
+"""Placement: each sampled row has the role that its fold or split gives it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.plots.layout import plot_layout
 from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
-from traffic_assets.ml.splits.layout import placement_of_folds, placement_of_split
+from traffic_assets.ml.splits.layout import place_folds, place_split
 from traffic_assets.settings.training import SplitSettings
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 @pytest.mark.parametrize("kind", get_args(FoldKind))
-def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: FoldKind) -> None:
+def test_every_row_has_its_role_in_the_fold(rows: DataFrame, kind: FoldKind) -> None:
     folds = make_folds(rows, kind, 3, SEED, GAP_MINUTES)
-    found = placement_of_folds(rows, folds, TOTAL, TOTAL, SEED)
+    found = place_folds(rows, folds, TOTAL, TOTAL, SEED)
     assert found.at.size == TOTAL
     assert found.sensors == tuple(f"s{i}" for i in range(SENSORS))
     for fold in folds:
         role = found.roles[fold.title]
-        for name, condition in (("fitted", fold.train), ("judged", fold.test)):
+        for name, condition in (("train", fold.train), ("test", fold.test)):
             held = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
             these = role == found.names.index(name)
             drawn = zip(found.sensor[these], found.at[these], strict=True)
@@ -49,27 +49,27 @@ def test_every_row_has_the_role_that_the_fold_gives_it(rows: DataFrame, kind: Fo
         if kind in ("random", "sensor"):
             assert gap.size == 0
         else:
-            assert sorted(set(np.unique(gap) - gap.min())) == [0, 3600], "two hours of an hour each"
+            assert sorted(set(np.unique(gap) - gap.min())) == [0, 3600], "two rows, one hour apart"
 
 
-def test_a_split_is_drawn_as_it_is(rows: DataFrame) -> None:
+def test_every_row_has_its_split(rows: DataFrame) -> None:
     settings = SplitSettings(kind="temporal", train=0.7, validation=0.2, test=0.1)
-    found = placement_of_split(with_split(rows, settings, SEED), "the week", TOTAL, TOTAL, SEED)
+    found = place_split(with_split(rows, settings, SEED), "the week", TOTAL, TOTAL, SEED)
     role = found.roles["the week"]
     ends = {name: (found.at[role == i].min(), found.at[role == i].max()) for i, name in enumerate(found.names)}
     assert ends["train"][1] < ends["validation"][0] < ends["validation"][1] < ends["test"][0]
 
 
-def test_few_of_many_rows_are_drawn_and_the_same_ones_each_time(rows: DataFrame) -> None:
+def test_the_sample_is_small_and_always_the_same(rows: DataFrame) -> None:
     split = with_split(rows, SplitSettings(), SEED)
-    first, again = (placement_of_split(split.repartition(n), "", TOTAL, 60, SEED) for n in (1, 5))
+    first, again = (place_split(split.repartition(n), "", TOTAL, 60, SEED) for n in (1, 5))
     assert 30 < first.at.size < 90
     assert sorted(zip(first.at, first.sensor, strict=True)) == sorted(zip(again.at, again.sensor, strict=True))
 
 
-def test_the_picture_shows_the_roles(rows: DataFrame) -> None:
+def test_placements_of_all_kinds_can_be_plotted(rows: DataFrame) -> None:
     drawn = [
-        plot_layout(placement_of_folds(rows, make_folds(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
+        plot_layout(place_folds(rows, make_folds(rows, kind, 3, SEED), TOTAL, TOTAL, SEED), "folds")
         for kind in get_args(FoldKind)
     ]
     assert all(png.startswith(b"\x89PNG") for png in drawn)

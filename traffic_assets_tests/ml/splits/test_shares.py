@@ -1,4 +1,4 @@
-"""Shares: what the settings amount to once validation rows are carved out of train."""
+"""Shares of the splits after validation rows are carved out of train."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from traffic_assets.settings.training import SplitSettings
     ],
 )
 def test_shares_of_settings(given_shares: dict[str, object], expected: tuple[float, ...]) -> None:
-    shares = Shares.of(SplitSettings.model_validate({"validation": 0.0, **given_shares}))
+    shares = Shares.from_settings(SplitSettings.model_validate({"validation": 0.0, **given_shares}))
     assert (shares.train, shares.validation, shares.test) == pytest.approx(expected)
 
 
@@ -29,9 +29,9 @@ def test_shares_of_settings(given_shares: dict[str, object], expected: tuple[flo
 def test_shares_add_up_to_one_and_none_is_empty(train: float, validation: float, carved: float) -> None:
     validation = min(validation, (1 - train) / 2)
     split = SplitSettings(train=train, validation=validation, test=1 - train - validation, carved_validation=carved)
-    shares = Shares.of(split)
+    shares = Shares.from_settings(split)
     assert shares.train + shares.validation + shares.test == pytest.approx(1)
-    assert shares.test == split.test, "test rows are never touched by the carving"
+    assert shares.test == split.test, "carving does not change test"
     assert shares.train > 0
     assert shares.validation > 0
 
@@ -42,21 +42,21 @@ def test_the_names_of_the_splits() -> None:
 
 
 @pytest.mark.parametrize(("sensors", "expected"), [(98, (70, 8, 20)), (10, (7, 1, 2)), (4, (2, 1, 1)), (3, (1, 1, 1))])
-def test_sensors_are_shared_out_whole(sensors: int, expected: tuple[int, ...]) -> None:
+def test_shares_of_sensors_are_rounded(sensors: int, expected: tuple[int, ...]) -> None:
     assert tuple(sensor_counts(SplitSettings(kind="sensor"), sensors).values()) == expected
 
 
 @given(train=st.floats(0.05, 0.9), validation=st.floats(0, 0.5), sensors=st.integers(0, 500))
-def test_no_split_is_without_sensors_and_none_lies_twice(train: float, validation: float, sensors: int) -> None:
+def test_every_split_has_sensors_and_the_counts_add_up(train: float, validation: float, sensors: int) -> None:
     validation = min(validation, (1 - train) / 2)
     split = SplitSettings(kind="sensor", train=train, validation=validation, test=1 - train - validation)
     try:
         counts = sensor_counts(split, sensors)
     except ValueError as error:
         assert f"has {sensors} sensor(s)" in str(error)
-        assert sensors * Shares.of(split).train < 3, "refused only where train would have next to none"
+        assert sensors * Shares.from_settings(split).train < 3, "refused only if train would have almost none"
         return
     assert list(counts) == list(SPLITS)
     assert sum(counts.values()) == sensors
     assert min(counts.values()) >= 1
-    assert all(abs(counts[s] - getattr(Shares.of(split), s) * sensors) <= 2 for s in SPLITS)
+    assert all(abs(counts[s] - getattr(Shares.from_settings(split), s) * sensors) <= 2 for s in SPLITS)

@@ -1,0 +1,60 @@
+"""Messages about preprocessing."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+INVALID_FORMULA = Message(
+    code="preprocessing.invalid-formula",
+    problem="{formula!r} is not a valid formula",
+    expected="a*b, a/b, a^2 or a^3, where a and b are numeric features",
+    fix="correct training.preprocessing.create",
+    example={"formula": "flow_rate+occupancy_ratio"},
+)
+UNUSABLE_FORMULAS = Message(
+    code="preprocessing.unusable-formulas",
+    problem="Some formulas of training.preprocessing.create cannot be computed ({reasons})",
+    expected="formulas of numeric features: {numeric}",
+    fix="use features that are listed here, that training.exclude_features does not name, and that training.features "
+    "names if it is set",
+    example={
+        "reasons": ["flow_rate/lanes: no such feature: lanes"],
+        "numeric": ["flow_rate", "occupancy_ratio"],
+    },
+)
+NO_TARGET = Message(
+    code="preprocessing.no-target",
+    problem="No train row has a value of {target}",
+    expected="at least one; either the window is empty, or the detectors do not report {target}",
+    fix="ingest readings with {target} for the window's days, or remove {target} from training.targets",
+    example={"target": "flow"},
+)
+NO_FEATURE_VALUES = Message(
+    code="preprocessing.no-feature-values",
+    problem="None of the features has a value in the train rows ({features})",
+    expected="at least one feature with a value",
+    fix="ingest readings with the columns that these features need, or add features to training.features",
+    example={"features": ["flow_rate", "occupancy_ratio"]},
+)
+NO_ROWS_LEFT = Message(
+    code="preprocessing.no-rows-left",
+    problem="Every train row is dropped by training.preprocessing (missing: {missing}, outliers: {outliers}, "
+    "outlier_action: {action}). Rows without a value, of {rows}: {nulls}",
+    expected="at least one row that is kept",
+    fix="set training.preprocessing.missing to median or mean, set outlier_action to clip, or add features that are "
+    "mostly missing to training.exclude_features",
+    example={"missing": "drop", "outliers": "none", "action": "clip", "rows": 2, "nulls": {"flow_rate": 1}},
+)
+NO_SLOTS_LEFT = Message(
+    code="preprocessing.no-slots-left",
+    problem="The variance of no slot is above training.preprocessing.variance_threshold ({threshold:g})",
+    expected="at least one slot above it",
+    fix="reduce training.preprocessing.variance_threshold",
+    example={"threshold": 1000.0},
+)
+NOT_AN_ARRAY = Message(
+    code="preprocessing.not-an-array",
+    problem="The preprocessor does more than impute (scaled: {scaled}, missing: {missing}, outliers: {outliers}, "
+    "selection: {selection}), so its vector cannot be computed as an array",
+    expected="a preprocessor without scaler, dropped rows, outlier bounds and selection",
+    fix="use the preprocessor's own vector",
+    example={"scaled": True, "missing": "median", "outliers": "none", "selection": "none"},
+)
