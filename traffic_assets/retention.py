@@ -39,11 +39,11 @@ def prune(
     removed: list[str] = []
     for root, key in {hdfs.dataset(key).root: key for key in hdfs.pruned_datasets}.items():
         try:
-            removed += hdfs.dataset(key).remove_old(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
+            removed += hdfs.dataset(key).prune_generations(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
         except (PointerError, OSError) as error:
             notify(f"{key}: old generations may stay below {root}: {error}")
     try:
-        removed += registry.remove_leftovers(keep)
+        removed += registry.prune_staging(keep)
     except OSError as error:
         notify(f"the registry: what killed registrations left may stay below {registry.root}: {error}")
     return removed

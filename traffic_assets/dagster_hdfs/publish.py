@@ -146,7 +146,7 @@ class Dataset:
             return None
         return self._from_json(data, partition, uri)
 
-    def currents(self, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
+    def current_generations(self, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
         """The current generations of the given partitions (None: all), in order, without unpublished ones."""
         keys = self.partitions() if partitions is None else partitions
         found = ((key, self.current(key)) for key in keys)
@@ -162,7 +162,7 @@ class Dataset:
         names = [entry.name for entry in self._list(join(self.root, Internal.POINTERS))]
         return sorted(name.removesuffix(_POINTER) for name in names if name.endswith(_POINTER))
 
-    def remove_old(
+    def prune_generations(
         self,
         keep: timedelta,
         is_referenced: Callable[[str], bool] | Collection[str],
@@ -194,7 +194,7 @@ class Dataset:
         before = (now or datetime.now(UTC)) - keep
         folders = self._list(join(self.root, Internal.GENERATIONS))
         found = [self._generations_in(folder) for folder in folders]
-        current = {generation.uri for generation in self.currents().values()}  # read after the folders
+        current = {generation.uri for generation in self.current_generations().values()}  # read after the folders
         old = [
             uri
             for generations in found

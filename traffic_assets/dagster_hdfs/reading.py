@@ -41,7 +41,7 @@ def read_current(spark: SparkSession, uri: str, start: str | None = None, end: s
             f"Nothing is published in {redact(uri)} from {start or 'the first'} to "
             f"{end or 'the last'} partition: {there}"
         )
-    return read_generations(spark, list(dataset.currents(chosen).values()))
+    return read_generations(spark, list(dataset.current_generations(chosen).values()))
 
 
 def read_generations(spark: SparkSession, generations: Sequence[Generation]) -> DataFrame:

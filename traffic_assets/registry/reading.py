@@ -65,14 +65,14 @@ class RegistryReader:
         except (FileNotFoundError, ValidationError) as error:
             raise self._damaged(lane, version, uri, METADATA) from error
 
-    def every(self, damaged: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
+    def all_versions(self, notify: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
         """The metadata of every version of every lane.
 
         Args:
-            damaged: told of each version whose metadata cannot be read; without it the first one raises.
+            notify: told of each version whose metadata cannot be read; without it the first one raises.
 
         Raises:
-            RegistryError: see `damaged`.
+            RegistryError: see `notify`.
         """
         found = []
         for lane in self.lanes():
@@ -80,9 +80,9 @@ class RegistryReader:
                 try:
                     found.append(self.metadata(lane, version))
                 except RegistryError as error:
-                    if damaged is None:
+                    if notify is None:
                         raise
-                    damaged(error)
+                    notify(error)
         return found
 
     def references(self) -> set[str]:
@@ -91,7 +91,7 @@ class RegistryReader:
         Raises:
             RegistryError: where a version's metadata cannot be read, so that what it refers to is not known.
         """
-        return {id_ for metadata in self.every() for id_ in metadata.training.references}
+        return {id_ for metadata in self.all_versions() for id_ in metadata.training.references}
 
     def verify(self, lane: str, version: str = "latest") -> None:
         """Hold a version's files against its manifest.

@@ -18,7 +18,7 @@ TRUSTED = ("org.apache.spark.ml.", "pyspark.ml.", "traffic_assets.ml.")
 PICKLED = "serialized_callbacks"
 
 
-def objections(uri: str, filesystem: FileSystem) -> list[str]:
+def unsafe_stages(uri: str, filesystem: FileSystem) -> list[str]:
     """What speaks against loading a stored pipeline or model, a line a reason; none if it may be loaded.
 
     Needs an active Spark session.
@@ -34,10 +34,10 @@ def objections(uri: str, filesystem: FileSystem) -> list[str]:
         return [f"{uri} holds no {METADATA}"]
     # read as Spark will read it, whatever the files are called and however they are packed
     lines = SparkSession.active().read.text(folders).select("value", F.input_file_name().alias("file"))
-    return [reason for line in lines.collect() for reason in _objections(line["value"], line["file"])]
+    return [reason for line in lines.collect() for reason in _unsafe_reasons(line["value"], line["file"])]
 
 
-def _objections(text: str, file: str) -> Iterable[str]:
+def _unsafe_reasons(text: str, file: str) -> Iterable[str]:
     try:
         found = json.loads(text)
         name = str(found["class"])

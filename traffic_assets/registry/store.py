@@ -24,7 +24,7 @@ from traffic_assets.ml.algorithm import algorithms
 from traffic_assets.registry.manifest import write_manifest
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.reading import METADATA, RegistryReader
-from traffic_assets.registry.safety import objections
+from traffic_assets.registry.safety import unsafe_stages
 from traffic_assets.registry.versions import FIRST, VERSION, RegistryError, Version
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class ModelRegistry(RegistryReader):
         _step("pointer swapped", new.lane, version)
         return metadata
 
-    def remove_leftovers(self, keep: timedelta, now: datetime | None = None) -> list[str]:
+    def prune_staging(self, keep: timedelta, now: datetime | None = None) -> list[str]:
         """Remove what registrations that were killed longer than `keep` ago have left; versions and claims stay.
 
         Args:
@@ -116,7 +116,7 @@ class ModelRegistry(RegistryReader):
             StorageError: something cannot be removed.
         """
         before = (now or datetime.now(UTC)) - keep
-        old = [entry.uri for entry in self._leftovers_below(self.root) if entry.modified < before]
+        old = [entry.uri for entry in self._staged_below(self.root) if entry.modified < before]
         for uri in old:
             self.filesystem.delete(uri)
         return old
@@ -141,7 +141,7 @@ class ModelRegistry(RegistryReader):
             )
         self.verify(lane, metadata.version)
         uri = self._version_uri(lane, metadata.version)
-        if reasons := [r for folder in (PIPELINE, MODEL) for r in objections(f"{uri}/{folder}", self.filesystem)]:
+        if reasons := [r for folder in (PIPELINE, MODEL) for r in unsafe_stages(f"{uri}/{folder}", self.filesystem)]:
             raise RegistryError(f"{lane} {metadata.version} is not loaded: {'; '.join(reasons)}")
         from pyspark.ml import PipelineModel
 
@@ -192,7 +192,7 @@ class ModelRegistry(RegistryReader):
             if self.latest(lane) == newest:
                 return
 
-    def _leftovers_below(self, uri: str) -> Iterable[FileStatus]:
+    def _staged_below(self, uri: str) -> Iterable[FileStatus]:
         """Staged folders and files written aside, of lanes with and without a version."""
         try:
             entries = self.filesystem.list(uri)
@@ -205,7 +205,7 @@ class ModelRegistry(RegistryReader):
             if entry.name == Internal.STAGING:
                 yield from self.filesystem.list(entry.uri)
             else:
-                yield from self._leftovers_below(entry.uri)
+                yield from self._staged_below(entry.uri)
 
 
 def _step(done: str, lane: str, version: Version) -> None:

@@ -14,7 +14,7 @@ from traffic_assets.dagster_hdfs.costs import Meter, measured
 from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
 from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets_tests.runs import QUIET
 
 FIGURES = {"cost_wall_seconds", "cost_cpu_seconds", "cost_peak_memory_mb", "cost_shuffle_bytes", "cost_spill_bytes"}
@@ -78,8 +78,8 @@ def test_every_materialisation_tells_its_cost_with_the_write(spark: SparkSession
 
     @dg.asset
     @measured
-    def report(context: dg.AssetExecutionContext) -> Stored:
-        return Stored({"a": 1}, rows=500)
+    def report(context: dg.AssetExecutionContext) -> AssetOutput:
+        return AssetOutput({"a": 1}, rows=500)
 
     @dg.asset
     def unmeasured() -> dict[str, int]:

@@ -111,9 +111,9 @@ def test_partitions_in_order(local: Dataset) -> None:
     for key in ("2026-01-07", "2026-01-05", "2026-01-06"):
         _publish(local, key, key)
     assert local.partitions() == ["2026-01-05", "2026-01-06", "2026-01-07"]
-    assert list(local.currents()) == local.partitions()
+    assert list(local.current_generations()) == local.partitions()
     asked = ["2026-01-07", "2026-01-08", "2026-01-05"]
-    assert list(local.currents(asked)) == ["2026-01-07", "2026-01-05"]
+    assert list(local.current_generations(asked)) == ["2026-01-07", "2026-01-05"]
 
 
 def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
@@ -124,7 +124,7 @@ def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
     dataset.discard(staged)
     dataset.discard(staged)
     assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
-    for key, generation in dataset.currents().items():
+    for key, generation in dataset.current_generations().items():
         assert dataset.filesystem.read_bytes(f"{generation.uri}/part-0") == key.encode()
 
 
@@ -175,7 +175,7 @@ def test_concurrent_publishers_leave_one_whole_generation(dataset: Dataset) -> N
 
 
 def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> None:
-    """The later swap wins, also when its generation is the older one; remove_old keeps what is current."""
+    """The later swap wins, also when its generation is the older one; prune_generations keeps what is current."""
 
     def overtake(record: logging.LogRecord) -> None:
         if record.generation == first[0]:  # type: ignore[attr-defined]
@@ -185,7 +185,7 @@ def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> N
     with _at_step("staging written", lambda record: first.append(record.generation)), _at_step("renamed", overtake):
         _publish(dataset, "2026-01-05", "slow")
     assert _content(dataset, "2026-01-05") == "slow"
-    removed = dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+    removed = dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)
     assert [uri.rpartition("/")[2] > first[0] for uri in removed] == [True]
     assert _content(dataset, "2026-01-05") == "slow"
 
@@ -201,7 +201,7 @@ def test_a_crash_at_each_step_leaves_the_old_or_the_new(dataset: Dataset, step: 
     assert _content(dataset, "2026-01-05") == ("new" if step == "pointer swapped" else "old")
     _publish(dataset, "2026-01-05", "next")
     assert _content(dataset, "2026-01-05") == "next"
-    dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+    dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)
     assert len(dataset.filesystem.list(f"{dataset.root}/_generations/date=2026-01-05")) == 1
     assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
     assert _content(dataset, "2026-01-05") == "next"
@@ -225,19 +225,19 @@ def test_any_sequence_of_publishes_crashes_and_clean_ups(events: list[tuple[str,
             if crash_at in (None, "pointer swapped"):
                 expected[key] = str(number)
             if clean:
-                dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
-            assert {key: _content(dataset, key) for key in dataset.currents()} == expected
+                dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+            assert {key: _content(dataset, key) for key in dataset.current_generations()} == expected
 
 
 def test_old_generations_are_removed(dataset: Dataset) -> None:
     named, old, current = (_publish(dataset, "2026-01-05", name) for name in ("named", "old", "current"))
     abandoned = dataset.stage("killed-run")
-    assert dataset.remove_old(DAY, [named.uri]) == [], "nothing is a day old"
+    assert dataset.prune_generations(DAY, [named.uri]) == [], "nothing is a day old"
     later = datetime.now(UTC) + 2 * DAY
-    assert dataset.remove_old(DAY, [named.uri], now=later) == [old.uri, abandoned]
+    assert dataset.prune_generations(DAY, [named.uri], now=later) == [old.uri, abandoned]
     assert not dataset.filesystem.exists(old.uri)
-    assert dataset.remove_old(DAY, lambda uri: uri != named.uri, now=later) == [named.uri]
-    assert dataset.remove_old(DAY, [], now=later + 1000 * DAY) == []
+    assert dataset.prune_generations(DAY, lambda uri: uri != named.uri, now=later) == [named.uri]
+    assert dataset.prune_generations(DAY, [], now=later + 1000 * DAY) == []
     assert dataset.current("2026-01-05") == current
     assert _content(dataset, "2026-01-05") == "current"
 
@@ -248,8 +248,8 @@ def test_a_generation_counts_from_when_it_was_replaced(tmp_path: Path) -> None:
     past = tmp_path / "_generations" / "all" / f"20250101T000000000000-{old.id[-8:]}"
     Path(old.uri.removeprefix("file://")).rename(past)
     _publish(dataset, "all", "new")
-    assert dataset.remove_old(DAY, []) == [], "it was current until a moment ago: someone may be reading it"
-    assert dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
+    assert dataset.prune_generations(DAY, []) == [], "it was current until a moment ago: someone may be reading it"
+    assert dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
 
 
 @pytest.mark.parametrize("killed_at", ["renamed", "pointer swapped"])
@@ -272,14 +272,14 @@ def test_what_a_killed_publisher_left_replaces_nothing_before_its_time(tmp_path:
     else:
         with _at_step("pointer swapped", crash), pytest.raises(CrashError):
             _publish(dataset, "all", "new")
-    assert dataset.remove_old(DAY, []) == []
-    assert len(dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)) == 2
+    assert dataset.prune_generations(DAY, []) == []
+    assert len(dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)) == 2
     assert _content(dataset, "all") == "new"
 
 
 def test_too_short_a_keep_is_refused(local: Dataset) -> None:
     with pytest.raises(ValueError, match=r"keep=23:00:00 is too short.* at least 1 day"):
-        local.remove_old(timedelta(hours=23), [])
+        local.prune_generations(timedelta(hours=23), [])
 
 
 @pytest.mark.parametrize(
@@ -303,8 +303,8 @@ def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> No
     pointer.write_text(change(pointer.read_text()))
     for call in (
         lambda: dataset.current("2026-01-05"),
-        dataset.currents,
-        lambda: dataset.remove_old(DAY, [], now=datetime.now(UTC) + 9 * DAY),
+        dataset.current_generations,
+        lambda: dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 9 * DAY),
     ):
         with pytest.raises(PointerError, match=rf"_pointers/2026-01-05\.json is damaged.*{why}.*materialize"):
             call()

@@ -14,7 +14,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, model_of
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.registry.safety import objections
+from traffic_assets.registry.safety import unsafe_stages
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.registry.versions import RegistryError
 from traffic_assets.settings.models.base import Hyperparameters
@@ -116,11 +116,11 @@ def test_a_stage_of_an_unknown_class_is_not_imported(ensemble: PipelineModel, tm
 def test_a_stage_elsewhere_and_metadata_that_is_none_are_refused(ensemble: PipelineModel, tmp_path: Path) -> None:
     folder = tmp_path / "pipeline"
     ensemble.write().save(f"file://{folder}")
-    assert objections(f"file://{folder}", FILES) == []
+    assert unsafe_stages(f"file://{folder}", FILES) == []
     _edit(folder, paramMap={"language": "Python", "stageUids": ["a/../../../elsewhere"]})
-    assert "names a stage outside of its folder" in objections(f"file://{folder}", FILES)[0]
+    assert "names a stage outside of its folder" in unsafe_stages(f"file://{folder}", FILES)[0]
     (part,) = (folder / "metadata").glob("part-*")
     part.write_text("[]")
-    assert "is no metadata of a stage" in objections(f"file://{folder}", FILES)[0]
+    assert "is no metadata of a stage" in unsafe_stages(f"file://{folder}", FILES)[0]
     (tmp_path / "empty").mkdir()
-    assert objections(f"file://{tmp_path}/empty", FILES) == [f"file://{tmp_path}/empty holds no metadata"]
+    assert unsafe_stages(f"file://{tmp_path}/empty", FILES) == [f"file://{tmp_path}/empty holds no metadata"]

@@ -134,7 +134,7 @@ def test_lanes_are_apart_also_those_with_a_prefix(local: ModelRegistry) -> None:
         assert _register(local, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
     assert _register(local, "second", "h15/random_forest") == "v1.1.0"
     assert local.lanes() == ["flow/h15/random_forest", "h15/random_forest", "linear_regression", FOREST]
-    assert [f"{m.lane} {m.version}" for m in local.every()] == [
+    assert [f"{m.lane} {m.version}" for m in local.all_versions()] == [
         "flow/h15/random_forest v1.0.0",
         "h15/random_forest v1.0.0",
         "h15/random_forest v1.1.0",
@@ -234,8 +234,8 @@ def test_what_killed_registrations_left_is_removed_in_time(registry: ModelRegist
     ]
     for uri in left:
         registry.filesystem.write_new(uri, b"left")
-    assert registry.remove_leftovers(timedelta(days=1)) == [], "it may be under way"
-    removed = registry.remove_leftovers(timedelta(days=1), now=datetime.now(UTC) + timedelta(days=2))
+    assert registry.prune_staging(timedelta(days=1)) == [], "it may be under way"
+    removed = registry.prune_staging(timedelta(days=1), now=datetime.now(UTC) + timedelta(days=2))
     assert sorted(removed) == sorted(uri.removesuffix("/model/part-0") for uri in left)
     assert not any(registry.filesystem.exists(uri) for uri in removed)
     assert _contents(registry) == {"v1.0.0": "one"}
@@ -392,7 +392,7 @@ def test_one_damaged_version_stops_neither_registration_nor_the_list_but_the_rem
     Path(f"{local.root.removeprefix('file://')}/{FOREST}/v1.0.0/metadata.json").write_text("{")
     assert _register(local, "three", FOREST) == "v1.2.0"
     told: list[RegistryError] = []
-    assert [metadata.version for metadata in local.every(told.append)] == ["v1.1.0", "v1.2.0"]
+    assert [metadata.version for metadata in local.all_versions(told.append)] == ["v1.1.0", "v1.2.0"]
     (error,) = told
     assert "v1.0.0" in str(error)
     with pytest.raises(RegistryError, match=r"v1\.0\.0"):

@@ -30,8 +30,8 @@ from traffic_assets.dagster_hdfs.io_managers.refusals import (
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 
 LOOKBACK = "lookback_partitions"
 """Metadata of an input: how many partitions before the first asked for are added where they are published."""
@@ -88,7 +88,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publish every partition of the output that is not refused; refusals fail the run in the end."""
-        stored = obj if isinstance(obj, Stored) else Stored(obj)
+        stored = obj if isinstance(obj, AssetOutput) else AssetOutput(obj)
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         published: dict[str, Generation] = {}
@@ -125,18 +125,18 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 context.step_context.add_asset_metadata(found, context.asset_key, key)
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The value, or where the input is annotated `Loaded` what will read it, with records and generations.
+        """The value, or where the input is annotated `AssetInput` what will read it, with records and generations.
 
         Raises:
             MissingPartitionError: naming the partitions that were never published.
-            dagster.Failure: some were refused in this run, and the input is not annotated `Loaded`.
+            dagster.Failure: some were refused in this run, and the input is not annotated `AssetInput`.
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         earlier = self._earlier(context, partitions[0])
         subfolder = ((context.upstream_output and context.upstream_output.definition_metadata) or {}).get(SUBFOLDER)
         with retried_connection_errors(dataset.root):
-            generations = dataset.currents([*earlier, *partitions])
+            generations = dataset.current_generations([*earlier, *partitions])
             refused = refusals_of_run(context, generations) if len(partitions) > 1 else {}
             if missing := [key for key in partitions if key not in generations and key not in refused]:
                 raise MissingPartitionError(
@@ -158,8 +158,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             with retried_connection_errors(dataset.root):
                 return dataset.files(generation)
 
-        if context.dagster_type.typing_type is Loaded:
-            return Loaded(read, generations, refused, read_files)
+        if context.dagster_type.typing_type is AssetInput:
+            return AssetInput(read, generations, refused, read_files)
         if refused:
             raise dg.Failure(
                 f"{context.asset_key.to_user_string()}: refused in this run:\n{listed(refused)}", allow_retries=False
@@ -169,7 +169,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _publish(
         self,
         dataset: Dataset,
-        stored: Stored,
+        stored: AssetOutput,
         partitions: Sequence[str],
         run_id: str,
         published: dict[str, Generation],
@@ -190,7 +190,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _fill_and_publish(
         self,
         dataset: Dataset,
-        stored: Stored,
+        stored: AssetOutput,
         partitions: Sequence[str],
         run_id: str,
         staged: str,

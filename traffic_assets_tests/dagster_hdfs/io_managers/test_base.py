@@ -22,8 +22,8 @@ from traffic_assets.dagster_hdfs.io_managers.refusals import PARENT
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 
 Storage = tuple[FileSystem, str]
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-05")
@@ -107,15 +107,15 @@ def test_a_value_comes_back_as_it_was_with_its_record(
     seen: dict[str, Any] = {}
 
     @dg.asset(key=["group", "thing"])
-    def thing() -> Stored:
-        return Stored(value, record={"made_by": "me"}, files={"note.txt": b"beside"})
+    def thing() -> AssetOutput:
+        return AssetOutput(value, record={"made_by": "me"}, files={"note.txt": b"beside"})
 
     @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
     def bare(thing: Any) -> None:
         seen["bare"] = essence(thing)
 
     @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
-    def stored(thing: Loaded) -> None:
+    def stored(thing: AssetInput) -> None:
         seen["stored"], seen["record"], seen["uri"] = essence(thing.value), thing.record, thing.generation.uri
         seen["files"] = thing.files
 
@@ -146,11 +146,11 @@ def test_a_model_that_is_kept_is_handed_on_in_its_process_and_all_else_is_read(
     seen: list[Any] = []
 
     @dg.asset
-    def thing() -> Stored:
-        return Stored(value, kept=kept)
+    def thing() -> AssetOutput:
+        return AssetOutput(value, kept=kept)
 
     @dg.asset
-    def later(thing: Loaded) -> None:
+    def later(thing: AssetInput) -> None:
         seen.append(thing.value)
 
     assert run([thing, later], manager_class(hdfs=hdfs_resource), instance).success
@@ -166,8 +166,8 @@ def test_the_file_that_people_open_is_shown_with_its_link_where_browsers_can_fol
     resource = HdfsResource(spark=hdfs_resource.spark, base_uri=hdfs_resource.base_uri, browse_url=browse_url)
 
     @dg.asset
-    def thing() -> Stored:
-        return Stored({"a": 1}, files={"page.html": b"<p>", "other.png": b""}, opened="page.html")
+    def thing() -> AssetOutput:
+        return AssetOutput({"a": 1}, files={"page.html": b"<p>", "other.png": b""}, opened="page.html")
 
     result = run([thing], JsonIOManager(hdfs=resource), instance)
     (event,) = result.asset_materializations_for_node("thing")
@@ -218,8 +218,8 @@ def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
             raise ValueError("and there was nothing to release")
 
     @dg.asset
-    def thing() -> Stored:
-        return Stored({"x": 1} if good else object(), after=release)
+    def thing() -> AssetOutput:
+        return AssetOutput({"x": 1} if good else object(), after=release)
 
     result = run([thing], JsonIOManager(hdfs=hdfs_resource), instance)
     assert result.success is good
@@ -236,7 +236,7 @@ def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
     others = ["b", "c"]
 
     @dg.asset
-    def names() -> Stored:
+    def names() -> AssetOutput:
         current = dataset.current("all")
         known = json.loads(hdfs_resource.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) if current else []
         if others:
@@ -247,7 +247,7 @@ def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
                 return [*known, added]
 
             assert run([other], manager, instance).success
-        return Stored([*known, "a"], built_on={"all": current.id if current else None})
+        return AssetOutput([*known, "a"], built_on={"all": current.id if current else None})
 
     result = run([names], manager, instance)
     assert result.success
@@ -260,8 +260,8 @@ def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     @dg.asset
-    def names() -> Stored:
-        return Stored([], built_on={"all": "long gone"})
+    def names() -> AssetOutput:
+        return AssetOutput([], built_on={"all": "long gone"})
 
     @dg.asset(name="names")
     def other() -> Any:
@@ -330,7 +330,7 @@ class TestPublishThatFailsHalfWay:
         result = run([texts], manager, instance, [FIRST, THIRD])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert "Is a directory" in str(failure.step_failure_data.error)
-        published = dataset.currents([FIRST, SECOND])
+        published = dataset.current_generations([FIRST, SECOND])
         assert list(published) == recorded(instance, "texts") == [FIRST, SECOND]
         (event,) = instance.fetch_materializations(
             dg.AssetRecordsFilter(dg.AssetKey("texts"), asset_partitions=[SECOND]), limit=10
@@ -413,7 +413,7 @@ class TestDays:
             backfill_policy=dg.BackfillPolicy.single_run(),
             ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
         )
-        def later(days: Loaded) -> None:
+        def later(days: AssetInput) -> None:
             seen.append((list(days.generations), sorted(row.x for row in days.value.collect())))
 
         assert run([days], manager, instance, [FIRST, THIRD]).success
@@ -425,9 +425,9 @@ class TestDays:
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
+        def days() -> AssetOutput:
             rows = frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)])
-            return Stored(rows, refused={SECOND: "half of it is noise"})
+            return AssetOutput(rows, refused={SECOND: "half of it is noise"})
 
         result = run([days], manager, instance, [FIRST, THIRD])
         assert not result.success
@@ -444,23 +444,23 @@ class TestDays:
         seen: list[list[str]] = []
 
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
-            return Stored(frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)]), refused=refused.pop(0))
+        def days() -> AssetOutput:
+            return AssetOutput(frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)]), refused=refused.pop(0))
 
         @dg.asset(
             partitions_def=DAYS,
             backfill_policy=dg.BackfillPolicy.single_run(),
             ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
         )
-        def later(context: dg.AssetExecutionContext, days: Loaded) -> Stored:
+        def later(context: dg.AssetExecutionContext, days: AssetInput) -> AssetOutput:
             for day in context.partition_keys:
                 context.add_asset_metadata({"told": f"of {day}"}, partition_key=day)
             seen.append(sorted(row.x for row in days.value.collect()))
-            return Stored(days.value.selectExpr("date", "10 * x AS x"), refused=days.refused)
+            return AssetOutput(days.value.selectExpr("date", "10 * x AS x"), refused=days.refused)
 
         assert run([days, later], manager, instance, [FIRST, THIRD]).success
         both = ("days", "later")
-        before = {key: manager.storage.dataset(key, "date").currents() for key in both}
+        before = {key: manager.storage.dataset(key, "date").current_generations() for key in both}
         bad = run([days, later], manager, instance, [FIRST, THIRD])
         assert not bad.success
         (failure,) = [e for e in bad.all_events if e.is_step_failure]
@@ -468,7 +468,7 @@ class TestDays:
         assert f"2 partition(s) published, 1 refused and left as they were:\n  {SECOND}: half of it is noise" in str(
             failure.step_failure_data.error
         )
-        after = {key: manager.storage.dataset(key, "date").currents() for key in both}
+        after = {key: manager.storage.dataset(key, "date").current_generations() for key in both}
         for key in both:
             assert [d for d in before[key] if before[key][d].id == after[key][d].id] == [SECOND], key
             newest = newest_of(instance, key)
@@ -485,9 +485,9 @@ class TestDays:
         # going on from the failure must not take what is there for mended; a run of the day alone mends it
         again = run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id)
         assert not again.success
-        assert manager.storage.dataset("later", "date").currents()[SECOND].id == before["later"][SECOND].id
+        assert manager.storage.dataset("later", "date").current_generations()[SECOND].id == before["later"][SECOND].id
         assert run([days, later], manager, instance, [SECOND, SECOND]).success
-        assert manager.storage.dataset("later", "date").currents()[SECOND].id != before["later"][SECOND].id
+        assert manager.storage.dataset("later", "date").current_generations()[SECOND].id != before["later"][SECOND].id
         assert seen[-1] == [1, 2], "the day and the one before it"
         assert run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id).success
 
@@ -495,13 +495,13 @@ class TestDays:
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
+        def days() -> AssetOutput:
             rows = frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)])
-            return Stored(rows, refused={SECOND: "half of it is noise"})
+            return AssetOutput(rows, refused={SECOND: "half of it is noise"})
 
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def later(days: Loaded) -> Stored:
-            return Stored(days.value, refused=days.refused)
+        def later(days: AssetInput) -> AssetOutput:
+            return AssetOutput(days.value, refused=days.refused)
 
         assert not run([days, later], manager, instance, [FIRST, THIRD]).success
         for key in ("days", "later"):
@@ -511,8 +511,8 @@ class TestDays:
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
-            return Stored(frame(spark, [(FIRST, 1)]), refused={SECOND: "half of it is noise"})
+        def days() -> AssetOutput:
+            return AssetOutput(frame(spark, [(FIRST, 1)]), refused={SECOND: "half of it is noise"})
 
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
         def later(days: Any) -> Any:
@@ -528,8 +528,8 @@ class TestDays:
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
-            return Stored(frame(spark, [(FIRST, 1)]), folders={Internal.QUARANTINE: frame(spark, [(FIRST, 666)])})
+        def days() -> AssetOutput:
+            return AssetOutput(frame(spark, [(FIRST, 1)]), folders={Internal.QUARANTINE: frame(spark, [(FIRST, 666)])})
 
         assert run([days], manager, instance, [FIRST, SECOND]).success
         current = manager.storage.dataset("days").current(FIRST)

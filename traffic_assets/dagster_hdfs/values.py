@@ -1,7 +1,7 @@
-"""A value together with what is published beside it, on its way out and on its way in.
+"""The value of an asset together with what is published beside it.
 
-An asset hands a `Stored` to its IO manager instead of the bare value when it has a record, small files or a reason to
-refuse a partition; an input annotated `Loaded` gets the record and the generations back, and its value when it asks.
+An asset returns an `AssetOutput` instead of the bare value if it has a record, small files or a reason to refuse a
+partition. An input annotated `AssetInput` gets the record and the generations; its value is read on first access.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from traffic_assets.dagster_hdfs.publish import Generation
 
 
 @dataclass(frozen=True)
-class Stored:
+class AssetOutput:
     """A value to publish, and its company.
 
     Attributes:
@@ -51,7 +51,7 @@ def _no_files(_: Generation) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class AssetInput:
     """What the pointers of an input name.
 
     Attributes:
