@@ -9,28 +9,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.publish import Generation
 
 
 @dataclass(frozen=True)
 class AssetOutput:
-    """A value to publish, and its company.
+    """A value to publish, and what is published beside it.
 
     Attributes:
-        value: what is stored: a DataFrame, an ML model or a JSON document.
-        record: JSON-able facts kept in the pointer, for one partition or all of them.
-        records: further facts by partition key.
-        files: small files published beside the value in the folder `_files`, by name.
-        opened: the one of them that people open: the output's metadata says where it is.
-        folders: DataFrames published beside the value, by the name of their folder (which begins with `_`, so
-            that Spark does not read them with the value).
-        refused: by partition key, why it is not published; the others are, before the run fails.
-        built_on: by partition key, the id of the generation that the value extends, None where there was none. Where
-            another run has replaced it since, the step is run again instead of losing what that run added.
-        rows: that the step worked on, where its value is no table: its cost is told a row.
-        after: called when the value has been written, or could not be.
-        kept: whether later steps of this process may be handed the value itself instead of reading it; an IO manager
-            that keeps none reads it.
+        value: DataFrame, ML model or JSON document.
+        record: JSON-able facts for the pointer of every partition.
+        records: Further facts by partition key.
+        files: Small files for the folder `_files` beside the value, by name.
+        opened: Name of the file that people open; the output's metadata has its address.
+        folders: DataFrames published beside the value, by folder name. The name begins with `_`; otherwise Spark would
+            read them with the value.
+        refused: Reason by key of each partition that is not published. The others are published before the run fails.
+        built_on: Id of the generation that the value extends, by partition key; None if there was none. If another run
+            has replaced it since, the step runs again. Otherwise the data of that run would be lost.
+        rows: Rows that the step processed, for its cost per row; only for a value that is not a table.
+        after: Callback after the value was written, or failed to be.
+        kept: Whether later steps of this process may get the value itself. An IO manager that keeps no values reads it.
     """
 
     value: Any
@@ -52,14 +52,14 @@ def _no_files(_: Generation) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class AssetInput:
-    """What the pointers of an input name.
+    """The current generations of an input, and access to their values.
 
     Attributes:
-        read: reads the value.
-        generations: by partition key, what the pointers named when the input was loaded.
-        refused: by partition key that this run was to publish and has refused, why. An earlier generation of it may
-            be there, for partitions that look back. Whoever takes the input has to refuse these partitions as well.
-        read_files: reads the small files beside the value of a generation.
+        read: Function that reads the value.
+        generations: Current generation by partition key, at the time when the input was loaded.
+        refused: Reason by key of each partition that this run has refused to publish. The asset that takes the input
+            must refuse these partitions as well. An earlier generation may exist, for partitions that look back.
+        read_files: Function that reads the small files beside the value of a generation.
     """
 
     read: Callable[[], Any]
@@ -69,39 +69,40 @@ class AssetInput:
 
     @cached_property
     def value(self) -> Any:
-        """What is stored, read when it is first asked for: many assets need the record alone."""
+        """The stored value, read on first access because many assets need only the record."""
         return self.read()
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        """The small files published beside the value of the one generation, by name, read when first asked for.
+        """The small files beside the value of the only generation, by name, read on first access.
 
         Raises:
-            ValueError: where there is not exactly one.
+            ValueError: There is not exactly one generation.
         """
         return self.read_files(self.generation)
 
     @property
     def records(self) -> dict[str, Mapping[str, Any]]:
-        """The facts of each partition, by its key."""
+        """The facts of each partition, by key."""
         return {key: generation.record for key, generation in self.generations.items()}
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """The facts of the one generation.
+        """The facts of the only generation.
 
         Raises:
-            ValueError: where there is not exactly one.
+            ValueError: There is not exactly one generation.
         """
         return self.generation.record
 
     @property
     def generation(self) -> Generation:
-        """The one generation.
+        """The only generation.
 
         Raises:
-            ValueError: where there is not exactly one.
+            ValueError: There is not exactly one generation.
         """
         if len(self.generations) != 1:
-            raise ValueError(f"{len(self.generations)} generations were loaded, not one: {', '.join(self.generations)}")
+            count, partitions = len(self.generations), list(self.generations)
+            raise ValueError(messages.NOT_ONE_GENERATION(count=count, partitions=partitions))
         return next(iter(self.generations.values()))
