@@ -157,14 +157,14 @@ class TestCreating:
     ) -> None:
         for name in (*OPTIONS, "HADOOP_CONF_DIR", "PYSPARK_SUBMIT_ARGS"):
             monkeypatch.setenv(name, "mine")
-        told: list[str] = []
+        messages: list[str] = []
         for _ in range(2):
-            class_data.create(archive, told.append)
+            class_data.create(archive, messages.append)
         ((_, environ),) = commands
         assert "-XX:ArchiveClassesAtExit=" in environ["SPARK_SUBMIT_OPTS"]
         assert "mine" not in environ.values(), "what changes the class path or Java's options stays out"
-        assert len(told) == 1
-        assert str(archive.folder) in told[0]
+        assert len(messages) == 1
+        assert str(archive.folder) in messages[0]
         assert archive.path is not None
 
     def test_without_an_archive_there_is_nothing_to_create(self, commands: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Publishing partitions: the current generation is the old or the new one, whole, whatever happens."""
+"""Publishing partitions: the current generation is always the complete old one or the complete new one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from hypothesis import strategies as st
 from traffic_assets.dagster_hdfs import publish
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
+from traffic_assets_tests.codes import code_of, values_of
 
 Storage = tuple[FileSystem, str]
 STEPS = ("staging written", "renamed", "pointer written aside", "pointer swapped")
@@ -112,8 +115,8 @@ def test_partitions_in_order(local: Dataset) -> None:
         _publish(local, key, key)
     assert local.partitions() == ["2026-01-05", "2026-01-06", "2026-01-07"]
     assert list(local.current_generations()) == local.partitions()
-    asked = ["2026-01-07", "2026-01-08", "2026-01-05"]
-    assert list(local.current_generations(asked)) == ["2026-01-07", "2026-01-05"]
+    keys = ["2026-01-07", "2026-01-08", "2026-01-05"]
+    assert list(local.current_generations(keys)) == ["2026-01-07", "2026-01-05"]
 
 
 def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
@@ -278,24 +281,26 @@ def test_what_a_killed_publisher_left_replaces_nothing_before_its_time(tmp_path:
 
 
 def test_too_short_a_keep_is_refused(local: Dataset) -> None:
-    with pytest.raises(ValueError, match=r"keep=23:00:00 is too short.* at least 1 day"):
+    with pytest.raises(ValueError, match="too short") as caught:
         local.prune_generations(timedelta(hours=23), [])
+    assert code_of(caught.value) == "storage.short-retention"
+    assert values_of(caught.value) == {"keep": timedelta(hours=23), "shortest": DAY}
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "cause"),
     [
         (lambda text: text[:40], "JSONDecodeError"),
         (lambda text: "", "JSONDecodeError"),
         (lambda text: "[]", "TypeError"),
         (lambda text: text.replace("run_id", "other"), "KeyError"),
         (lambda text: text.replace("_generations/", "../elsewhere/"), "ValueError"),
-        (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), "none of partition"),
+        (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), None),
         (lambda text: text.replace('"published_at": "', '"published_at": "x'), "isoformat"),
         (lambda text: "\ufffe" + text, "JSONDecodeError"),
     ],
 )
-def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> None:
+def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, cause: str | None) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     _publish(dataset, "2026-01-05", "first")
     old = _publish(dataset, "2026-01-05", "second")
@@ -306,8 +311,16 @@ def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> No
         dataset.current_generations,
         lambda: dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 9 * DAY),
     ):
-        with pytest.raises(PointerError, match=rf"_pointers/2026-01-05\.json is damaged.*{why}.*materialize"):
+        with pytest.raises(PointerError) as caught:
             call()
+        values = values_of(caught.value)
+        assert values["pointer"] == f"file://{pointer}"
+        if cause is None:
+            assert code_of(caught.value) == "storage.foreign-pointer"
+            assert (values["partition"], "date=2026-01-06" in values["path"]) == ("2026-01-05", True)
+        else:
+            assert code_of(caught.value) == "storage.damaged-pointer"
+            assert cause in values["cause"]
     assert dataset.filesystem.exists(old.uri), "nothing is removed while it is unclear what is current"
     assert _content_after_repair(dataset) == "third"
 
@@ -320,25 +333,28 @@ def _content_after_repair(dataset: Dataset) -> str | None:
 def test_what_cannot_be_published(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     staged = dataset.stage("run-1")
+    calls: list[tuple[Callable[[], object], str, dict[str, Any]]] = []
     for key in ("", "..", "a/b", "_pointers", "2026-01-05 10:00"):
-        with pytest.raises(ValueError, match="partition key"):
-            dataset.publish(key, staged, "run-1", {})
-        with pytest.raises(ValueError, match="partition key"):
-            dataset.current(key)
-    with pytest.raises(ValueError, match="run id"):
-        dataset.stage("../run")
-    with pytest.raises(ValueError, match=r"made by stage\(\)"):
-        dataset.publish("2026-01-05", str(tmp_path / "elsewhere"), "run-1", {})
-    with pytest.raises(ValueError, match=r"made by stage\(\)"):
-        dataset.publish("2026-01-05", f"{staged}/../../_generations", "run-1", {})
+        name = {"name": key, "what": "partition key", "length": 200}
+        calls.append((partial(dataset.publish, key, staged, "run-1", {}), "storage.invalid-name", name))
+        calls.append((partial(dataset.current, key), "storage.invalid-name", name))
+    run = {"name": "../run", "what": "run id", "length": 200}
+    calls.append((lambda: dataset.stage("../run"), "storage.invalid-name", run))
+    for folder in (f"{tmp_path}/elsewhere", f"{staged}/../../_generations"):
+        outside = {"uri": folder, "staging": f"{dataset.root}/_staging"}
+        calls.append((partial(dataset.publish, "2026-01-05", folder, "run-1", {}), "storage.not-staged", outside))
+    calls.append(
+        (lambda: Dataset(str(tmp_path), dataset.filesystem, "a=b"), "storage.invalid-column", {"column": "a=b"})
+    )
+    calls.append((lambda: Dataset("relative", dataset.filesystem), "storage.not-local", {"path": "relative"}))
+    for call, code, values in calls:
+        with pytest.raises(ValueError, match="Expected") as caught:
+            call()
+        assert (code_of(caught.value), values_of(caught.value)) == (code, values)
     with pytest.raises(TypeError, match="JSON"):
         dataset.publish("2026-01-05", staged, "run-1", {"when": datetime.now(UTC)})
     with pytest.raises(ValueError, match="JSON"):
         dataset.publish("2026-01-05", staged, "run-1", {"r2": float("nan")})
-    with pytest.raises(ValueError, match="partition column"):
-        Dataset(str(tmp_path), LocalFileSystem(), "a=b")
-    with pytest.raises(ValueError, match="absolute path"):
-        Dataset("relative", LocalFileSystem())
     assert dataset.partitions() == []
     dataset.discard(staged)
     with pytest.raises(FileNotFoundError):
@@ -373,18 +389,19 @@ def test_a_publish_that_readers_see_does_not_fail_by_what_comes_after_it(
     dataset = Dataset(str(tmp_path), Refusing("_published"))
     published = _publish(dataset, "all", "first")
     assert dataset.current("all") == published
-    assert [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING] == [
-        f"{published.uri} is published, but not marked as such for the retention: The namespace quota is used up"
-    ]
+    (warning,) = (record.msg for record in caplog.records if record.levelno == logging.WARNING)
+    assert isinstance(warning, CodedText)
+    assert warning.code == "storage.not-marked"
+    assert warning.values == {"uri": published.uri, "cause": "The namespace quota is used up"}
 
 
-def test_what_cannot_be_discarded_is_told_and_hides_no_other_error(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failed_discard_is_logged_and_hides_no_other_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = Dataset(str(tmp_path), Refusing("part-1"))
     staged = dataset.stage("run-1")
     dataset.discard(staged)
-    assert f"{staged} is left to the retention, since it cannot be removed: Permission denied" in caplog.messages
+    (warning,) = (record.msg for record in caplog.records if record.levelno == logging.WARNING)
+    assert isinstance(warning, CodedText)
+    assert (warning.code, warning.values) == ("storage.not-removed", {"uri": staged, "cause": "Permission denied"})
 
 
 def test_the_pointer_says_what_it_points_to(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A value with its company."""
+"""Values of assets, with records, generations and files."""
 
 import itertools
 from datetime import UTC, datetime
@@ -7,13 +7,14 @@ import pytest
 
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.values import AssetInput
+from traffic_assets_tests.codes import code_of, values_of
 
 
 def generation(key: str) -> Generation:
     return Generation(f"id-{key}", key, f"file:///x/{key}", datetime(2026, 1, 5, tzinfo=UTC), "run", {"about": key})
 
 
-def test_the_value_is_read_once_and_only_when_it_is_asked_for() -> None:
+def test_the_value_is_read_once_on_first_access() -> None:
     numbers = itertools.count(1)
     loaded = AssetInput(lambda: next(numbers), {"a": generation("a")})
     assert loaded.record == {"about": "a"}
@@ -33,22 +34,21 @@ def test_each_partition_has_its_own_record() -> None:
 @pytest.mark.parametrize("keys", [[], ["a", "b"]])
 def test_none_or_many_have_no_single_generation_or_record(keys: list[str]) -> None:
     loaded = AssetInput(lambda: 1, {key: generation(key) for key in keys})
-    with pytest.raises(ValueError, match=f"{len(keys)} generations"):
-        _ = loaded.generation
-    with pytest.raises(ValueError, match=f"{len(keys)} generations"):
-        _ = loaded.record
-    with pytest.raises(ValueError, match=f"{len(keys)} generations"):
-        _ = loaded.files
+    for name in ("generation", "record", "files"):
+        with pytest.raises(ValueError, match="exactly one") as caught:
+            getattr(loaded, name)
+        assert code_of(caught.value) == "storage.not-one-generation"
+        assert values_of(caught.value) == {"count": len(keys), "partitions": keys}
 
 
-def test_files_are_read_once_and_only_when_they_are_asked_for() -> None:
-    asked: list[str] = []
+def test_files_are_read_once_on_first_access() -> None:
+    read_ids: list[str] = []
 
     def read(of: Generation) -> dict[str, bytes]:
-        asked.append(of.id)
+        read_ids.append(of.id)
         return {"note.txt": b"beside"}
 
     loaded = AssetInput(lambda: 1, {"a": generation("a")}, read_files=read)
-    assert not asked
+    assert not read_ids
     assert loaded.files == loaded.files == {"note.txt": b"beside"}
-    assert asked == ["id-a"]
+    assert read_ids == ["id-a"]

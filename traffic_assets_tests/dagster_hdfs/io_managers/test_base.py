@@ -1,4 +1,4 @@
-"""The IO managers: one contract over all kinds and file systems, then what is special to each."""
+"""The IO managers: one contract for all kinds and file systems, then the special behavior of each."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import SparkSession
 
-from traffic_assets.dagster_hdfs import retries
+from traffic_assets.dagster_hdfs import messages, retries
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK, HdfsIOManager
@@ -40,6 +40,13 @@ def hdfs_resource(spark: SparkSession, storage: Storage) -> HdfsResource:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as made:
         yield made
+
+
+def failure_code(failure: dg.DagsterEvent) -> Any:
+    """Return the code in the metadata of a step's failure."""
+    data = failure.step_failure_data.user_failure_data
+    assert data is not None
+    return data.metadata["code"].value
 
 
 def frame(spark: SparkSession, rows: Sequence[tuple[str, int]]) -> Any:
@@ -225,7 +232,7 @@ def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
     assert result.success is good
     assert released == [good], "once, when it was written"
     for failure in (e for e in result.all_events if e.is_step_failure):
-        assert "not JSON serializable" in str(failure.step_failure_data.error), "what failed first is told"
+        assert "not JSON serializable" in str(failure.step_failure_data.error), "the first error is reported"
 
 
 def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
@@ -273,7 +280,10 @@ def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
     result = run([names], manager, instance)
     assert not result.success
     (failure,) = [e for e in result.all_events if e.is_step_failure]
-    assert f"run {first.run_id} has published all since" in str(failure.step_failure_data.error)
+    expected = messages.REPLACED_MEANWHILE(
+        run_id=first.run_id, partition="all", root=hdfs_resource.dataset("names").root
+    )
+    assert expected in str(failure.step_failure_data.error)
     assert hdfs_resource.dataset("names").current("all") == before
 
 
@@ -386,7 +396,7 @@ class TestDays:
         }
         assert shown == {FIRST: 2, SECOND: 0, THIRD: 1}
         dataset = manager.storage.dataset("days", "date")
-        assert dataset.partitions() == [FIRST, SECOND, THIRD], "no day that was not asked for"
+        assert dataset.partitions() == [FIRST, SECOND, THIRD], "only the days of the range"
         empty = dataset.current(SECOND)
         assert empty is not None
         assert spark.read.parquet(empty.uri).columns == ["x"]
@@ -417,8 +427,8 @@ class TestDays:
             seen.append((list(days.generations), sorted(row.x for row in days.value.collect())))
 
         assert run([days], manager, instance, [FIRST, THIRD]).success
-        for asked in ([FIRST, FIRST], [SECOND, THIRD]):
-            assert run([days, later], manager, instance, asked, only=["later"]).success
+        for range_ in ([FIRST, FIRST], [SECOND, THIRD]):
+            assert run([days, later], manager, instance, range_, only=["later"]).success
         assert seen == [([FIRST], [1, 2]), ([FIRST, SECOND, THIRD], [1, 2, 3])]
 
     def test_good_days_are_published_and_recorded_before_the_run_fails_naming_the_bad(
@@ -433,6 +443,7 @@ class TestDays:
         assert not result.success
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
+        assert failure_code(failure) == "storage.partitions-refused"
         assert manager.storage.dataset("days").partitions() == [FIRST, THIRD]
         assert recorded(instance, "days") == [FIRST, THIRD]
 
@@ -454,7 +465,7 @@ class TestDays:
         )
         def later(context: dg.AssetExecutionContext, days: AssetInput) -> AssetOutput:
             for day in context.partition_keys:
-                context.add_asset_metadata({"told": f"of {day}"}, partition_key=day)
+                context.add_asset_metadata({"note": f"of {day}"}, partition_key=day)
             seen.append(sorted(row.x for row in days.value.collect()))
             return AssetOutput(days.value.selectExpr("date", "10 * x AS x"), refused=days.refused)
 
@@ -465,24 +476,27 @@ class TestDays:
         assert not bad.success
         (failure,) = [e for e in bad.all_events if e.is_step_failure]
         assert failure.step_key == "later"
-        assert f"2 partition(s) published, 1 refused and left as they were:\n  {SECOND}: half of it is noise" in str(
-            failure.step_failure_data.error
-        )
+        expected = messages.PARTITIONS_REFUSED(asset="later", published=2, count=1, refused=noise)
+        assert expected in str(failure.step_failure_data.error)
+        assert f"\n  {SECOND}: half of it is noise.\n" in expected
+        assert failure_code(failure) == "storage.partitions-refused"
         after = {key: manager.storage.dataset(key, "date").current_generations() for key in both}
         for key in both:
             assert [d for d in before[key] if before[key][d].id == after[key][d].id] == [SECOND], key
             newest = newest_of(instance, key)
-            assert newest[SECOND] < min(newest[FIRST], newest[THIRD]), "the refused day was not materialised again"
+            assert newest[SECOND] < min(newest[FIRST], newest[THIRD]), "the refused day is not materialized again"
         shown = instance.fetch_materializations(
             dg.AssetRecordsFilter(dg.AssetKey("later"), asset_partitions=[THIRD]), limit=1
         ).records[0]
         assert shown.asset_materialization is not None
-        assert shown.asset_materialization.metadata["told"].value == f"of {THIRD}"
+        assert shown.asset_materialization.metadata["note"].value == f"of {THIRD}"
         assert shown.asset_materialization.metadata["dagster/row_count"].value == 1
-        (told,) = instance.fetch_observations(dg.AssetKey("days"), limit=10).records
-        assert told.partition_key == SECOND
+        (observed,) = instance.fetch_observations(dg.AssetKey("days"), limit=10).records
+        assert observed.partition_key == SECOND
+        assert observed.asset_observation is not None
+        assert observed.asset_observation.metadata["code"].value == "storage.partition-refused"
 
-        # going on from the failure must not take what is there for mended; a run of the day alone mends it
+        # a run that continues the failed one must not accept the earlier data; a run of the day alone replaces it
         again = run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id)
         assert not again.success
         assert manager.storage.dataset("later", "date").current_generations()[SECOND].id == before["later"][SECOND].id
@@ -507,7 +521,7 @@ class TestDays:
         for key in ("days", "later"):
             assert manager.storage.dataset(key, "date").partitions() == recorded(instance, key) == [FIRST, THIRD]
 
-    def test_an_asset_that_cannot_hear_of_refusals_fails_with_them(
+    def test_an_asset_that_takes_no_refusals_fails_with_them(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -521,7 +535,8 @@ class TestDays:
         result = run([days, later], manager, instance, [FIRST, SECOND])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert failure.step_key == "later"
-        assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
+        expected = messages.INPUT_REFUSED(asset="days", count=1, refused={SECOND: "half of it is noise"})
+        assert expected in str(failure.step_failure_data.error)
         assert recorded(instance, "later") == []
 
     def test_what_is_published_beside_is_not_read_with_the_rows(
@@ -545,4 +560,6 @@ class TestDays:
 
         result = run([days, later], manager, instance, [FIRST, SECOND], only=["later"])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
-        assert f"days has no published partition {FIRST}, {SECOND}" in str(failure.step_failure_data.error)
+        root = manager.storage.dataset("days").root
+        expected = messages.MISSING_PARTITION(asset="days", partitions=[FIRST, SECOND], root=root)
+        assert expected in str(failure.step_failure_data.error)
