@@ -1,8 +1,8 @@
 """Class data archives: files of loaded Java classes that make Spark start in half the time.
 
 Java maps such an archive into memory instead of parsing and verifying some 9,000 classes
-(`-XX:SharedArchiveFile`). An archive fits one Java build and one class path, so its name holds a digest of both.
-It is kept in the user's cache folder and may be deleted at any time. If anything does not fit, Java starts without
+(`-XX:SharedArchiveFile`). An archive fits one Java build and one class path, so its name contains a digest of both.
+It is stored in the user's cache folder and may be deleted at any time. If anything does not fit, Java starts without
 it: no function here raises because of the cache folder, the Java installation or the archive.
 
     archive = spark_archive()

@@ -14,7 +14,7 @@ def _failure(code: str, problem: str, fix: str) -> Message:
     return Message(code=code, problem=f"{problem} ({{paths}}). Cause: {{cause}}", fix=fix, example=_FAILURE)
 
 
-# What storage refused: `StorageError.kind` is the code's second half.
+# Storage failures: the code is `storage.<kind>`, with the kind of `StorageError` and hyphens.
 
 SAFE_MODE = _failure(
     code="storage.safe-mode",
@@ -210,7 +210,7 @@ SESSION_STOPPED = Message(code="storage.session-stopped", problem="The Spark ses
 NOT_STAGED = Message(
     code="storage.not-staged",
     problem="{uri} is not in {staging}",
-    expected="a folder made by stage()",
+    expected="a folder that stage() created",
     example={"uri": "file:///data/elsewhere", "staging": "file:///data/traffic/processed/ml-features/_staging"},
 )
 NOT_MARKED = Message(
@@ -299,10 +299,10 @@ RANGE_OF_ONE = Message(
 )
 RANGE_NOT_COMPLETE = Message(
     code="storage.range-not-complete",
-    problem="The value of a range of {count} partitions is not complete ({given})",
+    problem="The value of a range of {count} partitions is not complete ({reason})",
     expected="a mapping of partition key to document",
     fix="return one document for each partition",
-    example={"count": 2, "given": "no document for 2026-01-06"},
+    example={"count": 2, "reason": "no document for 2026-01-06"},
 )
 _REFUSED = {"2026-01-05": "120 of 1000 rows are bad"}
 PARTITION_REFUSED = Message(

@@ -1,7 +1,6 @@
 """Reading of published generations with Spark, for IO managers and for notebooks.
 
-The current generation of a partition is determined in `publish.py`. Imports no dagster, and pyspark only inside
-functions.
+`publish.py` determines the current generation of a partition. Imports no dagster, and pyspark only inside functions.
 """
 
 from __future__ import annotations

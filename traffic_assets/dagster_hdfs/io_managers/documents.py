@@ -30,7 +30,7 @@ class JsonIOManager(HdfsIOManager):
         if isinstance(value, Mapping) and not (missing := [key for key in partitions if key not in value]):
             return
         problem = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
-        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), given=problem))
+        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), reason=problem))
 
     def _folder(self, base: str, key: str) -> str:
         return join(base, key)
