@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
+from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import registry as messages
 from traffic_assets.registry.manifest import MANIFEST, changed_files
 from traffic_assets.registry.metadata import VersionMetadata
@@ -83,6 +84,11 @@ class RegistryReader:
                         raise
                     notify(error)
         return versions
+
+    def every(self, damaged: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
+        """Return `all_versions`; the old name works until 1.0."""
+        warn_renamed("RegistryReader.every", "RegistryReader.all_versions")
+        return self.all_versions(damaged)
 
     def references(self) -> set[str]:
         """Return the ids of the generations that registered versions refer to.

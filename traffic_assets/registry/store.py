@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from traffic_assets.dagster_hdfs.filesystem import FileStatus
 from traffic_assets.dagster_hdfs.message import coded_text_of
 from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import registry as messages
 from traffic_assets.ml.algorithm import algorithms
 from traffic_assets.registry.manifest import write_manifest
@@ -123,6 +124,11 @@ class ModelRegistry(RegistryReader):
         for uri in old:
             self.filesystem.delete(uri)
         return old
+
+    def remove_leftovers(self, keep: timedelta, now: datetime | None = None) -> list[str]:
+        """Call `prune_staging`; the old name works until 1.0."""
+        warn_renamed("ModelRegistry.remove_leftovers", "ModelRegistry.prune_staging")
+        return self.prune_staging(keep, now)
 
     def load(self, lane: str, version: str = "latest") -> LoadedModel:
         """Return a version, ready to predict, after its files were verified.

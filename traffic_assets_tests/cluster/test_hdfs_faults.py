@@ -99,7 +99,7 @@ def _file_looks(fs: HadoopFileSystem, uri: str) -> list[Callable[[], Any]]:
 
 
 def _admin(spark: SparkSession, uri: str) -> tuple[Any, Any]:
-    """Hadoop's DistributedFileSystem and the path, for what only an administrator does."""
+    """Return Hadoop's DistributedFileSystem and the path, for operations of an administrator."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(uri)
     return path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()), path

@@ -127,12 +127,12 @@ class TestWriting:
         assert old.path is None
         assert used.path is not None
 
-    def test_without_room_nothing_is_written(self, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nothing_is_written_without_free_space(self, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=class_data.NEEDED_BYTES - 1))
         assert not write(archive)
         assert files(archive) == []
 
-    def test_where_no_folder_can_be_made_nothing_is_written(self, tmp_path: Path) -> None:
+    def test_nothing_is_written_if_no_folder_can_be_created(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         archive = Archive(tmp_path / "file" / "cache", "x")
         assert not write(archive)
@@ -259,7 +259,7 @@ class TestWhatItFits:
         self.says(java, version, "1", vm)
         assert archive_for("spark-4", str(java), []) is None
 
-    def test_neither_has_what_is_no_java(self, java: Path, tmp_path: Path) -> None:
+    def test_a_program_that_is_not_java_has_no_archive(self, java: Path, tmp_path: Path) -> None:
         java.write_text("#!/bin/sh\nexit 1\n")
         assert archive_for("spark-4", str(java), []) is None
         assert archive_for("spark-4", str(tmp_path / "absent"), []) is None

@@ -43,7 +43,7 @@ def dataset(storage: Storage) -> Dataset:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Dataset:
-    """For what does not depend on the file system."""
+    """A dataset for tests that do not depend on the file system."""
     return Dataset(f"file://{tmp_path}/features", LocalFileSystem(), "date")
 
 
@@ -60,7 +60,7 @@ def _parts(dataset: Dataset, generation: Generation) -> list[FileStatus]:
 
 
 def _content(dataset: Dataset, key: str) -> str | None:
-    """What a reader finds: one content in every part and in the record."""
+    """Return the content that a reader gets, the same in every part and in the record."""
     generation = dataset.current(key)
     if generation is None:
         return None
@@ -256,8 +256,8 @@ def test_a_generation_counts_from_when_it_was_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("killed_at", ["renamed", "pointer swapped"])
-def test_what_a_killed_publisher_left_replaces_nothing_before_its_time(tmp_path: Path, killed_at: str) -> None:
-    """An orphan of last year lies between the old generation and the new: the old was current until just now."""
+def test_an_orphan_of_a_killed_publisher_replaces_no_generation(tmp_path: Path, killed_at: str) -> None:
+    """An orphan of last year is between the old generation and the new: the old was current until just now."""
 
     def crash(_: logging.LogRecord) -> None:
         raise CrashError
@@ -330,7 +330,7 @@ def _content_after_repair(dataset: Dataset) -> str | None:
     return _content(dataset, "2026-01-05")
 
 
-def test_what_cannot_be_published(tmp_path: Path) -> None:
+def test_invalid_publishes_are_refused(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     staged = dataset.stage("run-1")
     calls: list[tuple[Callable[[], object], str, dict[str, Any]]] = []
@@ -383,9 +383,7 @@ class Refusing(LocalFileSystem):
         raise StorageError("Permission denied", "permission")
 
 
-def test_a_publish_that_readers_see_does_not_fail_by_what_comes_after_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_completed_publish_does_not_fail_in_a_later_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = Dataset(str(tmp_path), Refusing("_published"))
     published = _publish(dataset, "all", "first")
     assert dataset.current("all") == published
@@ -404,7 +402,7 @@ def test_a_failed_discard_is_logged_and_hides_no_other_error(tmp_path: Path, cap
     assert (warning.code, warning.values) == ("storage.not-removed", {"uri": staged, "cause": "Permission denied"})
 
 
-def test_the_pointer_says_what_it_points_to(tmp_path: Path) -> None:
+def test_the_pointer_describes_its_generation(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     published = _publish(dataset, "2026-01-05", "first")
     pointer = json.loads((tmp_path / "_pointers" / "2026-01-05.json").read_text())

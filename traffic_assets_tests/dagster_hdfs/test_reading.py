@@ -27,7 +27,7 @@ def dataset(storage: tuple[FileSystem, str]) -> Dataset:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Dataset:
-    """For what does not depend on the file system."""
+    """A dataset for tests that do not depend on the file system."""
     return Dataset(f"file://{tmp_path}/features", LocalFileSystem(), "date")
 
 
@@ -60,7 +60,7 @@ def test_an_empty_partition_has_columns_and_no_rows(local: Dataset, spark: Spark
     assert read_current(spark, local.root, start=DAYS[1]).columns == ["id", "date"]
 
 
-def test_an_empty_selection_says_what_there_is(local: Dataset, spark: SparkSession) -> None:
+def test_an_empty_selection_names_the_published_range(local: Dataset, spark: SparkSession) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         read_current(spark, local.root)
     assert code_of(caught.value) == "storage.nothing-published"

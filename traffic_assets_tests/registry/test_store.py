@@ -425,6 +425,19 @@ def test_one_damaged_version_stops_neither_registration_nor_the_list_but_the_rem
     assert len(errors) == 1
 
 
+def test_old_names_of_methods_warn_and_work(local: ModelRegistry) -> None:
+    _register(local, "one")
+    with pytest.warns(DeprecationWarning, match="all_versions"):
+        assert local.every() == local.all_versions()
+    errors: list[RegistryError] = []
+    Path(f"{local.root.removeprefix('file://')}/{FOREST}/v1.0.0/metadata.json").write_text("{")
+    with pytest.warns(DeprecationWarning, match="all_versions"):
+        assert local.every(damaged=errors.append) == []
+    assert len(errors) == 1
+    with pytest.warns(DeprecationWarning, match="prune_staging"):
+        assert local.remove_leftovers(timedelta(days=1)) == []
+
+
 def test_each_step_is_logged(local: ModelRegistry, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger=store.__name__):
         _register(local, "one")

@@ -61,7 +61,7 @@ def run(
     only: Sequence[str] | None = None,
     parent: str | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Materialise the assets, for a range of days if any are given, as a run that goes on where a parent ended."""
+    """Materialize the assets, optionally for a range of days, and as a run that continues a parent."""
     chosen = [dg.AssetKey(key) for key in only] if only else [key for asset in assets for key in asset.keys]
     selection = dg.AssetSelection.assets(*chosen)
     job = dg.Definitions(
@@ -214,7 +214,7 @@ def test_a_second_materialisation_replaces_and_a_failed_one_does_not(
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
+def test_resources_of_a_value_are_released_whether_it_was_written_or_not(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, good: bool
 ) -> None:
     released: list[bool] = []
@@ -235,7 +235,7 @@ def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
         assert "not JSON serializable" in str(failure.step_failure_data.error), "the first error is reported"
 
 
-def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
+def test_a_value_is_computed_again_if_another_run_published_meanwhile(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     manager = JsonIOManager(hdfs=hdfs_resource)
@@ -348,7 +348,7 @@ class TestPublishThatFailsHalfWay:
         assert event.asset_materialization is not None
         assert event.asset_materialization.metadata["generation"].value == published[SECOND].id
 
-    def test_while_it_is_tried_again_nothing_is_recorded_and_in_the_end_what_is_there(
+    def test_nothing_is_recorded_during_retries_and_published_days_at_the_end(
         self,
         manager: TextIOManager,
         texts: dg.AssetsDefinition,
@@ -539,7 +539,7 @@ class TestDays:
         assert expected in str(failure.step_failure_data.error)
         assert recorded(instance, "later") == []
 
-    def test_what_is_published_beside_is_not_read_with_the_rows(
+    def test_folders_beside_the_rows_are_not_read_with_them(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
