@@ -73,7 +73,7 @@ def plain_input(folder: Path) -> Path:
     features = Dataset(f"{folder}/data/processed/ml-features", LocalFileSystem(), "date")
     target = folder / "plain_input"
     target.mkdir()
-    for day, generation in features.currents().items():
+    for day, generation in features.current_generations().items():
         for file in Path(generation.uri.removeprefix("file://")).glob("*.parquet"):
             shutil.copy(file, target / f"{day}-{file.name}")
     return target

@@ -433,10 +433,10 @@ def troubleshooting_page() -> str:
         parts += ["", f"## {area}"]
         for message in messages:
             text = message(**message.example)
-            problem, _, fix = text.partition(" Fix: ")
-            parts += ["", f"### {message.code}", "", _plain(problem)]
+            problem, *fix = re.split(r"\sFix: ", text, maxsplit=1)
+            parts += ["", f"### {message.code}", "", _plain(problem).replace("\n  ", "\n\n- ")]
             if fix:
-                parts += ["", f"**Fix:** {_plain(fix)}"]
+                parts += ["", f"**Fix:** {_plain(fix[0])}"]
     return "\n".join(parts) + "\n"
 
 

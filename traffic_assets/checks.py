@@ -16,7 +16,7 @@ from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.ml.splits.shares import SPLITS, Shares, sensor_counts
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -140,7 +140,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         partitions_def=weekly(settings),
         description=f"{lane.title} meets its targets on the test split.",
     )
-    def gate(context: dg.AssetCheckExecutionContext, evaluation: Loaded) -> dg.AssetCheckResult:
+    def gate(context: dg.AssetCheckExecutionContext, evaluation: AssetInput) -> dg.AssetCheckResult:
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.model_selection.trials import Trial
@@ -226,7 +226,7 @@ def _warning(
     name: str, lane: Lane, judge_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset_key(lane.evaluation), name=name, partitions_def=weekly(settings))
-    def check(evaluation: Loaded) -> dg.AssetCheckResult:
+    def check(evaluation: AssetInput) -> dg.AssetCheckResult:
         return judge_value(evaluation.value)
 
     return check

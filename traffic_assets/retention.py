@@ -1,7 +1,7 @@
-"""Retention: removing what nothing refers to any more, once its time is over.
+"""Retention: pruning of stored data that nothing refers to, after a configured time.
 
-Replaced generations of the datasets that are pruned, and what killed runs left in staging folders. Versions of the
-registry, and the generations that they refer to, always stay. The asset groups say which datasets are pruned.
+Removes replaced generations of the datasets that the asset groups allow to prune, and staging files of killed runs.
+Versions in the registry, and the generations that they refer to, always stay.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from traffic_assets.dagster_hdfs.publish import PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.messages import retention as messages
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.registry.versions import RegistryError
 
@@ -16,17 +17,17 @@ from traffic_assets.registry.versions import RegistryError
 def prune(
     hdfs: HdfsResource, registry: ModelRegistry, keep_hours: float | None, notify: Callable[[str], None]
 ) -> list[str]:
-    """Remove replaced generations and leftovers that are older than the retention.
+    """Remove replaced generations and staging files that are older than the retention.
 
     Args:
         hdfs: Storage, whose `pruned_datasets` names the datasets.
         registry: Registry whose versions refer to generations that stay.
         keep_hours: Retention in hours; None removes nothing.
-        notify: Receives a message for each dataset that could not be pruned. Nothing is raised for it: the model is
+        notify: Callback with a message for each dataset that cannot be pruned. Nothing is raised, because the model is
             registered by then.
 
     Returns:
-        The URIs that were removed.
+        URIs that were removed.
     """
     if keep_hours is None:
         return []
@@ -34,16 +35,16 @@ def prune(
     try:
         referenced = registry.references()
     except (RegistryError, OSError) as error:
-        notify(f"nothing old is removed, since it is not known what must stay: {error}")
+        notify(messages.REFERENCES_UNKNOWN(cause=str(error)))
         return []
     removed: list[str] = []
     for root, key in {hdfs.dataset(key).root: key for key in hdfs.pruned_datasets}.items():
         try:
-            removed += hdfs.dataset(key).remove_old(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
+            removed += hdfs.dataset(key).prune_generations(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
         except (PointerError, OSError) as error:
-            notify(f"{key}: old generations may stay below {root}: {error}")
+            notify(messages.DATASET_NOT_PRUNED(asset=key, root=root, cause=str(error)))
     try:
-        removed += registry.remove_leftovers(keep)
+        removed += registry.prune_staging(keep)
     except OSError as error:
-        notify(f"the registry: what killed registrations left may stay below {registry.root}: {error}")
+        notify(messages.REGISTRY_NOT_PRUNED(root=registry.root, cause=str(error)))
     return removed

@@ -277,7 +277,7 @@ def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
 ) -> None:
     install("acme-store", "raise ImportError('no client')", {STORAGE_GROUP: {"acme": "Store"}})
     assert build_defs(tiny_settings(tmp_path)), "nobody needs it here"
-    with pytest.raises(BrokenLocationError, match=rf"{setting}: the storage backend acme of.*ImportError: no client"):
+    with pytest.raises(BrokenLocationError, match=rf"{setting}: The storage backend acme of.*ImportError: no client"):
         build_defs(tiny_settings(tmp_path, changes))
 
 

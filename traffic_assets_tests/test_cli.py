@@ -58,9 +58,9 @@ def test_models_are_listed_and_shown(profile: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["models", "show", "forest"], "no model is registered as 'forest'"),
-        (["models", "show", "random_forest", "v9.0.0"], "it has: v1.0.0"),
-        (["models", "show", "../up"], "cannot be a path segment"),
+        (["models", "show", "forest"], "No model is registered as 'forest'"),
+        (["models", "show", "random_forest", "v9.0.0"], "registered: v1.0.0"),
+        (["models", "show", "../up"], "is not a valid path segment"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_is(profile: str, arguments: list[str], said: str) -> None:

@@ -13,7 +13,7 @@ from traffic_assets import checks
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import build_defs
 from traffic_assets.cli.app import app
-from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.settings import Settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, PluginWarning, plugins
 from traffic_assets_tests.packages import Install
@@ -84,7 +84,7 @@ def test_the_gate_enforces_the_authors_limits(settings: Settings, r2: float, rms
         "cross_validation": {"hyperparameters": {}, "folds": [], "summary": {"r2": {"mean": 0.5, "std": 0.1}}},
     }
     (gate,) = [check for check in checks.build_lane(LANE, settings) if checks.GATE in str(check.check_keys)]
-    result = gate(dg.build_asset_check_context(), evaluation=Loaded(lambda: stored, {}))
+    result = gate(dg.build_asset_check_context(), evaluation=AssetInput(lambda: stored, {}))
     assert isinstance(result, dg.AssetCheckResult)
     assert result.passed is (not missed)
     assert [name for name in ("R²", "RMSE") if f"{name} on test" in (result.description or "")] == missed

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,11 +65,11 @@ class TestRetention:
         registry_of(hdfs).register(new)
         return made
 
-    def test_what_a_version_refers_to_stays_and_the_rest_goes(
+    def test_references_of_a_version_stay_and_the_rest_is_removed(
         self, hdfs: HdfsResource, replaced: dict[str, list[str]]
     ) -> None:
-        told: list[str] = []
-        removed = prune(hdfs, registry_of(hdfs), 24, told.append)
+        notices: list[Any] = []
+        removed = prune(hdfs, registry_of(hdfs), 24, notices.append)
         kept = replaced["random_forest_model"][0]
         left = [f"{registry_of(hdfs).root}/{lane}/_staging/v1.0.0-0123abcd" for lane in ("random_forest", "xgboost")]
         assert sorted(removed) == sorted([*left, *(uri for uris in replaced.values() for uri in uris if uri != kept)])
@@ -77,9 +78,9 @@ class TestRetention:
             current = hdfs.dataset(key).current(WEEK)
             assert current is not None
             assert hdfs.filesystem.exists(current.uri)
-        assert told == []
+        assert notices == []
 
-    def test_what_cannot_be_removed_only_warns(
+    def test_a_failed_removal_only_warns(
         self,
         hdfs: HdfsResource,
         replaced: dict[str, list[str]],
@@ -95,25 +96,37 @@ class TestRetention:
             delete(filesystem, uri)
 
         monkeypatch.setattr(LocalFileSystem, "delete", refuse)
-        told: list[str] = []
-        assert prune(hdfs, registry_of(hdfs), 24, told.append) == replaced[fine]
-        assert [line.split(":")[0] for line in told] == [damaged, forbidden, "the registry"]
-        assert "is damaged" in told[0]
-        assert all("Permission denied" in line for line in told[1:])
+        notices: list[Any] = []
+        assert prune(hdfs, registry_of(hdfs), 24, notices.append) == replaced[fine]
+        assert [text.code for text in notices] == [
+            "retention.dataset-not-pruned",
+            "retention.dataset-not-pruned",
+            "retention.registry-not-pruned",
+        ]
+        assert [text.values.get("asset") for text in notices] == [damaged, forbidden, None]
+        assert [text.values["root"] for text in notices] == [
+            hdfs.dataset(damaged).root,
+            hdfs.dataset(forbidden).root,
+            registry_of(hdfs).root,
+        ]
+        assert f"{WEEK}.json is damaged" in notices[0].values["cause"]
+        assert [text.values["cause"] for text in notices[1:]] == ["Permission denied"] * 2
         assert all(hdfs.filesystem.exists(uri) for key in (damaged, forbidden) for uri in replaced[key])
 
-    def test_nothing_goes_where_it_is_not_known_what_must_stay(
+    def test_nothing_is_removed_while_the_references_are_unknown(
         self, hdfs: HdfsResource, replaced: dict[str, list[str]]
     ) -> None:
         (version,) = local_path(registry_of(hdfs).root).glob("random_forest/v*/metadata.json")
         version.write_text("{")
-        told: list[str] = []
-        assert prune(hdfs, registry_of(hdfs), 24, told.append) == []
-        assert "nothing old is removed" in told[0]
+        notices: list[Any] = []
+        assert prune(hdfs, registry_of(hdfs), 24, notices.append) == []
+        (notice,) = notices
+        assert notice.code == "retention.references-unknown"
+        assert str(version.parent) in notice.values["cause"]
 
 
 class _DaysAgo(datetime):
-    """A clock two days late, for what has to look old."""
+    """A clock two days late, for data that must look old."""
 
     @classmethod
     def now(cls, tz: object = None) -> datetime:  # type: ignore[override]

@@ -13,7 +13,7 @@ from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -34,7 +34,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
     ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
-    def compare(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
+    def compare(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
         """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
         from traffic_assets.ml.evaluation.comparison import compare_models
@@ -79,7 +79,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
                 "best": board[0].model,
             }
         )
-        return Stored(
+        return AssetOutput(
             {
                 "leaderboard": [presentation.document(s) for s in board],
                 "differences": [presentation.document(c) for c in compared],
@@ -98,7 +98,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
     )
 
 
-LOADED = dg.PythonObjectDagsterType(Loaded)
+LOADED = dg.PythonObjectDagsterType(AssetInput)
 
 
 ASSETS = AssetGroup(name=EVALUATION, job=TRAIN, build=build, pruned=True)

@@ -16,7 +16,7 @@ from traffic_assets.catalogue.lookup import all_features
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.partitions import daily
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import FillSettings
@@ -44,8 +44,8 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
     )
     @storage_step
     def feature_table(
-        context: dg.AssetExecutionContext, sensor_readings: Loaded, sensor_table: Loaded, day_guard: Guard
-    ) -> Stored:
+        context: dg.AssetExecutionContext, sensor_readings: AssetInput, sensor_table: AssetInput, day_guard: Guard
+    ) -> AssetOutput:
         """Every feature, the speed and the flow of the readings of a local day."""
         from traffic_assets.features.engineering import build_features, unknown_sensors
 
@@ -85,7 +85,7 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
                 },
                 partition_key=day,
             )
-        return Stored(rows, records=records, refused=sensor_readings.refused)
+        return AssetOutput(rows, records=records, refused=sensor_readings.refused)
 
     return feature_table
 
@@ -101,7 +101,7 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
         metadata={"source": settings.source_uri},
     )
     @storage_step
-    def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
+    def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> AssetOutput:
         """A ready-made feature table's rows of a local day, checked by type and range."""
         from traffic_assets.readings.ingestion import ingest_feature_table
 
@@ -113,7 +113,7 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
     return feature_table
 
 
-def _published_before(day: str, readings: Loaded) -> str | None:
+def _published_before(day: str, readings: AssetInput) -> str | None:
     before = previous_day(day)
     return before if before in readings.generations else None
 

@@ -15,7 +15,7 @@ from traffic_assets.assets.lanes import EVALUATION, Lane, lanes_of, model_folder
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -50,12 +50,12 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     def verdict(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,
-        train_split: Loaded,
-        validation_split: Loaded,
-        test_split: Loaded,
-        fitted_preprocessor: Loaded,
-        cv_report: Loaded,
-    ) -> Stored:
+        train_split: AssetInput,
+        validation_split: AssetInput,
+        test_split: AssetInput,
+        fitted_preprocessor: AssetInput,
+        cv_report: AssetInput,
+    ) -> AssetOutput:
         from traffic_assets.assets.presentation import document, searched
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.model_selection.temporal import evaluate_temporal_holdout
@@ -102,7 +102,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 **(searched(found.search) if found.search else {}),
             }
         )
-        return Stored(document(found), record={"split_id": split}, rows=sum(train_split.record["counts"].values()))
+        return AssetOutput(document(found), record={"split_id": split}, rows=sum(train_split.record["counts"].values()))
 
     return verdict
 
@@ -122,11 +122,11 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
     def diagnostics(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,
-        model: Loaded,
-        train_split: Loaded,
-        validation_split: Loaded,
-        test_split: Loaded,
-    ) -> Stored:
+        model: AssetInput,
+        train_split: AssetInput,
+        validation_split: AssetInput,
+        test_split: AssetInput,
+    ) -> AssetOutput:
         from traffic_assets.assets.presentation import document, scores
         from traffic_assets.ml.evaluation.diagnostics import diagnose, predicted_rows
         from traffic_assets.ml.evaluation.scores import sample_points, score_model
@@ -164,7 +164,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
             "model_bytes": hdfs.filesystem.size(model_folder(model.generation.uri, hdfs)),
             "training_minutes": model.record["training_minutes"],
         }
-        return Stored(
+        return AssetOutput(
             value,
             record={"split_id": split, "model_generation": model.generation.uri},
             files=plot_diagnostics(points, found, errors, lane.title, settings.data.time_zone, target),
@@ -187,7 +187,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         description=f"{lane.title}: what the stored model does, under both verdicts; the gate sits here.",
     )
     @storage_step
-    def evaluation(context: dg.AssetExecutionContext, diagnosed: Loaded, verdict: Loaded) -> Stored:
+    def evaluation(context: dg.AssetExecutionContext, diagnosed: AssetInput, verdict: AssetInput) -> AssetOutput:
         from traffic_assets.assets.presentation import diagnostics, picture
         from traffic_assets.assets.presentation import evaluation as shown
         from traffic_assets.ml.evaluation.diagnostics import Diagnostics
@@ -206,7 +206,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         )
         # the pictures go on into the registry with the version
         record = {"split_id": split, "model_generation": value["model_generation"]}
-        return Stored(value, record=record, files=diagnosed.files)
+        return AssetOutput(value, record=record, files=diagnosed.files)
 
     return evaluation
 

@@ -14,7 +14,7 @@ from traffic_assets.assets.launchpad import TUNE, config_class
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -47,10 +47,10 @@ def _cv_report(
         context: dg.AssetExecutionContext,
         config: config_type,  # type: ignore[valid-type]
         hdfs: HdfsResource,
-        train_split: Loaded,
-        fitted_preprocessor: Loaded,
+        train_split: AssetInput,
+        fitted_preprocessor: AssetInput,
         week_guard: Guard,
-    ) -> Stored:
+    ) -> AssetOutput:
         from traffic_assets.assets.presentation import cross_validation, document, learning, picture
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.plots.folds import plot_folds
@@ -105,7 +105,7 @@ def _cv_report(
             "search": document(search),
             "learning_curve": document(curve) if curve else None,
         }
-        return Stored(value, record={"split_id": split}, files=files, rows=total)
+        return AssetOutput(value, record={"split_id": split}, files=files, rows=total)
 
     return cv_report
 
@@ -128,11 +128,11 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     @storage_step
     def model(
         context: dg.AssetExecutionContext,
-        train_split: Loaded,
-        validation_split: Loaded,
-        fitted_preprocessor: Loaded,
-        cv_report: Loaded,
-    ) -> Stored:
+        train_split: AssetInput,
+        validation_split: AssetInput,
+        fitted_preprocessor: AssetInput,
+        cv_report: AssetInput,
+    ) -> AssetOutput:
         from traffic_assets.assets.presentation import document
         from traffic_assets.ml.fitting.final import fit_final_model
         from traffic_assets.ml.fitting.pipeline import get_model
@@ -171,7 +171,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
                 **facts,
             }
         )
-        return Stored(
+        return AssetOutput(
             pipeline,
             rows=train_split.record["counts"]["train"],
             record={

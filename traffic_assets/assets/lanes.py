@@ -17,7 +17,7 @@ from traffic_assets.assets.keys import of_target
 from traffic_assets.assets.launchpad import CV_REPORT
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
@@ -93,7 +93,7 @@ def lanes_of(settings: Settings) -> list[Lane]:
     return [Lane(name, target) for target in settings.training.targets for name in settings.enabled_models]
 
 
-def require_same_split(inputs: dict[str, Loaded]) -> str:
+def require_same_split(inputs: dict[str, AssetInput]) -> str:
     """The split that all inputs were made from.
 
     Raises:
@@ -108,7 +108,7 @@ def require_same_split(inputs: dict[str, Loaded]) -> str:
     return next(iter(ids.values()))
 
 
-def require_scaler(lane: Lane, fitted_preprocessor: Loaded) -> None:
+def require_scaler(lane: Lane, fitted_preprocessor: AssetInput) -> None:
     """Refuse a preprocessor that was fitted when no lane asked for a scaled vector, where this one does.
 
     Raises:

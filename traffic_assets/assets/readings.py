@@ -13,8 +13,8 @@ from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Stored
 from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets.partitions import daily
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import PROCESSED
@@ -29,7 +29,7 @@ def source_of(uri: str, settings: Settings, spark: SparkResource) -> Any:
     return Source(uri, filesystem_for(uri, lambda: spark.session), settings.data.format, settings.data.aliases)
 
 
-def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> Stored:
+def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> AssetOutput:
     """Validated days (`features.ingestion.Ingested`) ready to publish, with what was found told to log and UI."""
     from traffic_assets.assets.presentation import ingested_day
 
@@ -48,7 +48,7 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
             )
         shown = {**ingested_day(ingested, day), "quarantined_without_day": record["without_day"]}
         context.add_asset_metadata(shown, partition_key=day)
-    return Stored(
+    return AssetOutput(
         rows,
         records=records,
         folders={Internal.QUARANTINE: ingested.quarantined},
@@ -71,7 +71,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"spark", "hdfs"},
     )
     @storage_step
-    def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> Stored:
+    def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> AssetOutput:
         """One row a sensor: position, highway, lanes, and what is fixed for it (codes, cluster, free flow)."""
         from traffic_assets.features.sensors import SensorTable, build_sensor_table
 
@@ -91,7 +91,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
             }
         )
         built_on = {UNPARTITIONED: current.id if current else None}  # two at once would give a code twice
-        return Stored(table.rows, record={"facts": table.record}, built_on=built_on)
+        return AssetOutput(table.rows, record={"facts": table.record}, built_on=built_on)
 
     @dg.asset(
         group_name=GROUP,
@@ -101,7 +101,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"spark", "hdfs"},
     )
     @storage_step
-    def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> Stored:
+    def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> AssetOutput:
         """Validated detector readings of a local day, with the quarantined rows beside them."""
         from traffic_assets.readings.ingestion import ingest_readings
 

@@ -16,7 +16,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
@@ -47,7 +47,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"hdfs"},
     )
     def registry_entry(
-        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: Loaded
+        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput
     ) -> dg.MaterializeResult:
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.evaluation.scores import Evaluation
@@ -93,7 +93,7 @@ def _new_version(
     lane: Lane,
     algorithm: Algorithm,
     settings: Settings,
-    evaluation: Loaded,
+    evaluation: AssetInput,
     found: Any,
     results: list[Any],
 ) -> NewVersion:

@@ -16,8 +16,8 @@ from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -46,7 +46,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
     ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
-    def report(context: dg.AssetExecutionContext, **inputs: Any) -> Stored:
+    def report(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
         """One self-contained HTML page on the week: the board, and every model's numbers and pictures."""
         from traffic_assets.assets.presentation import report_summary
         from traffic_assets.report import findings
@@ -76,7 +76,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             "headline": findings.headline(found.board),
             "page": PAGE,
         }
-        return Stored(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
+        return AssetOutput(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
 
     return dg.asset(
         report,
@@ -88,7 +88,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
     )
 
 
-def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, Loaded]) -> Any:
+def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, AssetInput]) -> Any:
     """The models of a target, in the order of its leaderboard."""
     from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
     from traffic_assets.ml.evaluation.significance import Comparison
@@ -108,7 +108,7 @@ def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings
 
 
 def _lane_report(
-    context: dg.AssetExecutionContext, lane: Lane, standing: Any, settings: Settings, inputs: dict[str, Loaded]
+    context: dg.AssetExecutionContext, lane: Lane, standing: Any, settings: Settings, inputs: dict[str, AssetInput]
 ) -> Any:
     from traffic_assets.ml.evaluation.diagnostics import Diagnostics
     from traffic_assets.ml.evaluation.gates import evaluate_thresholds
@@ -141,7 +141,7 @@ def _lane_report(
     )
 
 
-def _pictures(stored: Loaded) -> dict[str, bytes]:
+def _pictures(stored: AssetInput) -> dict[str, bytes]:
     return {n.removesuffix(".png"): content for n, content in stored.files.items() if n.endswith(".png")}
 
 

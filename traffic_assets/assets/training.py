@@ -23,7 +23,7 @@ from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schem
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
@@ -35,7 +35,7 @@ _LOG = logging.getLogger(__name__)
 GROUP = "training"
 PREPROCESSOR = "fitted_preprocessor"
 SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
-GEOMETRY = "geometry"
+LAYOUT_FINGERPRINT = "geometry"
 """In the record of a day's features: hash of what in the sensor table they depend on."""
 FEATURES_ID = "features_storage_id"
 """Metadata of the splits: the newest materialisation of the features that they are sure to know."""
@@ -81,15 +81,15 @@ def different_geometries(days: dict[str, Generation]) -> str | None:
     """
     groups: dict[str, list[str]] = {}
     for day, generation in sorted(days.items()):
-        if geometry := generation.record.get(GEOMETRY):
-            groups.setdefault(geometry, []).append(day)
+        if fingerprint := generation.record.get(LAYOUT_FINGERPRINT):
+            groups.setdefault(fingerprint, []).append(day)
     if len(groups) < 2:
         return None
-    newest = max(groups, key=lambda geometry: max(days[day].published_at for day in groups[geometry]))
-    older = sorted(day for geometry, some in groups.items() if geometry != newest for day in some)
+    newest = max(groups, key=lambda fingerprint: max(days[day].published_at for day in groups[fingerprint]))
+    older = sorted(day for fingerprint, some in groups.items() if fingerprint != newest for day in some)
     listed = "; ".join(
-        f"{geometry}{' (the newest)' if geometry == newest else ''}: {', '.join(some)}"
-        for geometry, some in groups.items()
+        f"{fingerprint}{' (the newest)' if fingerprint == newest else ''}: {', '.join(some)}"
+        for fingerprint, some in groups.items()
     )
     return (
         f"the days of the window were made from sensor tables that differ in box, centre, clusters, positions or "
@@ -179,7 +179,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
         # before the pointers: a day that is published later may or may not be read here, and must not count as known
         features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
         with retried_connection_errors(hdfs.base_uri):
-            days = require_days(week, features.currents(training_window(week, settings)), settings)
+            days = require_days(week, features.current_generations(training_window(week, settings)), settings)
             difference, fills = different_geometries(days), different_fills(days, settings)
             for warning in filter(None, (difference, fills)):
                 context.log.warning(warning)
@@ -267,7 +267,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         kinds={"spark"},
     )
     @storage_step
-    def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: Loaded) -> Stored:
+    def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: AssetInput) -> AssetOutput:
         """From feature columns to a vector that a model can be fitted on, fitted on the train rows only."""
         from traffic_assets.ml.fitting.caching import cached_rows, vectors_to_fit
         from traffic_assets.ml.fitting.pipeline import fit_preprocessor, observed_rows
@@ -300,7 +300,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
                 "slots": len(named),
             }
         )
-        return Stored(
+        return AssetOutput(
             model,
             kept=True,  # every model is stored with its stages and judged as loaded, so nothing goes unread
             rows=features.rows,

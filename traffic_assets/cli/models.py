@@ -17,7 +17,9 @@ def list_models(profile: Profile = None) -> None:
         registry = _registry(load_settings(profile))
         versions = [
             summary(metadata)
-            for metadata in registry.every(damaged=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]"))
+            for metadata in registry.all_versions(
+                notify=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]")
+            )
         ]
         if not versions:
             out.print(

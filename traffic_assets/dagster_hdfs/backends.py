@@ -1,8 +1,8 @@
-"""Which file system a URI is on: the local disk, Hadoop's client, or a storage backend of an installed package.
+"""File systems by URI: the local disk, Hadoop's client, or a storage backend of an installed package.
 
-A package's backend is an entry point called like its URI scheme. It is imported when the scheme is used and not
-before, so one that is broken harms nobody else. What a file system promises is said in `filesystem.py`. Imports
-neither dagster nor pyspark.
+The entry point of a package's backend has the name of its URI scheme. It is imported when the scheme is first used, so
+a broken backend affects only its own scheme. What a file system guarantees is in `filesystem.py`. Imports neither
+dagster nor pyspark.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.uris import LOCAL, is_local, local_path, redact, scheme_of
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 GROUP = "traffic_assets.storage"
 
 Factory = Callable[[str, "Callable[[], SparkSession] | None"], "FileSystem"]
-"""What an entry point gives: makes the file system for a URI; the session, if there is one, is not asked for before
-the first operation."""
+"""Object of an entry point: creates the file system for a URI. It may call the function that returns the session only
+for the first operation, or later."""
 
 
 class BackendError(ValueError):
-    """A backend of an installed package cannot be used; the message names the package."""
+    """Failure of a backend of an installed package; the message names the package."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class Backend:
     """One entry point of an installed package.
 
     Attributes:
-        scheme: of the URIs that are its own, in lower case.
-        source: what it points at, as `module:object`.
-        distribution: name and version of the package.
-        point: the entry point.
+        scheme: URI scheme in lower case.
+        source: Object that the entry point names, as `module:object`.
+        distribution: Name and version of the package.
+        point: Entry point.
     """
 
     scheme: str
@@ -47,36 +48,33 @@ class Backend:
     point: EntryPoint
 
     def factory(self) -> Factory:
-        """What makes its file systems.
+        """Return the function or class that creates the backend's file systems.
 
         Raises:
-            BackendError: the scheme is not free, the import fails, or nothing that can be called is there.
+            BackendError: The scheme is not free, the import fails, or the entry point names nothing callable.
         """
         if self.scheme == LOCAL:
-            raise self.error(f"the scheme {LOCAL!r} is the local disk's: choose another")
+            raise BackendError(messages.BACKEND_OF_LOCAL_DISK(backend=str(self), scheme=LOCAL))
         rivals = [other.distribution for other in backends() if other.scheme == self.scheme]
         if len(rivals) > 1:
-            raise self.error(f"{' and '.join(rivals)} give the same scheme: uninstall all but one")
+            raise BackendError(messages.BACKEND_RIVALS(backend=str(self), packages=rivals))
         try:
-            found: Any = self.point.load()
-        except Exception as error:  # whatever somebody's module raises at import
-            raise self.error(f"it cannot be imported: {type(error).__name__}: {error}") from error
-        if not callable(found):
-            raise self.error(f"the entry point gives no function or class; what it gives is a {type(found).__name__}")
-        return found
+            loaded: Any = self.point.load()
+        except Exception as error:  # the import of a package can raise anything
+            cause = f"{type(error).__name__}: {error}"
+            raise BackendError(messages.BACKEND_NOT_IMPORTED(backend=str(self), cause=cause)) from error
+        if not callable(loaded):
+            raise BackendError(messages.BACKEND_NOT_CALLABLE(backend=str(self), type=type(loaded).__name__))
+        return loaded
 
-    def error(self, what: str) -> BackendError:
-        """An error that names the package."""
-        return BackendError(
-            f"the storage backend {self.scheme} of {self.distribution} (entry point {self.point.name} = {self.source} "
-            f"in {GROUP}) cannot be used: {what}"
-        )
+    def __str__(self) -> str:
+        return f"{self.scheme} of {self.distribution} (entry point {self.point.name} = {self.source} in {GROUP})"
 
 
 @cache
 def backends() -> tuple[Backend, ...]:
-    """The backends of installed packages, usable or not, by scheme."""
-    found = [
+    """Return the backends of installed packages, usable or not, sorted by scheme."""
+    unsorted = [
         Backend(
             point.name.lower(),
             point.value,
@@ -85,40 +83,38 @@ def backends() -> tuple[Backend, ...]:
         )
         for point in entry_points(group=GROUP)
     ]
-    return tuple(sorted(found, key=lambda backend: (backend.scheme, backend.distribution)))
+    return tuple(sorted(unsorted, key=lambda backend: (backend.scheme, backend.distribution)))
 
 
 def backend_of(uri: str) -> Backend | None:
-    """The backend that a URI belongs to, if an installed package has one for its scheme; the local disk has none."""
+    """Return the backend for a URI's scheme; None if no installed package has one, and for the local disk."""
     scheme = scheme_of(uri)
     return None if scheme == LOCAL else next((backend for backend in backends() if backend.scheme == scheme), None)
 
 
 def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) -> FileSystem:
-    """The file system that a URI is on.
+    """Return the file system of a URI.
 
     Args:
-        uri: a `file:` URI or absolute local path, one in the scheme of an installed backend, or any URI that Hadoop
-            has a client for.
-        spark: gives the Spark session for the latter; not called before the first operation.
+        uri: `file:` URI or absolute local path, URI with the scheme of an installed backend, or any URI that Hadoop has
+            a client for.
+        spark: Function that returns the Spark session for Hadoop's client; called for the first operation.
 
     Raises:
-        ValueError: the URI is a relative path, or needs a session and none can be had.
-        BackendError: the scheme's backend cannot be used.
+        ValueError: The URI is a relative path, or needs a session and `spark` is None.
+        BackendError: The scheme's backend cannot be used.
     """
     if is_local(uri):
         local_path(uri)
         return LocalFileSystem()
     if backend := backend_of(uri):
-        made: object = backend.factory()(uri, spark)
-        if not isinstance(made, FileSystem):
-            raise backend.error(f"it made no FileSystem for {redact(uri)}, but a {type(made).__name__}")
-        return made
+        created: object = backend.factory()(uri, spark)
+        if not isinstance(created, FileSystem):
+            name, shown = type(created).__name__, redact(uri)
+            raise BackendError(messages.BACKEND_NO_FILESYSTEM(backend=str(backend), uri=shown, type=name))
+        return created
     if spark is None:
-        raise ValueError(
-            f"{redact(uri)} is reached by Hadoop's client in a Spark session: pass `spark`, a "
-            "function that returns the session, or use a file: URI"
-        )
+        raise ValueError(messages.NO_SESSION(uri=redact(uri)))
     from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 
     return HadoopFileSystem(spark)

@@ -1,8 +1,8 @@
 """Class data archives: files of loaded Java classes that make Spark start in half the time.
 
 Java maps such an archive into memory instead of parsing and verifying some 9,000 classes
-(`-XX:SharedArchiveFile`). An archive fits one Java build and one class path, so its name holds a digest of both.
-It is kept in the user's cache folder and may be deleted at any time. If anything does not fit, Java starts without
+(`-XX:SharedArchiveFile`). An archive fits one Java build and one class path, so its name contains a digest of both.
+It is stored in the user's cache folder and may be deleted at any time. If anything does not fit, Java starts without
 it: no function here raises because of the cache folder, the Java installation or the archive.
 
     archive = spark_archive()
@@ -26,16 +26,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from traffic_assets.dagster_hdfs import messages
+
 _log = logging.getLogger(__name__)
 
 FIRST_JAVA = 17
 """First Java version to use: Spark 4 needs it too."""
 
 NEEDED_BYTES = 1 << 30
-"""Free bytes that creating needs, several times an archive of Spark: a full disk would leave half a file."""
+"""Free bytes that a creation needs, several times an archive of Spark: a full disk would leave half a file."""
 
 CREATION_SECONDS = 900
-"""A guard against a JVM that hangs: a busy machine took minutes for what takes an idle one seconds."""
+"""Time limit of a creation, in case the JVM hangs: an idle machine needs seconds, a busy one minutes."""
 RETRY_SECONDS = 24 * 3600
 """A failed creation is not repeated for a day."""
 
@@ -55,8 +57,8 @@ class Archive:
     """The archive for one Java build and one class path, whether or not it exists.
 
     Attributes:
-        folder: folder of all archives.
-        name: role, versions and a digest of whatever an archive depends on.
+        folder: Folder of all archives.
+        name: Role, versions and a digest of everything that an archive depends on.
     """
 
     folder: Path
@@ -66,7 +68,7 @@ class Archive:
     def path(self) -> Path | None:
         """Path of the complete file; None if there is none.
 
-        The name ends with the size: Java crashes on an archive that was cut short, instead of starting without it.
+        The name ends with the size, because Java crashes on a truncated archive instead of starting without it.
         """
         with suppress(OSError):
             for path in self.folder.glob(f"{self.name}.*.jsa"):
@@ -80,7 +82,7 @@ class Archive:
         path = self.path
         if path is None or os.pathsep in str(path):  # Java reads two paths then
             return []
-        with suppress(OSError):  # in a read-only cache it is used all the same
+        with suppress(OSError):  # a read-only cache works too
             os.utime(path)
         return [f"-XX:SharedArchiveFile={path}", "-Xshare:auto", *QUIET.split()]
 
@@ -95,9 +97,9 @@ def archive_for(role: str, java: str, class_path: list[Path]) -> Archive | None:
     """Return the archive of a kind of process; None if its Java cannot use one.
 
     Args:
-        role: name of the kind of process and, if it has one, its version.
+        role: Name of the kind of process and, if it has one, its version.
         java: Java program.
-        class_path: jars, and folders of jars; each jar counts with size and time.
+        class_path: Jars and folders of jars. The name of the archive depends on size and time of each jar.
     """
     try:
         version, build = _java_build(java)
@@ -128,31 +130,31 @@ def spark_archive() -> Archive | None:
 
 
 def java_program() -> str:
-    """Return the Java that Spark takes: that of JAVA_HOME, otherwise the first on the PATH."""
+    """Return the Java that Spark uses: that of JAVA_HOME, otherwise the first on the PATH."""
     home = os.environ.get("JAVA_HOME")
     return str(Path(home, "bin", "java")) if home else "java"
 
 
 def jvm_runs() -> bool:
-    """Return whether pyspark's JVM runs in this process, or spark-submit started it: options come too late then."""
+    """Return whether pyspark's JVM runs already, also if spark-submit started it: it takes no more options."""
     pyspark = sys.modules.get("pyspark")
     return "PYSPARK_GATEWAY_PORT" in os.environ or (pyspark is not None and pyspark.SparkContext._gateway is not None)
 
 
 @contextmanager
 def started_from(archive: Archive | None, users_options: str = "") -> Iterator[None]:
-    """Let a driver that starts meanwhile use an archive, unless the user gave Java such options.
+    """Let a driver that starts inside the block use an archive, unless the user set such Java options.
 
     The options are in SPARK_SUBMIT_OPTS, which Spark puts before `spark.driver.extraJavaOptions`: both count, and
     the user's option wins.
 
     Args:
-        archive: None changes nothing.
-        users_options: the driver's own Java options.
+        archive: Archive; None changes nothing.
+        users_options: Java options of the driver.
     """
     before = os.environ.get("SPARK_SUBMIT_OPTS")
-    given = " ".join([users_options, *(os.environ.get(name, "") for name in _OPTIONS_VARIABLES)])
-    options = [] if archive is None or any(option in given for option in _USERS_OPTIONS) else archive.options
+    configured = " ".join([users_options, *(os.environ.get(name, "") for name in _OPTIONS_VARIABLES)])
+    options = [] if archive is None or any(option in configured for option in _USERS_OPTIONS) else archive.options
     if not options:
         yield
         return
@@ -170,8 +172,8 @@ def create(archive: Archive | None, notify: Callable[[str], None] = lambda _: No
     """Create Spark's archive by a session with a few typical jobs in another process, unless it exists.
 
     Args:
-        archive: what `spark_archive` returned.
-        notify: called with a message before the work starts.
+        archive: Archive from `spark_archive`; None creates nothing.
+        notify: Callback with a message before the work starts.
     """
     with writing(archive) as part:
         if archive is None or part is None:
@@ -196,35 +198,36 @@ def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> N
     """Run a command whose JVM writes an archive, in the folder of the archive.
 
     Raises:
-        RuntimeError: if it fails, or writes none, with the end of what it printed.
+        RuntimeError: The command fails or writes no archive.
     """
-    with tempfile.TemporaryFile(dir=part.parent) as printed:
+    with tempfile.TemporaryFile(dir=part.parent) as output:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=printed,
+            stdout=output,
+            stderr=output,
             env=environ,
             cwd=part.parent,
             timeout=CREATION_SECONDS,
         )
         if done.returncode or not part.is_file():
-            printed.seek(0)
-            text = printed.read().decode(errors="replace")
-            raise RuntimeError(f"exit code {done.returncode}, archive written: {part.is_file()}\n{text[-3000:]}")
+            output.seek(0)
+            text = output.read().decode(errors="replace")[-3000:]
+            raise RuntimeError(
+                messages.ARCHIVE_NOT_WRITTEN(exit_code=done.returncode, written=part.is_file(), output=text)
+            )
 
 
 @contextmanager
 def writing(archive: Archive | None) -> Iterator[Path | None]:
-    """Give the path to write an archive to, and publish it afterwards.
+    """Yield the path to write an archive to, and publish the file afterwards.
 
     The path is None if there is nothing to do: the archive exists, another process creates it now, creating it failed
-    within a day, the disk is nearly full, or the cache folder cannot be written. Each creator writes into a folder of
-    its own, and a rename publishes the file, so that a killed creator leaves nothing that is used; the next one
-    deletes its folder.
+    within a day, the disk is nearly full, or the cache folder cannot be written. Each process writes into a folder of
+    its own, and a rename publishes the file. A killed process leaves only its folder, which the next one deletes.
 
     Args:
-        archive: None has nothing to do either.
+        archive: Archive; None yields None too.
     """
     if archive is None or archive.path is not None:
         yield None
@@ -237,7 +240,7 @@ def writing(archive: Archive | None) -> Iterator[Path | None]:
         try:
             _clean(archive)
             if shutil.disk_usage(archive.folder).free < NEEDED_BYTES:
-                raise OSError(f"less than {NEEDED_BYTES} bytes are free in {archive.folder}")
+                raise OSError(messages.ARCHIVE_NO_SPACE(needed=NEEDED_BYTES, folder=archive.folder))
             folder = Path(tempfile.mkdtemp(prefix=f"{archive.name}.part-", dir=archive.folder))
         except OSError as error:
             _log.debug("no class data archive is created: %s", error)
@@ -257,9 +260,9 @@ def writing(archive: Archive | None) -> Iterator[Path | None]:
 
 @contextmanager
 def _lock(archive: Archive) -> Iterator[bool]:
-    """Hold the archive's lock; False if another process has it, or the folder cannot be written."""
+    """Hold the archive's lock; yield False if another process has it, or the folder cannot be written."""
     try:
-        import fcntl  # only where locks are POSIX's
+        import fcntl  # only on POSIX systems
 
         archive.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(archive.folder / f"{archive.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -279,7 +282,7 @@ def _lock(archive: Archive) -> Iterator[bool]:
 
 
 def _clean(archive: Archive) -> None:
-    """Delete folders of killed creators of this archive, cut files, and archives that nobody used for a month."""
+    """Delete folders of killed processes, truncated files, and archives that no process used for a month."""
     for left in archive.folder.glob(f"{archive.name}.part-*"):
         shutil.rmtree(left, ignore_errors=True)
     for path in archive.folder.glob("*.jsa"):
@@ -295,23 +298,23 @@ def _age(path: Path) -> float:
 
 
 def _java_build(java: str) -> tuple[str, str]:
-    """Return a Java's version and everything that tells its build from others."""
-    told = subprocess.run(
+    """Return a Java's version and everything that distinguishes its build from others."""
+    printed = subprocess.run(
         [java, "-XshowSettings:properties", "-version"], capture_output=True, text=True, timeout=60, check=True
     ).stderr
-    found = dict(re.findall(r"^ +(java\.\S+|os\.arch) = (.*)$", told, re.MULTILINE))
+    properties = dict(re.findall(r"^ +(java\.\S+|os\.arch) = (.*)$", printed, re.MULTILINE))
     names = ("java.home", "java.runtime.version", "java.vm.name", "java.vm.version", "os.arch")
-    if not re.search("HotSpot|OpenJDK", found.get("java.vm.name", "")):
-        raise ValueError(f"{java} is not a HotSpot JVM, whose options these are")
-    return found["java.version"], "\n".join(found.get(name, "") for name in names)
+    if not re.search("HotSpot|OpenJDK", properties.get("java.vm.name", "")):
+        raise ValueError(messages.NOT_HOTSPOT(java=java))
+    return properties["java.version"], "\n".join(properties.get(name, "") for name in names)
 
 
 def _entries(path: Path) -> list[str]:
-    """Return a part of the class path with sizes and times; of a folder in the order in which Java reads it."""
+    """Return a part of the class path with sizes and times; a folder's jars in the order in which Java reads them."""
     if not path.is_dir():
         return [str(path)] if not path.exists() else [f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}"]
-    with os.scandir(path) as found:
-        stats = [(entry.name, entry.stat()) for entry in found if entry.name.endswith(".jar")]
+    with os.scandir(path) as entries:
+        stats = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".jar")]
     return [str(path), *(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)]
 
 

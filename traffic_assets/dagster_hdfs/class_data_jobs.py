@@ -1,6 +1,6 @@
 """A session with a few typical jobs, whose JVM writes a class data archive when it ends; see `class_data.py`.
 
-Run as a program in a folder where it may write. It ends after its JVM, with the JVM's exit code.
+Run this program in a writable folder. It ends after its JVM, with the JVM's exit code.
 """
 
 import sys

@@ -1,7 +1,8 @@
-"""What a step costs: wall and CPU time, peak memory, and what Spark shuffled and spilled.
+"""Cost of a step: wall and CPU time, peak memory, and bytes that Spark shuffled and spilled.
 
-A `Meter` starts when an asset begins and is read when its output is published, since Spark works only then. All is
-read from what the system and Spark count anyway; what is not to be had (no session, a peak off Linux) is left out.
+A `Meter` starts when an asset begins and is read when its output is published, because Spark works only then. It reads
+counters that the system and Spark keep already. Counters that do not exist (no session, peak memory outside of Linux)
+are left out.
 """
 
 import functools
@@ -23,15 +24,15 @@ _METERS: dict[tuple[str, str], "Meter"] = {}
 
 @dataclass(frozen=True)
 class Cost:
-    """What was spent between a meter's start and its reading.
+    """Resources used between a meter's start and its reading.
 
     Attributes:
-        wall_seconds: wall time.
+        wall_seconds: Wall time.
         cpu_seconds: CPU time of this process, its Spark driver, the Python workers that this one started and, on a
             cluster, the executors' tasks.
-        peak_memory_mb: greatest resident memory of these processes, each at its own peak, summed; None off Linux.
-        shuffle_bytes: written to be shuffled, by the stages that Spark still knows (`spark.ui.retainedStages`).
-        spill_bytes: of the same stages; what did not fit into memory and went to disk.
+        peak_memory_mb: Peak resident memory of these processes, summed; None outside of Linux.
+        shuffle_bytes: Bytes written for shuffles by the stages that Spark still knows (`spark.ui.retainedStages`).
+        spill_bytes: Bytes that the same stages wrote to disk because they did not fit into memory.
     """
 
     wall_seconds: float
@@ -41,29 +42,29 @@ class Cost:
     spill_bytes: int
 
     def metadata(self, rows: int | None = None, partitions: int = 1) -> dict[str, Any]:
-        """As an asset's metadata.
+        """Return the metadata of an asset.
 
         Args:
-            rows: of the output, or those that the step worked on, if there are any.
-            partitions: that the step made; the cost is that of all of them together.
+            rows: Rows of the output, or rows that the step processed; None if there are none.
+            partitions: Number of partitions that the step wrote; the cost is their total.
         """
-        found: dict[str, Any] = {
+        metadata: dict[str, Any] = {
             "cost_wall_seconds": round(self.wall_seconds, 3),
             "cost_cpu_seconds": round(self.cpu_seconds, 3),
             "cost_shuffle_bytes": self.shuffle_bytes,
             "cost_spill_bytes": self.spill_bytes,
         }
         if self.peak_memory_mb is not None:
-            found["cost_peak_memory_mb"] = round(self.peak_memory_mb, 1)
+            metadata["cost_peak_memory_mb"] = round(self.peak_memory_mb, 1)
         if partitions > 1:
-            found["cost_of_partitions"] = partitions
+            metadata["cost_of_partitions"] = partitions
         if rows is not None and self.wall_seconds > 0:
-            found["cost_rows_per_second"] = round(rows / self.wall_seconds, 1)
-        return found
+            metadata["cost_rows_per_second"] = round(rows / self.wall_seconds, 1)
+        return metadata
 
 
 class Meter:
-    """Counts from when it is made."""
+    """Meter of the cost since its creation."""
 
     def __init__(self) -> None:
         for process in (family := _processes()):
@@ -73,8 +74,8 @@ class Meter:
         self._stage = _newest_stage()
 
     def read(self) -> Cost:
-        """What was spent so far."""
-        family = _processes()  # what began meanwhile counts from its own beginning
+        """Return the cost so far."""
+        family = _processes()  # a process that began meanwhile counts from its start
         cpu = max(_cpu_seconds(family) - self._cpu, 0.0)
         peaks = [peak for process in family if (peak := _peak_mb(process.pid)) is not None]
         shuffled, spilled, tasks = _spent_since(self._stage)
@@ -88,7 +89,7 @@ class Meter:
 
 
 def measured(compute: Callable[P, R]) -> Callable[P, R]:
-    """Decorate an asset's function whose first argument is `context`: its IO manager tells what it cost."""
+    """Decorate an asset's function whose first argument is `context`: its IO manager records the cost."""
 
     @functools.wraps(compute)
     def metered(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -101,7 +102,7 @@ def measured(compute: Callable[P, R]) -> Callable[P, R]:
 
 
 def cost_of_output(context: dg.OutputContext) -> Cost | None:
-    """What the step of this output has cost; None where its asset is not `measured`."""
+    """Return the cost of an output's step; None if its asset is not `measured`."""
     meter = _METERS.pop((context.run_id, context.op_def.name), None)
     return meter.read() if meter else None
 
@@ -109,7 +110,7 @@ def cost_of_output(context: dg.OutputContext) -> Cost | None:
 def _key(context: dg.AssetExecutionContext) -> tuple[str, str] | None:
     try:
         return context.run.run_id, context.op_execution_context.op_def.name
-    except dg.DagsterError:  # the asset was called as a function: no IO manager will ask
+    except dg.DagsterError:  # the asset was called as a function, without an IO manager
         return None
 
 
@@ -128,7 +129,7 @@ def _is_local() -> bool:
 
 
 def _processes() -> "list[psutil.Process]":
-    """This process, and below it the Spark driver and the Python workers that Spark's driver started."""
+    """Return this process, its Spark driver, and the Python workers that the driver started."""
     import psutil
 
     this = psutil.Process()
@@ -136,7 +137,7 @@ def _processes() -> "list[psutil.Process]":
 
 
 def _cpu_seconds(family: "list[psutil.Process]") -> float:
-    """Of all together; a child that has ended counts with its parent."""
+    """Return the CPU time of all processes; a child that has ended counts with its parent."""
     import psutil
 
     total = 0.0
@@ -150,13 +151,13 @@ def _cpu_seconds(family: "list[psutil.Process]") -> float:
 
 
 def _newest_stage() -> int:
-    """Number of the newest stage that Spark has counted; -1 without any."""
+    """Return the number of Spark's newest stage; -1 if there is none."""
     stages = known_stages()
     return stages.apply(0).stageId() if stages is not None and stages.size() else -1
 
 
 def _spent_since(stage: int) -> tuple[int, int, float]:
-    """Bytes shuffled, bytes spilled and CPU seconds of the tasks of all newer stages that Spark still knows."""
+    """Return bytes shuffled, bytes spilled and CPU seconds of the tasks of all newer stages that Spark still knows."""
     shuffled, spilled, cpu = 0, 0, 0.0
     stages = known_stages()
     for number in range(stages.size() if stages is not None else 0):
@@ -170,7 +171,7 @@ def _spent_since(stage: int) -> tuple[int, int, float]:
 
 
 def known_stages() -> Any:
-    """Spark's own record of its stages, the newest first; it is kept with and without Spark's web page."""
+    """Return Spark's record of its stages, the newest first; Spark keeps it also without its web page."""
     session = _session()
     if session is None:
         return None
@@ -189,7 +190,7 @@ def _peak_mb(pid: int) -> float | None:
 
 
 def _forget_peak(pid: int) -> None:
-    """Let Linux count the peak anew; without the right to, the peak is that of the whole process so far."""
+    """Reset the peak that Linux counts; without permission it remains the peak since the process started."""
     try:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
     except OSError:

@@ -1,8 +1,7 @@
-"""One small file system interface over URIs, and its implementation for the local disk by POSIX calls.
+"""A small file system interface over URIs, and its implementation for the local disk with POSIX calls.
 
-Here live file operations. The implementation by Hadoop's client is in `hadoop.py`, names and paths are in
-`uris.py`, what an error means is in `errors.py`, how a partition is published is in `publish.py`. Imports no
-dagster and no pyspark.
+The implementation with Hadoop's client is in `hadoop.py`, names and paths are in `uris.py`, the meaning of errors is in
+`errors.py`, and publishing is in `publish.py`. Imports neither dagster nor pyspark.
 """
 
 from __future__ import annotations
@@ -19,18 +18,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.uris import local_path, redact, split
 
 _LOG = logging.getLogger(__name__)
 _ASIDE = ".aside"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What os.link fails with where a file system has no hard links."""
+"""Errors of os.link on a file system without hard links."""
 
 
 @dataclass(frozen=True)
 class FileStatus:
-    """One entry of a folder; the size of a folder is 0."""
+    """One entry of a folder; the size of a folder is 0 bytes."""
 
     uri: str
     name: str
@@ -42,45 +42,45 @@ class FileStatus:
 class FileSystem(ABC):
     """File operations on full URIs, with the same meaning on every storage.
 
-    Every method raises StorageError when storage refuses or does not answer (see `errors.py`), and the
-    built-in FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError for paths. What a
-    writer has written aside and not yet put in place is never listed.
+    Every method raises StorageError if storage refuses the call or does not answer (see `errors.py`), and the built-in
+    FileNotFoundError, FileExistsError, NotADirectoryError and IsADirectoryError for paths. `list` leaves out files that
+    a writer has written aside and not yet moved into place.
 
-    A subclass of another package (an entry point in `traffic_assets.storage`, called like the URI scheme) promises
-    what the methods say, above all:
+    A subclass in another package (an entry point in `traffic_assets.storage` with the name of the URI scheme)
+    guarantees what the methods describe, in particular:
 
-    - `rename` of a file is exclusive: of many processes that rename to one free name, exactly one succeeds, and the
-      others get FileExistsError. Numbers of versions are claimed so.
-    - `rename` of a folder and `replace` are atomic: a reader sees the old or the new, never neither and never a part.
-    - What was written, renamed or removed is seen by the next call of every process.
-    - URIs come back as they went in, in the same scheme; methods may be called by several threads.
-    - Spark writes and reads the tables and models by the same URIs, so Hadoop needs a client for the scheme
+    - `rename` of a file is exclusive. If many processes rename to one free name, exactly one succeeds and the others
+      get FileExistsError. Version numbers are claimed this way.
+    - `rename` of a folder and `replace` are atomic. A reader sees the old or the new, never neither and never a part.
+    - The next call of every process sees what was written, renamed or removed.
+    - Returned URIs have the scheme of the URIs that were passed. Several threads may call the methods.
+    - Spark writes and reads tables and models under the same URIs. So Hadoop needs a client for the scheme
       (`spark.hadoop.fs.<scheme>.impl`) that sees the same files.
     """
 
     @abstractmethod
     def exists(self, uri: str) -> bool:
-        """Whether a file or folder is there."""
+        """Return whether a file or folder exists."""
 
     @abstractmethod
     def _entries(self, uri: str) -> list[FileStatus]:
-        """What `list` sorts; raises as it does."""
+        """Return the entries of a folder in any order; raise as `list` does."""
 
     def list_aside(self, uri: str) -> list[FileStatus]:
-        """What writers have written aside in a folder: under way, or left by one that was killed.
+        """Return the files that writers have written aside in a folder, also those that a killed writer left.
 
         Raises:
-            FileNotFoundError: there is no such folder.
-            NotADirectoryError: it is a file.
+            FileNotFoundError: The folder does not exist.
+            NotADirectoryError: The URI is a file.
         """
         return [entry for entry in self._entries(uri) if entry.name.endswith(_ASIDE)]
 
     def list(self, uri: str) -> list[FileStatus]:
-        """The entries of a folder, sorted by name.
+        """Return the entries of a folder, sorted by name.
 
         Raises:
-            FileNotFoundError: there is no such folder.
-            NotADirectoryError: it is a file.
+            FileNotFoundError: The folder does not exist.
+            NotADirectoryError: The URI is a file.
         """
         return sorted(
             (entry for entry in self._entries(uri) if not entry.name.endswith(_ASIDE)), key=lambda entry: entry.name
@@ -88,29 +88,33 @@ class FileSystem(ABC):
 
     @abstractmethod
     def mkdirs(self, uri: str) -> None:
-        """Make the folder and those above it; fine if it is there. It is no lock."""
+        """Create the folder and its parents if they do not exist. Do not use it as a lock."""
 
     @abstractmethod
     def read_bytes(self, uri: str) -> bytes:
-        """The content of a file; FileNotFoundError if there is none."""
+        """Return the content of a file.
+
+        Raises:
+            FileNotFoundError: The file does not exist.
+        """
 
     @abstractmethod
     def write_new(self, uri: str, data: bytes) -> None:
-        """Write a new file piece by piece, for a place where nobody reads yet; folders above it are made.
+        """Write a new file, piece by piece, to a path that nobody reads yet; create its parent folders.
 
         Raises:
-            FileExistsError: something is there.
+            FileExistsError: The path exists.
         """
 
     def write_bytes(self, uri: str, data: bytes) -> None:
-        """Create or replace a file at once: readers see the old content or the new, never a part."""
+        """Create or replace a file atomically: readers see the old content or the new, never a part."""
         self._through_aside(uri, lambda aside: self.write_new(aside, data), self.replace)
 
     def create_exclusive(self, uri: str, data: bytes) -> bool:
-        """Create a file that must not be there: of many processes at once exactly one gets True.
+        """Create a file, and return whether it was created; False if the path exists.
 
-        The file appears with all its content or not at all. On object stores, which have no atomic rename,
-        this is only as exclusive as their Hadoop client makes it.
+        Of many concurrent processes exactly one gets True. The file appears with its whole content or not at all.
+        Object stores have no atomic rename. On them this is only as exclusive as their Hadoop client.
         """
         try:
             self._through_aside(uri, lambda aside: self.write_new(aside, data), self.rename)
@@ -120,87 +124,92 @@ class FileSystem(ABC):
 
     @abstractmethod
     def rename(self, src: str, dst: str) -> None:
-        """Rename a file or folder; never into an existing folder, never over anything.
+        """Rename a file or folder; never into an existing folder, and never over an existing path.
 
         Raises:
-            FileExistsError: something is at `dst`.
-            FileNotFoundError: nothing is at `src`, or the folder of `dst` is missing.
+            FileExistsError: `dst` exists.
+            FileNotFoundError: `src` or the parent folder of `dst` does not exist.
         """
 
     @abstractmethod
     def replace(self, src: str, dst: str) -> None:
-        """Move a file over a file (or to a free name) at once; readers of `dst` never miss it.
+        """Move a file over a file (or to a free name) atomically: `dst` exists at every moment.
 
         Raises:
-            FileNotFoundError: nothing is at `src`, or the folder of `dst` is missing.
-            IsADirectoryError: one of the two is a folder.
+            FileNotFoundError: `src` or the parent folder of `dst` does not exist.
+            IsADirectoryError: One of the two is a folder.
         """
 
     @abstractmethod
     def delete(self, uri: str) -> None:
-        """Remove a file, or a folder with all that is in it; fine if nothing is there."""
+        """Remove a file, or a folder with its content, if it exists."""
 
     def discard(self, uri: str) -> None:
-        """Remove what was staged in vain, or what is left of it.
+        """Remove a staged path that is not needed any more, without raising.
 
-        Never raises: it runs where an error is told or a publish is done, and retention removes what stays.
+        Failures are only logged, because this runs while another error is raised or after a publish. Retention removes
+        the path later.
         """
         try:
             self.delete(uri)
         except Exception as error:
-            _LOG.warning("%s is left to the retention, since it cannot be removed: %s", redact(uri), error)
+            _LOG.warning(messages.NOT_REMOVED(uri=redact(uri), cause=str(error)))
 
     @abstractmethod
     def _copy(self, src: str, dst: str) -> None:
-        """Copy a file or folder tree to a free name where nobody reads yet."""
+        """Copy a file or folder tree to a free path that nobody reads yet."""
 
     def copy(self, src: str, dst: str) -> None:
-        """Copy a file or folder tree, which appears at `dst` whole; folders above it are made.
+        """Copy a file or folder tree, which appears at `dst` atomically; create the parent folders of `dst`.
 
         Raises:
-            FileExistsError: something is at `dst`.
-            FileNotFoundError: nothing is at `src`.
+            FileExistsError: `dst` exists.
+            FileNotFoundError: `src` does not exist.
             ValueError: `dst` is inside `src`.
         """
         if f"{dst.rstrip('/')}/".startswith(f"{src.rstrip('/')}/"):
-            raise ValueError(f"{redact(src)} cannot be copied into itself ({redact(dst)}): choose a target outside")
+            raise ValueError(messages.COPY_INTO_ITSELF(source=redact(src), target=redact(dst)))
         if self.exists(dst):
-            raise FileExistsError(f"{redact(dst)} already exists: a copy never overwrites")
+            raise FileExistsError(messages.COPY_TARGET_EXISTS(uri=redact(dst)))
         self.mkdirs(split(dst)[0])
         self._through_aside(dst, lambda aside: self._copy(src, aside), self.rename)
 
     @abstractmethod
     def size(self, uri: str) -> int:
-        """The bytes of a file, or of all files of a tree; FileNotFoundError if nothing is there."""
+        """Return the bytes of a file, or of all files of a tree.
 
-    def _through_aside(self, uri: str, make: Callable[[str], None], put: Callable[[str, str], None]) -> None:
-        """Make something beside the place where readers look, then put it there in one step."""
+        Raises:
+            FileNotFoundError: The path does not exist.
+        """
+
+    def _through_aside(self, uri: str, write: Callable[[str], None], move: Callable[[str, str], None]) -> None:
+        """Write a file or folder aside, then move it in one step to the path that readers know."""
         parent, name = split(uri)
         aside = f"{parent}/.{name}.{secrets.token_hex(8)}{_ASIDE}"
         try:
-            make(aside)
-            put(aside, uri)
+            write(aside)
+            move(aside, uri)
         except Exception:
-            with suppress(StorageError):  # what went wrong first is the news
+            with suppress(StorageError):  # the first error matters more
                 self.delete(aside)
             raise
 
 
 class LocalFileSystem(FileSystem):
-    """The local disk by POSIX calls; never starts a JVM.
+    """The local disk with POSIX calls; never starts a JVM.
 
-    Hadoop's own local file system is not used, since its replace is not atomic.
+    Hadoop's own local file system would not do, because its replace is not atomic.
     """
 
     def exists(self, uri: str) -> bool:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             return local_path(uri).exists()
 
     def _entries(self, uri: str) -> list[FileStatus]:
         entries = []
-        with storage_errors(uri), os.scandir(local_path(uri)) as found:
-            for entry in found:
+        with storage_errors(uri), os.scandir(local_path(uri)) as scanned:
+            for entry in scanned:
                 try:
                     status = entry.stat()
                 except FileNotFoundError:  # removed since the folder was opened
@@ -212,67 +221,64 @@ class LocalFileSystem(FileSystem):
         return entries
 
     def mkdirs(self, uri: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             local_path(uri).mkdir(parents=True, exist_ok=True)
 
     def read_bytes(self, uri: str) -> bytes:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             return local_path(uri).read_bytes()
 
     def write_new(self, uri: str, data: bytes) -> None:
-        """See FileSystem."""
+        """See the base class."""
         path = local_path(uri)
         with storage_errors(uri):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())  # or a power cut could leave the new name with no content
+                os.fsync(file.fileno())  # otherwise a power cut could leave the new name without content
 
     def rename(self, src: str, dst: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         source, target = local_path(src), local_path(dst)
         with storage_errors(dst):
             if source.is_file():
                 try:
-                    os.link(source, target)  # fails if the name is taken: one winner, unlike a look and a rename
+                    os.link(source, target)  # fails if the name exists, so exactly one of many writers succeeds
                 except OSError as error:
                     if error.errno not in _NO_LINKS:
                         raise
                     raise StorageError(
-                        f"The disk of {dst} makes no hard links, by which one of many at once takes a name: exFAT and "
-                        f"FAT have none, nor have some SMB and FUSE mounts. Choose a folder on another disk. "
-                        f"Cause: {error}",
-                        "no_links",
+                        messages.NO_LINKS(paths=[redact(dst)], cause=str(error)), kind="no_links"
                     ) from error
                 source.unlink()
                 return
             source.stat()
-            # A target that appears after this look makes os.rename fail, unless it is an empty folder.
+            # os.rename fails if the target appears after this check, unless it is an empty folder.
             if target.exists():
-                raise FileExistsError(f"{dst} already exists: nothing was renamed to it")
+                raise FileExistsError(messages.RENAME_TARGET_EXISTS(uri=redact(dst)))
             try:
                 source.rename(target)
             except OSError as error:
                 if target.exists():
-                    raise FileExistsError(f"{dst} already exists: nothing was renamed to it") from error
+                    raise FileExistsError(messages.RENAME_TARGET_EXISTS(uri=redact(dst))) from error
                 raise
 
     def replace(self, src: str, dst: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         source = local_path(src)
         with storage_errors(dst):
             if source.is_dir():
-                raise IsADirectoryError(f"{src} is a folder: only a file can replace a file")
+                raise IsADirectoryError(messages.REPLACE_WITH_FOLDER(uri=redact(src)))
             source.replace(local_path(dst))
 
     def delete(self, uri: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         path = local_path(uri)
         if path == path.parent:
-            raise ValueError(f"{uri} is the whole disk: it is not deleted; give the folder that you mean")
+            raise ValueError(messages.DELETE_OF_DISK(uri=uri))
         with storage_errors(uri):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, onerror=_unless_missing)
@@ -288,7 +294,7 @@ class LocalFileSystem(FileSystem):
                 shutil.copyfile(source, target)
 
     def size(self, uri: str) -> int:
-        """See FileSystem."""
+        """See the base class."""
         path = local_path(uri)
         with storage_errors(uri):
             if not path.is_dir():

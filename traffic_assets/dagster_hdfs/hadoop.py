@@ -1,7 +1,7 @@
-"""The file system interface by Hadoop's client in a Spark session's JVM: HDFS and all that Hadoop reaches.
+"""The file system interface with Hadoop's client in a Spark session's JVM: HDFS and every storage with such a client.
 
-The interface itself is in `filesystem.py`, what an error means is in `errors.py`. Imports no dagster; pyspark
-is touched only through the session that is given.
+The interface is in `filesystem.py`, the meaning of errors in `errors.py`. Imports no dagster, and uses pyspark only
+through the session of the caller.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.uris import redact
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FAIL_FAST = {
-    "ipc.client.rpc-timeout.ms": "10000",  # without it a frozen NameNode blocks for ever
+    "ipc.client.rpc-timeout.ms": "10000",  # without it a frozen NameNode blocks forever
     "ipc.client.connect.timeout": "5000",
     "ipc.client.connect.max.retries.on.timeouts": "1",
     "dfs.client.socket-timeout": "10000",
@@ -30,59 +31,59 @@ FAIL_FAST = {
     "dfs.client.failover.max.attempts": "6",  # a pair of NameNodes: long enough for a failover
     "dfs.client.failover.sleep.max.millis": "5000",
 }
-"""Hadoop client settings by which a lost or frozen server fails within seconds (with the prefix
-`spark.hadoop.` they are Spark settings; they must stand before the session first touches the server)."""
+"""Hadoop client settings with which calls to a lost or frozen server fail within seconds. With the prefix
+`spark.hadoop.` they are Spark settings, which must be set before the session first contacts the server."""
 
 
 class HadoopFileSystem(FileSystem):
-    """Any storage that Hadoop has a client for, through the JVM of a Spark session and its configuration.
+    """Any storage with a Hadoop client, through the JVM of a Spark session and its configuration.
 
     Args:
-        spark: gives the session; called at the first use, so that making this object starts no JVM.
+        spark: Function that returns the session. It is called on first use, so creating this object starts no JVM.
     """
 
     def __init__(self, spark: Callable[[], SparkSession]) -> None:
         self._spark = spark
 
     def _hadoop(self) -> Any:
-        """The Java package org.apache.hadoop.fs."""
+        """Return the Java package org.apache.hadoop.fs."""
         jvm: Any = self._spark()._jvm
         return jvm.org.apache.hadoop.fs
 
     def _open(self, uri: str) -> tuple[Any, Any]:
-        """Hadoop's file system and path for the URI."""
+        """Return Hadoop's file system and path for the URI."""
         path = self._hadoop().Path(uri)
         return path.getFileSystem(self._configuration()), path
 
     def _configuration(self) -> Any:
         context = self._spark().sparkContext._jsc
         if context is None:
-            raise ConnectionError("the session was stopped")
+            raise ConnectionError(messages.SESSION_STOPPED())
         return context.hadoopConfiguration()
 
     def exists(self, uri: str) -> bool:
-        """See FileSystem."""
+        """See the base class."""
         with suppress(NotADirectoryError), storage_errors(uri):
             fs, path = self._open(uri)
             return bool(fs.exists(path))
-        return False  # below a file
+        return False  # the path is below a file
 
     def _entries(self, uri: str) -> list[FileStatus]:
         with storage_errors(uri):
             fs, path = self._open(uri)
-            found = [_status(uri, status) for status in fs.listStatus(path)]
-            if len(found) == 1 and found[0].name == path.getName() and fs.getFileStatus(path).isFile():
-                raise NotADirectoryError(f"{redact(uri)} is a file: only a folder can be listed")
-            return found
+            entries = [_status(uri, status) for status in fs.listStatus(path)]
+            if len(entries) == 1 and entries[0].name == path.getName() and fs.getFileStatus(path).isFile():
+                raise NotADirectoryError(messages.LIST_OF_FILE(uri=redact(uri)))
+            return entries
 
     def mkdirs(self, uri: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             fs, path = self._open(uri)
-            _check(fs.mkdirs(path), "make the folder", uri)
+            _check(fs.mkdirs(path), "create the folder", uri)
 
     def read_bytes(self, uri: str) -> bytes:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             fs, path = self._open(uri)
             stream = fs.open(path)
@@ -92,7 +93,7 @@ class HadoopFileSystem(FileSystem):
                 stream.close()
 
     def write_new(self, uri: str, data: bytes) -> None:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             fs, path = self._open(uri)
             stream = fs.create(path, False)
@@ -102,7 +103,7 @@ class HadoopFileSystem(FileSystem):
                 stream.close()
 
     def _rename(self, src: str, dst: str, option: str) -> None:
-        # FileContext throws where FileSystem.rename nests or returns False, and takes the options everywhere
+        # FileContext throws, while FileSystem.rename nests or returns False; and it takes the options on every storage
         hadoop = self._hadoop()
         source, target = hadoop.Path(src), hadoop.Path(dst)
         gateway = self._spark().sparkContext._gateway
@@ -113,21 +114,21 @@ class HadoopFileSystem(FileSystem):
         context.rename(source, target, options)
 
     def rename(self, src: str, dst: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(dst):
             self._rename(src, dst, "NONE")
 
     def replace(self, src: str, dst: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(dst):
             for uri in (src, dst):
                 fs, path = self._open(uri)
                 if fs.isDirectory(path):
-                    raise IsADirectoryError(f"{redact(uri)} is a folder: only a file can replace a file")
+                    raise IsADirectoryError(messages.REPLACE_WITH_FOLDER(uri=redact(uri)))
             self._rename(src, dst, "OVERWRITE")
 
     def delete(self, uri: str) -> None:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             fs, path = self._open(uri)
             _check(fs.delete(path, True) or not fs.exists(path), "delete", uri)
@@ -140,7 +141,7 @@ class HadoopFileSystem(FileSystem):
             _check(copy(fs, source, fs, target, False, False, self._configuration()), "copy", src)
 
     def size(self, uri: str) -> int:
-        """See FileSystem."""
+        """See the base class."""
         with storage_errors(uri):
             fs, path = self._open(uri)
             return int(fs.getContentSummary(path).getLength())
@@ -153,6 +154,6 @@ def _status(folder: str, status: Any) -> FileStatus:
     return FileStatus(uri, name, is_dir, size, modified)
 
 
-def _check(done: bool, what: str, uri: str) -> None:
+def _check(done: bool, action: str, uri: str) -> None:
     if not done:
-        raise StorageError(f"Storage did not {what} {redact(uri)} and gave no reason: see the NameNode's log")
+        raise StorageError(messages.FAILED(action=action, uri=redact(uri)), kind="failed")

@@ -1,8 +1,8 @@
-"""Messages for users: a template with a stable code, and the text that it becomes.
+"""Messages for users: templates with stable codes.
 
 A message reads *Problem (value). Expected …. Fix: command or setting.* The text keeps its code and its values, so that
-Dagster, the command line and tests need not read the words. Not here: the messages themselves (`messages.py`, and
-`traffic_assets.messages`).
+Dagster, the command line and tests need not parse the words. The messages themselves are in `messages.py` and
+`traffic_assets.messages`.
 """
 
 import string
@@ -13,15 +13,18 @@ from typing import Any
 CODE = "code"
 """Metadata of a failure or a check result: the code of its message."""
 
+LINES = "lines"
+"""Format of a collection in a template: each item on an indented line of its own."""
+
 
 class CodedText(str):
-    """The text of a message, with its code and the values that it was made from."""
+    """The text of a message, with its code and values."""
 
     code: str
     values: dict[str, Any]
 
     def __new__(cls, text: str, code: str, values: Mapping[str, Any]) -> "CodedText":
-        """Return the text; `str` itself takes no further arguments."""
+        """Return a text with code and values; `str` itself takes no further arguments."""
         coded = super().__new__(cls, text)
         coded.code, coded.values = code, dict(values)
         return coded
@@ -32,9 +35,12 @@ class CodedText(str):
 
 
 class _Formatter(string.Formatter):
-    """Templates as `str.format` takes them; collections of texts are joined with commas."""
+    """Templates of `str.format`. Collections are joined with commas; `{values:lines}` puts each item on a line."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == LINES:
+            items = [f"{key}: {item}" for key, item in value.items()] if isinstance(value, Mapping) else value
+            return "".join(f"\n  {item}" for item in items)
         if isinstance(value, Mapping):
             value = [f"{key} {item}" for key, item in value.items()]
         if isinstance(value, Iterable) and not isinstance(value, str):
@@ -47,11 +53,11 @@ class Message:
     """A message for users: call it with its values to get the text.
 
     Attributes:
-        code: Stable code, `<area>.<what>`, such as `readings.missing-columns`. Another remedy means another code.
-        problem: Template of what is wrong, with the value that was given; no full stop at its end.
-        expected: Template of what is allowed, without the word "Expected"; empty if the problem says it.
+        code: Stable code, `<area>.<what>`, such as `readings.missing-columns`. Another remedy needs another code.
+        problem: Template of the problem with its value, without a full stop at its end.
+        expected: Template of the allowed values, without the word "Expected"; empty if the problem names them.
         fix: Template of the command, setting or action that helps, without the word "Fix".
-        example: Values for the documentation: one for each field of the templates.
+        example: Values for the documentation, one for each field of the templates.
     """
 
     code: str
@@ -67,12 +73,20 @@ class Message:
             parts.append(f"Expected {self.expected}")
         if self.fix:
             parts.append(f"Fix: {self.fix}")
-        text = " ".join(f"{part}." for part in parts)
-        return CodedText(_Formatter().vformat(text, (), values), self.code, values)
+        text = ""
+        for part in parts:
+            separator = "\n" if "\n" in text else " "
+            text += (separator if text else "") + _sentence(_Formatter().vformat(part, (), values))
+        return CodedText(text, self.code, values)
 
     def __str__(self) -> str:
         """Return the text with the example's values."""
         return self(**self.example)
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a full stop; a value at its end may have brought one."""
+    return text if text.endswith(".") else f"{text}."
 
 
 def coded_text_of(error: BaseException | None) -> CodedText | None:

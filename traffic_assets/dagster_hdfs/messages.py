@@ -2,6 +2,294 @@
 
 from traffic_assets.dagster_hdfs.message import Message
 
+_FAILURE = {
+    "paths": ["hdfs://namenode:9000/traffic-data/processed/ml-features"],
+    "cause": "org.apache.hadoop.ipc.RemoteException: the server's own words",
+}
+"""Example of a storage failure: the URI of the call, then the file if the failure names one; and the cause."""
+
+
+def _failure(code: str, problem: str, fix: str) -> Message:
+    """Return the message of a storage failure, whose text quotes the cause."""
+    return Message(code=code, problem=f"{problem} ({{paths}}). Cause: {{cause}}", fix=fix, example=_FAILURE)
+
+
+# Storage failures: the code is `storage.<kind>`, with the kind of `StorageError` and hyphens.
+
+SAFE_MODE = _failure(
+    code="storage.safe-mode",
+    problem="The NameNode is in safe mode, which allows no changes",
+    fix="wait until the DataNodes have reported if the NameNode has just started; otherwise see "
+    "`hdfs dfsadmin -safemode get` and remove the cause (often a full disk)",
+)
+NAME_QUOTA = _failure(
+    code="storage.name-quota",
+    problem="The namespace quota (number of files and folders) is used up",
+    fix="remove old generations, or raise the quota with `hdfs dfsadmin -setQuota`",
+)
+SPACE_QUOTA = _failure(
+    code="storage.space-quota",
+    problem="The space quota is used up",
+    fix="remove old generations, or raise the quota with `hdfs dfsadmin -setSpaceQuota`; it counts a whole block times "
+    "the replication for every open file",
+)
+PERMISSION = _failure(
+    code="storage.permission",
+    problem="Permission denied",
+    fix="give this user access (`hdfs dfs -chown`, `-chmod`, `-setfacl`), or run as a user who has it "
+    "(HADOOP_USER_NAME, or the Kerberos principal)",
+)
+NO_SPACE = _failure(
+    code="storage.no-space",
+    problem="The disk is full",
+    fix="free space on the disk that the cause names, or move the storage to a larger disk",
+)
+NO_DATANODE = _failure(
+    code="storage.no-datanode",
+    problem="No DataNode accepted the data",
+    fix="start the DataNodes, and check with `hdfs dfsadmin -report` that they have space and that this machine "
+    "reaches them",
+)
+MISSING_BLOCK = _failure(
+    code="storage.missing-block",
+    problem="No DataNode that has this data answers",
+    fix="start the DataNodes (`hdfs dfsadmin -report`); `hdfs fsck / -list-corruptfileblocks` lists lost blocks",
+)
+UNKNOWN_HOST = _failure(
+    code="storage.unknown-host",
+    problem="The host name of the storage is unknown",
+    fix="check the host in the URI, or HADOOP_CONF_DIR if it is the name of a nameservice",
+)
+NO_CLIENT = _failure(
+    code="storage.no-client",
+    problem="The Spark session has no client for this kind of URI",
+    fix="check the scheme; if it is right, add the client's jar to `spark.jars.packages` (for s3a: "
+    "org.apache.hadoop:hadoop-aws)",
+)
+FROZEN = _failure(
+    code="storage.frozen",
+    problem="The storage does not answer",
+    fix="check whether the NameNode is frozen (long garbage collection, full disk) or a firewall drops packets",
+)
+UNREACHABLE = _failure(
+    code="storage.unreachable",
+    problem="No storage service answers at this address",
+    fix="check host and port of the URI, and that the NameNode runs",
+)
+WRONG_PORT = _failure(
+    code="storage.wrong-port",
+    problem="The service at this address is not a NameNode",
+    fix="set the port of the URI to the NameNode's RPC port, not to that of its web page",
+)
+SCHEMA_MISMATCH = _failure(
+    code="storage.schema-mismatch",
+    problem="A column of a Parquet file has another type than the reader expects",
+    fix="materialize the partitions again that were written with the earlier type",
+)
+CORRUPT_FILE = _failure(
+    code="storage.corrupt-file",
+    problem="A file cannot be read: it is damaged, or not a Parquet file",
+    fix="materialize its partition again; if it is raw input, replace the file",
+)
+SESSION_LOST = _failure(
+    code="storage.session-lost",
+    problem="The JVM of the Spark session is gone: it crashed (often for lack of memory) or was stopped",
+    fix="start the run again with a new session, and search its log for `OutOfMemoryError` or `Killed`",
+)
+NO_LINKS = _failure(
+    code="storage.no-links",
+    problem="The disk does not support hard links, without which two writers could take the same name",
+    fix="use a folder on another disk: exFAT, FAT, and some SMB and FUSE mounts have no hard links",
+)
+FAILED = Message(
+    code="storage.failed",
+    problem="The storage did not {action} {uri} and gave no reason",
+    fix="see the NameNode's log",
+    example={"action": "delete", "uri": "hdfs://namenode:9000/traffic-data/processed"},
+)
+
+# Paths that are not as expected.
+
+PATH_EXISTS = Message(
+    code="storage.path-exists",
+    problem="{uri} already exists. Cause: {cause}",
+    fix="use another name, or delete it if nothing needs it",
+    example={"uri": "hdfs://namenode:9000/traffic-data/copy", "cause": "FileAlreadyExistsException"},
+)
+NOT_A_FOLDER = Message(
+    code="storage.not-a-folder",
+    problem="{uri} is a file or is below one. Cause: {cause}",
+    expected="a folder",
+    fix="move the file away, or use another path",
+    example={"uri": "hdfs://namenode:9000/traffic-data", "cause": "ParentNotDirectoryException"},
+)
+PATH_MISSING = Message(
+    code="storage.path-missing",
+    problem="{uri} does not exist, or a file in it was removed while it was read. Cause: {cause}",
+    fix="check the path; if another run has replaced the data, run this one again",
+    example={"uri": "hdfs://namenode:9000/traffic-data/raw", "cause": "FileNotFoundException"},
+)
+RENAME_TARGET_EXISTS = Message(
+    code="storage.rename-target-exists",
+    problem="{uri} already exists, so nothing was renamed to it",
+    fix="use another name, or delete it if nothing needs it",
+    example={"uri": "file:///data/traffic/models/random_forest/v1.0.0"},
+)
+COPY_TARGET_EXISTS = Message(
+    code="storage.copy-target-exists",
+    problem="{uri} already exists, and a copy never overwrites",
+    fix="choose another target, or delete it if nothing needs it",
+    example={"uri": "file:///data/traffic/copy"},
+)
+COPY_INTO_ITSELF = Message(
+    code="storage.copy-into-itself",
+    problem="{source} cannot be copied into itself ({target})",
+    fix="choose a target outside of the source",
+    example={"source": "file:///data/traffic", "target": "file:///data/traffic/copy"},
+)
+REPLACE_WITH_FOLDER = Message(
+    code="storage.replace-with-folder",
+    problem="{uri} is a folder",
+    expected="a file: only a file can replace a file",
+    example={"uri": "file:///data/traffic/models"},
+)
+LIST_OF_FILE = Message(
+    code="storage.list-of-file",
+    problem="{uri} is a file",
+    expected="a folder: only a folder can be listed",
+    example={"uri": "hdfs://namenode:9000/traffic-data/raw/day.parquet"},
+)
+DELETE_OF_DISK = Message(
+    code="storage.delete-of-disk",
+    problem="{uri} is the root of the disk, and is not deleted",
+    expected="a folder below it",
+    example={"uri": "file:///"},
+)
+NOT_REMOVED = Message(
+    code="storage.not-removed",
+    problem="{uri} cannot be removed now, and is left to the retention. Cause: {cause}",
+    example={"uri": "file:///data/traffic/processed/ml-features/_staging/run-0123abcd", "cause": "Permission denied"},
+)
+
+# Names and URIs.
+
+INVALID_NAME = Message(
+    code="storage.invalid-name",
+    problem="{name!r} is not a valid {what}",
+    expected="1 to {length} ASCII letters, digits and . _ = - (no slash, space or colon), not beginning with . or _",
+    example={"name": "2026/01/05", "what": "partition key", "length": 200},
+)
+INVALID_COLUMN = Message(
+    code="storage.invalid-column",
+    problem="{column!r} is not a valid partition column",
+    expected="ASCII letters, digits and _, beginning with a letter",
+    example={"column": "the day"},
+)
+INVALID_FOLDER = Message(
+    code="storage.invalid-folder",
+    problem="{folder!r} is not a valid folder beside the data",
+    expected="one of {allowed}",
+    example={"folder": "rejected", "allowed": ["_quarantine", "_files"]},
+)
+NOT_LOCAL = Message(
+    code="storage.not-local",
+    problem="{path!r} is not a location on the local disk",
+    expected="an absolute path such as /data/traffic or file:///data/traffic",
+    example={"path": "data/traffic"},
+)
+NO_SESSION = Message(
+    code="storage.no-session",
+    problem="{uri} is reached by Hadoop's client, which needs a Spark session",
+    fix="pass `spark`, a function that returns the session, or use a file: URI",
+    example={"uri": "hdfs://namenode:9000/traffic-data"},
+)
+SESSION_STOPPED = Message(code="storage.session-stopped", problem="The Spark session was stopped")
+
+# Publishing and reading partitions.
+
+NOT_STAGED = Message(
+    code="storage.not-staged",
+    problem="{uri} is not in {staging}",
+    expected="a folder that stage() created",
+    example={"uri": "file:///data/elsewhere", "staging": "file:///data/traffic/processed/ml-features/_staging"},
+)
+NOT_MARKED = Message(
+    code="storage.not-marked",
+    problem="{uri} is published, but not marked for the retention, which keeps earlier generations longer. "
+    "Cause: {cause}",
+    example={"uri": "file:///data/traffic/processed/ml-features/_generations/date=2026-01-05/…", "cause": "disk full"},
+)
+DAMAGED_POINTER = Message(
+    code="storage.damaged-pointer",
+    problem="The pointer {pointer} is damaged ({cause})",
+    fix="materialize the partition again, or restore the file; the generations are unchanged",
+    example={
+        "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
+        "cause": "KeyError('path')",
+    },
+)
+FOREIGN_POINTER = Message(
+    code="storage.foreign-pointer",
+    problem="The pointer {pointer} is damaged: its path {path!r} is not one of partition {partition!r}",
+    fix="materialize the partition again, or restore the file; the generations are unchanged",
+    example={
+        "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
+        "path": "_generations/date=2026-01-06/20260107T080000000000-0123abcd",
+        "partition": "2026-01-05",
+    },
+)
+SHORT_RETENTION = Message(
+    code="storage.short-retention",
+    problem="The retention keep={keep} is too short: a run that reads an old generation would lose it",
+    expected="at least {shortest}",
+    example={"keep": "1:00:00", "shortest": "1 day, 0:00:00"},
+)
+NOTHING_PUBLISHED = Message(
+    code="storage.nothing-published",
+    problem="No partition is published in {uri}",
+    fix="check the URI, or materialize its asset first",
+    example={"uri": "hdfs://namenode:9000/traffic-data/processed/ml-features"},
+)
+NOTHING_IN_RANGE = Message(
+    code="storage.nothing-in-range",
+    problem="No partition from {start} to {end} is published in {uri}",
+    expected="partitions from {first} to {last}, which are published",
+    example={
+        "uri": "hdfs://namenode:9000/traffic-data/processed/ml-features",
+        "start": "2026-02-01",
+        "end": "2026-02-07",
+        "first": "2026-01-05",
+        "last": "2026-01-18",
+    },
+)
+NO_GENERATIONS = Message(
+    code="storage.no-generations", problem="The list of generations is empty", expected="one or more"
+)
+DIFFERENT_LAYOUTS = Message(
+    code="storage.different-layouts",
+    problem="{count} generations have different roots or partition columns ({layouts})",
+    expected="generations of one dataset",
+    example={"count": 2, "layouts": ["/data/readings by date", "/data/features by date"]},
+)
+NOT_ONE_GENERATION = Message(
+    code="storage.not-one-generation",
+    problem="{count} generations were loaded ({partitions})",
+    expected="exactly one",
+    fix="read the partitions one by one, or from `generations`",
+    example={"count": 2, "partitions": ["2026-01-05", "2026-01-06"]},
+)
+MISSING_PARTITION = Message(
+    code="storage.missing-partition",
+    problem="{asset} has no published partition {partitions} below {root}",
+    fix="materialize it first",
+    example={"asset": "feature_table", "partitions": ["2026-01-05"], "root": "file:///data/traffic/processed"},
+)
+REPLACED_MEANWHILE = Message(
+    code="storage.replaced-meanwhile",
+    problem="Run {run_id} has published partition {partition} of {root} since this run read it",
+    fix="run this one again",
+    example={"run_id": "0f6c", "partition": "all", "root": "file:///data/traffic/processed/sensors"},
+)
 RANGE_OF_ONE = Message(
     code="storage.range-of-one",
     problem="{manager} stores one partition at a time, but the range has {count} ({first} to {last})",
@@ -11,10 +299,28 @@ RANGE_OF_ONE = Message(
 )
 RANGE_NOT_COMPLETE = Message(
     code="storage.range-not-complete",
-    problem="The value of a range of {count} partitions is not complete ({given})",
+    problem="The value of a range of {count} partitions is not complete ({reason})",
     expected="a mapping of partition key to document",
     fix="return one document for each partition",
-    example={"count": 2, "given": "no document for 2026-01-06"},
+    example={"count": 2, "reason": "no document for 2026-01-06"},
+)
+_REFUSED = {"2026-01-05": "120 of 1000 rows are bad"}
+PARTITION_REFUSED = Message(
+    code="storage.partition-refused",
+    problem="Partition {partition} is refused and keeps its earlier data. Cause: {reason}",
+    example={"partition": "2026-01-05", "reason": "120 of 1000 rows are bad"},
+)
+PARTITIONS_REFUSED = Message(
+    code="storage.partitions-refused",
+    problem="{asset} has {published} partition(s) published and {count} refused, which keep their data:{refused:lines}",
+    fix="remove the cause of each refusal, then materialize these partitions again",
+    example={"asset": "sensor_readings", "published": 6, "count": 1, "refused": _REFUSED},
+)
+INPUT_REFUSED = Message(
+    code="storage.input-refused",
+    problem="{asset} has {count} partition(s) refused in this run:{refused:lines}",
+    fix="remove the cause of each refusal, then materialize these partitions again",
+    example={"asset": "sensor_readings", "count": 1, "refused": _REFUSED},
 )
 UNSUPPORTED_DAGSTER = Message(
     code="storage.unsupported-dagster",
@@ -23,4 +329,65 @@ UNSUPPORTED_DAGSTER = Message(
     expected="a version that has it",
     fix="install the version that constraints.txt names",
     example={"version": "1.14.0", "attribute": "_asset_partitions_subset"},
+)
+
+# Storage backends of installed packages.
+
+_BACKEND = "acme of acme-store 2.1 (entry point acme = acme_store:Store in traffic_assets.storage)"
+
+BACKEND_OF_LOCAL_DISK = Message(
+    code="storage.backend-of-local-disk",
+    problem="The storage backend {backend} cannot be used: the scheme {scheme!r} belongs to the local disk",
+    fix="choose another scheme",
+    example={"backend": _BACKEND, "scheme": "file"},
+)
+BACKEND_RIVALS = Message(
+    code="storage.backend-rivals",
+    problem="The storage backend {backend} cannot be used: several packages have its scheme ({packages})",
+    fix="uninstall all but one",
+    example={"backend": _BACKEND, "packages": ["acme-store 2.1", "other-store 2.1"]},
+)
+BACKEND_NOT_IMPORTED = Message(
+    code="storage.backend-not-imported",
+    problem="The storage backend {backend} cannot be used: its import failed. Cause: {cause}",
+    fix="repair or uninstall the package",
+    example={"backend": _BACKEND, "cause": "ImportError: no client"},
+)
+BACKEND_NOT_CALLABLE = Message(
+    code="storage.backend-not-callable",
+    problem="The storage backend {backend} cannot be used: its entry point refers to an object of type {type}",
+    expected="a function or class",
+    example={"backend": _BACKEND, "type": "int"},
+)
+BACKEND_NO_FILESYSTEM = Message(
+    code="storage.backend-no-filesystem",
+    problem="The storage backend {backend} cannot be used: for {uri} it returned an object of type {type}",
+    expected="a FileSystem",
+    example={"backend": _BACKEND, "uri": "acme://host/data", "type": "str"},
+)
+
+# Spark and Java.
+
+WRONG_TIME_ZONE = Message(
+    code="spark.wrong-time-zone",
+    problem="The active Spark session has {setting} = {zone}",
+    expected="{expected}",
+    fix='call spark.conf.set("{setting}", "{expected}") first',
+    example={"setting": "spark.sql.session.timeZone", "zone": "America/Los_Angeles", "expected": "UTC"},
+)
+ARCHIVE_NOT_WRITTEN = Message(
+    code="class-data.not-written",
+    problem="Spark starts without a class data archive: creating it failed (exit code {exit_code}, file written: "
+    "{written}). Cause: {output}",
+    example={"exit_code": 1, "written": False, "output": "the last lines of the output"},
+)
+ARCHIVE_NO_SPACE = Message(
+    code="class-data.no-space",
+    problem="Spark starts without a class data archive: less than {needed} bytes are free in {folder}",
+    example={"needed": 1073741824, "folder": "~/.cache/traffic_assets/class-data"},
+)
+NOT_HOTSPOT = Message(
+    code="class-data.not-hotspot",
+    problem="Spark starts without a class data archive: {java} is not a HotSpot JVM",
+    example={"java": "/usr/lib/jvm/openj9/bin/java"},
 )

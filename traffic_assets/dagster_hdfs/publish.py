@@ -1,12 +1,12 @@
-"""Atomic publish: a partition is an immutable generation, and a pointer file says which one is current.
+"""Atomic publishing: a partition is an immutable generation, and a pointer file names the current one.
 
-    {root}/_staging/<run id>-<token>/                  what a writer fills; nobody reads it
+    {root}/_staging/<run id>-<token>/                  folder for a writer; nobody reads it
     {root}/_generations/<partition dir>/<generation>/  immutable; a partition dir is `date=K`, or just `K`
-    {root}/_pointers/<K>.json                          which generation of K is current, and its record
+    {root}/_pointers/<K>.json                          current generation of K, and its record
 
-A publish renames the staged folder to its generation and then swaps the pointer, each in one step: readers
-see the old data or the new, whole. Two publishers of one partition leave one current generation, that of the
-later swap. File operations are in `filesystem.py`; reading with Spark is in `reading.py`. Imports no dagster.
+A publish renames the staged folder to its generation, then swaps the pointer. Each is one atomic step, so readers see
+the old data or the new, never a part. If two runs publish one partition, the later swap wins. File operations are in
+`filesystem.py`; reading with Spark is in `reading.py`. Imports no dagster.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join, redact, safe_name
 
@@ -36,12 +37,12 @@ _POINTER = ".json"
 
 
 class PointerError(RuntimeError):
-    """A pointer file does not hold what a publish writes."""
+    """A pointer file with other content than a publish writes."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One published copy of a partition; `record` holds JSON-able facts (rows, schema, provenance...)."""
+    """One published copy of a partition; `record` contains JSON-able facts, such as rows, schema and provenance."""
 
     id: str
     partition: str
@@ -55,54 +56,51 @@ class Dataset:
     """The partitions below one root URI.
 
     Args:
-        root: a URI or absolute local path.
-        filesystem: the one that `root` is on (`filesystem_for(root, spark)`).
-        partition_column: the column that the partition key becomes when the data is read (`date`), or None.
+        root: URI or absolute local path.
+        filesystem: File system of `root`, from `filesystem_for(root, spark)`.
+        partition_column: Column for the partition key when the data is read, such as `date`; None for none.
 
     Raises:
-        ValueError: the root is a relative path, or the column's name is not a plain one.
+        ValueError: The root is a relative path, or the column's name is not valid.
     """
 
     def __init__(self, root: str, filesystem: FileSystem, partition_column: str | None = None) -> None:
         if partition_column is not None and not _COLUMN.fullmatch(partition_column):
-            raise ValueError(
-                f"{partition_column!r} cannot be a partition column: use ASCII letters, digits "
-                "and _, beginning with a letter"
-            )
+            raise ValueError(messages.INVALID_COLUMN(column=partition_column))
         self.root = absolute_uri(root).rstrip("/")
         self.filesystem = filesystem
         self.partition_column = partition_column
 
     def stage(self, run_id: str) -> str:
-        """Make a fresh folder for a writer; returns its URI.
+        """Create a new folder for a writer, and return its URI.
 
-        Spark has to write into it with mode "append", since it is there. It may also hold one folder for each
-        of many partitions, each published by itself.
+        The folder exists, so Spark must write into it with mode "append". It may also contain one folder for each of
+        many partitions, which are published one by one.
         """
         staged = join(self.root, Internal.STAGING, f"{safe_name(run_id, 'run id')}-{secrets.token_hex(4)}")
         self.filesystem.mkdirs(staged)
         return staged
 
     def publish(self, partition: str, staged_uri: str, run_id: str, record: dict[str, Any]) -> Generation:
-        """Make a staged folder the current generation of a partition.
+        """Turn a staged folder into the current generation of a partition.
 
         Args:
-            partition: the partition key (UNPARTITIONED for a dataset without partitions).
-            staged_uri: what `stage` returned, or a folder in it; it is gone afterwards.
-            run_id: the run that made the data.
-            record: JSON-able facts about the data, kept in the pointer.
+            partition: Partition key (UNPARTITIONED for a dataset without partitions).
+            staged_uri: URI from `stage`, or of a folder in it. The folder is moved.
+            run_id: Run that produced the data.
+            record: JSON-able facts about the data, stored in the pointer.
 
         Raises:
-            ValueError: a name is not fit for a path, the folder is not below this dataset's staging, or the
-                record holds a number that JSON has not (NaN, infinity).
-            TypeError: the record is not JSON-able.
-            FileNotFoundError: there is no such staged folder.
-            StorageError: storage failed; the partition's current generation is the old or the new one.
+            ValueError: A name is not a valid path segment, the folder is not below this dataset's staging, or the
+                record contains a number that JSON does not have (NaN, infinity).
+            TypeError: The record is not JSON-able.
+            FileNotFoundError: The staged folder does not exist.
+            StorageError: Storage failed; the partition's current generation is the old or the new one.
         """
         staging = join(self.root, Internal.STAGING)
         below = absolute_uri(staged_uri).removeprefix(f"{staging}/")
         if below == absolute_uri(staged_uri) or ".." in below.split("/"):
-            raise ValueError(f"{redact(staged_uri)} is not in {redact(staging)}: publish a folder made by stage()")
+            raise ValueError(messages.NOT_STAGED(uri=redact(staged_uri), staging=redact(staging)))
         now = datetime.now(UTC)
         generation_id = f"{now.strftime(_ID_TIME)}-{secrets.token_hex(4)}"
         folder = join(self.root, Internal.GENERATIONS, self._partition_dir(partition))
@@ -115,7 +113,7 @@ class Dataset:
         self.filesystem.mkdirs(folder)
         self.filesystem.rename(staged_uri, generation.uri)
         _step("renamed", generation)
-        # aside in staging, where what a killed publisher leaves behind is removed in time
+        # aside in staging, where retention removes what a killed publisher leaves
         aside = join(staging, f"{generation_id}{_POINTER}")
         self.filesystem.write_new(aside, pointer)
         _step("pointer written aside", generation)
@@ -123,21 +121,21 @@ class Dataset:
         self.filesystem.replace(aside, self._pointer_uri(partition))
         _step("pointer swapped", generation)
         try:
-            # tells the retention that this one took the place of those before it; without it they only stay longer
+            # marks for retention that this generation replaced those before it; without it they only stay longer
             self.filesystem.write_new(join(generation.uri, Internal.PUBLISHED), b"")
-        except OSError as error:  # it is published all the same: readers follow the pointer
-            _LOG.warning("%s is published, but not marked as such for the retention: %s", redact(generation.uri), error)
+        except OSError as error:  # the publish is complete: readers follow the pointer
+            _LOG.warning(messages.NOT_MARKED(uri=redact(generation.uri), cause=str(error)))
         return generation
 
     def discard(self, staged_uri: str) -> None:
-        """Remove a staged folder that will not be published, as `FileSystem.discard`: it never raises."""
+        """Remove a staged folder that will not be published, without raising; see `FileSystem.discard`."""
         self.filesystem.discard(staged_uri)
 
     def current(self, partition: str) -> Generation | None:
-        """The current generation of a partition; None if it was never published.
+        """Return the current generation of a partition; None if it was never published.
 
         Raises:
-            PointerError: the pointer is damaged.
+            PointerError: The pointer is damaged.
         """
         uri = self._pointer_uri(partition)
         try:
@@ -146,58 +144,62 @@ class Dataset:
             return None
         return self._from_json(data, partition, uri)
 
-    def currents(self, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
-        """The current generations of the given partitions (None: all), in order, without unpublished ones."""
+    def current_generations(self, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
+        """Return the current generation by partition key, without partitions that are not published.
+
+        Args:
+            partitions: Partition keys, in the order of the result; None for all.
+
+        Raises:
+            PointerError: A pointer is damaged.
+        """
         keys = self.partitions() if partitions is None else partitions
-        found = ((key, self.current(key)) for key in keys)
-        return {key: generation for key, generation in found if generation is not None}
+        generations = ((key, self.current(key)) for key in keys)
+        return {key: generation for key, generation in generations if generation is not None}
 
     def files(self, generation: Generation) -> dict[str, bytes]:
-        """The small files published beside the data of a generation, by name; none where it has none."""
+        """Return the small files published beside the data of a generation, by name."""
         entries = self._list(join(generation.uri, Internal.FILES))
         return {entry.name: self.filesystem.read_bytes(entry.uri) for entry in entries}
 
     def partitions(self) -> list[str]:
-        """The keys of all published partitions, sorted."""
+        """Return the keys of all published partitions, sorted."""
         names = [entry.name for entry in self._list(join(self.root, Internal.POINTERS))]
         return sorted(name.removesuffix(_POINTER) for name in names if name.endswith(_POINTER))
 
-    def remove_old(
+    def prune_generations(
         self,
         keep: timedelta,
         is_referenced: Callable[[str], bool] | Collection[str],
         now: datetime | None = None,
     ) -> list[str]:
-        """Remove generations that were replaced longer than `keep` ago, and staging folders as old as that.
+        """Remove generations that were replaced longer than `keep` ago, and staging folders of the same age.
 
-        A current generation is never removed. One that never became current (its publisher was killed) replaced
-        nothing, and counts as replaced together with those before it.
+        A current generation is never removed. A generation that never became current (its publisher was killed) has
+        replaced nothing, and counts as replaced together with those before it.
 
         Args:
-            keep: how long a reader may still work on what it found; at least 24 hours.
-            is_referenced: the URIs of generations that must stay (a model names them), or a test for one.
-            now: the time to count from, for tests.
+            keep: Time for which a reader may still use a replaced generation; at least 24 hours.
+            is_referenced: URIs of generations that must stay because a model names them, or a test of a URI.
+            now: Reference time, for tests.
 
         Returns:
-            The URIs that were removed.
+            URIs that were removed.
 
         Raises:
             ValueError: `keep` is too short.
-            PointerError: a pointer is damaged; nothing was removed.
+            PointerError: A pointer is damaged; nothing was removed.
         """
         if keep < SHORTEST_KEEP:
-            raise ValueError(
-                f"keep={keep} is too short: a run that reads an old generation would lose "
-                f"it; give at least {SHORTEST_KEEP}"
-            )
+            raise ValueError(messages.SHORT_RETENTION(keep=keep, shortest=SHORTEST_KEEP))
         referenced = is_referenced if callable(is_referenced) else set(is_referenced).__contains__
         before = (now or datetime.now(UTC)) - keep
         folders = self._list(join(self.root, Internal.GENERATIONS))
-        found = [self._generations_in(folder) for folder in folders]
-        current = {generation.uri for generation in self.currents().values()}  # read after the folders
+        by_folder = [self._generations_in(folder) for folder in folders]
+        current = {generation.uri for generation in self.current_generations().values()}  # read after the folders
         old = [
             uri
-            for generations in found
+            for generations in by_folder
             for uri, replaced_at in self._replaced(generations, current)
             if replaced_at < before and uri not in current and not referenced(uri)
         ]
@@ -208,21 +210,21 @@ class Dataset:
         return old
 
     def _generations_in(self, folder: FileStatus) -> list[tuple[str, datetime]]:
-        """URI and time of each generation of a partition, in order."""
+        """Return URI and time of each generation of a partition, in order."""
         matches = [(entry.uri, _ID.fullmatch(entry.name)) for entry in self._list(folder.uri)]
         return [(uri, datetime.strptime(match[1], _ID_TIME).replace(tzinfo=UTC)) for uri, match in matches if match]
 
     def _replaced(
         self, generations: Sequence[tuple[str, datetime]], current: Collection[str]
     ) -> list[tuple[str, datetime]]:
-        """URI of each generation with the time when another took its place (where none did: its own time)."""
-        found: list[tuple[str, datetime]] = []
+        """Return URI of each generation with the time when another replaced it; otherwise its own time."""
+        result: list[tuple[str, datetime]] = []
         replaced: datetime | None = None
         for uri, at in reversed(generations):
-            found.append((uri, replaced or at))
+            result.append((uri, replaced or at))
             if uri in current or self.filesystem.exists(join(uri, Internal.PUBLISHED)):
                 replaced = at
-        return found[::-1]
+        return result[::-1]
 
     def _list(self, uri: str) -> list[FileStatus]:
         try:
@@ -251,13 +253,16 @@ class Dataset:
         try:
             pointer = json.loads(data)
             generations, folder, generation_id = pointer["path"].split("/")
-            if (
-                generations != Internal.GENERATIONS
-                or generation_id != pointer["generation"]
-                or not _ID.fullmatch(generation_id)
-                or not f"={folder}".endswith(f"={partition}")
-            ):
-                raise ValueError(f"its path {pointer['path']!r} is none of partition {partition!r}")
+            is_of_partition = (
+                generations == Internal.GENERATIONS
+                and generation_id == pointer["generation"]
+                and _ID.fullmatch(generation_id)
+                and f"={folder}".endswith(f"={partition}")
+            )
+            if not is_of_partition:
+                raise PointerError(
+                    messages.FOREIGN_POINTER(pointer=redact(uri), path=pointer["path"], partition=partition)
+                )
             return Generation(
                 id=generation_id,
                 partition=partition,
@@ -267,10 +272,7 @@ class Dataset:
                 record=pointer["record"],
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PointerError(
-                f"The pointer {redact(uri)} is damaged ({error!r}): materialize the partition "
-                "again, or restore the file; the generations are not touched"
-            ) from error
+            raise PointerError(messages.DAMAGED_POINTER(pointer=redact(uri), cause=repr(error))) from error
 
 
 def _step(done: str, generation: Generation) -> None:

@@ -1,6 +1,6 @@
-"""Which failures a step is run again for: storage that did not answer, by name, and nothing else.
+"""Retries of a step: only if storage did not answer.
 
-What the names mean is in `errors.py`. A crashed worker is the instance's business (`run_retries` in dagster.yaml).
+The kinds of failures are in `errors.py`. Crashed workers are retried by the instance (`run_retries` in dagster.yaml).
 """
 
 import functools
@@ -19,11 +19,14 @@ R = TypeVar("R")
 
 @contextmanager
 def retried_connection_errors(uri: str) -> Iterator[None]:
-    """Ask Dagster to run the step again when storage did not answer; all other errors pass as they are.
+    """Request a retry of the step if storage does not answer inside the block; other errors pass unchanged.
+
+    Args:
+        uri: URI that the block works on.
 
     Raises:
-        dagster.RetryRequested: for the connection errors that `StorageError.retryable` names.
-        StorageError: for what a retry does not mend.
+        dagster.RetryRequested: A storage failure is retryable.
+        StorageError: A storage failure that a retry does not fix.
     """
     try:
         with storage_errors(uri):
@@ -35,7 +38,7 @@ def retried_connection_errors(uri: str) -> Iterator[None]:
 
 
 def retries_connection_errors(compute: Callable[P, R]) -> Callable[P, R]:
-    """Decorate an asset's function: its step runs again when storage does not answer while it works."""
+    """Decorate an asset's function: its step runs again if storage does not answer meanwhile."""
 
     @functools.wraps(compute)
     def retried(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,7 +1,7 @@
-"""Names and URIs: what may be a path segment, how paths are put together, which URIs are local.
+"""Names and URIs: valid path segments, joined paths and local URIs.
 
-Nothing here touches storage (that is `filesystem.py`). URIs are written as Spark and Hadoop read them:
-nothing is percent-encoded.
+Does not touch storage; that is `filesystem.py`. URIs are written as Spark and Hadoop read them, without percent
+encoding.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
+from traffic_assets.dagster_hdfs import messages
+
 _NAME = re.compile(r"[A-Za-z0-9=-][A-Za-z0-9._=-]*")
-_NAME_LENGTH = 200  # file systems allow 255; what is written aside has a longer name
+_NAME_LENGTH = 200  # file systems allow 255; a file written aside has a longer name
 LOCAL = "file"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _LOCAL_PREFIX = re.compile(r"file:(//(localhost)?(?=/))?", re.IGNORECASE)
@@ -19,7 +21,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*:[^/\s]*@")
 
 
 class Internal(StrEnum):
-    """Folders that no key or model can be called, since Spark does not look into them."""
+    """Reserved folder names, which no key or model can have; Spark does not read such folders."""
 
     STAGING = "_staging"
     GENERATIONS = "_generations"
@@ -30,39 +32,36 @@ class Internal(StrEnum):
 
 
 def redact(text: str) -> str:
-    """The text (a URI or a message that holds some) without the `user:password@` of any URI."""
+    """Return a URI, or a text that contains some, without the `user:password@` of any URI."""
     return _CREDENTIALS.sub("***@", text)
 
 
 def safe_name(name: str, what: str = "name") -> str:
-    """The name itself, if it is fit to be one segment of a path on every file system.
+    """Return a name that is a valid path segment on every file system.
 
     Args:
-        name: what a user, a partition key or a configuration gave.
-        what: what it is called in the message ("partition key").
+        name: Name from a user, a partition key or a configuration.
+        what: Kind of the name for the message, such as "partition key".
 
     Raises:
-        ValueError: it is empty, too long, begins with `_` or `.`, or holds anything but ASCII letters,
+        ValueError: The name is empty, too long, begins with `_` or `.`, or contains anything except ASCII letters,
             digits and `. _ = -`.
     """
     if len(name) <= _NAME_LENGTH and _NAME.fullmatch(name):
         return name
-    given = name if len(name) <= _NAME_LENGTH else f"{name[:_NAME_LENGTH]}..."
-    raise ValueError(
-        f"{given!r} cannot be a {what}: use 1 to {_NAME_LENGTH} ASCII letters, digits "
-        "and . _ = - (no slash, space or colon), not beginning with . or _"
-    )
+    shown = name if len(name) <= _NAME_LENGTH else f"{name[:_NAME_LENGTH]}..."
+    raise ValueError(messages.INVALID_NAME(name=shown, what=what, length=_NAME_LENGTH))
 
 
 def join(base: str, *parts: str | Internal) -> str:
-    """The URI below `base` that the parts name; no part can lead out of `base`.
+    """Return the URI of a path below `base`; no part can lead out of `base`.
 
     Args:
-        base: a URI or an absolute local path.
-        parts: one safe segment each (see `safe_name`), or a member of `Internal`.
+        base: URI or absolute local path.
+        parts: Valid path segments (see `safe_name`) or members of `Internal`.
 
     Raises:
-        ValueError: a part is not one safe segment.
+        ValueError: A part is not a valid path segment.
     """
     for part in parts:
         if not isinstance(part, Internal):
@@ -71,40 +70,38 @@ def join(base: str, *parts: str | Internal) -> str:
 
 
 def split(uri: str) -> tuple[str, str]:
-    """The URI of the folder that holds `uri` (without a slash at its end), and its name."""
+    """Return the URI of the folder that contains `uri` (without a slash at its end), and the last segment."""
     parent, _, name = uri.rstrip("/").rpartition("/")
     return parent, name
 
 
 def absolute_uri(uri: str) -> str:
-    """The URI with its scheme: an absolute local path becomes a `file:` URI, whatever Spark's default is.
+    """Return the URI with its scheme: an absolute local path becomes a `file:` URI, whatever Spark's default is.
 
     Raises:
-        ValueError: it is a relative path.
+        ValueError: The URI is a relative path.
     """
     return uri if not is_local(uri) else f"file://{local_path(uri)}"
 
 
 def scheme_of(uri: str) -> str:
-    """The scheme in lower case; that of the local disk where there is none."""
+    """Return the scheme in lower case; that of the local disk if the URI has none."""
     scheme = _SCHEME.match(uri)
     return scheme[1].lower() if scheme else LOCAL
 
 
 def is_local(uri: str) -> bool:
-    """Whether the URI is on the local disk: `file:` or no scheme at all."""
+    """Return whether the URI is on the local disk: `file:`, or no scheme at all."""
     return scheme_of(uri) == LOCAL
 
 
 def local_path(uri: str) -> Path:
-    """The path of a local URI.
+    """Return the path of a local URI.
 
     Raises:
-        ValueError: the URI is not local, names another host or is relative.
+        ValueError: The URI is not local, names another host or is relative.
     """
     path = _LOCAL_PREFIX.sub("", uri, count=1) if uri[:5].lower() == "file:" else uri
     if not is_local(uri) or not path.startswith("/") or path.startswith("//"):
-        raise ValueError(
-            f"{redact(uri)!r} is no local location: give an absolute path such as /data/traffic or file:///data/traffic"
-        )
+        raise ValueError(messages.NOT_LOCAL(path=redact(uri)))
     return Path(path)

@@ -125,7 +125,7 @@ def build_sensor_table(
         "sensors_without_lanes": facts["without_lanes"],
         "bounding_box": box,
         "center": list(center),
-        "geometry": _geometry(sensors, [*box, *center]),
+        "geometry": _layout_fingerprint(sensors, [*box, *center]),
         "clusters": min(CLUSTERS, facts["positioned"]),
         "highway_codes": codes,
         "folders_seen": seen | {day: fingerprint for day, fingerprint in folders.items() if day not in refused},
@@ -207,7 +207,7 @@ def _with_clusters(rows: DataFrame, positioned: int) -> DataFrame:
     return rows.join(F.broadcast(assigned), "sensor_id", "left")
 
 
-def _geometry(sensors: Sequence[Row], frame: Sequence[float | None]) -> str:
+def _layout_fingerprint(sensors: Sequence[Row], frame: Sequence[float | None]) -> str:
     """A short hash of what the features of position and highway are made from.
 
     Args:

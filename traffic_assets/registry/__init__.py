@@ -1,6 +1,6 @@
-"""The model registry: immutable versions of a lane, and what may point to them.
+"""The model registry: immutable versions of each lane, and the pointer to the newest.
 
-Stands on `dagster_hdfs` without Dagster, so a service or a notebook can use it.
+Uses the parts of `dagster_hdfs` without Dagster, so a service or a notebook can use it.
 """
 
 from traffic_assets.registry.metadata import VersionMetadata

@@ -1,10 +1,11 @@
-"""The manifest of a version: the SHA-256 of every file, so that a change is found before anything is loaded."""
+"""The manifest of a version: the SHA-256 of every file, which reveals a change before anything is loaded."""
 
 import hashlib
 import json
 from collections.abc import Iterable
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.messages import registry as messages
 
 MANIFEST = "MANIFEST.json"
 
@@ -16,15 +17,15 @@ def write_manifest(uri: str, version: str, filesystem: FileSystem) -> None:
 
 
 def changed_files(uri: str, filesystem: FileSystem) -> list[str]:
-    """Return the files below a folder that are missing, added or changed, by its manifest.
+    """Return the files below a folder that are missing, added or changed since its manifest was written.
 
     Raises:
-        ValueError: the manifest is missing or cannot be read.
+        ValueError: The manifest is missing or cannot be read.
     """
     try:
         expected = dict(json.loads(filesystem.read_bytes(f"{uri}/{MANIFEST}"))["sha256"])
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{uri}/{MANIFEST} is missing or cannot be read") from error
+        raise ValueError(messages.NO_MANIFEST(uri=f"{uri}/{MANIFEST}")) from error
     actual = {path: checksum for path, checksum in checksums(uri, filesystem) if path != MANIFEST}
     return sorted(path for path in actual.keys() | expected.keys() if actual.get(path) != expected.get(path))
 

@@ -1,4 +1,4 @@
-"""What is written about a registered version: everything that is needed to trust, load and repeat it."""
+"""Metadata of a registered version: everything that is necessary to trust, load and reproduce it."""
 
 import platform
 from datetime import datetime
@@ -15,20 +15,20 @@ LIBRARIES = ("dagster", "pyspark", "numpy", "pandas", "pyarrow", "pydantic", "xg
 
 
 class Training(BaseModel):
-    """What a version was made from.
+    """Provenance of a version.
 
     Attributes:
-        week: the training week.
-        days: by local day, the generation of the feature table that went in.
-        sensor_tables: generations of the sensor table behind those features.
-        split_id: what identifies the split.
+        week: Training week: its Monday, ISO date.
+        days: Generation of the feature table by local day.
+        sensor_tables: Generations of the sensor table behind those features.
+        split_id: Identifier of the split.
         splits: URI of the splits' generation.
-        preprocessor: URI of the exact preprocessor's generation.
+        preprocessor: URI of the preprocessor's generation.
         model: URI of the fitted pipeline's generation.
-        rows: rows by split.
-        seeds: by use.
-        profile: of the settings.
-        run_id: of the Dagster run.
+        rows: Number of rows by split.
+        seeds: Random seed by use.
+        profile: Profile of the settings.
+        run_id: Dagster run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +47,7 @@ class Training(BaseModel):
 
     @property
     def references(self) -> set[str]:
-        """Ids of the generations that must stay as long as the version does, wherever the base lies now."""
+        """Ids of the generations that must stay as long as the version; independent of the base URI."""
         uris = (self.splits, self.preprocessor, self.model)
         return {uri.rsplit("/", 1)[-1] for uri in uris} | {*self.days.values(), *self.sensor_tables}
 
@@ -56,29 +56,29 @@ class VersionMetadata(BaseModel):
     """The `metadata.json` of a version.
 
     Attributes:
-        lane: id of the lane, such as random_forest.
+        lane: Id of the lane, such as random_forest.
         version: v<major>.<minor>.<patch>.
-        kind: baseline, primary or alternative.
-        algorithm: name of the algorithm.
-        target: what it predicts.
-        model_class: of the bare model in `model/`.
-        created_at: when it was registered, UTC.
-        metrics: of train and test, of the model as stored.
-        temporal: the temporal verdict.
-        cross_validation: the chosen trial.
-        gap: train minus test, by metric.
-        targets: the gate's results.
-        hyperparameters: of the fit.
-        importances: of features and slots.
-        facts: what the algorithm says of the model.
-        features: names of numeric, categorical and missing features.
-        slots: names of the vector's slots.
-        columns: name and type of each column of the feature table.
-        training: provenance.
-        model_bytes: size of `model/`.
-        training_minutes: wall time of the fit.
-        code_version: of this package.
-        libraries: versions.
+        kind: Baseline, primary or alternative.
+        algorithm: Name of the algorithm.
+        target: Predicted variable.
+        model_class: Dotted class path of the model in `model/`.
+        created_at: Time of registration, UTC.
+        metrics: Metrics by split (train, test) of the model as stored.
+        temporal: Temporal holdout evaluation.
+        cross_validation: Best trial; None without cross-validation.
+        gap: Train minus test, by metric.
+        targets: Results of the gate.
+        hyperparameters: Hyperparameters of the fit.
+        importances: Importances of features and slots.
+        facts: Further facts about the model from its algorithm.
+        features: Names of numeric, categorical and missing features.
+        slots: Names of the vector's slots.
+        columns: Name and type of each column of the feature table.
+        training: Provenance.
+        model_bytes: Size of `model/` in bytes.
+        training_minutes: Wall time of the fit in minutes.
+        code_version: Version of this package.
+        libraries: Version by library.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -87,7 +87,7 @@ class VersionMetadata(BaseModel):
     version: str
     kind: str
     algorithm: str
-    target: str = DEFAULT_TARGET  # versions of a time before there was another do not say it
+    target: str = DEFAULT_TARGET  # versions from before the second target do not have it
     model_class: str
     created_at: datetime
     metrics: dict[str, dict[str, Any]]
@@ -109,17 +109,17 @@ class VersionMetadata(BaseModel):
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that shape a model, and of the packages that add an algorithm or a metric."""
-    found = {"python": platform.python_version()}
+    """Return the versions of the libraries that affect a model, and of packages that add an algorithm or a metric."""
+    versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
+            versions[name] = "not installed"
     added = (p for group in KINDS for p in plugins(group) if p.extension)
-    return found | {plugin.distribution: plugin.version for plugin in added}
+    return versions | {plugin.distribution: plugin.version for plugin in added}
 
 
 def code_version() -> str:
-    """The version of this package."""
+    """Return the version of this package."""
     return __version__

@@ -1,6 +1,6 @@
-"""Reading a registry without Spark: list, metadata, verify.
+"""Reading of a registry without Spark: list, metadata, verify.
 
-Not here: registering and loading (`store.py`). Nothing here imports pyspark or dagster, so a small service can use it.
+Registering and loading are in `store.py`. Imports neither pyspark nor dagster, so a small service can use this module.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
+from traffic_assets.deprecation import warn_renamed
+from traffic_assets.messages import registry as messages
 from traffic_assets.registry.manifest import MANIFEST, changed_files
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.versions import VERSION, RegistryError, Version
@@ -21,43 +23,41 @@ class RegistryReader:
     """The versions below one root URI.
 
     Args:
-        root: a URI, such as hdfs://namenode:9000/traffic-data/models, or an absolute local path.
-        filesystem: the one that `root` is on.
+        root: URI, such as hdfs://namenode:9000/traffic-data/models, or absolute local path.
+        filesystem: File system of `root`.
 
     Raises:
-        ValueError: the root is a relative path.
+        ValueError: The root is a relative path.
     """
 
     def __init__(self, root: str, filesystem: FileSystem) -> None:
-        self.root = absolute_uri(root).rstrip("/")  # Spark would look for a bare path where fs.defaultFS says
+        self.root = absolute_uri(root).rstrip("/")  # Spark looks for a bare path on fs.defaultFS
         self.filesystem = filesystem
 
     def lanes(self) -> list[str]:
-        """Ids of the lanes that have a version, sorted."""
+        """Return the ids of the lanes with a version, sorted."""
         return sorted(self._lanes_below(self.root, ""))
 
     def versions(self, lane: str) -> list[str]:
-        """The published versions of a lane, oldest first."""
+        """Return the published versions of a lane, oldest first."""
         return [str(version) for version in self._versions(lane)]
 
     def latest(self, lane: str) -> str:
-        """The newest version.
+        """Return the newest version of a lane.
 
         Raises:
-            RegistryError: where the lane has none.
+            RegistryError: The lane has none.
         """
         versions = self._versions(lane)
         if not versions:
-            raise RegistryError(
-                f"no model is registered as {lane!r}; registered are: {', '.join(self.lanes()) or 'none'}"
-            )
+            raise RegistryError(messages.NO_MODEL(lane=lane, lanes=self.lanes()))
         return str(versions[-1])
 
     def metadata(self, lane: str, version: str = "latest") -> VersionMetadata:
-        """The metadata of a version.
+        """Return the metadata of a version.
 
         Raises:
-            RegistryError: where there is no such version, or its metadata cannot be read.
+            RegistryError: The version does not exist, or its metadata cannot be read.
         """
         uri = self._version_uri(lane, version)
         try:
@@ -65,52 +65,58 @@ class RegistryReader:
         except (FileNotFoundError, ValidationError) as error:
             raise self._damaged(lane, version, uri, METADATA) from error
 
-    def every(self, damaged: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
-        """The metadata of every version of every lane.
+    def all_versions(self, notify: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
+        """Return the metadata of every version of every lane.
 
         Args:
-            damaged: told of each version whose metadata cannot be read; without it the first one raises.
+            notify: Callback for each version whose metadata cannot be read; without it the first one raises.
 
         Raises:
-            RegistryError: see `damaged`.
+            RegistryError: The metadata of a version cannot be read, and `notify` is None.
         """
-        found = []
+        versions = []
         for lane in self.lanes():
             for version in self.versions(lane):
                 try:
-                    found.append(self.metadata(lane, version))
+                    versions.append(self.metadata(lane, version))
                 except RegistryError as error:
-                    if damaged is None:
+                    if notify is None:
                         raise
-                    damaged(error)
-        return found
+                    notify(error)
+        return versions
+
+    def every(self, damaged: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
+        """Return `all_versions`; the old name works until 1.0."""
+        warn_renamed("RegistryReader.every", "RegistryReader.all_versions")
+        return self.all_versions(damaged)
 
     def references(self) -> set[str]:
-        """Ids of the generations that registered versions refer to.
+        """Return the ids of the generations that registered versions refer to.
 
         Raises:
-            RegistryError: where a version's metadata cannot be read, so that what it refers to is not known.
+            RegistryError: The metadata of a version cannot be read, so its references are unknown.
         """
-        return {id_ for metadata in self.every() for id_ in metadata.training.references}
+        return {id_ for metadata in self.all_versions() for id_ in metadata.training.references}
 
     def verify(self, lane: str, version: str = "latest") -> None:
-        """Hold a version's files against its manifest.
+        """Raise if a version's files differ from its manifest.
 
         Raises:
-            RegistryError: naming the files that are missing, added or changed.
+            RegistryError: Files are missing, added or changed; the message names them.
         """
         uri = self._version_uri(lane, version)
         try:
-            wrong = changed_files(uri, self.filesystem)
+            changed = changed_files(uri, self.filesystem)
         except ValueError as error:
             raise self._damaged(lane, version, uri, MANIFEST) from error
-        if wrong:
-            raise self._damaged(lane, version, uri, *wrong)
+        if changed:
+            raise self._damaged(lane, version, uri, *changed)
 
     def _damaged(self, lane: str, version: str, uri: str, *files: str) -> RegistryError:
         return RegistryError(
-            f"{lane} {version} at {uri} is damaged: {', '.join(files)} missing, added or changed (see {MANIFEST}); "
-            f"use another version ({', '.join(self.versions(lane))})"
+            messages.DAMAGED_VERSION(
+                lane=lane, version=version, uri=uri, files=files, manifest=MANIFEST, versions=self.versions(lane)
+            )
         )
 
     def _versions(self, lane: str) -> list[Version]:
@@ -121,15 +127,15 @@ class RegistryReader:
         return sorted(Version.parse(e.name) for e in entries if e.is_dir and VERSION.fullmatch(e.name))
 
     def _version_uri(self, lane: str, version: str) -> str:
-        wanted = self.latest(lane) if version == "latest" else str(Version.parse(version))
-        if wanted not in (versions := self.versions(lane)):
-            raise RegistryError(f"{lane} has no version {wanted}; it has: {', '.join(versions) or 'none'}")
-        return f"{self._lane_uri(lane)}/{wanted}"
+        name = self.latest(lane) if version == "latest" else str(Version.parse(version))
+        if name not in (versions := self.versions(lane)):
+            raise RegistryError(messages.NO_VERSION(lane=lane, version=name, versions=versions))
+        return f"{self._lane_uri(lane)}/{name}"
 
     def _lane_uri(self, lane: str) -> str:
         segments = lane.split("/")
         if any(VERSION.fullmatch(segment) for segment in segments):
-            raise ValueError(f"{lane!r} cannot be a lane: it would lie inside a version, which is immutable")
+            raise ValueError(messages.INVALID_LANE(lane=lane))
         return join(self.root, *segments)
 
     def _lanes_below(self, uri: str, prefix: str) -> Iterable[str]:
@@ -146,7 +152,7 @@ class RegistryReader:
 
 
 def summary(metadata: VersionMetadata) -> dict[str, Any]:
-    """One line of a list of versions."""
+    """Return the line of a version in a list of versions."""
     test, temporal = metadata.metrics["test"], metadata.temporal["metrics"]
     return {
         "lane": metadata.lane,

@@ -1,12 +1,12 @@
 """The registry on any Hadoop URI: register, list, load.
 
-    {root}/<lane>/_claims/v1.1.0.json       who took the number; an exclusive create, so there is one winner
-    {root}/<lane>/_staging/<token>/         files being gathered; nobody reads it, and retention removes it in time
+    {root}/<lane>/_claims/v1.1.0.json       owner of the number; an exclusive create, so exactly one process gets it
+    {root}/<lane>/_staging/<token>/         files of a registration; nobody reads them, and retention removes them
     {root}/<lane>/v1.1.0/                   immutable: pipeline/ model/ artifacts/ metadata.json MANIFEST.json
-    {root}/<lane>/latest.json               derived: the newest version, for those who cannot list
+    {root}/<lane>/latest.json               derived: the newest version, for readers that cannot list
 
-The version directories are the truth: a number that was claimed but never published is a gap, no version. What
-is in `metadata.json` is defined in `metadata.py`; which generations must stay is told by `references`.
+The version folders are authoritative: a number that was claimed but never published is a gap. The fields of
+`metadata.json` are in `metadata.py`; `references` returns the generations that must stay.
 """
 
 import importlib
@@ -19,12 +19,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from traffic_assets.dagster_hdfs.filesystem import FileStatus
+from traffic_assets.dagster_hdfs.message import coded_text_of
 from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.deprecation import warn_renamed
+from traffic_assets.messages import registry as messages
 from traffic_assets.ml.algorithm import algorithms
 from traffic_assets.registry.manifest import write_manifest
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.reading import METADATA, RegistryReader
-from traffic_assets.registry.safety import objections
+from traffic_assets.registry.safety import unsafe_stages
 from traffic_assets.registry.versions import FIRST, VERSION, RegistryError, Version
 
 if TYPE_CHECKING:
@@ -39,15 +42,15 @@ _TRIES = 1000
 
 @dataclass(frozen=True)
 class NewVersion:
-    """What becomes a version.
+    """Content of a version to register.
 
     Attributes:
-        lane: id of the lane; path segments separated by slashes.
-        pipeline_uri: the stored PipelineModel (preprocessor and model), copied as it is.
-        model_uri: the bare model inside it.
-        artifacts: small files by name, such as pictures.
-        metadata: makes the metadata once the version is known.
-        identity: URI of the model's generation: the same generation is never registered twice.
+        lane: Id of the lane: path segments separated by slashes.
+        pipeline_uri: URI of the stored PipelineModel (preprocessor and model), which is copied unchanged.
+        model_uri: URI of the model inside it.
+        artifacts: Small files by name, such as pictures.
+        metadata: Function that returns the metadata for a version and a time.
+        identity: URI of the model's generation. One generation is never registered twice.
     """
 
     lane: str
@@ -68,20 +71,21 @@ class LoadedModel:
 
 
 class ModelRegistry(RegistryReader):
-    """The versions below one root URI: registering and loading beside reading."""
+    """The versions below one root URI, with registering and loading."""
 
     def register(self, new: NewVersion) -> VersionMetadata:
-        """Make the next version of a lane, or return the one that this model already is.
+        """Register the next version of a lane; if the model is registered already, return its version.
 
         Raises:
-            ValueError: where a name is no safe path segment.
-            StorageError: where storage fails; earlier versions stay as they are.
+            RegistryError: No free version number was found.
+            ValueError: A name is not a valid path segment.
+            StorageError: Storage failed; earlier versions are unchanged.
         """
         for known in reversed(self.versions(new.lane)):
             try:
                 metadata = self.metadata(new.lane, known)
-            except RegistryError as error:  # an old version's damage is no reason to lose a new model
-                _LOG.warning("%s", error)
+            except RegistryError as error:  # damage of an old version must not prevent a new one
+                _LOG.warning(coded_text_of(error))
                 continue
             if metadata.training.model == new.identity:
                 self._point_to_latest(new.lane)
@@ -102,47 +106,55 @@ class ModelRegistry(RegistryReader):
         _step("pointer swapped", new.lane, version)
         return metadata
 
-    def remove_leftovers(self, keep: timedelta, now: datetime | None = None) -> list[str]:
-        """Remove what registrations that were killed longer than `keep` ago have left; versions and claims stay.
+    def prune_staging(self, keep: timedelta, now: datetime | None = None) -> list[str]:
+        """Remove staged files of registrations that were killed longer than `keep` ago; versions and claims stay.
 
         Args:
-            keep: longer than any registration takes.
-            now: the time to count from, for tests.
+            keep: Time that is longer than any registration.
+            now: Reference time, for tests.
 
         Returns:
-            The URIs that were removed.
+            URIs that were removed.
 
         Raises:
-            StorageError: something cannot be removed.
+            StorageError: A file cannot be removed.
         """
         before = (now or datetime.now(UTC)) - keep
-        old = [entry.uri for entry in self._leftovers_below(self.root) if entry.modified < before]
+        old = [entry.uri for entry in self._staged_below(self.root) if entry.modified < before]
         for uri in old:
             self.filesystem.delete(uri)
         return old
 
-    def load(self, lane: str, version: str = "latest") -> LoadedModel:
-        """A version, ready to predict, after its files were held against their checksums.
+    def remove_leftovers(self, keep: timedelta, now: datetime | None = None) -> list[str]:
+        """Call `prune_staging`; the old name works until 1.0."""
+        warn_renamed("ModelRegistry.remove_leftovers", "ModelRegistry.prune_staging")
+        return self.prune_staging(keep, now)
 
-        The class of the bare model is taken from the metadata and must be one that an algorithm names, and each
-        stage must be of a known class: nothing else is imported, and no pickle is ever read. Needs an active Spark
-        session.
+    def load(self, lane: str, version: str = "latest") -> LoadedModel:
+        """Return a version, ready to predict, after its files were verified.
+
+        The metadata names the class of the model, which must be the model class of an algorithm. Each stage must have a
+        known class too. No other class is imported, and no pickle is read. Needs an active Spark session.
 
         Raises:
-            RegistryError: where the version is missing, damaged, of an unknown type, or holds what would be run.
+            RegistryError: The version is missing, damaged, of an unknown class, or could run other code.
         """
         metadata = self.metadata(lane, version)
         known = {algorithm.model_class for algorithm in algorithms().values()}
         if metadata.model_class not in known:
             raise RegistryError(
-                f"{lane} {metadata.version} is of the unknown type {metadata.model_class!r}; "
-                f"known types: {', '.join(sorted(known))}. If another package brought the algorithm "
-                f"{metadata.algorithm!r}, install that package"
+                messages.UNKNOWN_MODEL_CLASS(
+                    lane=lane,
+                    version=metadata.version,
+                    model_class=metadata.model_class,
+                    known=sorted(known),
+                    algorithm=metadata.algorithm,
+                )
             )
         self.verify(lane, metadata.version)
         uri = self._version_uri(lane, metadata.version)
-        if reasons := [r for folder in (PIPELINE, MODEL) for r in objections(f"{uri}/{folder}", self.filesystem)]:
-            raise RegistryError(f"{lane} {metadata.version} is not loaded: {'; '.join(reasons)}")
+        if reasons := [r for folder in (PIPELINE, MODEL) for r in unsafe_stages(f"{uri}/{folder}", self.filesystem)]:
+            raise RegistryError(messages.UNSAFE_VERSION(lane=lane, version=metadata.version, reasons=reasons))
         from pyspark.ml import PipelineModel
 
         module, _, name = metadata.model_class.rpartition(".")
@@ -166,7 +178,7 @@ class ModelRegistry(RegistryReader):
         return metadata
 
     def _claim(self, new: NewVersion) -> Version:
-        """Take the next free number; among many at once, each gets its own."""
+        """Claim and return the next free number; concurrent processes get different ones."""
         lane_uri = self._lane_uri(new.lane)
         self.filesystem.mkdirs(f"{lane_uri}/{CLAIMS}")
         claimed = [
@@ -181,10 +193,10 @@ class ModelRegistry(RegistryReader):
             if self.filesystem.create_exclusive(f"{lane_uri}/{CLAIMS}/{version}.json", content):
                 return version
             version = version.next()
-        raise RegistryError(f"no free version of {new.lane} within {_TRIES} tries; look at {lane_uri}/{CLAIMS}")
+        raise RegistryError(messages.NO_FREE_VERSION(lane=new.lane, tries=_TRIES, claims=f"{lane_uri}/{CLAIMS}"))
 
     def _point_to_latest(self, lane: str) -> None:
-        """Swap `latest.json`; again where another version was published meanwhile."""
+        """Swap `latest.json`, and repeat it if another version was published meanwhile."""
         uri = f"{self._lane_uri(lane)}/{LATEST}"
         while True:
             newest = self.latest(lane)
@@ -192,8 +204,8 @@ class ModelRegistry(RegistryReader):
             if self.latest(lane) == newest:
                 return
 
-    def _leftovers_below(self, uri: str) -> Iterable[FileStatus]:
-        """Staged folders and files written aside, of lanes with and without a version."""
+    def _staged_below(self, uri: str) -> Iterable[FileStatus]:
+        """Yield staged folders and files written aside, of lanes with and without a version."""
         try:
             entries = self.filesystem.list(uri)
         except FileNotFoundError:
@@ -205,7 +217,7 @@ class ModelRegistry(RegistryReader):
             if entry.name == Internal.STAGING:
                 yield from self.filesystem.list(entry.uri)
             else:
-                yield from self._leftovers_below(entry.uri)
+                yield from self._staged_below(entry.uri)
 
 
 def _step(done: str, lane: str, version: Version) -> None:

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from traffic_assets.messages import registry as messages
+
 FIRST = (1, 0, 0)
 VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 
 
 class RegistryError(RuntimeError):
-    """A version cannot be registered, found or loaded; the message says why and what there is."""
+    """A version that cannot be registered, found or loaded; the message says why, and which versions exist."""
 
 
 @dataclass(frozen=True, order=True)
@@ -21,18 +23,18 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> "Version":
-        """The version that a text such as v1.2.0 means.
+        """Return the version of a text such as v1.2.0.
 
         Raises:
-            RegistryError: where it means none.
+            RegistryError: The text is not a version.
         """
         match = VERSION.fullmatch(text)
         if match is None:
-            raise RegistryError(f"{text!r} is no version: the form is v1.0.0, or latest")
+            raise RegistryError(messages.INVALID_VERSION(version=text))
         return cls(*(int(part) for part in match.groups()))
 
     def next(self) -> "Version":
-        """The one after: a retrained model is a new minor version."""
+        """Return the next version: a retrained model is a new minor version."""
         return Version(self.major, self.minor + 1, 0)
 
     def __str__(self) -> str:

@@ -21,8 +21,8 @@ from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_settings
 
 def test_each_day_records_what_went_in(with_features: Deployment) -> None:
     dataset = with_features.hdfs.dataset("feature_table")
-    records = {day: generation.record for day, generation in dataset.currents(DAYS).items()}
-    readings = with_features.hdfs.dataset("sensor_readings").currents(DAYS)
+    records = {day: generation.record for day, generation in dataset.current_generations(DAYS).items()}
+    readings = with_features.hdfs.dataset("sensor_readings").current_generations(DAYS)
     assert [records[day]["sensor_readings"] for day in DAYS] == [readings[day].id for day in DAYS]
     assert [records[day]["lookback"] for day in DAYS] == [None, *DAYS[:-1]]
     for day in DAYS:
@@ -64,7 +64,7 @@ def test_readings_of_sensors_that_nobody_described_are_counted(spark: SparkSessi
         result = run_features(build_defs(settings), instance, DAYS[:2])
     assert result.success, failures(result)
     dataset = build_resources(settings)["hdfs"].dataset("feature_table")
-    assert {day: g.record["rows_of_unknown_sensors"] for day, g in dataset.currents().items()} == {
+    assert {day: g.record["rows_of_unknown_sensors"] for day, g in dataset.current_generations().items()} == {
         DAYS[0]: 1,
         DAYS[1]: 0,
     }

@@ -21,7 +21,7 @@ from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.publish import Generation
-from traffic_assets.dagster_hdfs.stored import Loaded
+from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.metrics.metrics import evaluate
@@ -231,7 +231,7 @@ def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: s
         "context": dg.build_asset_context(partition_key=WEEK),
         "config": config_class(algorithm_named(lane.model_name), settings.enabled_models[lane.model_name])(),
     }
-    arguments = {n: given.get(n, Loaded(silent, {WEEK: generation})) for n in inspect.signature(compute).parameters}
+    arguments = {n: given.get(n, AssetInput(silent, {WEEK: generation})) for n in inspect.signature(compute).parameters}
     with pytest.raises(dg.RetryRequested):
         compute(**arguments)
 

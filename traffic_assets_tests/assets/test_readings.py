@@ -65,7 +65,7 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
         write_day(tmp_path, day, good_rows(day))
     assert run(tmp_path, DAYS).success
     both = ("sensor_readings", "feature_table")
-    before = {key: hdfs.dataset(key).currents(DAYS) for key in both}
+    before = {key: hdfs.dataset(key).current_generations(DAYS) for key in both}
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     write_day(tmp_path, DAYS[2], [row.rsplit(",", 2)[0] for row in good_rows(DAYS[2])], "sensor_id,timestamp,fast\n")
     result = run(tmp_path, DAYS)
@@ -74,14 +74,14 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
     assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable); at most 5% is allowed" in said
     assert f"{DAYS[2]}: " in said
     assert "missing column(s) speed; found sensor_id, timestamp, fast" in said
-    after = {key: hdfs.dataset(key).currents(DAYS) for key in both}
+    after = {key: hdfs.dataset(key).current_generations(DAYS) for key in both}
     for key in both:
         assert [after[key][day].id == before[key][day].id for day in DAYS] == [False, True, True], key
     assert after["feature_table"][DAYS[0]].record["sensor_readings"] == after["sensor_readings"][DAYS[0]].id
 
     write_day(tmp_path, DAYS[1], good_rows(DAYS[1]))
     assert run(tmp_path, DAYS[1:2]).success, "the mended day alone"
-    assert all(hdfs.dataset(key).currents(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
+    assert all(hdfs.dataset(key).current_generations(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
 
 
 def test_a_refused_day_in_the_middle_is_no_lookback_of_the_next(
@@ -91,7 +91,7 @@ def test_a_refused_day_in_the_middle_is_no_lookback_of_the_next(
         write_day(tmp_path, day, good_rows(day))
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     assert not run(tmp_path, DAYS).success
-    published = hdfs.dataset("feature_table").currents(DAYS)
+    published = hdfs.dataset("feature_table").current_generations(DAYS)
     assert list(published) == [DAYS[0], DAYS[2]]
     assert published[DAYS[2]].record["lookback"] is None
     assert published[DAYS[2]].record["rows"] == 12

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.assets.training import (
     FEATURES_ID,
-    GEOMETRY,
+    LAYOUT_FINGERPRINT,
     SPLIT_ASSETS,
     different_fills,
     different_geometries,
@@ -47,7 +47,7 @@ def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, t
     assert current is not None
     assert all(g == current for g in generations.values()), "one pointer for the three"
     rows = spark.read.parquet(current.uri)
-    days = hdfs.dataset("feature_table").currents(DAYS)
+    days = hdfs.dataset("feature_table").current_generations(DAYS)
     assert rows.count() == sum(g.record["rows"] for g in days.values()) == current.record["rows"]
     assert rows.select(*KEYS).distinct().count() == rows.count()
     counted = {row["split"]: row["count"] for row in rows.groupBy("split").count().collect()}
@@ -79,16 +79,16 @@ def test_a_day_that_comes_after_the_splits_looked_is_new_to_the_sensor(
     with_features: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knew = newest_id(with_features.instance, FEATURES)
-    currents = Dataset.currents
+    current_generations = Dataset.current_generations
 
     def late(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
-        found = currents(self, partitions)
+        found = current_generations(self, partitions)
         with_features.instance.report_runless_asset_event(
             dg.AssetMaterialization("feature_table", partition=DAYS[0], metadata={ROW_COUNT: 10})
         )
         return found
 
-    monkeypatch.setattr(Dataset, "currents", late)
+    monkeypatch.setattr(Dataset, "current_generations", late)
     defs = build_defs(with_features.settings)
     result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
     assert result.success
@@ -301,13 +301,13 @@ def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch
     defs = build_defs(with_features.settings)
     alike = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
     assert metadata_of(alike, "splits", "train_split")["geometries"] == "the same on every day"
-    currents = Dataset.currents
+    current_generations = Dataset.current_generations
 
     def mixed(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
-        found = currents(self, partitions)
-        return {day: replace(g, record={**g.record, GEOMETRY: day}) for day, g in found.items()}
+        found = current_generations(self, partitions)
+        return {day: replace(g, record={**g.record, LAYOUT_FINGERPRINT: day}) for day, g in found.items()}
 
-    monkeypatch.setattr(Dataset, "currents", mixed)
+    monkeypatch.setattr(Dataset, "current_generations", mixed)
     result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
     assert result.success, failures(result)
     assert "do not wholly compare" in metadata_of(result, "splits", "train_split")["geometries"]

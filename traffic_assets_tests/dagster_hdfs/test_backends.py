@@ -9,6 +9,7 @@ import pytest
 from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backend_of, backends, filesystem_for
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.packages import Install
 
 STORE = """
@@ -21,7 +22,7 @@ class Store(LocalFileSystem):
 
 
 def _no_session() -> object:
-    raise AssertionError("the session was asked for")
+    raise AssertionError("the session was requested")
 
 
 def test_a_scheme_is_its_backends_and_others_stay_as_they_are(install: Install) -> None:
@@ -46,33 +47,38 @@ def test_a_backend_is_not_imported_before_its_scheme_is_used(install: Install) -
 
 
 @pytest.mark.parametrize(
-    ("code", "problem"),
+    ("source", "code", "values"),
     [
-        ("raise ImportError('no client')", "it cannot be imported: ImportError: no client"),
-        ("Store = 5", "the entry point gives no function or class; what it gives is a int"),
-        ("def Store(uri, spark): return uri", "it made no FileSystem for acme://x/y, but a str"),
+        ("raise ImportError('no client')", "storage.backend-not-imported", {"cause": "ImportError: no client"}),
+        ("Store = 5", "storage.backend-not-callable", {"type": "int"}),
+        ("def Store(uri, spark): return uri", "storage.backend-no-filesystem", {"uri": "acme://x/y", "type": "str"}),
     ],
 )
-def test_a_broken_backend_is_refused_by_name_and_cause(install: Install, code: str, problem: str) -> None:
-    install("acme-store", code, {GROUP: {"acme": "Store"}})
+def test_a_broken_backend_is_refused_by_name_and_cause(
+    install: Install, source: str, code: str, values: dict[str, str]
+) -> None:
+    install("acme-store", source, {GROUP: {"acme": "Store"}})
     with pytest.raises(BackendError) as caught:
         filesystem_for("acme://x/y")
-    assert str(caught.value) == (
-        f"the storage backend acme of acme-store 2.1 (entry point acme = acme_store:Store in {GROUP}) cannot be used: "
-        f"{problem}"
-    )
+    assert code_of(caught.value) == code
+    backend = f"acme of acme-store 2.1 (entry point acme = acme_store:Store in {GROUP})"
+    assert values_of(caught.value) == {"backend": backend, **values}
 
 
 def test_one_scheme_of_two_packages_is_refused(install: Install) -> None:
     install("acme-store", STORE, {GROUP: {"acme": "Store"}})
     install("other-store", STORE, {GROUP: {"ACME": "Store"}})
-    with pytest.raises(BackendError, match=r"acme-store 2\.1 and other-store 2\.1 give the same scheme"):
+    with pytest.raises(BackendError) as caught:
         filesystem_for("acme://x")
+    assert code_of(caught.value) == "storage.backend-rivals"
+    assert values_of(caught.value)["packages"] == ["acme-store 2.1", "other-store 2.1"]
 
 
-def test_the_local_disk_is_nobodys(install: Install) -> None:
+def test_no_backend_has_the_scheme_of_the_local_disk(install: Install) -> None:
     install("acme-store", STORE, {GROUP: {"file": "Store"}})
     assert type(filesystem_for("file:///data")) is LocalFileSystem
     assert backend_of("file:///data") is None
-    with pytest.raises(BackendError, match="the scheme 'file' is the local disk's"):
+    with pytest.raises(BackendError) as caught:
         backends()[0].factory()
+    assert code_of(caught.value) == "storage.backend-of-local-disk"
+    assert values_of(caught.value)["scheme"] == "file"

@@ -127,12 +127,12 @@ class TestWriting:
         assert old.path is None
         assert used.path is not None
 
-    def test_without_room_nothing_is_written(self, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nothing_is_written_without_free_space(self, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=class_data.NEEDED_BYTES - 1))
         assert not write(archive)
         assert files(archive) == []
 
-    def test_where_no_folder_can_be_made_nothing_is_written(self, tmp_path: Path) -> None:
+    def test_nothing_is_written_if_no_folder_can_be_created(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         archive = Archive(tmp_path / "file" / "cache", "x")
         assert not write(archive)
@@ -157,14 +157,14 @@ class TestCreating:
     ) -> None:
         for name in (*OPTIONS, "HADOOP_CONF_DIR", "PYSPARK_SUBMIT_ARGS"):
             monkeypatch.setenv(name, "mine")
-        told: list[str] = []
+        messages: list[str] = []
         for _ in range(2):
-            class_data.create(archive, told.append)
+            class_data.create(archive, messages.append)
         ((_, environ),) = commands
         assert "-XX:ArchiveClassesAtExit=" in environ["SPARK_SUBMIT_OPTS"]
         assert "mine" not in environ.values(), "what changes the class path or Java's options stays out"
-        assert len(told) == 1
-        assert str(archive.folder) in told[0]
+        assert len(messages) == 1
+        assert str(archive.folder) in messages[0]
         assert archive.path is not None
 
     def test_without_an_archive_there_is_nothing_to_create(self, commands: list[Any]) -> None:
@@ -259,7 +259,7 @@ class TestWhatItFits:
         self.says(java, version, "1", vm)
         assert archive_for("spark-4", str(java), []) is None
 
-    def test_neither_has_what_is_no_java(self, java: Path, tmp_path: Path) -> None:
+    def test_a_program_that_is_not_java_has_no_archive(self, java: Path, tmp_path: Path) -> None:
         java.write_text("#!/bin/sh\nexit 1\n")
         assert archive_for("spark-4", str(java), []) is None
         assert archive_for("spark-4", str(tmp_path / "absent"), []) is None

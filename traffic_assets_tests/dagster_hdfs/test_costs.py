@@ -1,4 +1,4 @@
-"""What a step costs, measured on work of known size."""
+"""Costs of a step, measured on work of known size."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from traffic_assets.dagster_hdfs.costs import Meter, measured
 from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
 from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.stored import Stored
+from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets_tests.runs import QUIET
 
 FIGURES = {"cost_wall_seconds", "cost_cpu_seconds", "cost_peak_memory_mb", "cost_shuffle_bytes", "cost_spill_bytes"}
@@ -24,7 +24,7 @@ def _shuffled(spark: SparkSession) -> None:
     spark.range(200_000).repartition(3).selectExpr("sum(id)", "sum(id * id)").collect()
 
 
-def test_a_meter_counts_what_spark_shuffles_and_what_both_processes_compute(spark: SparkSession) -> None:
+def test_a_meter_counts_shuffles_and_the_cpu_time_of_both_processes(spark: SparkSession) -> None:
     _shuffled(spark)  # before it began
     meter = Meter()
     assert meter.read().shuffle_bytes == 0
@@ -41,7 +41,7 @@ def test_a_meter_counts_what_spark_shuffles_and_what_both_processes_compute(spar
     assert one.peak_memory_mb > 100, "a JVM and a Python with pyarrow"
 
 
-def test_what_python_workers_compute_is_counted(spark: SparkSession) -> None:
+def test_cpu_time_of_python_workers_is_counted(spark: SparkSession) -> None:
     def busy(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         end = time.process_time() + 1.5
         while time.process_time() < end:
@@ -53,7 +53,7 @@ def test_what_python_workers_compute_is_counted(spark: SparkSession) -> None:
     assert meter.read().cpu_seconds > 1.4
 
 
-def test_what_does_not_fit_into_memory_is_counted_as_spilled(spark: SparkSession) -> None:
+def test_data_that_exceeds_the_memory_is_counted_as_spilled(spark: SparkSession) -> None:
     meter = Meter()
     spark.conf.set("spark.sql.windowExec.buffer.in.memory.threshold", 10)
     spark.conf.set("spark.sql.windowExec.buffer.spill.threshold", 10)
@@ -78,8 +78,8 @@ def test_every_materialisation_tells_its_cost_with_the_write(spark: SparkSession
 
     @dg.asset
     @measured
-    def report(context: dg.AssetExecutionContext) -> Stored:
-        return Stored({"a": 1}, rows=500)
+    def report(context: dg.AssetExecutionContext) -> AssetOutput:
+        return AssetOutput({"a": 1}, rows=500)
 
     @dg.asset
     def unmeasured() -> dict[str, int]:

@@ -1,16 +1,19 @@
-"""What Spark and the operating system throw is explained; faults of HDFS: `cluster/test_hdfs_faults.py`."""
+"""Errors of Spark and the operating system become storage errors; for HDFS see `cluster/test_hdfs_faults.py`."""
 
 from __future__ import annotations
 
 import errno
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from traffic_assets.dagster_hdfs.errors import StorageError, explain, storage_errors
+from traffic_assets.messages.catalogue import catalogue
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -40,20 +43,23 @@ os._exit(0)
 
 
 @pytest.mark.parametrize(
-    ("number", "kind", "words"),
+    ("number", "kind", "code"),
     [
-        (errno.EACCES, "permission", "Permission denied"),
-        (errno.EROFS, "permission", "Give this user access"),
-        (errno.ENOSPC, "no_space", "disk is full"),
-        (errno.EDQUOT, "space_quota", "space quota is used up"),
-        (errno.ETIMEDOUT, "frozen", "does not answer"),
+        (errno.EACCES, "permission", "storage.permission"),
+        (errno.EROFS, "permission", "storage.permission"),
+        (errno.ENOSPC, "no_space", "storage.no-space"),
+        (errno.EDQUOT, "space_quota", "storage.space-quota"),
+        (errno.ETIMEDOUT, "frozen", "storage.frozen"),
     ],
 )
-def test_errors_of_the_operating_system(number: int, kind: str, words: str) -> None:
-    with pytest.raises(StorageError, match=words) as caught, storage_errors("file:///data/x"):
+def test_errors_of_the_operating_system(number: int, kind: str, code: str) -> None:
+    with pytest.raises(StorageError) as caught, storage_errors("file:///data/x"):
         raise OSError(number, os.strerror(number), "/data/x")
-    assert caught.value.kind == kind
+    assert (caught.value.kind, code_of(caught.value)) == (kind, code)
     assert caught.value.retryable == (kind == "frozen")
+    values = values_of(caught.value)
+    assert values["paths"] == ["file:///data/x"]
+    assert os.strerror(number) in values["cause"]
     assert "file:///data/x" in str(caught.value)
     assert isinstance(caught.value.__cause__, OSError)
 
@@ -75,6 +81,12 @@ def test_other_errors_pass_unchanged(error: BaseException) -> None:
     assert caught.value is error
 
 
+def test_the_code_of_each_kind_is_its_name_with_hyphens() -> None:
+    kinds = re.findall(r"`(\w+)`", (StorageError.__doc__ or "").split("kind:")[1].split(". The code")[0])
+    assert len(kinds) == 17
+    assert {f"storage.{kind.replace('_', '-')}" for kind in kinds} <= catalogue().keys()
+
+
 def test_a_storage_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(StorageError("gone", "unreachable", retryable=True)))
     assert (str(error), error.kind, error.retryable) == ("gone", "unreachable", True)
@@ -89,11 +101,13 @@ def test_a_password_in_the_uri_is_left_out() -> None:
 
 def test_a_missing_path_is_file_not_found(spark: SparkSession, tmp_path: Path) -> None:
     uri = f"file://{tmp_path}/nothing"
-    with pytest.raises(FileNotFoundError, match="nothing"), storage_errors(uri):
+    with pytest.raises(FileNotFoundError) as caught, storage_errors(uri):
         spark.read.parquet(uri)
+    assert code_of(caught.value) == "storage.path-missing"
+    assert values_of(caught.value)["uri"] == uri
 
 
-def test_a_mistake_in_a_query_is_no_storage_error(spark: SparkSession) -> None:
+def test_an_error_in_a_query_is_not_a_storage_error(spark: SparkSession) -> None:
     from pyspark.errors import AnalysisException
 
     with pytest.raises(AnalysisException, match="UNRESOLVED_COLUMN"), storage_errors("file:///data"):
@@ -104,12 +118,13 @@ def test_a_mistake_in_a_query_is_no_storage_error(spark: SparkSession) -> None:
 def test_a_corrupt_parquet_file_is_named(spark: SparkSession, tmp_path: Path, content: bytes) -> None:
     spark.range(100).coalesce(1).write.parquet(f"file://{tmp_path}/data")
     (tmp_path / "data" / "part-bad.parquet").write_bytes(content)
-    with (
-        pytest.raises(StorageError, match=r"file file:.*part-bad\.parquet\)") as caught,
-        storage_errors(f"file://{tmp_path}/data"),
-    ):
+    with pytest.raises(StorageError) as caught, storage_errors(f"file://{tmp_path}/data"):
         spark.read.schema("id long").parquet(f"file://{tmp_path}/data").collect()
     assert (caught.value.kind, caught.value.retryable) == ("corrupt_file", False)
+    assert code_of(caught.value) == "storage.corrupt-file"
+    folder, file = values_of(caught.value)["paths"]
+    assert folder == f"file://{tmp_path}/data"
+    assert file.endswith("/part-bad.parquet")
 
 
 def test_a_damaged_page_is_a_corrupt_file(spark: SparkSession, tmp_path: Path) -> None:
@@ -123,12 +138,12 @@ def test_a_damaged_page_is_a_corrupt_file(spark: SparkSession, tmp_path: Path) -
     assert caught.value.kind == "corrupt_file"
 
 
-def test_a_column_of_another_type_is_no_corrupt_file(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_column_of_another_type_is_not_a_corrupt_file(spark: SparkSession, tmp_path: Path) -> None:
     uri = f"file://{tmp_path}/data"
     spark.range(10).selectExpr("cast(id as string) as speed").write.parquet(uri)
-    with pytest.raises(StorageError, match="another type") as caught, storage_errors(uri):
+    with pytest.raises(StorageError) as caught, storage_errors(uri):
         spark.read.schema("speed double").parquet(uri).collect()
-    assert caught.value.kind == "schema_mismatch"
+    assert (caught.value.kind, code_of(caught.value)) == ("schema_mismatch", "storage.schema-mismatch")
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_missing(spark: SparkSession, tmp_path: Path) -> None:
@@ -136,8 +151,9 @@ def test_a_file_that_vanishes_while_it_is_read_is_missing(spark: SparkSession, t
     frame = spark.read.parquet(f"file://{tmp_path}/data")
     for part in (tmp_path / "data").glob("part-*"):
         part.unlink()
-    with pytest.raises(FileNotFoundError, match="removed meanwhile"), storage_errors(f"file://{tmp_path}/data"):
+    with pytest.raises(FileNotFoundError) as caught, storage_errors(f"file://{tmp_path}/data"):
         frame.collect()
+    assert code_of(caught.value) == "storage.path-missing"
 
 
 def test_an_unknown_host_and_an_unknown_scheme(spark: SparkSession) -> None:
@@ -151,7 +167,7 @@ def test_an_unknown_host_and_an_unknown_scheme(spark: SparkSession) -> None:
         assert (caught.value.kind, caught.value.retryable) == (kind, False)
 
 
-def test_an_error_in_python_code_on_the_workers_is_no_storage_error(spark: SparkSession) -> None:
+def test_an_error_in_python_code_on_the_workers_is_not_a_storage_error(spark: SparkSession) -> None:
     from pyspark.errors import PySparkException
 
     def broken(_: int) -> int:

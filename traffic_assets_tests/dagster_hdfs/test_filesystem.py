@@ -1,4 +1,4 @@
-"""The contract of a file system, held against the local disk and a real HDFS alike."""
+"""The contract of a file system, tested on the local disk and on a real HDFS."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.processes import Processes
 
 Storage = tuple[FileSystem, str]
@@ -62,13 +63,13 @@ def test_missing_things_are_file_not_found(storage: Storage) -> None:
     assert fs.list(base) == []
 
 
-def test_listing_is_sorted_and_tells_what_is_there(storage: Storage) -> None:
+def test_listing_is_sorted_with_sizes_and_times(storage: Storage) -> None:
     fs, base = storage
     fs.mkdirs(f"{base}/b/c")
     fs.mkdirs(f"{base}/b/c")
     fs.write_bytes(f"{base}/c", b"123")
     fs.write_bytes(f"{base}/a", b"1")
-    fs.write_new(f"{base}/.d.0123456789abcdef.aside", b"what a killed writer leaves behind")
+    fs.write_new(f"{base}/.d.0123456789abcdef.aside", b"left by a killed writer")
     entries = fs.list(base)
     assert [(entry.name, entry.is_dir, entry.size) for entry in entries] == [
         ("a", False, 1),
@@ -85,8 +86,10 @@ def test_a_file_is_no_folder(storage: Storage) -> None:
     fs, base = storage
     fs.write_bytes(f"{base}/file", b"data")
     assert not fs.exists(f"{base}/file/below")
-    with pytest.raises(NotADirectoryError, match=r"/file"):
+    with pytest.raises(NotADirectoryError, match=r"/file") as caught:
         fs.list(f"{base}/file")
+    if isinstance(fs, HadoopFileSystem):  # on the local disk it is an error of the system
+        assert code_of(caught.value) == "storage.list-of-file"
     for path in ("file", "file/below"):
         with pytest.raises((NotADirectoryError, FileExistsError), match=r"/file"):
             fs.mkdirs(f"{base}/{path}")
@@ -140,8 +143,13 @@ def test_replace_is_for_files_only(storage: Storage) -> None:
     fs.replace(f"{base}/old", f"{base}/free")
     fs.mkdirs(f"{base}/folder")
     for source, target in (("folder", "free"), ("free", "folder")):
-        with pytest.raises(IsADirectoryError, match="folder"):
+        with pytest.raises(IsADirectoryError) as caught:
             fs.replace(f"{base}/{source}", f"{base}/{target}")
+        if isinstance(fs, HadoopFileSystem) or source == "folder":  # otherwise it is an error of the system
+            assert code_of(caught.value) == "storage.replace-with-folder"
+            assert values_of(caught.value) == {"uri": f"{base}/folder"}
+        else:
+            assert "folder" in str(caught.value)
     assert fs.read_bytes(f"{base}/free") == b"new"
 
 
@@ -167,7 +175,7 @@ def test_readers_never_miss_a_file_that_is_replaced(storage: Storage) -> None:
         assert reader.result() >= 20
 
 
-def test_delete_takes_all_and_does_not_mind_nothing(storage: Storage) -> None:
+def test_delete_removes_everything_and_ignores_what_is_missing(storage: Storage) -> None:
     fs, base = storage
     _tree(fs, f"{base}/tree")
     fs.write_bytes(f"{base}/file", b"data")
@@ -186,10 +194,14 @@ def test_copy_of_files_and_trees(storage: Storage) -> None:
     assert fs.read_bytes(f"{base}/new/file") == b"zero"
     assert fs.size(f"{base}/new/copy") == fs.size(f"{base}/tree") == 7
     for target in ("new/copy", "new/file"):
-        with pytest.raises(FileExistsError, match="never overwrites"):
+        with pytest.raises(FileExistsError) as exists:
             fs.copy(f"{base}/tree", f"{base}/{target}")
-    with pytest.raises(ValueError, match="into itself"):
+        assert code_of(exists.value) == "storage.copy-target-exists"
+        assert values_of(exists.value) == {"uri": f"{base}/{target}"}
+    with pytest.raises(ValueError, match="into itself") as caught:
         fs.copy(f"{base}/tree", f"{base}/tree/deep/copy")
+    assert code_of(caught.value) == "storage.copy-into-itself"
+    assert values_of(caught.value) == {"source": f"{base}/tree", "target": f"{base}/tree/deep/copy"}
 
 
 def test_size_of_files_and_trees(storage: Storage) -> None:
@@ -243,8 +255,9 @@ def test_exclusive_create_has_one_winner_among_processes(processes: Processes, t
 
 
 def test_the_local_disk_is_never_deleted_whole() -> None:
-    with pytest.raises(ValueError, match="whole disk"):
+    with pytest.raises(ValueError, match="root of the disk") as caught:
         LocalFileSystem().delete("file:///")
+    assert code_of(caught.value) == "storage.delete-of-disk"
 
 
 def test_local_files_start_no_jvm(processes: Processes, tmp_path: Path) -> None:
@@ -258,23 +271,28 @@ def test_local_files_start_no_jvm(processes: Processes, tmp_path: Path) -> None:
 
 def test_the_scheme_chooses_the_file_system() -> None:
     def no_session() -> None:
-        raise AssertionError("the session is not asked for before the first operation")
+        raise AssertionError("the session starts with the first operation")
 
     assert isinstance(filesystem_for("/data"), LocalFileSystem)
     assert isinstance(filesystem_for("file:///data", no_session), LocalFileSystem)  # type: ignore[arg-type]
     for uri in ("hdfs://namenode:9000/data", "viewfs://cluster/data", "s3a://bucket/data"):
         assert isinstance(filesystem_for(uri, no_session), HadoopFileSystem)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="pass `spark`"):
+    with pytest.raises(ValueError, match="pass `spark`") as caught:
         filesystem_for("hdfs://namenode:9000/data")
-    with pytest.raises(ValueError, match="give an absolute path"):
+    assert code_of(caught.value) == "storage.no-session"
+    assert values_of(caught.value) == {"uri": "hdfs://namenode:9000/data"}
+    with pytest.raises(ValueError, match="absolute path") as caught:
         filesystem_for("data")
+    assert code_of(caught.value) == "storage.not-local"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that is closed to root too")
 def test_a_closed_local_folder_is_a_storage_error() -> None:
-    with pytest.raises(StorageError, match=r"Permission denied \(file:///sys/traffic\)") as caught:
+    with pytest.raises(StorageError) as caught:
         LocalFileSystem().mkdirs("file:///sys/traffic")
     assert caught.value.kind == "permission"
+    assert code_of(caught.value) == "storage.permission"
+    assert values_of(caught.value)["paths"] == ["file:///sys/traffic"]
     assert not caught.value.retryable
 
 
@@ -286,7 +304,10 @@ def test_a_disk_without_hard_links_is_named_as_the_cause(
         raise OSError(number, os.strerror(number), str(source))
 
     monkeypatch.setattr(os, "link", link)  # no test machine has such a disk
-    with pytest.raises(StorageError, match=r"no hard links.*exFAT.*SMB and FUSE.*another disk") as caught:
+    with pytest.raises(StorageError) as caught:
         LocalFileSystem().create_exclusive(f"file://{tmp_path}/claim.json", b"{}")
     assert caught.value.kind == "no_links"
+    assert code_of(caught.value) == "storage.no-links"
+    assert values_of(caught.value)["paths"] == [f"file://{tmp_path}/claim.json"]
+    assert os.strerror(number) in values_of(caught.value)["cause"]
     assert list(tmp_path.iterdir()) == []

@@ -34,6 +34,18 @@ def test_a_value_that_is_not_given_is_an_error() -> None:
         MISSING(expected="x")
 
 
+def test_items_on_lines_of_their_own_are_followed_by_the_fix() -> None:
+    listed = Message(code="x.y", problem="{count} refused:{refused:lines}", fix="remove the cause")
+    text = listed(count=2, refused={"a": "No rows.", "b": "Too few rows."})
+    assert text == "2 refused:\n  a: No rows.\n  b: Too few rows.\nFix: remove the cause."
+    assert listed(count=1, refused=["no rows"]) == "1 refused:\n  no rows.\nFix: remove the cause."
+
+
+def test_a_value_at_the_end_may_bring_the_full_stop() -> None:
+    failed = Message(code="x.y", problem="Failed. Cause: {cause}", fix="retry")
+    assert failed(cause="No space.") == "Failed. Cause: No space. Fix: retry."
+
+
 def test_the_text_of_an_error_is_found_through_its_causes() -> None:
     text = MISSING(columns=["speed"], expected="x")
     for error in (ValueError(text), dg.Failure(text)):

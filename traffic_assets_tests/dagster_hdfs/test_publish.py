@@ -1,4 +1,4 @@
-"""Publishing partitions: the current generation is the old or the new one, whole, whatever happens."""
+"""Publishing partitions: the current generation is always the complete old one or the complete new one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from hypothesis import strategies as st
 from traffic_assets.dagster_hdfs import publish
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
+from traffic_assets_tests.codes import code_of, values_of
 
 Storage = tuple[FileSystem, str]
 STEPS = ("staging written", "renamed", "pointer written aside", "pointer swapped")
@@ -40,7 +43,7 @@ def dataset(storage: Storage) -> Dataset:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Dataset:
-    """For what does not depend on the file system."""
+    """A dataset for tests that do not depend on the file system."""
     return Dataset(f"file://{tmp_path}/features", LocalFileSystem(), "date")
 
 
@@ -57,7 +60,7 @@ def _parts(dataset: Dataset, generation: Generation) -> list[FileStatus]:
 
 
 def _content(dataset: Dataset, key: str) -> str | None:
-    """What a reader finds: one content in every part and in the record."""
+    """Return the content that a reader gets, the same in every part and in the record."""
     generation = dataset.current(key)
     if generation is None:
         return None
@@ -111,9 +114,9 @@ def test_partitions_in_order(local: Dataset) -> None:
     for key in ("2026-01-07", "2026-01-05", "2026-01-06"):
         _publish(local, key, key)
     assert local.partitions() == ["2026-01-05", "2026-01-06", "2026-01-07"]
-    assert list(local.currents()) == local.partitions()
-    asked = ["2026-01-07", "2026-01-08", "2026-01-05"]
-    assert list(local.currents(asked)) == ["2026-01-07", "2026-01-05"]
+    assert list(local.current_generations()) == local.partitions()
+    keys = ["2026-01-07", "2026-01-08", "2026-01-05"]
+    assert list(local.current_generations(keys)) == ["2026-01-07", "2026-01-05"]
 
 
 def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
@@ -124,7 +127,7 @@ def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
     dataset.discard(staged)
     dataset.discard(staged)
     assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
-    for key, generation in dataset.currents().items():
+    for key, generation in dataset.current_generations().items():
         assert dataset.filesystem.read_bytes(f"{generation.uri}/part-0") == key.encode()
 
 
@@ -175,7 +178,7 @@ def test_concurrent_publishers_leave_one_whole_generation(dataset: Dataset) -> N
 
 
 def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> None:
-    """The later swap wins, also when its generation is the older one; remove_old keeps what is current."""
+    """The later swap wins, also when its generation is the older one; prune_generations keeps what is current."""
 
     def overtake(record: logging.LogRecord) -> None:
         if record.generation == first[0]:  # type: ignore[attr-defined]
@@ -185,7 +188,7 @@ def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> N
     with _at_step("staging written", lambda record: first.append(record.generation)), _at_step("renamed", overtake):
         _publish(dataset, "2026-01-05", "slow")
     assert _content(dataset, "2026-01-05") == "slow"
-    removed = dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+    removed = dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)
     assert [uri.rpartition("/")[2] > first[0] for uri in removed] == [True]
     assert _content(dataset, "2026-01-05") == "slow"
 
@@ -201,7 +204,7 @@ def test_a_crash_at_each_step_leaves_the_old_or_the_new(dataset: Dataset, step: 
     assert _content(dataset, "2026-01-05") == ("new" if step == "pointer swapped" else "old")
     _publish(dataset, "2026-01-05", "next")
     assert _content(dataset, "2026-01-05") == "next"
-    dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+    dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)
     assert len(dataset.filesystem.list(f"{dataset.root}/_generations/date=2026-01-05")) == 1
     assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
     assert _content(dataset, "2026-01-05") == "next"
@@ -225,19 +228,19 @@ def test_any_sequence_of_publishes_crashes_and_clean_ups(events: list[tuple[str,
             if crash_at in (None, "pointer swapped"):
                 expected[key] = str(number)
             if clean:
-                dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)
-            assert {key: _content(dataset, key) for key in dataset.currents()} == expected
+                dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)
+            assert {key: _content(dataset, key) for key in dataset.current_generations()} == expected
 
 
 def test_old_generations_are_removed(dataset: Dataset) -> None:
     named, old, current = (_publish(dataset, "2026-01-05", name) for name in ("named", "old", "current"))
     abandoned = dataset.stage("killed-run")
-    assert dataset.remove_old(DAY, [named.uri]) == [], "nothing is a day old"
+    assert dataset.prune_generations(DAY, [named.uri]) == [], "nothing is a day old"
     later = datetime.now(UTC) + 2 * DAY
-    assert dataset.remove_old(DAY, [named.uri], now=later) == [old.uri, abandoned]
+    assert dataset.prune_generations(DAY, [named.uri], now=later) == [old.uri, abandoned]
     assert not dataset.filesystem.exists(old.uri)
-    assert dataset.remove_old(DAY, lambda uri: uri != named.uri, now=later) == [named.uri]
-    assert dataset.remove_old(DAY, [], now=later + 1000 * DAY) == []
+    assert dataset.prune_generations(DAY, lambda uri: uri != named.uri, now=later) == [named.uri]
+    assert dataset.prune_generations(DAY, [], now=later + 1000 * DAY) == []
     assert dataset.current("2026-01-05") == current
     assert _content(dataset, "2026-01-05") == "current"
 
@@ -248,13 +251,13 @@ def test_a_generation_counts_from_when_it_was_replaced(tmp_path: Path) -> None:
     past = tmp_path / "_generations" / "all" / f"20250101T000000000000-{old.id[-8:]}"
     Path(old.uri.removeprefix("file://")).rename(past)
     _publish(dataset, "all", "new")
-    assert dataset.remove_old(DAY, []) == [], "it was current until a moment ago: someone may be reading it"
-    assert dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
+    assert dataset.prune_generations(DAY, []) == [], "it was current until a moment ago: someone may be reading it"
+    assert dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
 
 
 @pytest.mark.parametrize("killed_at", ["renamed", "pointer swapped"])
-def test_what_a_killed_publisher_left_replaces_nothing_before_its_time(tmp_path: Path, killed_at: str) -> None:
-    """An orphan of last year lies between the old generation and the new: the old was current until just now."""
+def test_an_orphan_of_a_killed_publisher_replaces_no_generation(tmp_path: Path, killed_at: str) -> None:
+    """An orphan of last year is between the old generation and the new: the old was current until just now."""
 
     def crash(_: logging.LogRecord) -> None:
         raise CrashError
@@ -272,30 +275,32 @@ def test_what_a_killed_publisher_left_replaces_nothing_before_its_time(tmp_path:
     else:
         with _at_step("pointer swapped", crash), pytest.raises(CrashError):
             _publish(dataset, "all", "new")
-    assert dataset.remove_old(DAY, []) == []
-    assert len(dataset.remove_old(DAY, [], now=datetime.now(UTC) + 2 * DAY)) == 2
+    assert dataset.prune_generations(DAY, []) == []
+    assert len(dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY)) == 2
     assert _content(dataset, "all") == "new"
 
 
 def test_too_short_a_keep_is_refused(local: Dataset) -> None:
-    with pytest.raises(ValueError, match=r"keep=23:00:00 is too short.* at least 1 day"):
-        local.remove_old(timedelta(hours=23), [])
+    with pytest.raises(ValueError, match="too short") as caught:
+        local.prune_generations(timedelta(hours=23), [])
+    assert code_of(caught.value) == "storage.short-retention"
+    assert values_of(caught.value) == {"keep": timedelta(hours=23), "shortest": DAY}
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "cause"),
     [
         (lambda text: text[:40], "JSONDecodeError"),
         (lambda text: "", "JSONDecodeError"),
         (lambda text: "[]", "TypeError"),
         (lambda text: text.replace("run_id", "other"), "KeyError"),
         (lambda text: text.replace("_generations/", "../elsewhere/"), "ValueError"),
-        (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), "none of partition"),
+        (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), None),
         (lambda text: text.replace('"published_at": "', '"published_at": "x'), "isoformat"),
         (lambda text: "\ufffe" + text, "JSONDecodeError"),
     ],
 )
-def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> None:
+def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, cause: str | None) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     _publish(dataset, "2026-01-05", "first")
     old = _publish(dataset, "2026-01-05", "second")
@@ -303,11 +308,19 @@ def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, why: str) -> No
     pointer.write_text(change(pointer.read_text()))
     for call in (
         lambda: dataset.current("2026-01-05"),
-        dataset.currents,
-        lambda: dataset.remove_old(DAY, [], now=datetime.now(UTC) + 9 * DAY),
+        dataset.current_generations,
+        lambda: dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 9 * DAY),
     ):
-        with pytest.raises(PointerError, match=rf"_pointers/2026-01-05\.json is damaged.*{why}.*materialize"):
+        with pytest.raises(PointerError) as caught:
             call()
+        values = values_of(caught.value)
+        assert values["pointer"] == f"file://{pointer}"
+        if cause is None:
+            assert code_of(caught.value) == "storage.foreign-pointer"
+            assert (values["partition"], "date=2026-01-06" in values["path"]) == ("2026-01-05", True)
+        else:
+            assert code_of(caught.value) == "storage.damaged-pointer"
+            assert cause in values["cause"]
     assert dataset.filesystem.exists(old.uri), "nothing is removed while it is unclear what is current"
     assert _content_after_repair(dataset) == "third"
 
@@ -317,28 +330,31 @@ def _content_after_repair(dataset: Dataset) -> str | None:
     return _content(dataset, "2026-01-05")
 
 
-def test_what_cannot_be_published(tmp_path: Path) -> None:
+def test_invalid_publishes_are_refused(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     staged = dataset.stage("run-1")
+    calls: list[tuple[Callable[[], object], str, dict[str, Any]]] = []
     for key in ("", "..", "a/b", "_pointers", "2026-01-05 10:00"):
-        with pytest.raises(ValueError, match="partition key"):
-            dataset.publish(key, staged, "run-1", {})
-        with pytest.raises(ValueError, match="partition key"):
-            dataset.current(key)
-    with pytest.raises(ValueError, match="run id"):
-        dataset.stage("../run")
-    with pytest.raises(ValueError, match=r"made by stage\(\)"):
-        dataset.publish("2026-01-05", str(tmp_path / "elsewhere"), "run-1", {})
-    with pytest.raises(ValueError, match=r"made by stage\(\)"):
-        dataset.publish("2026-01-05", f"{staged}/../../_generations", "run-1", {})
+        name = {"name": key, "what": "partition key", "length": 200}
+        calls.append((partial(dataset.publish, key, staged, "run-1", {}), "storage.invalid-name", name))
+        calls.append((partial(dataset.current, key), "storage.invalid-name", name))
+    run = {"name": "../run", "what": "run id", "length": 200}
+    calls.append((lambda: dataset.stage("../run"), "storage.invalid-name", run))
+    for folder in (f"{tmp_path}/elsewhere", f"{staged}/../../_generations"):
+        outside = {"uri": folder, "staging": f"{dataset.root}/_staging"}
+        calls.append((partial(dataset.publish, "2026-01-05", folder, "run-1", {}), "storage.not-staged", outside))
+    calls.append(
+        (lambda: Dataset(str(tmp_path), dataset.filesystem, "a=b"), "storage.invalid-column", {"column": "a=b"})
+    )
+    calls.append((lambda: Dataset("relative", dataset.filesystem), "storage.not-local", {"path": "relative"}))
+    for call, code, values in calls:
+        with pytest.raises(ValueError, match="Expected") as caught:
+            call()
+        assert (code_of(caught.value), values_of(caught.value)) == (code, values)
     with pytest.raises(TypeError, match="JSON"):
         dataset.publish("2026-01-05", staged, "run-1", {"when": datetime.now(UTC)})
     with pytest.raises(ValueError, match="JSON"):
         dataset.publish("2026-01-05", staged, "run-1", {"r2": float("nan")})
-    with pytest.raises(ValueError, match="partition column"):
-        Dataset(str(tmp_path), LocalFileSystem(), "a=b")
-    with pytest.raises(ValueError, match="absolute path"):
-        Dataset("relative", LocalFileSystem())
     assert dataset.partitions() == []
     dataset.discard(staged)
     with pytest.raises(FileNotFoundError):
@@ -367,27 +383,26 @@ class Refusing(LocalFileSystem):
         raise StorageError("Permission denied", "permission")
 
 
-def test_a_publish_that_readers_see_does_not_fail_by_what_comes_after_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_completed_publish_does_not_fail_in_a_later_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = Dataset(str(tmp_path), Refusing("_published"))
     published = _publish(dataset, "all", "first")
     assert dataset.current("all") == published
-    assert [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING] == [
-        f"{published.uri} is published, but not marked as such for the retention: The namespace quota is used up"
-    ]
+    (warning,) = (record.msg for record in caplog.records if record.levelno == logging.WARNING)
+    assert isinstance(warning, CodedText)
+    assert warning.code == "storage.not-marked"
+    assert warning.values == {"uri": published.uri, "cause": "The namespace quota is used up"}
 
 
-def test_what_cannot_be_discarded_is_told_and_hides_no_other_error(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failed_discard_is_logged_and_hides_no_other_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = Dataset(str(tmp_path), Refusing("part-1"))
     staged = dataset.stage("run-1")
     dataset.discard(staged)
-    assert f"{staged} is left to the retention, since it cannot be removed: Permission denied" in caplog.messages
+    (warning,) = (record.msg for record in caplog.records if record.levelno == logging.WARNING)
+    assert isinstance(warning, CodedText)
+    assert (warning.code, warning.values) == ("storage.not-removed", {"uri": staged, "cause": "Permission denied"})
 
 
-def test_the_pointer_says_what_it_points_to(tmp_path: Path) -> None:
+def test_the_pointer_describes_its_generation(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     published = _publish(dataset, "2026-01-05", "first")
     pointer = json.loads((tmp_path / "_pointers" / "2026-01-05.json").read_text())

@@ -1,4 +1,4 @@
-"""Reading what is published with Spark: current rows only, once each."""
+"""Reading published data with Spark: only current rows, each once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.dagster_hdfs.reading import read_current, read_generations, recorded_schema, schema_of
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -26,7 +27,7 @@ def dataset(storage: tuple[FileSystem, str]) -> Dataset:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Dataset:
-    """For what does not depend on the file system."""
+    """A dataset for tests that do not depend on the file system."""
     return Dataset(f"file://{tmp_path}/features", LocalFileSystem(), "date")
 
 
@@ -59,13 +60,23 @@ def test_an_empty_partition_has_columns_and_no_rows(local: Dataset, spark: Spark
     assert read_current(spark, local.root, start=DAYS[1]).columns == ["id", "date"]
 
 
-def test_an_empty_selection_says_what_there_is(local: Dataset, spark: SparkSession) -> None:
-    with pytest.raises(FileNotFoundError, match=r"features from the first to the last.*no partition"):
+def test_an_empty_selection_names_the_published_range(local: Dataset, spark: SparkSession) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
         read_current(spark, local.root)
+    assert code_of(caught.value) == "storage.nothing-published"
+    assert values_of(caught.value) == {"uri": local.root}
     _publish(local, DAYS[0], spark.range(1))
     _publish(local, DAYS[2], spark.range(1))
-    with pytest.raises(FileNotFoundError, match=r"from 2026-02-01 to 2026-02-07 .* 2026-01-05 to 2026-01-07"):
+    with pytest.raises(FileNotFoundError) as caught:
         read_current(spark, local.root, "2026-02-01", "2026-02-07")
+    assert code_of(caught.value) == "storage.nothing-in-range"
+    assert values_of(caught.value) == {
+        "uri": local.root,
+        "start": "2026-02-01",
+        "end": "2026-02-07",
+        "first": DAYS[0],
+        "last": DAYS[2],
+    }
 
 
 def test_a_plain_read_fails_instead_of_doubling_rows(dataset: Dataset, spark: SparkSession) -> None:
@@ -139,10 +150,13 @@ def test_datasets_without_partition_column(
     week = splits.publish("2026-01-05", staged, "run-1", {})
     assert _rows(read_current(spark, splits.root)) == [(0, "train"), (1, "train"), (2, "train"), (3, "test")]
     other = _publish(dataset, DAYS[0], spark.range(1))
-    with pytest.raises(ValueError, match="2 generations with 2 layouts"):
+    with pytest.raises(ValueError, match="different roots or partition columns") as caught:
         read_generations(spark, [week, other])
-    with pytest.raises(ValueError, match="0 generations"):
+    assert code_of(caught.value) == "storage.different-layouts"
+    assert values_of(caught.value)["count"] == 2
+    with pytest.raises(ValueError, match="empty") as caught:
         read_generations(spark, [])
+    assert code_of(caught.value) == "storage.no-generations"
 
 
 def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
@@ -162,12 +176,14 @@ def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
 def test_a_generation_that_was_removed_is_missing(dataset: Dataset, spark: SparkSession) -> None:
     generation = _publish(dataset, DAYS[0], spark.range(1))
     dataset.filesystem.delete(generation.uri)
-    with pytest.raises(FileNotFoundError, match=generation.id):
+    with pytest.raises(FileNotFoundError, match=generation.id) as caught:
         read_current(spark, dataset.root)
+    assert code_of(caught.value) == "storage.path-missing"
 
 
 def test_a_column_that_changed_its_type_is_explained(local: Dataset, spark: SparkSession) -> None:
     _publish(local, DAYS[0], spark.range(1).selectExpr("'fast' as speed"))
     _publish(local, DAYS[1], spark.range(1).selectExpr("1.0D as speed"))
-    with pytest.raises(StorageError, match="another type"), storage_errors(local.root):
+    with pytest.raises(StorageError) as caught, storage_errors(local.root):
         read_current(spark, local.root).collect()
+    assert code_of(caught.value) == "storage.schema-mismatch"

@@ -1,4 +1,4 @@
-"""The resources: what a session is asked for, that nothing starts early, and where assets are kept."""
+"""The resources: settings of a session, late start, and locations of assets."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.processes import Processes
 
 
@@ -45,17 +46,23 @@ def test_a_session_that_is_there_is_used(spark: SparkSession) -> None:
     assert SparkResource(app_name="another").session is spark
 
 
-def test_a_session_that_counts_time_otherwise_is_refused(spark: SparkSession) -> None:
+def test_a_session_with_another_time_zone_is_refused(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.session.timeZone", "America/Los_Angeles")
     try:
-        with pytest.raises(ValueError, match=r"timeZone = America/Los_Angeles, UTC is needed: call spark\.conf\.set"):
+        with pytest.raises(ValueError, match=r"Fix: call spark\.conf\.set") as caught:
             _ = SparkResource().session
+        assert code_of(caught.value) == "spark.wrong-time-zone"
+        assert values_of(caught.value) == {
+            "setting": "spark.sql.session.timeZone",
+            "zone": "America/Los_Angeles",
+            "expected": "UTC",
+        }
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
     assert SparkResource().session is spark
 
 
-def test_workers_of_a_local_session_run_the_python_that_asked_for_it(processes: Processes, tmp_path: Path) -> None:
+def test_workers_of_a_local_session_run_the_python_of_their_driver(processes: Processes, tmp_path: Path) -> None:
     """Whatever python3 is on the path, as where nobody activated the virtual environment."""
     other = tmp_path / "python3"
     other.write_text("#!/bin/sh\nexit 7\n")
@@ -93,5 +100,6 @@ def test_the_whole_key_names_the_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../up", "a/../../b", "_staging", "a b", ""])
 def test_no_name_leads_out_of_the_base(tmp_path: Path, name: str) -> None:
     hdfs = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}")
-    with pytest.raises(ValueError, match="cannot be a"):
+    with pytest.raises(ValueError, match="is not a valid") as caught:
         hdfs.dataset(name)
+    assert code_of(caught.value) == "storage.invalid-name"

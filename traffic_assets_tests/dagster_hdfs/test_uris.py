@@ -1,4 +1,4 @@
-"""Names and URIs: nothing a user gives leads out of the base, and no password reaches a message."""
+"""Names and URIs: no name leads out of the base, and no password reaches a message."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from traffic_assets.dagster_hdfs.uris import (
     safe_name,
     split,
 )
+from traffic_assets_tests.codes import code_of, values_of
 
 BASES = ("/data", "file:///data/x", "hdfs://namenode:9000/traffic-data", "hdfs://namenode:9000")
 NASTY = [
@@ -43,10 +44,14 @@ NASTY = [
 
 @pytest.mark.parametrize("name", NASTY)
 def test_names_that_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot be a partition key: use 1 to 200 ASCII letters"):
+    with pytest.raises(ValueError, match="is not a valid") as caught:
         safe_name(name, "partition key")
-    with pytest.raises(ValueError, match="cannot be a path segment"):
+    assert code_of(caught.value) == "storage.invalid-name"
+    assert values_of(caught.value)["what"] == "partition key"
+    assert values_of(caught.value)["length"] == 200
+    with pytest.raises(ValueError, match="is not a valid") as caught:
         join("/data", "fine", name)
+    assert values_of(caught.value)["what"] == "path segment"
 
 
 @pytest.mark.parametrize("name", ["2026-01-05", "date=2026-01-05", "v1.0.0", "a..b", "h15", "x" * 200])
@@ -76,8 +81,9 @@ def test_join_adds_exactly_the_given_segments(parts: list[str]) -> None:
 
 def test_internal_folders_are_named_by_their_own_constants_only() -> None:
     assert join("/data", Internal.POINTERS, "2026-01-05.json") == "/data/_pointers/2026-01-05.json"
-    with pytest.raises(ValueError, match="_pointers"):
+    with pytest.raises(ValueError, match="_pointers") as caught:
         join("/data", "_pointers")
+    assert code_of(caught.value) == "storage.invalid-name"
 
 
 @pytest.mark.parametrize(
@@ -90,14 +96,17 @@ def test_local_uris(uri: str) -> None:
 
 
 @pytest.mark.parametrize("uri", ["data/x", "file:data", "file://otherhost/data", "//data", "hdfs://h/data"])
-def test_what_is_no_local_path(uri: str) -> None:
-    with pytest.raises(ValueError, match=r"no local location: give an absolute path such as /data/traffic"):
+def test_uris_that_are_not_local(uri: str) -> None:
+    with pytest.raises(ValueError, match="Expected an absolute path") as caught:
         local_path(uri)
+    assert code_of(caught.value) == "storage.not-local"
+    assert values_of(caught.value) == {"path": uri}
 
 
 def test_relative_paths_have_no_absolute_uri() -> None:
-    with pytest.raises(ValueError, match="give an absolute path"):
+    with pytest.raises(ValueError, match="data/x") as caught:
         absolute_uri("data/x")
+    assert code_of(caught.value) == "storage.not-local"
     assert absolute_uri("hdfs://h:1/x") == "hdfs://h:1/x"
 
 

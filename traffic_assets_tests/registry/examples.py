@@ -13,7 +13,7 @@ SCORES: dict[str, Any] = {"rows": 20, "rmse": 0.7, "mae": 0.2, "mape": 0.01, "r2
 
 
 def training(model_uri: str = "file:///base/generations/g1") -> Training:
-    """What a version was made from; only the model's generation differs."""
+    """Return the provenance of a version, with the generation of the model."""
     return Training(
         week="2026-01-05",
         days={"2026-01-05": "g5", "2026-01-06": "g6"},
@@ -30,7 +30,7 @@ def training(model_uri: str = "file:///base/generations/g1") -> Training:
 
 
 def metadata(lane: str, version: str, created_at: datetime | None = None, **changed: Any) -> VersionMetadata:
-    """The metadata of a made-up random forest, with other values where they are given."""
+    """Return the metadata of a fictional random forest, with some values replaced."""
     return VersionMetadata.model_validate(
         {
             "lane": lane,

@@ -1,4 +1,4 @@
-"""What a stored pipeline may be made of: nothing that would be imported or run because a file says so."""
+"""Safety of stored pipelines: loading imports and runs nothing only because a file names it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, get_model
 from traffic_assets.ml.preprocessing.feature_set import usable_features
-from traffic_assets.registry.safety import objections
+from traffic_assets.registry.safety import unsafe_stages
 from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.registry.versions import RegistryError
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.registry.examples import made_up
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def ensemble(rows: DataFrame) -> PipelineModel:
 
 
 def _registered(pipeline: PipelineModel, name: str, base: Path) -> ModelRegistry:
-    """A registry that holds the pipeline, whatever lies in its files."""
+    """Return a registry with the pipeline, whatever its files contain."""
     registry = ModelRegistry(f"file://{base}/models", FILES)
     new = made_up(FILES, f"file://{base}", name, "one", model_class=algorithm_named(name).model_class)
     folder = base / "pipeline"
@@ -92,10 +93,13 @@ def test_a_pickle_in_xgboosts_metadata_is_not_run(rows: DataFrame, tmp_path: Pat
     model: Any = get_model(pipeline)
     model.set(model.callbacks, [Planted()])
     registry = _registered(pipeline, "xgboost", tmp_path)
-    with pytest.raises(
-        RegistryError, match=r"xgboost v1\.0\.0 is not loaded: .*carries a pickle \(serialized_callback"
-    ):
+    with pytest.raises(RegistryError) as caught:
         registry.load("xgboost")
+    assert code_of(caught.value) == "registry.unsafe-version"
+    values = values_of(caught.value)
+    assert (values["lane"], values["version"]) == ("xgboost", "v1.0.0")
+    assert {reason.code for reason in values["reasons"]} == {"registry.pickled-stage"}
+    assert values["reasons"][0].values["field"].startswith("serialized_callback")
     assert not (tmp_path / "run").exists()
     type(model).load(f"file://{_last_stage(tmp_path)}")
     assert (tmp_path / "run").exists(), "it is xgboost that would run it"
@@ -109,18 +113,24 @@ def test_a_stage_of_an_unknown_class_is_not_imported(ensemble: PipelineModel, tm
         (folder,) = (p.parent for p in (base / "pipeline").rglob("metadata") if inside in str(p))
         _edit(folder, **{"class": "shutil.rmtree"})
         registry = _registered(ensemble, "ensemble", base)
-        with pytest.raises(RegistryError, match=r"names the class 'shutil\.rmtree'; allowed are .*pyspark\.ml\.\*"):
+        with pytest.raises(RegistryError) as caught:
             registry.load("ensemble")
+        reasons = values_of(caught.value)["reasons"]
+        assert {reason.code for reason in reasons} == {"registry.unknown-stage-class"}
+        assert reasons[0].values["name"] == "shutil.rmtree"
+        assert "pyspark.ml.*" in reasons[0].values["known"]
 
 
-def test_a_stage_elsewhere_and_metadata_that_is_none_are_refused(ensemble: PipelineModel, tmp_path: Path) -> None:
+def test_a_stage_elsewhere_and_invalid_metadata_are_refused(ensemble: PipelineModel, tmp_path: Path) -> None:
     folder = tmp_path / "pipeline"
     ensemble.write().save(f"file://{folder}")
-    assert objections(f"file://{folder}", FILES) == []
+    assert unsafe_stages(f"file://{folder}", FILES) == []
     _edit(folder, paramMap={"language": "Python", "stageUids": ["a/../../../elsewhere"]})
-    assert "names a stage outside of its folder" in objections(f"file://{folder}", FILES)[0]
+    assert unsafe_stages(f"file://{folder}", FILES)[0].code == "registry.stage-outside"
     (part,) = (folder / "metadata").glob("part-*")
     part.write_text("[]")
-    assert "is no metadata of a stage" in objections(f"file://{folder}", FILES)[0]
+    assert unsafe_stages(f"file://{folder}", FILES)[0].code == "registry.invalid-stage-metadata"
     (tmp_path / "empty").mkdir()
-    assert objections(f"file://{tmp_path}/empty", FILES) == [f"file://{tmp_path}/empty holds no metadata"]
+    (reason,) = unsafe_stages(f"file://{tmp_path}/empty", FILES)
+    assert reason.code == "registry.no-stage-metadata"
+    assert reason.values == {"uri": f"file://{tmp_path}/empty", "folder": "metadata"}

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from traffic_assets.catalogue.column import Column
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, get_preprocessor
 from traffic_assets.ml.preprocessing.feature_set import usable_features
@@ -29,6 +30,7 @@ from traffic_assets.registry.reading import summary
 from traffic_assets.registry.store import ModelRegistry, NewVersion
 from traffic_assets.registry.versions import RegistryError, Version
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.registry.examples import made_up, metadata
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ def test_lanes_are_apart_also_those_with_a_prefix(local: ModelRegistry) -> None:
         assert _register(local, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
     assert _register(local, "second", "h15/random_forest") == "v1.1.0"
     assert local.lanes() == ["flow/h15/random_forest", "h15/random_forest", "linear_regression", FOREST]
-    assert [f"{m.lane} {m.version}" for m in local.every()] == [
+    assert [f"{m.lane} {m.version}" for m in local.all_versions()] == [
         "flow/h15/random_forest v1.0.0",
         "h15/random_forest v1.0.0",
         "h15/random_forest v1.1.0",
@@ -210,7 +212,7 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(local: ModelRegistry) -> 
     assert _contents(local) == {"v1.3.0": "one"}
 
 
-def test_a_clean_up_that_fails_does_not_hide_what_went_wrong(
+def test_a_failed_clean_up_does_not_hide_the_first_error(
     local: ModelRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: str) -> None:
@@ -218,12 +220,15 @@ def test_a_clean_up_that_fails_does_not_hide_what_went_wrong(
 
     new = replace(_new(local, "one"), artifacts={"../evil.png": b""})
     monkeypatch.setattr(local.filesystem, "delete", refuse)
-    with pytest.raises(ValueError, match="path segment"):
+    with pytest.raises(ValueError, match="path segment") as caught:
         local.register(new)
-    assert "is left to the retention, since it cannot be removed: Permission denied" in caplog.text
+    assert code_of(caught.value) == "storage.invalid-name"
+    (warning,) = (record.msg for record in caplog.records if record.levelno == logging.WARNING)
+    assert isinstance(warning, CodedText)
+    assert (warning.code, warning.values["cause"]) == ("storage.not-removed", "Permission denied")
 
 
-def test_what_killed_registrations_left_is_removed_in_time(registry: ModelRegistry) -> None:
+def test_staged_files_of_killed_registrations_are_pruned(registry: ModelRegistry) -> None:
     _register(registry, "one")
     _register(registry, "two", "flow/h15/random_forest")
     left = [
@@ -234,19 +239,20 @@ def test_what_killed_registrations_left_is_removed_in_time(registry: ModelRegist
     ]
     for uri in left:
         registry.filesystem.write_new(uri, b"left")
-    assert registry.remove_leftovers(timedelta(days=1)) == [], "it may be under way"
-    removed = registry.remove_leftovers(timedelta(days=1), now=datetime.now(UTC) + timedelta(days=2))
+    assert registry.prune_staging(timedelta(days=1)) == [], "it may be under way"
+    removed = registry.prune_staging(timedelta(days=1), now=datetime.now(UTC) + timedelta(days=2))
     assert sorted(removed) == sorted(uri.removesuffix("/model/part-0") for uri in left)
     assert not any(registry.filesystem.exists(uri) for uri in removed)
     assert _contents(registry) == {"v1.0.0": "one"}
-    assert _register(registry, "three") == "v1.1.0", "claims stay, and what was none is free"
+    assert _register(registry, "three") == "v1.1.0", "claims stay, and a number without a claim is free"
 
 
 def test_a_bare_path_is_on_the_local_disk_wherever_spark_looks_by_default(tmp_path: Path) -> None:
     registry = ModelRegistry(f"{tmp_path}/models/", LocalFileSystem())
     assert registry.root == f"file://{tmp_path}/models"
-    with pytest.raises(ValueError, match="absolute path"):
+    with pytest.raises(ValueError, match="absolute path") as caught:
         ModelRegistry("models", LocalFileSystem())
+    assert code_of(caught.value) == "storage.not-local"
 
 
 def test_many_at_once_get_a_version_each(local: ModelRegistry) -> None:
@@ -273,18 +279,26 @@ def test_versions_are_in_the_order_of_numbers_not_of_text(local: ModelRegistry) 
     assert _register(local, "next") == "v1.11.0"
 
 
-def test_what_is_not_there_is_said_with_what_is(registry: ModelRegistry) -> None:
-    with pytest.raises(RegistryError, match="no model is registered as 'random_forest'; registered are: none"):
+def test_a_missing_model_or_version_is_named_with_those_that_exist(registry: ModelRegistry) -> None:
+    with pytest.raises(RegistryError) as caught:
         registry.latest(FOREST)
+    assert code_of(caught.value) == "registry.no-model"
+    assert values_of(caught.value) == {"lane": FOREST, "lanes": []}
     _register(registry, "one")
     _register(registry, "two")
     for call in (registry.metadata, registry.verify, registry.load):
-        with pytest.raises(RegistryError, match=r"random_forest has no version v1\.7\.0; it has: v1\.0\.0, v1\.1\.0$"):
+        with pytest.raises(RegistryError) as caught:
             call(FOREST, "v1.7.0")
-        with pytest.raises(RegistryError, match=r"registered as 'xgboost'; registered are: random_forest$"):
+        assert code_of(caught.value) == "registry.no-version"
+        assert values_of(caught.value) == {"lane": FOREST, "version": "v1.7.0", "versions": ["v1.0.0", "v1.1.0"]}
+        with pytest.raises(RegistryError) as caught:
             call("xgboost")
-        with pytest.raises(RegistryError, match=r"xgboost has no version v1\.0\.0; it has: none"):
+        assert code_of(caught.value) == "registry.no-model"
+        assert values_of(caught.value) == {"lane": "xgboost", "lanes": [FOREST]}
+        with pytest.raises(RegistryError) as caught:
             call("xgboost", "v1.0.0")
+        assert code_of(caught.value) == "registry.no-version"
+        assert values_of(caught.value) == {"lane": "xgboost", "version": "v1.0.0", "versions": []}
 
 
 @pytest.mark.parametrize(
@@ -293,14 +307,16 @@ def test_what_is_not_there_is_said_with_what_is(registry: ModelRegistry) -> None
 def test_a_version_with_another_form_is_refused(local: ModelRegistry, version: str) -> None:
     _register(local, "one")
     for call in (local.metadata, local.verify, local.load):
-        with pytest.raises(RegistryError, match=r"is no version: the form is v1\.0\.0, or latest"):
+        with pytest.raises(RegistryError) as caught:
             call(FOREST, version)
+        assert code_of(caught.value) == "registry.invalid-version"
+        assert values_of(caught.value) == {"version": version}
 
 
 @pytest.mark.parametrize(
     "lane", ["", "..", "../random_forest", "a//b", "/etc", "a/../b", "_staging", "a b", ".hidden", "a:b"]
 )
-def test_a_lane_that_is_no_safe_path_is_refused(local: ModelRegistry, lane: str) -> None:
+def test_a_lane_that_is_not_a_safe_path_is_refused(local: ModelRegistry, lane: str) -> None:
     new = replace(_new(local, "one"), lane=lane)
     calls: list[Callable[[], object]] = [
         lambda: local.register(new),
@@ -310,16 +326,19 @@ def test_a_lane_that_is_no_safe_path_is_refused(local: ModelRegistry, lane: str)
         lambda: local.metadata(lane),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="cannot be a path segment"):
+        with pytest.raises(ValueError, match="path segment") as caught:
             call()
+        assert code_of(caught.value) == "storage.invalid-name"
     assert local.lanes() == []
 
 
 def test_a_lane_inside_a_version_is_refused(local: ModelRegistry) -> None:
     _register(local, "one")
     for lane in ("random_forest/v1.0.0", "v1.0.0", "random_forest/v1.0.0/model"):
-        with pytest.raises(ValueError, match="inside a version, which is immutable"):
+        with pytest.raises(ValueError, match="inside a version") as caught:
             local.register(replace(_new(local, "two"), lane=lane))
+        assert code_of(caught.value) == "registry.invalid-lane"
+        assert values_of(caught.value) == {"lane": lane}
     assert _contents(local) == {"v1.0.0": "one"}
 
 
@@ -361,8 +380,12 @@ def test_a_damaged_file_is_found_and_named(local: ModelRegistry, file: str, dama
     calls: list[Callable[[str], object]] = [lambda v: local.verify(FOREST, v), lambda v: local.load(FOREST, v)]
     for call in calls:
         for version in ("v1.1.0", "latest"):
-            with pytest.raises(RegistryError, match=rf"is damaged: {file} .*use another version \(v1.0.0, v1.1.0\)"):
+            with pytest.raises(RegistryError) as caught:
                 call(version)
+            assert code_of(caught.value) == "registry.damaged-version"
+            values = values_of(caught.value)
+            assert (values["lane"], values["files"]) == (FOREST, (file,))
+            assert values["versions"] == ["v1.0.0", "v1.1.0"]
     local.verify(FOREST, "v1.0.0")
 
 
@@ -370,11 +393,12 @@ def test_a_class_that_no_algorithm_names_is_not_imported(local: ModelRegistry) -
     for name in ("os.system", "pyspark.ml.regression.DecisionTreeRegressionModel", "no_such_module.Model"):
         base = local.root.removesuffix("/models")
         local.register(made_up(local.filesystem, base, FOREST, name.replace(".", "-"), model_class=name))
-        with pytest.raises(RegistryError, match=f"of the unknown type '{name}'; known types: ") as caught:
+        with pytest.raises(RegistryError) as caught:
             local.load(FOREST)
-        for algorithm in built_in_algorithms().values():
-            assert algorithm.model_class in str(caught.value)
-        assert "If another package brought the algorithm 'random_forest', install that package" in str(caught.value)
+        assert code_of(caught.value) == "registry.unknown-model-class"
+        values = values_of(caught.value)
+        assert (values["model_class"], values["algorithm"]) == (name, FOREST)
+        assert {algorithm.model_class for algorithm in built_in_algorithms().values()} <= set(values["known"])
 
 
 def test_references_of_all_versions_must_stay(local: ModelRegistry) -> None:
@@ -391,12 +415,27 @@ def test_one_damaged_version_stops_neither_registration_nor_the_list_but_the_rem
         _register(local, name, FOREST)
     Path(f"{local.root.removeprefix('file://')}/{FOREST}/v1.0.0/metadata.json").write_text("{")
     assert _register(local, "three", FOREST) == "v1.2.0"
-    told: list[RegistryError] = []
-    assert [metadata.version for metadata in local.every(told.append)] == ["v1.1.0", "v1.2.0"]
-    (error,) = told
-    assert "v1.0.0" in str(error)
-    with pytest.raises(RegistryError, match=r"v1\.0\.0"):
+    errors: list[RegistryError] = []
+    assert [metadata.version for metadata in local.all_versions(errors.append)] == ["v1.1.0", "v1.2.0"]
+    with pytest.raises(RegistryError) as caught:
         local.references()
+    for error in (*errors, caught.value):
+        assert code_of(error) == "registry.damaged-version"
+        assert values_of(error)["version"] == "v1.0.0"
+    assert len(errors) == 1
+
+
+def test_old_names_of_methods_warn_and_work(local: ModelRegistry) -> None:
+    _register(local, "one")
+    with pytest.warns(DeprecationWarning, match="all_versions"):
+        assert local.every() == local.all_versions()
+    errors: list[RegistryError] = []
+    Path(f"{local.root.removeprefix('file://')}/{FOREST}/v1.0.0/metadata.json").write_text("{")
+    with pytest.warns(DeprecationWarning, match="all_versions"):
+        assert local.every(damaged=errors.append) == []
+    assert len(errors) == 1
+    with pytest.warns(DeprecationWarning, match="prune_staging"):
+        assert local.remove_leftovers(timedelta(days=1)) == []
 
 
 def test_each_step_is_logged(local: ModelRegistry, caplog: pytest.LogCaptureFixture) -> None:
@@ -445,7 +484,7 @@ def real_model(rows: DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def _stored(registry: ModelRegistry, folder: Path) -> NewVersion:
-    """The real model, put onto the registry's storage file by file, ready to be registered."""
+    """Copy the real model to the registry's storage, file by file, and return it ready to register."""
     new = _new(registry, "real")
     uri = f"{registry.root.removesuffix('/models')}/real"
     for file in folder.rglob("*"):
@@ -472,8 +511,8 @@ def test_a_loaded_version_predicts_as_the_model_did(registry: ModelRegistry, row
     assert [row.prediction for row in loaded.model.transform(vectors).collect()] == expected
 
 
-def test_a_version_holds_no_pickle_and_no_serialised_java(local: ModelRegistry, real_model: Path) -> None:
-    """Loading a model must not be able to run what someone put into a file."""
+def test_a_version_contains_no_pickle_and_no_serialized_java(local: ModelRegistry, real_model: Path) -> None:
+    """Loading a model must not run code that someone put into a file."""
     local.register(_stored(local, real_model))
     files = [path for path in Path(local.root.removeprefix("file://")).rglob("*") if path.is_file()]
     assert {path.suffix for path in files if path.stat().st_size} >= {".json", ".parquet"}

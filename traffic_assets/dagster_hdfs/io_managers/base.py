@@ -1,12 +1,13 @@
-"""The base of the IO managers: it publishes what a kind wrote aside, and reads what the pointers name.
+"""The base class of the IO managers: publishing of outputs and reading of inputs.
 
-The order of calls, the same for each kind:
+The order of calls is the same for each kind:
 
     handle_output: stage -> _write (aside) -> publish each partition (rename, pointer) -> metadata
-    load_input:    pointers -> _read the generations they name
+    load_input:    pointers -> _read the current generations
 
-If some partitions of a range are refused, the others are published, and the run fails: at once if no later step of it
-loads the output, otherwise at its last reader, which gets the refusals with its input and has to pass them on.
+If some partitions of a range are refused, the others are published, and the run fails. It fails at once if no later
+step of the run loads the output. Otherwise it fails at the last reader: each reader gets the refusals with its input,
+and must pass them on.
 """
 
 import time
@@ -22,58 +23,58 @@ from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     REFUSED,
-    listed,
     pass_on_refusals,
     refusals_of_run,
     report_published,
 )
+from traffic_assets.dagster_hdfs.message import code_metadata
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal, join
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 
 LOOKBACK = "lookback_partitions"
-"""Metadata of an input: how many partitions before the first asked for are added where they are published."""
+"""Metadata of an input: number of partitions before the requested ones that are added if they are published."""
 SUBFOLDER = "subfolder"
-"""Metadata of an asset: the folder of a shared generation that holds its part."""
+"""Metadata of an asset: folder of its part in a shared generation."""
 NOTHING = "Nothing"
-"""Dagster's key of the type of an input that is not loaded."""
+"""Dagster's key for the type of an input that is not loaded."""
 DATA = "data"
 
 
 class MissingPartitionError(RuntimeError):
-    """A partition that an asset needs was never published."""
+    """A partition that an asset needs and that was never published."""
 
 
 class ReplacedMeanwhileError(RuntimeError):
-    """The generation that a value extends is no longer the current one."""
+    """The generation that a value extends, and that is no longer current."""
 
 
 class RangeError(ValueError):
-    """A value cannot be split over the partitions of a range."""
+    """A value that cannot be split over the partitions of a range."""
 
 
 class HdfsIOManager(dg.ConfigurableIOManager):
-    """Base: publishes what `_write` wrote aside, and reads what the pointers name."""
+    """Base class: publishes the output of `_write`, and reads the current generations with `_read`."""
 
     hdfs: dg.ResourceDependency[HdfsResource]
-    partition_column: str | None = Field(default=None, description="column that the partition key becomes")
+    partition_column: str | None = Field(default=None, description="column for the partition key in a DataFrame")
 
     @property
     def storage(self) -> HdfsResource:
-        """The resource that `hdfs` is once Dagster has resolved it."""
+        """The resource `hdfs`, resolved by Dagster."""
         return self.hdfs
 
     @abstractmethod
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Write the value; returns facts by partition. The base publishes `folder`, or its `<column>=K`."""
+        """Write the value below `folder`, or its `<column>=K`, and return facts by partition."""
 
     def _require_range(self, value: Any, partitions: Sequence[str]) -> None:
         """Raise before anything is written if the value cannot fill every partition of a range.
 
         Raises:
-            RangeError: the kind, or the value, holds one partition only.
+            RangeError: The IO manager or the value has only one partition.
         """
         if self.partition_column is None:
             raise RangeError(
@@ -84,11 +85,15 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
     @abstractmethod
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
-        """The value of the generations."""
+        """Return the value of the generations."""
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Publish every partition of the output that is not refused; refusals fail the run in the end."""
-        stored = obj if isinstance(obj, Stored) else Stored(obj)
+        """Publish every partition of the output that is not refused; refusals fail the run at its end.
+
+        Raises:
+            dagster.Failure: Partitions were refused, and no later step of the run loads the output.
+        """
+        stored = obj if isinstance(obj, AssetOutput) else AssetOutput(obj)
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         published: dict[str, Generation] = {}
@@ -96,7 +101,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             with _afterwards(stored.after):
                 self._publish(dataset, stored, partitions, context.run_id, published)
         except Exception as error:
-            if context.has_asset_partitions and not _is_tried_again(context, error):  # else all is published again
+            if context.has_asset_partitions and not _is_tried_again(context, error):  # a retry publishes all again
                 report_published(context, {key: _facts(generation) for key, generation in published.items()})
             raise
         facts = {key: _facts(generation) for key, generation in published.items()}
@@ -106,44 +111,49 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         if cost := cost_of_output(context):
             rows = [generation.record["rows"] for generation in published.values() if "rows" in generation.record]
             spent = cost.metadata(sum(rows) if rows else stored.rows, len(partitions))
-            facts = {key: {**found, **spent} for key, found in facts.items()}
+            facts = {key: {**metadata, **spent} for key, metadata in facts.items()}
         if stored.refused and published and _is_loaded_later(context):
             pass_on_refusals(context, stored.refused, list(published))
         elif stored.refused:
             if context.has_asset_partitions:
                 report_published(context, facts)
+            text = messages.PARTITIONS_REFUSED(
+                asset=context.asset_key.to_user_string(),
+                published=len(published),
+                count=len(stored.refused),
+                refused=dict(sorted(stored.refused.items())),
+            )
             raise dg.Failure(
-                f"{context.asset_key.to_user_string()}: {len(published)} partition(s) published, {len(stored.refused)} "
-                f"refused and left as they were:\n{listed(stored.refused)}",
-                metadata={REFUSED: dg.MetadataValue.json(dict(stored.refused))},
+                text,
+                metadata={REFUSED: dg.MetadataValue.json(dict(stored.refused)), **code_metadata(text)},
                 allow_retries=False,
             )
         if len(partitions) == 1:
             context.add_output_metadata(facts[partitions[0]])
-        else:  # the usual call would put the range's total on every partition
-            for key, found in facts.items():
-                context.step_context.add_asset_metadata(found, context.asset_key, key)
+        else:  # add_output_metadata would put the range's total on every partition
+            for key, metadata in facts.items():
+                context.step_context.add_asset_metadata(metadata, context.asset_key, key)
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The value, or where the input is annotated `Loaded` what will read it, with records and generations.
+        """Return the value; if the input is annotated `AssetInput`, one that reads the value on first access.
 
         Raises:
-            MissingPartitionError: naming the partitions that were never published.
-            dagster.Failure: some were refused in this run, and the input is not annotated `Loaded`.
+            MissingPartitionError: Some partitions were never published.
+            dagster.Failure: Some were refused in this run, and the input is not annotated `AssetInput`.
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         earlier = self._earlier(context, partitions[0])
         subfolder = ((context.upstream_output and context.upstream_output.definition_metadata) or {}).get(SUBFOLDER)
         with retried_connection_errors(dataset.root):
-            generations = dataset.currents([*earlier, *partitions])
+            generations = dataset.current_generations([*earlier, *partitions])
             refused = refusals_of_run(context, generations) if len(partitions) > 1 else {}
             if missing := [key for key in partitions if key not in generations and key not in refused]:
+                name = context.asset_key.to_user_string()
                 raise MissingPartitionError(
-                    f"{context.asset_key.to_user_string()} has no published partition {', '.join(missing)} "
-                    f"below {dataset.root}: materialize it first"
+                    messages.MISSING_PARTITION(asset=name, partitions=missing, root=dataset.root)
                 )
-        if len(partitions) == 1:  # Dagster has no place for it on an input of many partitions
+        if len(partitions) == 1:  # Dagster does not support it on an input of many partitions
             context.add_input_metadata(
                 {"generations": dg.MetadataValue.json({k: g.id for k, g in generations.items()})}
             )
@@ -158,39 +168,39 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             with retried_connection_errors(dataset.root):
                 return dataset.files(generation)
 
-        if context.dagster_type.typing_type is Loaded:
-            return Loaded(read, generations, refused, read_files)
+        if context.dagster_type.typing_type is AssetInput:
+            return AssetInput(read, generations, refused, read_files)
         if refused:
-            raise dg.Failure(
-                f"{context.asset_key.to_user_string()}: refused in this run:\n{listed(refused)}", allow_retries=False
-            )
+            name = context.asset_key.to_user_string()
+            text = messages.INPUT_REFUSED(asset=name, count=len(refused), refused=dict(sorted(refused.items())))
+            raise dg.Failure(text, metadata=code_metadata(text), allow_retries=False)
         return read()
 
     def _publish(
         self,
         dataset: Dataset,
-        stored: Stored,
+        stored: AssetOutput,
         partitions: Sequence[str],
         run_id: str,
         published: dict[str, Generation],
     ) -> None:
-        """Publish what is not refused; `published` gets each partition as soon as it is."""
-        good = [key for key in partitions if key not in stored.refused]
-        if not good:
+        """Publish the partitions that are not refused; add each to `published` as soon as it is."""
+        accepted = [key for key in partitions if key not in stored.refused]
+        if not accepted:
             return
         if len(partitions) > 1:
-            self._require_range(stored.value, good)
+            self._require_range(stored.value, accepted)
         with retried_connection_errors(dataset.root):
             staged = dataset.stage(run_id)
             try:
-                self._fill_and_publish(dataset, stored, good, run_id, staged, published)
+                self._fill_and_publish(dataset, stored, accepted, run_id, staged, published)
             finally:
                 dataset.discard(staged)
 
     def _fill_and_publish(
         self,
         dataset: Dataset,
-        stored: Stored,
+        stored: AssetOutput,
         partitions: Sequence[str],
         run_id: str,
         staged: str,
@@ -201,7 +211,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         facts = self._write(stored.value, data, partitions)
         for name, frame in stored.folders.items():
             if name not in set(Internal):
-                raise ValueError(f"{name!r} cannot be a folder beside the data; allowed: {', '.join(Internal)}")
+                raise ValueError(messages.INVALID_FOLDER(folder=name, allowed=list(Internal)))
             self._write(frame, f"{staged}/{name}", partitions)
         elapsed = time.monotonic() - started
         _require_current(dataset, stored.built_on)
@@ -223,10 +233,13 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 self._keep(published[key], stored.value)
 
     def _keep(self, generation: Generation, value: Any) -> None:
-        """Keep a published value for later steps of this process, where its kind can be."""
+        """Keep a published value for later steps of this process, if this kind of value can be kept."""
 
     def _address(self, uri: str) -> dict[str, Any]:
-        """Where a file lies, and what opens it in a browser; a page over http cannot link to a file of its reader."""
+        """Return the metadata of a file: its URI and, if `browse_url` is set, its address for browsers.
+
+        Browsers do not follow a link from a page over http to a local file.
+        """
         address: dict[str, Any] = {"file": dg.MetadataValue.path(uri)}
         if link := self.storage.link(uri):
             address["open"] = dg.MetadataValue.url(link)
@@ -246,12 +259,12 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
 @contextmanager
 def _afterwards(release: Callable[[], object] | None) -> Iterator[None]:
-    """Release what a value needed until it was written, whether it was or not."""
+    """Call the release function of a value after the block, whether the block fails or not."""
     try:
         yield
     except BaseException:
         if release is not None:
-            with suppress(Exception):  # what failed first is what has to be told
+            with suppress(Exception):  # the first error matters more
                 release()
         raise
     if release is not None:
@@ -259,7 +272,7 @@ def _afterwards(release: Callable[[], object] | None) -> Iterator[None]:
 
 
 def _is_loaded_later(context: dg.OutputContext) -> bool:
-    """Whether a step that is still to come in this process loads the output."""
+    """Return whether a later step of this process loads the output."""
     step_context = context.step_context
     return any(
         step_context.step.key in step_input.dependency_keys and step_input.dagster_type_key != NOTHING
@@ -269,7 +282,7 @@ def _is_loaded_later(context: dg.OutputContext) -> bool:
 
 
 def _is_tried_again(context: dg.OutputContext, error: Exception) -> bool:
-    """Whether Dagster will run the step again, as the error asks."""
+    """Return whether Dagster will retry the step, as the error requests."""
     step = context.step_context
     return (
         isinstance(error, dg.RetryRequested)
@@ -279,17 +292,16 @@ def _is_tried_again(context: dg.OutputContext, error: Exception) -> bool:
 
 
 def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> None:
-    """Ask for another attempt where another run has replaced what a value extends."""
+    """Request another attempt if another run has replaced a generation that the value extends."""
     for key, expected in built_on.items():
         current = dataset.current(key)
         if current is not None and current.id != expected:
-            raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(
-                f"{dataset.root}: run {current.run_id} has published {key} since this one read it: run this one again"
-            )
+            text = messages.REPLACED_MEANWHILE(run_id=current.run_id, partition=key, root=dataset.root)
+            raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(text)
 
 
 def _facts(generation: Generation) -> dict[str, Any]:
-    """What the UI shows of a publish; nothing is computed for it."""
+    """Return the metadata of a publish for the UI, from its record alone."""
     record = generation.record
     facts: dict[str, Any] = {
         "path": dg.MetadataValue.path(generation.uri),

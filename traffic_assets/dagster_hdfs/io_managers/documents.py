@@ -13,9 +13,9 @@ DOCUMENT = "document.json"
 
 
 class JsonIOManager(HdfsIOManager):
-    """JSON documents, one a partition.
+    """JSON documents, one for each partition.
 
-    A run over a range of partitions gives a mapping of partition key to document, and reads one.
+    The value of a range of partitions is a mapping of partition key to document.
     """
 
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -29,8 +29,8 @@ class JsonIOManager(HdfsIOManager):
     def _require_range(self, value: Any, partitions: Sequence[str]) -> None:
         if isinstance(value, Mapping) and not (missing := [key for key in partitions if key not in value]):
             return
-        given = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
-        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), given=given))
+        problem = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
+        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), reason=problem))
 
     def _folder(self, base: str, key: str) -> str:
         return join(base, key)

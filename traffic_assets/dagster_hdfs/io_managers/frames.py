@@ -11,7 +11,7 @@ from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schem
 class DataFrameIOManager(HdfsIOManager):
     """Spark DataFrames as Parquet.
 
-    With a partition column, the DataFrame carries it, and one Spark job writes every partition; a partition
+    With a partition column, the DataFrame contains that column, and one Spark job writes every partition. A partition
     without rows is published as a file of 0 rows with the schema.
     """
 
@@ -24,9 +24,9 @@ class DataFrameIOManager(HdfsIOManager):
             rows = {partitions[0]: value.sparkSession.read.parquet(folder).count()}  # from the footers
             schema = value.schema
         else:
-            # one file a partition: hash the rows of a partition to one task
-            chosen = value.where(F.col(column).isin(list(partitions)))
-            chosen.repartition(len(partitions), column).write.partitionBy(column).parquet(folder)
+            # one file for each partition: hash the rows of a partition to one task
+            selected = value.where(F.col(column).isin(list(partitions)))
+            selected.repartition(len(partitions), column).write.partitionBy(column).parquet(folder)
             schema = value.drop(column).schema
             reader = value.sparkSession.read.schema(value.select(*schema.names, column).schema)
             rows = {r[column]: r["count"] for r in reader.parquet(folder).groupBy(column).count().collect()}

@@ -9,14 +9,14 @@ from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
 from traffic_assets.dagster_hdfs.publish import Generation
 
 MODELS_KEPT = 4
-"""Models that a process keeps of those it read."""
+"""Number of loaded models that a process keeps."""
 
 
 class SparkModelIOManager(HdfsIOManager):
-    """Spark ML pipelines (PipelineModel), one a partition, in Spark's own format.
+    """Spark ML pipelines (PipelineModel), one for each partition, in Spark's own format.
 
-    A generation never changes, so the steps that share a process read one only once, and one that is stored as `kept`
-    not at all.
+    A generation never changes, so steps in one process read it only once. They do not read a value that the process
+    itself stored with `kept`.
     """
 
     _models: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -29,12 +29,12 @@ class SparkModelIOManager(HdfsIOManager):
         from pyspark.ml import PipelineModel
 
         (generation,) = generations
-        self.storage.spark.session  # noqa: B018  (a model is read by the active session)
+        self.storage.spark.session  # noqa: B018  (the active session reads a model)
         model = self._models.pop(generation.uri, None) or PipelineModel.load(generation.uri)
         self._keep(generation, model)
         return model
 
     def _keep(self, generation: Generation, value: Any) -> None:
-        self._models[generation.uri] = value  # the newest last
+        self._models[generation.uri] = value  # newest last
         for oldest in list(self._models)[:-MODELS_KEPT]:
             del self._models[oldest]

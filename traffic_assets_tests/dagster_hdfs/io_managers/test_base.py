@@ -1,4 +1,4 @@
-"""The IO managers: one contract over all kinds and file systems, then what is special to each."""
+"""The IO managers: one contract for all kinds and file systems, then the special behavior of each."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import SparkSession
 
-from traffic_assets.dagster_hdfs import retries
+from traffic_assets.dagster_hdfs import messages, retries
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK, HdfsIOManager
@@ -22,8 +22,8 @@ from traffic_assets.dagster_hdfs.io_managers.refusals import PARENT
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.stored import Loaded, Stored
 from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 
 Storage = tuple[FileSystem, str]
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-05")
@@ -42,6 +42,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
+def failure_code(failure: dg.DagsterEvent) -> Any:
+    """Return the code in the metadata of a step's failure."""
+    data = failure.step_failure_data.user_failure_data
+    assert data is not None
+    return data.metadata["code"].value
+
+
 def frame(spark: SparkSession, rows: Sequence[tuple[str, int]]) -> Any:
     return spark.createDataFrame(list(rows), "date string, x int")
 
@@ -54,7 +61,7 @@ def run(
     only: Sequence[str] | None = None,
     parent: str | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Materialise the assets, for a range of days if any are given, as a run that goes on where a parent ended."""
+    """Materialize the assets, optionally for a range of days, and as a run that continues a parent."""
     chosen = [dg.AssetKey(key) for key in only] if only else [key for asset in assets for key in asset.keys]
     selection = dg.AssetSelection.assets(*chosen)
     job = dg.Definitions(
@@ -107,15 +114,15 @@ def test_a_value_comes_back_as_it_was_with_its_record(
     seen: dict[str, Any] = {}
 
     @dg.asset(key=["group", "thing"])
-    def thing() -> Stored:
-        return Stored(value, record={"made_by": "me"}, files={"note.txt": b"beside"})
+    def thing() -> AssetOutput:
+        return AssetOutput(value, record={"made_by": "me"}, files={"note.txt": b"beside"})
 
     @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
     def bare(thing: Any) -> None:
         seen["bare"] = essence(thing)
 
     @dg.asset(ins={"thing": dg.AssetIn(key=["group", "thing"])})
-    def stored(thing: Loaded) -> None:
+    def stored(thing: AssetInput) -> None:
         seen["stored"], seen["record"], seen["uri"] = essence(thing.value), thing.record, thing.generation.uri
         seen["files"] = thing.files
 
@@ -146,11 +153,11 @@ def test_a_model_that_is_kept_is_handed_on_in_its_process_and_all_else_is_read(
     seen: list[Any] = []
 
     @dg.asset
-    def thing() -> Stored:
-        return Stored(value, kept=kept)
+    def thing() -> AssetOutput:
+        return AssetOutput(value, kept=kept)
 
     @dg.asset
-    def later(thing: Loaded) -> None:
+    def later(thing: AssetInput) -> None:
         seen.append(thing.value)
 
     assert run([thing, later], manager_class(hdfs=hdfs_resource), instance).success
@@ -166,8 +173,8 @@ def test_the_file_that_people_open_is_shown_with_its_link_where_browsers_can_fol
     resource = HdfsResource(spark=hdfs_resource.spark, base_uri=hdfs_resource.base_uri, browse_url=browse_url)
 
     @dg.asset
-    def thing() -> Stored:
-        return Stored({"a": 1}, files={"page.html": b"<p>", "other.png": b""}, opened="page.html")
+    def thing() -> AssetOutput:
+        return AssetOutput({"a": 1}, files={"page.html": b"<p>", "other.png": b""}, opened="page.html")
 
     result = run([thing], JsonIOManager(hdfs=resource), instance)
     (event,) = result.asset_materializations_for_node("thing")
@@ -207,7 +214,7 @@ def test_a_second_materialisation_replaces_and_a_failed_one_does_not(
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
+def test_resources_of_a_value_are_released_whether_it_was_written_or_not(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, good: bool
 ) -> None:
     released: list[bool] = []
@@ -218,17 +225,17 @@ def test_what_a_value_needed_is_released_whether_it_was_written_or_not(
             raise ValueError("and there was nothing to release")
 
     @dg.asset
-    def thing() -> Stored:
-        return Stored({"x": 1} if good else object(), after=release)
+    def thing() -> AssetOutput:
+        return AssetOutput({"x": 1} if good else object(), after=release)
 
     result = run([thing], JsonIOManager(hdfs=hdfs_resource), instance)
     assert result.success is good
     assert released == [good], "once, when it was written"
     for failure in (e for e in result.all_events if e.is_step_failure):
-        assert "not JSON serializable" in str(failure.step_failure_data.error), "what failed first is told"
+        assert "not JSON serializable" in str(failure.step_failure_data.error), "the first error is reported"
 
 
-def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
+def test_a_value_is_computed_again_if_another_run_published_meanwhile(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     manager = JsonIOManager(hdfs=hdfs_resource)
@@ -236,7 +243,7 @@ def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
     others = ["b", "c"]
 
     @dg.asset
-    def names() -> Stored:
+    def names() -> AssetOutput:
         current = dataset.current("all")
         known = json.loads(hdfs_resource.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) if current else []
         if others:
@@ -247,7 +254,7 @@ def test_a_value_is_made_again_from_what_another_run_published_meanwhile(
                 return [*known, added]
 
             assert run([other], manager, instance).success
-        return Stored([*known, "a"], built_on={"all": current.id if current else None})
+        return AssetOutput([*known, "a"], built_on={"all": current.id if current else None})
 
     result = run([names], manager, instance)
     assert result.success
@@ -260,8 +267,8 @@ def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     @dg.asset
-    def names() -> Stored:
-        return Stored([], built_on={"all": "long gone"})
+    def names() -> AssetOutput:
+        return AssetOutput([], built_on={"all": "long gone"})
 
     @dg.asset(name="names")
     def other() -> Any:
@@ -273,7 +280,10 @@ def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
     result = run([names], manager, instance)
     assert not result.success
     (failure,) = [e for e in result.all_events if e.is_step_failure]
-    assert f"run {first.run_id} has published all since" in str(failure.step_failure_data.error)
+    expected = messages.REPLACED_MEANWHILE(
+        run_id=first.run_id, partition="all", root=hdfs_resource.dataset("names").root
+    )
+    assert expected in str(failure.step_failure_data.error)
     assert hdfs_resource.dataset("names").current("all") == before
 
 
@@ -330,7 +340,7 @@ class TestPublishThatFailsHalfWay:
         result = run([texts], manager, instance, [FIRST, THIRD])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert "Is a directory" in str(failure.step_failure_data.error)
-        published = dataset.currents([FIRST, SECOND])
+        published = dataset.current_generations([FIRST, SECOND])
         assert list(published) == recorded(instance, "texts") == [FIRST, SECOND]
         (event,) = instance.fetch_materializations(
             dg.AssetRecordsFilter(dg.AssetKey("texts"), asset_partitions=[SECOND]), limit=10
@@ -338,7 +348,7 @@ class TestPublishThatFailsHalfWay:
         assert event.asset_materialization is not None
         assert event.asset_materialization.metadata["generation"].value == published[SECOND].id
 
-    def test_while_it_is_tried_again_nothing_is_recorded_and_in_the_end_what_is_there(
+    def test_nothing_is_recorded_during_retries_and_published_days_at_the_end(
         self,
         manager: TextIOManager,
         texts: dg.AssetsDefinition,
@@ -386,7 +396,7 @@ class TestDays:
         }
         assert shown == {FIRST: 2, SECOND: 0, THIRD: 1}
         dataset = manager.storage.dataset("days", "date")
-        assert dataset.partitions() == [FIRST, SECOND, THIRD], "no day that was not asked for"
+        assert dataset.partitions() == [FIRST, SECOND, THIRD], "only the days of the range"
         empty = dataset.current(SECOND)
         assert empty is not None
         assert spark.read.parquet(empty.uri).columns == ["x"]
@@ -413,26 +423,27 @@ class TestDays:
             backfill_policy=dg.BackfillPolicy.single_run(),
             ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
         )
-        def later(days: Loaded) -> None:
+        def later(days: AssetInput) -> None:
             seen.append((list(days.generations), sorted(row.x for row in days.value.collect())))
 
         assert run([days], manager, instance, [FIRST, THIRD]).success
-        for asked in ([FIRST, FIRST], [SECOND, THIRD]):
-            assert run([days, later], manager, instance, asked, only=["later"]).success
+        for range_ in ([FIRST, FIRST], [SECOND, THIRD]):
+            assert run([days, later], manager, instance, range_, only=["later"]).success
         assert seen == [([FIRST], [1, 2]), ([FIRST, SECOND, THIRD], [1, 2, 3])]
 
     def test_good_days_are_published_and_recorded_before_the_run_fails_naming_the_bad(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
+        def days() -> AssetOutput:
             rows = frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)])
-            return Stored(rows, refused={SECOND: "half of it is noise"})
+            return AssetOutput(rows, refused={SECOND: "half of it is noise"})
 
         result = run([days], manager, instance, [FIRST, THIRD])
         assert not result.success
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
+        assert failure_code(failure) == "storage.partitions-refused"
         assert manager.storage.dataset("days").partitions() == [FIRST, THIRD]
         assert recorded(instance, "days") == [FIRST, THIRD]
 
@@ -444,50 +455,53 @@ class TestDays:
         seen: list[list[str]] = []
 
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
-            return Stored(frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)]), refused=refused.pop(0))
+        def days() -> AssetOutput:
+            return AssetOutput(frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)]), refused=refused.pop(0))
 
         @dg.asset(
             partitions_def=DAYS,
             backfill_policy=dg.BackfillPolicy.single_run(),
             ins={"days": dg.AssetIn(metadata={LOOKBACK: 1})},
         )
-        def later(context: dg.AssetExecutionContext, days: Loaded) -> Stored:
+        def later(context: dg.AssetExecutionContext, days: AssetInput) -> AssetOutput:
             for day in context.partition_keys:
-                context.add_asset_metadata({"told": f"of {day}"}, partition_key=day)
+                context.add_asset_metadata({"note": f"of {day}"}, partition_key=day)
             seen.append(sorted(row.x for row in days.value.collect()))
-            return Stored(days.value.selectExpr("date", "10 * x AS x"), refused=days.refused)
+            return AssetOutput(days.value.selectExpr("date", "10 * x AS x"), refused=days.refused)
 
         assert run([days, later], manager, instance, [FIRST, THIRD]).success
         both = ("days", "later")
-        before = {key: manager.storage.dataset(key, "date").currents() for key in both}
+        before = {key: manager.storage.dataset(key, "date").current_generations() for key in both}
         bad = run([days, later], manager, instance, [FIRST, THIRD])
         assert not bad.success
         (failure,) = [e for e in bad.all_events if e.is_step_failure]
         assert failure.step_key == "later"
-        assert f"2 partition(s) published, 1 refused and left as they were:\n  {SECOND}: half of it is noise" in str(
-            failure.step_failure_data.error
-        )
-        after = {key: manager.storage.dataset(key, "date").currents() for key in both}
+        expected = messages.PARTITIONS_REFUSED(asset="later", published=2, count=1, refused=noise)
+        assert expected in str(failure.step_failure_data.error)
+        assert f"\n  {SECOND}: half of it is noise.\n" in expected
+        assert failure_code(failure) == "storage.partitions-refused"
+        after = {key: manager.storage.dataset(key, "date").current_generations() for key in both}
         for key in both:
             assert [d for d in before[key] if before[key][d].id == after[key][d].id] == [SECOND], key
             newest = newest_of(instance, key)
-            assert newest[SECOND] < min(newest[FIRST], newest[THIRD]), "the refused day was not materialised again"
+            assert newest[SECOND] < min(newest[FIRST], newest[THIRD]), "the refused day is not materialized again"
         shown = instance.fetch_materializations(
             dg.AssetRecordsFilter(dg.AssetKey("later"), asset_partitions=[THIRD]), limit=1
         ).records[0]
         assert shown.asset_materialization is not None
-        assert shown.asset_materialization.metadata["told"].value == f"of {THIRD}"
+        assert shown.asset_materialization.metadata["note"].value == f"of {THIRD}"
         assert shown.asset_materialization.metadata["dagster/row_count"].value == 1
-        (told,) = instance.fetch_observations(dg.AssetKey("days"), limit=10).records
-        assert told.partition_key == SECOND
+        (observed,) = instance.fetch_observations(dg.AssetKey("days"), limit=10).records
+        assert observed.partition_key == SECOND
+        assert observed.asset_observation is not None
+        assert observed.asset_observation.metadata["code"].value == "storage.partition-refused"
 
-        # going on from the failure must not take what is there for mended; a run of the day alone mends it
+        # a run that continues the failed one must not accept the earlier data; a run of the day alone replaces it
         again = run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id)
         assert not again.success
-        assert manager.storage.dataset("later", "date").currents()[SECOND].id == before["later"][SECOND].id
+        assert manager.storage.dataset("later", "date").current_generations()[SECOND].id == before["later"][SECOND].id
         assert run([days, later], manager, instance, [SECOND, SECOND]).success
-        assert manager.storage.dataset("later", "date").currents()[SECOND].id != before["later"][SECOND].id
+        assert manager.storage.dataset("later", "date").current_generations()[SECOND].id != before["later"][SECOND].id
         assert seen[-1] == [1, 2], "the day and the one before it"
         assert run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id).success
 
@@ -495,24 +509,24 @@ class TestDays:
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
+        def days() -> AssetOutput:
             rows = frame(spark, [(FIRST, 1), (SECOND, 2), (THIRD, 3)])
-            return Stored(rows, refused={SECOND: "half of it is noise"})
+            return AssetOutput(rows, refused={SECOND: "half of it is noise"})
 
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def later(days: Loaded) -> Stored:
-            return Stored(days.value, refused=days.refused)
+        def later(days: AssetInput) -> AssetOutput:
+            return AssetOutput(days.value, refused=days.refused)
 
         assert not run([days, later], manager, instance, [FIRST, THIRD]).success
         for key in ("days", "later"):
             assert manager.storage.dataset(key, "date").partitions() == recorded(instance, key) == [FIRST, THIRD]
 
-    def test_an_asset_that_cannot_hear_of_refusals_fails_with_them(
+    def test_an_asset_that_takes_no_refusals_fails_with_them(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
-            return Stored(frame(spark, [(FIRST, 1)]), refused={SECOND: "half of it is noise"})
+        def days() -> AssetOutput:
+            return AssetOutput(frame(spark, [(FIRST, 1)]), refused={SECOND: "half of it is noise"})
 
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
         def later(days: Any) -> Any:
@@ -521,15 +535,16 @@ class TestDays:
         result = run([days, later], manager, instance, [FIRST, SECOND])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
         assert failure.step_key == "later"
-        assert f"{SECOND}: half of it is noise" in str(failure.step_failure_data.error)
+        expected = messages.INPUT_REFUSED(asset="days", count=1, refused={SECOND: "half of it is noise"})
+        assert expected in str(failure.step_failure_data.error)
         assert recorded(instance, "later") == []
 
-    def test_what_is_published_beside_is_not_read_with_the_rows(
+    def test_folders_beside_the_rows_are_not_read_with_them(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def days() -> Stored:
-            return Stored(frame(spark, [(FIRST, 1)]), folders={Internal.QUARANTINE: frame(spark, [(FIRST, 666)])})
+        def days() -> AssetOutput:
+            return AssetOutput(frame(spark, [(FIRST, 1)]), folders={Internal.QUARANTINE: frame(spark, [(FIRST, 666)])})
 
         assert run([days], manager, instance, [FIRST, SECOND]).success
         current = manager.storage.dataset("days").current(FIRST)
@@ -545,4 +560,6 @@ class TestDays:
 
         result = run([days, later], manager, instance, [FIRST, SECOND], only=["later"])
         (failure,) = [e for e in result.all_events if e.is_step_failure]
-        assert f"days has no published partition {FIRST}, {SECOND}" in str(failure.step_failure_data.error)
+        root = manager.storage.dataset("days").root
+        expected = messages.MISSING_PARTITION(asset="days", partitions=[FIRST, SECOND], root=root)
+        assert expected in str(failure.step_failure_data.error)

@@ -26,7 +26,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def materialize(value: Any, hdfs: HdfsResource, instance: dg.DagsterInstance) -> tuple[bool, dict[str, Any], str]:
-    """Whether a run over b to c succeeded, what its reader was given, and the message of what failed."""
+    """Return the success of a run over b to c, the value of its reader, and the message of its failure."""
     given: dict[str, Any] = {}
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())

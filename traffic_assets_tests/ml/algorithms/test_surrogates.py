@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from traffic_assets.ml.algorithms.surrogates import forest_surrogate, subset_share
+from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets_tests.codes import code_of, values_of
 
