@@ -31,9 +31,9 @@ def problem(profile: Any = None, environ: dict[str, str] | None = None, **overri
     return only
 
 
-def paths(found: list[CodedText]) -> list[str]:
+def paths(result: list[CodedText]) -> list[str]:
     """Return the path of each problem."""
-    return [text.values["path"] for text in found]
+    return [text.values["path"] for text in result]
 
 
 def codes(error: ValidationError | SettingsError) -> list[str]:

@@ -112,8 +112,8 @@ def test_a_duplicate_key_is_refused_anywhere_in_a_file(tmp_path: Path) -> None:
         '{"extends": "base.json", "models": {"random_forest": {"hyperparameters": {"n_estimators": 9, '
         '"n_estimators": 5}, "grid": {"maxDepth": [3]}}}, "training": {"seed": 1}, "training": {"folds": 0}}'
     )
-    found = problems(path)
-    assert sorted((text.values["path"], text.code) for text in found) == [
+    result = problems(path)
+    assert sorted((text.values["path"], text.code) for text in result) == [
         ("models.random_forest.hyperparameters.n_estimators", "settings.duplicate-key"),
         ("training", "settings.duplicate-key"),
         ("training.folds", "settings.duplicate-key"),
@@ -176,16 +176,16 @@ def test_environment_overrides_reach_every_level() -> None:
 
 def test_names_below_a_free_mapping_stay_as_given() -> None:
     """Spark's keys, hyperparameters and column names are case-sensitive."""
-    found = load_settings(
+    settings = load_settings(
         environ={
             "TRAFFIC_MODELS__RANDOM_FOREST__GRID__maxDepth": "[3, 4]",
             "TRAFFIC_SPARK__CONFIG__spark.sql.adaptive.coalescePartitions.enabled": "false",
             "TRAFFIC_DATA__ALIASES__AvgSpeed": "speed",
         }
     )
-    assert found.models.random_forest.grid["maxDepth"] == [3, 4]
-    assert found.spark.config["spark.sql.adaptive.coalescePartitions.enabled"] == "false"
-    assert found.data.aliases["AvgSpeed"] == "speed"
+    assert settings.models.random_forest.grid["maxDepth"] == [3, 4]
+    assert settings.spark.config["spark.sql.adaptive.coalescePartitions.enabled"] == "false"
+    assert settings.data.aliases["AvgSpeed"] == "speed"
 
 
 def test_a_range_needs_a_strategy_that_draws() -> None:
@@ -193,8 +193,8 @@ def test_a_range_needs_a_strategy_that_draws() -> None:
     text = problem("local", models=grid)
     assert text.code == "settings.range-in-grid-search"
     assert text.values["settings"] == ["models.linear_regression.grid.regParam"]
-    found = load_settings("local", {"models": grid, "training": {"search": {"strategy": "random"}}}, environ={})
-    assert found.models.linear_regression.grid["regParam"].model_dump()["high"] == 1.0
+    loaded = load_settings("local", {"models": grid, "training": {"search": {"strategy": "random"}}}, environ={})
+    assert loaded.models.linear_regression.grid["regParam"].model_dump()["high"] == 1.0
     wrong = {"linear_regression": {"grid": {"regParam": {"low": 1.0, "high": 0.5}}}}
     assert "settings.range-out-of-order" in [text.code for text in problems("local", models=wrong)]
     out_of_range = {"linear_regression": {"grid": {"elasticNetParam": {"low": 0.0, "high": 2.5}}}}
@@ -212,12 +212,12 @@ def test_overrides_win_over_the_environment_which_wins_over_the_file(tmp_path: P
 
 def test_unknown_names_in_the_environment_are_all_refused() -> None:
     environ = {"TRAFFIC_TRAINING__SEEDS": "1", "TRAFFIC_TRANING__SEED": "1", "TRAFFIC_TRAINING__SEED": "1"}
-    found = problems(environ=environ)
-    assert paths(found) == ["TRAFFIC_TRAINING__SEEDS", "TRAFFIC_TRANING__SEED"]
-    assert [text.code for text in found] == ["settings.misspelled-variable"] * 2
-    assert [text.values["suggestion"] for text in found] == ["TRAFFIC_TRAINING__SEED", "TRAFFIC_TRAINING"]
-    assert [text.values["prefix"] for text in found] == ["TRAFFIC_TRAINING__", "TRAFFIC_"]
-    assert found[1].values["allowed"] == ["DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK"]
+    reported = problems(environ=environ)
+    assert paths(reported) == ["TRAFFIC_TRAINING__SEEDS", "TRAFFIC_TRANING__SEED"]
+    assert [text.code for text in reported] == ["settings.misspelled-variable"] * 2
+    assert [text.values["suggestion"] for text in reported] == ["TRAFFIC_TRAINING__SEED", "TRAFFIC_TRAINING"]
+    assert [text.values["prefix"] for text in reported] == ["TRAFFIC_TRAINING__", "TRAFFIC_"]
+    assert reported[1].values["allowed"] == ["DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK"]
     text = problem(environ={"TRAFFIC_PROFILE__X": "1"})
     assert (text.code, text.values["path"]) == ("settings.unknown-variable", "TRAFFIC_PROFILE__X")
 

@@ -26,15 +26,15 @@ def _limits(settings: Settings, target: Any = "speed") -> dict[str, float]:
 @pytest.mark.parametrize("key", ["targets", "thresholds"])
 def test_thresholds_are_read_under_the_old_and_the_current_key(tmp_path: Path, key: str) -> None:
     path = _write(tmp_path / "mine.json", {key: LIMIT, f"other_{key}": {"flow": LIMIT}})
-    for found in (
+    for result in (
         load_settings(path, environ={}),
         load_settings("local", json.loads(Path(path).read_text()), {}),
         load_settings("local", environ={f"TRAFFIC_EVALUATION__{key.upper()}__RANDOM_FOREST__R2_MIN": "0.5"}),
         load_settings("local", environ={f"TRAFFIC_EVALUATION__{key.upper()}": json.dumps(LIMIT)}),
         Settings.model_validate({"evaluation": {key: LIMIT}}),
     ):
-        assert _limits(found) == {"r2_min": 0.5}
-        assert "targets" not in found.model_dump()["evaluation"]
+        assert _limits(result) == {"r2_min": 0.5}
+        assert "targets" not in result.model_dump()["evaluation"]
     assert _limits(load_settings(path, environ={}), "flow") == {"r2_min": 0.5}
 
 

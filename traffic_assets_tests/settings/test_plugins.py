@@ -31,8 +31,8 @@ BROKEN = "raise ImportError('no engine here')"
 def _problem_at(path: str, overrides: Mapping[str, Any], environ: dict[str, str] | None = None) -> CodedText:
     """Return the problem at one path of the settings."""
     with pytest.warns(PluginWarning):
-        found = problems("local", environ, **overrides)
-    (text,) = [text for text in found if text.values["path"] == path]
+        reported = problems("local", environ, **overrides)
+    (text,) = [text for text in reported if text.values["path"] == path]
     return text
 
 
@@ -50,28 +50,28 @@ def test_without_plugins_the_settings_are_the_built_in_ones(install: Install) ->
 
 def test_an_algorithm_has_a_section_thresholds_and_a_lane(install: Install) -> None:
     install("acme-models", ALGORITHM, ACME)
-    found = load_settings(
+    settings = load_settings(
         "local",
         {"models": {"acme": {"tune": True, "grid": {"depth": [1, 2]}}}, "evaluation": {"thresholds": {"acme": {}}}},
         {"TRAFFIC_MODELS__ACME__HYPERPARAMETERS__DEPTH": "9", "TRAFFIC_EVALUATION__THRESHOLDS__ACME__RMSE_MAX": "4"},
     )
-    section = found.enabled_models["acme"]
+    section = settings.enabled_models["acme"]
     assert section.hyperparameters.model_dump() == {"depth": 9}
     assert section.grid == {"depth": [1, 2]}
-    assert found.evaluation.thresholds.acme.rmse_max == 4
-    assert list(found.enabled_models)[-1] == "acme"
-    assert isinstance(found, Settings)
-    assert settings_class().model_validate(json.loads(found.model_dump_json())) == found
+    assert settings.evaluation.thresholds.acme.rmse_max == 4
+    assert list(settings.enabled_models)[-1] == "acme"
+    assert isinstance(settings, Settings)
+    assert settings_class().model_validate(json.loads(settings.model_dump_json())) == settings
 
 
 def test_the_settings_of_an_algorithm_of_another_package_are_its_own(install: Install) -> None:
     """Scikit-learn's names are neither translated nor refused there; `gbt` is the package's own name."""
     code = ALGORITHM.replace("acme", "gbt").replace("depth", "n_jobs")
     install("acme-models", code, {ALGORITHM_GROUP: {"gbt": "ACME"}})
-    found = load_settings("local", {"models": {"gbt": {"tune": True, "grid": {"n_jobs": [1, 2]}}}}, {})
-    section = found.enabled_models["gbt"]
+    settings = load_settings("local", {"models": {"gbt": {"tune": True, "grid": {"n_jobs": [1, 2]}}}}, {})
+    section = settings.enabled_models["gbt"]
     assert section.grid == {"n_jobs": [1, 2]}
-    assert "gradient_boosted_trees" in found.enabled_models
+    assert "gradient_boosted_trees" in settings.enabled_models
 
 
 def test_a_file_that_lists_models_turns_those_of_other_packages_off_as_well(
@@ -103,11 +103,11 @@ SECTION = "class Section(ModelSettings):\n"
 def test_an_algorithm_has_default_thresholds(install: Install, imports: str, attribute: str) -> None:
     """They are read under the current and the old name; a settings file overrides them."""
     install("acme-models", imports + ALGORITHM.replace(SECTION, f"{SECTION}    {attribute}\n"), ACME)
-    found = load_settings("local", environ={})
-    assert found.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}
+    loaded = load_settings("local", environ={})
+    assert loaded.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}
     for key in ("thresholds", "targets"):
-        found = load_settings("local", {"evaluation": {key: {"acme": {"rmse_max": 4}}}}, {})
-        assert found.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"rmse_max": 4}
+        loaded = load_settings("local", {"evaluation": {key: {"acme": {"rmse_max": 4}}}}, {})
+        assert loaded.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"rmse_max": 4}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Field name:UserWarning")

@@ -50,9 +50,9 @@ def test_the_name_of_a_target_always_refers_to_it() -> None:
 def test_aliases_can_be_in_another_file_than_the_names(tmp_path: Path, names: dict[str, Any], order: int) -> None:
     top, base = [{"data": ALIASES}, names][::order]
     write(tmp_path / "base.json", base)
-    found = load_settings(write(tmp_path / "top.json", {"extends": "base.json", **top}), environ={})
-    assert found.training.targets == ["flow", "speed"]
-    assert found.get_thresholds("flow", "random_forest").r2_min == 0.5
+    settings = load_settings(write(tmp_path / "top.json", {"extends": "base.json", **top}), environ={})
+    assert settings.training.targets == ["flow", "speed"]
+    assert settings.get_thresholds("flow", "random_forest").r2_min == 0.5
 
 
 def test_aliases_of_the_environment_and_names_there_count_too() -> None:
@@ -61,10 +61,10 @@ def test_aliases_of_the_environment_and_names_there_count_too() -> None:
         "TRAFFIC_TRAINING__TARGETS": '["speed", "volume_5min"]',
         "TRAFFIC_EVALUATION__OTHER_TARGETS__volume_5min__random_forest__r2_min": "0.5",
     }
-    found = load_settings("local", environ=environ)
-    assert found.training.targets == ["speed", "flow"]
-    assert found.get_thresholds("flow", "random_forest").r2_min == 0.5
-    assert Settings.model_validate(json.loads(found.model_dump_json())) == found
+    settings = load_settings("local", environ=environ)
+    assert settings.training.targets == ["speed", "flow"]
+    assert settings.get_thresholds("flow", "random_forest").r2_min == 0.5
+    assert Settings.model_validate(json.loads(settings.model_dump_json())) == settings
 
 
 def test_two_names_of_one_target_are_refused_with_the_target(tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_two_names_of_one_target_are_refused_with_the_target(tmp_path: Path) -> 
 
 
 def test_a_name_without_a_target_is_refused_as_it_was_given() -> None:
-    found = problems(
+    reported = problems(
         "local",
         training={"targets": ["occ", "volume"]},
         evaluation={"other_thresholds": {"occ": LIMITS}, "top": 1},
         data=ALIASES,
     )
-    assert sorted((text.values["path"], text.values.get("given")) for text in found) == [
+    assert sorted((text.values["path"], text.values.get("given")) for text in reported) == [
         ("evaluation.other_thresholds.occ", "occ"),
         ("evaluation.top", None),
         ("training.targets.0", "occ"),
@@ -112,5 +112,5 @@ def test_a_name_without_a_target_is_refused_as_it_was_given() -> None:
 
 @pytest.mark.parametrize("aliases", ["flow", ["flow"], {"v": 3}, {"v": ["flow"]}])
 def test_invalid_aliases_hide_no_other_error(aliases: Any) -> None:
-    found = problems("local", data={"aliases": aliases}, training={"targets": ["v"]})
-    assert {path.split(".")[0] for path in paths(found)} == {"data", "training"}
+    reported = problems("local", data={"aliases": aliases}, training={"targets": ["v"]})
+    assert {path.split(".")[0] for path in paths(reported)} == {"data", "training"}

@@ -24,9 +24,9 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
         },
     )
     environ = {"TRAFFIC_DATA__INTERVAL_MINUTES": "0"}
-    found = problems(mine, environ, spark={"driver_memory": "lots"})
-    by_path = {text.values["path"]: (text.code, text.values) for text in found}
-    assert len(found) == len(by_path)
+    reported = problems(mine, environ, spark={"driver_memory": "lots"})
+    by_path = {text.values["path"]: (text.code, text.values) for text in reported}
+    assert len(reported) == len(by_path)
     expected: dict[str, tuple[str, dict[str, Any]]] = {
         "training.folds": ("settings.out-of-range", {"given": 1, "limit": "a number of at least 2"}),
         "training.split": ("settings.shares-not-one", {"total": pytest.approx(0.7)}),
@@ -72,19 +72,19 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
     assert values_of(caught.value)["count"] == 10
     assert values_of(caught.value)["source"] == f"{mine}, environment"
     lines = str(caught.value).splitlines()[1:]
-    assert lines == [f"  {text} [{text.code}]" for text in found], "each line ends with its code"
+    assert lines == [f"  {text} [{text.code}]" for text in reported], "each line ends with its code"
 
 
 def test_a_rule_over_several_values_is_checked_beside_other_errors(tmp_path: Path) -> None:
     forest = {"hyperparameters": {"maxDepth": 99}, "tune": True, "grid": {"maxDept": [8, 10]}}
     mine = write(tmp_path / "mine.json", {"data": {"speed_unit": "kmh"}, "models": {"random_forest": forest}})
     environ = {"TRAFFIC_TRAINING__FOLD": "3", "TRAFFIC_TRAINING__FOLDS": "1", "TRAFFIC_TRAINING__SPLIT__TRAIN": "0.5"}
-    found = problems(mine, environ)
-    assert sorted(paths(found)) == [
+    reported = problems(mine, environ)
+    assert sorted(paths(reported)) == [
         "TRAFFIC_TRAINING__FOLD", "TRAFFIC_TRAINING__FOLDS", "data.speed_unit", "models.random_forest.grid.maxDept",
         "models.random_forest.hyperparameters.maxDepth", "training.split",
     ]  # fmt: skip
-    (grid,) = [text for text in found if "grid" in text.values["path"]]
+    (grid,) = [text for text in reported if "grid" in text.values["path"]]
     assert (grid.code, grid.values["suggestion"]) == ("settings.misspelled-hyperparameter", "maxDepth")
 
 
@@ -101,9 +101,9 @@ def test_a_rule_waits_if_a_wrong_value_of_the_section_may_have_broken_it() -> No
 
 def test_an_error_in_a_list_is_reported_once_and_hides_no_other() -> None:
     hours = {"rush_hours": [[7, 10], [25, 26], [9, 8]], "first_day": "2026-02-01", "last_day": "2026-01-01"}
-    found = paths(problems("local", data=hours))
-    assert found[:2] == ["data.rush_hours.1.0", "data.rush_hours.1.1"]
-    assert len(set(found)) == len(found)
+    reported = paths(problems("local", data=hours))
+    assert reported[:2] == ["data.rush_hours.1.0", "data.rush_hours.1.1"]
+    assert len(set(reported)) == len(reported)
 
 
 def test_a_span_of_no_hours_is_refused() -> None:
@@ -112,15 +112,15 @@ def test_a_span_of_no_hours_is_refused() -> None:
 
 
 def test_a_wrong_key_of_a_mapping_is_reported_once_at_its_path() -> None:
-    found = problems("local", evaluation={"other_thresholds": {"occupancy": {}}}, training={"folds": 1})
-    assert sorted((text.values["path"], text.code, text.values["given"]) for text in found) == [
+    reported = problems("local", evaluation={"other_thresholds": {"occupancy": {}}}, training={"folds": 1})
+    assert sorted((text.values["path"], text.code, text.values["given"]) for text in reported) == [
         ("evaluation.other_thresholds.occupancy", "settings.invalid-choice", "occupancy"),
         ("training.folds", "settings.out-of-range", 1),
     ]
 
 
 def test_unknown_keys_come_with_a_suggestion_and_the_allowed_keys() -> None:
-    found = problems(
+    reported = problems(
         "local",
         models={"random_forest": {"hyperparameters": {"numTree": 5}, "tuning": True}},
         evaluation={
@@ -129,7 +129,7 @@ def test_unknown_keys_come_with_a_suggestion_and_the_allowed_keys() -> None:
         },
         training={"xyz": 1},
     )
-    by_path = {text.values["path"]: text for text in found}
+    by_path = {text.values["path"]: text for text in reported}
     assert by_path["models.random_forest.hyperparameters.numTree"].values["suggestion"] == "numTrees"
     assert by_path["models.random_forest.tuning"].values["allowed"] == list(RandomForestSettings.model_fields)
     assert by_path["evaluation.thresholds.random_forest.r2_minimum"].values["suggestion"] == "r2_min"
@@ -193,12 +193,12 @@ def test_a_scikit_learn_key_in_the_environment_gets_the_current_variable_as_sugg
 
 def test_a_password_is_not_in_the_message_that_refuses_it() -> None:
     uris = {"base_uri": "s3a://KEY:hunter2@bucket/x"}
-    found = problems("local", persistence=uris, data={"source": "ftp://me:pw9@host/x"})
-    assert [text.code for text in found] == ["settings.credentials-in-uri"] * 2
-    assert {text.values["uri"] for text in found} == {"s3a://***@bucket/x", "ftp://***@host/x"}
+    reported = problems("local", persistence=uris, data={"source": "ftp://me:pw9@host/x"})
+    assert [text.code for text in reported] == ["settings.credentials-in-uri"] * 2
+    assert {text.values["uri"] for text in reported} == {"s3a://***@bucket/x", "ftp://***@host/x"}
     listed = problem("local", data={"timestamp_formats": [["s3a://KEY:hunter2@bucket"]]})
     section = problem("local", data="s3a://KEY:hunter2@bucket")
-    for text in (*found, listed, section):
+    for text in (*reported, listed, section):
         shown = f"{text} {text.values}"
         assert not any(secret in shown for secret in ("KEY", "hunter2", "me:", "pw9"))
 

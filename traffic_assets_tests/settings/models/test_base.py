@@ -109,10 +109,10 @@ def test_every_wrong_entry_of_a_grid_is_named() -> None:
     grid = {"numTrees": [50, 0, "x"], "maxDepth": [], "stepSize": [0.1], "maxBins": [32]}
     with pytest.raises(ValidationError) as caught:
         RandomForestSettings(grid=grid)
-    found = [
+    result = [
         (e["loc"], text.code, text.values) for e, text in zip(caught.value.errors(), texts(caught.value), strict=True)
     ]
-    assert found == [
+    assert result == [
         (("grid", "numTrees", 1), "settings.out-of-range", {"given": 0, "limit": "a number of at least 1"}),
         (
             ("grid", "numTrees", 2),

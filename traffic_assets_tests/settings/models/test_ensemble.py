@@ -14,9 +14,9 @@ from traffic_assets_tests.settings.problems import texts
 
 
 def test_members_are_validated_by_their_own_class_and_stay_as_given() -> None:
-    found = EnsembleHyperparameters(members={"svr": {"gamma": 0.5}, "random_forest": {}})
-    assert found.members == {"svr": {"gamma": "0.5"}, "random_forest": {}}
-    assert found.member_hyperparameters == {
+    result = EnsembleHyperparameters(members={"svr": {"gamma": 0.5}, "random_forest": {}})
+    assert result.members == {"svr": {"gamma": "0.5"}, "random_forest": {}}
+    assert result.member_hyperparameters == {
         "svr": SVRHyperparameters(gamma="0.5"),
         "random_forest": RandomForestHyperparameters(),
     }

@@ -25,8 +25,8 @@ from traffic_assets_tests.settings.sklearn_config.files import load, load_over_t
 def test_linear_regression_has_no_penalty_as_in_scikit_learn(
     tmp_path: Path, linear: dict[str, Any], strength: float
 ) -> None:
-    found = load(tmp_path, {"models": {"linear_regression": linear}}).models.linear_regression
-    assert found.hyperparameters.regParam == strength
+    settings = load(tmp_path, {"models": {"linear_regression": linear}}).models.linear_regression
+    assert settings.hyperparameters.regParam == strength
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_linear_regression_has_no_penalty_as_in_scikit_learn(
 def test_a_file_with_any_scikit_learn_key_lists_the_models_that_run(
     tmp_path: Path, configuration: dict[str, Any]
 ) -> None:
-    found = load(tmp_path, configuration | {"models": {"random_forest": {"enabled": True}}})
-    assert list(found.enabled_models) == ["random_forest"]
+    settings = load(tmp_path, configuration | {"models": {"random_forest": {"enabled": True}}})
+    assert list(settings.enabled_models) == ["random_forest"]
     assert len(load(tmp_path, configuration).enabled_models) == 3, "it lists none"
     assert len(load(tmp_path, {"models": {"random_forest": {"enabled": True}}}).enabled_models) == 3, "current keys"
 
@@ -123,6 +123,6 @@ def test_a_linear_member_has_no_penalty_by_default(
 ) -> None:
     members = {"linear_regression": given, "random_forest": {"n_estimators": 5}}
     models = {"ensemble": {"enabled": True, "hyperparameters": {"members": members}}}
-    found = load(tmp_path, {"models": {**models, **({"linear_regression": {}} if listed else {})}})
-    assert ("linear_regression" in found.enabled_models) is listed
-    assert found.models.ensemble.hyperparameters.members["linear_regression"]["regParam"] == penalty
+    settings = load(tmp_path, {"models": {**models, **({"linear_regression": {}} if listed else {})}})
+    assert ("linear_regression" in settings.enabled_models) is listed
+    assert settings.models.ensemble.hyperparameters.members["linear_regression"]["regParam"] == penalty

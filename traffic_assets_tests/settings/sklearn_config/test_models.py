@@ -67,8 +67,10 @@ def test_scikit_learns_own_defaults_are_accepted(tmp_path: Path) -> None:
 def test_a_hyperparameter_without_effect_is_reported(tmp_path: Path, section: str) -> None:
     given = {"bootstrap": True, "criterion": "squared_error", "n_estimators": 7}
     forest = {section: {name: [value] for name, value in given.items()} if section.endswith("grid") else given}
-    found = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
-    assert (found.grid == {"numTrees": [7]}) if section.endswith("grid") else (found.hyperparameters.numTrees == 7)
+    settings = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
+    assert (
+        (settings.grid == {"numTrees": [7]}) if section.endswith("grid") else (settings.hyperparameters.numTrees == 7)
+    )
     assert warnings_of({"models": {"random_forest": forest}}) == {
         f"sklearn-config.{name}-has-no-effect": {"path": f"models.random_forest.{section}.{name}"}
         for name in ("bootstrap", "criterion")
@@ -98,24 +100,24 @@ def test_a_grid_keeps_the_order_of_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"),
+    ("key", "current"),
     [
         ({"tune": False, "hyperparameter_tuning": True}, "tune"),
         ({"grid": {"maxDepth": [3]}, "hyperparameter_grid": {"n_estimators": [7]}}, "grid"),
     ],
 )
-def test_two_names_of_one_key_are_refused_if_they_differ(tmp_path: Path, theirs: dict[str, Any], ours: str) -> None:
-    (given,) = set(theirs) - {ours}
-    text = refusal(tmp_path, {"models": {"gradient_boosting": theirs}})
+def test_two_names_of_one_key_are_refused_if_they_differ(tmp_path: Path, key: dict[str, Any], current: str) -> None:
+    (given,) = set(key) - {current}
+    text = refusal(tmp_path, {"models": {"gradient_boosting": key}})
     assert text.code == "sklearn-config.conflict"
     assert text.values == {
         "path": f"models.gradient_boosting.{given}",
-        "given": theirs[given],
-        "other": f"models.gradient_boosting.{ours}",
-        "value": theirs[ours],
-        "setting": f"models.gradient_boosted_trees.{ours}",
+        "given": key[given],
+        "other": f"models.gradient_boosting.{current}",
+        "value": key[current],
+        "setting": f"models.gradient_boosted_trees.{current}",
     }
-    same = {ours: theirs[given], given: theirs[given]}
+    same = {current: key[given], given: key[given]}
     load(tmp_path, {"models": {"gradient_boosting": {"grid": {"n_estimators": [7]}} | same}})
 
 
@@ -123,15 +125,15 @@ def test_members_of_an_ensemble_can_have_scikit_learns_names(tmp_path: Path) -> 
     members = {"random_forest": {"n_estimators": 7, "max_depth": None}, "gbt": {"learning_rate": 0.3}}
     more = {**members, "linear_regression": {"alpha": 0.5}}
     ensemble = {"hyperparameters": {"members": members}, "hyperparameter_grid": {"members": [members, more]}}
-    found = load(tmp_path, {"models": {"ensemble": {"enabled": True, **ensemble}}}).models.ensemble
+    loaded = load(tmp_path, {"models": {"ensemble": {"enabled": True, **ensemble}}}).models.ensemble
     weighted = {"members": members, "method": "weighted", "weights": {"random_forest": 1, "gbt": 2}}
     grid = {"weights": [{"random_forest": 1, "gbt": 3}, None]}
     of_weights = {"enabled": True, "hyperparameters": weighted, "hyperparameter_grid": grid}
     other = load(tmp_path, {"models": {"ensemble": of_weights}}).models.ensemble
     assert other.hyperparameters.weights == {"random_forest": 1, "gradient_boosted_trees": 2}
     assert other.grid["weights"] == [{"random_forest": 1, "gradient_boosted_trees": 3}, None]
-    first, second = cast(list[Any], found.grid["members"])
-    for tried in (found.hyperparameters.members, first):
+    first, second = cast(list[Any], loaded.grid["members"])
+    for tried in (loaded.hyperparameters.members, first):
         assert (tried["random_forest"]["numTrees"], tried["random_forest"]["maxDepth"]) == (7, 30)
         assert tried["gradient_boosted_trees"]["stepSize"] == 0.3
     assert second["linear_regression"]["regParam"] == 0.5
@@ -181,12 +183,12 @@ def test_values_of_a_wrong_type_are_one_error(tmp_path: Path, models: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"),
+    ("key", "current"),
     [("squared_error", "squared"), ("ls", "squared"), ("absolute_error", "absolute"), ("lad", "absolute")],
 )
-def test_losses_of_boosting_can_have_scikit_learns_names(tmp_path: Path, theirs: str, ours: str) -> None:
-    found = load(tmp_path, {"models": {"gradient_boosting": {"hyperparameters": {"loss": theirs}}}})
-    assert found.models.gradient_boosted_trees.hyperparameters.lossType == ours
+def test_losses_of_boosting_can_have_scikit_learns_names(tmp_path: Path, key: str, current: str) -> None:
+    settings = load(tmp_path, {"models": {"gradient_boosting": {"hyperparameters": {"loss": key}}}})
+    assert settings.models.gradient_boosted_trees.hyperparameters.lossType == current
 
 
 @pytest.mark.parametrize("section", ["hyperparameters", "hyperparameter_grid"])
@@ -201,7 +203,7 @@ def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported:
 
 @pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"])
 @pytest.mark.parametrize(
-    ("given", "ours"),
+    ("given", "current"),
     [
         ("auto", "all"),
         (None, "all"),
@@ -214,13 +216,13 @@ def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported:
     ],
 )
 def test_max_features_means_what_it_means_in_scikit_learns_regressors(
-    tmp_path: Path, model: str, given: Any, ours: str
+    tmp_path: Path, model: str, given: Any, current: str
 ) -> None:
     """MLlib reads "1.0" as all features and "1" as one, as scikit-learn reads the numbers."""
     section = {"hyperparameters": {"max_features": given}, "hyperparameter_grid": {"max_features": ["sqrt", given]}}
-    found = load(tmp_path, {"models": {model: section}}).models.named()[MODEL_NAMES.get(model, model)]
-    tried = [found.hyperparameters, *grid_points(found.hyperparameters, found.grid)]
-    assert [h.model_dump()["featureSubsetStrategy"] for h in tried] == [ours, "sqrt", ours]
+    settings = load(tmp_path, {"models": {model: section}}).models.named()[MODEL_NAMES.get(model, model)]
+    tried = [settings.hyperparameters, *grid_points(settings.hyperparameters, settings.grid)]
+    assert [h.model_dump()["featureSubsetStrategy"] for h in tried] == [current, "sqrt", current]
     warnings = translate({"models": {model: section}}).warnings
     paths = [f"models.{model}.{key}.max_features" for key in section]
     assert [(text.code, text.values["path"]) for text in warnings] == [
@@ -230,8 +232,8 @@ def test_max_features_means_what_it_means_in_scikit_learns_regressors(
 
 def test_auto_under_the_current_name_stays_mllibs(tmp_path: Path) -> None:
     forest = {"hyperparameters": {"n_estimators": 9, "featureSubsetStrategy": "auto"}}
-    found = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
-    assert found.hyperparameters.featureSubsetStrategy == "auto"
+    settings = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
+    assert settings.hyperparameters.featureSubsetStrategy == "auto"
     assert warnings_of({"models": {"random_forest": forest}}) == {}
 
 

@@ -25,37 +25,37 @@ from traffic_assets_tests.settings.sklearn_config.files import (
 
 
 def test_residual_analysis_switches_slices_and_residuals(tmp_path: Path) -> None:
-    found = load(tmp_path, with_changes("evaluation", residual_analysis=False)).evaluation.diagnostics
-    assert not found.slices
-    assert not found.residuals
+    settings = load(tmp_path, with_changes("evaluation", residual_analysis=False)).evaluation.diagnostics
+    assert not settings.slices
+    assert not settings.residuals
 
 
 def test_the_example_file_works_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        found = load_settings(FILE, environ={})
-    assert found.data.kind == "features"
-    assert found.source_uri == "hdfs://namenode:9000/processed_features"
-    split = found.training.split
+        settings = load_settings(FILE, environ={})
+    assert settings.data.kind == "features"
+    assert settings.source_uri == "hdfs://namenode:9000/processed_features"
+    split = settings.training.split
     assert (split.train, split.validation, split.test) == (0.7, 0.2, 0.1)
-    assert found.training.targets == ["flow", "speed"]
-    assert found.training.features is None
-    assert list(found.enabled_models) == ["linear_regression", "random_forest"], "unlisted models are off"
-    forest = found.models.random_forest
+    assert settings.training.targets == ["flow", "speed"]
+    assert settings.training.features is None
+    assert list(settings.enabled_models) == ["linear_regression", "random_forest"], "unlisted models are off"
+    forest = settings.models.random_forest
     assert forest.tune
     assert (forest.hyperparameters.numTrees, forest.hyperparameters.maxDepth) == (100, 10)
     assert forest.grid == {"numTrees": [50, 100, 200], "maxDepth": [5, 10, 15, 30]}
-    assert found.models.linear_regression.grid == {"fitIntercept": [True, False]}
-    assert found.models.linear_regression.hyperparameters.regParam == 0, "scikit-learn's LinearRegression"
-    assert (found.training.folds, found.training.fold_kind, found.training.seed) == (5, "random", 42)
-    assert found.training.parallel_training
-    assert found.training.max_training_time_minutes == 120
-    assert found.evaluation.primary_metric == "rmse"
-    assert found.evaluation.diagnostics.interval_coverage == 0.9
-    assert found.evaluation.diagnostics.slices and found.evaluation.diagnostics.residuals
-    assert found.persistence.base_uri == "hdfs://namenode:9000/models"
-    assert found.persistence.registry_folder == "model_registry"
-    assert found.spark.app_name == "TrafficPredictionML"
-    assert found.spark.config["spark.executor.memory"] == "4g"
+    assert settings.models.linear_regression.grid == {"fitIntercept": [True, False]}
+    assert settings.models.linear_regression.hyperparameters.regParam == 0, "scikit-learn's LinearRegression"
+    assert (settings.training.folds, settings.training.fold_kind, settings.training.seed) == (5, "random", 42)
+    assert settings.training.parallel_training
+    assert settings.training.max_training_time_minutes == 120
+    assert settings.evaluation.primary_metric == "rmse"
+    assert settings.evaluation.diagnostics.interval_coverage == 0.9
+    assert settings.evaluation.diagnostics.slices and settings.evaluation.diagnostics.residuals
+    assert settings.persistence.base_uri == "hdfs://namenode:9000/models"
+    assert settings.persistence.registry_folder == "model_registry"
+    assert settings.spark.app_name == "TrafficPredictionML"
+    assert settings.spark.config["spark.executor.memory"] == "4g"
     for code in ("pickle-format", "unwritten-formats", "no-depth-limit", "unnormalized"):
         assert f"[sklearn-config.{code}]" in caplog.text
 
@@ -105,8 +105,8 @@ def test_every_key_of_the_example_file_is_read() -> None:
 def test_prediction_intervals_are_a_switch_or_a_share(
     tmp_path: Path, given: bool | float, coverage: float | None
 ) -> None:
-    found = load(tmp_path, with_changes("evaluation", prediction_intervals=given))
-    assert found.evaluation.diagnostics.interval_coverage == coverage
+    settings = load(tmp_path, with_changes("evaluation", prediction_intervals=given))
+    assert settings.evaluation.diagnostics.interval_coverage == coverage
 
 
 def test_export_formats_are_reported_because_only_sparks_is_written() -> None:
@@ -150,32 +150,32 @@ def test_computed_metrics_can_be_listed() -> None:
 
 @pytest.mark.parametrize("base", ["local", "cluster", "seed_literal"])
 def test_the_file_can_extend_every_packaged_profile(tmp_path: Path, base: str) -> None:
-    found = load(tmp_path, {"extends": base} | content())
-    forest = found.models.random_forest
+    settings = load(tmp_path, {"extends": base} | content())
+    forest = settings.models.random_forest
     assert (forest.hyperparameters.numTrees, forest.hyperparameters.maxDepth, forest.tune) == (100, 10, True)
     assert (
         forest.hyperparameters.maxBins == load_settings(base, environ={}).models.random_forest.hyperparameters.maxBins
     )
-    assert list(found.enabled_models) == ["linear_regression", "random_forest"]
-    assert found.persistence.base_uri == "hdfs://namenode:9000/models"
-    assert (found.training.split.train, found.training.seed) == (0.7, 42)
-    assert found.spark.config["spark.sql.shuffle.partitions"] == ("10" if base == "cluster" else "4")
+    assert list(settings.enabled_models) == ["linear_regression", "random_forest"]
+    assert settings.persistence.base_uri == "hdfs://namenode:9000/models"
+    assert (settings.training.split.train, settings.training.seed) == (0.7, 42)
+    assert settings.spark.config["spark.sql.shuffle.partitions"] == ("10" if base == "cluster" else "4")
 
 
 def test_a_file_over_it_can_have_scikit_learns_keys_or_current_ones(tmp_path: Path) -> None:
     theirs = {"models": {"random_forest": {"hyperparameters": {"n_estimators": 7, "random_state": 5}}}}
     ours = {"training": {"folds": 3, "seed": 6}, "models": {"random_forest": {"hyperparameters": {"numTrees": 8}}}}
-    found = load_over_the_file(tmp_path, theirs)
-    assert (found.models.random_forest.hyperparameters.numTrees, found.training.seed) == (7, 5)
-    assert list(found.enabled_models) == ["linear_regression", "random_forest"], "both files list models"
-    found = load_over_the_file(tmp_path, theirs, ours)
-    assert (found.models.random_forest.hyperparameters.numTrees, found.training.seed) == (8, 6)
-    assert found.training.folds == 3
+    settings = load_over_the_file(tmp_path, theirs)
+    assert (settings.models.random_forest.hyperparameters.numTrees, settings.training.seed) == (7, 5)
+    assert list(settings.enabled_models) == ["linear_regression", "random_forest"], "both files list models"
+    settings = load_over_the_file(tmp_path, theirs, ours)
+    assert (settings.models.random_forest.hyperparameters.numTrees, settings.training.seed) == (8, 6)
+    assert settings.training.folds == 3
     alpha = {"models": {"linear_regression": {"hyperparameters": {"alpha": 0.5}}}}
     more = {"models": {"linear_regression": {"hyperparameters": {"max_iter": 5}}, "gradient_boosting": {}}}
-    found = load_over_the_file(tmp_path, alpha, more)
-    assert found.models.linear_regression.hyperparameters.regParam == 0.5
-    assert list(found.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
+    settings = load_over_the_file(tmp_path, alpha, more)
+    assert settings.models.linear_regression.hyperparameters.regParam == 0.5
+    assert list(settings.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         "TRAFFIC_MODELS__GRADIENT_BOOSTED_TREES__ENABLED": "true",
         "TRAFFIC_MODELS__LINEAR_REGRESSION__PENALTY": "ridge",
     }
-    found = load_settings(FILE, environ=environ)
-    assert found.models.gradient_boosted_trees.enabled
-    assert found.models.linear_regression.hyperparameters.regParam == 0.01
+    settings = load_settings(FILE, environ=environ)
+    assert settings.models.gradient_boosted_trees.enabled
+    assert settings.models.linear_regression.hyperparameters.regParam == 0.01
     dark = load_settings(FILE, environ={"TRAFFIC_MODELS__GRADIENT_BOOSTED_TREES__HYPERPARAMETERS__MAXDEPTH": "3"})
     assert not dark.models.gradient_boosted_trees.enabled
 
@@ -259,7 +259,7 @@ def test_a_password_is_not_in_the_message_about_a_conflict() -> None:
 
 def test_current_settings_stay_as_they_are() -> None:
     ours = {"models": {"random_forest": {"tune": True}}, "training": {"folds": 3}}
-    found = translate(ours)
-    assert found.content == ours
-    assert not (found.warnings or found.problems or found.origins or found.sklearn_key)
+    layer = translate(ours)
+    assert layer.content == ours
+    assert not (layer.warnings or layer.problems or layer.origins or layer.sklearn_key)
     assert ours == {"models": {"random_forest": {"tune": True}}, "training": {"folds": 3}}
