@@ -15,6 +15,7 @@ from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.plugins import (
     ALGORITHM_GROUP,
     METRIC_GROUP,
+    TAKEN_METRIC_NAMES,
     PluginWarning,
     plugins,
     settings_class,
@@ -266,9 +267,13 @@ def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> No
 @pytest.mark.parametrize(
     ("point", "source", "code", "values"),
     [
-        ("bias", METRIC.replace('"far"', '"bias"'), "'bias' is built in: choose a name other than rmse, mae, mape, r2"),
-        ("far", METRIC.replace('"high"', '"more"'), "ValueError: Metric 'far' has better='more'"),
-        ("far", f"{ALGORITHM}\nFAR = ACME", "the entry point gives no Metric; what it gives is of type Algorithm"),
+        (
+            "bias",
+            METRIC.replace('"far"', '"bias"'),
+            "plugins.built-in-name",
+            {"name": "bias", "taken": list(TAKEN_METRIC_NAMES)},
+        ),
+        ("far", f"{ALGORITHM}\nFAR = ACME", "plugins.wrong-kind", {"kind": "Metric", "given": "of type Algorithm"}),
     ],
 )
 def test_a_broken_metric_is_left_out_with_a_warning(
