@@ -20,7 +20,7 @@ from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
 from traffic_assets.messages.catalogue import catalogue
 from traffic_assets.settings import load_settings, profile_names
-from traffic_assets.settings.keys import model_of
+from traffic_assets.settings.keys import find_model
 from traffic_assets.settings.schema import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def _rows(page: str) -> list[list[str]]:
 def _values(model: type[BaseModel]) -> Iterator[str]:
     """The names of all settings below a section, without the sections."""
     for name, field in model.model_fields.items():
-        section = model_of(field.annotation)
+        section = find_model(field.annotation)
         if section is None or all(inner.is_required() for inner in section.model_fields.values()):
             yield name
         else:

@@ -6,7 +6,7 @@ from typing import Any
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.json_objects import duplicate_keys, parse_json
-from traffic_assets.settings.keys import keys_at, model_of, old_names_at, old_names_of, suggestion
+from traffic_assets.settings.keys import find_model, get_old_names, keys_at, old_names_at, suggestion
 from traffic_assets.settings.layer import Layer, at_path, merge
 from traffic_assets.settings.old_keys import use_current_names
 from traffic_assets.settings.plugins import find_unusable, settings_class
@@ -72,10 +72,10 @@ def _match(parts: list[str], model: Any) -> list[str] | None:
     """
     if not parts:
         return []
-    fields = model_of(model)
+    fields = find_model(model)
     if fields is None:
         return list(parts)
-    current = {name: name for name in fields.model_fields if name != "profile"} | dict(old_names_of(fields))
+    current = {name: name for name in fields.model_fields if name != "profile"} | dict(get_old_names(fields))
     for name, field in current.items():
         if name.upper() == parts[0].upper():
             rest = _match(parts[1:], fields.model_fields[field].annotation)

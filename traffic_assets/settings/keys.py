@@ -25,20 +25,20 @@ def old_names_at(path: Sequence[Any]) -> dict[str, str]:
     another section is its full path.
     """
     model = _model_at(path)
-    return names_at(tuple(map(str, path))) | (dict(old_names_of(model)) if model else {})
+    return names_at(tuple(map(str, path))) | (dict(get_old_names(model)) if model else {})
 
 
-def old_names_of(model: type[BaseModel]) -> Mapping[str, str]:
+def get_old_names(model: type[BaseModel]) -> Mapping[str, str]:
     """Return the current name of each renamed field of a model, by its old name."""
     return model.old_names if issubclass(model, Section) else {}
 
 
-def model_of(annotation: Any) -> type[BaseModel] | None:
+def find_model(annotation: Any) -> type[BaseModel] | None:
     """Return the model in a field's annotation, which may be optional; None if it contains none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) in (Union, UnionType):
-        return next((m for a in get_args(annotation) if (m := model_of(a))), None)
+        return next((m for a in get_args(annotation) if (m := find_model(a))), None)
     return None
 
 
@@ -69,7 +69,7 @@ def did_you_mean(given: str, allowed: Sequence[str]) -> str:
 def _model_at(path: Iterable[Any]) -> type[BaseModel] | None:
     model: type[BaseModel] | None = settings_class()
     for part in path:
-        name = old_names_of(model).get(str(part), str(part)) if model else ""
+        name = get_old_names(model).get(str(part), str(part)) if model else ""
         field = model.model_fields.get(name) if model else None
-        model = model_of(field.annotation) if field else None
+        model = find_model(field.annotation) if field else None
     return model

@@ -60,15 +60,15 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get(PROFILE) or "local")
-    of_files, of_environment = _read(chosen), from_environment(environ)
-    of_overrides = use_current_names(Layer(dict(overrides or {})), settings_class())
-    merged = merge_layers(merge_layers(of_files, of_environment), of_overrides)
-    settings, errors = validate({**complete(merged.content, of_files), "profile": chosen})
+    file_layer, environment_layer = _read(chosen), from_environment(environ)
+    override_layer = use_current_names(Layer(dict(overrides or {})), settings_class())
+    merged = merge_layers(merge_layers(file_layer, environment_layer), override_layer)
+    settings, errors = validate({**complete(merged.content, file_layer), "profile": chosen})
     # several current settings may come from one key, which is wrong only once
     problems = list(dict.fromkeys([*merged.problems, *describe(errors, merged.origins)]))
-    unlisted = unlisted_warnings(merged.content, of_files)
+    unlisted = unlisted_warnings(merged.content, file_layer)
     if settings is None or problems:
-        source = f"{chosen}, environment" if of_environment.content or of_environment.problems else chosen
+        source = f"{chosen}, environment" if environment_layer.content or environment_layer.problems else chosen
         raise SettingsError(_invalid(source, problems, unlisted))
     idle = [at_path(given_path(path, merged.origins), text) for path, text in settings.without_effect]
     for text in [*merged.warnings, *unlisted, *idle]:

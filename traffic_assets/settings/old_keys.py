@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from traffic_assets.messages import settings as messages
-from traffic_assets.settings.keys import model_of, old_names_of
+from traffic_assets.settings.keys import find_model, get_old_names
 from traffic_assets.settings.layer import Layer, Path, at_path
 
 
@@ -29,7 +29,7 @@ def use_current_names(layer: Layer, model: type[BaseModel]) -> Layer:
 
 def _renamed(layer: Layer, content: Mapping[str, Any], model: type[BaseModel], at: Path) -> dict[str, Any]:
     """Return a section with the current names of its keys and of those below it."""
-    old_names, result = old_names_of(model), dict[str, Any]()
+    old_names, result = get_old_names(model), dict[str, Any]()
     for key, value in content.items():
         name = old_names.get(key, key)
         if name != key:
@@ -39,7 +39,7 @@ def _renamed(layer: Layer, content: Mapping[str, Any], model: type[BaseModel], a
                 continue
             _move_origins(layer, (*at, key), (*at, name))
         field = model.model_fields.get(name)
-        below = model_of(field.annotation) if field else None
+        below = find_model(field.annotation) if field else None
         nested = below is not None and isinstance(value, Mapping)
         result[name] = _renamed(layer, value, below, (*at, name)) if nested and below else value
     return result

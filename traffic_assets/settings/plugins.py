@@ -153,14 +153,14 @@ def _plugin(point: EntryPoint, packages: Sequence[tuple[str, str]]) -> Plugin:
     else:
         try:
             loaded = point.load()
-            problem = _problem(point, loaded)
+            problem = _find_problem(point, loaded)
             extension = None if problem else loaded
         except Exception as error:  # a plugin's module can raise anything at import
             problem = messages.IMPORT_FAILED(error=f"{type(error).__name__}: {error}")
     return Plugin(point.group, point.name, point.value, *_package(point), extension, problem)
 
 
-def _problem(point: EntryPoint, loaded: Any) -> CodedText | None:
+def _find_problem(point: EntryPoint, loaded: Any) -> CodedText | None:
     kind, name = KINDS[point.group], point.name
     if not isinstance(loaded, Extension) or loaded.group != point.group:
         given = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"of type {type(loaded).__name__}"
@@ -174,10 +174,10 @@ def _problem(point: EntryPoint, loaded: Any) -> CodedText | None:
         return messages.BUILT_IN_NAME(name=name, taken=list(taken))
     if not _NAME.fullmatch(name) or hasattr(ModelsSettings, name) or name == "profile":
         return messages.INVALID_NAME(name=name)
-    return _problem_of_settings(loaded) if point.group == ALGORITHM_GROUP else None
+    return _find_settings_problem(loaded) if point.group == ALGORITHM_GROUP else None
 
 
-def _problem_of_settings(algorithm: Any) -> CodedText | None:
+def _find_settings_problem(algorithm: Any) -> CodedText | None:
     section = algorithm.settings
     if not isinstance(section, type) or not issubclass(section, ModelSettings):
         return messages.WRONG_SETTINGS(settings=repr(section))

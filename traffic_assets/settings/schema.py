@@ -20,7 +20,7 @@ from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.section import Section, subsection, with_fields
-from traffic_assets.settings.spark import OF_EXECUTORS, SparkSettings
+from traffic_assets.settings.spark import EXECUTOR_SETTINGS, SparkSettings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
 from traffic_assets.settings.training import TrainingSettings
 
@@ -104,7 +104,7 @@ class Settings(Section):
             yield ("training", "parallel_training"), messages.PARALLEL_ON_ONE_CORE(master=self.spark.master)
 
     def _idle_spark(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
-        keys = [key for key in self.spark.config if key.startswith(OF_EXECUTORS)]
+        keys = [key for key in self.spark.config if key.startswith(EXECUTOR_SETTINGS)]
         if keys and (self.spark.master or "").startswith("local"):
             text = messages.EXECUTORS_OF_LOCAL_SESSION(keys=keys, master=self.spark.master)
             yield ("spark", "config"), text

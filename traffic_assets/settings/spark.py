@@ -11,7 +11,7 @@ from traffic_assets.settings.section import Name, Section
 _SECRET = re.compile(r"(?i)secret|password|token|access[._-]?key|account\.key\.")
 """Names of Spark settings that hold secrets: Spark's own `spark.redaction.regex`, and the key of an Azure account."""
 
-OF_EXECUTORS = ("spark.executor.memory", "spark.executor.cores", "spark.executor.instances")
+EXECUTOR_SETTINGS = ("spark.executor.memory", "spark.executor.cores", "spark.executor.instances")
 """Spark settings that have no effect in a local session."""
 
 _OWN_SETTINGS = {

@@ -48,6 +48,6 @@ def refusal(tmp_path: Path, configuration: dict[str, Any]) -> CodedText:
     return problem(write(tmp_path / "config.json", configuration))
 
 
-def warnings_of(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def translation_warnings(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the values of each warning of the translation, by code."""
     return {text.code: text.values for text in translate(configuration).warnings}

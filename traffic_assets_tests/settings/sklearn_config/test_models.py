@@ -9,7 +9,7 @@ from traffic_assets.settings.models.base import grid_points
 from traffic_assets.settings.sklearn_config.tables import MODEL_NAMES
 from traffic_assets.settings.sklearn_config.translation import translate
 from traffic_assets_tests.settings.problems import problems, write
-from traffic_assets_tests.settings.sklearn_config.files import load, refusal, warnings_of
+from traffic_assets_tests.settings.sklearn_config.files import load, refusal, translation_warnings
 from traffic_assets_tests.tiny import LANES
 
 
@@ -58,7 +58,9 @@ def test_scikit_learns_own_defaults_are_accepted(tmp_path: Path) -> None:
     boosted = {"n_iter_no_change": None, "n_estimators": 9}
     models = {"random_forest": {"hyperparameters": given}, "gradient_boosting": {"hyperparameters": boosted}}
     assert list(load(tmp_path, {"models": models}).enabled_models) == ["random_forest", "gradient_boosted_trees"]
-    reported = {values["path"].rpartition(".")[2]: code for code, values in warnings_of({"models": models}).items()}
+    reported = {
+        values["path"].rpartition(".")[2]: code for code, values in translation_warnings({"models": models}).items()
+    }
     names = [*given, "n_iter_no_change"]
     assert reported == {name: f"sklearn-config.{name.replace('_', '-')}-has-no-effect" for name in names}
 
@@ -71,7 +73,7 @@ def test_a_hyperparameter_without_effect_is_reported(tmp_path: Path, section: st
     assert (
         (settings.grid == {"numTrees": [7]}) if section.endswith("grid") else (settings.hyperparameters.numTrees == 7)
     )
-    assert warnings_of({"models": {"random_forest": forest}}) == {
+    assert translation_warnings({"models": {"random_forest": forest}}) == {
         f"sklearn-config.{name}-has-no-effect": {"path": f"models.random_forest.{section}.{name}"}
         for name in ("bootstrap", "criterion")
     }
@@ -80,7 +82,7 @@ def test_a_hyperparameter_without_effect_is_reported(tmp_path: Path, section: st
 def test_an_empty_list_for_a_hyperparameter_without_effect_is_reported() -> None:
     forest: dict[str, Any] = {"hyperparameter_grid": {"criterion": []}}
     path = "models.random_forest.hyperparameter_grid.criterion"
-    assert warnings_of({"models": {"random_forest": forest}}) == {
+    assert translation_warnings({"models": {"random_forest": forest}}) == {
         "sklearn-config.no-values": {"path": path, "name": "criterion"}
     }
 
@@ -100,24 +102,24 @@ def test_a_grid_keeps_the_order_of_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "current"),
+    ("section", "current"),
     [
         ({"tune": False, "hyperparameter_tuning": True}, "tune"),
         ({"grid": {"maxDepth": [3]}, "hyperparameter_grid": {"n_estimators": [7]}}, "grid"),
     ],
 )
-def test_two_names_of_one_key_are_refused_if_they_differ(tmp_path: Path, key: dict[str, Any], current: str) -> None:
-    (given,) = set(key) - {current}
-    text = refusal(tmp_path, {"models": {"gradient_boosting": key}})
+def test_two_names_of_one_key_are_refused_if_they_differ(tmp_path: Path, section: dict[str, Any], current: str) -> None:
+    (given,) = set(section) - {current}
+    text = refusal(tmp_path, {"models": {"gradient_boosting": section}})
     assert text.code == "sklearn-config.conflict"
     assert text.values == {
         "path": f"models.gradient_boosting.{given}",
-        "given": key[given],
+        "given": section[given],
         "other": f"models.gradient_boosting.{current}",
-        "value": key[current],
+        "value": section[current],
         "setting": f"models.gradient_boosted_trees.{current}",
     }
-    same = {current: key[given], given: key[given]}
+    same = {current: section[given], given: section[given]}
     load(tmp_path, {"models": {"gradient_boosting": {"grid": {"n_estimators": [7]}} | same}})
 
 
@@ -128,8 +130,8 @@ def test_members_of_an_ensemble_can_have_scikit_learns_names(tmp_path: Path) -> 
     loaded = load(tmp_path, {"models": {"ensemble": {"enabled": True, **ensemble}}}).models.ensemble
     weighted = {"members": members, "method": "weighted", "weights": {"random_forest": 1, "gbt": 2}}
     grid = {"weights": [{"random_forest": 1, "gbt": 3}, None]}
-    of_weights = {"enabled": True, "hyperparameters": weighted, "hyperparameter_grid": grid}
-    other = load(tmp_path, {"models": {"ensemble": of_weights}}).models.ensemble
+    weighted_ensemble = {"enabled": True, "hyperparameters": weighted, "hyperparameter_grid": grid}
+    other = load(tmp_path, {"models": {"ensemble": weighted_ensemble}}).models.ensemble
     assert other.hyperparameters.weights == {"random_forest": 1, "gradient_boosted_trees": 2}
     assert other.grid["weights"] == [{"random_forest": 1, "gradient_boosted_trees": 3}, None]
     first, second = cast(list[Any], loaded.grid["members"])
@@ -142,8 +144,8 @@ def test_members_of_an_ensemble_can_have_scikit_learns_names(tmp_path: Path) -> 
     assert text.code == "settings.unknown-hyperparameter"
     assert text.values["path"] == "models.ensemble.hyperparameters.members.random_forest.size"
     seeded = {**members, "svr": {"random_state": 11}}
-    of_seeds = {"enabled": True, "hyperparameters": {"members": seeded}}
-    assert load(tmp_path, {"models": {"ensemble": of_seeds}}).training.seed == 11
+    seeded_ensemble = {"enabled": True, "hyperparameters": {"members": seeded}}
+    assert load(tmp_path, {"models": {"ensemble": seeded_ensemble}}).training.seed == 11
     in_grid = {"enabled": True, "hyperparameter_grid": {"members": [seeded]}}
     text = refusal(tmp_path, {"models": {"ensemble": in_grid}})
     assert (text.code, text.values["given"]) == ("sklearn-config.seed-in-grid", 11)
@@ -197,8 +199,8 @@ def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported:
     given = [0.0, alpha] if section == "hyperparameter_grid" else alpha
     path = f"models.linear_regression.{section}.alpha"
     expected = {"sklearn-config.alpha": {"path": path, "given": alpha}} if reported else {}
-    assert warnings_of({"models": {"linear_regression": {section: {"alpha": given}}}}) == expected
-    assert warnings_of({"models": {"linear_regression": {"hyperparameters": {"regParam": 0.3}}}}) == {}
+    assert translation_warnings({"models": {"linear_regression": {section: {"alpha": given}}}}) == expected
+    assert translation_warnings({"models": {"linear_regression": {"hyperparameters": {"regParam": 0.3}}}}) == {}
 
 
 @pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"])
@@ -234,7 +236,7 @@ def test_auto_under_the_current_name_stays_mllibs(tmp_path: Path) -> None:
     forest = {"hyperparameters": {"n_estimators": 9, "featureSubsetStrategy": "auto"}}
     settings = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
     assert settings.hyperparameters.featureSubsetStrategy == "auto"
-    assert warnings_of({"models": {"random_forest": forest}}) == {}
+    assert translation_warnings({"models": {"random_forest": forest}}) == {}
 
 
 def test_scikit_learns_names_of_every_model(tmp_path: Path) -> None:

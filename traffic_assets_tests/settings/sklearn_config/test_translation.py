@@ -19,7 +19,7 @@ from traffic_assets_tests.settings.sklearn_config.files import (
     load_over_the_file,
     over_the_file,
     refusal,
-    warnings_of,
+    translation_warnings,
     with_changes,
 )
 
@@ -112,12 +112,14 @@ def test_prediction_intervals_are_a_switch_or_a_share(
 def test_export_formats_are_reported_because_only_sparks_is_written() -> None:
     given = {"persistence": {"export_formats": ["spark", "pickle", "onnx", "pmml"]}}
     path = "persistence.export_formats"
-    assert warnings_of(given) == {
+    assert translation_warnings(given) == {
         "sklearn-config.pickle-format": {"path": path},
         "sklearn-config.unwritten-formats": {"path": path, "formats": ["onnx", "pmml"]},
     }
-    assert warnings_of({"persistence": {"export_formats": []}}) == {"sklearn-config.no-export-format": {"path": path}}
-    assert warnings_of({"persistence": {"export_formats": ["spark"]}}) == {}
+    assert translation_warnings({"persistence": {"export_formats": []}}) == {
+        "sklearn-config.no-export-format": {"path": path}
+    }
+    assert translation_warnings({"persistence": {"export_formats": ["spark"]}}) == {}
 
 
 def test_an_empty_search_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -141,9 +143,9 @@ def test_the_size_of_executors_is_reported_for_a_local_session(
 
 def test_computed_metrics_can_be_listed() -> None:
     known = ["rmse", "mae", "mape", "r2", "bias", "p95"]
-    assert warnings_of({"evaluation": {"metrics": known}}) == {}
+    assert translation_warnings({"evaluation": {"metrics": known}}) == {}
     values = {"path": "evaluation.metrics", "known": tuple(known), "given": ["rmse", "p95"]}
-    assert warnings_of({"evaluation": {"metrics": ["rmse", "p95"]}}) == {"sklearn-config.all-metrics": values}
+    assert translation_warnings({"evaluation": {"metrics": ["rmse", "p95"]}}) == {"sklearn-config.all-metrics": values}
     installed = translate({"evaluation": {"metrics": [*known, "far"]}}, installed_metrics=["far"])
     assert not installed.warnings and not installed.problems
 
