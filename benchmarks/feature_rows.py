@@ -29,7 +29,7 @@ DATASETS = ("sample", "san_diego")
 def feature_rows(
     dataset: str, sensors: int, on_features: Callable[[str, Callable[[], object]], None] | None = None
 ) -> Iterator[DataFrame]:
-    """The feature table of so many sensors over two weeks: about 4,000 rows a sensor.
+    """Return the feature table of some sensors over two weeks, about 4,000 rows a sensor.
 
     Args:
         dataset: sample or san_diego.

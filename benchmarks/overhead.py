@@ -50,7 +50,7 @@ def execute(job: str, tags: Mapping[str, str], environ: Mapping[str, str]) -> fl
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """A deployment below the folder, with the benchmark's hyperparameters."""
+    """Return a deployment below the folder, with the benchmark's hyperparameters."""
     no_target = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
     profile = {
         "extends": "local",
@@ -69,7 +69,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def plain_input(folder: Path) -> Path:
-    """The feature days as plain Parquet files, without what is ours."""
+    """Write the feature days as plain Parquet files, without pointers and records."""
     features = Dataset(f"{folder}/data/processed/ml-features", LocalFileSystem(), "date")
     target = folder / "plain_input"
     target.mkdir()

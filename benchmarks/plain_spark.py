@@ -29,7 +29,7 @@ SEED = 42
 
 
 def estimators(hyperparameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The three algorithms; a session must run."""
+    """Return the three algorithms; a session has to run."""
     made: dict[str, Any] = {
         "linear_regression": LinearRegression(labelCol="speed", standardization=False),
         "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, cacheNodeIds=True),
@@ -41,13 +41,13 @@ def estimators(hyperparameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def unit_hash(salt: str) -> Column:
-    """A number in [0, 1) by the row's key."""
+    """Return a number in [0, 1) for each row, by its key."""
     hashed = F.xxhash64(F.col("sensor_id"), F.col("timestamp").cast("long"), F.lit(SEED), F.lit(salt))
     return F.pmod(hashed, F.lit(2**32)) / 2**32
 
 
 def cached(rows: DataFrame) -> DataFrame:
-    """The rows in memory, by key."""
+    """Return the rows cached in memory, placed by key."""
     cores = rows.sparkSession.sparkContext.defaultParallelism
     return rows.repartition(cores, *KEYS).sortWithinPartitions(*KEYS).persist()
 
@@ -93,7 +93,7 @@ def fitted(train: DataFrame, estimator: Any) -> PipelineModel:
 
 
 def main(source: str, output: str, asked: str) -> None:
-    """The whole week."""
+    """Train the whole week."""
     given = json.loads(asked)
     folds: int = given["folds"]
     spark = (

@@ -159,7 +159,7 @@ def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict
 
 
 def render(results: Mapping[str, Any]) -> str:
-    """The page, from the stored results alone."""
+    """Render the page from the stored results."""
     lines = [
         "# Results",
         "",

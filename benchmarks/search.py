@@ -42,7 +42,7 @@ PROBE = RandomForestHyperparameters(numTrees=50, maxDepth=8)
 
 
 def search(rows: DataFrame, features: FeatureSet) -> Search:
-    """The whole grid, as the settings' defaults search it."""
+    """Search the whole grid with the settings' defaults."""
     strategy = make_strategy(SearchSettings(), RandomForestHyperparameters(), SEED_GRID, True, "rmse", SEED)
     with tempfile.TemporaryDirectory(prefix="search-") as scratch:
         return run_search(
@@ -58,7 +58,7 @@ def search(rows: DataFrame, features: FeatureSet) -> Search:
 
 
 def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
-    """What CrossValidator would take, extrapolated."""
+    """Return the seconds that CrossValidator would take, extrapolated."""
     fold = make_folds(rows, "random", FOLDS, SEED)[0]
     fit_rows = rows.where(fold.train)
     preprocessing = fit_preprocessor(fit_rows, features)

@@ -39,7 +39,7 @@ NO_TARGET = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min"
 
 
 def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, object]:
-    """Reads, splits, fits and judges with XGBoost's own interface; returns the test RMSE."""
+    """Read, split, fit and evaluate with XGBoost's own interface; return the test RMSE."""
     import xgboost
 
     given = hyperparameters.model_dump(exclude={"num_workers"})
@@ -88,7 +88,7 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
 def environment(
     folder: Path, hyperparameters: XGBoostHyperparameters, diagnostics: Mapping[str, object]
 ) -> dict[str, str]:
-    """A deployment below the folder with the XGBoost lane alone."""
+    """Return a deployment below the folder with the XGBoost lane alone."""
     off = {"enabled": False}
     profile = {
         "extends": "local",
