@@ -59,7 +59,7 @@ def diagnostics(sensor: str = "s1") -> Diagnostics:
 
 def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **changes: Any) -> LaneReport:
     test, later, found = metrics(rmse), metrics(2 * rmse, 0.97), search(rmse, trials)
-    target = ThresholdResult(quantity="RMSE on test, mph", threshold="<= 2", measured=rmse, passed=not missed)
+    target = ThresholdResult(target="RMSE on test, mph", asked="<= 2", measured=rmse, passed=not missed)
     given: dict[str, Any] = {
         "id": name,
         "title": TITLES[name],

@@ -15,16 +15,16 @@ class ThresholdResult(BaseModel):
     """Comparison of one measured value with its threshold.
 
     Attributes:
-        quantity: Measured quantity, such as "R² on test".
-        threshold: Limit with its relation, such as ">= 0.9996".
+        target: Measured quantity, such as "R² on test" (the name of the stored field).
+        asked: Threshold with its relation, such as ">= 0.9996" (the name of the stored field).
         measured: Measured value; NaN never passes.
         passed: True if the value meets the threshold.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    quantity: str
-    threshold: str
+    target: str
+    asked: str
     measured: float
     passed: bool
 
@@ -59,8 +59,8 @@ def evaluate_thresholds(
         ]
     return [
         ThresholdResult(
-            quantity=quantity,
-            threshold=f"{relation} {limit:g}",
+            target=quantity,
+            asked=f"{relation} {limit:g}",
             measured=value,
             passed=_passes(value, relation, limit),
         )
@@ -71,7 +71,7 @@ def evaluate_thresholds(
 
 def describe_missed(results: Sequence[ThresholdResult]) -> list[str]:
     """Return a text for each threshold that was missed."""
-    return [f"{r.quantity}: measured {r.measured:.6g}, expected {r.threshold}" for r in results if not r.passed]
+    return [f"{r.target}: measured {r.measured:.6g}, expected {r.asked}" for r in results if not r.passed]
 
 
 def _passes(value: float, relation: str, limit: float) -> bool:

@@ -69,11 +69,11 @@ def test_results_are_in_order_with_the_measured_values() -> None:
     thresholds = GateThresholds(r2_min=0.9, rmse_max=5, mae_max=3, cv_r2_mean_min=0.999, cv_r2_std_max=0.001)
     results = evaluate_thresholds(thresholds, _metrics(r2=0.95, rmse=5.5, mae=2), _trial(mean=0.9995, std=0.002))
     assert results == [
-        ThresholdResult(quantity="R² on test", threshold=">= 0.9", measured=0.95, passed=True),
-        ThresholdResult(quantity="RMSE on test, mph", threshold="<= 5", measured=5.5, passed=False),
-        ThresholdResult(quantity="MAE on test, mph", threshold="<= 3", measured=2, passed=True),
-        ThresholdResult(quantity="mean R² of the folds", threshold="> 0.999", measured=0.9995, passed=True),
-        ThresholdResult(quantity="deviation of the folds' R²", threshold="< 0.001", measured=0.002, passed=False),
+        ThresholdResult(target="R² on test", asked=">= 0.9", measured=0.95, passed=True),
+        ThresholdResult(target="RMSE on test, mph", asked="<= 5", measured=5.5, passed=False),
+        ThresholdResult(target="MAE on test, mph", asked="<= 3", measured=2, passed=True),
+        ThresholdResult(target="mean R² of the folds", asked="> 0.999", measured=0.9995, passed=True),
+        ThresholdResult(target="deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
     ]
     assert describe_missed(results) == [
         "RMSE on test, mph: measured 5.5, expected <= 5",
