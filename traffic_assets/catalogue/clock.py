@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from traffic_assets.messages import features as messages
+
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
@@ -45,7 +47,7 @@ def bounds(keys: Iterable[str], zone: ZoneInfo) -> tuple[datetime, datetime]:
     """
     ordered = sorted(keys)
     if not ordered:
-        raise ValueError("given no days; give at least one")
+        raise ValueError(messages.NO_DAYS())
     return day_start(ordered[0], zone), day_start(previous_day(ordered[-1], -1), zone)
 
 

@@ -13,6 +13,7 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import features as messages
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.plugins import FEATURE_GROUP, Extension
 
@@ -41,12 +42,14 @@ class Feature(Extension):
 
     def __post_init__(self) -> None:
         if self.column.name != self.name:
-            raise ValueError(f"{self.name}: its column is named {self.column.name!r}. Expected the feature's own name.")
+            raise ValueError(messages.WRONG_COLUMN_NAME(feature=self.name, column=self.column.name))
         if self.column.role not in ("numeric", "categorical"):
-            raise ValueError(f"{self.name}: its role is {self.column.role!r}. Expected numeric or categorical.")
+            raise ValueError(messages.WRONG_ROLE(feature=self.name, role=self.column.role))
         if not 0 <= self.lookback_minutes <= LONGEST_LOOKBACK_MINUTES:
             raise ValueError(
-                f"{self.name}: lookback_minutes is {self.lookback_minutes}. Expected 0 to {LONGEST_LOOKBACK_MINUTES}."
+                messages.WRONG_LOOKBACK(
+                    feature=self.name, given=self.lookback_minutes, longest=LONGEST_LOOKBACK_MINUTES
+                )
             )
 
     @classmethod

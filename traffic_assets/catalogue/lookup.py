@@ -10,6 +10,7 @@ from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import features as messages
 from traffic_assets.settings.keys import did_you_mean
 from traffic_assets.settings.plugins import FEATURE_GROUP, usable
 from traffic_assets.settings.target import DEFAULT_TARGET
@@ -38,8 +39,8 @@ def leaky_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
 def _require_known(setting: str, names: Iterable[str]) -> None:
     known = [column.name for column in all_features()]
     if unknown := sorted(set(names).difference(known)):
-        given = ", ".join(f"{name}{did_you_mean(name, known)}" for name in unknown)
-        raise ValueError(f"{setting}: no such feature: {given}; the features are {', '.join(known)}")
+        names = [f"{name}{did_you_mean(name, known)}" for name in unknown]
+        raise ValueError(messages.UNKNOWN_FEATURES(setting=setting, names=names, allowed=known))
 
 
 def feature_columns(
@@ -62,10 +63,7 @@ def feature_columns(
         excluded |= {column.name for column in all_features()}.difference(only)
     left = tuple(column for column in all_features() if column.name not in excluded)
     if not left:
-        made = ", ".join(column.name for column in all_features() if column.is_leaky(target))
-        other = f" that is not made from the {target} itself, as {made} is" if target != DEFAULT_TARGET else ""
-        raise ValueError(
-            f"training.features and training.exclude_features: for the {target} every feature is excluded; leave at "
-            f"least one{other}"
-        )
+        if target == DEFAULT_TARGET:
+            raise ValueError(messages.ALL_EXCLUDED(target=target))
+        raise ValueError(messages.ALL_LEAKY_OR_EXCLUDED(target=target, leaky=leaky_features(target)))
     return left

@@ -19,7 +19,8 @@ from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.readings.readers import InputError, Part, Source, parts_named
+from traffic_assets.messages import features as messages
+from traffic_assets.readings.readers import InputError, Part, Source, parts_named, problem_text
 from traffic_assets.readings.validation import REASON, checked, require_columns
 from traffic_assets.settings.data import DataSettings
 
@@ -82,7 +83,7 @@ def build_sensor_table(
         refused |= unusable
         if new is None:
             if previous is None:
-                raise InputError("; ".join(refused.values()))
+                raise InputError(messages.NO_USABLE_DAY(uri=source.uri, reasons=refused))
             return replace(previous, refused=refused)
         merged = new if previous is None else _merged(previous.rows, new)
         try:
@@ -93,7 +94,7 @@ def build_sensor_table(
             broken = parts_named(parts, error)
             if not broken:
                 raise
-            refused |= {day: str(error) for part in broken for day in part.days or ()}
+            refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]
     summary = described.agg(
         F.count(F.lit(1)).alias("sensors"),
@@ -153,7 +154,7 @@ def _described(
         except InputError as error:
             if part.days is None:
                 raise
-            refused |= {day: str(error) for day in part.days}
+            refused |= {day: problem_text(error) for day in part.days}
             continue
         if "timestamp" not in good.columns:
             good = good.withColumn("timestamp", F.lit(None).cast("timestamp"))

@@ -16,7 +16,8 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS, REQUIRED_READING_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.readings.readers import InputError, Part, Source, parts_named
+from traffic_assets.messages import readings as messages
+from traffic_assets.readings.readers import InputError, Part, Source, parts_named, problem_text
 from traffic_assets.readings.validation import REASON, checked, mark_duplicates, require_columns
 from traffic_assets.settings.data import DataSettings
 
@@ -99,7 +100,7 @@ def _ingest(
             broken = parts_named(parts, error)
             if not broken:
                 raise
-            refused |= {day: str(error) for part in broken for day in part.days or ()}
+            refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]
     counts: dict[str, dict[str, Any]] = {
         day: {"rows": 0, "quarantined": 0, "without_target": 0, "without_day": 0, "reasons": {}} for day in days
@@ -122,19 +123,12 @@ def _ingest(
         bad = sum(reasons.values())
         total = counts[day]["rows"] + bad
         if bad > data.max_bad_share * total:
-            worst = ", ".join(f"{n} x {r}" for r, n in sorted(reasons.items(), key=lambda x: -x[1]))
-            refused.setdefault(
-                day,
-                f"{bad} of {total} rows are bad ({worst}); at most "
-                f"{data.max_bad_share:.0%} is allowed (data.max_bad_share)",
-            )
+            worst = [f"{n} x {r}" for r, n in sorted(reasons.items(), key=lambda x: -x[1])]
+            text = messages.TOO_MANY_BAD_ROWS(bad=bad, rows=total, reasons=worst, allowed=data.max_bad_share)
+            refused.setdefault(day, text)
     without_day = sum(count["without_day"] for count in counts.values())
     if without_day == sum(count["rows"] + count["quarantined"] for count in counts.values()) > 0:
-        refused |= dict.fromkeys(
-            days,
-            f"no row of it is there, and {without_day} rows of {source.uri} have a timestamp that cannot be read; name "
-            f"its format in data.timestamp_formats",
-        )
+        refused |= dict.fromkeys(days, messages.UNREADABLE_TIMESTAMPS(rows=without_day, uri=source.uri))
     good = F.col(REASON).isNull()
     return Ingested(
         rows=cached.where(good).drop(REASON),
@@ -167,7 +161,7 @@ def _marked(
         except InputError as error:
             if part.days is None:
                 raise
-            refused |= {day: str(error) for day in part.days}
+            refused |= {day: problem_text(error) for day in part.days}
             continue
         missing |= set(names) - set(frame.columns)
         frames.append(_placed(typed, part, days, data))

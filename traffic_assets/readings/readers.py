@@ -17,6 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.message import coded_text_of
+from traffic_assets.messages import readings as messages
 from traffic_assets.settings.data import ALIASES
 
 FORMATS = {
@@ -72,11 +74,9 @@ class Source:
         except (FileNotFoundError, NotADirectoryError):
             if self.filesystem.exists(self.uri):
                 return []  # a single file
-            raise InputError(
-                f"no input at {self.uri}: put files there, set data.source, or run `traffic-assets sample`"
-            ) from None
+            raise InputError(messages.NO_INPUT(uri=self.uri)) from None
         if not entries:
-            raise InputError(f"the input folder {self.uri} is empty: put Parquet, CSV or JSON files there")
+            raise InputError(messages.EMPTY_FOLDER(uri=self.uri))
         return entries
 
     def day_folders(self) -> dict[str, FileStatus]:
@@ -140,8 +140,9 @@ class Source:
             with storage_errors(part.paths[0]):
                 frame = reader.options(**options).format(kind).load(list(part.paths))
         except PySparkException as error:
-            advice = "; write timestamps in microseconds" if "TIMESTAMP(NANOS" in str(error) else ""
-            raise InputError(f"{part.paths[0]}: cannot be read as {kind}: {first_line(error)}{advice}") from error
+            nanoseconds = "TIMESTAMP(NANOS" in str(error)
+            message = messages.NANOSECOND_TIMESTAMPS if nanoseconds else messages.UNREADABLE_FILES
+            raise InputError(message(path=part.paths[0], format=kind, cause=first_line(error))) from error
         return self._renamed(frame, part)
 
     def read_all(
@@ -161,7 +162,7 @@ class Source:
             except (InputError, StorageError) as error:
                 if part.days is None or (isinstance(error, StorageError) and error.retryable):
                     raise
-                refused |= {day: first_line(error) for day in part.days}
+                refused |= {day: problem_text(error) for day in part.days}
         groups = [
             Part(
                 tuple(path for p in same for path in p.paths),
@@ -187,8 +188,7 @@ class Source:
                 continue  # a column that has our name already wins over an alias that comes along
             if ours.lower() in names:  # as Spark compares names
                 raise InputError(
-                    f"{part.paths[0]}: the columns {names[ours.lower()][0]!r} and {given!r} both mean {ours!r}; "
-                    f"drop one, or give it another meaning in data.aliases"
+                    messages.AMBIGUOUS_COLUMN(columns=[names[ours.lower()][0], given], path=part.paths[0], name=ours)
                 )
             names[ours.lower()] = (given, ours)
         return frame.withColumnsRenamed(dict(names.values()))
@@ -200,10 +200,7 @@ class Source:
         for ending, kind in FORMATS.items():
             if name.lower().endswith(ending):
                 return kind
-        raise InputError(
-            f"{name}: cannot tell the format from the file's ending; known endings are "
-            f"{', '.join(FORMATS)}; else set data.format to parquet, csv or json"
-        )
+        raise InputError(messages.UNKNOWN_FORMAT(file=name, endings=list(FORMATS)))
 
     def _first_file(self, uri: str) -> str:
         try:
@@ -217,7 +214,7 @@ class Source:
                 return entry.uri
             if found := self._first_file_or_none(entry.uri):
                 return found
-        raise InputError(f"{uri} holds no files: put Parquet, CSV or JSON files there")
+        raise InputError(messages.NO_FILES(uri=uri))
 
     def _first_file_or_none(self, uri: str) -> str | None:
         try:
@@ -232,6 +229,11 @@ def parts_named(parts: Sequence[Part], error: StorageError) -> list[Part]:
         return []
     text = f"{error} {error.__cause__}"
     return [part for part in parts if part.days and any(path.rstrip("/") + "/" in text for path in part.paths)]
+
+
+def problem_text(error: BaseException) -> str:
+    """Return the text of an error with its code if it has one, otherwise the first line."""
+    return coded_text_of(error) or first_line(error)
 
 
 def first_line(error: BaseException) -> str:

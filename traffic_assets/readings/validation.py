@@ -4,7 +4,7 @@ Bad rows are quarantined with a reason, not repaired. Which days are then refuse
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -21,6 +21,7 @@ from pyspark.sql.types import (
 )
 
 from traffic_assets.catalogue.column import Column as CatalogueColumn
+from traffic_assets.messages import readings as messages
 from traffic_assets.readings.readers import InputError
 from traffic_assets.settings.data import DataSettings
 
@@ -39,7 +40,7 @@ _ZONE_AFTER_TIME = r"\d:\d[\d:.]*\s*[A-Za-z+-]"
 _ZONE_LETTERS = re.compile("[VzOXxZ]")
 
 
-def require_columns(frame: DataFrame, required: Iterable[str], where: str) -> None:
+def require_columns(frame: DataFrame, required: Sequence[str], where: str) -> None:
     """Refuse input without the columns that nothing can be done without.
 
     Raises:
@@ -48,8 +49,7 @@ def require_columns(frame: DataFrame, required: Iterable[str], where: str) -> No
     missing = [name for name in required if name not in frame.columns]
     if missing:
         raise InputError(
-            f"{where}: missing column(s) {', '.join(missing)}; found {', '.join(frame.columns)}. "
-            f"Add them, or name what stands for them in data.aliases"
+            messages.MISSING_COLUMNS(path=where, columns=missing, required=list(required), present=frame.columns)
         )
 
 
@@ -80,8 +80,12 @@ def checked(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSett
             continue
         if isinstance(present[column.name], _IMPOSSIBLE[column.spark_type]):
             raise InputError(
-                f"{where}: column {column.name} is {present[column.name].simpleString()}; "
-                f"{column.spark_type} is allowed"
+                messages.WRONG_COLUMN_TYPE(
+                    column=column.name,
+                    path=where,
+                    type=present[column.name].simpleString(),
+                    allowed=column.spark_type,
+                )
             )
         given = F.col(column.name)
         if column.spark_type == "timestamp":

@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from traffic_assets.messages import simulation as messages
+
 Array = NDArray[Any]
 _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "sensors": ("1 to 50000", lambda value: 1 <= value <= 50_000),
@@ -42,5 +44,5 @@ class SampleSpec(BaseModel):
     def _possible(cls, value: Any, info: ValidationInfo) -> Any:
         allowed, is_allowed = _ALLOWED[str(info.field_name)]
         if not is_allowed(value):
-            raise ValueError(f"{info.field_name} is {value}; allowed is {allowed}: give one of these.")
+            raise ValueError(messages.OUT_OF_RANGE(name=info.field_name, given=value, allowed=allowed))
         return value

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from traffic_assets.messages import simulation as messages
 from traffic_assets.simulation.days import simulate_days
 from traffic_assets.simulation.demand import interval_starts
 from traffic_assets.simulation.detectors import SPEED_RANGE_MPH
@@ -48,7 +49,7 @@ def require_simulated(folder: Path) -> None:
         except (pa.ArrowInvalid, OSError):
             metadata = {}
         if metadata.get(b"origin") != b"simulated":
-            raise ValueError(f"{file} is no simulated file: write the sample to another folder (--to)")
+            raise ValueError(messages.REAL_FILE(file=file))
 
 
 def write_sample(spec: SampleSpec, folder: Path, progress: Callable[[int, int], None] | None = None) -> SampleReport:
