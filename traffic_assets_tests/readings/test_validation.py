@@ -16,7 +16,7 @@ from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.readings.readers import InputError
-from traffic_assets.readings.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.readings.validation import REASON, mark_duplicates, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ INF = float("inf")
 def stamps(frame: DataFrame, data: DataSettings) -> dict[str, str | None]:
     """Every timestamp of `frame` in UTC, by the text of column `given`."""
     rows = (
-        checked(frame, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
+        validate_rows(frame, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
         .selectExpr("given", "cast(timestamp as string) as found")
         .collect()
     )
@@ -46,7 +46,7 @@ def reasons(spark: SparkSession, columns: Sequence[Column], rows: Sequence[dict[
     """The reason of each row, in order."""
     names = [part.split()[0] for part in schema.split(", ")]
     frame = spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], schema).coalesce(1)
-    return [row[REASON] for row in checked(frame, columns, UTC_INPUT, "x").collect()]
+    return [row[REASON] for row in validate_rows(frame, columns, UTC_INPUT, "x").collect()]
 
 
 def test_timestamps_with_a_zone_mean_the_same_whatever_the_input_is_said_to_be(spark: SparkSession) -> None:
@@ -128,7 +128,7 @@ def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> Non
         one = None
         for name in columns:
             part = frame.selectExpr(f"{name} as timestamp", f"'{name}' as given")
-            typed = checked(part, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
+            typed = validate_rows(part, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
             one = typed if one is None else one.unionByName(typed)
         assert one is not None
         found[data.timestamps] = {
@@ -198,14 +198,14 @@ def test_sensor_descriptions(spark: SparkSession) -> None:
     schema = "sensor_id string, latitude double, longitude double, highway string, lanes string"
     assert reasons(spark, SENSOR_COLUMNS, [good | case for case, _ in cases], schema) == [why for _, why in cases]
     frame = spark.createDataFrame([("A", "4.0"), ("B", "3")], "sensor_id string, lanes string")
-    typed = checked(frame, SENSOR_COLUMNS, UTC_INPUT, "x")
+    typed = validate_rows(frame, SENSOR_COLUMNS, UTC_INPUT, "x")
     assert dict(typed.dtypes)["lanes"] == "int"
     assert {row["sensor_id"]: row["lanes"] for row in typed.collect()} == {"A": 4, "B": 3}
 
 
 def test_columns_come_out_in_the_catalogues_types_also_where_the_input_lacks_them(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(7, AT, 60, "extra")], "sensor_id int, timestamp string, speed int, remark string")
-    typed = checked(frame, READING_COLUMNS, UTC_INPUT, "x")
+    typed = validate_rows(frame, READING_COLUMNS, UTC_INPUT, "x")
     assert typed.dtypes == [
         ("sensor_id", "string"),
         ("timestamp", "timestamp"),
@@ -224,7 +224,7 @@ def test_kilometres_become_miles_in_every_column_of_speeds(spark: SparkSession) 
         "sensor_id string, timestamp string, speed double, speed_lag_1 double, speed_variance double, "
         "flow_rate double, distance_from_center double",
     )
-    first, second = checked(frame, feature_table_columns(), data, "x").orderBy("sensor_id").collect()
+    first, second = validate_rows(frame, feature_table_columns(), data, "x").orderBy("sensor_id").collect()
     assert first["speed"] == pytest.approx(100)
     assert first["speed_lag_1"] == pytest.approx(50)
     assert first["speed_variance"] == pytest.approx(1)
@@ -261,7 +261,7 @@ def test_columns_of_an_impossible_type_are_refused(
 ) -> None:
     frame = spark.createDataFrame([], f"{column} {sql_type}")
     with pytest.raises(InputError) as caught:
-        checked(frame, READING_COLUMNS, UTC_INPUT, "file:///in/x.parquet")
+        validate_rows(frame, READING_COLUMNS, UTC_INPUT, "file:///in/x.parquet")
     assert str(caught.value) == f"file:///in/x.parquet: column {column} is {sql_type}; {allowed} is allowed"
 
 
