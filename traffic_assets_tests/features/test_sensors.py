@@ -18,6 +18,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.sensors import SensorTable, build_sensor_table
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -227,8 +228,10 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     monday = tmp_path / f"date={MONDAY}" / "x.parquet"
     monday.parent.mkdir()
     monday.write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(InputError, match=r"x\.parquet"):
+    with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert code_of(caught.value) == "features.no-usable-day"
+    assert "x.parquet" in values_of(caught.value)["reasons"][MONDAY]
     day_file(tmp_path, TUESDAY, [sensor("t")], 2)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert list(by_sensor(first)) == ["t"]
@@ -240,7 +243,7 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     assert list(by_sensor(build_sensor_table(spark, source(tmp_path), DATA, first))) == ["m", "t"]
 
 
-def test_the_geometry_tells_tables_apart_whose_features_differ(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_layout_fingerprint_differs_if_features_differ(spark: SparkSession, tmp_path: Path) -> None:
     three = [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0), sensor("c", "I-8", 32.25)]
     day_file(tmp_path, MONDAY, three, 1)
     first = build_sensor_table(spark, source(tmp_path), DATA)
@@ -251,28 +254,28 @@ def test_the_geometry_tells_tables_apart_whose_features_differ(spark: SparkSessi
     assert second.record["geometry"] == known, "another day of the same sensors"
     day_file(tmp_path, TUESDAY, [row | {"lanes": 7} for row in three], 3)
     wider = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
-    assert wider.record["geometry"] == known, "lanes are no geometry"
+    assert wider.record["geometry"] == known, "lanes do not change the layout"
 
     changes = {
         "moved": [*three[:2], sensor("c", "I-8", 32.26)],
         "another highway": [*three[:2], sensor("c", "I-5", 32.25)],
         "a newcomer": [*three, sensor("d", "I-8", 32.5)],
     }
-    found = {known}
+    fingerprints = {known}
     for name, rows in changes.items():
         day_file(tmp_path / name, MONDAY, rows, 1)
-        found.add(build_sensor_table(spark, source(tmp_path / name), DATA).record["geometry"])
+        fingerprints.add(build_sensor_table(spark, source(tmp_path / name), DATA).record["geometry"])
     centred = DataSettings(center=(32.0, -117.0))
-    found.add(build_sensor_table(spark, source(tmp_path), centred).record["geometry"])
-    assert len(found) == 5
+    fingerprints.add(build_sensor_table(spark, source(tmp_path), centred).record["geometry"])
+    assert len(fingerprints) == 5
 
 
-def test_a_table_of_an_earlier_version_gets_its_geometry(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_table_of_an_earlier_version_gets_its_layout_fingerprint(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0)], 1)
     table = build_sensor_table(spark, source(tmp_path), DATA)
     old = stored(spark, table, tmp_path / "_1")
-    geometry = old.record.pop("geometry")
-    assert build_sensor_table(spark, source(tmp_path), DATA, old).record["geometry"] == geometry
+    fingerprint = old.record.pop("geometry")
+    assert build_sensor_table(spark, source(tmp_path), DATA, old).record["geometry"] == fingerprint
 
 
 def test_days_with_other_columns_add_up(spark: SparkSession, tmp_path: Path) -> None:
@@ -286,8 +289,11 @@ def test_days_with_other_columns_add_up(spark: SparkSession, tmp_path: Path) -> 
 
 def test_metadata_without_sensor_id_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", [{"id": "a", "lat": 32.0}])
-    with pytest.raises(InputError, match=r"missing column\(s\) sensor_id; found id, latitude"):
+    with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert code_of(caught.value) == "readings.missing-columns"
+    values = values_of(caught.value)
+    assert (values["columns"], values["present"]) == (["sensor_id"], ["id", "latitude"])
 
 
 def spoil(path: Path) -> None:
@@ -312,16 +318,22 @@ def test_days_that_cannot_be_used_are_left_out_by_name(spark: SparkSession, tmp_
     assert list(by_sensor(table)) == ["good", "m"]
     assert list(table.record["folders_seen"]) == [MONDAY, saturday], "what is left out is tried again"
     assert set(table.refused) == {TUESDAY, WEDNESDAY, thursday, friday}
-    assert f"date={TUESDAY}: missing column(s) sensor_id; found id, latitude" in table.refused[TUESDAY]
-    assert table.refused[WEDNESDAY].endswith("column latitude is array<double>; double is allowed")
+    tuesday, wednesday = (InputError(table.refused[day]) for day in (TUESDAY, WEDNESDAY))
+    assert code_of(tuesday) == "readings.missing-columns"
+    assert values_of(tuesday)["path"].endswith(f"date={TUESDAY}")
+    assert values_of(tuesday)["present"] == ["id", "latitude"]
+    assert code_of(wednesday) == "readings.wrong-column-type"
+    assert values_of(wednesday)["column"] == "latitude"
     for day in (thursday, friday):
         assert f"date={day}/x.parquet" in table.refused[day]
 
 
 def test_without_any_day_that_can_be_used_the_error_names_them(spark: SparkSession, tmp_path: Path) -> None:
     spoil(day_file(tmp_path, MONDAY, [sensor(f"s{i}") for i in range(50)], 1))
-    with pytest.raises(InputError, match=r"date=2026-01-05/x\.parquet"):
+    with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert code_of(caught.value) == "features.no-usable-day"
+    assert "date=2026-01-05/x.parquet" in values_of(caught.value)["reasons"][MONDAY]
 
 
 def test_a_file_that_breaks_half_way_in_another_layout_is_an_error(spark: SparkSession, tmp_path: Path) -> None:

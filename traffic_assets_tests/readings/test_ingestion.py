@@ -16,6 +16,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.readings.ingestion import Ingested, ingest_feature_table, ingest_readings
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,6 +60,16 @@ def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
     for row in ingested.rows.select("date", "sensor_id").collect():
         found.setdefault(row["date"], []).append(row["sensor_id"])
     return {day: sorted(sensors) for day, sensors in found.items()}
+
+
+def reason_code(ingested: Ingested, day: str) -> str:
+    """The code of the reason for refusing a day."""
+    return code_of(InputError(ingested.refused[day]))
+
+
+def reason_values(ingested: Ingested, day: str) -> dict[str, Any]:
+    """The values of the reason for refusing a day."""
+    return values_of(InputError(ingested.refused[day]))
 
 
 def count(
@@ -111,9 +122,13 @@ def test_a_day_with_too_many_bad_rows_is_refused_with_the_worst_reason_first(
     day_file(tmp_path, MONDAY, rows)
     day_file(tmp_path, TUESDAY, [reading(TUESDAY, i, speed=60.0 if i else -1.0) for i in range(20)])  # 5 %
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
-    assert ingested.refused == {
-        MONDAY: "3 of 20 rows are bad (2 x speed: outside 0..120 mph, 1 x occupancy: outside 0..1); at most 5% is "
-        "allowed (data.max_bad_share)"
+    assert list(ingested.refused) == [MONDAY]
+    assert reason_code(ingested, MONDAY) == "readings.too-many-bad-rows"
+    assert reason_values(ingested, MONDAY) == {
+        "bad": 3,
+        "rows": 20,
+        "reasons": ["2 x speed: outside 0..120 mph", "1 x occupancy: outside 0..1"],
+        "allowed": 0.05,
     }
     assert ingested.counts[TUESDAY]["quarantined"] == 1
 
@@ -195,17 +210,21 @@ def test_without_day_folders_unreadable_timestamps_are_in_no_days_share(spark: S
         assert ingested.quarantined.count() == 300 + bad, "nothing is lost"
 
     year_file(tmp_path, own_bad=2)
-    refused = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA).refused
-    assert set(refused) == {MONDAY}
-    assert refused[MONDAY].startswith(f"2 of 20 rows are bad (2 x {negative}); at most 5%"), "its own rows only"
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert set(ingested.refused) == {MONDAY}
+    assert reason_code(ingested, MONDAY) == "readings.too-many-bad-rows"
+    values = reason_values(ingested, MONDAY)
+    assert (values["bad"], values["rows"]) == (2, 20), "its own rows only"
+    assert values["reasons"] == [f"2 x {negative}"]
 
 
 def test_a_file_whose_timestamps_all_cannot_be_read_is_no_empty_day(spark: SparkSession, tmp_path: Path) -> None:
     text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,5th of January,60\nB,5th of January,61\n")
-    refused = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA).refused
-    assert set(refused) == {MONDAY, TUESDAY}
-    assert "2 rows of" in refused[TUESDAY]
-    assert "data.timestamp_formats" in refused[TUESDAY]
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert set(ingested.refused) == {MONDAY, TUESDAY}
+    for day in (MONDAY, TUESDAY):
+        assert reason_code(ingested, day) == "readings.unreadable-timestamps"
+        assert reason_values(ingested, day) == {"rows": 2, "uri": f"file://{tmp_path}"}
 
 
 def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, tmp_path: Path) -> None:
@@ -242,15 +261,22 @@ def test_a_day_without_a_required_column_is_refused_and_the_others_stay(spark: S
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
     assert sensors_by_day(ingested) == {MONDAY: ["A"]}
     assert set(ingested.refused) == {TUESDAY, WEDNESDAY}
-    assert f"date={TUESDAY}: missing column(s) timestamp, speed; found sensor_id, velocity" in ingested.refused[TUESDAY]
-    assert ingested.refused[WEDNESDAY].endswith("column speed is array<double>; double is allowed")
+    assert reason_code(ingested, TUESDAY) == "readings.missing-columns"
+    missing = reason_values(ingested, TUESDAY)
+    assert missing["path"].endswith(f"date={TUESDAY}")
+    assert (missing["columns"], missing["present"]) == (["timestamp", "speed"], ["sensor_id", "velocity"])
+    assert reason_code(ingested, WEDNESDAY) == "readings.wrong-column-type"
+    wrong = reason_values(ingested, WEDNESDAY)
+    assert (wrong["column"], wrong["type"], wrong["allowed"]) == ("speed", "array<double>", "double")
     assert ingested.missing_columns == []  # a refused day lacks nothing that is published
 
 
 def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", [{"sensor_id": "A", "timestamp": at(MONDAY)}])
-    with pytest.raises(InputError, match=r"missing column\(s\) speed"):
+    with pytest.raises(InputError) as caught:
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+    assert code_of(caught.value) == "readings.missing-columns"
+    assert values_of(caught.value)["columns"] == ["speed"]
 
 
 def test_a_file_that_was_replaced_is_read_again_in_the_same_session(spark: SparkSession, tmp_path: Path) -> None:

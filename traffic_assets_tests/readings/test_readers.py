@@ -16,6 +16,7 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, LocalFileSystem
 from traffic_assets.readings.readers import InputError, Part, Source, first_line
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -78,8 +79,12 @@ def test_parquet_keeps_its_types_and_finds_files_at_any_depth(spark: SparkSessio
 def test_a_format_that_is_given_is_not_guessed(spark: SparkSession, tmp_path: Path) -> None:
     text(tmp_path / "readings.txt", CSV)
     assert rows(read(spark, source(tmp_path, "csv")), "sensor_id") == [("A",), ("B",)]
-    with pytest.raises(InputError, match=r"readings\.txt: cannot tell the format .*known endings are \.parquet, \.csv"):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
+    assert code_of(caught.value) == "readings.unknown-format"
+    values = values_of(caught.value)
+    assert values["file"].endswith("/readings.txt")
+    assert values["endings"][:2] == [".parquet", ".csv"]
 
 
 @pytest.mark.parametrize("name", ["one.parquet", "one.csv"])
@@ -165,14 +170,20 @@ def test_sources_without_day_folders_are_one_part(tmp_path: Path) -> None:
 
 
 def test_missing_and_empty_sources_say_what_to_do(tmp_path: Path, spark: SparkSession) -> None:
-    with pytest.raises(InputError, match=r"no input at file://.*/nowhere: put files there, set data\.source"):
+    with pytest.raises(InputError) as caught:
         source(tmp_path / "nowhere").parts()
+    assert code_of(caught.value) == "readings.no-input"
+    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/nowhere"}
     text(tmp_path / "empty" / "_SUCCESS", "")
-    with pytest.raises(InputError, match=r"the input folder file://.*/empty is empty: put Parquet, CSV or JSON"):
+    with pytest.raises(InputError) as caught:
         source(tmp_path / "empty").entries()
+    assert code_of(caught.value) == "readings.empty-folder"
+    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/empty"}
     (tmp_path / "hollow" / "inner").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"hollow holds no files"):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path / "hollow"))
+    assert code_of(caught.value) == "readings.no-files"
+    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/hollow"}
 
 
 def test_columns_come_out_under_our_names(spark: SparkSession, tmp_path: Path) -> None:
@@ -206,13 +217,19 @@ def test_a_known_name_that_somebody_gives_wins_as_well(spark: SparkSession, tmp_
 
 def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", avg_speed=[1.0], speed_mph=[2.0])
-    with pytest.raises(
-        InputError, match="the columns 'avg_speed' and 'speed_mph' both mean 'speed'; drop one, or give"
-    ):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
+    assert code_of(caught.value) == "readings.ambiguous-column"
+    assert values_of(caught.value) == {
+        "columns": ["avg_speed", "speed_mph"],
+        "path": f"file://{tmp_path}",
+        "name": "speed",
+    }
     parquet(tmp_path / "x.parquet", Speed=[1.0], avg_speed=[2.0])  # to Spark, Speed is speed
-    with pytest.raises(InputError, match="the columns 'Speed' and 'avg_speed' both mean 'speed'"):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
+    assert code_of(caught.value) == "readings.ambiguous-column"
+    assert values_of(caught.value)["columns"] == ["Speed", "avg_speed"]
 
 
 def test_csv_columns_go_by_name_and_files_that_disagree_are_not_read(spark: SparkSession, tmp_path: Path) -> None:
@@ -269,11 +286,19 @@ def test_days_that_cannot_be_read_are_refused_and_the_others_stay(spark: SparkSe
     assert rows(frame, "sensor_id") == [("A",)]
     assert set(refused) == {f"2026-01-{day}" for day in ("06", "07", "08", "09", "10")}
     assert "torn.parquet" in refused["2026-01-06"]
-    assert "date=2026-01-07 holds no files" in refused["2026-01-07"]
-    assert "notes.txt: cannot tell the format" in refused["2026-01-08"]
-    assert "both mean 'flow'" in refused["2026-01-09"]
-    assert "date=2026-01-10: cannot be read as parquet: " in refused["2026-01-10"]
-    assert refused["2026-01-10"].endswith("; write timestamps in microseconds")
+    errors = {day: InputError(reason) for day, reason in refused.items() if day != "2026-01-06"}
+    assert {day: code_of(error) for day, error in errors.items()} == {
+        "2026-01-07": "readings.no-files",
+        "2026-01-08": "readings.unknown-format",
+        "2026-01-09": "readings.ambiguous-column",
+        "2026-01-10": "readings.nanosecond-timestamps",
+    }
+    values = {day: values_of(error) for day, error in errors.items()}
+    assert values["2026-01-07"]["uri"].endswith("date=2026-01-07")
+    assert values["2026-01-08"]["file"].endswith("notes.txt")
+    assert values["2026-01-09"]["name"] == "flow"
+    assert values["2026-01-10"]["path"].endswith("date=2026-01-10")
+    assert values["2026-01-10"]["format"] == "parquet"
 
 
 def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
@@ -284,8 +309,10 @@ def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: Spa
     assert caught.value.kind == "corrupt_file"
     torn.unlink()
     parquet(tmp_path / "twice.parquet", volume=[1], traffic_volume=[1])
-    with pytest.raises(InputError, match="both mean 'flow'"):
+    with pytest.raises(InputError) as ambiguous:
         of.read_all(spark, of.parts())
+    assert code_of(ambiguous.value) == "readings.ambiguous-column"
+    assert values_of(ambiguous.value)["name"] == "flow"
 
 
 def test_storage_that_does_not_answer_is_no_reason_to_refuse_a_day(

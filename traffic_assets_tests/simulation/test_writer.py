@@ -11,6 +11,7 @@ from traffic_assets.simulation import writer
 from traffic_assets.simulation.days import simulate_days
 from traffic_assets.simulation.spec import SampleSpec
 from traffic_assets.simulation.writer import require_simulated, write_sample
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.simulation.grids import readings, speed_grid
 
 
@@ -40,13 +41,17 @@ def test_a_folder_with_anything_but_samples_is_refused(tmp_path: Path) -> None:
     require_simulated(tmp_path)
     for name, content in (("real.csv", b"sensor_id,speed"), ("date=2026-01-05/more.parquet", b"PAR1")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"{name} is no simulated file"):
+        with pytest.raises(ValueError) as caught:
             require_simulated(tmp_path)
+        assert code_of(caught.value) == "simulation.real-file"
+        assert values_of(caught.value) == {"file": tmp_path / name}
         (tmp_path / name).unlink()
     table = pq.read_table(tmp_path / "date=2026-01-05" / "readings.parquet").replace_schema_metadata(None)
     pq.write_table(table, tmp_path / "real.parquet")
-    with pytest.raises(ValueError, match=r"real\.parquet is no simulated file"):
+    with pytest.raises(ValueError) as caught:
         require_simulated(tmp_path)
+    assert code_of(caught.value) == "simulation.real-file"
+    assert values_of(caught.value) == {"file": tmp_path / "real.parquet"}
 
 
 def test_report_looks_past_rows_made_wrong_on_purpose(tmp_path: Path) -> None:
