@@ -1,7 +1,7 @@
-"""A feature that an installed package adds: its catalogue entry, and the Spark expression that computes it.
+"""Feature of an installed package: its catalogue entry, and the Spark expression that computes it.
 
-Packages name it in the entry point group `traffic_assets.features` (`docs/extending.md`). Built-in features are entries
-of `features.py`, computed in `features/engineering.py`.
+Packages register it in the entry point group `traffic_assets.features`. Not here: built-in features (`features.py`,
+computed in `features/engineering.py`).
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ LONGEST_LOOKBACK_MINUTES = 24 * 60
 
 @dataclass(frozen=True)
 class Feature(Extension):
-    """One feature of an installed package.
+    """Feature of an installed package.
 
     Attributes:
         column: Catalogue entry with the feature's name; its role is numeric or categorical.
@@ -54,6 +54,6 @@ class Feature(Extension):
 
     @classmethod
     def taken_names(cls) -> tuple[str, ...]:
-        """Return the names that no feature of a package can have: those of our tables."""
+        """Return the names that a package's feature cannot have: the columns of the built-in tables."""
         columns = (*FEATURES, *READING_COLUMNS, *SENSOR_COLUMNS, *TARGETS.values())
         return (*dict.fromkeys(column.name for column in columns), "date")

@@ -17,14 +17,14 @@ ALL_EXCLUDED = Message(
     code="features.all-excluded",
     problem="Every feature is excluded for the target {target} (training.features, training.exclude_features)",
     expected="at least one feature",
-    fix="exclude fewer features in training.exclude_features, or name more in training.features",
+    fix="remove a feature from training.exclude_features, or add one to training.features",
     example={"target": "speed"},
 )
 ALL_LEAKY_OR_EXCLUDED = Message(
     code="features.all-leaky-or-excluded",
     problem="Every feature is excluded for the target {target} (training.features, training.exclude_features)",
-    expected="at least one feature that is not computed from the {target} itself, as {leaky} is",
-    fix="keep such a feature in training.features, and out of training.exclude_features",
+    expected="at least one feature that is not computed from the {target} itself (not {leaky})",
+    fix="add such a feature to training.features, or remove it from training.exclude_features",
     example={"target": "flow", "leaky": ["flow_rate"]},
 )
 WRONG_COLUMN_NAME = Message(

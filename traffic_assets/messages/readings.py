@@ -55,9 +55,9 @@ UNKNOWN_FORMAT = Message(
 )
 MISSING_COLUMNS = Message(
     code="readings.missing-columns",
-    problem="{path} lacks required columns ({columns})",
-    expected="the columns {required}, but the input has only {present}",
-    fix="add the columns, or name the columns that hold their values in data.aliases",
+    problem="{path} lacks required columns ({columns}); it has {present}",
+    expected="at least {required}",
+    fix="add the columns, or map other columns to these names in data.aliases",
     example={
         "path": _DAY_FOLDER,
         "columns": ["timestamp", "speed"],
@@ -86,7 +86,7 @@ TOO_MANY_BAD_ROWS = Message(
 )
 UNREADABLE_TIMESTAMPS = Message(
     code="readings.unreadable-timestamps",
-    problem="No row belongs to the day, and {rows} rows of {uri} have a timestamp that cannot be read",
+    problem="The day has no rows, and {rows} rows of {uri} have a timestamp that cannot be read",
     expected="ISO 8601 timestamps, or one of data.timestamp_formats",
     fix="add the timestamps' format to data.timestamp_formats",
     example={"rows": 576, "uri": _FOLDER},
