@@ -1,4 +1,4 @@
-"""Features of installed packages: what the catalogue takes from them, and what it refuses."""
+"""Features of installed packages: valid ones are in the catalogue, others are refused."""
 
 from unittest.mock import Mock
 
@@ -35,7 +35,7 @@ def test_an_installed_feature_is_in_the_catalogue_until_it_is_excluded(install: 
     assert [column.name for column in feature_columns(only=["level"])] == ["level"]
 
 
-def test_a_name_of_our_own_is_refused(install: Install) -> None:
+def test_the_name_of_a_built_in_column_is_refused(install: Install) -> None:
     install("acme-features", CODE, {FEATURE_GROUP: {"speed_lag_1": "SPEED_LAG_1"}})
     (plugin,) = plugins(FEATURE_GROUP)
     assert plugin.problem is not None

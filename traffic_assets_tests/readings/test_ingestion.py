@@ -1,4 +1,4 @@
-"""Days of input come out as good rows, quarantined rows and counts; what cannot be published is refused by day."""
+"""Ingestion of days: good rows, quarantined rows, counts, and refused days."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def source(folder: Path) -> Source:
 
 
 def at(day: str, interval: int = 0) -> datetime:
-    """The start of a 5-minute interval of a local day (Pacific standard time)."""
+    """Return the start of a 5-minute interval of a local day (Pacific standard time)."""
     return datetime.fromisoformat(f"{day}T08:00:00").replace(tzinfo=UTC) + timedelta(minutes=5 * interval)
 
 
@@ -63,12 +63,12 @@ def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
 
 
 def reason_code(ingested: Ingested, day: str) -> str:
-    """The code of the reason for refusing a day."""
+    """Return the code of the reason for refusing a day."""
     return code_of(InputError(ingested.refused[day]))
 
 
 def reason_values(ingested: Ingested, day: str) -> dict[str, Any]:
-    """The values of the reason for refusing a day."""
+    """Return the values of the reason for refusing a day."""
     return values_of(InputError(ingested.refused[day]))
 
 
@@ -144,9 +144,9 @@ def test_rows_belong_to_their_local_day_and_those_of_other_days_are_ignored(
         "far": at(WEDNESDAY),
     }
     parquet(tmp_path / "all.parquet", [reading(MONDAY, sensor_id=s, timestamp=t) for s, t in moments.items()])
-    asked = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
-    assert sensors_by_day(asked) == {MONDAY: ["first", "last"], TUESDAY: ["after"]}
-    assert asked.counts == {MONDAY: count(2), TUESDAY: count(1)}
+    requested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert sensors_by_day(requested) == {MONDAY: ["first", "last"], TUESDAY: ["after"]}
+    assert requested.counts == {MONDAY: count(2), TUESDAY: count(1)}
     single = ingest_readings(spark, source(tmp_path / "all.parquet"), [WEDNESDAY], DATA)
     assert sensors_by_day(single) == {WEDNESDAY: ["far"]}
 
@@ -172,7 +172,7 @@ def test_a_row_whose_timestamp_cannot_be_read_belongs_to_the_day_of_its_file(
     assert ingested.missing_columns == ["flow", "occupancy"]
 
 
-def test_a_row_of_another_day_than_its_folders_is_quarantined(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_row_in_the_folder_of_another_day_is_quarantined(spark: SparkSession, tmp_path: Path) -> None:
     rows = [
         reading(MONDAY, sensor_id="own", timestamp=at(MONDAY)),
         reading(MONDAY, sensor_id="x", timestamp=at(TUESDAY)),
@@ -183,7 +183,7 @@ def test_a_row_of_another_day_than_its_folders_is_quarantined(spark: SparkSessio
     assert ingested.counts[MONDAY]["reasons"] == {"timestamp: not of the folder's local day": 1}
 
 
-def test_without_day_folders_a_row_that_cannot_be_placed_is_told_with_the_first_day(
+def test_without_day_folders_an_unreadable_timestamp_counts_with_the_first_day(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,2026-01-06T20:00:00Z,60\nB,soon,61\n")
@@ -193,13 +193,13 @@ def test_without_day_folders_a_row_that_cannot_be_placed_is_told_with_the_first_
 
 
 def year_file(folder: Path, own_bad: int) -> None:
-    """20 rows of each of two days, some bad in Monday's, and 300 whose timestamps cannot be read."""
+    """Write 20 rows of each of two days, some of Monday bad, and 300 with timestamps that cannot be read."""
     rows = [f"A,{at(day, i):%Y-%m-%dT%H:%M:%SZ},60" for day in (MONDAY, TUESDAY) for i in range(20)]
     rows[:own_bad] = [row.replace(",60", ",-60") for row in rows[:own_bad]]
     text(folder / "year.csv", "\n".join(["sensor_id,timestamp,speed", *rows, *(f"{i},soon,60" for i in range(300))]))
 
 
-def test_without_day_folders_unreadable_timestamps_are_in_no_days_share(spark: SparkSession, tmp_path: Path) -> None:
+def test_without_day_folders_unreadable_timestamps_are_not_in_a_days_share(spark: SparkSession, tmp_path: Path) -> None:
     year_file(tmp_path, own_bad=1)
     unparsable, negative = "timestamp: unparsable", "speed: outside 0..120 mph"
     for day, own in ((MONDAY, {negative: 1}), (TUESDAY, {})):
@@ -218,7 +218,7 @@ def test_without_day_folders_unreadable_timestamps_are_in_no_days_share(spark: S
     assert values["reasons"] == [f"2 x {negative}"]
 
 
-def test_a_file_whose_timestamps_all_cannot_be_read_is_no_empty_day(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_file_without_readable_timestamps_is_not_an_empty_day(spark: SparkSession, tmp_path: Path) -> None:
     text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,5th of January,60\nB,5th of January,61\n")
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
     assert set(ingested.refused) == {MONDAY, TUESDAY}
@@ -227,7 +227,7 @@ def test_a_file_whose_timestamps_all_cannot_be_read_is_no_empty_day(spark: Spark
         assert reason_values(ingested, day) == {"rows": 2, "uri": f"file://{tmp_path}"}
 
 
-def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, tmp_path: Path) -> None:
+def test_days_with_other_columns_and_types_are_combined(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [reading(MONDAY)])
     day_file(
         tmp_path,
@@ -254,7 +254,9 @@ def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, t
     assert ingested.refused == {}
 
 
-def test_a_day_without_a_required_column_is_refused_and_the_others_stay(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_day_without_a_required_column_is_refused_and_the_others_are_kept(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     day_file(tmp_path, MONDAY, [reading(MONDAY)])
     day_file(tmp_path, TUESDAY, [{"sensor_id": "A", "velocity": 60.0}])
     day_file(tmp_path, WEDNESDAY, [reading(WEDNESDAY, speed=[60.0])])
@@ -268,7 +270,7 @@ def test_a_day_without_a_required_column_is_refused_and_the_others_stay(spark: S
     assert reason_code(ingested, WEDNESDAY) == "readings.wrong-column-type"
     wrong = reason_values(ingested, WEDNESDAY)
     assert (wrong["column"], wrong["type"], wrong["allowed"]) == ("speed", "array<double>", "double")
-    assert ingested.missing_columns == []  # a refused day lacks nothing that is published
+    assert ingested.missing_columns == []  # columns of refused days do not count
 
 
 def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
@@ -297,15 +299,13 @@ def test_days_that_were_never_delivered_are_empty(spark: SparkSession, tmp_path:
 
 
 def spoil(path: Path) -> None:
-    """Break the first data page and leave the footer, so that only reading rows tells."""
+    """Break the first data page but not the footer, so that only reading rows fails."""
     content = bytearray(path.read_bytes())
     content[4:60] = b"\xff" * 56
     path.write_bytes(content)
 
 
-def test_a_day_whose_file_breaks_half_way_is_refused_by_name_and_the_others_stay(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_a_day_with_a_broken_file_is_refused_and_the_others_are_kept(spark: SparkSession, tmp_path: Path) -> None:
     for day in (MONDAY, TUESDAY, WEDNESDAY):
         broken = day_file(tmp_path, day, [reading(day, i) for i in range(50)])
         if day != WEDNESDAY:
@@ -318,13 +318,13 @@ def test_a_day_whose_file_breaks_half_way_is_refused_by_name_and_the_others_stay
     assert ingested.rows.select("date").distinct().collect() == [(WEDNESDAY,)]
 
 
-def test_a_file_that_breaks_half_way_in_another_layout_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_broken_file_outside_day_folders_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     spoil(parquet(tmp_path / "all.parquet", [reading(MONDAY, i) for i in range(50)]))
     with pytest.raises(StorageError, match=r"all\.parquet"):
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
 
 
-def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_ready_made_feature_table_is_validated_by_type_and_range(spark: SparkSession, tmp_path: Path) -> None:
     row = reading(MONDAY) | {
         "highway_encoded": "I-5 N",
         "is_weekend": False,
@@ -360,5 +360,5 @@ def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_p
     assert "speed_variance" in ingested.missing_columns
     assert "sensor_cluster" in ingested.missing_columns
     assert len(ingested.missing_columns) == 21 - 7
-    assert "occupancy" not in ingested.rows.columns, "a measurement is no column of the table"
+    assert "occupancy" not in ingested.rows.columns, "a measurement is not a column of the table"
     assert types["flow"] == "double", "a target is"

@@ -30,7 +30,7 @@ INF = float("inf")
 
 
 def stamps(frame: DataFrame, data: DataSettings) -> dict[str, str | None]:
-    """Every timestamp of `frame` in UTC, by the text of column `given`."""
+    """Return every timestamp of `frame` in UTC, by the text of column `given`."""
     rows = (
         validate_rows(frame, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
         .selectExpr("given", "cast(timestamp as string) as found")
@@ -44,13 +44,13 @@ def texts(spark: SparkSession, given: Sequence[str]) -> DataFrame:
 
 
 def reasons(spark: SparkSession, columns: Sequence[Column], rows: Sequence[dict[str, Any]], schema: str) -> list[Any]:
-    """The reason of each row, in order."""
+    """Return the reason of each row, in order."""
     names = [part.split()[0] for part in schema.split(", ")]
     frame = spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], schema).coalesce(1)
     return [row[REASON] for row in validate_rows(frame, columns, UTC_INPUT, "x").collect()]
 
 
-def test_timestamps_with_a_zone_mean_the_same_whatever_the_input_is_said_to_be(spark: SparkSession) -> None:
+def test_timestamps_with_a_zone_ignore_the_setting(spark: SparkSession) -> None:
     expected = {
         "2026-01-05T08:03:59Z": "2026-01-05 08:00",
         "2026-01-05T08:03:59.123456Z": "2026-01-05 08:00",
@@ -67,7 +67,7 @@ def test_timestamps_with_a_zone_mean_the_same_whatever_the_input_is_said_to_be(s
     assert stamps(frame, LOCAL_INPUT) == expected
 
 
-def test_timestamps_without_a_zone_are_utc_or_local_as_the_setting_says(spark: SparkSession) -> None:
+def test_timestamps_without_a_zone_are_utc_or_local_by_setting(spark: SparkSession) -> None:
     utc = {
         "2026-01-05 08:03:00": "2026-01-05 08:00",
         "2026-01-05T08:04:59.999": "2026-01-05 08:00",
@@ -89,7 +89,7 @@ def test_timestamps_without_a_zone_are_utc_or_local_as_the_setting_says(spark: S
     assert stamps(frame, LOCAL_INPUT) == local
 
 
-def test_other_timestamp_formats_are_tried_in_turn_and_may_name_a_zone(spark: SparkSession) -> None:
+def test_timestamp_formats_are_tried_in_order_and_may_have_a_zone(spark: SparkSession) -> None:
     data = DataSettings(
         timestamps="local",
         timestamp_formats=["HH:mm dd-MM-yyyy", "dd.MM.yyyy HH:mm 'Zeit'", "yyyyMMdd HHmm XX", "MM/dd/yyyy hh:mm a"],
@@ -104,7 +104,7 @@ def test_other_timestamp_formats_are_tried_in_turn_and_may_name_a_zone(spark: Sp
     assert stamps(texts(spark, list(expected)), data) == expected
 
 
-def test_what_is_no_moment_in_time_is_unparsable_or_missing(spark: SparkSession) -> None:
+def test_other_texts_are_unparsable_or_missing_timestamps(spark: SparkSession) -> None:
     given = ["yesterday", "2026-02-30 00:00:00", "12:30", "T12:30:00", "1767600000", "", "  ", None]
     rows = [{"sensor_id": "A", "timestamp": text, "speed": 1.0} for text in given]
     found = reasons(spark, READING_COLUMNS, rows, "sensor_id string, timestamp string, speed double")
@@ -204,7 +204,7 @@ def test_sensor_descriptions(spark: SparkSession) -> None:
     assert {row["sensor_id"]: row["lanes"] for row in typed.collect()} == {"A": 4, "B": 3}
 
 
-def test_columns_come_out_in_the_catalogues_types_also_where_the_input_lacks_them(spark: SparkSession) -> None:
+def test_columns_have_the_catalogues_types_even_if_the_input_lacks_them(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(7, AT, 60, "extra")], "sensor_id int, timestamp string, speed int, remark string")
     typed = validate_rows(frame, READING_COLUMNS, UTC_INPUT, "x")
     assert typed.dtypes == [
@@ -218,7 +218,7 @@ def test_columns_come_out_in_the_catalogues_types_also_where_the_input_lacks_the
     assert typed.drop("timestamp").first() == ("7", 60.0, None, None, None)
 
 
-def test_kilometres_become_miles_in_every_column_of_speeds(spark: SparkSession) -> None:
+def test_kilometres_are_converted_in_every_column_of_speeds(spark: SparkSession) -> None:
     data = DataSettings(speed_unit="km/h")
     frame = spark.createDataFrame(
         [("A", AT, 160.9344, 80.4672, 2.589988110336, 100.0, 1.0), ("B", AT, 200.0, 1.0, 1.0, 1.0, 1.0)],
@@ -286,7 +286,7 @@ def test_missing_columns_are_named_with_what_is_there(spark: SparkSession) -> No
     }
 
 
-def test_of_duplicates_the_same_row_stays_whatever_the_order(spark: SparkSession) -> None:
+def test_the_same_duplicate_is_kept_in_any_order_of_rows(spark: SparkSession) -> None:
     rows = [
         ("A", "t1", 50.0, 9.0, None),
         ("A", "t1", 50.0, 3.0, None),  # this one: least speed, then least flow

@@ -1,4 +1,4 @@
-"""The specification of a sample: what it allows."""
+"""The specification of a sample and its allowed values."""
 
 from datetime import date
 
