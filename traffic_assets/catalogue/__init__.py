@@ -1,4 +1,4 @@
-"""The catalogue of columns: readings, sensors, features and targets with units and meaning, and the clock.
+"""Catalogue of columns with units and meaning (readings, sensors, features, targets), and the local clock.
 
 Not here: reading files (`readings/`), computing features (`features/`).
 """

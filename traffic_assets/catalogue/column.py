@@ -1,4 +1,4 @@
-"""The description of one column: its role, type, unit, range, and when its value is available."""
+"""Description of a column: its role, type, unit, range, and availability."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,18 +9,18 @@ Availability = Literal["always", "before", "with the reading", "with the target"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the tables that we define.
+    """Column of a table with readings, sensors, features or targets.
 
     Attributes:
-        name: as in the users' feature tables.
-        role: what it is to a model.
-        spark_type: simple name of its Spark SQL type.
-        unit: unit of its values, empty for codes and shares.
-        low: smallest allowed value, inclusive.
-        high: largest allowed value, inclusive.
-        available_at: when its value is known, seen from the moment the target is observed.
-        source: the columns of a reading or a sensor that it is computed from.
-        description: its definition in a line.
+        name: Name in the table.
+        role: Use of the column: key, feature, target, measurement or description.
+        spark_type: Simple name of its Spark SQL type.
+        unit: Unit of its values, empty for codes and shares.
+        low: Smallest allowed value, inclusive.
+        high: Largest allowed value, inclusive.
+        available_at: Time at which its value is available, relative to the time at which the target is observed.
+        source: Columns of a reading or a sensor that it is computed from.
+        description: Definition in one line.
     """
 
     name: str
@@ -34,6 +34,6 @@ class Column:
     description: str = ""
 
     def is_leaky(self, target: str = "speed") -> bool:
-        """Whether the feature, at horizon 0, is made from the very value that is to be predicted."""
+        """Return true if the feature, at horizon 0, is computed from the value that is to be predicted."""
         at_once = self.available_at in ("with the reading", "with the target")
         return at_once and target in self.source and self.role in ("numeric", "categorical")

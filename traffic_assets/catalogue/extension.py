@@ -1,7 +1,7 @@
-"""A feature that an installed package adds: its catalogue entry, and the Spark expression that computes it.
+"""Feature of an installed package: its catalogue entry, and the Spark expression that computes it.
 
-Packages name it in the entry point group `traffic_assets.features` (`docs/extending.md`). Built-in features are entries
-of `features.py`, computed in `features/engineering.py`.
+Packages register it in the entry point group `traffic_assets.features`. Not here: built-in features (`features.py`,
+computed in `features/engineering.py`).
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import features as messages
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.plugins import FEATURE_GROUP, Extension
 
@@ -24,7 +25,7 @@ LONGEST_LOOKBACK_MINUTES = 24 * 60
 
 @dataclass(frozen=True)
 class Feature(Extension):
-    """One feature of an installed package.
+    """Feature of an installed package.
 
     Attributes:
         column: Catalogue entry with the feature's name; its role is numeric or categorical.
@@ -41,16 +42,18 @@ class Feature(Extension):
 
     def __post_init__(self) -> None:
         if self.column.name != self.name:
-            raise ValueError(f"{self.name}: its column is named {self.column.name!r}. Expected the feature's own name.")
+            raise ValueError(messages.WRONG_COLUMN_NAME(feature=self.name, column=self.column.name))
         if self.column.role not in ("numeric", "categorical"):
-            raise ValueError(f"{self.name}: its role is {self.column.role!r}. Expected numeric or categorical.")
+            raise ValueError(messages.WRONG_ROLE(feature=self.name, role=self.column.role))
         if not 0 <= self.lookback_minutes <= LONGEST_LOOKBACK_MINUTES:
             raise ValueError(
-                f"{self.name}: lookback_minutes is {self.lookback_minutes}. Expected 0 to {LONGEST_LOOKBACK_MINUTES}."
+                messages.WRONG_LOOKBACK(
+                    feature=self.name, given=self.lookback_minutes, longest=LONGEST_LOOKBACK_MINUTES
+                )
             )
 
     @classmethod
     def taken_names(cls) -> tuple[str, ...]:
-        """Return the names that no feature of a package can have: those of our tables."""
+        """Return the names that a package's feature cannot have: the columns of the built-in tables."""
         columns = (*FEATURES, *READING_COLUMNS, *SENSOR_COLUMNS, *TARGETS.values())
         return (*dict.fromkeys(column.name for column in columns), "date")

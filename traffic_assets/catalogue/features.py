@@ -1,7 +1,7 @@
-"""The catalogue of features: the one source for names, units, ranges, and when a value is available.
+"""Catalogue of built-in features: their names, units, ranges, and availability.
 
-Schema validation, the UI's column schema, the docs, the preprocessor and the leakage report read it. How a feature is
-computed lives in `features/engineering.py` (per reading) and `features/sensors.py` (per sensor).
+Validation, the UI's column schema, the docs, the preprocessor and the leakage report read it. Not here: computing
+features (`features/engineering.py` for each reading, `features/sensors.py` for each sensor).
 """
 
 from traffic_assets.catalogue.column import Column
@@ -86,7 +86,7 @@ NUMERIC_FEATURES = (
         20_000,
         "with the reading",
         ("flow",),
-        "vehicles per hour and lane (one lane where the lanes are not known)",
+        "vehicles per hour and lane (one lane if the number of lanes is unknown)",
     ),
     Column(
         "speed_variance",

@@ -1,6 +1,6 @@
-"""The features that there are: the built-in ones and those of installed packages, and which of them are trained on.
+"""Built-in features and those of installed packages, and the selection of features to train on.
 
-Nothing is looked up at import, since a package that adds a feature imports this one.
+Packages are looked up in functions and not at import, because a package that adds a feature imports this module.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.messages import features as messages
 from traffic_assets.settings.keys import did_you_mean
 from traffic_assets.settings.plugins import FEATURE_GROUP, usable
 from traffic_assets.settings.target import DEFAULT_TARGET
@@ -31,27 +32,32 @@ def feature_table_columns() -> tuple[Column, ...]:
 
 
 def leaky_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
-    """The features that, at horizon 0, are functions of a target."""
+    """Return the names of the features that, at horizon 0, are functions of a target."""
     return tuple(column.name for column in all_features() if column.is_leaky(target))
 
 
 def _require_known(setting: str, names: Iterable[str]) -> None:
     known = [column.name for column in all_features()]
     if unknown := sorted(set(names).difference(known)):
-        given = ", ".join(f"{name}{did_you_mean(name, known)}" for name in unknown)
-        raise ValueError(f"{setting}: no such feature: {given}; the features are {', '.join(known)}")
+        hints = [f"{name}{did_you_mean(name, known)}" for name in unknown]
+        raise ValueError(messages.UNKNOWN_FEATURES(setting=setting, names=hints, allowed=known))
 
 
 def feature_columns(
     exclude: Iterable[str] = (), target: str = DEFAULT_TARGET, only: Iterable[str] | None = None
 ) -> tuple[Column, ...]:
-    """The features of the catalogue, or those named alone, without those excluded.
+    """Select the features to train on.
 
-    The users' plan trains the speed on columns that contain it, so for the speed they stay unless they are named;
-    for any other target they are left out.
+    Leaky features are kept for the default target unless they are excluded by name. They are dropped for any other
+    target.
+
+    Args:
+        exclude: Names of features to drop.
+        target: Predicted variable.
+        only: Names of features to keep; None for all.
 
     Raises:
-        ValueError: where a name is no feature, or none is left.
+        ValueError: A name is not a feature, or no feature is left.
     """
     excluded = set(exclude)
     _require_known("training.exclude_features", excluded)
@@ -62,10 +68,7 @@ def feature_columns(
         excluded |= {column.name for column in all_features()}.difference(only)
     left = tuple(column for column in all_features() if column.name not in excluded)
     if not left:
-        made = ", ".join(column.name for column in all_features() if column.is_leaky(target))
-        other = f" that is not made from the {target} itself, as {made} is" if target != DEFAULT_TARGET else ""
-        raise ValueError(
-            f"training.features and training.exclude_features: for the {target} every feature is excluded; leave at "
-            f"least one{other}"
-        )
+        if target == DEFAULT_TARGET:
+            raise ValueError(messages.ALL_EXCLUDED(target=target))
+        raise ValueError(messages.ALL_LEAKY_OR_EXCLUDED(target=target, leaky=leaky_features(target)))
     return left

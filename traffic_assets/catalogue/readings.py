@@ -1,6 +1,6 @@
-"""The columns of readings, with units and ranges.
+"""Columns of readings, with units and ranges.
 
-Aliases of these names are settings; how files are read and checked lives in `readings/`.
+Not here: aliases of these names (`settings/data.py`), reading and validating files (`readings/`).
 """
 
 from traffic_assets.catalogue.column import Column

@@ -1,4 +1,4 @@
-"""The columns that describe a sensor; how the sensor table is built lives in `features/sensors.py`."""
+"""Columns that describe a sensor. Not here: building the sensor table (`features/sensors.py`)."""
 
 from traffic_assets.catalogue.column import Column
 

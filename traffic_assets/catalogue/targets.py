@@ -1,4 +1,4 @@
-"""The variables that a lane can learn to predict, with units and ranges."""
+"""Variables that a lane can predict, with units and ranges."""
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.readings import MAX_SPEED_MPH
@@ -14,4 +14,4 @@ TARGETS = {
         ),
     )
 }
-"""What a lane can learn to predict; `training.targets` chooses among them."""
+"""Targets by name; `training.targets` selects among them."""

@@ -1,4 +1,5 @@
-"""From raw files to feature rows: the catalogue, readers, validation, sensors, feature engineering, the sample.
+"""Features on Spark: the sensor table, feature engineering, and filling of gaps.
 
-Plain functions on Spark DataFrames, usable from a notebook; nothing here imports dagster.
+Plain functions on DataFrames that a notebook can call; nothing here imports dagster. Not here: names, units and ranges
+of features (`catalogue/`), reading and validating files (`readings/`).
 """

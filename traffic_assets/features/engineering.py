@@ -1,7 +1,7 @@
-"""The features of a reading, computed on Spark as the catalogue defines them.
+"""Features of a reading, computed on Spark as the catalogue defines them.
 
-What is fixed for a sensor (position, codes, cluster, free flow) comes ready from `sensors.py`, gaps are filled in
-`filling.py`; reading files and quarantine live in `readers.py` and `validation.py`.
+Not here: features that are fixed for a sensor, such as position and cluster (`sensors.py`), filling of gaps
+(`filling.py`), reading and validating files (`readings/`).
 """
 
 import math
@@ -13,33 +13,35 @@ from pyspark.sql.window import WindowSpec
 
 from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.lookup import feature_table_columns, installed_features
-from traffic_assets.features.filling import LAGS, MEANS, intervals_back, with_filled_past
+from traffic_assets.features.filling import LAGS, MEANS, fill_past, intervals_back
 from traffic_assets.settings.data import DataSettings
 
 
 def lookback_minutes(data: DataSettings) -> int:
-    """How long before a reading its past begins: its lags and means, and what may fill the oldest of them."""
+    """Return the minutes before a reading that its features need: lags, means, and the longest gap to fill."""
     lags = data.interval_minutes * intervals_back(data.interval_minutes)
     built_in = max(*MEANS, lags) + (data.fill.longest_gap_minutes if data.fill.on else 0)
     return built_in + max((feature.lookback_minutes for feature in installed_features()), default=0)
 
 
 def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> DataFrame:
-    """The feature rows of some local days.
+    """Build the feature rows of some local days.
 
-    Lags and moving statistics look back by time within a sensor: where an interval is missing they hold null,
-    never a neighbour's value, unless `data.fill` asks for one. Rows without a speed have no target: they are left
-    out here (and counted by `count_without_target`), but an interval without a speed is also no predecessor.
+    Lags and moving statistics look back by time within a sensor. If an interval is missing or has no speed, they are
+    null and never a neighbour's value, unless `data.fill` is on. Rows without a speed have no target and are left out.
 
     Args:
-        readings: validated readings (sensor_id, timestamp, speed, flow, occupancy) of the days and, where it is
+        readings: Validated readings (sensor_id, timestamp, speed, flow, occupancy) of the days and, if it is
             published, of the day before.
-        sensors: the sensor table, one row a sensor.
-        days: keys of the local days to return, without gaps.
-        data: interval, time zone, free-flow and rush-hour settings.
+        sensors: Sensor table, one row a sensor.
+        days: Keys of the local days to return, without gaps.
+        data: Settings of interval, time zone, free flow and rush hours.
 
     Returns:
-        Key columns, features, target and `date`; one row a reading with a speed.
+        Key columns, features, target and `date`; one row for each reading with a speed.
+
+    Raises:
+        ValueError: `days` is empty.
     """
     start, end = clock.bounds(days, data.zone)
     seconds = F.col("timestamp").cast("long")
@@ -50,25 +52,28 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
     )
     with_past = with_target.select("*", *_past(seconds, data.interval_minutes))
     if data.fill.on:
-        with_past = with_filled_past(with_past, data.interval_minutes, data.fill)
-    added = installed_features()
-    if not any(feature.lookback_minutes for feature in added):  # their windows need the rows before the days
+        with_past = fill_past(with_past, data.interval_minutes, data.fill)
+    installed = installed_features()
+    if not any(feature.lookback_minutes for feature in installed):  # otherwise their windows need earlier rows
         with_past = with_past.where(F.col("timestamp") >= F.lit(start))
     joined = with_past.join(F.broadcast(sensors), "sensor_id", "left")
     local = clock.local_time("timestamp", data.zone)
     with_clock = joined.withColumns(_clock(local, data)).withColumns(_concurrent(data))
     with_level = with_clock.withColumn("congestion_level", _congestion_level(F.col("traffic_efficiency")))
     columns = [F.col(c.name).cast(c.spark_type).alias(c.name) for c in feature_table_columns()]
-    with_added = with_level.withColumns({feature.name: feature.expression(data) for feature in added})
-    return with_added.where(F.col("timestamp") >= F.lit(start)).select(
+    with_installed = with_level.withColumns({feature.name: feature.expression(data) for feature in installed})
+    return with_installed.where(F.col("timestamp") >= F.lit(start)).select(
         *columns, F.date_format(local, "yyyy-MM-dd").alias("date")
     )
 
 
 def unknown_sensors(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> dict[str, int]:
-    """Readings with a speed whose sensor the sensor table does not know, by local day; days without any are left out.
+    """Count the readings with a speed whose sensor is not in the sensor table.
 
-    Their features of position and highway are null. Arguments as of `build_features`.
+    Their features of position and highway are null. The arguments are those of `build_features`.
+
+    Returns:
+        The count by local day, without days that have none.
     """
     start, end = clock.bounds(days, data.zone)
     within = (F.col("timestamp") >= F.lit(start)) & (F.col("timestamp") < F.lit(end)) & F.col("speed").isNotNull()
@@ -78,10 +83,10 @@ def unknown_sensors(readings: DataFrame, sensors: DataFrame, days: Sequence[str]
 
 
 def _past(seconds: Column, interval_minutes: int) -> list[Column]:
-    """Lags, moving means and the variance: range frames over one ordering, so that Spark sorts once."""
+    """Return lags, moving means and the variance, as range frames over one ordering so that Spark sorts once."""
     by_time = Window.partitionBy("sensor_id").orderBy(seconds)
 
-    def before(minutes: int) -> WindowSpec:  # the minutes before the reading, itself excluded
+    def before(minutes: int) -> WindowSpec:  # minutes before the reading, without the reading
         return by_time.rangeBetween(-60 * minutes, -1)
 
     lags = [
@@ -114,7 +119,7 @@ def _concurrent(data: DataSettings) -> dict[str, Column]:
     per_hour = 60 / data.interval_minutes
     efficiency = F.least(F.lit(1.5), F.greatest(F.lit(0.0), F.col("speed") / free_flow))
     return {
-        "traffic_efficiency": F.when(free_flow > 0, efficiency),  # 0: a detector that stood still all night
+        "traffic_efficiency": F.when(free_flow > 0, efficiency),  # 0: a detector that reported no movement all night
         "occupancy_ratio": F.col("occupancy"),
         "flow_rate": F.col("flow") * per_hour / F.coalesce(F.col("lanes"), F.lit(1)),
     }

@@ -1,12 +1,12 @@
-"""Lags and moving means over a past whose gaps are filled, where `data.fill` asks for it.
+"""Lags and moving means over a past with filled gaps, as `data.fill` configures.
 
     intervals before the reading at t    60   .   .   54   .   | t        . has no speed
-    interpolation                        60  58  56   54   .   |          both neighbours lie before t
+    interpolation                        60  58  56   54   .   |          both neighbours are before t
     forward fill                         60  60  60   54  54   |          the last speed before the gap
 
-An interval is filled from speeds at most `longest_gap_minutes` away from it that were measured before the reading:
-nothing from the time of the reading or later is ever looked at, and the target is never filled. Only lags and means are
-taken over the filled past; the variance is of what was measured. Without fills, `engineering.py` does it all.
+An interval is filled from speeds that were measured before the reading and at most `longest_gap_minutes` away from the
+interval. Values at the time of the reading or later are never used, and the target is never filled. Only lags and means
+use the filled past; the variance uses measured speeds alone. Not here: lags and means without fills (`engineering.py`).
 """
 
 from functools import reduce
@@ -22,18 +22,18 @@ LAGS, MEANS = (1, 2, 3), (15, 30, 60)
 
 
 def intervals_back(interval_minutes: int) -> int:
-    """How many intervals before a reading its lags and means go back."""
+    """Return the number of intervals before a reading that its lags and means need."""
     return max(*LAGS, max(MEANS) // interval_minutes)
 
 
-def with_filled_past(rows: DataFrame, interval_minutes: int, fill: FillSettings) -> DataFrame:
-    """The rows with lags where there was a gap, and with means over the filled intervals as well.
+def fill_past(rows: DataFrame, interval_minutes: int, fill: FillSettings) -> DataFrame:
+    """Fill lags that fall into a gap, and include filled intervals in moving means.
 
     Args:
-        rows: sensor_id, timestamp, speed (never null) and the lags as they were measured; of each sensor with all
-            the rows that its past reaches back to.
-        interval_minutes: of the readings.
-        fill: what is filled, and how far.
+        rows: Rows with sensor_id, timestamp, speed (never null) and the measured lags, including every row that the
+            past of a sensor's readings needs.
+        interval_minutes: Interval of the readings, minutes.
+        fill: Methods of filling, and the longest gap.
     """
     seconds = F.col("timestamp").cast("long")
     by_time = Window.partitionBy("sensor_id").orderBy(seconds)
@@ -56,19 +56,25 @@ def with_filled_past(rows: DataFrame, interval_minutes: int, fill: FillSettings)
 
 
 def _value(k: int, at: Column, fill: FillSettings) -> Column:
-    """The speed that fills the k-th interval back, at an instant; null where one was measured, or none is near."""
+    """Return the speed that fills the k-th interval back; null if it was measured, or no speed is near enough.
+
+    Args:
+        k: Number of intervals back.
+        at: Start of that interval, seconds.
+        fill: Methods of filling.
+    """
     older_at, older = F.col(f"_older_at_{k}"), F.col(f"_older_{k}")
-    ways = []
+    candidates = []
     if fill.interpolation:
         newer_at, newer = F.col(f"_newer_at_{k}"), F.col(f"_newer_{k}")
-        ways.append(older + (newer - older) * (at - older_at) / (newer_at - older_at))
+        candidates.append(older + (newer - older) * (at - older_at) / (newer_at - older_at))
     if fill.forward_fill:
-        ways.append(older)
-    return F.when(older_at < at, F.coalesce(*ways))
+        candidates.append(older)
+    return F.when(older_at < at, F.coalesce(*candidates))
 
 
 def _mean(minutes: int, intervals: int) -> Column:
-    """The mean of what was measured in the minutes before the reading and of the intervals in them that were filled."""
+    """Return the mean of the measured speeds in the minutes before the reading and of the filled intervals in them."""
     filled = [F.col(f"_filled_{k}") for k in range(1, intervals + 1)]
     total = reduce(add, (F.coalesce(value, F.lit(0.0)) for value in filled), F.coalesce(f"_sum_{minutes}", F.lit(0.0)))
     number = reduce(add, (value.isNotNull().cast("int") for value in filled), F.col(f"_count_{minutes}"))

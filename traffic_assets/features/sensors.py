@@ -1,7 +1,7 @@
-"""The sensor table: position, highway and lanes of each sensor, and what is fixed for it.
+"""The sensor table: one row a sensor with position, highway, lanes and the features that are fixed for it.
 
-One row a sensor with its codes, cluster, scaled position, distance from the centre and free-flow speed. Codes
-never move: a newcomer's is appended. Its storage belongs to the `sensor_table` asset.
+These features are highway code, cluster, scaled position, distance from the centre and free-flow speed. Codes never
+change; a new highway gets the next free one. Not here: storage (the asset `sensor_table`).
 """
 
 import hashlib
@@ -19,29 +19,33 @@ from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.readings.readers import InputError, Part, Source, parts_named
-from traffic_assets.readings.validation import REASON, checked, require_columns
+from traffic_assets.messages import features as messages
+from traffic_assets.readings.readers import InputError, Part, Source, find_broken_parts, problem_text
+from traffic_assets.readings.validation import REASON, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
 
 CLUSTERS = 8
 CLUSTER_SEED = 42
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
+LAYOUT_FINGERPRINT = "geometry"
+"""Field of the record with the layout fingerprint; stored data has its old name."""
+
 _NIGHT_HOURS = (0, 5)  # local; traffic flows freely
-_GEOMETRY = ("lat_normalized", "lon_normalized", "distance_from_center", "highway_encoded", "sensor_cluster")
-_GEOMETRY_DIGITS = 9  # what is summed in another order differs behind them
+_LAYOUT = ("lat_normalized", "lon_normalized", "distance_from_center", "highway_encoded", "sensor_cluster")
+_LAYOUT_DIGITS = 9  # sums in another order differ only in later digits
 _DESCRIPTION = [c.name for c in SENSOR_COLUMNS if c.name != "sensor_id"]
 
 
 @dataclass(frozen=True)
 class SensorTable:
-    """The sensor table and the facts that went into it.
+    """Sensor table with a record of its inputs.
 
     Attributes:
-        rows: one row a sensor.
-        record: number of sensors, bounding box, centre, clusters, the code of every highway there ever was, the
-            `geometry` that tells tables apart whose features must not be mixed, and the fingerprints of the day folders
-            seen so far (one that cannot be read is not seen, and tried again).
-        refused: by day whose folder was left out of this build, why.
+        rows: One row a sensor.
+        record: Number of sensors, bounding box, centre, clusters, the code of every highway so far, the layout
+            fingerprint (field `geometry`: features of tables with different ones must not be mixed), and the
+            fingerprints of the day folders that were read. A folder that cannot be read is tried again next time.
+        refused: Reason for each day whose folder this build left out.
     """
 
     rows: DataFrame
@@ -55,58 +59,34 @@ def build_sensor_table(
     data: DataSettings,
     previous: SensorTable | None = None,
 ) -> SensorTable:
-    """The sensor table from metadata or readings, extending the one before it.
+    """Build the sensor table from metadata or readings, or extend the previous one.
 
-    A source of day folders is read incrementally: only folders that are new, or whose files have changed in name,
-    size or time. One that cannot be read or used is left out, so that it costs its own day only.
+    A source of day folders is read incrementally: only folders that are new, or whose files have changed in name, size
+    or time. A folder that cannot be used is left out and does not affect other days.
 
     Args:
-        spark: the session.
-        source: sensor metadata, or readings that carry the same columns.
-        data: free-flow, centre and time-zone settings.
-        previous: the table so far; its codes are kept, and its sensors where the source has them no more.
+        spark: Spark session.
+        source: Sensor metadata, or readings with the same columns.
+        data: Settings of free flow, centre and time zone.
+        previous: Table so far. Its codes are kept, and so are sensors that the source no longer has.
 
     Raises:
-        InputError: where the source has no sensor_id, or nothing of it can be used.
-        StorageError: where storage fails in a way that no single day folder is to blame for.
+        InputError: The source has no sensor_id, or none of it can be used.
+        StorageError: Storage fails, and the cause is not a single day folder.
     """
     folders = source.fingerprints()
-    # a table of an earlier version, without a geometry, is built from all folders again
-    seen = previous.record["folders_seen"] if previous and "geometry" in previous.record else {}
+    # A table of an earlier version, without a layout fingerprint, is built from all folders again.
+    seen = previous.record["folders_seen"] if previous and LAYOUT_FINGERPRINT in previous.record else {}
     changed = [day for day, fingerprint in folders.items() if seen.get(day) != fingerprint] if folders else None
     if previous is not None and changed == []:
         return previous
-    parts, refused = source.parts(changed), dict[str, str]()
-    while True:  # once, and once more for each day whose files break in the middle of the pass
-        new, unusable = _described(spark, source, data, parts)
-        refused |= unusable
-        if new is None:
-            if previous is None:
-                raise InputError("; ".join(refused.values()))
-            return replace(previous, refused=refused)
-        merged = new if previous is None else _merged(previous.rows, new)
-        try:
-            with storage_errors(source.uri):  # a cached plan would be found again after the files have changed
-                described = spark.createDataFrame(merged.collect(), merged.schema)
-            break
-        except StorageError as error:
-            broken = parts_named(parts, error)
-            if not broken:
-                raise
-            refused |= {day: str(error) for part in broken for day in part.days or ()}
-            parts = [part for part in parts if part not in broken]
-    summary = described.agg(
-        F.count(F.lit(1)).alias("sensors"),
-        *(
-            f(c).alias(f"{n}_{c}")
-            for c in ("latitude", "longitude")
-            for n, f in (("min", F.min), ("max", F.max), ("mean", F.avg))
-        ),
-        F.count_if(_has_position()).alias("positioned"),
-        F.count_if(F.col("lanes").isNull()).alias("without_lanes"),
-    )
-    facts = summary.collect()[0].asDict()
-    codes = _codes(described, previous.record["highway_codes"] if previous else {})
+    described, refused = _collect_descriptions(spark, source, data, source.parts(changed), previous)
+    if described is None:
+        if previous is None:
+            raise InputError(messages.NO_USABLE_DAY(uri=source.uri, reasons=refused))
+        return replace(previous, refused=refused)
+    facts = _summarize(described)
+    codes = _assign_codes(described, previous.record["highway_codes"] if previous else {})
     center = data.center or (facts["mean_latitude"], facts["mean_longitude"])
     rows = described.withColumns(
         {
@@ -116,7 +96,7 @@ def build_sensor_table(
         }
     )
     coded = spark.createDataFrame(list(codes.items()), "highway string, highway_encoded int")
-    rows = _with_clusters(rows.join(F.broadcast(coded), "highway", "left"), facts["positioned"])
+    rows = _add_clusters(rows.join(F.broadcast(coded), "highway", "left"), facts["positioned"])
     sensors = rows.orderBy("sensor_id").collect()
     box = [facts[k] for k in ("min_latitude", "min_longitude", "max_latitude", "max_longitude")]
     record = {
@@ -125,7 +105,7 @@ def build_sensor_table(
         "sensors_without_lanes": facts["without_lanes"],
         "bounding_box": box,
         "center": list(center),
-        "geometry": _layout_fingerprint(sensors, [*box, *center]),
+        LAYOUT_FINGERPRINT: _layout_fingerprint(sensors, [*box, *center]),
         "clusters": min(CLUSTERS, facts["positioned"]),
         "highway_codes": codes,
         "folders_seen": seen | {day: fingerprint for day, fingerprint in folders.items() if day not in refused},
@@ -133,12 +113,60 @@ def build_sensor_table(
     return SensorTable(spark.createDataFrame(sensors, rows.schema).coalesce(1), record, refused)
 
 
-def _described(
+def _collect_descriptions(
+    spark: SparkSession,
+    source: Source,
+    data: DataSettings,
+    parts: Sequence[Part],
+    previous: SensorTable | None,
+) -> tuple[DataFrame | None, dict[str, str]]:
+    """Describe the sensors of some parts and of the previous table.
+
+    Returns:
+        The rows, or None if no part can be used; and the reason for each day that is left out.
+    """
+    refused = dict[str, str]()
+    while True:  # repeated without the day folders whose files turn out to be broken during the pass
+        new, unusable = _describe_sensors(spark, source, data, parts)
+        refused |= unusable
+        if new is None:
+            return None, refused
+        merged = new if previous is None else _merge(previous.rows, new)
+        try:
+            # Rows are collected, because Spark would reuse a cached plan after the files have changed.
+            with storage_errors(source.uri):
+                return spark.createDataFrame(merged.collect(), merged.schema), refused
+        except StorageError as error:
+            broken = find_broken_parts(parts, error)
+            if not broken:
+                raise
+            refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
+            parts = [part for part in parts if part not in broken]
+
+
+def _summarize(described: DataFrame) -> dict[str, Any]:
+    """Return the number of sensors, with and without positions and lanes, and the bounds and means of positions."""
+    summary = described.agg(
+        F.count(F.lit(1)).alias("sensors"),
+        *(
+            function(column).alias(f"{name}_{column}")
+            for column in ("latitude", "longitude")
+            for name, function in (("min", F.min), ("max", F.max), ("mean", F.avg))
+        ),
+        F.count_if(_has_position()).alias("positioned"),
+        F.count_if(F.col("lanes").isNull()).alias("without_lanes"),
+    )
+    return summary.collect()[0].asDict()
+
+
+def _describe_sensors(
     spark: SparkSession, source: Source, data: DataSettings, parts: Sequence[Part]
 ) -> tuple[DataFrame | None, dict[str, str]]:
-    """sensor_id, its description and free-flow speed (mph, null where it is not asked for or not known).
+    """Read parts and aggregate them by sensor.
 
-    None where no day can be used; and by day that cannot, why.
+    Returns:
+        Rows with sensor_id, description and free-flow speed (mph; null if unknown, or not configured per sensor), or
+        None if no part can be used; and the reason for each day that is left out.
     """
     by_name = {c.name: c for c in (*SENSOR_COLUMNS, *READING_COLUMNS)}
     read, refused = source.read_all(spark, parts)
@@ -149,31 +177,31 @@ def _described(
             columns = tuple(c for c in columns if c.name not in ("timestamp", "flow", "occupancy"))
         try:
             require_columns(frame, ["sensor_id"], part.place)
-            good = checked(frame, columns, data, part.place).where(F.col(REASON).isNull())
+            good = validate_rows(frame, columns, data, part.place).where(F.col(REASON).isNull())
         except InputError as error:
             if part.days is None:
                 raise
-            refused |= {day: str(error) for day in part.days}
+            refused |= {day: problem_text(error) for day in part.days}
             continue
         if "timestamp" not in good.columns:
             good = good.withColumn("timestamp", F.lit(None).cast("timestamp"))
         frames.append(good.select("sensor_id", *_DESCRIPTION, "timestamp", "speed"))
     if not frames:
         return None, refused
-    every = frames[0]
+    rows = frames[0]
     for frame in frames[1:]:
-        every = every.unionByName(frame)
+        rows = rows.unionByName(frame)
     hour = F.hour(clock.local_time("timestamp", data.zone))
     night = F.when((hour >= _NIGHT_HOURS[0]) & (hour < _NIGHT_HOURS[1]), F.col("speed"))
     free_flow = F.percentile_approx(night, 0.85) if data.free_flow_speed == "per_sensor" else F.lit(None).cast("double")
-    described = every.groupBy("sensor_id").agg(
+    described = rows.groupBy("sensor_id").agg(
         *(F.max(c).alias(c) for c in _DESCRIPTION), free_flow.alias("free_flow_speed")
     )
     return described, refused
 
 
-def _merged(previous: DataFrame, new: DataFrame) -> DataFrame:
-    """Sensors of both; a new description wins, a known free-flow speed stays."""
+def _merge(previous: DataFrame, new: DataFrame) -> DataFrame:
+    """Return the sensors of both tables. New descriptions replace old ones, except that free-flow speeds are kept."""
     old = previous.select("sensor_id", *(F.col(c).alias(f"old_{c}") for c in (*_DESCRIPTION, "free_flow_speed")))
     both = new.join(old, "sensor_id", "full")
     return both.select(
@@ -183,15 +211,15 @@ def _merged(previous: DataFrame, new: DataFrame) -> DataFrame:
     )
 
 
-def _codes(rows: DataFrame, known: dict[str, int]) -> dict[str, int]:
-    """Codes in name order at the first build; later names follow in name order behind all that were ever given."""
-    found = {row["highway"] for row in rows.select("highway").distinct().collect()}
-    newcomers = sorted(found - {None} - known.keys())
-    return known | {highway: code for code, highway in enumerate(newcomers, max(known.values(), default=-1) + 1)}
+def _assign_codes(rows: DataFrame, known: dict[str, int]) -> dict[str, int]:
+    """Return the known codes, and the next ones for new highways in name order."""
+    highways = {row["highway"] for row in rows.select("highway").distinct().collect()}
+    new = sorted(highways - {None} - known.keys())
+    return known | {highway: code for code, highway in enumerate(new, max(known.values(), default=-1) + 1)}
 
 
-def _with_clusters(rows: DataFrame, positioned: int) -> DataFrame:
-    """k-means on position (Spark MLlib, k-means||, seed 42); null without a position."""
+def _add_clusters(rows: DataFrame, positioned: int) -> DataFrame:
+    """Add the cluster by k-means on position (Spark MLlib, k-means||, seed 42); null without a position."""
     if positioned < 2:
         return rows.withColumn("sensor_cluster", F.when(_has_position(), F.lit(0)).cast("int"))
     assembler = VectorAssembler(
@@ -208,18 +236,18 @@ def _with_clusters(rows: DataFrame, positioned: int) -> DataFrame:
 
 
 def _layout_fingerprint(sensors: Sequence[Row], frame: Sequence[float | None]) -> str:
-    """A short hash of what the features of position and highway are made from.
+    """Return a short hash of the inputs of the features of position and highway.
 
     Args:
-        sensors: the rows of the table in the order of their names.
-        frame: box and centre.
+        sensors: Rows of the table, ordered by sensor_id.
+        frame: Bounding box and centre, degrees.
     """
 
     def rounded(values: Sequence[Any]) -> list[Any]:
-        return [round(v, _GEOMETRY_DIGITS) if isinstance(v, float) else v for v in values]
+        return [round(v, _LAYOUT_DIGITS) if isinstance(v, float) else v for v in values]
 
-    made_of = [rounded(frame), *([row["sensor_id"], *rounded([row[c] for c in _GEOMETRY])] for row in sensors)]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+    inputs = [rounded(frame), *([row["sensor_id"], *rounded([row[c] for c in _LAYOUT])] for row in sensors)]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
 def _has_position() -> Column:
@@ -235,9 +263,9 @@ def _scaled(name: str, low: float | None, high: float | None) -> Column:
 
 
 def _great_circle_km(center: tuple[float, float]) -> Column:
-    """Haversine formula (Sinnott 1984)."""
+    """Return the distance from the centre by the haversine formula (Sinnott 1984)."""
     lat, lon = F.radians("latitude"), F.radians("longitude")
     lat0, lon0 = (F.radians(F.lit(float(x))) for x in center)
     h = F.pow(F.sin((lat - lat0) / 2), 2) + F.cos(lat) * F.cos(lat0) * F.pow(F.sin((lon - lon0) / 2), 2)
     distance = 2 * EARTH_RADIUS_KM * F.asin(F.sqrt(F.least(h, F.lit(1.0))))
-    return F.when(_has_position(), distance)  # of null and 1, the least is 1
+    return F.when(_has_position(), distance)  # without a position, F.least ignores null and returns 1

@@ -1,4 +1,4 @@
-"""Reading and checking the files of detectors: readers, ingestion of a day, validation.
+"""Input files of the users: readers, validation of rows, ingestion of days.
 
-Not here: what columns mean (`catalogue/`), computing features (`features/`).
+Not here: names, units and ranges of columns (`catalogue/`), computing features (`features/`).
 """

@@ -1,14 +1,14 @@
-"""Some days of input, validated: good rows, quarantined rows, the count of each, and the days refused.
+"""Ingestion of some days of input: good rows, quarantined rows, their counts, and refused days.
 
-One Spark pass over the input, kept for the writes that follow. The parts of it are in `readers.py` and
-`validation.py`; publishing is the IO manager's business.
+One Spark pass reads the input and caches it for the writes that follow. Not here: reading files (`readers.py`),
+validating rows (`validation.py`), and publishing (the IO manager).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue import clock
@@ -16,8 +16,9 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS, REQUIRED_READING_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
-from traffic_assets.readings.readers import InputError, Part, Source, parts_named
-from traffic_assets.readings.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.messages import readings as messages
+from traffic_assets.readings.readers import InputError, Part, Source, find_broken_parts, problem_text
+from traffic_assets.readings.validation import REASON, mark_duplicates, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
 
 
@@ -26,13 +27,13 @@ class Ingested:
     """Validated days.
 
     Attributes:
-        rows: the good rows with `date`, in the catalogue's columns and types.
-        quarantined: the bad rows with `date` and `_reason`.
-        counts: by day, the number of good rows, bad rows, bad rows by reason, and rows without the target; of the
-            bad rows those `without_day` are told with the first day, but may belong to any.
-        refused: by day, why it is not to be published.
-        missing_columns: catalogue columns that the input lacks in at least one day.
-        cached: what to unpersist when rows and quarantined have been written.
+        rows: Good rows with `date`, in the catalogue's columns and types.
+        quarantined: Bad rows with `date` and `_reason`.
+        counts: For each day the number of good rows, bad rows, bad rows by reason, and rows without the target. Bad
+            rows `without_day` are counted with the first day, but may belong to any.
+        refused: Reason for each day that must not be published.
+        missing_columns: Columns of the catalogue that at least one day lacks.
+        cached: Rows to unpersist once `rows` and `quarantined` are written.
     """
 
     rows: DataFrame
@@ -43,69 +44,112 @@ class Ingested:
     cached: DataFrame
 
 
+@dataclass(frozen=True)
+class _Input:
+    """What to read, and the columns to validate.
+
+    Attributes:
+        spark: Spark session.
+        source: Files of the users.
+        days: Local days to read.
+        data: Settings of the input.
+        columns: Columns of the catalogue to return.
+        required: Columns that every file must have.
+    """
+
+    spark: SparkSession
+    source: Source
+    days: Sequence[str]
+    data: DataSettings
+    columns: Sequence[Column]
+    required: Sequence[str]
+
+
 def ingest_readings(spark: SparkSession, source: Source, days: Sequence[str], data: DataSettings) -> Ingested:
-    """Raw readings of some local days.
+    """Read and validate the readings of some local days.
 
     Raises:
-        InputError: where the source itself cannot be used; what concerns one day only is in `refused`.
+        InputError: The source itself cannot be used. Problems of a single day are in `refused`.
     """
-    return _ingest(spark, source, days, data, READING_COLUMNS, REQUIRED_READING_COLUMNS)
+    return _ingest(_Input(spark, source, days, data, READING_COLUMNS, REQUIRED_READING_COLUMNS))
 
 
 def ingest_feature_table(spark: SparkSession, source: Source, days: Sequence[str], data: DataSettings) -> Ingested:
-    """A ready-made feature table's rows of some local days, taken as they are and checked by type and range.
+    """Read a ready-made feature table's rows of some local days, and validate types and ranges.
 
-    Only key and target are required; a feature that the table lacks comes out null and is named. Categorical
-    columns come out as text, since such a table may hold names, codes or booleans.
+    Only key and target are required; a feature that the table lacks is null and listed in `missing_columns`.
+    Categorical columns are returned as text, because such a table may have names, codes or booleans.
 
     Raises:
-        InputError: as `ingest_readings`.
+        InputError: As for `ingest_readings`.
     """
     columns = [replace(c, spark_type="string") if c.role == "categorical" else c for c in feature_table_columns()]
-    return _ingest(spark, source, days, data, columns, REQUIRED_READING_COLUMNS)
+    return _ingest(_Input(spark, source, days, data, columns, REQUIRED_READING_COLUMNS))
 
 
-def _ingest(
-    spark: SparkSession,
-    source: Source,
-    days: Sequence[str],
-    data: DataSettings,
-    columns: Sequence[Column],
-    required: Sequence[str],
-) -> Ingested:
-    parts = source.parts(days)
+def _ingest(request: _Input) -> Ingested:
+    parts = request.source.parts(request.days)
     refused: dict[str, str] = {}
     missing: set[str] = set()
-    while True:  # once, and once more for each day whose files break in the middle of the pass
-        marked, unreadable, absent = _marked(spark, source, parts, days, data, columns, required)
+    while True:  # repeated without the day folders whose files turn out to be broken during the pass
+        marked, unreadable, absent = _mark_rows(request, parts)
         refused |= unreadable
         missing |= absent
-        # unpersist first: Spark knows a cached plan by its paths, and the files may have changed since
-        cached = marked.where(F.col("date").isin(list(days))).unpersist().persist()
+        # Unpersist first: Spark finds a cached plan by its paths, and the files may have changed since.
+        cached = marked.where(F.col("date").isin(list(request.days))).unpersist().persist()
         try:
-            with storage_errors(source.uri):
-                counted = (
-                    cached.groupBy("date", REASON)
-                    .agg(
-                        F.count(F.lit(1)).alias("rows"),
-                        F.count_if(F.col("speed").isNull()).alias("without_target"),
-                        F.count_if(F.col("timestamp").isNull()).alias("without_timestamp"),
-                    )
-                    .collect()
-                )
+            with storage_errors(request.source.uri):
+                counted = _count_rows(cached)
             break
         except StorageError as error:
             cached.unpersist()
-            broken = parts_named(parts, error)
+            broken = find_broken_parts(parts, error)
             if not broken:
                 raise
-            refused |= {day: str(error) for part in broken for day in part.days or ()}
+            refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]
+    counts, own_reasons = _summarize_counts(counted, request.days, by_folder=all(part.days for part in parts))
+    good = F.col(REASON).isNull()
+    return Ingested(
+        rows=cached.where(good).drop(REASON),
+        quarantined=cached.where(~good),
+        counts=counts,
+        refused=_refuse_by_counts(request, counts, own_reasons) | refused,
+        missing_columns=sorted(missing),
+        cached=cached,
+    )
+
+
+def _count_rows(rows: DataFrame) -> list[Row]:
+    """Count the rows of each day and reason."""
+    return (
+        rows.groupBy("date", REASON)
+        .agg(
+            F.count(F.lit(1)).alias("rows"),
+            F.count_if(F.col("speed").isNull()).alias("without_target"),
+            F.count_if(F.col("timestamp").isNull()).alias("without_timestamp"),
+        )
+        .collect()
+    )
+
+
+def _summarize_counts(
+    counted: Sequence[Row], days: Sequence[str], by_folder: bool
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, int]]]:
+    """Summarize the counts of `_count_rows` by day.
+
+    Args:
+        counted: Number of rows by day and reason.
+        days: Local days, also those without rows.
+        by_folder: True if a row's day is known from its folder even without a timestamp.
+
+    Returns:
+        The counts of each day, and the reasons of those bad rows that certainly belong to it.
+    """
     counts: dict[str, dict[str, Any]] = {
         day: {"rows": 0, "quarantined": 0, "without_target": 0, "without_day": 0, "reasons": {}} for day in days
     }
     own_reasons: dict[str, dict[str, int]] = {day: {} for day in days}
-    folders = all(part.days for part in parts)
     for row in counted:
         count = counts[row["date"]]
         if row[REASON] is None:
@@ -114,79 +158,72 @@ def _ingest(
         else:
             count["quarantined"] += row["rows"]
             count["reasons"][row[REASON]] = row["rows"]
-            without_day = 0 if folders else row["without_timestamp"]
+            without_day = 0 if by_folder else row["without_timestamp"]
             count["without_day"] += without_day
             if row["rows"] > without_day:
                 own_reasons[row["date"]][row[REASON]] = row["rows"] - without_day
+    return counts, own_reasons
+
+
+def _refuse_by_counts(
+    request: _Input, counts: Mapping[str, Mapping[str, Any]], own_reasons: Mapping[str, Mapping[str, int]]
+) -> dict[str, str]:
+    """Return the days with too many bad rows, or all days if no timestamp can be read, with the reason."""
+    without_day = sum(count["without_day"] for count in counts.values())
+    if without_day == sum(count["rows"] + count["quarantined"] for count in counts.values()) > 0:
+        return dict.fromkeys(request.days, messages.UNREADABLE_TIMESTAMPS(rows=without_day, uri=request.source.uri))
+    refused: dict[str, str] = {}
+    allowed = request.data.max_bad_share
     for day, reasons in own_reasons.items():
         bad = sum(reasons.values())
         total = counts[day]["rows"] + bad
-        if bad > data.max_bad_share * total:
-            worst = ", ".join(f"{n} x {r}" for r, n in sorted(reasons.items(), key=lambda x: -x[1]))
-            refused.setdefault(
-                day,
-                f"{bad} of {total} rows are bad ({worst}); at most "
-                f"{data.max_bad_share:.0%} is allowed (data.max_bad_share)",
-            )
-    without_day = sum(count["without_day"] for count in counts.values())
-    if without_day == sum(count["rows"] + count["quarantined"] for count in counts.values()) > 0:
-        refused |= dict.fromkeys(
-            days,
-            f"no row of it is there, and {without_day} rows of {source.uri} have a timestamp that cannot be read; name "
-            f"its format in data.timestamp_formats",
-        )
-    good = F.col(REASON).isNull()
-    return Ingested(
-        rows=cached.where(good).drop(REASON),
-        quarantined=cached.where(~good),
-        counts=counts,
-        refused=refused,
-        missing_columns=sorted(missing),
-        cached=cached,
-    )
+        if bad > allowed * total:
+            worst_first = [f"{n} x {reason}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1])]
+            refused[day] = messages.TOO_MANY_BAD_ROWS(bad=bad, rows=total, reasons=worst_first, allowed=allowed)
+    return refused
 
 
-def _marked(
-    spark: SparkSession,
-    source: Source,
-    parts: Sequence[Part],
-    days: Sequence[str],
-    data: DataSettings,
-    columns: Sequence[Column],
-    required: Sequence[str],
-) -> tuple[DataFrame, dict[str, str], set[str]]:
-    """Every row with its local day and the reason that makes it bad; days refused; columns absent."""
-    read, refused = source.read_all(spark, parts)
-    names = [c.name for c in columns]
+def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[str, str], set[str]]:
+    """Read and validate parts.
+
+    Returns:
+        Every row with its local day and the reason that makes it bad; refused days with their reason; and columns of
+        the catalogue that a part lacks.
+
+    Raises:
+        InputError: A part without days cannot be used.
+    """
+    read, refused = request.source.read_all(request.spark, parts)
+    names = [c.name for c in request.columns]
     frames: list[DataFrame] = []
     missing: set[str] = set()
     for part, frame in read:
         try:
-            require_columns(frame, required, part.place)
-            typed = checked(frame, columns, data, part.place)
+            require_columns(frame, request.required, part.place)
+            validated = validate_rows(frame, request.columns, request.data, part.place)
         except InputError as error:
             if part.days is None:
                 raise
-            refused |= {day: str(error) for day in part.days}
+            refused |= {day: problem_text(error) for day in part.days}
             continue
         missing |= set(names) - set(frame.columns)
-        frames.append(_placed(typed, part, days, data))
+        frames.append(_add_local_day(validated, part, request.days, request.data))
     if frames:
-        every = frames[0]
+        rows = frames[0]
         for frame in frames[1:]:
-            every = every.unionByName(frame)
+            rows = rows.unionByName(frame)
     else:
-        schema = ", ".join(f"{c.name} {c.spark_type}" for c in columns)
-        every = spark.createDataFrame([], f"{schema}, {REASON} string, date string")
-    order = [c.name for c in columns if c.name not in KEYS]
-    return mark_duplicates(every, KEYS, order), refused, missing
+        schema = ", ".join(f"{c.name} {c.spark_type}" for c in request.columns)
+        rows = request.spark.createDataFrame([], f"{schema}, {REASON} string, date string")
+    order = [name for name in names if name not in KEYS]
+    return mark_duplicates(rows, KEYS, order), refused, missing
 
 
-def _placed(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings) -> DataFrame:
-    """The rows with their local day. None is lost without being counted.
+def _add_local_day(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings) -> DataFrame:
+    """Add the local day to every row, so that each is counted.
 
-    A row in a day folder belongs to that day, and is bad where its timestamp says another. Elsewhere a row
-    whose timestamp cannot be read is told with the first day asked for, whose share of bad rows it is none of.
+    A row in a day folder belongs to that day, and is bad if its timestamp has another day. In other layouts, a row
+    whose timestamp cannot be read is counted with the first of `days`, but not in that day's share of bad rows.
     """
     own_day = clock.local_day("timestamp", data.zone)
     if part.days is None:

@@ -1,8 +1,8 @@
-"""Reading the users' files: raw readings, sensor metadata and ready-made feature tables.
+"""Readers of the users' files: raw readings, sensor metadata and ready-made feature tables.
 
-Parquet, CSV (with a header) or JSON lines, detected by the files' endings, on any Hadoop URI. A folder of
-`date=YYYY-MM-DD` folders (local days) is pruned to the days asked for; any other layout is filtered by time.
-Columns come out under our names and as the file has them; types and ranges are `validation.py`'s business.
+Files are Parquet, CSV with a header, or JSON lines, on any Hadoop URI; their ending names the format. In a folder of
+`date=YYYY-MM-DD` folders (local days) only the requested days are read. Any other layout is filtered by time. Columns
+get their names in the catalogue and keep their types. Not here: types and ranges (`validation.py`).
 """
 
 import hashlib
@@ -17,6 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.message import coded_text_of
+from traffic_assets.messages import readings as messages
 from traffic_assets.settings.data import ALIASES
 
 FORMATS = {
@@ -31,16 +33,16 @@ _DAY_PREFIX = "date="
 
 
 class InputError(ValueError):
-    """The input cannot be read as asked; the message names the file or day, and what to do."""
+    """Input that cannot be used; the message names the file or day, and the fix."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Files that are read in one go: all have the same columns.
+    """Files with the same columns, which are read together.
 
     Attributes:
-        paths: files or folders.
-        days: the local days they hold, or None where the layout does not say.
+        paths: Files or folders.
+        days: Local days of the files; None if the layout does not name them.
     """
 
     paths: tuple[str, ...]
@@ -48,13 +50,20 @@ class Part:
 
     @property
     def place(self) -> str:
-        """Where the files are, for messages."""
+        """Return the location of the files for messages."""
         return self.paths[0] if len(self.paths) == 1 else f"{self.paths[0]} (and {len(self.paths) - 1} more)"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A place with the users' files, and how they are to be read."""
+    """A file or folder of the users, with the way to read it.
+
+    Attributes:
+        uri: Hadoop URI of the file or folder.
+        filesystem: File system of the URI.
+        format: `parquet`, `csv` or `json`; `auto` detects it from the files' ending.
+        aliases: Column of the catalogue by the input's name for it, beside those of `settings.data.ALIASES`.
+    """
 
     uri: str
     filesystem: FileSystem
@@ -62,47 +71,45 @@ class Source:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def entries(self) -> list[FileStatus]:
-        """The visible files and folders of the source.
+        """Return the visible files and folders of the source, nothing for a single file.
 
         Raises:
-            InputError: where there is nothing to read.
+            InputError: The source is empty or does not exist.
         """
         try:
             entries = [e for e in self.filesystem.list(self.uri) if not e.name.startswith(("_", "."))]
         except (FileNotFoundError, NotADirectoryError):
             if self.filesystem.exists(self.uri):
-                return []  # a single file
-            raise InputError(
-                f"no input at {self.uri}: put files there, set data.source, or run `traffic-assets sample`"
-            ) from None
+                return []
+            raise InputError(messages.NO_INPUT(uri=self.uri)) from None
         if not entries:
-            raise InputError(f"the input folder {self.uri} is empty: put Parquet, CSV or JSON files there")
+            raise InputError(messages.EMPTY_FOLDER(uri=self.uri))
         return entries
 
     def day_folders(self) -> dict[str, FileStatus]:
-        """The `date=` folders by day, empty where the source is laid out otherwise."""
+        """Return the `date=` folders by day, empty for another layout."""
         return {
             e.name.removeprefix(_DAY_PREFIX): e for e in self.entries() if e.is_dir and e.name.startswith(_DAY_PREFIX)
         }
 
     def fingerprints(self) -> dict[str, str]:
-        """By day, what tells whether its folder holds other files than before: a hash of name, size and time of each.
+        """Return, for each day folder, a hash of the names, sizes and modification times of its files.
 
-        A folder's own time would not do: it stays when a file in it is rewritten.
+        The folder's own modification time is not enough: it does not change when a file in it is rewritten.
         """
-        found = {}
+        fingerprints = {}
         for day, folder in self.day_folders().items():
             try:
                 content = self._files_below(folder.uri)
             except StorageError as error:
                 if error.retryable:
                     raise
-                content = ["unreadable"]  # whoever reads the day is told why
-            found[day] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-        return found
+                content = ["unreadable"]  # reading the day raises the reason
+            fingerprints[day] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return fingerprints
 
     def _files_below(self, uri: str, prefix: str = "") -> list[Any]:
-        """Name, size and time of the files that Spark would read."""
+        """Return name, size and modification time of each file that Spark would read."""
         files: list[Any] = []
         for entry in self.filesystem.list(uri):
             if entry.name.startswith(("_", ".")):
@@ -115,53 +122,62 @@ class Source:
         return files
 
     def parts(self, days: Sequence[str] | None = None) -> list[Part]:
-        """What to read for the days, or everything: one part a day folder, else one for the whole source."""
+        """Return one part for each day folder, or one for the whole source in another layout.
+
+        Args:
+            days: Local days to read; None for all.
+        """
         folders = self.day_folders()
         if not folders:
             return [Part((self.uri,), None)]
-        chosen = folders if days is None else [day for day in days if day in folders]
-        return [Part((folders[day].uri,), (day,)) for day in chosen]
+        available = folders if days is None else [day for day in days if day in folders]
+        return [Part((folders[day].uri,), (day,)) for day in available]
 
     def read(self, spark: SparkSession, part: Part) -> DataFrame:
-        """The part's rows under our column names.
+        """Return the rows of a part, with columns named as in the catalogue.
 
         Raises:
-            InputError: where a name is claimed by two columns, the format cannot be told, or Spark lacks a type.
-            StorageError: where a file cannot be read; the message names it.
+            InputError: Two columns have the same meaning, the format is unknown, or Spark does not support a type.
+            StorageError: A file cannot be read.
         """
-        kind = self._format_of(part.paths[0])
+        kind = self._detect_format(part.paths[0])
         reader = spark.read.option("recursiveFileLookup", "true")
         options = {
             "parquet": {},
-            "csv": {"header": "true", "mode": "PERMISSIVE", "enforceSchema": "false"},  # else read by position
+            "csv": {"header": "true", "mode": "PERMISSIVE", "enforceSchema": "false"},  # columns by name
             "json": {"primitivesAsString": "true"},
         }[kind]
         try:
             with storage_errors(part.paths[0]):
                 frame = reader.options(**options).format(kind).load(list(part.paths))
         except PySparkException as error:
-            advice = "; write timestamps in microseconds" if "TIMESTAMP(NANOS" in str(error) else ""
-            raise InputError(f"{part.paths[0]}: cannot be read as {kind}: {first_line(error)}{advice}") from error
-        return self._renamed(frame, part)
+            nanoseconds = "TIMESTAMP(NANOS" in str(error)
+            message = messages.NANOSECOND_TIMESTAMPS if nanoseconds else messages.UNREADABLE_FILES
+            raise InputError(message(path=part.paths[0], format=kind, cause=first_line(error))) from error
+        return self._rename_columns(frame, part)
 
     def read_all(
         self, spark: SparkSession, parts: Sequence[Part]
     ) -> tuple[list[tuple[Part, DataFrame]], dict[str, str]]:
-        """The parts, those of the same columns read together, and why some days cannot be read.
+        """Read the parts, those with the same columns together, and refuse days that cannot be read.
 
         Returns:
-            (part, rows) pairs, and by day the reason for refusing it.
+            Pairs of part and rows, and the reason for each refused day.
+
+        Raises:
+            InputError: A part without days cannot be read.
+            StorageError: The same, or a retry may succeed.
         """
         by_schema: dict[tuple[str, str], list[Part]] = defaultdict(list)
         refused: dict[str, str] = {}
         for part in parts:
             try:
                 schema = self.read(spark, part).schema.json()
-                by_schema[self._format_of(part.paths[0]), schema].append(part)
+                by_schema[self._detect_format(part.paths[0]), schema].append(part)
             except (InputError, StorageError) as error:
                 if part.days is None or (isinstance(error, StorageError) and error.retryable):
                     raise
-                refused |= {day: first_line(error) for day in part.days}
+                refused |= {day: problem_text(error) for day in part.days}
         groups = [
             Part(
                 tuple(path for p in same for path in p.paths),
@@ -171,39 +187,35 @@ class Source:
         ]
         return [(group, self.read(spark, group)) for group in groups], refused
 
-    def _renamed(self, frame: DataFrame, part: Part) -> DataFrame:
-        names: dict[str, tuple[str, str]] = {}
-        known = ALIASES | dict(self.aliases)
-        # a name that somebody gave says which column is meant, also where another has our name
-        asked = {
-            ours
-            for given, ours in self.aliases.items()
-            if given in frame.columns and given.lower() != ours.lower()  # as Spark compares names
+    def _rename_columns(self, frame: DataFrame, part: Part) -> DataFrame:
+        """Give the columns their names in the catalogue. Names are compared without case, as Spark does."""
+        aliases = ALIASES | dict(self.aliases)
+        # An alias from the settings wins over a column that has the catalogue's name.
+        replaced = {
+            name
+            for alias, name in self.aliases.items()
+            if alias in frame.columns and alias.lower() != name.lower() and aliases.get(name, name) == name
         }
-        frame = frame.drop(*(ours for ours in asked if known.get(ours, ours) == ours))
-        for given in frame.columns:
-            ours = known.get(given, given)
-            if ours != given and ours in frame.columns:
-                continue  # a column that has our name already wins over an alias that comes along
-            if ours.lower() in names:  # as Spark compares names
-                raise InputError(
-                    f"{part.paths[0]}: the columns {names[ours.lower()][0]!r} and {given!r} both mean {ours!r}; "
-                    f"drop one, or give it another meaning in data.aliases"
-                )
-            names[ours.lower()] = (given, ours)
-        return frame.withColumnsRenamed(dict(names.values()))
+        frame = frame.drop(*replaced)
+        renamed: dict[str, tuple[str, str]] = {}
+        for column in frame.columns:
+            name = aliases.get(column, column)
+            if name != column and name in frame.columns:
+                continue  # a column with the catalogue's name wins over a built-in alias
+            if name.lower() in renamed:
+                both = [renamed[name.lower()][0], column]
+                raise InputError(messages.AMBIGUOUS_COLUMN(columns=both, path=part.paths[0], name=name))
+            renamed[name.lower()] = (column, name)
+        return frame.withColumnsRenamed(dict(renamed.values()))
 
-    def _format_of(self, path: str) -> str:
+    def _detect_format(self, path: str) -> str:
         if self.format != "auto":
             return self.format
         name = self._first_file(path)
         for ending, kind in FORMATS.items():
             if name.lower().endswith(ending):
                 return kind
-        raise InputError(
-            f"{name}: cannot tell the format from the file's ending; known endings are "
-            f"{', '.join(FORMATS)}; else set data.format to parquet, csv or json"
-        )
+        raise InputError(messages.UNKNOWN_FORMAT(file=name, endings=list(FORMATS)))
 
     def _first_file(self, uri: str) -> str:
         try:
@@ -215,9 +227,9 @@ class Source:
                 continue
             if not entry.is_dir:
                 return entry.uri
-            if found := self._first_file_or_none(entry.uri):
-                return found
-        raise InputError(f"{uri} holds no files: put Parquet, CSV or JSON files there")
+            if file := self._first_file_or_none(entry.uri):
+                return file
+        raise InputError(messages.NO_FILES(uri=uri))
 
     def _first_file_or_none(self, uri: str) -> str | None:
         try:
@@ -226,14 +238,19 @@ class Source:
             return None
 
 
-def parts_named(parts: Sequence[Part], error: StorageError) -> list[Part]:
-    """The day folders whose path an error names, which can be left out; none where waiting may mend it."""
+def find_broken_parts(parts: Sequence[Part], error: StorageError) -> list[Part]:
+    """Return the day folders whose path an error contains; none if a retry may succeed."""
     if error.retryable:
         return []
     text = f"{error} {error.__cause__}"
     return [part for part in parts if part.days and any(path.rstrip("/") + "/" in text for path in part.paths)]
 
 
+def problem_text(error: BaseException) -> str:
+    """Return the text of an error with its code if it has one, otherwise the first line."""
+    return coded_text_of(error) or first_line(error)
+
+
 def first_line(error: BaseException) -> str:
-    """The part of an error's text that a person needs."""
+    """Return the first line of an error's text, or its class if the text is empty."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,10 +1,10 @@
-"""What makes a row bad: types, ranges and duplicate keys, decided on Spark row by row.
+"""Validation of rows on Spark: types, ranges and duplicate keys.
 
-Bad rows are quarantined with a reason, not repaired. Which days are then refused is decided in `ingestion.py`.
+Bad rows get a reason for the quarantine and are not repaired. Not here: refusing whole days (`ingestion.py`).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -21,6 +21,7 @@ from pyspark.sql.types import (
 )
 
 from traffic_assets.catalogue.column import Column as CatalogueColumn
+from traffic_assets.messages import readings as messages
 from traffic_assets.readings.readers import InputError
 from traffic_assets.settings.data import DataSettings
 
@@ -34,42 +35,46 @@ _IMPOSSIBLE: dict[str, tuple[type, ...]] = {
     "int": (*_NESTED, DateType, TimestampType, TimestampNTZType),
 }
 _PER_MILE = {"mph": KM_PER_MILE, "mph²": KM_PER_MILE**2}
-_BEGINS_WITH_DATE = r"^\s*\d{4}-\d"  # Spark's cast would take 12:30 as well, as of today
+_BEGINS_WITH_DATE = r"^\s*\d{4}-\d"  # Spark's cast accepts 12:30, too, and adds today's date
 _ZONE_AFTER_TIME = r"\d:\d[\d:.]*\s*[A-Za-z+-]"
 _ZONE_LETTERS = re.compile("[VzOXxZ]")
 
 
-def require_columns(frame: DataFrame, required: Iterable[str], where: str) -> None:
-    """Refuse input without the columns that nothing can be done without.
+def require_columns(frame: DataFrame, required: Sequence[str], where: str) -> None:
+    """Raise if required columns are missing.
+
+    Args:
+        frame: Rows with columns named as in the catalogue.
+        required: Names of the columns.
+        where: Location of the input for messages.
 
     Raises:
-        InputError: naming the input, what is missing, and what is there.
+        InputError: A column is missing.
     """
     missing = [name for name in required if name not in frame.columns]
     if missing:
         raise InputError(
-            f"{where}: missing column(s) {', '.join(missing)}; found {', '.join(frame.columns)}. "
-            f"Add them, or name what stands for them in data.aliases"
+            messages.MISSING_COLUMNS(path=where, columns=missing, required=list(required), present=frame.columns)
         )
 
 
-def checked(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSettings, where: str) -> DataFrame:
-    """The columns in their types, and for each row the reason that makes it bad, or null.
+def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSettings, where: str) -> DataFrame:
+    """Convert columns to the catalogue's types, and add the reason that makes a row bad.
 
-    A column that the input lacks comes out null. Speeds are converted to mph, naive timestamps to UTC and
-    floored to the start of their interval.
+    A column that the input lacks is null. Speeds are converted to mph. Naive timestamps are converted to UTC, and all
+    are floored to the start of their interval.
 
     Args:
-        frame: rows under our column names, of any types.
-        columns: what to take from the catalogue.
-        data: units, time zone, interval.
-        where: the input's name for messages.
+        frame: Rows with columns named as in the catalogue, of any types.
+        columns: Columns of the catalogue to return.
+        data: Units, time zone and interval.
+        where: Location of the input for messages.
 
     Returns:
-        The columns and `_reason`.
+        The columns and `_reason`, which is null for a good row.
 
     Raises:
-        InputError: where a column has a type that no value of it could be.
+        InputError: No value of a column's type can be converted to the catalogue's type.
     """
     present = {f.name: f.dataType for f in frame.schema.fields}
     values: dict[str, Column] = {}
@@ -80,21 +85,25 @@ def checked(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSett
             continue
         if isinstance(present[column.name], _IMPOSSIBLE[column.spark_type]):
             raise InputError(
-                f"{where}: column {column.name} is {present[column.name].simpleString()}; "
-                f"{column.spark_type} is allowed"
+                messages.WRONG_COLUMN_TYPE(
+                    column=column.name,
+                    path=where,
+                    type=present[column.name].simpleString(),
+                    allowed=column.spark_type,
+                )
             )
-        given = F.col(column.name)
+        raw = F.col(column.name)
         if column.spark_type == "timestamp":
-            value = _timestamp(given, present[column.name], data)
+            value = _timestamp(raw, present[column.name], data)
         elif column.spark_type == "int":
-            value = _whole_number(given)
+            value = _whole_number(raw)
         else:
-            value = given.try_cast(column.spark_type)
+            value = raw.try_cast(column.spark_type)
         if column.unit in _PER_MILE and data.speed_unit == "km/h":
             value = value / _PER_MILE[column.unit]
         values[column.name] = value
-        blank = F.trim(given.cast("string")) == "" if isinstance(present[column.name], StringType) else F.lit(False)
-        reasons.append(F.when(given.isNotNull() & ~blank & value.isNull(), F.lit(f"{column.name}: unparsable")))
+        blank = F.trim(raw.cast("string")) == "" if isinstance(present[column.name], StringType) else F.lit(False)
+        reasons.append(F.when(raw.isNotNull() & ~blank & value.isNull(), F.lit(f"{column.name}: unparsable")))
         reasons += _range_reasons(column, value)
         if column.role == "key":
             reasons.append(F.when(value.isNull() | (value.cast("string") == ""), F.lit(f"{column.name}: missing")))
@@ -105,34 +114,37 @@ def checked(frame: DataFrame, columns: Sequence[CatalogueColumn], data: DataSett
 def _range_reasons(column: CatalogueColumn, value: Column) -> list[Column]:
     if column.spark_type not in ("double", "int"):
         return []
-    found = []
+    reasons = []
     if column.spark_type == "double":
-        found.append(F.when(F.isnan(value), F.lit(f"{column.name}: NaN")))
-        found.append(F.when(F.abs(value) == float("inf"), F.lit(f"{column.name}: infinite")))
+        reasons.append(F.when(F.isnan(value), F.lit(f"{column.name}: NaN")))
+        reasons.append(F.when(F.abs(value) == float("inf"), F.lit(f"{column.name}: infinite")))
     low = F.lit(False) if column.low is None else value < column.low
     high = F.lit(False) if column.high is None else value > column.high
     limits = (
         f"{'-inf' if column.low is None else f'{column.low:g}'}..{'inf' if column.high is None else f'{column.high:g}'}"
     )
-    found.append(F.when(low | high, F.lit(f"{column.name}: outside {limits} {column.unit}".strip())))
-    return found
+    reasons.append(F.when(low | high, F.lit(f"{column.name}: outside {limits} {column.unit}".strip())))
+    return reasons
 
 
-def _timestamp(given: Column, given_type: object, data: DataSettings) -> Column:
-    """UTC, floored to the interval. The session's time zone is UTC, so a cast reads naive values as UTC."""
+def _timestamp(raw: Column, raw_type: object, data: DataSettings) -> Column:
+    """Return UTC timestamps, floored to the interval.
+
+    The session's time zone is UTC, so a cast reads naive values as UTC.
+    """
 
     def naive(value: Column) -> Column:
         return F.to_utc_timestamp(value, data.time_zone) if data.timestamps == "local" else value
 
-    value = given.try_cast("timestamp")
-    if isinstance(given_type, StringType):
-        iso = F.when(given.rlike(_BEGINS_WITH_DATE), value)
-        formats = {f: F.try_to_timestamp(given, F.lit(f)) for f in data.timestamp_formats}
+    value = raw.try_cast("timestamp")
+    if isinstance(raw_type, StringType):
+        iso = F.when(raw.rlike(_BEGINS_WITH_DATE), value)
+        formats = {f: F.try_to_timestamp(raw, F.lit(f)) for f in data.timestamp_formats}
         value = F.coalesce(
-            F.when(given.rlike(_ZONE_AFTER_TIME), iso).otherwise(naive(iso)),
+            F.when(raw.rlike(_ZONE_AFTER_TIME), iso).otherwise(naive(iso)),
             *(stamp if _has_zone(f) else naive(stamp) for f, stamp in formats.items()),
         )
-    elif isinstance(given_type, TimestampNTZType | DateType):
+    elif isinstance(raw_type, TimestampNTZType | DateType):
         value = naive(value)
     seconds = 60 * data.interval_minutes
     return F.timestamp_seconds(F.floor(value.cast("long") / seconds) * seconds)
@@ -142,16 +154,21 @@ def _has_zone(timestamp_format: str) -> bool:
     return bool(_ZONE_LETTERS.search(re.sub("'[^']*'", "", timestamp_format)))
 
 
-def _whole_number(given: Column) -> Column:
-    """An int, also from 4.0, as pandas writes whole numbers where some are missing."""
-    number = given.try_cast("double")
+def _whole_number(raw: Column) -> Column:
+    """Return an int, also for 4.0: pandas writes whole numbers so if some are missing."""
+    number = raw.try_cast("double")
     return F.when(number == F.rint(number), number).try_cast("int")
 
 
 def mark_duplicates(frame: DataFrame, keys: Sequence[str], order: Sequence[str]) -> DataFrame:
-    """Give every good row but one of the same key a reason.
+    """Mark all good rows with the same key as bad, except the first by `order` with nulls last.
 
-    The one that stays is the first by `order` with nulls last, whatever the order of the files.
+    The result does not depend on the order of the files.
+
+    Args:
+        frame: Rows with the column `_reason`.
+        keys: Columns that identify a row.
+        order: Columns to sort rows of the same key by.
     """
     first = Window.partitionBy(*keys, F.col(REASON).isNull()).orderBy(*(F.col(c).asc_nulls_last() for c in order))
     rank = F.row_number().over(first)

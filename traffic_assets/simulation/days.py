@@ -1,7 +1,7 @@
 """Simulated readings, day by day.
 
-A local day is simulated on its own from ``(seed, date)``, starting from a calm midnight, so that a longer sample
-extends a shorter one and any single day can be made again.
+Each local day is simulated separately from `(seed, date)` and starts with free flow at midnight. So a longer sample
+extends a shorter one, and any single day can be reproduced.
 """
 
 from collections.abc import Iterator
@@ -11,20 +11,22 @@ import numpy as np
 import pyarrow as pa
 
 from traffic_assets.simulation.demand import draw_capacity, draw_demand, interval_starts
-from traffic_assets.simulation.detectors import detect, spoil
+from traffic_assets.simulation.detectors import add_bad_rows, detect
 from traffic_assets.simulation.flow import propagate
 from traffic_assets.simulation.network import build_network
 from traffic_assets.simulation.spec import SampleSpec
 
-CELLS_AT_ONCE = 4096  # days are propagated side by side up to this many cells; changes speed, never results
+CELLS_AT_ONCE = 4096  # days are propagated together up to this many cells; affects the run time only
 
 
 def simulate_days(spec: SampleSpec) -> Iterator[tuple[date, pa.Table]]:
-    """Simulated readings: one ``READING_SCHEMA`` table per local day, sorted by sensor, then by time.
+    """Simulate readings day by day; a day does not depend on `days` and `first_day`.
 
-    ``timestamp`` is the interval's start in UTC, ``speed`` is in mph (null: none measured), ``flow`` in
-    vehicles per interval over all lanes, ``occupancy`` the share of time (0 to 1) for which a lane's detector
-    is covered. Missing intervals have no row. A day looks the same whatever ``days`` and ``first_day`` are.
+    Yields:
+        Each local day with its readings in `READING_SCHEMA`, sorted by sensor, then by time. `timestamp` is the
+        interval's start in UTC, `speed` is in mph (null if not measured), `flow` in vehicles per interval over all
+        lanes, and `occupancy` the share of time (0 to 1) for which a lane's detector is covered. Missing intervals
+        have no row.
     """
     net = build_network(spec)
     together = max(1, CELLS_AT_ONCE // len(net.cells))
@@ -37,7 +39,7 @@ def simulate_days(spec: SampleSpec) -> Iterator[tuple[date, pa.Table]]:
             stamps.append(stamp)
             demands.append(draw_demand(spec, net, day, hours, rng))
             capacities.append(draw_capacity(spec, net, day, hours, rng))
-        # On a change of clocks days differ in length: the others idle on for an hour that nobody reads.
+        # Days with a change of clocks differ in length. Shorter days are padded with values that are not used.
         longest = max(map(len, stamps))
         demand, capacity = (
             np.stack([np.pad(part, ((0, longest - len(part)), (0, 0)), mode="edge") for part in parts], axis=1)
@@ -48,5 +50,5 @@ def simulate_days(spec: SampleSpec) -> Iterator[tuple[date, pa.Table]]:
             rng = np.random.default_rng([spec.seed, day.toordinal(), 1])
             table = detect(spec, net, stamp, flow[: len(stamp), k], density[: len(stamp), k], rng)
             if spec.bad_share > 0.0:
-                table = spoil(table, spec.bad_share, np.random.default_rng([spec.seed, day.toordinal(), 2]))
+                table = add_bad_rows(table, spec.bad_share, np.random.default_rng([spec.seed, day.toordinal(), 2]))
             yield day, table

@@ -1,4 +1,4 @@
-"""The demand and the capacity of a local day: commuter peaks, noise and incidents."""
+"""Demand and capacity of a local day: commuter peaks, noise and incidents."""
 
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from traffic_assets.simulation.spec import Array, SampleSpec
 
 
 def interval_starts(spec: SampleSpec, day: date) -> tuple[Array, Array]:
-    """Interval starts of a local day (23, 24 or 25 hours): microseconds UTC, and the local hour of day."""
+    """Return the interval starts of a local day (23, 24 or 25 hours): microseconds UTC, and local hours of the day."""
     zone = ZoneInfo(spec.time_zone)
     start, end = (datetime.combine(d, time(), zone).timestamp() for d in (day, day + timedelta(days=1)))
     seconds = np.arange(round(start), round(end), spec.interval_minutes * 60)
@@ -19,7 +19,14 @@ def interval_starts(spec: SampleSpec, day: date) -> tuple[Array, Array]:
 
 
 def autoregressive_noise(rng: np.random.Generator, shape: tuple[int, int], spec: SampleSpec, minutes: float) -> Array:
-    """First-order autoregressive noise of unit variance along axis 0 that is forgotten within ``minutes``."""
+    """Return first-order autoregressive noise with unit variance along axis 0.
+
+    Args:
+        rng: Random number generator.
+        shape: Number of intervals, and of independent series.
+        spec: Sample, for its interval.
+        minutes: Time constant of the autocorrelation, minutes.
+    """
     keep = float(np.exp(-spec.interval_minutes / minutes))
     noise = rng.standard_normal(shape)
     noise[1:] *= np.sqrt(1.0 - keep**2)
@@ -29,7 +36,18 @@ def autoregressive_noise(rng: np.random.Generator, shape: tuple[int, int], spec:
 
 
 def draw_demand(spec: SampleSpec, net: Network, day: date, hours: Array, rng: np.random.Generator) -> Array:
-    """Vehicles/hour, (intervals, corridors): two commuter peaks on weekdays, a low plateau at weekends."""
+    """Draw the demand: two commuter peaks on weekdays, a low plateau at weekends.
+
+    Args:
+        spec: Sample to simulate.
+        net: Network of the sample.
+        day: Local day.
+        hours: Local hour of the day of each interval.
+        rng: Random number generator.
+
+    Returns:
+        Vehicles per hour, (intervals, corridors).
+    """
     weekday, corridors = day.weekday() < 5, len(net.demand)
     level = np.exp(0.015 * rng.standard_normal() + 0.025 * rng.standard_normal(corridors))
     hour = hours[:, None] - net.shift - 0.12 * rng.standard_normal(corridors)
@@ -42,7 +60,13 @@ def draw_demand(spec: SampleSpec, net: Network, day: date, hours: Array, rng: np
 
 
 def draw_capacity(spec: SampleSpec, net: Network, day: date, hours: Array, rng: np.random.Generator) -> Array:
-    """Vehicles/hour, (intervals, cells): never quite steady, and much reduced while an incident lasts."""
+    """Draw the capacity: with some noise, and much reduced during incidents.
+
+    The arguments are those of `draw_demand`.
+
+    Returns:
+        Vehicles per hour, (intervals, cells).
+    """
     corridor = net.cells["corridor"]
     unsteady = autoregressive_noise(rng, (len(hours), len(net.demand)), spec, 20.0)
     capacity = net.cells["capacity"] * (1.0 + 0.015 * unsteady[:, corridor])

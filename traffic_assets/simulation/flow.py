@@ -1,21 +1,29 @@
-"""The cell transmission model that turns demand and capacity into flow, density and queues."""
+"""Cell transmission model: from demand and capacity to flow, density and queues."""
 
 import numpy as np
 
 from traffic_assets.simulation.network import CELL_MILES, JAM_DENSITY, WAVE_SPEED_MPH, Network
 from traffic_assets.simulation.spec import Array, SampleSpec
 
-LANE_SPREAD_MINUTES = 12.0  # lanes of a station break down one after another, so its averages lag
+LANE_SPREAD_MINUTES = 12.0  # queues reach a station's lanes one after another, so its averages lag
 STEP_SECONDS = 20
 
 
 def propagate(spec: SampleSpec, net: Network, demand: Array, capacity: Array) -> tuple[Array, Array]:
-    """Flow (vehicles/hour) and density (vehicles/mile) over all lanes, (intervals, days, sensors).
+    """Propagate vehicles through the cells by the cell transmission model (Daganzo 1994).
 
-    The cell transmission model (Daganzo 1994), which solves the kinematic wave model for a triangular
-    fundamental diagram: a cell sends what it holds up to capacity and receives what fits, so a queue grows
-    upstream of a bottleneck and dissolves again. ``demand`` is (intervals, days, corridors) and ``capacity``
-    (intervals, days, cells). Only + - * / min are used: their results do not depend on the number of days.
+    It solves the kinematic wave model for a triangular fundamental diagram. A cell sends its vehicles up to capacity
+    and receives as many as it has room for, so a queue grows upstream of a bottleneck and dissolves again. Only
+    + - * / and min are used, because their results do not depend on the number of days.
+
+    Args:
+        spec: Sample to simulate.
+        net: Network of the sample.
+        demand: Vehicles per hour, (intervals, days, corridors).
+        capacity: Vehicles per hour, (intervals, days, cells).
+
+    Returns:
+        Flow (vehicles per hour) and density (vehicles per mile) over all lanes, (intervals, days, sensors).
     """
     cells, hours = net.cells, STEP_SECONDS / 3600
     steps = spec.interval_minutes * 60 // STEP_SECONDS
@@ -40,7 +48,7 @@ def propagate(spec: SampleSpec, net: Network, demand: Array, capacity: Array) ->
             arriving[:, 1:] = (sending * cells["staying"])[:, :-1]
             np.minimum(arriving, receiving - entering, out=arriving)
             following[:, :-1] = arriving[:, 1:]
-            # Vehicles leave in order: a blocked road ahead also holds back those bound for the off-ramp.
+            # Vehicles leave in order, so a queue ahead also delays those that leave by the off-ramp.
             leaving = following * per_staying + sending * last
             sum_held += held
             sum_left += leaving

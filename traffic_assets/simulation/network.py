@@ -1,4 +1,4 @@
-"""A small freeway network: corridors of cells, and the sensors on them."""
+"""Small freeway network: corridors of cells, and their sensors."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from traffic_assets.simulation.spec import Array, SampleSpec
 
 WAVE_SPEED_MPH = 12.0  # how fast a change inside a queue travels upstream
-JAM_DENSITY = 190.0  # vehicles per mile and lane, standing still
+JAM_DENSITY = 190.0  # vehicles per mile and lane in a queue that does not move
 CELL_MILES = 0.5  # no vehicle may cross a whole cell in one step: 69 mph * 20 s = 0.38 miles
 # Highway, its two directions, the middle of its instrumented stretch, and the bearing of the first direction.
 _HIGHWAYS = (
@@ -38,9 +38,9 @@ SENSOR_SCHEMA = pa.schema(map(READING_SCHEMA.field, SENSOR_COLUMNS), metadata=RE
 
 
 def capacity_per_lane(free_flow_speed: Array) -> Array:
-    """Capacity in vehicles per hour and lane for free-flow speeds in mph; same shape as given.
+    """Return the capacity in vehicles per hour and lane for free-flow speeds in mph.
 
-    The top of the triangular fundamental diagram (Newell 1993): v w k_jam / (v + w), about 1925 for 65 mph.
+    It is the maximum of the triangular fundamental diagram (Newell 1993): v w k_jam / (v + w), about 1925 for 65 mph.
     """
     return free_flow_speed * WAVE_SPEED_MPH * JAM_DENSITY / (free_flow_speed + WAVE_SPEED_MPH)
 
@@ -53,27 +53,41 @@ CELL = np.dtype(
         ("capacity", np.float64),  # vehicles per hour, all lanes
         ("entering", np.float64),  # share of the corridor's demand that enters here: upstream end or on-ramp
         ("staying", np.float64),  # share of outflow that goes on to the next cell; 0 at the downstream end
-        ("carried", np.float64),  # share of the corridor's demand that passes here when there is no queue
-        ("merging", np.float64),  # most of the free space that entering vehicles may take
+        ("carried", np.float64),  # share of the corridor's demand that passes here without queues
+        ("merging", np.float64),  # largest share of the free space for entering vehicles
     ]
 )
 
 
 @dataclass(frozen=True)
 class Network:
-    """The sensors, the road that they are on, and its demand."""
+    """Sensors, their roads, and the roads' demand.
 
-    sensors: pa.Table  # SENSOR_SCHEMA
-    cells: Array  # CELL: all corridors one after the other, each from upstream to downstream
-    sensor_cell: Array  # which cell a sensor is in
-    vehicle_feet: Array  # (sensors,) effective vehicle length: the vehicle plus the detection zone
-    demand: Array  # (corridors,) vehicles per hour that just fill the tightest bottleneck
-    peaks: Array  # (2, corridors) height of the AM and PM peak as a share of that
-    shift: Array  # (corridors,) hours by which the peaks are late
+    Attributes:
+        sensors: Sensors in `SENSOR_SCHEMA`.
+        cells: Cells of type `CELL`: one corridor after the other, each from upstream to downstream.
+        sensor_cell: Index of each sensor's cell.
+        vehicle_feet: Effective vehicle length at each sensor, feet: the vehicle plus the detection zone.
+        demand: Vehicles per hour of each corridor that just fill its tightest bottleneck.
+        peaks: Height of the AM and the PM peak as a share of that demand, (2, corridors).
+        shift: Delay of each corridor's peaks, hours.
+    """
+
+    sensors: pa.Table
+    cells: Array
+    sensor_cell: Array
+    vehicle_feet: Array
+    demand: Array
+    peaks: Array
+    shift: Array
 
 
 def _corridor(index: int, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Cells of one corridor and which of them hold its sensors."""
+    """Build the cells of one corridor.
+
+    Returns:
+        The cells, and the indices of those with a sensor.
+    """
     # Two miles upstream of the first sensor leave room for queues; sensors are half a mile or a mile apart.
     at = 4 + np.cumsum(rng.integers(1, 3, size))
     cells = np.zeros(int(at[-1]) + 3, CELL)
@@ -86,7 +100,7 @@ def _corridor(index: int, size: int, rng: np.random.Generator) -> tuple[Array, A
         bottleneck = int(group[-1 - rng.integers(0, max(1, len(group) // 3))]) + 1
         cells["capacity"][bottleneck] *= rng.uniform(0.87, 0.92)
         np.add.at(cells["entering"], rng.integers(start, bottleneck, 3), rng.uniform(0.03, 0.05, 3))
-        # As many leave past the bottleneck as joined before it, so that the next stretch starts with room.
+        # As many vehicles leave after the bottleneck as entered before it, so the next stretch has room.
         cells["staying"][bottleneck + 1] = 1.0 - cells["entering"][start:bottleneck].sum()
         start = bottleneck + 2
     cells["entering"][0] = cells["staying"].min()
@@ -117,7 +131,7 @@ def build_network(spec: SampleSpec) -> Network:
             (f"sim-{sensor + 1:04d}", *position, f"{name} {directions[reverse]}", int(corridor["lanes"][0]))
             for sensor, *position in zip(part, north, east, strict=True)
         ]
-    # A direction has one heavy peak and one light one; neighbours in the list differ in which is heavy.
+    # A corridor has one heavy and one light peak; the heavy one alternates between AM and PM.
     heavy, light = rng.uniform(1.10, 1.17, count), rng.uniform(0.84, 1.02, count)
     morning = np.arange(count) % 2 == 0
     return Network(
@@ -132,8 +146,8 @@ def build_network(spec: SampleSpec) -> Network:
 
 
 def sensors(spec: SampleSpec) -> pa.Table:
-    """The simulated sensors in ``SENSOR_SCHEMA``: positions in degrees, lanes of one direction of a highway.
+    """Return the simulated sensors in `SENSOR_SCHEMA`: positions in degrees, lanes of one direction of a highway.
 
-    A highway's name carries its direction ("I-5 S"); rows of a highway run from upstream to downstream.
+    A highway's name includes its direction ("I-5 S"). Its rows are ordered from upstream to downstream.
     """
     return build_network(spec).sensors

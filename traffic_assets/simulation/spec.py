@@ -1,4 +1,4 @@
-"""What to simulate: the specification of a sample, with the values that it allows."""
+"""Specification of a sample, with the allowed values."""
 
 from collections.abc import Callable
 from datetime import date
@@ -7,6 +7,8 @@ from zoneinfo import available_timezones
 
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from traffic_assets.messages import simulation as messages
 
 Array = NDArray[Any]
 _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -21,10 +23,19 @@ _ALLOWED: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 class SampleSpec(BaseModel):
-    """What to simulate; equal specs give equal tables. Raises ``pydantic.ValidationError`` if it cannot be.
+    """Specification of a sample; equal specifications give equal tables.
 
-    ``bad_share`` is the share of rows made wrong on purpose to show quarantine at work: half of them repeat a
-    row, the other half have a speed out of range.
+    A value out of range raises `pydantic.ValidationError`.
+
+    Attributes:
+        sensors: Number of sensors.
+        first_day: First local day.
+        days: Number of local days.
+        seed: Seed of all random numbers.
+        interval_minutes: Interval of the readings, minutes.
+        time_zone: IANA name of the local time zone.
+        bad_share: Share of rows that are bad on purpose, to demonstrate the quarantine. Half of them repeat a row, the
+            other half have a speed out of range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,8 +50,8 @@ class SampleSpec(BaseModel):
 
     @field_validator(*_ALLOWED)
     @classmethod
-    def _possible(cls, value: Any, info: ValidationInfo) -> Any:
+    def _check_range(cls, value: Any, info: ValidationInfo) -> Any:
         allowed, is_allowed = _ALLOWED[str(info.field_name)]
         if not is_allowed(value):
-            raise ValueError(f"{info.field_name} is {value}; allowed is {allowed}: give one of these.")
+            raise ValueError(messages.OUT_OF_RANGE(name=info.field_name, given=value, allowed=allowed))
         return value

@@ -1,4 +1,4 @@
-"""Writing a sample to files, one a local day, and reporting what it is like."""
+"""Writer of samples, one file for each local day, with a report of their statistics."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from traffic_assets.messages import simulation as messages
 from traffic_assets.simulation.days import simulate_days
 from traffic_assets.simulation.demand import interval_starts
 from traffic_assets.simulation.detectors import SPEED_RANGE_MPH
@@ -19,11 +20,16 @@ CONGESTED_BELOW_MPH = 45.0  # a reading slower than this counts as congested
 
 
 class SampleReport(BaseModel):
-    """What was written. ``readings`` counts rows; ``missing_share`` is the share of intervals without a row.
+    """Statistics of a sample. Rows that are bad on purpose count as readings and are otherwise ignored.
 
-    ``congested_share`` is the share of known speeds below 45 mph (``CONGESTED_BELOW_MPH``), and
-    ``persistence_rmse_15min_mph`` the root mean square of speed(t + 15 min) - speed(t) within a sensor (NaN
-    if there is no such pair). Rows made wrong on purpose count as readings and nothing else.
+    Attributes:
+        days: Number of local days.
+        sensors: Number of sensors.
+        readings: Number of rows.
+        missing_share: Share of intervals without a row.
+        congested_share: Share of known speeds below `CONGESTED_BELOW_MPH`.
+        persistence_rmse_15min_mph: Root mean square of speed(t + 15 min) - speed(t) within a sensor, mph; NaN without
+            such pairs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,10 +43,10 @@ class SampleReport(BaseModel):
 
 
 def require_simulated(folder: Path) -> None:
-    """Refuse a folder that holds readings which are no sample, so that real and simulated ones are never mixed.
+    """Raise if a folder has files that are not simulated, so that real and simulated readings are never mixed.
 
     Raises:
-        ValueError: naming the first such file.
+        ValueError: A file is not simulated.
     """
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))):
         try:
@@ -48,14 +54,21 @@ def require_simulated(folder: Path) -> None:
         except (pa.ArrowInvalid, OSError):
             metadata = {}
         if metadata.get(b"origin") != b"simulated":
-            raise ValueError(f"{file} is no simulated file: write the sample to another folder (--to)")
+            raise ValueError(messages.REAL_FILE(file=file))
 
 
 def write_sample(spec: SampleSpec, folder: Path, progress: Callable[[int, int], None] | None = None) -> SampleReport:
-    """Write ``folder/date=YYYY-MM-DD/readings.parquet`` per local day and report what the sample is like.
+    """Write `folder/date=YYYY-MM-DD/readings.parquet` for each local day, and return the sample's statistics.
 
-    Each file appears whole or not at all, replacing one of that day; files of other days stay. ``progress``
-    is called with days written and days in total. Raises ``OSError`` if the folder cannot be written.
+    Each file is written atomically and replaces an earlier one of its day. Files of other days are kept.
+
+    Args:
+        spec: Sample to write.
+        folder: Folder of the files.
+        progress: Called after each day with the number of days written and in total.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
     ids = sensors(spec)["sensor_id"].combine_chunks()
     ahead = 15 // spec.interval_minutes
@@ -65,7 +78,7 @@ def write_sample(spec: SampleSpec, folder: Path, progress: Callable[[int, int], 
     for done, (day, table) in enumerate(simulate_days(spec), start=1):
         target = folder / f"date={day.isoformat()}" / "readings.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(".readings.parquet.part")  # readers pass over names with a leading dot
+        aside = target.with_name(".readings.parquet.part")  # readers ignore names with a leading dot
         try:
             pq.write_table(table, aside)
             aside.replace(target)

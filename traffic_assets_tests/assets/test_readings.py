@@ -71,9 +71,9 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
     result = run(tmp_path, DAYS)
     assert not result.success
     said = failures(result)["feature_table"]
-    assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable); at most 5% is allowed" in said
+    assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable). Expected at most 5%." in said
     assert f"{DAYS[2]}: " in said
-    assert "missing column(s) speed; found sensor_id, timestamp, fast" in said
+    assert "lacks required columns (speed); it has sensor_id, timestamp, fast" in said
     after = {key: hdfs.dataset(key).current_generations(DAYS) for key in both}
     for key in both:
         assert [after[key][day].id == before[key][day].id for day in DAYS] == [False, True, True], key

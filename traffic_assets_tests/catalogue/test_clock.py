@@ -1,4 +1,4 @@
-"""Local days have as many hours as the clock says, and a timestamp belongs to the day its wall clock shows."""
+"""Local days with 23 to 25 hours, and the local day of a timestamp."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from traffic_assets.catalogue import clock
+from traffic_assets_tests.codes import code_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,18 +53,19 @@ def test_bounds_of_many_days_in_any_order() -> None:
     assert end - start == timedelta(hours=71)
 
 
-def test_a_day_that_begins_at_one_because_the_clock_leaps_at_midnight() -> None:
+def test_a_day_starts_at_one_if_the_clock_changes_at_midnight() -> None:
     start, end = clock.bounds(["2026-03-29"], ZoneInfo("Asia/Beirut"))
     assert start == datetime(2026, 3, 28, 22, tzinfo=UTC)
     assert end - start == timedelta(hours=23)
 
 
-def test_bounds_of_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="given no days; give at least one"):
+def test_bounds_need_at_least_one_day() -> None:
+    with pytest.raises(ValueError) as caught:
         clock.bounds([], LA)
+    assert code_of(caught.value) == "features.no-days"
 
 
-def test_a_timestamp_belongs_to_the_day_its_wall_clock_shows(spark: SparkSession) -> None:
+def test_a_timestamp_belongs_to_its_local_day(spark: SparkSession) -> None:
     expected = {
         "2026-01-05T07:55:00Z": ("2026-01-04", "2026-01-04 23:55:00"),
         "2026-01-05T08:00:00Z": ("2026-01-05", "2026-01-05 00:00:00"),

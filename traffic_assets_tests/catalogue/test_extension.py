@@ -1,4 +1,4 @@
-"""Features of installed packages: what the catalogue takes from them, and what it refuses."""
+"""Features of installed packages: valid ones are in the catalogue, others are refused."""
 
 from unittest.mock import Mock
 
@@ -9,6 +9,7 @@ from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.lookup import all_features, feature_columns, feature_table_columns, leaky_features
 from traffic_assets.settings.plugins import FEATURE_GROUP, plugins
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.packages import Install
 
 CODE = """
@@ -34,7 +35,7 @@ def test_an_installed_feature_is_in_the_catalogue_until_it_is_excluded(install: 
     assert [column.name for column in feature_columns(only=["level"])] == ["level"]
 
 
-def test_a_name_of_our_own_is_refused(install: Install) -> None:
+def test_the_name_of_a_built_in_column_is_refused(install: Install) -> None:
     install("acme-features", CODE, {FEATURE_GROUP: {"speed_lag_1": "SPEED_LAG_1"}})
     (plugin,) = plugins(FEATURE_GROUP)
     assert plugin.problem is not None
@@ -43,13 +44,15 @@ def test_a_name_of_our_own_is_refused(install: Install) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "lookback", "message"),
+    ("column", "lookback", "code", "values"),
     [
-        (Column("other", "numeric", "double"), 0, "its column is named 'other'"),
-        (Column("level", "target", "double"), 0, "its role is 'target'. Expected numeric or categorical"),
-        (Column("level", "numeric", "double"), 2000, "lookback_minutes is 2000. Expected 0 to 1440"),
+        (Column("other", "numeric", "double"), 0, "features.wrong-column-name", {"column": "other"}),
+        (Column("level", "target", "double"), 0, "features.wrong-role", {"role": "target"}),
+        (Column("level", "numeric", "double"), 2000, "features.wrong-lookback", {"given": 2000, "longest": 1440}),
     ],
 )
-def test_a_feature_that_cannot_be_is_refused(column: Column, lookback: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_an_invalid_feature_is_refused(column: Column, lookback: int, code: str, values: dict[str, object]) -> None:
+    with pytest.raises(ValueError) as caught:
         Feature(name="level", title="Level", column=column, expression=lambda _: Mock(), lookback_minutes=lookback)
+    assert code_of(caught.value) == code
+    assert values_of(caught.value) == {"feature": "level", **values}

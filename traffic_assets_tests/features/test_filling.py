@@ -1,4 +1,4 @@
-"""Fills: what stands for a missing speed in lags and means, and that none of it comes from the reading or later."""
+"""Fills of missing speeds in lags and means, which never use the reading or later ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def filling(fill: FillSettings) -> DataSettings:
         (FillSettings(forward_fill=True, longest_gap_minutes=5), (None, 54.0, 54.0), 54.0),
     ],
 )
-def test_forward_fill_reaches_as_far_as_the_longest_gap(
+def test_forward_fill_is_limited_to_the_longest_gap(
     spark: SparkSession, fill: FillSettings, lags: tuple[float | None, ...], mean: float
 ) -> None:
     readings = [
@@ -51,27 +51,27 @@ def test_forward_fill_reaches_as_far_as_the_longest_gap(
     assert row["speed"] == 20.0
 
 
-def test_the_line_is_drawn_between_neighbours_that_lie_before_the_reading(spark: SparkSession) -> None:
+def test_interpolation_uses_neighbours_before_the_reading(spark: SparkSession) -> None:
     readings = [("A", epoch(f"{MONDAY} 06:{m:02d}"), v) for m, v in ((0, 60.0), (15, 54.0), (20, 10.0), (30, 90.0))]
     fill = FillSettings(interpolation=True, longest_gap_minutes=10)
     rows = features(spark, readings, [MONDAY], filling(fill))
     assert past(at(rows, "A", f"{MONDAY} 06:15"))[:4] == (None, None, 60.0, 60.0), "15 itself is no neighbour"
     assert past(at(rows, "A", f"{MONDAY} 06:20"))[:4] == (54.0, 56.0, 58.0, pytest.approx(56.0))
     last = at(rows, "A", f"{MONDAY} 06:30")
-    assert past(last)[:4] == (None, 10.0, 54.0, 32.0), "nothing lies after the gap at 25"
+    assert past(last)[:4] == (None, 10.0, 54.0, 32.0), "no speed follows the gap at 25"
     assert last["speed_ma_30min"] == pytest.approx((60 + 58 + 56 + 54 + 10) / 5)
     assert last["speed_variance"] == pytest.approx((60**2 + 54**2 + 10**2) / 3 - (124 / 3) ** 2), "as measured"
 
 
-def test_the_line_comes_before_the_last_speed(spark: SparkSession) -> None:
+def test_interpolation_takes_precedence_over_forward_fill(spark: SparkSession) -> None:
     readings = [("A", epoch(f"{MONDAY} 06:{m:02d}"), v) for m, v in ((0, 60.0), (10, 40.0), (20, 10.0))]
     fill = FillSettings(interpolation=True, forward_fill=True, longest_gap_minutes=5)
     row = at(features(spark, readings, [MONDAY], filling(fill)), "A", f"{MONDAY} 06:20")
     assert past(row)[:4] == (40.0, 40.0, 50.0, pytest.approx(130 / 3))
 
 
-def test_fills_reach_over_midnight(spark: SparkSession) -> None:
-    """Just after midnight a reading has the past that it would have at noon."""
+def test_fills_use_the_day_before(spark: SparkSession) -> None:
+    """Check that a reading after midnight has the same past as one at noon."""
     fill = FillSettings(forward_fill=True, longest_gap_minutes=60)
     assert lookback_minutes(filling(fill)) == 120
     night = [("A", epoch(f"{SUNDAY} 22:05"), 10.0), ("A", epoch(f"{SUNDAY} 23:30"), 50.0)]
@@ -84,14 +84,14 @@ def test_fills_reach_over_midnight(spark: SparkSession) -> None:
     assert found[5] == pytest.approx((2 * 10 + 6 * 50) / 8)
 
 
-def test_lags_of_long_intervals_reach_back_over_midnight_too(spark: SparkSession) -> None:
+def test_lags_of_long_intervals_use_the_day_before_too(spark: SparkSession) -> None:
     data = DataSettings(interval_minutes=30)
     readings = [("A", epoch(f"{SUNDAY} 22:30"), 10.0), ("A", epoch(f"{MONDAY} 00:00"), 20.0)]
     assert past(at(features(spark, readings, [MONDAY], data), "A", f"{MONDAY} 00:00"))[:3] == (None, None, 10.0)
 
 
 def filled(known: dict[int, float], moment: int, fill: FillSettings) -> float | None:
-    """What fills an interval, naively; `known` holds what was measured before the reading."""
+    """Fill an interval naively; `known` has the speeds that were measured before the reading."""
     gap = 60 * fill.longest_gap_minutes
     older = max((t for t in known if moment - gap <= t < moment), default=None)
     newer = min((t for t in known if moment < t <= moment + gap), default=None)
@@ -102,7 +102,7 @@ def filled(known: dict[int, float], moment: int, fill: FillSettings) -> float | 
 
 
 def expected_past(readings: Readings, now: int, fill: FillSettings) -> list[float | None]:
-    """Lags, means and variance, naively."""
+    """Compute lags, means and variance naively."""
     known = {t: speed for t, speed in readings.items() if speed is not None and t < now}
 
     def interval(back: int) -> float | None:
@@ -135,7 +135,7 @@ SERIES = st.dictionaries(ON_TIME | LATE, SPEEDS, min_size=5, max_size=60) | st.d
 @pytest.mark.parametrize("fill", FILLS, ids=IDS)
 @settings(max_examples=3, deadline=None, derandomize=True)
 @given(sensors=st.lists(SERIES, min_size=15, max_size=25))
-def test_the_filled_past_is_what_a_naive_search_finds(
+def test_the_filled_past_equals_a_naive_search(
     spark: SparkSession, fill: FillSettings, sensors: list[Readings]
 ) -> None:
     midnight = epoch(f"{MONDAY} 00:00")
@@ -156,7 +156,7 @@ NEAR = st.dictionaries(st.integers(-24, 24).map(lambda half: half * INTERVAL // 
 
 @st.composite
 def futures(draw: st.DrawFn) -> tuple[Readings, Readings, int]:
-    """Two series that agree before an instant, at which both have a reading."""
+    """Generate two series that agree before an instant, at which both have a reading."""
     before, now = draw(NEAR), draw(st.integers(0, 6)) * INTERVAL
     shared = {t: speed for t, speed in before.items() if t < now}
     later = [{now + abs(t): speed for t, speed in draw(NEAR).items()} for _ in range(2)]
@@ -170,7 +170,7 @@ def futures(draw: st.DrawFn) -> tuple[Readings, Readings, int]:
 @pytest.mark.parametrize("fill", [FillSettings(), *FILLS], ids=["none", *IDS])
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(pairs=st.lists(futures(), min_size=8, max_size=15))
-def test_nothing_from_the_reading_or_later_changes_what_is_known_before_it(
+def test_the_past_does_not_depend_on_the_reading_or_later_ones(
     spark: SparkSession, fill: FillSettings, pairs: list[tuple[Readings, Readings, int]]
 ) -> None:
     midnight = epoch(f"{MONDAY} 00:00")

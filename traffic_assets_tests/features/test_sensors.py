@@ -1,4 +1,4 @@
-"""The sensor table: codes that never move, positions in their box, distances, clusters and free flow."""
+"""The sensor table: fixed codes, scaled positions, distances, clusters and free flow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.sensors import SensorTable, build_sensor_table
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -41,7 +42,7 @@ def sensor(name: str, highway: str | None = "I-5", latitude: float | None = None
 
 
 def day_file(folder: Path, day: str, rows: Sequence[dict[str, Any]], modified: int) -> Path:
-    """One file of a day's folder, and when it was changed; the folder's own time says nothing."""
+    """Write one file of a day's folder with its modification time; the folder's own time never changes."""
     path = folder / f"date={day}" / "x.parquet"
     parquet(path, rows)
     os.utime(path, (modified, modified))
@@ -58,12 +59,12 @@ def codes(table: SensorTable) -> dict[str, int | None]:
 
 
 def stored(spark: SparkSession, table: SensorTable, folder: Path) -> SensorTable:
-    """The table as the next build gets it: from storage, its record from JSON."""
+    """Return the table as the next build reads it: from storage, with its record from JSON."""
     table.rows.write.parquet(f"file://{folder}")
     return SensorTable(spark.read.parquet(f"file://{folder}"), json.loads(json.dumps(table.record)))
 
 
-def test_codes_are_given_in_name_order_and_never_move(spark: SparkSession, tmp_path: Path) -> None:
+def test_codes_are_assigned_in_name_order_and_never_change(spark: SparkSession, tmp_path: Path) -> None:
     file = tmp_path / "sensors.parquet"
     parquet(file, [sensor("a", "SR-52"), sensor("b", "I-5"), sensor("c", "I-805"), sensor("d", None)])
     first = build_sensor_table(spark, source(file), DATA)
@@ -110,7 +111,7 @@ def test_positions_are_scaled_over_the_box_and_measured_from_the_centre(spark: S
     }
 
 
-def test_the_centre_is_the_mean_of_the_sensors_and_a_box_of_no_width_gives_a_half(
+def test_the_centre_is_the_mean_position_and_a_box_without_width_scales_to_a_half(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     file = tmp_path / "sensors.parquet"
@@ -146,7 +147,7 @@ def test_without_positions(spark: SparkSession, tmp_path: Path, columns: tuple[s
     assert (table.record["sensors_without_position"], table.record["clusters"]) == (2, 0)
 
 
-def test_clusters_are_near_each_other_at_most_eight_and_the_same_again(spark: SparkSession, tmp_path: Path) -> None:
+def test_clusters_are_compact_at_most_eight_and_reproducible(spark: SparkSession, tmp_path: Path) -> None:
     places = [(lat, lon) for lat in (30.0, 31.0, 32.0) for lon in (-120.0, -119.0, -118.0)][:8]
     rows = [
         sensor(f"{place}-{i}", latitude=lat + 0.001 * i, longitude=lon)
@@ -171,14 +172,14 @@ def test_clusters_are_near_each_other_at_most_eight_and_the_same_again(spark: Sp
 
 
 def night_and_day(name: str, speeds: Sequence[float], day: str = MONDAY) -> list[dict[str, Any]]:
-    """Night speeds from local midnight on, and one far faster at 05:00 and at 23:55."""
+    """Return night speeds from local midnight on, and much higher ones at 05:00 and at 23:55."""
     midnight = datetime.fromisoformat(f"{day}T08:00:00").replace(tzinfo=UTC)
     moments = [midnight + timedelta(minutes=5 * i) for i in range(len(speeds))]
     moments += [midnight + timedelta(hours=5), midnight + timedelta(hours=23, minutes=55)]
     return [sensor(name, timestamp=t, speed=s) for t, s in zip(moments, [*speeds, 119.0, 119.0], strict=True)]
 
 
-def test_free_flow_is_the_85th_percentile_of_the_night_and_stays(spark: SparkSession, tmp_path: Path) -> None:
+def test_free_flow_is_the_85th_percentile_of_the_night_and_is_kept(spark: SparkSession, tmp_path: Path) -> None:
     per_sensor = DataSettings(free_flow_speed="per_sensor")
     rows = night_and_day("a", [float(v) for v in range(51, 71)]) + night_and_day("b", [])
     rows += [sensor("a", timestamp=rows[0]["timestamp"], speed=s) for s in (500.0, float("nan"), None)]  # not counted
@@ -227,8 +228,10 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     monday = tmp_path / f"date={MONDAY}" / "x.parquet"
     monday.parent.mkdir()
     monday.write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(InputError, match=r"x\.parquet"):
+    with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert code_of(caught.value) == "features.no-usable-day"
+    assert "x.parquet" in values_of(caught.value)["reasons"][MONDAY]
     day_file(tmp_path, TUESDAY, [sensor("t")], 2)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert list(by_sensor(first)) == ["t"]
@@ -240,7 +243,7 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     assert list(by_sensor(build_sensor_table(spark, source(tmp_path), DATA, first))) == ["m", "t"]
 
 
-def test_the_geometry_tells_tables_apart_whose_features_differ(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_layout_fingerprint_differs_if_features_differ(spark: SparkSession, tmp_path: Path) -> None:
     three = [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0), sensor("c", "I-8", 32.25)]
     day_file(tmp_path, MONDAY, three, 1)
     first = build_sensor_table(spark, source(tmp_path), DATA)
@@ -251,53 +254,56 @@ def test_the_geometry_tells_tables_apart_whose_features_differ(spark: SparkSessi
     assert second.record["geometry"] == known, "another day of the same sensors"
     day_file(tmp_path, TUESDAY, [row | {"lanes": 7} for row in three], 3)
     wider = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
-    assert wider.record["geometry"] == known, "lanes are no geometry"
+    assert wider.record["geometry"] == known, "lanes do not change the layout"
 
     changes = {
         "moved": [*three[:2], sensor("c", "I-8", 32.26)],
         "another highway": [*three[:2], sensor("c", "I-5", 32.25)],
         "a newcomer": [*three, sensor("d", "I-8", 32.5)],
     }
-    found = {known}
+    fingerprints = {known}
     for name, rows in changes.items():
         day_file(tmp_path / name, MONDAY, rows, 1)
-        found.add(build_sensor_table(spark, source(tmp_path / name), DATA).record["geometry"])
+        fingerprints.add(build_sensor_table(spark, source(tmp_path / name), DATA).record["geometry"])
     centred = DataSettings(center=(32.0, -117.0))
-    found.add(build_sensor_table(spark, source(tmp_path), centred).record["geometry"])
-    assert len(found) == 5
+    fingerprints.add(build_sensor_table(spark, source(tmp_path), centred).record["geometry"])
+    assert len(fingerprints) == 5
 
 
-def test_a_table_of_an_earlier_version_gets_its_geometry(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_table_of_an_earlier_version_gets_its_layout_fingerprint(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0)], 1)
     table = build_sensor_table(spark, source(tmp_path), DATA)
     old = stored(spark, table, tmp_path / "_1")
-    geometry = old.record.pop("geometry")
-    assert build_sensor_table(spark, source(tmp_path), DATA, old).record["geometry"] == geometry
+    fingerprint = old.record.pop("geometry")
+    assert build_sensor_table(spark, source(tmp_path), DATA, old).record["geometry"] == fingerprint
 
 
-def test_days_with_other_columns_add_up(spark: SparkSession, tmp_path: Path) -> None:
+def test_days_with_different_columns_are_combined(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [{"sensor_id": "a", "lanes": 3}], 1)
     day_file(tmp_path, TUESDAY, [{"station": "a", "lat": 32.0, "lon": -117.0, "speed": 60}], 2)
     day_file(tmp_path, WEDNESDAY, [sensor("b") | {"lanes": 99}, sensor("c") | {"lanes": 2}], 3)
     rows = by_sensor(build_sensor_table(spark, source(tmp_path), DATA))
     assert (rows["a"]["lanes"], rows["a"]["latitude"], rows["a"]["highway"]) == (3, 32.0, None)
-    assert set(rows) == {"a", "c"}  # 99 lanes are not believed
+    assert set(rows) == {"a", "c"}  # 99 lanes are out of range
 
 
 def test_metadata_without_sensor_id_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", [{"id": "a", "lat": 32.0}])
-    with pytest.raises(InputError, match=r"missing column\(s\) sensor_id; found id, latitude"):
+    with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert code_of(caught.value) == "readings.missing-columns"
+    values = values_of(caught.value)
+    assert (values["columns"], values["present"]) == (["sensor_id"], ["id", "latitude"])
 
 
 def spoil(path: Path) -> None:
-    """Break the first data page and leave the footer, so that only reading rows tells."""
+    """Break the first data page but not the footer, so that only reading rows fails."""
     content = bytearray(path.read_bytes())
     content[4:60] = b"\xff" * 56
     path.write_bytes(content)
 
 
-def test_days_that_cannot_be_used_are_left_out_by_name(spark: SparkSession, tmp_path: Path) -> None:
+def test_unusable_days_are_left_out_with_a_reason(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [sensor("m")], 1)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     previous = stored(spark, first, tmp_path / "_1")
@@ -310,21 +316,27 @@ def test_days_that_cannot_be_used_are_left_out_by_name(spark: SparkSession, tmp_
     day_file(tmp_path, saturday, [sensor("good")], 6)
     table = build_sensor_table(spark, source(tmp_path), DATA, previous)
     assert list(by_sensor(table)) == ["good", "m"]
-    assert list(table.record["folders_seen"]) == [MONDAY, saturday], "what is left out is tried again"
+    assert list(table.record["folders_seen"]) == [MONDAY, saturday], "days that were left out are tried again"
     assert set(table.refused) == {TUESDAY, WEDNESDAY, thursday, friday}
-    assert f"date={TUESDAY}: missing column(s) sensor_id; found id, latitude" in table.refused[TUESDAY]
-    assert table.refused[WEDNESDAY].endswith("column latitude is array<double>; double is allowed")
+    tuesday, wednesday = (InputError(table.refused[day]) for day in (TUESDAY, WEDNESDAY))
+    assert code_of(tuesday) == "readings.missing-columns"
+    assert values_of(tuesday)["path"].endswith(f"date={TUESDAY}")
+    assert values_of(tuesday)["present"] == ["id", "latitude"]
+    assert code_of(wednesday) == "readings.wrong-column-type"
+    assert values_of(wednesday)["column"] == "latitude"
     for day in (thursday, friday):
         assert f"date={day}/x.parquet" in table.refused[day]
 
 
-def test_without_any_day_that_can_be_used_the_error_names_them(spark: SparkSession, tmp_path: Path) -> None:
+def test_without_a_usable_day_the_error_has_the_reason_of_each(spark: SparkSession, tmp_path: Path) -> None:
     spoil(day_file(tmp_path, MONDAY, [sensor(f"s{i}") for i in range(50)], 1))
-    with pytest.raises(InputError, match=r"date=2026-01-05/x\.parquet"):
+    with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert code_of(caught.value) == "features.no-usable-day"
+    assert "date=2026-01-05/x.parquet" in values_of(caught.value)["reasons"][MONDAY]
 
 
-def test_a_file_that_breaks_half_way_in_another_layout_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_broken_file_outside_day_folders_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "all.parquet", [sensor(f"s{i}") for i in range(50)])
     spoil(tmp_path / "all.parquet")
     with pytest.raises(StorageError, match=r"all\.parquet"):

@@ -23,17 +23,13 @@ LOGS = {"warning", "error"}
 UNCONVERTED = (
     "assets",
     "build.py",
-    "catalogue",
     "checks.py",
     "cli",
-    "features",
     "guards.py",
     "partitions.py",
-    "readings",
     "report",
     "runs.py",
     "sensors.py",
-    "simulation",
 )
 """Packages and modules whose messages have no code yet."""
 

@@ -1,4 +1,4 @@
-"""Days of input come out as good rows, quarantined rows and counts; what cannot be published is refused by day."""
+"""Ingestion of days: good rows, quarantined rows, counts, and refused days."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.readings.ingestion import Ingested, ingest_feature_table, ingest_readings
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,7 +31,7 @@ def source(folder: Path) -> Source:
 
 
 def at(day: str, interval: int = 0) -> datetime:
-    """The start of a 5-minute interval of a local day (Pacific standard time)."""
+    """Return the start of a 5-minute interval of a local day (Pacific standard time)."""
     return datetime.fromisoformat(f"{day}T08:00:00").replace(tzinfo=UTC) + timedelta(minutes=5 * interval)
 
 
@@ -59,6 +60,16 @@ def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
     for row in ingested.rows.select("date", "sensor_id").collect():
         found.setdefault(row["date"], []).append(row["sensor_id"])
     return {day: sorted(sensors) for day, sensors in found.items()}
+
+
+def reason_code(ingested: Ingested, day: str) -> str:
+    """Return the code of the reason for refusing a day."""
+    return code_of(InputError(ingested.refused[day]))
+
+
+def reason_values(ingested: Ingested, day: str) -> dict[str, Any]:
+    """Return the values of the reason for refusing a day."""
+    return values_of(InputError(ingested.refused[day]))
 
 
 def count(
@@ -111,9 +122,13 @@ def test_a_day_with_too_many_bad_rows_is_refused_with_the_worst_reason_first(
     day_file(tmp_path, MONDAY, rows)
     day_file(tmp_path, TUESDAY, [reading(TUESDAY, i, speed=60.0 if i else -1.0) for i in range(20)])  # 5 %
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
-    assert ingested.refused == {
-        MONDAY: "3 of 20 rows are bad (2 x speed: outside 0..120 mph, 1 x occupancy: outside 0..1); at most 5% is "
-        "allowed (data.max_bad_share)"
+    assert list(ingested.refused) == [MONDAY]
+    assert reason_code(ingested, MONDAY) == "readings.too-many-bad-rows"
+    assert reason_values(ingested, MONDAY) == {
+        "bad": 3,
+        "rows": 20,
+        "reasons": ["2 x speed: outside 0..120 mph", "1 x occupancy: outside 0..1"],
+        "allowed": 0.05,
     }
     assert ingested.counts[TUESDAY]["quarantined"] == 1
 
@@ -129,9 +144,9 @@ def test_rows_belong_to_their_local_day_and_those_of_other_days_are_ignored(
         "far": at(WEDNESDAY),
     }
     parquet(tmp_path / "all.parquet", [reading(MONDAY, sensor_id=s, timestamp=t) for s, t in moments.items()])
-    asked = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
-    assert sensors_by_day(asked) == {MONDAY: ["first", "last"], TUESDAY: ["after"]}
-    assert asked.counts == {MONDAY: count(2), TUESDAY: count(1)}
+    requested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert sensors_by_day(requested) == {MONDAY: ["first", "last"], TUESDAY: ["after"]}
+    assert requested.counts == {MONDAY: count(2), TUESDAY: count(1)}
     single = ingest_readings(spark, source(tmp_path / "all.parquet"), [WEDNESDAY], DATA)
     assert sensors_by_day(single) == {WEDNESDAY: ["far"]}
 
@@ -157,7 +172,7 @@ def test_a_row_whose_timestamp_cannot_be_read_belongs_to_the_day_of_its_file(
     assert ingested.missing_columns == ["flow", "occupancy"]
 
 
-def test_a_row_of_another_day_than_its_folders_is_quarantined(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_row_in_the_folder_of_another_day_is_quarantined(spark: SparkSession, tmp_path: Path) -> None:
     rows = [
         reading(MONDAY, sensor_id="own", timestamp=at(MONDAY)),
         reading(MONDAY, sensor_id="x", timestamp=at(TUESDAY)),
@@ -168,7 +183,7 @@ def test_a_row_of_another_day_than_its_folders_is_quarantined(spark: SparkSessio
     assert ingested.counts[MONDAY]["reasons"] == {"timestamp: not of the folder's local day": 1}
 
 
-def test_without_day_folders_a_row_that_cannot_be_placed_is_told_with_the_first_day(
+def test_without_day_folders_an_unreadable_timestamp_counts_with_the_first_day(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,2026-01-06T20:00:00Z,60\nB,soon,61\n")
@@ -178,13 +193,13 @@ def test_without_day_folders_a_row_that_cannot_be_placed_is_told_with_the_first_
 
 
 def year_file(folder: Path, own_bad: int) -> None:
-    """20 rows of each of two days, some bad in Monday's, and 300 whose timestamps cannot be read."""
+    """Write 20 rows of each of two days, some of Monday bad, and 300 with timestamps that cannot be read."""
     rows = [f"A,{at(day, i):%Y-%m-%dT%H:%M:%SZ},60" for day in (MONDAY, TUESDAY) for i in range(20)]
     rows[:own_bad] = [row.replace(",60", ",-60") for row in rows[:own_bad]]
     text(folder / "year.csv", "\n".join(["sensor_id,timestamp,speed", *rows, *(f"{i},soon,60" for i in range(300))]))
 
 
-def test_without_day_folders_unreadable_timestamps_are_in_no_days_share(spark: SparkSession, tmp_path: Path) -> None:
+def test_without_day_folders_unreadable_timestamps_are_not_in_a_days_share(spark: SparkSession, tmp_path: Path) -> None:
     year_file(tmp_path, own_bad=1)
     unparsable, negative = "timestamp: unparsable", "speed: outside 0..120 mph"
     for day, own in ((MONDAY, {negative: 1}), (TUESDAY, {})):
@@ -195,20 +210,24 @@ def test_without_day_folders_unreadable_timestamps_are_in_no_days_share(spark: S
         assert ingested.quarantined.count() == 300 + bad, "nothing is lost"
 
     year_file(tmp_path, own_bad=2)
-    refused = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA).refused
-    assert set(refused) == {MONDAY}
-    assert refused[MONDAY].startswith(f"2 of 20 rows are bad (2 x {negative}); at most 5%"), "its own rows only"
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert set(ingested.refused) == {MONDAY}
+    assert reason_code(ingested, MONDAY) == "readings.too-many-bad-rows"
+    values = reason_values(ingested, MONDAY)
+    assert (values["bad"], values["rows"]) == (2, 20), "its own rows only"
+    assert values["reasons"] == [f"2 x {negative}"]
 
 
-def test_a_file_whose_timestamps_all_cannot_be_read_is_no_empty_day(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_file_without_readable_timestamps_is_not_an_empty_day(spark: SparkSession, tmp_path: Path) -> None:
     text(tmp_path / "all.csv", "sensor_id,timestamp,speed\nA,5th of January,60\nB,5th of January,61\n")
-    refused = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA).refused
-    assert set(refused) == {MONDAY, TUESDAY}
-    assert "2 rows of" in refused[TUESDAY]
-    assert "data.timestamp_formats" in refused[TUESDAY]
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
+    assert set(ingested.refused) == {MONDAY, TUESDAY}
+    for day in (MONDAY, TUESDAY):
+        assert reason_code(ingested, day) == "readings.unreadable-timestamps"
+        assert reason_values(ingested, day) == {"rows": 2, "uri": f"file://{tmp_path}"}
 
 
-def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, tmp_path: Path) -> None:
+def test_days_with_other_columns_and_types_are_combined(spark: SparkSession, tmp_path: Path) -> None:
     day_file(tmp_path, MONDAY, [reading(MONDAY)])
     day_file(
         tmp_path,
@@ -235,22 +254,31 @@ def test_days_with_other_columns_and_types_come_out_alike(spark: SparkSession, t
     assert ingested.refused == {}
 
 
-def test_a_day_without_a_required_column_is_refused_and_the_others_stay(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_day_without_a_required_column_is_refused_and_the_others_are_kept(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     day_file(tmp_path, MONDAY, [reading(MONDAY)])
     day_file(tmp_path, TUESDAY, [{"sensor_id": "A", "velocity": 60.0}])
     day_file(tmp_path, WEDNESDAY, [reading(WEDNESDAY, speed=[60.0])])
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
     assert sensors_by_day(ingested) == {MONDAY: ["A"]}
     assert set(ingested.refused) == {TUESDAY, WEDNESDAY}
-    assert f"date={TUESDAY}: missing column(s) timestamp, speed; found sensor_id, velocity" in ingested.refused[TUESDAY]
-    assert ingested.refused[WEDNESDAY].endswith("column speed is array<double>; double is allowed")
-    assert ingested.missing_columns == []  # a refused day lacks nothing that is published
+    assert reason_code(ingested, TUESDAY) == "readings.missing-columns"
+    missing = reason_values(ingested, TUESDAY)
+    assert missing["path"].endswith(f"date={TUESDAY}")
+    assert (missing["columns"], missing["present"]) == (["timestamp", "speed"], ["sensor_id", "velocity"])
+    assert reason_code(ingested, WEDNESDAY) == "readings.wrong-column-type"
+    wrong = reason_values(ingested, WEDNESDAY)
+    assert (wrong["column"], wrong["type"], wrong["allowed"]) == ("speed", "array<double>", "double")
+    assert ingested.missing_columns == []  # columns of refused days do not count
 
 
 def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", [{"sensor_id": "A", "timestamp": at(MONDAY)}])
-    with pytest.raises(InputError, match=r"missing column\(s\) speed"):
+    with pytest.raises(InputError) as caught:
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+    assert code_of(caught.value) == "readings.missing-columns"
+    assert values_of(caught.value)["columns"] == ["speed"]
 
 
 def test_a_file_that_was_replaced_is_read_again_in_the_same_session(spark: SparkSession, tmp_path: Path) -> None:
@@ -271,15 +299,13 @@ def test_days_that_were_never_delivered_are_empty(spark: SparkSession, tmp_path:
 
 
 def spoil(path: Path) -> None:
-    """Break the first data page and leave the footer, so that only reading rows tells."""
+    """Break the first data page but not the footer, so that only reading rows fails."""
     content = bytearray(path.read_bytes())
     content[4:60] = b"\xff" * 56
     path.write_bytes(content)
 
 
-def test_a_day_whose_file_breaks_half_way_is_refused_by_name_and_the_others_stay(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_a_day_with_a_broken_file_is_refused_and_the_others_are_kept(spark: SparkSession, tmp_path: Path) -> None:
     for day in (MONDAY, TUESDAY, WEDNESDAY):
         broken = day_file(tmp_path, day, [reading(day, i) for i in range(50)])
         if day != WEDNESDAY:
@@ -292,13 +318,13 @@ def test_a_day_whose_file_breaks_half_way_is_refused_by_name_and_the_others_stay
     assert ingested.rows.select("date").distinct().collect() == [(WEDNESDAY,)]
 
 
-def test_a_file_that_breaks_half_way_in_another_layout_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_broken_file_outside_day_folders_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     spoil(parquet(tmp_path / "all.parquet", [reading(MONDAY, i) for i in range(50)]))
     with pytest.raises(StorageError, match=r"all\.parquet"):
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
 
 
-def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_ready_made_feature_table_is_validated_by_type_and_range(spark: SparkSession, tmp_path: Path) -> None:
     row = reading(MONDAY) | {
         "highway_encoded": "I-5 N",
         "is_weekend": False,
@@ -334,5 +360,5 @@ def test_a_ready_made_feature_table_is_taken_as_it_is(spark: SparkSession, tmp_p
     assert "speed_variance" in ingested.missing_columns
     assert "sensor_cluster" in ingested.missing_columns
     assert len(ingested.missing_columns) == 21 - 7
-    assert "occupancy" not in ingested.rows.columns, "a measurement is no column of the table"
+    assert "occupancy" not in ingested.rows.columns, "a measurement is not a column of the table"
     assert types["flow"] == "double", "a target is"

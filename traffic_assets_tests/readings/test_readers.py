@@ -1,4 +1,4 @@
-"""Files of any supported format come out under our names; what cannot be read is refused by name."""
+"""Readers of files in every supported format, and the refusal of files that cannot be read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, LocalFileSystem
 from traffic_assets.readings.readers import InputError, Part, Source, first_line
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -60,7 +61,9 @@ def read(spark: SparkSession, of: Source) -> DataFrame:
         ("readings.json.gz", gzip.compress(JSON.encode())),
     ],
 )
-def test_formats_are_told_by_the_ending(spark: SparkSession, tmp_path: Path, name: str, content: str | bytes) -> None:
+def test_formats_are_detected_from_the_ending(
+    spark: SparkSession, tmp_path: Path, name: str, content: str | bytes
+) -> None:
     text(tmp_path / name, content)
     text(tmp_path / "_SUCCESS", "")
     text(tmp_path / ".readings.parquet.crc", "x")
@@ -75,11 +78,15 @@ def test_parquet_keeps_its_types_and_finds_files_at_any_depth(spark: SparkSessio
     assert rows(frame, "speed") == [(1.5,), (2.5,)]
 
 
-def test_a_format_that_is_given_is_not_guessed(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_configured_format_is_used_without_detection(spark: SparkSession, tmp_path: Path) -> None:
     text(tmp_path / "readings.txt", CSV)
     assert rows(read(spark, source(tmp_path, "csv")), "sensor_id") == [("A",), ("B",)]
-    with pytest.raises(InputError, match=r"readings\.txt: cannot tell the format .*known endings are \.parquet, \.csv"):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
+    assert code_of(caught.value) == "readings.unknown-format"
+    values = values_of(caught.value)
+    assert values["file"].endswith("/readings.txt")
+    assert values["endings"][:2] == [".parquet", ".csv"]
 
 
 @pytest.mark.parametrize("name", ["one.parquet", "one.csv"])
@@ -94,21 +101,21 @@ def test_a_source_may_be_a_single_file(spark: SparkSession, tmp_path: Path, name
     assert rows(read(spark, of), "sensor_id") == [("A",)]
 
 
-def test_day_folders_are_pruned_to_the_days_asked_for(tmp_path: Path) -> None:
+def test_only_the_requested_day_folders_are_parts(tmp_path: Path) -> None:
     for day in ("2026-01-05", "2026-01-06", "2026-01-07"):
         parquet(tmp_path / f"date={day}" / "x.parquet", sensor_id=["A"])
     text(tmp_path / "_staging" / "date=2026-01-08", "")
     text(tmp_path / "date=2026-01-09", "a file, not a folder")
     of = source(tmp_path)
     assert list(of.day_folders()) == ["2026-01-05", "2026-01-06", "2026-01-07"]
-    asked = of.parts(["2026-01-07", "2026-01-05", "2026-01-31"])
-    assert [part.days for part in asked] == [("2026-01-07",), ("2026-01-05",)]
-    assert [part.paths[0].rsplit("/", 1)[1] for part in asked] == ["date=2026-01-07", "date=2026-01-05"]
+    requested = of.parts(["2026-01-07", "2026-01-05", "2026-01-31"])
+    assert [part.days for part in requested] == [("2026-01-07",), ("2026-01-05",)]
+    assert [part.paths[0].rsplit("/", 1)[1] for part in requested] == ["date=2026-01-07", "date=2026-01-05"]
     assert [part.days for part in of.parts()] == [("2026-01-05",), ("2026-01-06",), ("2026-01-07",)]
     assert of.parts([]) == []
 
 
-def test_a_day_folder_whose_files_change_has_another_fingerprint(tmp_path: Path) -> None:
+def test_the_fingerprint_of_a_day_folder_changes_with_its_files(tmp_path: Path) -> None:
     days = {day: tmp_path / f"date={day}" for day in ("2026-01-05", "2026-01-06")}
     for folder in days.values():
         (folder / "hour=00").mkdir(parents=True)
@@ -139,7 +146,7 @@ def test_a_day_folder_whose_files_change_has_another_fingerprint(tmp_path: Path)
     assert of.fingerprints() == now, "Spark does not read it"
 
 
-def test_a_day_folder_that_may_not_be_listed_costs_no_other_day(
+def test_a_day_folder_that_cannot_be_listed_does_not_affect_other_days(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day in ("2026-01-05", "2026-01-06"):
@@ -164,18 +171,24 @@ def test_sources_without_day_folders_are_one_part(tmp_path: Path) -> None:
     assert source(tmp_path).parts(["2026-01-05"]) == [Part((f"file://{tmp_path}",), None)]
 
 
-def test_missing_and_empty_sources_say_what_to_do(tmp_path: Path, spark: SparkSession) -> None:
-    with pytest.raises(InputError, match=r"no input at file://.*/nowhere: put files there, set data\.source"):
+def test_missing_and_empty_sources_are_refused(tmp_path: Path, spark: SparkSession) -> None:
+    with pytest.raises(InputError) as caught:
         source(tmp_path / "nowhere").parts()
+    assert code_of(caught.value) == "readings.no-input"
+    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/nowhere"}
     text(tmp_path / "empty" / "_SUCCESS", "")
-    with pytest.raises(InputError, match=r"the input folder file://.*/empty is empty: put Parquet, CSV or JSON"):
+    with pytest.raises(InputError) as caught:
         source(tmp_path / "empty").entries()
+    assert code_of(caught.value) == "readings.empty-folder"
+    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/empty"}
     (tmp_path / "hollow" / "inner").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"hollow holds no files"):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path / "hollow"))
+    assert code_of(caught.value) == "readings.no-files"
+    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/hollow"}
 
 
-def test_columns_come_out_under_our_names(spark: SparkSession, tmp_path: Path) -> None:
+def test_columns_get_the_catalogues_names(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", station=["A"], ts=["t"], avg_speed=[1.0], lng=[2.0], remark=["r"])
     frame = read(spark, source(tmp_path))
     assert frame.columns == ["sensor_id", "timestamp", "speed", "longitude", "remark"]
@@ -183,20 +196,20 @@ def test_columns_come_out_under_our_names(spark: SparkSession, tmp_path: Path) -
     assert read(spark, mine).columns == ["sensor_id", "timestamp", "speed", "longitude", "highway"]
 
 
-def test_a_column_with_our_name_wins_over_an_alias(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_column_with_the_catalogues_name_wins_over_a_built_in_alias(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", volume=[1.0], flow=[2.0])
     frame = read(spark, source(tmp_path))
     assert rows(frame, "flow", "volume") == [(2.0, 1.0)]
 
 
-def test_a_column_that_somebody_names_wins_over_one_with_our_name(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_alias_from_the_settings_wins_over_the_catalogues_name(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", timestamp=["written"], measured=["seen"], volume=[1.0], flow=[2.0])
     frame = read(spark, source(tmp_path, aliases={"measured": "timestamp"}))
     assert frame.columns == ["timestamp", "volume", "flow"]
     assert rows(frame, "timestamp", "flow") == [("seen", 2.0)]
 
 
-def test_a_known_name_that_somebody_gives_wins_as_well(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_built_in_alias_in_the_settings_wins_as_well(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", timestamp=["written"], ts=["seen"], Speed=[1.0])
     assert rows(read(spark, source(tmp_path)), "timestamp") == [("written",)]
     frame = read(spark, source(tmp_path, aliases={"ts": "timestamp", "Speed": "speed"}))
@@ -206,16 +219,22 @@ def test_a_known_name_that_somebody_gives_wins_as_well(spark: SparkSession, tmp_
 
 def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", avg_speed=[1.0], speed_mph=[2.0])
-    with pytest.raises(
-        InputError, match="the columns 'avg_speed' and 'speed_mph' both mean 'speed'; drop one, or give"
-    ):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
+    assert code_of(caught.value) == "readings.ambiguous-column"
+    assert values_of(caught.value) == {
+        "columns": ["avg_speed", "speed_mph"],
+        "path": f"file://{tmp_path}",
+        "name": "speed",
+    }
     parquet(tmp_path / "x.parquet", Speed=[1.0], avg_speed=[2.0])  # to Spark, Speed is speed
-    with pytest.raises(InputError, match="the columns 'Speed' and 'avg_speed' both mean 'speed'"):
+    with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
+    assert code_of(caught.value) == "readings.ambiguous-column"
+    assert values_of(caught.value)["columns"] == ["Speed", "avg_speed"]
 
 
-def test_csv_columns_go_by_name_and_files_that_disagree_are_not_read(spark: SparkSession, tmp_path: Path) -> None:
+def test_csv_columns_are_read_by_name_and_files_must_agree(spark: SparkSession, tmp_path: Path) -> None:
     text(tmp_path / "date=2026-01-05" / "a.csv", "sensor_id,speed,flow\nA,60,5\n")
     text(tmp_path / "date=2026-01-06" / "b.csv", "sensor_id,flow,speed\nB,6,61\n")
     of = source(tmp_path)
@@ -230,7 +249,7 @@ def test_csv_columns_go_by_name_and_files_that_disagree_are_not_read(spark: Spar
         rows(frame, "sensor_id", "speed")
 
 
-def test_days_of_the_same_columns_are_read_together(spark: SparkSession, tmp_path: Path) -> None:
+def test_days_with_the_same_columns_are_read_together(spark: SparkSession, tmp_path: Path) -> None:
     for day in ("05", "07", "08"):
         parquet(tmp_path / f"date=2026-01-{day}" / "x.parquet", sensor_id=[day], speed=[1.0])
     parquet(tmp_path / "date=2026-01-06" / "x.parquet", sensor_id=["06"], speed=[1])
@@ -243,7 +262,7 @@ def test_days_of_the_same_columns_are_read_together(spark: SparkSession, tmp_pat
     }
 
 
-def test_days_of_the_same_columns_in_other_formats_are_read_apart(spark: SparkSession, tmp_path: Path) -> None:
+def test_days_with_the_same_columns_in_other_formats_are_read_separately(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "date=2026-01-05" / "x.parquet", sensor_id=["A"], speed=["1"])
     text(tmp_path / "date=2026-01-06" / "x.csv", "sensor_id,speed\nB,2\n")
     text(tmp_path / "date=2026-01-07" / "x.json", '{"sensor_id": "C", "speed": 3}\n')
@@ -254,7 +273,7 @@ def test_days_of_the_same_columns_in_other_formats_are_read_apart(spark: SparkSe
     assert sorted(found) == [("A", "1"), ("B", "2"), ("C", "3")]
 
 
-def test_days_that_cannot_be_read_are_refused_and_the_others_stay(spark: SparkSession, tmp_path: Path) -> None:
+def test_days_that_cannot_be_read_are_refused_and_the_others_are_kept(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "date=2026-01-05" / "good.parquet", sensor_id=["A"])
     text(tmp_path / "date=2026-01-06" / "torn.parquet", b"PAR1 and then nothing")
     (tmp_path / "date=2026-01-07").mkdir()
@@ -269,11 +288,19 @@ def test_days_that_cannot_be_read_are_refused_and_the_others_stay(spark: SparkSe
     assert rows(frame, "sensor_id") == [("A",)]
     assert set(refused) == {f"2026-01-{day}" for day in ("06", "07", "08", "09", "10")}
     assert "torn.parquet" in refused["2026-01-06"]
-    assert "date=2026-01-07 holds no files" in refused["2026-01-07"]
-    assert "notes.txt: cannot tell the format" in refused["2026-01-08"]
-    assert "both mean 'flow'" in refused["2026-01-09"]
-    assert "date=2026-01-10: cannot be read as parquet: " in refused["2026-01-10"]
-    assert refused["2026-01-10"].endswith("; write timestamps in microseconds")
+    errors = {day: InputError(reason) for day, reason in refused.items() if day != "2026-01-06"}
+    assert {day: code_of(error) for day, error in errors.items()} == {
+        "2026-01-07": "readings.no-files",
+        "2026-01-08": "readings.unknown-format",
+        "2026-01-09": "readings.ambiguous-column",
+        "2026-01-10": "readings.nanosecond-timestamps",
+    }
+    values = {day: values_of(error) for day, error in errors.items()}
+    assert values["2026-01-07"]["uri"].endswith("date=2026-01-07")
+    assert values["2026-01-08"]["file"].endswith("notes.txt")
+    assert values["2026-01-09"]["name"] == "flow"
+    assert values["2026-01-10"]["path"].endswith("date=2026-01-10")
+    assert values["2026-01-10"]["format"] == "parquet"
 
 
 def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
@@ -284,11 +311,13 @@ def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: Spa
     assert caught.value.kind == "corrupt_file"
     torn.unlink()
     parquet(tmp_path / "twice.parquet", volume=[1], traffic_volume=[1])
-    with pytest.raises(InputError, match="both mean 'flow'"):
+    with pytest.raises(InputError) as ambiguous:
         of.read_all(spark, of.parts())
+    assert code_of(ambiguous.value) == "readings.ambiguous-column"
+    assert values_of(ambiguous.value)["name"] == "flow"
 
 
-def test_storage_that_does_not_answer_is_no_reason_to_refuse_a_day(
+def test_unreachable_storage_does_not_refuse_a_day(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parquet(tmp_path / "date=2026-01-05" / "x.parquet", sensor_id=["A"])

@@ -1,4 +1,4 @@
-"""Rows are judged one by one: what is wrong gets a reason, what is right comes out in our types and units."""
+"""Validation of rows: bad ones get a reason, good ones the catalogue's types and units."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.readings.readers import InputError
-from traffic_assets.readings.validation import REASON, checked, mark_duplicates, require_columns
+from traffic_assets.readings.validation import REASON, mark_duplicates, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
+from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -29,9 +30,9 @@ INF = float("inf")
 
 
 def stamps(frame: DataFrame, data: DataSettings) -> dict[str, str | None]:
-    """Every timestamp of `frame` in UTC, by the text of column `given`."""
+    """Return every timestamp of `frame` in UTC, by the text of column `given`."""
     rows = (
-        checked(frame, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
+        validate_rows(frame, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
         .selectExpr("given", "cast(timestamp as string) as found")
         .collect()
     )
@@ -43,13 +44,13 @@ def texts(spark: SparkSession, given: Sequence[str]) -> DataFrame:
 
 
 def reasons(spark: SparkSession, columns: Sequence[Column], rows: Sequence[dict[str, Any]], schema: str) -> list[Any]:
-    """The reason of each row, in order."""
+    """Return the reason of each row, in order."""
     names = [part.split()[0] for part in schema.split(", ")]
     frame = spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], schema).coalesce(1)
-    return [row[REASON] for row in checked(frame, columns, UTC_INPUT, "x").collect()]
+    return [row[REASON] for row in validate_rows(frame, columns, UTC_INPUT, "x").collect()]
 
 
-def test_timestamps_with_a_zone_mean_the_same_whatever_the_input_is_said_to_be(spark: SparkSession) -> None:
+def test_timestamps_with_a_zone_ignore_the_setting(spark: SparkSession) -> None:
     expected = {
         "2026-01-05T08:03:59Z": "2026-01-05 08:00",
         "2026-01-05T08:03:59.123456Z": "2026-01-05 08:00",
@@ -66,7 +67,7 @@ def test_timestamps_with_a_zone_mean_the_same_whatever_the_input_is_said_to_be(s
     assert stamps(frame, LOCAL_INPUT) == expected
 
 
-def test_timestamps_without_a_zone_are_utc_or_local_as_the_setting_says(spark: SparkSession) -> None:
+def test_timestamps_without_a_zone_are_utc_or_local_by_setting(spark: SparkSession) -> None:
     utc = {
         "2026-01-05 08:03:00": "2026-01-05 08:00",
         "2026-01-05T08:04:59.999": "2026-01-05 08:00",
@@ -88,7 +89,7 @@ def test_timestamps_without_a_zone_are_utc_or_local_as_the_setting_says(spark: S
     assert stamps(frame, LOCAL_INPUT) == local
 
 
-def test_other_timestamp_formats_are_tried_in_turn_and_may_name_a_zone(spark: SparkSession) -> None:
+def test_timestamp_formats_are_tried_in_order_and_may_have_a_zone(spark: SparkSession) -> None:
     data = DataSettings(
         timestamps="local",
         timestamp_formats=["HH:mm dd-MM-yyyy", "dd.MM.yyyy HH:mm 'Zeit'", "yyyyMMdd HHmm XX", "MM/dd/yyyy hh:mm a"],
@@ -103,7 +104,7 @@ def test_other_timestamp_formats_are_tried_in_turn_and_may_name_a_zone(spark: Sp
     assert stamps(texts(spark, list(expected)), data) == expected
 
 
-def test_what_is_no_moment_in_time_is_unparsable_or_missing(spark: SparkSession) -> None:
+def test_other_texts_are_unparsable_or_missing_timestamps(spark: SparkSession) -> None:
     given = ["yesterday", "2026-02-30 00:00:00", "12:30", "T12:30:00", "1767600000", "", "  ", None]
     rows = [{"sensor_id": "A", "timestamp": text, "speed": 1.0} for text in given]
     found = reasons(spark, READING_COLUMNS, rows, "sensor_id string, timestamp string, speed double")
@@ -128,7 +129,7 @@ def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> Non
         one = None
         for name in columns:
             part = frame.selectExpr(f"{name} as timestamp", f"'{name}' as given")
-            typed = checked(part, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
+            typed = validate_rows(part, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
             one = typed if one is None else one.unionByName(typed)
         assert one is not None
         found[data.timestamps] = {
@@ -198,14 +199,14 @@ def test_sensor_descriptions(spark: SparkSession) -> None:
     schema = "sensor_id string, latitude double, longitude double, highway string, lanes string"
     assert reasons(spark, SENSOR_COLUMNS, [good | case for case, _ in cases], schema) == [why for _, why in cases]
     frame = spark.createDataFrame([("A", "4.0"), ("B", "3")], "sensor_id string, lanes string")
-    typed = checked(frame, SENSOR_COLUMNS, UTC_INPUT, "x")
+    typed = validate_rows(frame, SENSOR_COLUMNS, UTC_INPUT, "x")
     assert dict(typed.dtypes)["lanes"] == "int"
     assert {row["sensor_id"]: row["lanes"] for row in typed.collect()} == {"A": 4, "B": 3}
 
 
-def test_columns_come_out_in_the_catalogues_types_also_where_the_input_lacks_them(spark: SparkSession) -> None:
+def test_columns_have_the_catalogues_types_even_if_the_input_lacks_them(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(7, AT, 60, "extra")], "sensor_id int, timestamp string, speed int, remark string")
-    typed = checked(frame, READING_COLUMNS, UTC_INPUT, "x")
+    typed = validate_rows(frame, READING_COLUMNS, UTC_INPUT, "x")
     assert typed.dtypes == [
         ("sensor_id", "string"),
         ("timestamp", "timestamp"),
@@ -217,14 +218,14 @@ def test_columns_come_out_in_the_catalogues_types_also_where_the_input_lacks_the
     assert typed.drop("timestamp").first() == ("7", 60.0, None, None, None)
 
 
-def test_kilometres_become_miles_in_every_column_of_speeds(spark: SparkSession) -> None:
+def test_kilometres_are_converted_in_every_column_of_speeds(spark: SparkSession) -> None:
     data = DataSettings(speed_unit="km/h")
     frame = spark.createDataFrame(
         [("A", AT, 160.9344, 80.4672, 2.589988110336, 100.0, 1.0), ("B", AT, 200.0, 1.0, 1.0, 1.0, 1.0)],
         "sensor_id string, timestamp string, speed double, speed_lag_1 double, speed_variance double, "
         "flow_rate double, distance_from_center double",
     )
-    first, second = checked(frame, feature_table_columns(), data, "x").orderBy("sensor_id").collect()
+    first, second = validate_rows(frame, feature_table_columns(), data, "x").orderBy("sensor_id").collect()
     assert first["speed"] == pytest.approx(100)
     assert first["speed_lag_1"] == pytest.approx(50)
     assert first["speed_variance"] == pytest.approx(1)
@@ -261,21 +262,31 @@ def test_columns_of_an_impossible_type_are_refused(
 ) -> None:
     frame = spark.createDataFrame([], f"{column} {sql_type}")
     with pytest.raises(InputError) as caught:
-        checked(frame, READING_COLUMNS, UTC_INPUT, "file:///in/x.parquet")
-    assert str(caught.value) == f"file:///in/x.parquet: column {column} is {sql_type}; {allowed} is allowed"
+        validate_rows(frame, READING_COLUMNS, UTC_INPUT, "file:///in/x.parquet")
+    assert code_of(caught.value) == "readings.wrong-column-type"
+    assert values_of(caught.value) == {
+        "column": column,
+        "path": "file:///in/x.parquet",
+        "type": sql_type,
+        "allowed": allowed,
+    }
 
 
 def test_missing_columns_are_named_with_what_is_there(spark: SparkSession) -> None:
     frame = spark.createDataFrame([], "sensor_id string, velocity double")
     require_columns(frame, ["sensor_id"], "x")
-    with pytest.raises(
-        InputError,
-        match=r"^x: missing column\(s\) timestamp, speed; found sensor_id, velocity\. Add them, or .* data\.aliases$",
-    ):
+    with pytest.raises(InputError) as caught:
         require_columns(frame, ["sensor_id", "timestamp", "speed"], "x")
+    assert code_of(caught.value) == "readings.missing-columns"
+    assert values_of(caught.value) == {
+        "path": "x",
+        "columns": ["timestamp", "speed"],
+        "required": ["sensor_id", "timestamp", "speed"],
+        "present": ["sensor_id", "velocity"],
+    }
 
 
-def test_of_duplicates_the_same_row_stays_whatever_the_order(spark: SparkSession) -> None:
+def test_the_same_duplicate_is_kept_in_any_order_of_rows(spark: SparkSession) -> None:
     rows = [
         ("A", "t1", 50.0, 9.0, None),
         ("A", "t1", 50.0, 3.0, None),  # this one: least speed, then least flow

@@ -14,6 +14,6 @@ def readings(spec: SampleSpec) -> pd.DataFrame:
 
 
 def speed_grid(frame: pd.DataFrame) -> pd.DataFrame:
-    """Speeds by interval (all of them) and sensor."""
+    """Return speeds by interval, including missing ones, and sensor."""
     grid = frame.pivot(index="timestamp", columns="sensor_id", values="speed")
     return grid.reindex(pd.date_range(grid.index.min(), grid.index.max(), freq="5min"))

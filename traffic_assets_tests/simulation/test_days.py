@@ -1,4 +1,4 @@
-"""Days: the same spec always gives the same readings."""
+"""Simulated days: equal specifications give equal readings."""
 
 from datetime import date
 

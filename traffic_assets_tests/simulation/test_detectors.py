@@ -14,7 +14,7 @@ def test_readings_carry_their_sensor(spec: SampleSpec, frame: pd.DataFrame) -> N
     pd.testing.assert_frame_equal(carried.reset_index(drop=True), sensors(spec).to_pandas())
 
 
-def test_no_reading_twice_and_in_order(frame: pd.DataFrame) -> None:
+def test_readings_are_unique_and_sorted(frame: pd.DataFrame) -> None:
     assert not frame.duplicated(["sensor_id", "timestamp"]).any()
     for _, of_day in frame.groupby(frame["local"].dt.date):
         keys = of_day[["sensor_id", "timestamp"]]
@@ -56,10 +56,10 @@ def test_flow_speed_and_occupancy_agree(frame: pd.DataFrame) -> None:
     assert known[jammed]["flow"].mean() / known[jammed]["lanes"].mean() * 12 < 1700
 
 
-def test_bad_rows_only_when_asked_for() -> None:
+def test_bad_rows_only_by_specification() -> None:
     ((_, clean),) = simulate_days(SampleSpec(days=1))
-    ((_, spoilt),) = simulate_days(SampleSpec(days=1, bad_share=0.1))
-    frame = spoilt.to_pandas()
+    ((_, with_bad_rows),) = simulate_days(SampleSpec(days=1, bad_share=0.1))
+    frame = with_bad_rows.to_pandas()
     repeated = frame.duplicated(["sensor_id", "timestamp"])
     out_of_range = (frame["speed"] < 0) | (frame["speed"] > 100)
     assert (repeated.sum() + out_of_range.sum()) / len(frame) == pytest.approx(0.1, abs=0.001)

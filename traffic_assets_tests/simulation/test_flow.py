@@ -31,7 +31,7 @@ def test_persistence_error_at_15_minutes(frame: pd.DataFrame) -> None:
 
 
 def test_queues_spread_upstream(spec: SampleSpec, frame: pd.DataFrame) -> None:
-    """In a heavy peak, a sensor near the bottleneck slows down before one further upstream."""
+    """Check that speeds near a bottleneck fall before those further upstream in a heavy peak."""
     table = sensors(spec).to_pandas()
     corridor = table[table["highway"] == table["highway"].iloc[0]]  # heavy in the morning
     weekdays = frame[(frame["local"].dt.weekday < 5) & frame["local"].dt.hour.between(5, 11)]

@@ -42,7 +42,7 @@ def test_more_sensors_more_highways() -> None:
     assert counts == sorted(set(counts))
 
 
-def test_a_network_of_thousands_is_as_sensible(tmp_path: Path) -> None:
+def test_a_network_of_thousands_is_plausible(tmp_path: Path) -> None:
     report = write_sample(SampleSpec(sensors=2500, days=2), tmp_path)
     assert report.sensors == 2500
     assert 0.05 <= report.congested_share <= 0.25

@@ -1,4 +1,4 @@
-"""The specification of a sample: what it allows."""
+"""The specification of a sample and its allowed values."""
 
 from datetime import date
 
@@ -6,20 +6,25 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.simulation.spec import SampleSpec
+from traffic_assets_tests.codes import code_of, values_of
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("name", "value", "allowed"),
     [
-        ({"sensors": 0}, "sensors is 0; allowed is 1 to 50000"),
-        ({"days": 0}, "days is 0; allowed is 1 to 3660"),
-        ({"seed": -1}, "seed is -1; allowed is 0 to"),
-        ({"interval_minutes": 7}, "interval_minutes is 7; allowed is 1, 3, 5 or 15"),
-        ({"time_zone": "Mars/Base"}, "time_zone is Mars/Base; allowed is an IANA name"),
-        ({"bad_share": 0.9}, "bad_share is 0.9; allowed is 0 to 0.5"),
-        ({"first_day": date(1900, 1, 1)}, "first_day is 1900-01-01; allowed is 1975-01-01 to"),
+        ("sensors", 0, "1 to 50000"),
+        ("days", 0, "1 to 3660"),
+        ("seed", -1, "0 to 4294967295"),
+        ("interval_minutes", 7, "1, 3, 5 or 15"),
+        ("time_zone", "Mars/Base", "an IANA name such as America/Los_Angeles"),
+        ("bad_share", 0.9, "0 to 0.5"),
+        ("first_day", date(1900, 1, 1), "1975-01-01 to 2100-01-01"),
     ],
 )
-def test_impossible_specs_are_refused_with_what_is_allowed(wrong: dict[str, object], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        SampleSpec.model_validate(wrong)
+def test_values_out_of_range_are_refused_with_the_allowed_ones(name: str, value: object, allowed: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SampleSpec.model_validate({name: value})
+    (problem,) = caught.value.errors()
+    error = problem["ctx"]["error"]
+    assert code_of(error) == "simulation.out-of-range"
+    assert values_of(error) == {"name": name, "given": value, "allowed": allowed}

@@ -11,6 +11,7 @@ from traffic_assets.simulation import writer
 from traffic_assets.simulation.days import simulate_days
 from traffic_assets.simulation.spec import SampleSpec
 from traffic_assets.simulation.writer import require_simulated, write_sample
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.simulation.grids import readings, speed_grid
 
 
@@ -34,30 +35,34 @@ def test_write_sample_writes_one_file_per_local_day_and_reports(tmp_path: Path) 
     assert report.persistence_rmse_15min_mph == pytest.approx(np.sqrt(np.nanmean((grid.shift(-3) - grid) ** 2)))
 
 
-def test_a_folder_with_anything_but_samples_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_files_that_are_not_simulated_is_refused(tmp_path: Path) -> None:
     require_simulated(tmp_path / "not there")
     write_sample(SampleSpec(days=1, sensors=3), tmp_path)
     require_simulated(tmp_path)
     for name, content in (("real.csv", b"sensor_id,speed"), ("date=2026-01-05/more.parquet", b"PAR1")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"{name} is no simulated file"):
+        with pytest.raises(ValueError) as caught:
             require_simulated(tmp_path)
+        assert code_of(caught.value) == "simulation.real-file"
+        assert values_of(caught.value) == {"file": tmp_path / name}
         (tmp_path / name).unlink()
     table = pq.read_table(tmp_path / "date=2026-01-05" / "readings.parquet").replace_schema_metadata(None)
     pq.write_table(table, tmp_path / "real.parquet")
-    with pytest.raises(ValueError, match=r"real\.parquet is no simulated file"):
+    with pytest.raises(ValueError) as caught:
         require_simulated(tmp_path)
+    assert code_of(caught.value) == "simulation.real-file"
+    assert values_of(caught.value) == {"file": tmp_path / "real.parquet"}
 
 
-def test_report_looks_past_rows_made_wrong_on_purpose(tmp_path: Path) -> None:
+def test_the_report_ignores_bad_rows(tmp_path: Path) -> None:
     clean = write_sample(SampleSpec(days=2), tmp_path)
-    spoilt = write_sample(SampleSpec(days=2, bad_share=0.05), tmp_path)
-    assert spoilt.readings > clean.readings
-    assert spoilt.missing_share == clean.missing_share
-    assert spoilt.persistence_rmse_15min_mph == pytest.approx(clean.persistence_rmse_15min_mph, rel=0.05)
+    with_bad_rows = write_sample(SampleSpec(days=2, bad_share=0.05), tmp_path)
+    assert with_bad_rows.readings > clean.readings
+    assert with_bad_rows.missing_share == clean.missing_share
+    assert with_bad_rows.persistence_rmse_15min_mph == pytest.approx(clean.persistence_rmse_15min_mph, rel=0.05)
 
 
-def test_writing_again_replaces_and_a_failed_write_leaves_the_old_file(
+def test_writing_again_replaces_a_file_and_a_failed_write_keeps_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "date=2026-01-05" / "readings.parquet"

@@ -1,0 +1,93 @@
+"""Messages about the input: files, their columns, and the rows of a day."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+_FOLDER = "file:///data/raw"
+_DAY_FOLDER = "file:///data/raw/date=2026-01-05"
+
+NO_INPUT = Message(
+    code="readings.no-input",
+    problem="There is no input at {uri}",
+    expected="a file, or a folder with Parquet, CSV or JSON files",
+    fix="put files there, set data.source, or run `traffic-assets sample`",
+    example={"uri": _FOLDER},
+)
+EMPTY_FOLDER = Message(
+    code="readings.empty-folder",
+    problem="The input folder {uri} is empty",
+    fix="put Parquet, CSV or JSON files there",
+    example={"uri": _FOLDER},
+)
+NO_FILES = Message(
+    code="readings.no-files",
+    problem="The folder {uri} contains no files to read",
+    expected="at least one file whose name starts with neither a dot nor an underscore",
+    fix="put Parquet, CSV or JSON files there",
+    example={"uri": _DAY_FOLDER},
+)
+UNREADABLE_FILES = Message(
+    code="readings.unreadable-files",
+    problem="{path} cannot be read as {format} ({cause})",
+    expected="files in the format of data.format, or of their ending",
+    fix="correct the files, or set data.format to their format",
+    example={"path": _DAY_FOLDER, "format": "parquet", "cause": "[FAILED_READ_FILE] Encountered error"},
+)
+NANOSECOND_TIMESTAMPS = Message(
+    code="readings.nanosecond-timestamps",
+    problem="{path} cannot be read as {format} ({cause})",
+    expected="timestamps in microseconds",
+    fix="write timestamps in microseconds",
+    example={"path": _DAY_FOLDER, "format": "parquet", "cause": "Illegal Parquet type: INT64 (TIMESTAMP(NANOS,true))"},
+)
+AMBIGUOUS_COLUMN = Message(
+    code="readings.ambiguous-column",
+    problem="The columns {columns} of {path} both mean {name!r}",
+    expected="one column for each meaning",
+    fix="drop one, or give it another meaning in data.aliases",
+    example={"columns": ["avg_speed", "speed_mph"], "path": _DAY_FOLDER, "name": "speed"},
+)
+UNKNOWN_FORMAT = Message(
+    code="readings.unknown-format",
+    problem="The format of {file} cannot be detected from its ending",
+    expected="one of the endings {endings}",
+    fix="set data.format to parquet, csv or json",
+    example={"file": f"{_FOLDER}/readings.txt", "endings": [".parquet", ".csv", ".json"]},
+)
+MISSING_COLUMNS = Message(
+    code="readings.missing-columns",
+    problem="{path} lacks required columns ({columns}); it has {present}",
+    expected="at least {required}",
+    fix="add the columns, or map other columns to these names in data.aliases",
+    example={
+        "path": _DAY_FOLDER,
+        "columns": ["timestamp", "speed"],
+        "required": ["sensor_id", "timestamp", "speed"],
+        "present": ["sensor_id", "velocity"],
+    },
+)
+WRONG_COLUMN_TYPE = Message(
+    code="readings.wrong-column-type",
+    problem="The column {column} of {path} has the type {type}",
+    expected="{allowed}, or a type that can be converted to it",
+    fix="write the column as {allowed}",
+    example={"column": "speed", "path": _DAY_FOLDER, "type": "array<double>", "allowed": "double"},
+)
+TOO_MANY_BAD_ROWS = Message(
+    code="readings.too-many-bad-rows",
+    problem="{bad} of {rows} rows are bad ({reasons})",
+    expected="at most {allowed:.0%}",
+    fix="correct the rows of the day, or raise data.max_bad_share",
+    example={
+        "bad": 40,
+        "rows": 576,
+        "reasons": ["30 x speed: outside 0..120 mph", "10 x timestamp: unparsable"],
+        "allowed": 0.05,
+    },
+)
+UNREADABLE_TIMESTAMPS = Message(
+    code="readings.unreadable-timestamps",
+    problem="The day has no rows, and {rows} rows of {uri} have a timestamp that cannot be read",
+    expected="ISO 8601 timestamps, or one of data.timestamp_formats",
+    fix="add the timestamps' format to data.timestamp_formats",
+    example={"rows": 576, "uri": _FOLDER},
+)
