@@ -21,18 +21,9 @@ LOGS = {"warning", "error"}
 """Methods of loggers that users read."""
 
 UNCONVERTED = (
-    "assets",
-    "build.py",
     "catalogue",
-    "checks.py",
-    "cli",
     "features",
-    "guards.py",
-    "partitions.py",
     "readings",
-    "report",
-    "runs.py",
-    "sensors.py",
     "simulation",
 )
 """Packages and modules whose messages have no code yet."""
