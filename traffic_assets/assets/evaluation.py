@@ -73,7 +73,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
             },
             record={"split_id": split},
             files={PICTURE: figure},
-            links={"picture_file": PICTURE},
+            links=presentation.links([PICTURE], PICTURE),
         )
 
     return dg.asset(

@@ -189,19 +189,19 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: temporal})
         value = {**diagnosed.value, "temporal": temporal.value}
         evaluated = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
-        links = presentation.links(diagnosed.files)
-        thumbnail = links.pop(THUMBNAIL)
+        figures = diagnosed.files
         context.add_output_metadata(
             {
                 **presentation.evaluation(evaluated),
                 **presentation.diagnostics(Diagnostics.model_validate(value["diagnostics"])),
                 "model_bytes": value["model_bytes"],
-                THUMBNAIL: presentation.picture(diagnosed.files[thumbnail]),
+                THUMBNAIL: presentation.picture(figures[f"{THUMBNAIL}.png"]),
             }
         )
         # the registry stores the figures with the version
         record = {"split_id": split, "model_generation": value["model_generation"]}
-        return AssetOutput(value, record=record, files=diagnosed.files, links=links)
+        links = presentation.links(figures, f"{THUMBNAIL}.png")
+        return AssetOutput(value, record=record, files=figures, links=links)
 
     return evaluation
 

@@ -101,7 +101,7 @@ def _cv_report(
             "search": presentation.document(search),
             "learning_curve": presentation.document(curve) if curve else None,
         }
-        links = {key: name for key, name in presentation.links(files).items() if name != FOLDS_FIGURE}
+        links = presentation.links(files, FOLDS_FIGURE)
         return AssetOutput(value, record={"split_id": split}, files=files, links=links, rows=rows_fitted)
 
     return cv_report

@@ -33,6 +33,8 @@ EVENT_BYTES = 100_000
 """Largest event of an asset."""
 THUMBNAIL_BYTES = 30_000
 """Largest thumbnail, PNG; its text in the event is a third longer."""
+PICTURE_FILE = "picture_file"
+"""Metadata of an asset: the file of the figure that is shown inline."""
 ROWS_SHOWN = 100
 """Longest table in an event."""
 
@@ -48,9 +50,13 @@ def picture(content: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(small).decode()})")
 
 
-def links(pictures: Iterable[str]) -> dict[str, str]:
-    """Return the metadata keys of pictures by file name: the name without its ending."""
-    return {name.removesuffix(".png"): name for name in pictures}
+def links(figures: Iterable[str], inline: str) -> dict[str, str]:
+    """Return the file of each figure by metadata key: its name without ending, or `picture_file` for the inline one.
+
+    >>> links(["folds.png", "fold_rows.png"], "folds.png")
+    {'picture_file': 'folds.png', 'fold_rows': 'fold_rows.png'}
+    """
+    return {PICTURE_FILE if name == inline else name.removesuffix(".png"): name for name in figures}
 
 
 def ingested_day(ingested: Ingested, day: str) -> dict[str, Any]:

@@ -255,12 +255,12 @@ def _split_figure(written: Any, total: int, settings: Settings) -> bytes | None:
 
 
 def _figure_metadata(figure: bytes | None, generation: Generation, hdfs: HdfsResource) -> dict[str, Any]:
-    from traffic_assets.assets.presentation import picture
+    from traffic_assets.assets.presentation import PICTURE_FILE, picture
 
     if figure is None:
         return {}
     uri = join(generation.uri, Internal.FILES, SPLIT_FIGURE)
-    return {"picture": picture(figure), "picture_file": hdfs.located(uri)}
+    return {"picture": picture(figure), PICTURE_FILE: hdfs.located(uri)}
 
 
 def _split_metadata(

@@ -70,7 +70,7 @@ def against_best(board: Board) -> list[str]:
     return [f"{_distance(board, lane)} {_significance(board, lane)}" for lane in board.lanes[1:]]
 
 
-def tests_named(board: Board) -> str:
+def describe_tests(board: Board) -> str:
     """Return which tests were done, and how their p-values were corrected."""
     tests = sorted({comparison.test for comparison in board.differences})
     done = [

@@ -25,8 +25,8 @@ def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> Non
 
 def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
     whole = board()
-    assert "Not tested" not in findings.tests_named(whole)
-    text = findings.tests_named(board(differences=whole.differences[:1]))
+    assert "Not tested" not in findings.describe_tests(whole)
+    text = findings.describe_tests(board(differences=whole.differences[:1]))
     assert f"Tests: {FOLDS_TEST}. " in text
     assert f"Not tested: {TIME_TEST} (later time has fewer than 20 instants or spans less than 24 hours" in text
 
@@ -48,7 +48,7 @@ def test_a_difference_at_the_level_is_no_finding() -> None:
 def test_without_tests_nothing_is_claimed() -> None:
     found = board(differences=[])
     assert findings.headline(found).endswith("Whether the difference is statistically significant could not be tested.")
-    assert findings.tests_named(found).count("Not tested: ") == 2
+    assert findings.describe_tests(found).count("Not tested: ") == 2
 
 
 def test_the_text_uses_the_primary_metric() -> None:

@@ -43,8 +43,8 @@ SUBFOLDER = "subfolder"
 NOTHING = "Nothing"
 """Dagster's key for the type of an input that is not loaded."""
 DATA = "data"
-FILE, OPEN, FILES = "file", "open", "files"
-"""Metadata of an output: the file that people open, its link for browsers, and the folder of all its files."""
+FILE, OPEN = "file", "open"
+"""Metadata of an output: the file that people open, and its link for browsers."""
 
 
 class MissingPartitionError(RuntimeError):
@@ -258,8 +258,6 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             metadata[FILE] = dg.MetadataValue.path(uri)
             if link := self.storage.link(uri):
                 metadata[OPEN] = dg.MetadataValue.url(link)
-        if stored.links:
-            metadata[FILES] = dg.MetadataValue.path(files)
         return metadata | {key: self.storage.located(join(files, name)) for key, name in stored.links.items()}
 
     def _folder(self, base: str, key: str) -> str:
