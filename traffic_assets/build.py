@@ -1,6 +1,6 @@
-"""Putting the code location together: `build_defs(settings, resource_overrides)`.
+"""The code location: `build_defs(settings, resource_overrides)`.
 
-Tests swap storage or Spark by `resource_overrides`, without patching anything. Nothing is built at import.
+Tests replace storage or Spark with `resource_overrides`, without patches. Nothing is built at import.
 """
 
 import importlib.util
@@ -16,6 +16,7 @@ from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane, lanes_of
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
+from traffic_assets.messages import location as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
@@ -24,7 +25,7 @@ from traffic_assets.settings.models.base import ModelSettings
 
 
 class BrokenLocationError(ValueError):
-    """The location would not do what it says: a check gates nothing, or a registry entry has no gate."""
+    """A code location that cannot work, such as a check without an asset or a registry entry without a gate."""
 
 
 def build_defs(
@@ -34,22 +35,22 @@ def build_defs(
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
     extra_assets: Sequence[dg.AssetsDefinition] | None = None,
 ) -> dg.Definitions:
-    """The whole code location.
+    """Return the code location.
 
     Args:
-        settings: `load_settings()` if absent.
-        resource_overrides: resources to use instead of those that the settings describe.
-        extra_checks: a deployment's own checks on these assets.
-        loggers: further loggers that a run may ask for.
+        settings: Settings of the deployment; `load_settings()` if absent.
+        resource_overrides: Resources that replace those of the settings, by key.
+        extra_checks: A deployment's own checks on these assets.
+        loggers: Further loggers that a run can configure, by name.
         extra_assets: A deployment's own assets, beside ours in the graph. No job of ours materializes them, and the
             retention never prunes them.
 
     Raises:
-        BrokenLocationError: where a check is on an asset that does not exist, or a registry entry stands behind
-            no blocking gate.
+        BrokenLocationError: A check is on an asset that does not exist, a registry entry has no blocking gate, or a
+            required package is missing.
     """
     with warnings.catch_warnings():
-        # partitioned checks and single-run backfills are what Dagster still calls preview and beta
+        # Dagster still marks partitioned checks as preview and single-run backfills as beta
         warnings.simplefilter("ignore", dg.PreviewWarning)
         warnings.simplefilter("ignore", dg.BetaWarning)
         return _build_defs(
@@ -72,7 +73,7 @@ def _build_defs(
     require_installed(settings.enabled_models)
     require_storage(settings)
     built = build_assets(settings)
-    assets = [asset for _, group in built for asset in group] + extra_assets
+    assets = [*_with_owners([asset for _, group in built for asset in group], settings.owners), *extra_assets]
     all_checks = [*checks.build(settings), *extra_checks]
     lanes = lanes_of(settings)
     for lane in lanes:
@@ -89,11 +90,17 @@ def _build_defs(
     )
 
 
+def _with_owners(assets: list[dg.AssetsDefinition], owners: Sequence[str]) -> list[dg.AssetsDefinition]:
+    if not owners:
+        return assets
+    return [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
+
+
 def require_installed(models: Mapping[str, ModelSettings]) -> None:
-    """Refuse a lane whose package, or that of a member, is missing while the location loads, not at its first fit.
+    """Raise if the package of an enabled model, or of its member, is missing; otherwise its first fit would fail.
 
     Raises:
-        BrokenLocationError: with the command that installs it.
+        BrokenLocationError: A package is missing.
     """
     for name, model in models.items():
         algorithm = algorithm_named(name)
@@ -102,52 +109,56 @@ def require_installed(models: Mapping[str, ModelSettings]) -> None:
             if requirements is None or importlib.util.find_spec(requirements.package) is not None:
                 continue
             package, extra = requirements.package, requirements.extra
-            what = "" if needed is algorithm else f" with the member {needed.name}"
-            otherwise = f"set models.{name}.enabled to false" if needed is algorithm else "leave the member out"
-            raise BrokenLocationError(
-                f"models.{name} is enabled{what}, and the package {package} is not installed: "
-                f"{install_command(extra) if extra else f'install {package}'}, or {otherwise}"
-            )
+            facts = {
+                "model": name,
+                "package": package,
+                "install": install_command(extra) if extra else f"install {package}",
+            }
+            if needed is algorithm:
+                raise BrokenLocationError(messages.PACKAGE_MISSING(**facts))
+            raise BrokenLocationError(messages.MEMBER_PACKAGE_MISSING(member=needed.name, **facts))
 
 
 def require_storage(settings: Settings) -> None:
-    """Refuse a place whose storage backend is broken while the location loads, not when its first run fails.
+    """Raise if a location needs a broken storage backend; otherwise its first run would fail.
 
     Raises:
-        BrokenLocationError: with the setting, the backend's package and the cause.
+        BrokenLocationError: A storage backend cannot be used.
     """
-    places = {
+    uris = {
         "persistence.base_uri": settings.persistence.base_uri,
         "data.source": settings.source_uri,
         "data.sensors_source": settings.data.sensors_source,
     }
-    for setting, uri in places.items():
+    for setting, uri in uris.items():
         try:
             if uri and (backend := backend_of(uri)):
                 backend.factory()
         except BackendError as error:
-            raise BrokenLocationError(f"{setting}: {error}") from error
+            raise BrokenLocationError(messages.BROKEN_BACKEND(setting=setting, reason=str(error))) from error
 
 
 def require_sound(
-    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], built: list[Lane]
+    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], lanes: list[Lane]
 ) -> None:
-    """Refuse what Dagster lets pass: a check on a key that does not exist gates nothing.
+    """Raise if a check is on a key that does not exist, or a registry entry has no gate; Dagster accepts both.
+
+    Args:
+        assets: Assets of the code location.
+        all_checks: Checks of the code location.
+        lanes: Lanes whose registry entries need a gate.
 
     Raises:
-        BrokenLocationError: naming the check or the registry entry.
+        BrokenLocationError: A check has no asset, or a registry entry no blocking gate.
     """
     keys = {key for asset in assets for key in asset.keys}
     specs = [spec for check in all_checks for spec in check.check_specs]
-    if lost := [spec for spec in specs if spec.asset_key not in keys]:
-        named = ", ".join(f"{s.name} on {s.asset_key.to_user_string()}" for s in lost)
-        raise BrokenLocationError(
-            f"checks on assets that do not exist: {named}; "
-            f"the assets are {', '.join(sorted(k.to_user_string() for k in keys))}"
-        )
+    if lost := [f"{s.name} on {s.asset_key.to_user_string()}" for s in specs if s.asset_key not in keys]:
+        names = sorted(key.to_user_string() for key in keys)
+        raise BrokenLocationError(messages.CHECK_WITHOUT_ASSET(checks=lost, assets=names))
     gated = {spec.asset_key for spec in specs if spec.blocking and spec.name == checks.GATE}
-    for lane in built:
+    for lane in lanes:
         key = asset_key(lane.registry_entry)
         entry = next(a for a in assets if key in a.keys)
         if not gated & set(entry.asset_deps[key]):
-            raise BrokenLocationError(f"{lane.registry_entry} does not stand behind a blocking {checks.GATE} check")
+            raise BrokenLocationError(messages.ENTRY_WITHOUT_GATE(entry=lane.registry_entry, gate=checks.GATE))

@@ -1,7 +1,7 @@
-"""The asset checks: gates that stop a lane, and warnings that only tell.
+"""The asset checks: gates that stop a lane, and checks that only warn.
 
-One factory a kind; what is measured is computed by the assets and stored with them, so a check reads a record and
-computes nothing. Every check is partitioned like its asset.
+The assets compute and store every measure, so a check reads a record and computes nothing. Every check is partitioned
+like its asset.
 """
 
 import math
@@ -14,9 +14,12 @@ from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.dagster_hdfs.failures import fails_with_code
+from traffic_assets.dagster_hdfs.message import CodedText, code_metadata
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.values import AssetInput
+from traffic_assets.messages import checks as messages
 from traffic_assets.ml.splits.shares import SPLITS, Shares, sensor_counts
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
@@ -24,103 +27,129 @@ from traffic_assets.settings.training import SplitSettings
 
 GATE = "meets_targets"
 RATIO_TOLERANCE = 0.01
-STANDARDISED_TOLERANCE = 1e-6
+STANDARDIZED_TOLERANCE = 1e-6
 PRIMARY = "random_forest"
+DESCRIPTIONS = {
+    "split_ratios_hold": "The splits have their configured shares of the rows, or of the sensors if whole sensors are "
+    "split.",
+    "no_shared_key": "No row, and with training.split.kind sensor no sensor, is in two splits.",
+    "no_null_in_vector": "The vector that models are fitted on has no null, NaN or infinity.",
+    "standardised": "Varying columns of the vector have mean 0 and deviation 1 on the train rows.",
+    GATE: "The model meets its thresholds on the test split; otherwise it is not registered.",
+    "training_time": "The final fit takes at most evaluation.max_training_minutes. Only warns.",
+    "top_feature": "evaluation.top_feature is the most important feature of the random forest. Only warns.",
+    "model_size": "The stored random forest has a size within evaluation.model_size_mb. Only warns.",
+}
+"""Description of each check in the Dagster UI, by name."""
 
 
 def ratio_tolerance(share: float, rows: int) -> float:
-    """How far a split's share may lie from the asked one: one point, or 4 standard errors of a share of few rows.
+    """Return the allowed distance of a split's share: one point, or 4 standard errors if the rows are few.
 
-    A row is placed by a hash, so a share varies like that of a fair draw; from 26,000 rows on one point rules.
+    A hash places each row, so a share varies like that of a random sample. From 26,000 rows on one point is larger.
+
+    >>> ratio_tolerance(0.8, 1_000_000)
+    0.01
     """
     return max(RATIO_TOLERANCE, 4 * math.sqrt(share * (1 - share) / max(rows, 1)))
 
 
 def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks on what all lanes share."""
+    """Return the checks on the assets that all lanes share."""
     train, split = SPLIT_ASSETS["train"], settings.training.split
     preprocessors = [of_target(PREPROCESSOR, target) for target in settings.training.targets]
     return [
-        _record_check("split_ratios_hold", train, lambda record: judge_split(record, split), settings),
-        _record_check("no_shared_key", train, judge_shared_keys, settings),
-        *(_record_check("no_null_in_vector", key, judge_nulls, settings) for key in preprocessors),
-        *(_record_check("standardised", key, judge_standardised, settings) for key in preprocessors),
+        _record_check("split_ratios_hold", train, lambda record: evaluate_split(record, split), settings),
+        _record_check("no_shared_key", train, evaluate_shared_keys, settings),
+        *(_record_check("no_null_in_vector", key, evaluate_nulls, settings) for key in preprocessors),
+        *(_record_check("standardised", key, evaluate_standardization, settings) for key in preprocessors),
     ]
 
 
-def judge_split(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
-    """Whether the splits have the shares that the settings ask for: of the sensors, where whole sensors are split."""
-    return judge_sensors(record, split) if split.kind == "sensor" else judge_ratios(record, Shares.from_settings(split))
+def evaluate_split(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
+    """Check that the splits have their configured shares: of the sensors if whole sensors are split."""
+    if split.kind == "sensor":
+        return evaluate_sensors(record, split)
+    return evaluate_ratios(record, Shares.from_settings(split))
 
 
-def judge_sensors(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
-    """Whether each split has the sensors that its share amounts to; few sensors cannot come within one point of it."""
-    found = record["sensors"]
-    total = sum(found.values())
+def evaluate_sensors(record: Mapping[str, Any], split: SplitSettings) -> dg.AssetCheckResult:
+    """Check that each split has its share of the sensors, rounded to whole sensors; few sensors cannot come closer."""
+    sensors = record["sensors"]
+    total = sum(sensors.values())
     expected = sensor_counts(split, total)
+    passed = all(sensors[s] > 0 and abs(sensors[s] - expected[s]) <= 1 for s in SPLITS)
     return _result(
-        all(found[s] > 0 and abs(found[s] - expected[s]) <= 1 for s in SPLITS),
-        "each split has its share of the sensors, as near as whole sensors allow (rounded, at least one); the shares "
-        "of the rows follow from the sensors and are not judged",
+        "Each split has its share of the sensors, rounded to whole sensors; the shares of the rows follow from it.",
+        None if passed else messages.SENSOR_SHARES(sensors=sensors, expected=expected),
         {
-            "sensors": found,
+            "sensors": sensors,
             "expected_sensors": expected,
-            "shares_of_sensors": {s: found[s] / total for s in SPLITS},
+            "shares_of_sensors": {s: sensors[s] / total for s in SPLITS},
             "expected": {s: getattr(Shares.from_settings(split), s) for s in SPLITS},
             "rows": record["counts"],
         },
     )
 
 
-def judge_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetCheckResult:
-    """Whether the splits have the shares that the settings ask for."""
+def evaluate_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetCheckResult:
+    """Check that the splits have their configured shares of the rows."""
     total = sum(record["counts"].values())
     shares = {split: record["counts"][split] / total if total else 0.0 for split in SPLITS}
-    allowed = {split: ratio_tolerance(getattr(expected, split), total) for split in SPLITS}
-    far = [s for s in SPLITS if abs(shares[s] - getattr(expected, s)) > allowed[s]]
+    configured = {split: getattr(expected, split) for split in SPLITS}
+    tolerance = {split: ratio_tolerance(configured[split], total) for split in SPLITS}
+    passed = total > 0 and all(abs(shares[s] - configured[s]) <= tolerance[s] for s in SPLITS)
+    rounded = {split: round(value, 4) for split, value in tolerance.items()}
     return _result(
-        total > 0 and not far,
-        "shares of the rows lie within one point of the settings (or what chance allows, where rows are few)",
-        {
-            "shares": shares,
-            "expected": {s: getattr(expected, s) for s in SPLITS},
-            "allowed_distance": allowed,
-            "rows": total,
-        },
+        "The shares of the rows are within one point of the settings, or within 4 standard errors of few rows.",
+        None if passed else messages.ROW_SHARES(shares=shares, expected=configured, tolerance=rounded),
+        {"shares": shares, "expected": configured, "allowed_distance": tolerance, "rows": total},
     )
 
 
-def judge_shared_keys(record: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """Whether every key lies in one split only, its own, and every sensor where whole sensors are split."""
-    counted = {name: record[name] for name in ("shared_keys", "misplaced", "shared_sensors") if name in record}
-    what = "no sensor" if "shared_sensors" in counted else "no (sensor, timestamp)"
-    return _result(not any(counted.values()), f"{what} lies in two splits, no row in another than its own", counted)
+def evaluate_shared_keys(record: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Check that every key is in its own split only, and every sensor too if whole sensors are split."""
+    counts = {name: record[name] for name in ("shared_keys", "misplaced", "shared_sensors") if name in record}
+    subject = "sensor" if "shared_sensors" in counts else "(sensor, timestamp)"
+    return _result(
+        f"No {subject} is in two splits, and no row in a wrong one.",
+        messages.SHARED_KEYS(counts=counts) if any(counts.values()) else None,
+        counts,
+    )
 
 
-def judge_nulls(record: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """Whether the vector of the train rows is complete."""
-    vector = record["vector"]
-    what = "no null, NaN or infinity in the vector"
-    return _result(not vector["nulls"], what, {"slots": vector["nulls"], "rows": vector["rows"]})
+def evaluate_nulls(record: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Check that the vector of the train rows is complete."""
+    nulls = record["vector"]["nulls"]
+    return _result(
+        "The vector has no null, NaN or infinity.",
+        messages.INCOMPLETE_VECTOR(slots=nulls) if nulls else None,
+        {"slots": nulls, "rows": record["vector"]["rows"]},
+    )
 
 
-def judge_standardised(record: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """Whether the slots that vary were standardised on train; constant ones are listed."""
+def evaluate_standardization(record: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Check that the varying slots are standardized on the train rows; the metadata lists constant slots."""
     vector = record["vector"]
     if not record.get("scaled", True):
-        return _result(True, "no lane asks for a scaled vector: mean and deviation are not asked for", {})
+        return _result("Not applicable: no enabled model needs a scaled vector.", None, {})
     if (scaler := record["features"]["preparation"]["scaler"]) != "standard":
-        return _result(True, f"the scaler is {scaler}: mean and deviation are not asked for", {})
-    worst = max(vector["worst_mean"], vector["worst_deviation"])
+        return _result(f"Not applicable: the scaler is {scaler}.", None, {})
+    mean, deviation = vector["worst_mean"], vector["worst_deviation"]
+    passed = max(mean, deviation) <= STANDARDIZED_TOLERANCE
+    failed = messages.NOT_STANDARDIZED(mean=mean, deviation=deviation, tolerance=STANDARDIZED_TOLERANCE)
     return _result(
-        worst <= STANDARDISED_TOLERANCE,
-        "columns that vary have mean 0 and deviation 1 on train",
+        "Varying columns have mean 0 and deviation 1 on the train rows.",
+        None if passed else failed,
         {name: vector[name] for name in ("worst_mean", "worst_deviation", "constant")},
     )
 
 
 def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The gate and the warnings of a lane; what is expected of the forest's size and features is of the speed."""
+    """Return the gate and the warnings of a lane.
+
+    Size and top feature are configured for the random forest of the default target.
+    """
     warnings = [_training_time(lane, settings)]
     if lane.id == PRIMARY:
         if settings.evaluation.top_feature:
@@ -138,7 +167,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         name=GATE,
         blocking=True,
         partitions_def=weekly(settings),
-        description=f"{lane.title} meets its targets on the test split.",
+        description=DESCRIPTIONS[GATE],
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: AssetInput) -> dg.AssetCheckResult:
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
@@ -151,15 +180,15 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
             Trial.model_validate(evaluation.value["cross_validation"]),
             TARGETS[lane.target].unit,
         )
-        missed = describe_missed(results)
-        if missed:  # the run's own error names the check, not what it measured
-            context.log.error(f"{lane.id} misses its targets: {'; '.join(missed)}")
         rows = [dg.TableRecord({**r.model_dump(), "passed": "yes" if r.passed else "NO"}) for r in results]
-        return dg.AssetCheckResult(
-            passed=not missed,
-            description="; ".join(missed) or ("all targets met" if results else "no target is set for this lane"),
-            metadata={"targets": dg.MetadataValue.table(records=rows)} if rows else {},
-        )
+        table = {"targets": dg.MetadataValue.table(records=rows)} if rows else {}
+        missed = describe_missed(results)
+        if not missed:
+            description = "The model meets all its thresholds." if results else "This lane has no thresholds."
+            return _result(description, None, table)
+        text = messages.MISSED_THRESHOLDS(lane=lane.id, missed=missed, setting=lane.thresholds_setting)
+        context.log.error(text)  # the error of the run names the check, but not what it measured
+        return _result("", text, table)
 
     return gate
 
@@ -167,75 +196,100 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
 def _training_time(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
     limit = settings.evaluation.max_training_minutes
 
-    def judge_time(value: dict[str, Any]) -> dg.AssetCheckResult:
+    def evaluate_time(value: dict[str, Any]) -> dg.AssetCheckResult:
         minutes = value["training_minutes"]
-        return _result(minutes <= limit, f"the fit took at most {limit:g} minutes", {"minutes": minutes}, warn=True)
+        slow = None if minutes <= limit else messages.SLOW_TRAINING(minutes=minutes, limit=limit)
+        return _result(f"The final fit took at most {limit:g} minutes.", slow, {"minutes": minutes}, warn=True)
 
-    return _warning("training_time", lane, judge_time, settings)
+    return _warning("training_time", lane, evaluate_time, settings)
 
 
 def _top_feature(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
-    asked, band = settings.evaluation.top_feature, settings.evaluation.top_feature_importance
+    expected, band = settings.evaluation.top_feature, settings.evaluation.top_feature_importance
 
-    def judge_top(value: dict[str, Any]) -> dg.AssetCheckResult:
+    def evaluate_top(value: dict[str, Any]) -> dg.AssetCheckResult:
         name, weight = next(iter(value["importances"]["features"].items()))
-        good = name == asked and band.low <= weight <= band.high
+        passed = name == expected and band.low <= weight <= band.high
+        failed = messages.TOP_FEATURE(feature=name, importance=weight, expected=expected, low=band.low, high=band.high)
         return _result(
-            good,
-            f"{asked} is the most important feature, with {band.low:g} to {band.high:g}",
+            f"{expected} is the most important feature, with {band.low:g} to {band.high:g}.",
+            None if passed else failed,
             {"top_feature": name, "importance": weight},
             warn=True,
         )
 
-    return _warning("top_feature", lane, judge_top, settings)
+    return _warning("top_feature", lane, evaluate_top, settings)
 
 
 def _model_size(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
     band = settings.evaluation.model_size_mb
     assert band is not None
 
-    def judge_size(value: dict[str, Any]) -> dg.AssetCheckResult:
+    def evaluate_size(value: dict[str, Any]) -> dg.AssetCheckResult:
         megabytes = value["model_bytes"] / 1e6
+        passed = band.low <= megabytes <= band.high
+        failed = messages.MODEL_SIZE(megabytes=megabytes, low=band.low, high=band.high)
         return _result(
-            band.low <= megabytes <= band.high,
-            f"the stored model has {band.low:g} to {band.high:g} MB",
+            f"The stored model has {band.low:g} to {band.high:g} MB.",
+            None if passed else failed,
             {"megabytes": megabytes},
             warn=True,
         )
 
-    return _warning("model_size", lane, judge_size, settings)
+    return _warning("model_size", lane, evaluate_size, settings)
 
 
 def _record_check(
-    name: str, asset: str, judge_record: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
+    name: str, asset: str, evaluate_record: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
 ) -> dg.AssetChecksDefinition:
-    """A blocking check on the record that an asset stored with this week's generation."""
+    """Return a blocking check on the record that an asset stored with this week's generation."""
 
-    @dg.asset_check(asset=asset_key(asset), name=name, blocking=True, partitions_def=weekly(settings))
+    @dg.asset_check(
+        asset=asset_key(asset),
+        name=name,
+        blocking=True,
+        partitions_def=weekly(settings),
+        description=DESCRIPTIONS[name],
+    )
+    @fails_with_code
     def check(context: dg.AssetCheckExecutionContext, hdfs: HdfsResource) -> dg.AssetCheckResult:
         with retried_connection_errors(hdfs.base_uri):
             current = hdfs.dataset(asset).current(context.partition_key)
         if current is None:
-            return _result(False, f"{asset} is materialized for {context.partition_key}", {})
-        return judge_record(current.record)
+            return _result("", messages.NOT_MATERIALIZED(asset=asset, week=context.partition_key), {})
+        return evaluate_record(current.record)
 
     return check
 
 
 def _warning(
-    name: str, lane: Lane, judge_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
+    name: str, lane: Lane, evaluate_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
 ) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=asset_key(lane.evaluation), name=name, partitions_def=weekly(settings))
+    @dg.asset_check(
+        asset=asset_key(lane.evaluation), name=name, partitions_def=weekly(settings), description=DESCRIPTIONS[name]
+    )
     def check(evaluation: AssetInput) -> dg.AssetCheckResult:
-        return judge_value(evaluation.value)
+        return evaluate_value(evaluation.value)
 
     return check
 
 
-def _result(passed: bool, what: str, metadata: dict[str, Any], warn: bool = False) -> dg.AssetCheckResult:
+def _result(
+    passed: str, failed: CodedText | None, metadata: Mapping[str, Any], warn: bool = False
+) -> dg.AssetCheckResult:
+    """Return the result of a check.
+
+    Args:
+        passed: Description if the check passes.
+        failed: Message if the check fails; None if it passes. Its code is in the metadata.
+        metadata: Measured and expected values.
+        warn: True if a failure only warns.
+    """
+    description = passed if failed is None else failed
     return dg.AssetCheckResult(
-        passed=bool(passed),
+        passed=failed is None,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description=what if passed else f"it does not hold that {what}",
-        metadata={k: dg.MetadataValue.json(v) if isinstance(v, dict | list) else v for k, v in metadata.items()},
+        description=description,
+        metadata={k: dg.MetadataValue.json(v) if isinstance(v, dict | list) else v for k, v in metadata.items()}
+        | code_metadata(failed),
     )

@@ -1,7 +1,7 @@
-"""The guards: resources that refuse a run before its first step, where its partition or config cannot be used.
+"""Guards: resources that refuse a run before its first step if its partition or config is not valid.
 
-Dagster itself would start, and fail late and unclearly in some step. An asset asks for its guard by
-a parameter; what is refused is decided in `partitions.py` and `assets/launchpad.py`. A refused run is never retried.
+Otherwise Dagster would start the run, and a later step would fail without a clear reason. An asset requires its guard
+with a parameter. The rules are in `partitions.py` and `assets/launchpad.py`. A refused run is never retried.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,27 @@ import dagster as dg
 
 from traffic_assets.assets.group import DAY_GUARD, WEEK_GUARD
 from traffic_assets.assets.launchpad import require_valid_config
+from traffic_assets.dagster_hdfs.message import coded_text_of
 from traffic_assets.partitions import daily, require_partition, weekly
 from traffic_assets.settings import Settings
 
 MAX_RETRIES = "dagster/max_retries"
+CODE_TAG = "traffic_assets/code"
+"""Tag of a refused run: the code of its message, because Dagster keeps no metadata of a run that starts no step."""
 
 
 def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
-    """The guards by resource key."""
+    """Return the guards by resource key."""
 
-    @dg.resource(description="Refuses a run without a usable day.")
+    @dg.resource(description="Refuses a run without a valid day before its first step.")
     def day_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
             with _without_retry(context, run):
                 require_partition(run.tags, daily(settings), "day")
 
-    @dg.resource(description="Refuses a run without a usable week, or with hyperparameters out of range.")
+    @dg.resource(
+        description="Refuses a run without a valid week, or with hyperparameters out of range, before its first step."
+    )
     def week_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
             with _without_retry(context, run):
@@ -39,21 +44,22 @@ def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
 @contextmanager
 def _without_retry(context: dg.InitResourceContext, run: dg.DagsterRun) -> Iterator[None]:
-    """Keep the instance from starting a refused run again.
+    """Prevent the instance from retrying a refused run.
 
-    It takes a failure outside of a step for a crash, whatever the exception says about retries; a run's own tag
-    goes before what dagster.yaml says.
+    Dagster treats a failure outside a step as a crash and ignores `allow_retries`. A tag of the run overrides
+    dagster.yaml.
     """
     try:
         yield
-    except dg.Failure:
+    except dg.Failure as failure:
         if context.instance is not None:
-            context.instance.add_run_tags(run.run_id, {MAX_RETRIES: "0"})
+            text = coded_text_of(failure)
+            context.instance.add_run_tags(run.run_id, {MAX_RETRIES: "0", **({CODE_TAG: text.code} if text else {})})
         raise
 
 
 def _starting_run(context: dg.InitResourceContext) -> dg.DagsterRun | None:
-    """The run that is about to work, if any: the command line makes the resources once more when a run has ended."""
+    """Return the run that is about to start; None after its end, when the command line creates the resources again."""
     if context.run is None or context.instance is None:
         return None
     run = context.instance.get_run_by_id(context.run.run_id)

@@ -1,4 +1,4 @@
-"""The jobs: `features` for a range of days, `train` for a week. The asset groups say which job materializes them."""
+"""The jobs: `features` for a range of days, `train` for a week. Each asset group names the job that materializes it."""
 
 from typing import Any
 
@@ -8,13 +8,14 @@ from traffic_assets.assets.group import FEATURES, TRAIN, Job
 from traffic_assets.assets.groups import GROUPS
 
 DESCRIPTIONS: dict[Job, str] = {
-    FEATURES: "Readings to features for a day or a range of days, in one Spark job.",
-    TRAIN: "Splits, preprocessor, every lane up to its registry entry, and the comparison, for a week.",
+    FEATURES: "Turns detector readings into the feature table, for a day or a range of days, in one run.",
+    TRAIN: "Trains and evaluates every model for a week, registers those that pass their gate, and writes comparison "
+    "and report.",
 }
 
 
 def build() -> list[Any]:
-    """Return the jobs; nothing is fixed in their config, since the command line would ignore it."""
+    """Return the jobs; they have no config of their own, because the command line would ignore it."""
     return [
         dg.define_asset_job(
             job,

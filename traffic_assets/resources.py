@@ -1,6 +1,6 @@
-"""The resources, configured from settings; what they are is in `dagster_hdfs`.
+"""The resources of the code location, configured from settings; their classes are in `dagster_hdfs`.
 
-Where assets are stored is declared by their groups.
+The asset groups declare where their assets are stored.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 from traffic_assets.assets.group import DAILY_FRAMES, DATE, DOCUMENTS, FRAMES, MODELS, REGISTRY
 from traffic_assets.assets.groups import GROUPS
+from traffic_assets.catalogue.descriptions import column_descriptions
 from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
 from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
 from traffic_assets.dagster_hdfs.io_managers.models import SparkModelIOManager
@@ -32,6 +33,7 @@ def build_resources(settings: Settings, pruned: Sequence[str] = ()) -> dict[str,
         driver_memory=settings.spark.driver_memory,
         config=settings.spark.config,
         class_data_archive=settings.spark.class_data_archive,
+        history_url=settings.spark.history_url,
     )
     hdfs = HdfsResource(
         spark=spark,
@@ -40,10 +42,11 @@ def build_resources(settings: Settings, pruned: Sequence[str] = ()) -> dict[str,
         locations={**LOCATIONS, REGISTRY: settings.persistence.registry_folder},
         pruned_datasets=list(pruned),
         browse_url=settings.persistence.browse_url,
+        column_descriptions=column_descriptions(),
     )
     documents = JsonIOManager(hdfs=hdfs)
     return {
-        # the default of Dagster would pickle; an asset that names no manager gets this one
+        # for assets without `io_manager_key`; Dagster's own default would pickle
         "io_manager": documents,
         "spark": spark,
         "hdfs": hdfs,

@@ -1,11 +1,11 @@
-"""Running the jobs in this process, on one Spark session: what the command line and spark-submit use.
+"""Job runs in this process, on one Spark session, for the command line and spark-submit.
 
-Dagster's own `dagster job execute` needs none of this. Here are only the runs and what they tell while they work.
+Dagster's own `dagster job execute` does not use this module.
 """
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,25 +13,27 @@ import dagster as dg
 
 from traffic_assets import jobs
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.message import CODE
+from traffic_assets.guards import CODE_TAG
+from traffic_assets.messages import runs as messages
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.settings import Settings
 
 PROGRESS = "progress"
 _EXPLAINED = {"StorageError", "InputError", "PointerError", "RegistryError", "MissingPartitionError", "Failure"}
-"""Errors that say what to do; what they were raised from is a trace of Java or Python."""
+"""Errors whose message includes the fix; their causes are traces of Java or Python."""
 
-
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended.
+    """The end of a run.
 
     Attributes:
-        success: whether every step and blocking check passed.
-        problems: what failed, one line each.
-        run_id: of the Dagster run.
+        success: True if every step and blocking check passed.
+        problems: Failures and warnings, one line each: `[code] step: message`.
+        run_id: Id of the Dagster run.
     """
 
     success: bool
@@ -39,79 +41,110 @@ class RunOutcome:
     run_id: str
 
 
-def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
-    """Materialise the feature table of a range of days in one run.
+def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterInstance, notify: Notify) -> RunOutcome:
+    """Materialize the feature table of a range of days in one run.
 
     Args:
-        settings: of the deployment.
-        days: the first and the last day of the range matter.
-        instance: where Dagster records the run.
-        tell: told of each step and of what it logs.
+        settings: Settings of the deployment.
+        days: Days, ISO dates; the first and the last are the ends of the range.
+        instance: Dagster instance that records the run.
+        notify: Receives each step and each line that it logs.
     """
-    return _run(settings, jobs.FEATURES, {RANGE_START: min(days), RANGE_END: max(days)}, instance, tell)
+    return _run(settings, jobs.FEATURES, {RANGE_START: min(days), RANGE_END: max(days)}, instance, notify)
 
 
-def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
-    """Train, judge and register a week in one run."""
-    return _run(settings, jobs.TRAIN, {PARTITION: week}, instance, tell)
+def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notify: Notify) -> RunOutcome:
+    """Train, evaluate and register a week in one run.
+
+    Args:
+        settings: Settings of the deployment.
+        week: Monday of the week, ISO date.
+        instance: Dagster instance that records the run.
+        notify: Receives each step and each line that it logs.
+    """
+    return _run(settings, jobs.TRAIN, {PARTITION: week}, instance, notify)
 
 
-def open_instance(tell: Tell) -> dg.DagsterInstance:
-    """The instance of DAGSTER_HOME, or one in memory where that is not set."""
+def open_instance(notify: Notify) -> dg.DagsterInstance:
+    """Return the instance of DAGSTER_HOME, or an instance in memory if that is not set."""
     if os.environ.get("DAGSTER_HOME"):
         return dg.DagsterInstance.get()
-    tell("DAGSTER_HOME is not set: the runs are kept in memory only, and the Dagster UI will not show them")
+    notify(messages.NO_DAGSTER_HOME())
     return dg.DagsterInstance.ephemeral()
 
 
 def innermost_message(error: Any) -> str:
-    """The text of what went wrong, without its trace: of the first cause that explains itself, else of the last."""
+    """Return the message of the first cause that includes a fix, otherwise of the last cause, without its trace.
+
+    A message that includes a fix is returned without the name of its class.
+    """
     while error.cls_name not in _EXPLAINED and getattr(error, "cause", None) is not None:
         error = error.cause
-    return str(getattr(error, "message", error)).strip()
+    message = str(getattr(error, "message", error)).strip()
+    name, _, text = message.partition(": ")
+    return text if error.cls_name in _EXPLAINED and name.rpartition(".")[2] == error.cls_name else message
 
 
-def _run(settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance, tell: Tell) -> RunOutcome:
+def problems_of(events: Sequence[dg.DagsterEvent], run_tags: Mapping[str, str]) -> list[str]:
+    """Return a line for each failed step and check of a run, with the code of its message if there is one.
+
+    Args:
+        events: Events of the run.
+        run_tags: Tags of the run after its end; a guard that refuses it adds the code.
+    """
+    problems = []
+    for event in events:
+        if event.is_step_failure:
+            failure = event.step_failure_data.user_failure_data
+            problem = f"{event.step_key}: {innermost_message(event.step_failure_data.error)}"
+            problems.append(_with_code(failure and failure.metadata.get(CODE), problem))
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not problems and event.job_failure_data.error:
+            problems.append(_with_code(run_tags.get(CODE_TAG), innermost_message(event.job_failure_data.error)))
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                blocking = "gate" if check.blocking else "warning"
+                asset = check.asset_key.to_user_string()
+                problem = f"{asset}: {blocking} {check.check_name}: {check.description}"
+                problems.append(_with_code(check.metadata.get(CODE), problem))
+    return problems
+
+
+def _with_code(code: Any, problem: str) -> str:
+    text = getattr(code, "value", code)
+    return f"[{text}] {problem}" if text else problem
+
+
+def _run(
+    settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance, notify: Notify
+) -> RunOutcome:
     result = (
-        build_defs(settings, loggers={PROGRESS: _progress_logger(tell)})
+        build_defs(settings, loggers={PROGRESS: _progress_logger(notify)})
         .resolve_job_def(job)
         .execute_in_process(
             tags=tags, instance=instance, raise_on_error=False, run_config={"loggers": {PROGRESS: {"config": {}}}}
         )
     )
-    problems = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            problems.append(f"{event.step_key}: {innermost_message(data.error)}")
-        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not problems and event.job_failure_data.error:
-            problems.append(innermost_message(event.job_failure_data.error))  # refused before its first step
-        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            if not check.passed:
-                blocking = "gate" if check.blocking else "warning"
-                problems.append(
-                    f"{check.asset_key.to_user_string()}: {blocking} {check.check_name}: {check.description}"
-                )
-    return RunOutcome(result.success, problems, result.run_id)
+    run = instance.get_run_by_id(result.run_id)
+    return RunOutcome(result.success, problems_of(result.all_events, run.tags if run else {}), result.run_id)
 
 
-def _progress_logger(tell: Tell) -> dg.LoggerDefinition:
-    """Tells of steps as they start and of what assets log; Dagster's other events stay in its own records."""
+def _progress_logger(notify: Notify) -> dg.LoggerDefinition:
+    """Return a logger of the steps that start and of what assets log; other events are only in Dagster's records."""
 
-    class Teller(logging.Handler):
+    class ProgressHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             meta = getattr(record, "dagster_meta", {})
             event = meta.get("dagster_event")
             if event is None and record.levelno >= logging.INFO:
-                tell(f"  {meta.get('orig_message', record.getMessage())}")
+                notify(f"  {meta.get('orig_message', record.getMessage())}")
             elif event is not None and event.event_type == dg.DagsterEventType.STEP_START and "." not in event.step_key:
-                tell(event.step_key)
+                notify(event.step_key)
 
-    @dg.logger({}, description="progress for a person at a terminal")
+    @dg.logger({}, description="Progress messages for a terminal.")
     def progress(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("traffic_assets.progress", logging.DEBUG)
-        logger.addHandler(Teller())
+        logger.addHandler(ProgressHandler())
         return logger
 
     return progress

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets import jobs
+from traffic_assets.dagster_hdfs.message import CODE
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.runs import innermost_message
 
@@ -38,6 +39,12 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not found:
             found["run"] = innermost_message(event.job_failure_data.error)
     return found
+
+
+def failure_codes(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Return the code of each failed step from the metadata of its failure; steps without a code are left out."""
+    failed = {e.step_key or "": e.step_failure_data.user_failure_data for e in result.all_events if e.is_step_failure}
+    return {step: str(f.metadata[CODE].value) for step, f in failed.items() if f is not None and CODE in f.metadata}
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[str]:

@@ -56,17 +56,17 @@ def test_models_are_listed_and_shown(profile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["models", "show", "forest"], "No model is registered as 'forest'"),
         (["models", "show", "random_forest", "v9.0.0"], "registered: v1.0.0"),
         (["models", "show", "../up"], "is not a valid path segment"),
     ],
 )
-def test_what_is_not_there_is_told_with_what_is(profile: str, arguments: list[str], said: str) -> None:
+def test_an_unknown_model_is_refused_with_those_that_exist(profile: str, arguments: list[str], text: str) -> None:
     done = runner.invoke(app, [*arguments, "-p", profile])
     assert done.exit_code == 2
-    assert said in " ".join(done.output.split())
+    assert text in " ".join(done.output.split())
 
 
 def test_the_stored_report_is_copied_and_opened(profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,23 +90,24 @@ def test_the_stored_report_is_copied_and_opened(profile: str, tmp_path: Path, mo
     assert len(opened) == 1
 
 
-def test_a_report_that_is_not_there_is_told_with_those_that_are(profile: str, tmp_path: Path) -> None:
+def test_an_unknown_report_is_refused_with_those_that_exist(profile: str, tmp_path: Path) -> None:
     refused = runner.invoke(app, ["report", "2026-01-12", "-p", profile])
     assert refused.exit_code == 2
-    assert f"week 2026-01-12 has no report; there are those of {WEEK}" in " ".join(refused.output.split())
+    assert "[cli.no-report-of-week]" in refused.output
+    assert f"Expected one of {WEEK}" in " ".join(refused.output.split())
     folder = runner.invoke(app, ["report", "-o", str(tmp_path), "-p", profile])
     assert folder.exit_code == 2
-    assert "is a folder" in folder.output
+    assert "[cli.out-is-a-folder]" in folder.output
     another = runner.invoke(app, ["report", "--target", "flow", "-p", profile])
     assert another.exit_code == 2
-    assert "'flow' is no target here: there are speed" in " ".join(another.output.split())
+    assert "[cli.unknown-target] 'flow'" in " ".join(another.output.split())
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps(tiny_profile(tmp_path / "nothing")))
-    assert "run the job train" in runner.invoke(app, ["report", "-p", str(empty)]).output
+    assert "[cli.no-reports]" in runner.invoke(app, ["report", "-p", str(empty)]).output
 
 
-def _said(arguments: list[str], **environ: str) -> str:
-    """What is said where a command ends with 2; anything else than a message would be a trace."""
+def _message(arguments: list[str], **environ: str) -> str:
+    """The only line of output of a command that exits with code 2; more lines would be a trace."""
     done = runner.invoke(app, arguments, env={"COLUMNS": "400", **environ})
     assert done.exit_code == 2, done.exception
     assert isinstance(done.exception, SystemExit)
@@ -114,7 +115,7 @@ def _said(arguments: list[str], **environ: str) -> str:
     return line
 
 
-class TestErrorsThatAUserCanMend:
+class TestUserErrors:
     """Without Spark."""
 
     @pytest.fixture
@@ -138,19 +139,19 @@ class TestErrorsThatAUserCanMend:
 
     def test_a_missing_home_of_dagster(self, profile: str, tmp_path: Path) -> None:
         home = {"DAGSTER_HOME": str(tmp_path / "nowhere"), "TRAFFIC_SPARK__CLASS_DATA_ARCHIVE": "false"}
-        said = _said(["train", WEEK, "-p", profile], **home)
-        assert f'$DAGSTER_HOME "{tmp_path}/nowhere" is not a directory or does not exist' in said
+        text = _message(["train", WEEK, "-p", profile], **home)
+        assert f'$DAGSTER_HOME "{tmp_path}/nowhere" is not a directory or does not exist' in text
 
     def test_a_sample_where_nothing_can_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        said = _said(["sample", "--days", "1", "--sensors", "1", "--to", str(tmp_path / "file" / "raw")])
-        assert said.startswith(f"{tmp_path}/file")
-        assert said.endswith(": Not a directory")
+        text = _message(["sample", "--days", "1", "--sensors", "1", "--to", str(tmp_path / "file" / "raw")])
+        assert text.startswith(f"{tmp_path}/file")
+        assert text.endswith(": Not a directory")
 
     def test_a_report_into_a_folder_that_is_not_there(self, profile: str, reports: Dataset, tmp_path: Path) -> None:
         assert runner.invoke(app, ["report", "-o", str(tmp_path / "it.html"), "-p", profile]).exit_code == 0
-        said = _said(["report", "-o", str(tmp_path / "nowhere" / "it.html"), "-p", profile])
-        assert f"{tmp_path}/nowhere is no folder: make it first" in said
+        text = _message(["report", "-o", str(tmp_path / "nowhere" / "it.html"), "-p", profile])
+        assert text.startswith(f"[cli.out-has-no-folder] {tmp_path}/nowhere ")
 
     @pytest.mark.parametrize("name", ["flow", "traffic_volume", "volume_5min"])
     def test_the_report_of_a_target_is_had_by_any_of_its_names(
@@ -166,18 +167,19 @@ class TestErrorsThatAUserCanMend:
         assert (tmp_path / f"report-flow-{WEEK}.html").read_text() == "<p>"
 
     def test_a_target_that_is_none_here_is_refused_as_it_was_given(self, profile: str) -> None:
-        said = _said(["report", "--target", "traffic_volume", "-p", profile])
-        assert said == "'traffic_volume' is no target here: there are speed"
+        text = _message(["report", "--target", "traffic_volume", "-p", profile])
+        assert text.startswith("[cli.unknown-target] 'traffic_volume' ")
+        assert "one of speed" in text
 
     def test_a_damaged_pointer(self, profile: str, reports: Dataset) -> None:
         pointer = f"{reports.root}/_pointers/{WEEK}.json"
         reports.filesystem.write_bytes(pointer, b"{")
-        assert f"The pointer {pointer} is damaged" in _said(["report", "-p", profile])
+        assert f"The pointer {pointer} is damaged" in _message(["report", "-p", profile])
 
-    def test_no_models_are_said_with_the_place_that_was_looked_at(self, profile: str, tmp_path: Path) -> None:
+    def test_the_list_of_no_models_names_the_folder(self, profile: str, tmp_path: Path) -> None:
         done = runner.invoke(app, ["models", "list", "-p", profile])
         assert done.exit_code == 0
-        assert f"no model is registered yet below file://{tmp_path}/base/models" in done.output
+        assert f"[cli.no-models] No model is registered below file://{tmp_path}/base/models" in done.output
 
 
 def test_settings_are_checked_and_shown(tmp_path: Path) -> None:
@@ -217,13 +219,14 @@ def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(ref
     assert done.exit_code == 1, done.output
     assert "missed" in done.output
     assert "later RMSE" in done.output
-    assert "The job train failed" in done.output
+    assert "[cli.job-failed] The job train failed" in done.output
+    assert "[checks.missed-thresholds] linear_regression_evaluation: gate meets_targets: " in done.output
 
 
 def test_each_target_has_a_leaderboard_of_its_own_that_fits_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Models lie in another order for another target; no digit and no name is cut short in 80 columns."""
+    """The order of the models differs between targets; no digit and no name is cut short in 80 columns."""
     changes = {"training": {"targets": ["speed", "flow"]}, "persistence": {"base_uri": str(tmp_path)}}
     settings = load_settings("local", changes, environ={})
     orders = {"speed": ["gradient_boosted_trees", "svr"], "flow": ["svr", "gradient_boosted_trees"]}
@@ -236,15 +239,15 @@ def test_each_target_has_a_leaderboard_of_its_own_that_fits_a_terminal(
         dataset.publish(WEEK, staged, "mine", {})
     monkeypatch.setattr("traffic_assets.cli.leaderboard.out", Console(width=80))
     show_leaderboard(settings, WEEK, "mine")
-    told = capsys.readouterr().out
-    for shown, (target, order) in zip(told.split("Week")[1:], orders.items(), strict=True):
+    output = capsys.readouterr().out
+    for shown, (target, order) in zip(output.split("Week")[1:], orders.items(), strict=True):
         assert target in shown
         lines = [line.split() for line in shown.splitlines()]
         found = [(line[0], line[2]) for line in lines if line and line[0] in order]
         assert found == list(zip(order, ["11.078", "112.078"], strict=True))
         assert shown.count("none set") == 2
-    assert "0.99747" in told
-    assert "…" not in told
+    assert "0.99747" in output
+    assert "…" not in output
 
 
 @pytest.mark.parametrize("command", ["sample", "demo"])
@@ -255,13 +258,13 @@ def test_simulated_readings_are_never_written_among_real_ones(tmp_path: Path, co
     given, default = tmp_path / "given.json", tmp_path / "default.json"
     given.write_text(json.dumps(tiny_profile(tmp_path / "data", {"data": {"source": str(real.parent)}})))
     default.write_text(json.dumps(tiny_profile(tmp_path / "data")))
-    for profile, said in (
-        (given, "would be mixed with the readings there"),
+    for profile, text in (
+        (given, "[cli.sample-among-readings]"),
         (default, "mine.csv is not a simulated file"),
     ):
         done = runner.invoke(app, [command, "-p", str(profile)])
         assert done.exit_code == 2, done.output
-        assert "".join(said.split()) in "".join(done.output.split()), "wherever the terminal's lines end"
+        assert "".join(text.split()) in "".join(done.output.split()), "wherever the terminal's lines end"
     assert [path.name for path in real.parent.iterdir()] == ["mine.csv"]
 
 

@@ -10,7 +10,9 @@ import pytest
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
 
 from traffic_assets.build import build_defs
+from traffic_assets.guards import CODE_TAG
 from traffic_assets.partitions import PARTITION
+from traffic_assets.runs import problems_of
 from traffic_assets_tests.runs import QUIET
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
@@ -40,7 +42,7 @@ def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] |
 
 
 @pytest.mark.parametrize(("job", "what"), [("train", "week"), ("features", "day")])
-def test_a_run_without_a_partition_is_told_what_to_give(tmp_path: Any, job: str, what: str) -> None:
+def test_a_run_without_a_partition_is_refused_with_the_kind_it_needs(tmp_path: Any, job: str, what: str) -> None:
     assert what in _run(tmp_path, job, {})
 
 
@@ -72,15 +74,15 @@ def _retried(instance: dg.DagsterInstance) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("tags", "config"),
+    ("tags", "config", "code"),
     [
-        ({}, {}),
-        ({PARTITION: "2026-01-07"}, {}),
-        ({PARTITION: WEEK}, {"ops": {FOREST: {"config": {"maxDepth": 99}}}}),
+        ({}, {}, "runs.no-week"),
+        ({PARTITION: "2026-01-07"}, {}, "runs.not-a-monday"),
+        ({PARTITION: WEEK}, {"ops": {FOREST: {"config": {"maxDepth": 99}}}}, "runs.bad-hyperparameters"),
     ],
 )
 def test_a_refused_run_is_not_retried(
-    tmp_path: Path, instance: dg.DagsterInstance, tags: dict[str, str], config: dict[str, Any]
+    tmp_path: Path, instance: dg.DagsterInstance, tags: dict[str, str], config: dict[str, Any], code: str
 ) -> None:
     result = (
         build_defs(tiny_settings(tmp_path))
@@ -89,6 +91,10 @@ def test_a_refused_run_is_not_retried(
     )
     assert not result.success
     assert _retried(instance) == []
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[CODE_TAG] == code
+    assert problems_of(result.all_events, run.tags)[0].startswith(f"[{code}] ")
 
 
 def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:

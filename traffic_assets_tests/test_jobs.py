@@ -18,21 +18,29 @@ JVM_STARTED = "Using incubator modules"
 pytestmark = pytest.mark.usefixtures("processes")
 
 REFUSED = [
-    ("train", {PARTITION: "1999-01-04"}, "'1999-01-04' is not a week to work on: it lies outside data.first_day"),
-    ("train", {PARTITION: "2999-01-07"}, "it is not over yet"),
-    ("train", {PARTITION: "2026-01-07"}, "weeks are named by their Monday, here 2026-01-05"),
-    ("train", {}, "No week was given; allowed are 2026-01-05 to"),
-    ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "A range of weeks was given"),
+    ("train", {PARTITION: "1999-01-04"}, "The week 1999-01-04 is outside data.first_day"),
+    ("train", {PARTITION: "2999-01-07"}, "The week 2999-01-07 is not over yet"),
+    (
+        "train",
+        {PARTITION: "2026-01-07"},
+        "weeks are named by their Monday. Expected the Monday of a week from",
+    ),
+    ("train", {}, "No week was given. Expected the Monday of a week from 2026-01-05 to"),
+    ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "A run trains one week, but a range was given"),
     ("features", {RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "The range ends before it begins"),
-    ("features", {PARTITION: "1999-01-04"}, "'1999-01-04' is not a day to work on"),
-    ("features", {}, "No day was given; allowed are 2026-01-05 to"),
+    ("features", {PARTITION: "1999-01-04"}, "The day 1999-01-04 is outside data.first_day"),
+    ("features", {}, "No day was given. Expected a day from 2026-01-05 to"),
     # a week without its days
-    ("train", {PARTITION: "2026-01-12"}, "Week 2026-01-12 has 0 of the 3 days it needs. Not materialized: 2026-01-12"),
-    # Dagster's parser comes before our guard on the command line, so that the words are its own
+    (
+        "train",
+        {PARTITION: "2026-01-12"},
+        "2026-01-12 has 0 of the 3 days that it needs (not materialized: 2026-01-12",
+    ),
+    # Dagster's parser comes before our guard on the command line, so the message is its own
     ("train", {PARTITION: "../../etc"}, ""),
     ("features", {RANGE_START: "2026-01-05"}, ""),
 ]
-"""Job, tags, and what is said of an unusable partition."""
+"""Job, tags, and the message for an invalid partition."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ def test_a_failing_gate_does_not_end_with_0(command_line: CommandLine, trained_b
     "case", range(len(REFUSED)), ids=[f"{job} {' '.join(tags.values())}" for job, tags, _ in REFUSED]
 )
 def test_an_unusable_partition_is_refused_before_any_spark_work(without_spark: list[Done], case: int) -> None:
-    done, said = without_spark[1 + case], REFUSED[case][2]
+    done, message = without_spark[1 + case], REFUSED[case][2]
     assert done.returncode != 0
-    assert said in done.output
+    assert message in done.output
     assert JVM_STARTED not in done.output

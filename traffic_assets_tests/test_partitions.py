@@ -16,6 +16,7 @@ from traffic_assets.partitions import (
     week_of,
     weekly,
 )
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.tiny import tiny_settings
 
 
@@ -60,28 +61,42 @@ def test_a_day_belongs_to_the_week_of_its_monday(day: str, week: str) -> None:
     assert week_of(day) == week
 
 
+def refusal(tags: dict[str, str], partitions: dg.TimeWindowPartitionsDefinition, kind: str) -> dg.Failure:
+    with pytest.raises(dg.Failure) as refused:
+        require_partition(tags, partitions, kind)
+    assert not refused.value.allow_retries
+    return refused.value
+
+
 def test_a_range_needs_both_ends_to_be_days(tmp_path: Path) -> None:
     days = daily(tiny_settings(tmp_path))
     require_partition({RANGE_START: "2026-01-05", RANGE_END: "2026-01-07"}, days, "day")
-    with pytest.raises(dg.Failure, match="'2025-12-31' is not a day to work on"):
-        require_partition({RANGE_START: "2025-12-31", RANGE_END: "2026-01-07"}, days, "day")
+    refused = refusal({RANGE_START: "2025-12-31", RANGE_END: "2026-01-07"}, days, "day")
+    assert code_of(refused) == "runs.outside-data"
+    assert values_of(refused)["given"] == "2025-12-31"
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "code"),
     [
-        ({RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "ends before it begins .*2026-01-07, .*2026-01-05"),
-        ({RANGE_START: "2026-01-05"}, f"only one was given .{RANGE_START}: 2026-01-05"),
-        ({RANGE_END: "2026-01-05"}, f"only one was given .{RANGE_END}: 2026-01-05"),
-        ({PARTITION: "2026-01-05", RANGE_END: "2026-01-06"}, "only one was given"),
+        ({RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "runs.reversed-range"),
+        ({RANGE_START: "2026-01-05"}, "runs.half-range"),
+        ({RANGE_END: "2026-01-05"}, "runs.half-range"),
+        ({PARTITION: "2026-01-05", RANGE_END: "2026-01-06"}, "runs.half-range"),
     ],
 )
 def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
-    tmp_path: Path, tags: dict[str, str], said: str
+    tmp_path: Path, tags: dict[str, str], code: str
 ) -> None:
     days = daily(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
-    with pytest.raises(dg.Failure, match=f"{said}.*allowed are 2026-01-05 to 2026-01-14"):
-        require_partition(tags, days, "day")
+    refused = refusal(tags, days, "day")
+    assert code_of(refused) == code
+    values = values_of(refused)
+    assert (values["first"], values["last"]) == ("2026-01-05", "2026-01-14")
+    ends = {name: value for name, value in tags.items() if name != PARTITION}
+    assert values["given"] == ends
+    if code == "runs.half-range":
+        assert {values["missing"], *ends} == {RANGE_START, RANGE_END}
 
 
 @pytest.mark.parametrize(
@@ -95,28 +110,48 @@ def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
 )
 def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> None:
     weeks = weekly(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
-    with pytest.raises(dg.Failure, match=r"A range of weeks .*: 2026-01-05.* one week.*2026-01-05 to 2026-01-12"):
-        require_partition(tags, weeks, "week")
+    refused = refusal(tags, weeks, "week")
+    assert code_of(refused) == "runs.range-of-weeks"
+    values = values_of(refused)
+    assert values["given"][RANGE_START] == "2026-01-05"
+    assert (values["first"], values["last"]) == ("2026-01-05", "2026-01-12")
 
 
 def test_the_hint_fits_both_command_lines(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}})
-    with pytest.raises(dg.Failure) as week:
-        require_partition({}, weekly(settings), "week")
-    assert f'--partition 2026-01-12 (dg launch) or by --tags \'{{"{PARTITION}": "2026-01-12"}}\'' in str(week.value)
-    assert "range" not in str(week.value), "a run trains one week"
-    with pytest.raises(dg.Failure) as day:
-        require_partition({}, daily(settings), "day")
-    assert f"a range by --partition-range FIRST...LAST or {RANGE_START} and {RANGE_END}" in str(day.value)
+    week = refusal({}, weekly(settings), "week")
+    assert code_of(week) == "runs.no-week"
+    assert f'--partition 2026-01-12 (dg launch) or --tags \'{{"{PARTITION}": "2026-01-12"}}\'' in str(week)
+    assert "range" not in str(week), "a run trains one week"
+    day = refusal({}, daily(settings), "day")
+    assert code_of(day) == "runs.no-day"
+    assert "a range with --partition-range FIRST...LAST" in str(day)
+    assert f"{RANGE_START} and {RANGE_END}" in str(day)
 
 
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
 def test_what_is_no_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
-    with pytest.raises(dg.Failure, match=r"YYYY-MM-DD|No week was given"):
-        require_partition({PARTITION: key}, weekly(tiny_settings(tmp_path)), "week")
+    refused = refusal({PARTITION: key}, weekly(tiny_settings(tmp_path)), "week")
+    assert code_of(refused) == ("runs.not-a-date" if key else "runs.no-week")
+    if key:
+        assert values_of(refused)["given"] == key
+        assert "YYYY-MM-DD" in str(refused)
+
+
+def test_a_day_that_begins_no_week_is_refused_with_its_monday(tmp_path: Path) -> None:
+    refused = refusal({PARTITION: "2026-01-07"}, weekly(tiny_settings(tmp_path)), "week")
+    assert code_of(refused) == "runs.not-a-monday"
+    assert values_of(refused)["monday"] == "2026-01-05"
+
+
+def test_a_week_that_is_not_over_is_refused(tmp_path: Path) -> None:
+    refused = refusal({PARTITION: "2999-01-07"}, weekly(tiny_settings(tmp_path)), "week")
+    assert code_of(refused) == "runs.not-over"
+    assert values_of(refused)["zone"] == "America/Los_Angeles"
 
 
 def test_before_the_first_week_is_over_there_is_none(tmp_path: Path) -> None:
     weeks = weekly(tiny_settings(tmp_path, {"data": {"first_day": "2999-01-07"}}))
-    with pytest.raises(dg.Failure, match="There is no week to work on yet"):
-        require_partition({PARTITION: "2999-01-05"}, weeks, "week")
+    refused = refusal({PARTITION: "2999-01-05"}, weeks, "week")
+    assert code_of(refused) == "runs.no-partition-yet"
+    assert values_of(refused)["kind"] == "week"

@@ -1,18 +1,21 @@
-"""Runs in this process: what they tell of a failure."""
+"""Runs in this process: the problems that they report."""
 
 import dagster as dg
 import pytest
 
 from traffic_assets.dagster_hdfs import retries
 from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.message import Message, code_metadata
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
+from traffic_assets.dagster_hdfs.steps import storage_step
+from traffic_assets.runs import problems_of
 from traffic_assets_tests.runs import QUIET, failures
+
+NO_SPEED = Message(code="readings.no-speed", problem="{rows} rows have no speed", example={"rows": 3})
 
 
 @pytest.mark.parametrize("retryable", [True, False])
-def test_the_explanation_is_told_and_not_the_trace_that_it_explains(
-    retryable: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_problem_is_the_explanation_and_not_its_trace(retryable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the step was tried again until Dagster gave up."""
     monkeypatch.setattr(retries, "SECONDS_BETWEEN", 0.0)
 
@@ -26,11 +29,11 @@ def test_the_explanation_is_told_and_not_the_trace_that_it_explains(
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([thing], instance=instance, raise_on_error=False, run_config=QUIET)
-    assert "Nothing usable answers at this address" in failures(result)["thing"]
+    assert failures(result)["thing"].startswith("Nothing usable answers at this address"), "without its class"
     assert "java.net" not in failures(result)["thing"]
 
 
-def test_an_error_without_explanation_is_told_by_its_innermost_cause() -> None:
+def test_an_error_without_explanation_is_shown_by_its_innermost_cause() -> None:
     @dg.asset
     def thing() -> None:
         try:
@@ -41,3 +44,25 @@ def test_an_error_without_explanation_is_told_by_its_innermost_cause() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([thing], instance=instance, raise_on_error=False, run_config=QUIET)
     assert "KeyError" in failures(result)["thing"]
+
+
+def test_a_problem_of_a_step_begins_with_the_code_of_its_message() -> None:
+    @dg.asset
+    @storage_step
+    def thing(context: dg.AssetExecutionContext) -> None:
+        raise ValueError(NO_SPEED(rows=3))
+
+    @dg.asset
+    def other() -> None: ...
+
+    @dg.asset_check(asset=other)
+    def speeds() -> dg.AssetCheckResult:
+        text = NO_SPEED(rows=5)
+        return dg.AssetCheckResult(passed=False, description=text, metadata=code_metadata(text))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([thing, other, speeds], instance=instance, raise_on_error=False, run_config=QUIET)
+    assert sorted(problems_of(result.all_events, {})) == [
+        "[readings.no-speed] other: warning speeds: 5 rows have no speed.",
+        "[readings.no-speed] thing: 3 rows have no speed.",
+    ]

@@ -52,7 +52,7 @@ def tick(instance: dg.DagsterInstance, settings: Settings, cursor: str | None) -
     return sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
 
 
-def asked(result: Any) -> list[str]:
+def requested_weeks(result: Any) -> list[str]:
     return [request.partition_key for request in getattr(result, "run_requests", None) or []]
 
 
@@ -86,30 +86,30 @@ def finish(instance: dg.DagsterInstance, started: dg.DagsterRun, status: dg.Dags
 
 def test_nothing_happens_without_features(instance: dg.DagsterInstance, settings: Settings) -> None:
     result = tick(instance, settings, None)
-    assert asked(result) == []
+    assert requested_weeks(result) == []
     assert result.skip_reason
 
 
-def test_a_week_is_asked_for_once_its_days_are_there(instance: dg.DagsterInstance, settings: Settings) -> None:
+def test_a_week_is_requested_when_its_days_have_features(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS[:2])
     first = tick(instance, settings, None)
-    assert asked(first) == []
+    assert requested_weeks(first) == []
     materialize(instance, DAYS[2])
     second = tick(instance, settings, first.cursor)
-    assert asked(second) == [WEEK]
+    assert requested_weeks(second) == [WEEK]
     start(instance, second)
-    assert asked(tick(instance, settings, second.cursor)) == []
+    assert requested_weeks(tick(instance, settings, second.cursor)) == []
 
 
-def test_a_week_is_asked_for_when_it_is_over_though_its_days_came_before(
+def test_a_week_is_requested_at_its_end_though_its_days_came_before(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:
     materialize(instance, *DAYS)
     with dg.partition_loading_context(effective_dt=WITHIN_THE_WEEK):
         early = tick(instance, settings, None)
-    assert asked(early) == []
+    assert requested_weeks(early) == []
     with dg.partition_loading_context(effective_dt=AFTER_THE_WEEK):
-        assert asked(tick(instance, settings, early.cursor)) == [WEEK], "no event comes at the end of a week"
+        assert requested_weeks(tick(instance, settings, early.cursor)) == [WEEK], "no event comes at the end of a week"
 
 
 def test_fewer_required_days_ask_for_a_week_that_had_too_few(
@@ -117,24 +117,24 @@ def test_fewer_required_days_ask_for_a_week_that_had_too_few(
 ) -> None:
     materialize(instance, *DAYS[:2])
     before = tick(instance, settings, None)
-    assert asked(before) == []
+    assert requested_weeks(before) == []
     fewer = tiny_settings(tmp_path, {"training": {"minimum_days": 2}})
-    assert asked(tick(instance, fewer, before.cursor)) == [WEEK]
+    assert requested_weeks(tick(instance, fewer, before.cursor)) == [WEEK]
 
 
 def test_days_that_were_there_before_the_first_tick_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
-    assert asked(tick(instance, settings, None)) == [WEEK]
+    assert requested_weeks(tick(instance, settings, None)) == [WEEK]
 
 
 def test_late_data_asks_again_and_the_same_data_never(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     first = tick(instance, settings, None)
     start(instance, first)
-    assert asked(tick(instance, settings, None)) == [], "a lost cursor does not train the same data again"
+    assert requested_weeks(tick(instance, settings, None)) == [], "a lost cursor does not train the same data again"
     materialize(instance, DAYS[0])
     late = tick(instance, settings, first.cursor)
-    assert asked(late) == [WEEK]
+    assert requested_weeks(late) == [WEEK]
     assert late.run_requests[0].run_key != first.run_requests[0].run_key
 
 
@@ -153,21 +153,21 @@ def test_a_run_that_failed_or_is_under_way_counts(
 ) -> None:
     materialize(instance, *DAYS)
     start(instance, tick(instance, settings, None), status)
-    assert asked(tick(instance, settings, None)) == []
+    assert requested_weeks(tick(instance, settings, None)) == []
 
 
 def test_a_run_that_a_person_started_counts(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     run(instance, WEEK, dg.DagsterRunStatus.SUCCESS)
-    assert asked(tick(instance, settings, None)) == []
+    assert requested_weeks(tick(instance, settings, None)) == []
     materialize(instance, DAYS[1])
-    assert asked(tick(instance, settings, None)) == [WEEK]
+    assert requested_weeks(tick(instance, settings, None)) == [WEEK]
 
 
 def test_splits_that_a_person_materialized_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     split(instance, WEEK)
-    assert asked(tick(instance, settings, None)) == []
+    assert requested_weeks(tick(instance, settings, None)) == []
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
@@ -177,10 +177,10 @@ def test_a_run_of_a_person_that_did_not_come_about_does_not_count(
     materialize(instance, *DAYS)
     run(instance, WEEK, status)
     first = tick(instance, settings, None)
-    assert asked(first) == [WEEK]
+    assert requested_weeks(first) == [WEEK]
     start(instance, first, dg.DagsterRunStatus.FAILURE)
-    assert asked(tick(instance, settings, first.cursor)) == [], "one of the sensor that failed is not started for ever"
-    assert asked(tick(instance, settings, None)) == []
+    assert requested_weeks(tick(instance, settings, first.cursor)) == [], "a failed run of the sensor is not restarted"
+    assert requested_weeks(tick(instance, settings, None)) == []
 
 
 def test_a_run_of_a_person_that_failed_behind_its_splits_counts(
@@ -189,7 +189,7 @@ def test_a_run_of_a_person_that_failed_behind_its_splits_counts(
     materialize(instance, *DAYS)
     run(instance, WEEK, dg.DagsterRunStatus.FAILURE)
     split(instance, WEEK, newest_id(instance, FEATURES))
-    assert asked(tick(instance, settings, None)) == [], "a gate that refused a model would refuse it again"
+    assert requested_weeks(tick(instance, settings, None)) == [], "a gate that refused a model would refuse it again"
 
 
 def test_a_day_that_came_while_the_splits_were_written_is_not_lost(
@@ -202,10 +202,10 @@ def test_a_day_that_came_while_the_splits_were_written_is_not_lost(
     materialize(instance, DAYS[0])
     split(instance, WEEK, knew)
     late = tick(instance, settings, first.cursor)
-    assert asked(late) == [WEEK]
+    assert requested_weeks(late) == [WEEK]
     start(instance, late)
     split(instance, WEEK, newest_id(instance, FEATURES))
-    assert asked(tick(instance, settings, late.cursor)) == []
+    assert requested_weeks(tick(instance, settings, late.cursor)) == []
 
 
 def test_a_day_that_the_splits_read_though_their_run_was_for_an_older_one_is_not_trained_again(
@@ -216,7 +216,7 @@ def test_a_day_that_the_splits_read_though_their_run_was_for_an_older_one_is_not
     materialize(instance, DAYS[0])
     start(instance, first)
     split(instance, WEEK, newest_id(instance, FEATURES))
-    assert asked(tick(instance, settings, first.cursor)) == []
+    assert requested_weeks(tick(instance, settings, first.cursor)) == []
 
 
 @pytest.mark.parametrize("ended", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
@@ -228,9 +228,9 @@ def test_late_data_waits_for_the_training_that_is_under_way(
     started = run(instance, WEEK, dg.DagsterRunStatus.STARTED, **{STORAGE_ID_TAG: str(knew)})
     materialize(instance, DAYS[0])
     waiting = tick(instance, settings, None)
-    assert asked(waiting) == []
+    assert requested_weeks(waiting) == []
     finish(instance, started, ended)
-    assert asked(tick(instance, settings, waiting.cursor)) == [WEEK]
+    assert requested_weeks(tick(instance, settings, waiting.cursor)) == [WEEK]
 
 
 def test_splits_that_knew_all_are_read_once(
@@ -239,7 +239,7 @@ def test_splits_that_knew_all_are_read_once(
     materialize(instance, *DAYS)
     split(instance, WEEK, newest_id(instance, FEATURES))
     first = tick(instance, settings, None)
-    assert asked(first) == []
+    assert requested_weeks(first) == []
     read: list[Any] = []
     fetch = instance.fetch_materializations
 
@@ -248,19 +248,19 @@ def test_splits_that_knew_all_are_read_once(
         return fetch(wanted, **more)
 
     monkeypatch.setattr(instance, "fetch_materializations", fetched)
-    assert asked(tick(instance, settings, first.cursor)) == []
+    assert requested_weeks(tick(instance, settings, first.cursor)) == []
     assert not [wanted for wanted in read if isinstance(wanted, dg.AssetRecordsFilter)]
     materialize(instance, DAYS[1])
-    assert asked(tick(instance, settings, first.cursor)) == [WEEK]
+    assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]
 
 
 def test_an_empty_day_counts_as_missing(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS[:2])
     materialize(instance, DAYS[2], rows=0)
     first = tick(instance, settings, None)
-    assert asked(first) == []
+    assert requested_weeks(first) == []
     materialize(instance, DAYS[2])
-    assert asked(tick(instance, settings, first.cursor)) == [WEEK]
+    assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]
 
 
 def test_an_empty_day_beyond_what_is_needed_is_no_new_data(instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -268,19 +268,19 @@ def test_an_empty_day_beyond_what_is_needed_is_no_new_data(instance: dg.DagsterI
     first = tick(instance, settings, None)
     start(instance, first)
     materialize(instance, "2026-01-08", rows=0)
-    assert asked(tick(instance, settings, first.cursor)) == []
+    assert requested_weeks(tick(instance, settings, first.cursor)) == []
 
 
 def test_a_run_of_other_assets_does_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     run(instance, WEEK, dg.DagsterRunStatus.SUCCESS, only="linear_regression_registry_entry")
-    assert asked(tick(instance, settings, None)) == [WEEK]
+    assert requested_weeks(tick(instance, settings, None)) == [WEEK]
 
 
 def test_many_days_at_once_are_one_request(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS, "2026-01-08", "2026-01-09")
     result = tick(instance, settings, None)
-    assert asked(result) == [WEEK]
+    assert requested_weeks(result) == [WEEK]
     assert result.run_requests[0].tags[STORAGE_ID_TAG] == str(newest_id(instance, FEATURES))
 
 

@@ -1,4 +1,4 @@
 """The assets: thin wiring from inputs through plain functions to outputs, one module a group.
 
-Each module has `build(settings)`. Logic belongs to `features/`, `ml/` and `registry/`.
+Each module has `build(settings)`. The logic is in `features/`, `ml/` and `registry/`.
 """

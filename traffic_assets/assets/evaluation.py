@@ -1,14 +1,14 @@
-"""The comparison of a week's models: leaderboard and picture.
+"""The comparison of a week's models: leaderboard, significance tests and figure.
 
-It reads each model's diagnostics and is not downstream of any gate, so that a failed gate never hides it. Each
-model's own evaluation is in `lane_evaluation.py`.
+It reads the diagnostics of every model and is not downstream of a gate, so a failed gate never hides it. The evaluation
+of each model is in `lane_evaluation.py`.
 """
 
 from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
+from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.catalogue.targets import TARGETS
@@ -20,55 +20,42 @@ from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
 
 COMPARISON = "model_comparison"
+PICTURE = "comparison.png"
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of the group that belong to no lane: a comparison for each target."""
+    """Return the assets of the group that belong to no lane: one comparison for each target."""
     return [_comparison(target, settings) for target in settings.training.targets]
 
 
 def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
-    lanes = {name: Lane(name, target) for name in settings.enabled_models}
-    # one input for each lane's diagnostics and verdict, whatever their number: the parameters are collected by name
-    names = [key for lane in lanes.values() for key in (lane.diagnostics, lane.temporal_verdict)]
+    lanes = [Lane(name, target) for name in settings.enabled_models]
+    # the number of inputs depends on the settings, so the function collects them by name
+    names = [key for lane in lanes for key in (lane.diagnostics, lane.temporal_verdict)]
     ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
-        """The leaderboard of the week, under both verdicts."""
         from traffic_assets.assets import presentation
         from traffic_assets.ml.evaluation.comparison import compare_models
-        from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
-        from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry, rank_models
+        from traffic_assets.ml.evaluation.leaderboard import rank_models
         from traffic_assets.ml.evaluation.significance import CORRECTION
-        from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
         from traffic_assets.ml.model_selection.trials import Trial
         from traffic_assets.ml.plots.comparison import plot_comparison
 
         split = require_same_split(inputs)
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
-        entries, trials, verdicts = {}, {}, {}
-        for name, lane in lanes.items():
-            found = inputs[step_of(lane.diagnostics)].value
-            verdict = TemporalEvaluation.model_validate(inputs[step_of(lane.temporal_verdict)].value)
-            metrics = Metrics.model_validate(found["test"])
-            trial = trials[name] = Trial.model_validate(found["cross_validation"])
-            verdicts[name] = verdict
-            results = evaluate_thresholds(settings.get_thresholds(target, name), metrics, trial, unit)
-            entries[name] = LeaderboardEntry(
-                model=name,
-                kind=algorithm_named(name).kind,
-                test=metrics,
-                temporal=verdict.metrics,
-                targets_asked=len(results),
-                targets_missed=describe_missed(results),
-                folds=trial.over_folds(metric),
-            )
-            later = verdict.metrics.rmse
-            context.log.info(f"{lane.title}: test RMSE {metrics.rmse:.3f} {unit}, later in time {later:.3f} {unit}")
+        entries, trials, temporal = {}, {}, {}
+        for lane in lanes:
+            name, diagnosed = lane.model_name, inputs[step_of(lane.diagnostics)].value
+            trials[name] = Trial.model_validate(diagnosed["cross_validation"])
+            temporal[name] = TemporalEvaluation.model_validate(inputs[step_of(lane.temporal_verdict)].value)
+            entries[name] = _entry(lane, diagnosed, trials[name], temporal[name].metrics, settings)
+            test, later = entries[name].test.rmse, temporal[name].metrics.rmse
+            context.log.info(f"{lane.title}: test RMSE {test:.3f} {unit}, later in time {later:.3f} {unit}")
         board = rank_models(entries, metric)
-        compared = compare_models(board[0].model, trials, verdicts, metric)
+        compared = compare_models(board[0].model, trials, temporal, metric)
         figure = plot_comparison(board, target)
         context.add_output_metadata(
             {
@@ -85,7 +72,8 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
                 "differences": [presentation.document(c) for c in compared],
             },
             record={"split_id": split},
-            files={"comparison.png": figure},
+            files={PICTURE: figure},
+            links=presentation.links([PICTURE], PICTURE),
         )
 
     return dg.asset(
@@ -95,6 +83,39 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
+        description=f"Leaderboard of the week's models that predict the {target}: metrics on the random and on the "
+        f"temporal holdout, whether each model meets its thresholds, and significance tests against the best model. "
+        f"It is there also when a gate fails.",
+        tags={TARGET_TAG: target},
+        kinds={"json"},
+    )
+
+
+def _entry(lane: Lane, diagnosed: Any, trial: Any, later: Any, settings: Settings) -> Any:
+    """Return a model's line of the leaderboard.
+
+    Args:
+        lane: Lane of the model.
+        diagnosed: Document of its diagnostics.
+        trial: Chosen trial (`ml.model_selection.trials.Trial`).
+        later: Metrics on the temporal holdout (`ml.metrics.Metrics`).
+        settings: Settings of the deployment.
+    """
+    from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
+    from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
+    from traffic_assets.ml.metrics.metrics import Metrics
+
+    test = Metrics.model_validate(diagnosed["test"])
+    thresholds = settings.get_thresholds(lane.target, lane.model_name)
+    results = evaluate_thresholds(thresholds, test, trial, TARGETS[lane.target].unit)
+    return LeaderboardEntry(
+        model=lane.model_name,
+        kind=algorithm_named(lane.model_name).kind,
+        test=test,
+        temporal=later,
+        targets_asked=len(results),
+        targets_missed=describe_missed(results),
+        folds=trial.over_folds(settings.evaluation.primary_metric),
     )
 
 

@@ -1,6 +1,6 @@
-"""The feature table: one row a reading with a speed, one partition a local day.
+"""The feature table: one row for each reading with a speed, one partition for each local day.
 
-How a feature is computed is in `features/engineering.py`; here is which days go in and what is recorded.
+This module selects the days and records what went into them; the features are computed in `features/engineering.py`.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
+from traffic_assets.messages import assets as messages
 from traffic_assets.partitions import daily
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import FillSettings
@@ -27,7 +28,7 @@ FEATURE_TABLE = "feature_table"
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of the group: computed from readings, or taken from a ready-made table."""
+    """Return the feature table, computed from readings or taken from a ready-made table."""
     return [_from_readings(settings) if settings.data.kind == "readings" else _ready_made(settings)]
 
 
@@ -38,53 +39,33 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
         partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        # the tail of the day before, for lags; a partition mapping would split backfills in two
+        # the end of the day before, for lags; a partition mapping would split backfills in two
         ins={"sensor_readings": dg.AssetIn(metadata={LOOKBACK: 1})},
+        description="Features, speed and flow of every reading of a local day: one row for each sensor and time.",
         kinds={"spark", "hdfs"},
     )
     @storage_step
     def feature_table(
         context: dg.AssetExecutionContext, sensor_readings: AssetInput, sensor_table: AssetInput, day_guard: Guard
     ) -> AssetOutput:
-        """Every feature, the speed and the flow of the readings of a local day."""
         from traffic_assets.features.engineering import build_features, unknown_sensors
 
         days = [day for day in context.partition_keys if day not in sensor_readings.refused]
         rows = build_features(sensor_readings.value, sensor_table.value, days, settings.data)
         unknown = unknown_sensors(sensor_readings.value, sensor_table.value, days, settings.data)
         for day, rows_of_day in sorted(unknown.items()):
-            context.log.warning(
-                f"{day}: {rows_of_day} readings are of sensors that the sensor table does not know, and have no "
-                f"features of position and highway: materialize sensor_table, then {FEATURE_TABLE} again"
-            )
-        facts = sensor_table.record["facts"]
+            context.log.warning(messages.UNKNOWN_SENSORS(day=day, rows=rows_of_day))
         records = {
             day: {
-                "sensor_table": sensor_table.generation.id,
-                "geometry": facts["geometry"],
-                "sensor_readings": sensor_readings.generations[day].id,
-                "lookback": _published_before(day, sensor_readings),
-                "rows_without_target": sensor_readings.records[day]["without_target"],
+                **_record(day, sensor_readings, sensor_table),
                 "rows_of_unknown_sensors": unknown.get(day, 0),
-                "missing_columns": sensor_readings.records[day]["missing_columns"],
-                "missing_features": _missing_features(sensor_readings.records[day]["missing_columns"], facts),
-                "sensors_without_lanes": facts["sensors_without_lanes"],
                 "fill": settings.data.fill.model_dump(),
             }
             for day in days
         }
         for day, record in records.items():
-            context.add_asset_metadata(
-                {
-                    "lookback": record["lookback"] or "none: the lags of the first hour are null",
-                    "rows_without_target": record["rows_without_target"],
-                    "rows_of_unknown_sensors": record["rows_of_unknown_sensors"],
-                    "missing_features": dg.MetadataValue.json(record["missing_features"]),
-                    "lanes": _lanes(facts),
-                    "gaps_filled": _fills(settings.data.fill),
-                },
-                partition_key=day,
-            )
+            shown = _metadata(record, sensor_table.record["facts"], settings.data.fill)
+            context.add_asset_metadata(shown, partition_key=day)
         return AssetOutput(rows, records=records, refused=sensor_readings.refused)
 
     return feature_table
@@ -97,12 +78,12 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
         partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        description="Rows of a local day from a ready-made feature table, validated by type and range.",
         kinds={"spark", "hdfs"},
         metadata={"source": settings.source_uri},
     )
     @storage_step
     def feature_table(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> AssetOutput:
-        """A ready-made feature table's rows of a local day, checked by type and range."""
         from traffic_assets.readings.ingestion import ingest_feature_table
 
         days = list(context.partition_keys)
@@ -113,13 +94,40 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
     return feature_table
 
 
+def _record(day: str, readings: AssetInput, sensors: AssetInput) -> dict[str, Any]:
+    """Return the record of a day: the generations that it comes from, and what they lack."""
+    facts, of_readings = sensors.record["facts"], readings.records[day]
+    return {
+        "sensor_table": sensors.generation.id,
+        "geometry": facts["geometry"],
+        "sensor_readings": readings.generations[day].id,
+        "lookback": _published_before(day, readings),
+        "rows_without_target": of_readings["without_target"],
+        "missing_columns": of_readings["missing_columns"],
+        "missing_features": _missing_features(of_readings["missing_columns"], facts),
+        "sensors_without_lanes": facts["sensors_without_lanes"],
+    }
+
+
+def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSettings) -> dict[str, Any]:
+    """Return what the UI shows of a day's record."""
+    return {
+        "lookback": record["lookback"] or "none: the lags of the first hour are null",
+        "rows_without_target": record["rows_without_target"],
+        "rows_of_unknown_sensors": record["rows_of_unknown_sensors"],
+        "missing_features": dg.MetadataValue.json(record["missing_features"]),
+        "lanes": _lanes(facts),
+        "gaps_filled": _fills(fill),
+    }
+
+
 def _published_before(day: str, readings: AssetInput) -> str | None:
     before = previous_day(day)
     return before if before in readings.generations else None
 
 
 def _missing_features(missing_columns: list[str], facts: Mapping[str, Any]) -> list[str]:
-    """Features that no row can have, since readings or sensors lack what they are computed from."""
+    """Return the features that are null in every row, because readings or sensors lack their source columns."""
     missing = set(missing_columns)
     if facts["clusters"] == 0:
         missing |= {"latitude", "longitude"}

@@ -1,7 +1,7 @@
-"""What an asset module contributes to the code location.
+"""The contribution of an asset module to the code location.
 
 `groups.py` lists the contributions; jobs, storage locations and retention are derived from them. The names of resources
-are here too, since resources are built from the groups.
+are here too, because resources are built from the groups.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,10 +15,12 @@ from traffic_assets.settings import Settings
 DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS = "daily_frames", "frames", "models", "documents"
 DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
 Guard = dg.ResourceParam[object]
-"""Type of an asset's parameter `day_guard` or `week_guard`; what they do is in `guards.py`."""
+"""Type of an asset's parameter `day_guard` or `week_guard` (`guards.py`)."""
 DATE = "date"
 REGISTRY = "model_registry"
 """Key of the registry among the locations."""
+MODEL_TAG, TARGET_TAG = "model", "target"
+"""Tags of assets in the Dagster UI: name of the model, and predicted variable."""
 
 Job = Literal["features", "train"]
 FEATURES: Job = "features"

@@ -1,8 +1,8 @@
-"""A lane's judging steps: diagnostics, temporal verdict -> evaluation.
+"""A lane's evaluation steps: diagnostics, temporal verdict -> evaluation.
 
-The diagnostics look at the model once and stand behind no gate, so that comparison and report see every model; the
-evaluation puts them beside the temporal verdict, and the gate on it decides about the registry entry. What is made of
-all lanes together is in `evaluation.py`.
+The diagnostics score the stored model once and depend on no gate, so comparison and report include every model. The
+evaluation joins them with the temporal holdout, and its gate decides on the registry entry. The comparison of all lanes
+is in `evaluation.py`.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ import dagster as dg
 from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import EVALUATION, Lane, lanes_of, model_folder, require_same_split, scratch_folder
-from traffic_assets.assets.training import PREPROCESSOR
+from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
@@ -20,9 +20,12 @@ from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
 
+THUMBNAIL = "predicted_against_actual"
+"""Figure of an evaluation that the UI shows inline; the others are links."""
+
 
 def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
-    """The assets of a lane from its temporal verdict to its evaluation."""
+    """Return the assets of a lane from its temporal verdict to its evaluation."""
     algorithm = algorithm_named(lane.model_name)
     return [
         _temporal_verdict(lane, algorithm, settings),
@@ -43,11 +46,13 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
             "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
         },
-        description=f"{lane.title}: a second fit on the first part of the window's time, judged on the rest.",
-        kinds={"spark"},
+        description=f"{lane.title}: metrics on the temporal holdout. A second model is fitted on the first part of the "
+        f"window and evaluated on the rest, which shows how this way of training predicts later time.",
+        tags=lane.tags,
+        kinds={"spark", "json"},
     )
     @storage_step
-    def verdict(
+    def temporal_verdict(
         context: dg.AssetExecutionContext,
         hdfs: HdfsResource,
         train_split: AssetInput,
@@ -62,49 +67,41 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.from_settings import rows_from_settings, search_from_settings
 
-        split = require_same_split(
-            {
-                "train_split": train_split,
-                "validation_split": validation_split,
-                "test_split": test_split,
-                lane.preprocessor: fitted_preprocessor,
-                lane.cv_report: cv_report,
-            }
-        )
+        splits = _by_split(train_split, validation_split, test_split)
+        split = require_same_split({**splits, lane.preprocessor: fitted_preprocessor, lane.cv_report: cv_report})
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
-        tune = cv_report.value["tuned"]
 
-        def choose(earlier: Any, features: FeatureSet) -> Any:
-            if not tune:
-                return requested
+        def search(earlier: Any, features: FeatureSet) -> Any:
             with scratch_folder(context, hdfs, lane) as scratch:
                 return search_from_settings(
-                    earlier, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
+                    earlier, features, algorithm, settings, requested, True, scratch, notify=context.log.info
                 )
 
-        every = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
+        window = train_split.value.unionByName(validation_split.value).unionByName(test_split.value)
         features = FeatureSet.from_dict(fitted_preprocessor.record["features"])
-        with rows_from_settings(observed_rows(every, lane.target), features, algorithm, settings, requested) as rows:
-            found = evaluate_temporal_holdout(
+        with rows_from_settings(observed_rows(window, lane.target), features, algorithm, settings, requested) as rows:
+            result = evaluate_temporal_holdout(
                 rows,
                 features,
                 algorithm,
-                choose,
+                search if cv_report.value["tuned"] else lambda *_: requested,
                 share=training.temporal_train_share,
                 seed=training.seed,
                 notify=context.log.info,
             )
         context.add_output_metadata(
             {
-                "boundary": found.boundary.isoformat(),
-                **found.metrics.by_name,
-                "hyperparameters": dg.MetadataValue.json(found.hyperparameters),
-                **(searched(found.search) if found.search else {}),
+                "boundary": result.boundary.isoformat(),
+                **result.metrics.by_name,
+                "hyperparameters": dg.MetadataValue.json(result.hyperparameters),
+                **(searched(result.search) if result.search else {}),
             }
         )
-        return AssetOutput(document(found), record={"split_id": split}, rows=sum(train_split.record["counts"].values()))
+        return AssetOutput(
+            document(result), record={"split_id": split}, rows=sum(train_split.record["counts"].values())
+        )
 
-    return verdict
+    return temporal_verdict
 
 
 def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
@@ -114,9 +111,10 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins={"model": dg.AssetIn(asset_key(lane.model))},
-        description=f"{lane.title}, as loaded from storage, on train and test: metrics, where it fails, how sure "
-        f"it is, with pictures. Behind no gate.",
-        kinds={"spark"},
+        description=f"{lane.title}: metrics of the stored model on train and test rows, errors by slice, prediction "
+        f"intervals, importances and figures. Depends on no gate.",
+        tags=lane.tags,
+        kinds={"spark", "json"},
     )
     @storage_step
     def diagnostics(
@@ -135,29 +133,22 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         from traffic_assets.ml.plots.diagnostics import plot_diagnostics
         from traffic_assets.ml.preprocessing.slots import Slot
 
-        split = require_same_split(
-            {
-                lane.model: model,
-                "train_split": train_split,
-                "validation_split": validation_split,
-                "test_split": test_split,
-            }
-        )
+        split = require_same_split({lane.model: model, **_by_split(train_split, validation_split, test_split)})
         slots = [Slot(**slot) for slot in model.record["slots"]]
-        training, asked, target = settings.training, settings.evaluation, lane.target
+        training, evaluation, target = settings.training, settings.evaluation, lane.target
         train, validation, test = (
-            observed_rows(given.value, target) for given in (train_split, validation_split, test_split)
+            observed_rows(rows.value, target) for rows in (train_split, validation_split, test_split)
         )
         with cached_rows(predicted_rows(model.value, test, target), training.cache_partitions) as predicted:
-            found = score_model(model.value, train, predicted, algorithm, slots, target)
-            points = sample_points(predicted, found.test.rows, asked.plot_points, training.seed, target)
+            scored = score_model(model.value, train, predicted, algorithm, slots, target)
+            points = sample_points(predicted, scored.test.rows, evaluation.plot_points, training.seed, target)
             errors = diagnose(
-                model.value, predicted, validation, settings.data.zone, training.seed, asked.diagnostics, target
+                model.value, predicted, validation, settings.data.zone, training.seed, evaluation.diagnostics, target
             )
-        context.log.info(f"{lane.title}: test RMSE {found.test.rmse:.3f}, R² {found.test.r2:.5f}")
-        context.add_output_metadata(scores(found))
+        context.log.info(f"{lane.title}: test RMSE {scored.test.rmse:.3f}, R² {scored.test.r2:.5f}")
+        context.add_output_metadata(scores(scored))
         value = {
-            **document(found),
+            **document(scored),
             "diagnostics": document(errors),
             "cross_validation": model.record["cross_validation"],
             "model_generation": model.generation.uri,
@@ -167,8 +158,8 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         return AssetOutput(
             value,
             record={"split_id": split, "model_generation": model.generation.uri},
-            files=plot_diagnostics(points, found, errors, lane.title, settings.data.time_zone, target),
-            rows=found.train.rows + found.test.rows,
+            files=plot_diagnostics(points, scored, errors, lane.title, settings.data.time_zone, target),
+            rows=scored.train.rows + scored.test.rows,
         )
 
     return diagnostics
@@ -182,33 +173,41 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         io_manager_key=DOCUMENTS,
         ins={
             "diagnosed": dg.AssetIn(asset_key(lane.diagnostics)),
-            "verdict": dg.AssetIn(asset_key(lane.temporal_verdict)),
+            "temporal": dg.AssetIn(asset_key(lane.temporal_verdict)),
         },
-        description=f"{lane.title}: what the stored model does, under both verdicts; the gate sits here.",
+        description=f"{lane.title}: metrics of the model on the random and on the temporal holdout, with diagnostics "
+        f"and figures. The gate meets_targets on this asset decides whether the model is registered.",
+        tags=lane.tags,
+        kinds={"json"},
     )
     @storage_step
-    def evaluation(context: dg.AssetExecutionContext, diagnosed: AssetInput, verdict: AssetInput) -> AssetOutput:
-        from traffic_assets.assets.presentation import diagnostics, picture
-        from traffic_assets.assets.presentation import evaluation as shown
+    def evaluation(context: dg.AssetExecutionContext, diagnosed: AssetInput, temporal: AssetInput) -> AssetOutput:
+        from traffic_assets.assets import presentation
         from traffic_assets.ml.evaluation.diagnostics import Diagnostics
         from traffic_assets.ml.evaluation.scores import Evaluation
 
-        split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: verdict})
-        value = {**diagnosed.value, "temporal": verdict.value}
-        found = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
+        split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: temporal})
+        value = {**diagnosed.value, "temporal": temporal.value}
+        evaluated = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
+        figures = diagnosed.files
         context.add_output_metadata(
             {
-                **shown(found),
-                **diagnostics(Diagnostics.model_validate(value["diagnostics"])),
+                **presentation.evaluation(evaluated),
+                **presentation.diagnostics(Diagnostics.model_validate(value["diagnostics"])),
                 "model_bytes": value["model_bytes"],
-                **{name.removesuffix(".png"): picture(content) for name, content in diagnosed.files.items()},
+                THUMBNAIL: presentation.picture(figures[f"{THUMBNAIL}.png"]),
             }
         )
-        # the pictures go on into the registry with the version
+        # the registry stores the figures with the version
         record = {"split_id": split, "model_generation": value["model_generation"]}
-        return AssetOutput(value, record=record, files=diagnosed.files)
+        links = presentation.links(figures, f"{THUMBNAIL}.png")
+        return AssetOutput(value, record=record, files=figures, links=links)
 
     return evaluation
+
+
+def _by_split(train: AssetInput, validation: AssetInput, test: AssetInput) -> dict[str, AssetInput]:
+    return dict(zip(SPLIT_ASSETS.values(), (train, validation, test), strict=True))
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:

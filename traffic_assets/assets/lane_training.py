@@ -1,9 +1,10 @@
-"""A lane's training steps: the cross-validation report, and the model fitted with what it chose.
+"""A lane's training steps: the cross-validation report, and the model fitted with the chosen hyperparameters.
 
-Nothing here is written once per model; what differs between models is in `ml/algorithms`.
+The steps are the same for every model; the differences between models are in `ml/algorithms`.
 """
 
 import time
+from typing import Any
 
 import dagster as dg
 
@@ -20,9 +21,11 @@ from traffic_assets.partitions import weekly
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import ModelSettings
 
+FOLDS_FIGURE = "folds.png"
+
 
 def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
-    """The cross-validation report and the model of a lane."""
+    """Return the cross-validation report and the model of a lane."""
     algorithm, model_settings = algorithm_named(lane.model_name), settings.enabled_models[lane.model_name]
     return [_cv_report(lane, algorithm, model_settings, settings), _model(lane, algorithm, settings)]
 
@@ -39,8 +42,10 @@ def _cv_report(
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins={PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor))},
-        description=f"{lane.title}: cross-validation on train, trials, and the hyperparameters chosen.",
-        kinds={"spark"},
+        description=f"{lane.title}: metrics of each fold of the train rows, the trials of a search, and the chosen "
+        f"hyperparameters. The Launchpad takes other hyperparameters for one run.",
+        tags=lane.tags,
+        kinds={"spark", "json"},
     )
     @storage_step
     def cv_report(
@@ -51,11 +56,8 @@ def _cv_report(
         fitted_preprocessor: AssetInput,
         week_guard: Guard,
     ) -> AssetOutput:
-        from traffic_assets.assets.presentation import cross_validation, document, learning, picture
+        from traffic_assets.assets import presentation
         from traffic_assets.ml.fitting.pipeline import observed_rows
-        from traffic_assets.ml.plots.folds import plot_folds
-        from traffic_assets.ml.plots.layout import plot_layout
-        from traffic_assets.ml.plots.learning_curve import plot_learning_curve
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.from_settings import (
             folds_from_settings,
@@ -65,9 +67,9 @@ def _cv_report(
         )
         from traffic_assets.ml.splits.layout import place_folds
 
-        given = config.model_dump()  # type: ignore[attr-defined]
-        tune = given.pop(TUNE)
-        requested = model_settings.override_hyperparameters(given)
+        values = config.model_dump()  # type: ignore[attr-defined]
+        tune = values.pop(TUNE)
+        requested = model_settings.override_hyperparameters(values)
         split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
         require_scaler(lane, fitted_preprocessor)
         rows = observed_rows(train_split.value, lane.target)
@@ -78,36 +80,52 @@ def _cv_report(
                     train, features, algorithm, settings, requested, tune, scratch, notify=context.log.info
                 )
             curve = learning_curve_from_settings(train, features, algorithm, settings, search, notify=context.log.info)
-            total, shown = train_split.record["counts"]["train"], settings.evaluation.plot_points
-            placed = None
-            if training.fold_kind != "random":  # rows by hash would look like noise
-                placed = place_folds(train, folds_from_settings(train, training), total, shown, training.seed)
-        best = search.best
-        files = {"folds.png": plot_folds(best, lane.title, lane.target)}
-        if placed:
-            files["fold_rows.png"] = plot_layout(placed, f"{lane.title}: what each fold fits and judges")
-        if curve:
-            files["learning_curve.png"] = plot_learning_curve(curve, lane.title, lane.target)
+            rows_fitted, points = train_split.record["counts"]["train"], settings.evaluation.plot_points
+            placement = None
+            if training.fold_kind != "random":  # a hash scatters the rows, so a figure would show noise
+                placement = place_folds(train, folds_from_settings(train, training), rows_fitted, points, training.seed)
+        files = _fold_figures(lane, search, placement, curve)
         context.add_output_metadata(
             {
-                "effective": dg.MetadataValue.json(best.hyperparameters),
+                "effective": dg.MetadataValue.json(search.best.hyperparameters),
                 "profile": dg.MetadataValue.json(model_settings.hyperparameters.model_dump()),
                 "tuned": tune,
-                **cross_validation(search),
-                "picture": picture(files["folds.png"]),
-                **({"fold_rows": picture(files["fold_rows.png"])} if placed else {}),
-                **(learning(curve, files["learning_curve.png"]) if curve else {}),
+                **presentation.cross_validation(search),
+                "picture": presentation.picture(files[FOLDS_FIGURE]),
+                **(presentation.learning(curve) if curve else {}),
             }
         )
         value = {
             "requested": requested.model_dump(),
             "tuned": tune,
-            "search": document(search),
-            "learning_curve": document(curve) if curve else None,
+            "search": presentation.document(search),
+            "learning_curve": presentation.document(curve) if curve else None,
         }
-        return AssetOutput(value, record={"split_id": split}, files=files, rows=total)
+        links = presentation.links(files, FOLDS_FIGURE)
+        return AssetOutput(value, record={"split_id": split}, files=files, links=links, rows=rows_fitted)
 
     return cv_report
+
+
+def _fold_figures(lane: Lane, search: Any, placement: Any, curve: Any) -> dict[str, bytes]:
+    """Return the figures of a cross-validation by file name.
+
+    Args:
+        lane: Lane of the model.
+        search: Search with the chosen trial (`ml.model_selection.trials.Search`).
+        placement: Rows by fold (`ml.splits.layout.Placement`); None for random folds.
+        curve: Learning curve (`ml.model_selection.learning_curves.LearningCurve`); None if not configured.
+    """
+    from traffic_assets.ml.plots.folds import plot_folds
+    from traffic_assets.ml.plots.layout import plot_layout
+    from traffic_assets.ml.plots.learning_curve import plot_learning_curve
+
+    figures = {FOLDS_FIGURE: plot_folds(search.best, lane.title, lane.target)}
+    if placement:
+        figures["fold_rows.png"] = plot_layout(placement, f"{lane.title}: rows that each fold fits and evaluates")
+    if curve:
+        figures["learning_curve.png"] = plot_learning_curve(curve, lane.title, lane.target)
+    return figures
 
 
 def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDefinition:
@@ -122,7 +140,9 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
             "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
         },
-        description=f"{lane.title}: preprocessor and model, fitted on train with the chosen hyperparameters.",
+        description=f"{lane.title}: Spark pipeline of preprocessor and model, fitted on the train rows with the chosen "
+        f"hyperparameters. The registry publishes this pipeline if it passes the gate.",
+        tags=lane.tags,
         kinds={"spark"},
     )
     @storage_step
@@ -133,7 +153,6 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
     ) -> AssetOutput:
-        from traffic_assets.assets.presentation import document
         from traffic_assets.ml.fitting.final import fit_final_model
         from traffic_assets.ml.fitting.pipeline import get_model
         from traffic_assets.ml.model_selection.trials import Search
@@ -171,29 +190,31 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
                 **facts,
             }
         )
-        return AssetOutput(
-            pipeline,
-            rows=train_split.record["counts"]["train"],
-            record={
-                "split_id": split,
-                "algorithm": algorithm.name,
-                "target": lane.target,
-                "hyperparameters": chosen.model_dump(),
-                "cross_validation": document(search.best),
-                "training_minutes": minutes,
-                "facts": facts,
-                "features": fitted_preprocessor.record["features"],
-                "slots": fitted_preprocessor.record["slots"],
-                "preprocessor": fitted_preprocessor.generation.uri,
-                "splits": train_split.generation.uri,
-                "days": train_split.record["days"],
-                "sensor_tables": train_split.record["sensor_tables"],
-                "schema": train_split.record["schema"],
-                "counts": train_split.record["counts"],
-            },
-        )
+        record = {
+            "split_id": split,
+            "algorithm": algorithm.name,
+            "target": lane.target,
+            "hyperparameters": chosen.model_dump(),
+            "training_minutes": minutes,
+            "facts": facts,
+            **_origin(search, fitted_preprocessor, train_split),
+        }
+        return AssetOutput(pipeline, rows=train_split.record["counts"]["train"], record=record)
 
     return model
+
+
+def _origin(search: Any, fitted_preprocessor: AssetInput, train_split: AssetInput) -> dict[str, Any]:
+    """Return the part of a model's record that tells where it comes from: trial, features and rows."""
+    from traffic_assets.assets.presentation import document
+
+    return {
+        "cross_validation": document(search.best),
+        **{name: fitted_preprocessor.record[name] for name in ("features", "slots")},
+        "preprocessor": fitted_preprocessor.generation.uri,
+        "splits": train_split.generation.uri,
+        **{name: train_split.record[name] for name in ("days", "sensor_tables", "schema", "counts")},
+    }
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:

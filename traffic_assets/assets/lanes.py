@@ -1,10 +1,11 @@
-"""Lanes: which there are, the keys of their assets, what must hold of a lane's inputs, and where its files lie.
+"""Lanes: their names, the keys of their assets, and checks on the inputs of their steps.
 
     cv report -> model -> diagnostics   -> evaluation -> registry entry
               -> temporal verdict       ->
 
-The steps are in `lane_training.py` (cv report, model), `lane_evaluation.py` (from there to the evaluation) and
-`registry.py`. Checks take their keys from the lane as well, so that no gate can name an asset that is not there.
+The steps are in `lane_training.py` (cv report, model), `lane_evaluation.py` (temporal verdict, diagnostics,
+evaluation) and `registry.py`. Checks take their keys from the lane too, so a gate cannot name an asset that does not
+exist.
 """
 
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from traffic_assets.assets.group import MODEL_TAG, TARGET_TAG
 from traffic_assets.assets.keys import of_target
 from traffic_assets.assets.launchpad import CV_REPORT
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.values import AssetInput
+from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
@@ -30,8 +33,8 @@ class Lane:
     """One model of one target, and the keys of its assets.
 
     Attributes:
-        model_name: of the algorithm.
-        target: what it predicts; the default target has no prefix, ever.
+        model_name: Name of the algorithm.
+        target: Predicted variable; the keys of the default target have no prefix.
     """
 
     model_name: str
@@ -39,18 +42,29 @@ class Lane:
 
     @property
     def id(self) -> str:
-        """`[<target>/]<model>`: in asset keys, storage paths and on the command line."""
+        """Name in asset keys, storage paths and on the command line: `[<target>/]<model>`."""
         return of_target(self.model_name, self.target)
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """Name in the UI, in reports and in messages."""
         title = algorithm_named(self.model_name).title
         return title if self.target == DEFAULT_TARGET else f"{title} of the {self.target}"
 
-    def key(self, what: str) -> str:
-        """The key of one of its assets: `<lane>_<what>`."""
-        return f"{self.id}_{what}"
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of its assets in the Dagster UI."""
+        return {MODEL_TAG: self.model_name, TARGET_TAG: self.target}
+
+    @property
+    def thresholds_setting(self) -> str:
+        """Path of its thresholds below `evaluation` in the settings."""
+        section = "thresholds" if self.target == DEFAULT_TARGET else f"other_thresholds.{self.target}"
+        return f"{section}.{self.model_name}"
+
+    def key(self, step: str) -> str:
+        """Return the key of one of its assets: `<lane>_<step>`."""
+        return f"{self.id}_{step}"
 
     @property
     def preprocessor(self) -> str:
@@ -69,17 +83,17 @@ class Lane:
 
     @property
     def temporal_verdict(self) -> str:
-        """Key of the temporal verdict."""
+        """Key of the evaluation on the temporal holdout."""
         return self.key("temporal_verdict")
 
     @property
     def diagnostics(self) -> str:
-        """Key of what the stored model does on train and test rows, behind no gate."""
+        """Key of the diagnostics of the stored model, which depend on no gate."""
         return self.key("diagnostics")
 
     @property
     def evaluation(self) -> str:
-        """Key of the evaluation, on which the gate sits."""
+        """Key of the evaluation, which has the gate."""
         return self.key("evaluation")
 
     @property
@@ -89,42 +103,36 @@ class Lane:
 
 
 def lanes_of(settings: Settings) -> list[Lane]:
-    """Every lane of a deployment: each enabled model for each target."""
+    """Return the lanes of a deployment: each enabled model for each target."""
     return [Lane(name, target) for target in settings.training.targets for name in settings.enabled_models]
 
 
 def require_same_split(inputs: dict[str, AssetInput]) -> str:
-    """The split that all inputs were made from.
+    """Return the id of the split that all inputs come from.
 
     Raises:
-        dagster.Failure: naming the split of each, where they differ.
+        dagster.Failure: The inputs come from different splits.
     """
     ids = {name: stored.record["split_id"] for name, stored in inputs.items()}
     if len(set(ids.values())) > 1:
-        listed = ", ".join(f"{name} {split}" for name, split in ids.items())
-        raise dg.Failure(
-            f"made from different splits: {listed}. Run the job train for this week again, whole.", allow_retries=False
-        )
+        raise dg.Failure(messages.DIFFERENT_SPLITS(splits=ids), allow_retries=False)
     return next(iter(ids.values()))
 
 
 def require_scaler(lane: Lane, fitted_preprocessor: AssetInput) -> None:
-    """Refuse a preprocessor that was fitted when no lane asked for a scaled vector, where this one does.
+    """Raise if the lane needs scaled vectors and the preprocessor has no scaler.
 
     Raises:
-        dagster.Failure: saying what to run.
+        dagster.Failure: The preprocessor was fitted when no enabled model needed a scaler.
     """
     if not algorithm_named(lane.model_name).scale_invariant and not fitted_preprocessor.record.get("scaled", True):
-        raise dg.Failure(
-            f"{lane.preprocessor} of this week was fitted without a scaler, since no lane asked for one then, and "
-            f"{lane.title} does. Run the job train for this week again, whole.",
-            allow_retries=False,
-        )
+        text = messages.NO_SCALER(preprocessor=lane.preprocessor, title=lane.title)
+        raise dg.Failure(text, allow_retries=False)
 
 
 @contextmanager
 def scratch_folder(context: dg.AssetExecutionContext, hdfs: HdfsResource, lane: Lane) -> Iterator[str]:
-    """A folder for what a search saves on the way; removed in the end."""
+    """Yield a folder for the intermediate models of a search, and remove it afterwards."""
     dataset = hdfs.dataset(lane.cv_report)
     staged = dataset.stage(context.run.run_id)
     try:
@@ -134,6 +142,6 @@ def scratch_folder(context: dg.AssetExecutionContext, hdfs: HdfsResource, lane: 
 
 
 def model_folder(pipeline_uri: str, hdfs: HdfsResource) -> str:
-    """Where the bare model lies inside a stored pipeline: the last stage."""
+    """Return the URI of the model inside a stored pipeline: its last stage."""
     stages = hdfs.filesystem.list(f"{pipeline_uri}/stages")
     return max(stages, key=lambda entry: int(entry.name.split("_", 1)[0])).uri

@@ -1,7 +1,7 @@
-"""The Launchpad's form of a lane: its hyperparameters with the profile's values, and whether to tune.
+"""The Launchpad form of a lane: hyperparameters with the profile's values as defaults, and whether to tune.
 
-Only the cv reports take config. Dagster checks names and types when a run starts, but ranges only when the step
-does; `require_valid_config` lets the first step of a run refuse them all, before any Spark work.
+Only the cv reports take config. Dagster checks names and types when a run starts, but ranges only when the step starts.
+`require_valid_config` lets the guard of a run check every range before any Spark work.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import ValidationError, create_model
 
 from traffic_assets.assets.keys import of_target, step_of
+from traffic_assets.messages import runs as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import ModelSettings
@@ -20,7 +21,7 @@ CV_REPORT = "cv_report"
 
 
 def config_class(algorithm: Algorithm, model_settings: ModelSettings) -> type[dg.Config]:
-    """The Launchpad's form: the algorithm's hyperparameters with the profile's values as defaults, and `tune`."""
+    """Return the Launchpad form: the hyperparameters with the profile's values as defaults, and `tune`."""
     profile = model_settings.hyperparameters
     fields: dict[str, Any] = {
         name: (field.rebuild_annotation(), getattr(profile, name))
@@ -31,28 +32,34 @@ def config_class(algorithm: Algorithm, model_settings: ModelSettings) -> type[dg
 
 
 def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> None:
-    """Refuse hyperparameters out of range.
+    """Raise if hyperparameters are out of range.
 
     Args:
-        run_config: of the run.
-        settings: of the deployment.
+        run_config: Config of the run.
+        settings: Settings of the deployment.
 
     Raises:
-        dagster.Failure: with a line for every mistake: where, what was given and what is allowed.
+        dagster.Failure: Every value out of range, with its path and the allowed values.
     """
-    mistakes = []
+    errors = []
     lanes = [(name, target) for target in settings.training.targets for name in settings.enabled_models]
     for name, target in lanes:
         model_settings = settings.enabled_models[name]
         step = step_of(of_target(f"{name}_{CV_REPORT}", target))
-        given = dict(run_config.get("ops", {}).get(step, {}).get("config", {}))
-        given.pop(TUNE, None)
+        config = dict(run_config.get("ops", {}).get(step, {}).get("config", {}))
+        config.pop(TUNE, None)
         try:
-            model_settings.override_hyperparameters(given)
+            model_settings.override_hyperparameters(config)
         except ValidationError as error:
-            mistakes += [
-                f"{step}: {'.'.join(map(str, e['loc']))}: given {e['input']!r}; {e['msg'][:1].lower()}{e['msg'][1:]}"
-                for e in error.errors()
-            ]
-    if mistakes:
-        raise dg.Failure("Unusable hyperparameters:\n" + "\n".join(f"  {m}" for m in mistakes), allow_retries=False)
+            errors += [f"{step}.{_path(e)}: given {e['input']!r}, {_first_lower(e['msg'])}" for e in error.errors()]
+    if errors:
+        text = messages.BAD_HYPERPARAMETERS(count=len(errors), errors=errors)
+        raise dg.Failure(text, allow_retries=False)
+
+
+def _path(error: Any) -> str:
+    return ".".join(map(str, error["loc"]))
+
+
+def _first_lower(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}"

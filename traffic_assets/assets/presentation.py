@@ -1,17 +1,20 @@
-"""How results look in the UI: tables, pictures and flat numbers for an asset's metadata.
+"""Results as the metadata of an asset: tables, thumbnails and numbers.
 
-Imported inside the assets' functions, since it needs what a fit needs and a code location must load without it.
+Dagster keeps every event forever, so the metadata of one has at most `EVENT_BYTES`: one thumbnail of limited size, and
+tables of limited length. The whole figures and tables are stored beside the output. The functions of the assets import
+this module when they run, because a code location must load without the packages that a fit needs.
 """
 
 import base64
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
 from pydantic import BaseModel
 
+from traffic_assets.assets.thumbnail import thumbnail
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores
@@ -26,19 +29,38 @@ from traffic_assets.report.contents import Report
 from traffic_assets.settings.plugins import DESCRIBING
 from traffic_assets.settings.target import DEFAULT_TARGET
 
+EVENT_BYTES = 100_000
+"""Largest event of an asset."""
+THUMBNAIL_BYTES = 30_000
+"""Largest thumbnail, PNG; its text in the event is a third longer."""
+PICTURE_FILE = "picture_file"
+"""Metadata of an asset: the file of the figure that is shown inline."""
+ROWS_SHOWN = 100
+"""Longest table in an event."""
+
 
 def document(model: BaseModel) -> Any:
-    """A pydantic model as what JSON can hold (NaN as null)."""
+    """Return a pydantic model as JSON values, with NaN as null."""
     return json.loads(model.model_dump_json())
 
 
 def picture(content: bytes) -> dg.MarkdownMetadataValue:
-    """A PNG as the UI shows it."""
-    return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(content).decode()})")
+    """Return the thumbnail of a PNG, which the UI shows inline; an event has room for one."""
+    small = thumbnail(content, THUMBNAIL_BYTES)
+    return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(small).decode()})")
+
+
+def links(figures: Iterable[str], inline: str) -> dict[str, str]:
+    """Return the file of each figure by metadata key: its name without ending, or `picture_file` for the inline one.
+
+    >>> links(["folds.png", "fold_rows.png"], "folds.png")
+    {'picture_file': 'folds.png', 'fold_rows': 'fold_rows.png'}
+    """
+    return {PICTURE_FILE if name == inline else name.removesuffix(".png"): name for name in figures}
 
 
 def ingested_day(ingested: Ingested, day: str) -> dict[str, Any]:
-    """What was quarantined or missing on a day."""
+    """Return what was quarantined or missing on a day."""
     count = ingested.counts[day]
     return {
         "quarantined": count["quarantined"],
@@ -49,7 +71,7 @@ def ingested_day(ingested: Ingested, day: str) -> dict[str, Any]:
 
 
 def cross_validation(search: Search) -> dict[str, Any]:
-    """The folds of the chosen trial, every trial, and the numbers that the UI plots over weeks."""
+    """Return the folds of the chosen trial, the trials, and the numbers that the UI plots over weeks."""
     best = search.best
     return {
         "folds": _fold_table(best),
@@ -59,18 +81,19 @@ def cross_validation(search: Search) -> dict[str, Any]:
 
 
 def searched(search: Search) -> dict[str, Any]:
-    """Every trial of a search, what it cost, and why it ended early where it did."""
+    """Return the trials of a search, their cost, and the reason if it ended early."""
     return {
         "trials": _trial_table(search),
         "strategy": search.strategy,
         "fits": search.fits,
         "search_seconds": search.seconds,
+        **({"trials_not_shown": hidden} if (hidden := _trials_of(search) - ROWS_SHOWN) > 0 else {}),
         **({"stopped": search.stopped} if search.stopped else {}),
     }
 
 
-def learning(curve: LearningCurve, figure: bytes) -> dict[str, Any]:
-    """The learning curve, drawn and as a table."""
+def learning(curve: LearningCurve) -> dict[str, Any]:
+    """Return the learning curve as a table."""
     rows = [
         dg.TableRecord(
             {
@@ -82,31 +105,34 @@ def learning(curve: LearningCurve, figure: bytes) -> dict[str, Any]:
         )
         for point in curve.points
     ]
-    return {"learning_curve": picture(figure), "learning_curve_points": dg.MetadataValue.table(records=rows)}
+    return {"learning_curve_points": dg.MetadataValue.table(records=rows)}
 
 
-def scores(found: Scores) -> dict[str, Any]:
-    """Metrics on test and train rows as flat numbers; tables and pictures are shown by the evaluation."""
+def scores(scored: Scores) -> dict[str, Any]:
+    """Return the metrics on test and train rows as numbers; the evaluation shows tables and pictures."""
     return {
-        **_every(found.test),
-        **{f"train_{m}": value for m, value in found.train.by_name.items()},
+        **_all_metrics(scored.test),
+        **{f"train_{m}": value for m, value in scored.train.by_name.items()},
     }
 
 
-def evaluation(found: Evaluation) -> dict[str, Any]:
-    """Both verdicts side by side, and the numbers that the UI plots over weeks."""
-    top, weight = found.importances.top
+def evaluation(evaluated: Evaluation) -> dict[str, Any]:
+    """Return both holdout evaluations side by side, and the numbers that the UI plots over weeks."""
+    top, weight = evaluated.importances.top
     return {
-        "verdicts": _verdict_table(found.test, found.temporal.metrics),
-        **scores(found),
-        **{f"temporal_{m}": value for m, value in found.temporal.metrics.by_name.items()},
+        "verdicts": _verdict_table(evaluated.test, evaluated.temporal.metrics),
+        **scores(evaluated),
+        **{f"temporal_{m}": value for m, value in evaluated.temporal.metrics.by_name.items()},
         "top_feature": top,
         "top_feature_importance": weight,
     }
 
 
 def report_summary(report: Report) -> dg.MarkdownMetadataValue:
-    """The report's first lines, and how to open the whole of it: a browser follows no link from here to a file."""
+    """Return the headline and the table of a report, and the command that opens it.
+
+    A browser follows no link from the Dagster UI to a local file.
+    """
     board = report.board
     rows = [
         f"| {i} | {lane.title} | {findings.number(lane.standing.test.rmse)} | "
@@ -115,13 +141,13 @@ def report_summary(report: Report) -> dg.MarkdownMetadataValue:
     ]
     head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | targets |\n|---|---|---|---|---|"
     table = "\n".join([head, *rows])
-    asked = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
-    whole = f"traffic-assets report {report.week}{asked} --open"
-    return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nThe whole report: `{whole}`")
+    option = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
+    command = f"traffic-assets report {report.week}{option} --open"
+    return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nOpen the report: `{command}`")
 
 
 def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
-    """The models of the week, best first."""
+    """Return the models of the week as a table, the best first."""
     return dg.MetadataValue.table(
         records=[
             dg.TableRecord(
@@ -144,12 +170,12 @@ def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
 
 
 def _custom(metrics: Metrics) -> dict[str, float]:
-    """The metrics of installed packages by label; NaN where they were not known yet when these were computed."""
+    """Return the metrics of installed packages by label; NaN if the package was installed after the evaluation."""
     return {m.label: round(metrics.extra.get(name, math.nan), 6) for name, m in custom_metrics().items()}
 
 
 def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
-    """Every model against the best, with what the tests say."""
+    """Return a table that compares every other model with the best, with the results of the tests."""
     return dg.MetadataValue.table(
         records=[
             dg.TableRecord(
@@ -169,25 +195,27 @@ def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadat
     )
 
 
-def diagnostics(found: Diagnostics) -> dict[str, Any]:
-    """Worst slices first, then every slice; intervals as flat numbers."""
+def diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
+    """Return the worst slices, the slices by dimension, and intervals as numbers."""
     shown: dict[str, Any] = {}
-    if found.slices:
-        shown["worst_slices"] = _slice_table(select_worst_slices(found.slices, 10))
-        shown["slices"] = _slice_table(found.slices)
-    if found.interval:
+    if diagnosed.slices:
+        shown["worst_slices"] = _slice_table(select_worst_slices(diagnosed.slices, 10))
+        shown["slices"] = _slice_table(diagnosed.slices[:ROWS_SHOWN])
+        if len(diagnosed.slices) > ROWS_SHOWN:
+            shown["slices_not_shown"] = len(diagnosed.slices) - ROWS_SHOWN
+    if diagnosed.interval:
         shown |= {
-            "interval_asked": found.interval.coverage,
-            "interval_covered": found.interval.covered,
-            "interval_width": found.interval.width,
+            "interval_asked": diagnosed.interval.coverage,
+            "interval_covered": diagnosed.interval.covered,
+            "interval_width": diagnosed.interval.width,
         }
-    if found.confidence:
+    if diagnosed.confidence:
         for metric in ("rmse", "mae", "r2"):
-            low, high = getattr(found.confidence, metric)
+            low, high = getattr(diagnosed.confidence, metric)
             shown |= {f"{metric}_low": low, f"{metric}_high": high}
-        shown["confidence_blocks"] = f"{found.confidence.blocks} {found.confidence.block}s"
-    if found.notes:
-        shown["notes"] = "; ".join(found.notes)
+        shown["confidence_blocks"] = f"{diagnosed.confidence.blocks} {diagnosed.confidence.block}s"
+    if diagnosed.notes:
+        shown["notes"] = "; ".join(diagnosed.notes)
     return shown
 
 
@@ -199,7 +227,7 @@ def _schema(**columns: str) -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(name.replace("_", " "), kind) for name, kind in columns.items()])
 
 
-# said outright, since Dagster cannot guess the columns of a table without rows
+# explicit, because Dagster cannot infer the columns of a table without rows
 _SLICES = _schema(
     dimension="string", value="string", rows="int", rmse="float", mae="float", bias="float", p95="float",
     covered="string", own_width="string", own_covered="string",
@@ -213,6 +241,10 @@ _DIFFERENCES = _schema(
 def _fold_table(trial: Trial) -> dg.TableMetadataValue:
     rows = [dg.TableRecord({"fold": i + 1, "rows": f.rows, **_rounded(f)}) for i, f in enumerate(trial.folds)]
     return dg.MetadataValue.table(records=rows)
+
+
+def _trials_of(search: Search) -> int:
+    return len(search.trials) + len(search.screened)
 
 
 def _trial_table(search: Search) -> dg.TableMetadataValue:
@@ -233,7 +265,7 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
             {
                 "chosen": "",
                 **{name: str(value) for name, value in left_out.hyperparameters.items()},
-                "judged": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: not let through",
+                "judged": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: ranked too low",
                 "folds": 0,
                 "share of rows": 0.0,
                 **{f"{m}_mean": float("nan") for m in search.best.summary},
@@ -241,6 +273,8 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
         )
         for left_out in search.screened
     ]
+    # the chosen one first, if the table has no room for all
+    rows = rows if len(rows) <= ROWS_SHOWN else sorted(rows, key=lambda row: row.data["chosen"] != "yes")[:ROWS_SHOWN]
     return dg.MetadataValue.table(records=rows)
 
 
@@ -253,9 +287,9 @@ def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
 
 
 def _rounded(metrics: Metrics) -> dict[str, float]:
-    return {m: round(value, 6) for m, value in _every(metrics).items()}
+    return {m: round(value, 6) for m, value in _all_metrics(metrics).items()}
 
 
-def _every(metrics: Metrics) -> dict[str, float]:
-    """Those that can choose a model, and those that only describe it."""
+def _all_metrics(metrics: Metrics) -> dict[str, float]:
+    """Return the metrics that can choose a model, and those that only describe it."""
     return metrics.by_name | {name: getattr(metrics, name) for name in DESCRIBING}

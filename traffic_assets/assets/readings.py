@@ -1,6 +1,6 @@
 """The assets of raw data: the sensor table and the validated readings of each day.
 
-Not here: the features (`features.py`); a deployment with a ready-made feature table has none of these assets.
+A deployment with a ready-made feature table has none of these assets. Not here: the features (`features.py`).
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.dagster_hdfs.values import AssetOutput
+from traffic_assets.messages import assets as messages
 from traffic_assets.partitions import daily
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import PROCESSED
@@ -23,14 +24,21 @@ GROUP = "readings"
 
 
 def source_of(uri: str, settings: Settings, spark: SparkResource) -> Any:
-    """The users' files at a URI, as the settings say they are to be read (a `features.readers.Source`)."""
+    """Return the source files at a URI with the configured format and aliases (a `readings.readers.Source`)."""
     from traffic_assets.readings.readers import Source
 
     return Source(uri, filesystem_for(uri, lambda: spark.session), settings.data.format, settings.data.aliases)
 
 
 def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> AssetOutput:
-    """Validated days (`features.ingestion.Ingested`) ready to publish, with what was found told to log and UI."""
+    """Return validated days ready to publish, and report what was quarantined to the log and the UI.
+
+    Args:
+        context: Context of the asset.
+        ingested: Validated days (`readings.ingestion.Ingested`).
+        rows: Rows to publish.
+        days: Days of the run, ISO dates.
+    """
     from traffic_assets.assets.presentation import ingested_day
 
     records = {day: {**ingested.counts[day], "missing_columns": ingested.missing_columns} for day in days}
@@ -38,14 +46,13 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
         if day in ingested.refused:
             continue
         if not record["rows"]:
-            context.log.warning(f"{day}: no rows; the day is published empty and counts as missing")
+            context.log.warning(messages.EMPTY_DAY(day=day))
         if record["quarantined"]:
-            context.log.warning(f"{day}: {record['quarantined']} rows quarantined: {record['reasons']}")
-        if record["without_day"]:
             context.log.warning(
-                f"{record['without_day']} of these rows have a timestamp that cannot be read, and may be of any day of "
-                f"the source: they do not count against {day}"
+                messages.QUARANTINED_ROWS(day=day, rows=record["quarantined"], reasons=record["reasons"])
             )
+        if record["without_day"]:
+            context.log.warning(messages.ROWS_WITHOUT_DAY(day=day, rows=record["without_day"]))
         shown = {**ingested_day(ingested, day), "quarantined_without_day": record["without_day"]}
         context.add_asset_metadata(shown, partition_key=day)
     return AssetOutput(
@@ -66,13 +73,13 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.asset(
         group_name=GROUP,
         io_manager_key=FRAMES,
-        # without partitions, but `--partition-range` refuses a job that has an asset without this policy
+        # it has no partitions, but `--partition-range` refuses a job that has an asset without this policy
         backfill_policy=dg.BackfillPolicy.single_run(),
+        description="One row for each sensor: position, highway, lanes, cluster, codes and free-flow speed.",
         kinds={"spark", "hdfs"},
     )
     @storage_step
     def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> AssetOutput:
-        """One row a sensor: position, highway, lanes, and what is fixed for it (codes, cluster, free flow)."""
         from traffic_assets.features.sensors import SensorTable, build_sensor_table
 
         source = source_of(data.sensors_source or settings.source_uri, settings, spark)
@@ -83,14 +90,14 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
             f"{table.record['sensors']} sensors, {table.record['sensors_without_position']} of them without a position"
         )
         for day, reason in sorted(table.refused.items()):
-            context.log.warning(f"{day}: its folder is left out of the sensor table: {reason}")
+            context.log.warning(messages.DAY_NOT_IN_SENSOR_TABLE(day=day, reason=reason))
         context.add_output_metadata(
             {
                 **{k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")},
                 "refused": dg.MetadataValue.json(dict(table.refused)),
             }
         )
-        built_on = {UNPARTITIONED: current.id if current else None}  # two at once would give a code twice
+        built_on = {UNPARTITIONED: current.id if current else None}  # two runs at once could assign a code twice
         return AssetOutput(table.rows, record={"facts": table.record}, built_on=built_on)
 
     @dg.asset(
@@ -98,11 +105,12 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        description="Validated detector readings of a local day. Rows that are not valid are stored beside them, with "
+        "the reason.",
         kinds={"spark", "hdfs"},
     )
     @storage_step
     def sensor_readings(context: dg.AssetExecutionContext, spark: SparkResource, day_guard: Guard) -> AssetOutput:
-        """Validated detector readings of a local day, with the quarantined rows beside them."""
         from traffic_assets.readings.ingestion import ingest_readings
 
         days = list(context.partition_keys)

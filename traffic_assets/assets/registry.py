@@ -1,9 +1,10 @@
-"""Each lane's registry entry, behind its gate.
+"""The registry entry of each lane, which depends on its gate.
 
-Dagster stops a lane after a failed gate only in the same run, so the entry holds the stored metrics against the
-targets once more. What a version is, and how it is published, is in `registry/`.
+Dagster stops a lane after a failed gate in the same run only, so the entry compares the stored metrics with the
+thresholds again. Versions and their publication are in `registry/`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,28 +14,31 @@ from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
+from traffic_assets.dagster_hdfs.failures import fails_with_code
+from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.values import AssetInput
+from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.partitions import weekly
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
 from traffic_assets.registry.store import ModelRegistry, NewVersion
 from traffic_assets.retention import prune
 from traffic_assets.settings import Settings
-from traffic_assets.settings.target import DEFAULT_TARGET
 
 GROUP = "registry"
 
 
 def registry_of(hdfs: HdfsResource) -> ModelRegistry:
-    """The registry of a deployment."""
+    """Return the registry of a deployment."""
     return ModelRegistry(hdfs.uri(*hdfs.locations[REGISTRY].split("/")), hdfs.filesystem)
 
 
 def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
-    """The registry entry of a lane."""
+    """Return the registry entry of a lane."""
     algorithm = algorithm_named(lane.model_name)
     thresholds = settings.get_thresholds(lane.target, lane.model_name)
 
@@ -43,9 +47,12 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         group_name=GROUP,
         partitions_def=weekly(settings),
         ins={"evaluation": dg.AssetIn(asset_key(lane.evaluation))},
-        description=f"{lane.title}: an immutable version of the model that passed its gate.",
+        description=f"{lane.title}: an immutable version of the model that passed its gate, with metrics, figures, "
+        f"features and origin. Load it with ModelRegistry, or list it with `traffic-assets models list`.",
+        tags=lane.tags,
         kinds={"hdfs"},
     )
+    @fails_with_code
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput
     ) -> dg.MaterializeResult:
@@ -54,31 +61,28 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         from traffic_assets.ml.model_selection.trials import Trial
 
         meter = Meter()
-        found = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
+        evaluated = Evaluation.model_validate({k: evaluation.value[k] for k in Evaluation.model_fields})
         trial = Trial.model_validate(evaluation.value["cross_validation"])
-        results = evaluate_thresholds(thresholds, found.test, trial, TARGETS[lane.target].unit)
+        results = evaluate_thresholds(thresholds, evaluated.test, trial, TARGETS[lane.target].unit)
         if missed := describe_missed(results):
-            key = "thresholds" if lane.target == DEFAULT_TARGET else f"other_thresholds.{lane.target}"
-            raise dg.Failure(
-                f"{lane.id} is not registered, since it misses its targets: {'; '.join(missed)}. Train it again, or "
-                f"change evaluation.{key}.{lane.model_name}.",
-                allow_retries=False,
-            )
+            text = messages.NOT_REGISTERED(lane=lane.id, missed=missed, setting=lane.thresholds_setting)
+            raise dg.Failure(text, allow_retries=False)
         with retried_connection_errors(hdfs.base_uri):
-            new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, found, results)
+            new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, evaluated.gap, results)
             registry = registry_of(hdfs)
             metadata = registry.register(new)
             removed = prune(hdfs, registry, settings.persistence.keep_generations_hours, context.log.warning)
         if removed:
-            context.log.info(f"{len(removed)} replaced generation(s) and other leftovers removed after their time")
+            context.log.info(f"pruned {len(removed)} replaced generations and other leftovers")
         return dg.MaterializeResult(
             metadata={
                 "version": metadata.version,
                 "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
-                "test_r2": found.test.r2,
-                "test_rmse": found.test.rmse,
-                "temporal_rmse": found.temporal.metrics.rmse,
+                "test_r2": evaluated.test.r2,
+                "test_rmse": evaluated.test.rmse,
+                "temporal_rmse": evaluated.temporal.metrics.rmse,
                 "model_bytes": metadata.model_bytes,
+                **record_application(context.instance, context.run.run_id, settings.spark.history_url),
                 **meter.read().metadata(),
             },
             data_version=dg.DataVersion(metadata.version),
@@ -94,18 +98,15 @@ def _new_version(
     algorithm: Algorithm,
     settings: Settings,
     evaluation: AssetInput,
-    found: Any,
+    gap: Mapping[str, float],
     results: list[Any],
 ) -> NewVersion:
-    """What is registered: the very generation that was evaluated, not whatever is current now."""
+    """Return the version to register: of the generation that was evaluated, which may not be the current one."""
     week, model_uri = context.partition_key, evaluation.value["model_generation"]
     current = hdfs.dataset(lane.model).current(week)
     if current is None or current.uri != model_uri:
-        raise dg.Failure(
-            f"{lane.model} was trained again after {lane.evaluation} of {week}: evaluate it first, or run the job "
-            f"train for this week again, whole.",
-            allow_retries=False,
-        )
+        text = messages.TRAINED_AGAIN(model=lane.model, week=week, evaluation=lane.evaluation)
+        raise dg.Failure(text, allow_retries=False)
     record = current.record
     bare = model_folder(model_uri, hdfs)
 
@@ -121,7 +122,7 @@ def _new_version(
             metrics={"train": evaluation.value["train"], "test": evaluation.value["test"]},
             temporal={name: value for name, value in evaluation.value["temporal"].items() if name != "search"},
             cross_validation=evaluation.value["cross_validation"],
-            gap=found.gap,
+            gap=dict(gap),
             targets=[result.model_dump() for result in results],
             hyperparameters=record["hyperparameters"],
             importances=evaluation.value["importances"],
@@ -129,19 +130,7 @@ def _new_version(
             features=record["features"],
             slots=[slot["name"] for slot in record["slots"]],
             columns=record["schema"],
-            training=Training(
-                week=week,
-                days=record["days"],
-                sensor_tables=record["sensor_tables"],
-                split_id=record["split_id"],
-                splits=record["splits"],
-                preprocessor=record["preprocessor"],
-                model=model_uri,
-                rows=record["counts"],
-                seeds={"split": settings.training.seed, "folds": settings.training.seed, "fit": settings.training.seed},
-                profile=settings.profile,
-                run_id=current.run_id,
-            ),
+            training=_origin(current, settings),
             model_bytes=evaluation.value["model_bytes"],
             training_minutes=record["training_minutes"],
             code_version=code_version(),
@@ -149,6 +138,20 @@ def _new_version(
         )
 
     return NewVersion(lane.id, model_uri, bare, dict(evaluation.files), metadata, identity=model_uri)
+
+
+def _origin(generation: Generation, settings: Settings) -> Training:
+    """Return the inputs that a stored model was trained on."""
+    record, seed = generation.record, settings.training.seed
+    return Training(
+        week=generation.partition,
+        **{name: record[name] for name in ("days", "sensor_tables", "split_id", "splits", "preprocessor")},
+        model=generation.uri,
+        rows=record["counts"],
+        seeds={"split": seed, "folds": seed, "fit": seed},
+        profile=settings.profile,
+        run_id=generation.run_id,
+    )
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:

@@ -1,6 +1,6 @@
-"""The report of a week: every model's numbers and pictures in one HTML page, stored with the week.
+"""The report of a week: numbers and figures of every model in one HTML page, stored with the week.
 
-Like the comparison it stands behind no gate, so it is there when one fails. What the page looks like is in
+Like the comparison it depends on no gate, so it is there also when a gate fails. The page itself is rendered in
 `traffic_assets/report/`.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.evaluation import COMPARISON, LOADED
-from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
+from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key, of_target, step_of
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.training import SPLIT_ASSETS
@@ -29,12 +29,12 @@ _COSTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "shuffle_bytes", "spi
 
 
 def page_uri(generation_uri: str) -> str:
-    """Where the page of a stored report lies."""
+    """Return the URI of the page of a stored report."""
     return join(generation_uri, Internal.FILES, PAGE)
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The report of the week for each target, so that what fails for one hides no other's."""
+    """Return one report for each target, so that a failure of one target hides no other report."""
     return [_report(target, settings) for target in settings.training.targets]
 
 
@@ -47,7 +47,6 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
     @storage_step
     def report(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
-        """One self-contained HTML page on the week: the board, and every model's numbers and pictures."""
         from traffic_assets.assets.presentation import report_summary
         from traffic_assets.report import findings
         from traffic_assets.report.contents import Report
@@ -55,7 +54,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
         split = require_same_split(inputs)
         week, facts = context.partition_key, inputs[train].record
-        found = Report(
+        content = Report(
             week=week,
             profile=settings.profile,
             made_at=datetime.now(UTC),
@@ -63,17 +62,17 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             split_id=split,
             days=sorted(facts["days"]),
             rows=facts["counts"],
-            settings=_told_settings(settings),
+            settings=_shown_settings(settings),
             time_zone=settings.data.time_zone,
             split_kind=settings.training.split.kind,
             board=_board(context, target, settings, inputs),
         )
-        page = render(found).encode()
-        context.add_output_metadata({"summary": report_summary(found), "page_bytes": len(page)})
+        page = render(content).encode()
+        context.add_output_metadata({"summary": report_summary(content), "page_bytes": len(page)})
         value = {
             "week": week,
-            "best": found.board.best.id,
-            "headline": findings.headline(found.board),
+            "best": content.board.best.id,
+            "headline": findings.headline(content.board),
             "page": PAGE,
         }
         return AssetOutput(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
@@ -85,11 +84,15 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
+        description=f"One HTML page for reading and sharing: leaderboard of the models of the {target}, with metrics, "
+        f"figures, costs and caveats of each. Open it with `traffic-assets report <week> --open`.",
+        tags={TARGET_TAG: target},
+        kinds={"html"},
     )
 
 
 def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings, inputs: dict[str, AssetInput]) -> Any:
-    """The models of a target, in the order of its leaderboard."""
+    """Return the models of a target in the order of its leaderboard."""
     from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
     from traffic_assets.ml.evaluation.significance import Comparison
     from traffic_assets.report.contents import Board
@@ -119,22 +122,22 @@ def _lane_report(
     from traffic_assets.report.contents import LaneReport
 
     keys = (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
-    cv_report, diagnosed, verdict = (inputs[step_of(key)] for key in keys)
-    found, search = diagnosed.value, Search.model_validate(cv_report.value["search"])
+    cv_report, diagnosed, temporal = (inputs[step_of(key)] for key in keys)
+    values, search = diagnosed.value, Search.model_validate(cv_report.value["search"])
     curve = cv_report.value.get("learning_curve")
     return LaneReport(
         id=lane.id,
         title=algorithm_named(lane.model_name).title,
         standing=standing,
-        scores=Scores.model_validate({name: found[name] for name in Scores.model_fields}),
-        diagnostics=Diagnostics.model_validate(found["diagnostics"]),
-        verdict=TemporalEvaluation.model_validate(verdict.value),
+        scores=Scores.model_validate({name: values[name] for name in Scores.model_fields}),
+        diagnostics=Diagnostics.model_validate(values["diagnostics"]),
+        temporal=TemporalEvaluation.model_validate(temporal.value),
         search=search,
         targets=evaluate_thresholds(
             settings.get_thresholds(lane.target, lane.model_name), standing.test, search.best, TARGETS[lane.target].unit
         ),
-        model_bytes=found["model_bytes"],
-        training_minutes=found["training_minutes"],
+        model_bytes=values["model_bytes"],
+        training_minutes=values["training_minutes"],
         learning_curve=LearningCurve.model_validate(curve) if curve else None,
         costs=_costs(context, [lane.cv_report, lane.model, lane.diagnostics, lane.temporal_verdict]),
         pictures={**_pictures(cv_report), **_pictures(diagnosed)},
@@ -146,21 +149,21 @@ def _pictures(stored: AssetInput) -> dict[str, bytes]:
 
 
 def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
-    """What the newest materialisation of each asset has cost in this week, as its metadata tells."""
+    """Return the cost of the newest materialization of each asset in this week, from its metadata."""
     from traffic_assets.report.contents import StepCost
 
-    found = []
+    costs = []
     for key in keys:
-        wanted = dg.AssetRecordsFilter(asset_key=asset_key(key), asset_partitions=[context.partition_key])
-        for record in context.instance.fetch_materializations(wanted, limit=1).records:
-            told = record.asset_materialization.metadata if record.asset_materialization else {}
-            spent = {name: told[f"cost_{name}"].value for name in _COSTS if f"cost_{name}" in told}
-            found.append(StepCost(step=key, **spent))
-    return found
+        newest = dg.AssetRecordsFilter(asset_key=asset_key(key), asset_partitions=[context.partition_key])
+        for record in context.instance.fetch_materializations(newest, limit=1).records:
+            metadata = record.asset_materialization.metadata if record.asset_materialization else {}
+            spent = {name: metadata[f"cost_{name}"].value for name in _COSTS if f"cost_{name}" in metadata}
+            costs.append(StepCost(step=key, **spent))
+    return costs
 
 
-def _told_settings(settings: Settings) -> dict[str, str]:
-    """What shapes the result, by name. Spark's own settings are left out: some hold secrets."""
+def _shown_settings(settings: Settings) -> dict[str, str]:
+    """Return the settings that influence the result, by label, without those of Spark: some contain secrets."""
     from traffic_assets.ml.splits.shares import Shares
     from traffic_assets.registry.metadata import code_version, library_versions
 

@@ -1,7 +1,7 @@
-"""The command line `traffic-assets`, one file a command; `app.py` lists them.
+"""The command line `traffic-assets`, one file for each command; `app.py` lists them.
 
-Here are only arguments and what is printed; runs are in `runs.py`, everything else in the layers below. Heavy
-imports stay inside the commands, so that `--help` answers at once.
+The commands only parse arguments and print results; runs are in `runs.py`, everything else is in the layers below.
+Heavy imports are inside the commands, so that `--help` is fast.
 """
 
 from traffic_assets.cli.app import main

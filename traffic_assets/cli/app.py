@@ -1,6 +1,6 @@
-"""The command line `traffic-assets`: which commands there are.
+"""The commands of `traffic-assets`.
 
-A command is a plain function in a file of its own. Here they only get their names.
+A command is a plain function in a file of its own; this module registers it.
 """
 
 import sys
@@ -28,7 +28,7 @@ app.add_typer(models_app, name="models", help="List and show registered models."
 
 @app.callback()
 def _app() -> None:
-    """Loop-detector readings to gated, registered Spark MLlib speed models."""
+    """Train Spark MLlib traffic models on loop-detector readings; only models that pass their gate are registered."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What all commands share: the two consoles, progress messages, tables, and errors that a user can fix."""
+"""Parts that all commands share: two consoles, progress messages, tables, and errors that a user can fix."""
 
 import math
 import time
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from traffic_assets.dagster_hdfs.message import CodedText, coded_text_of
+from traffic_assets.messages import cli as messages
 from traffic_assets.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 out, err = Console(), Console(stderr=True)
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", "-p", help="A profile's name or a JSON file; TRAFFIC_PROFILE or local if absent."),
+    typer.Option("--profile", "-p", help="Name of a profile, or a JSON file. Default: TRAFFIC_PROFILE or local."),
 ]
 FAILED, USAGE = 1, 2
 
@@ -43,30 +45,36 @@ def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
     for problem in outcome.problems:
         err.print(f"[yellow]{escape(problem)}[/yellow]")
     if not outcome.success:
-        err.print(f"[red]The job {job} failed[/red] (run {outcome.run_id}); what it had published stays.")
+        err.print(f"[red]{escape(with_code(messages.JOB_FAILED(job=job, run=outcome.run_id)))}[/red]")
         raise typer.Exit(FAILED)
 
 
 def new_table(*columns: str, named: str = "model", title: str | None = None) -> Table:
-    """A table for 80 columns: names are never broken, and a number that finds no room is, but not cut short."""
-    made = [Column(name, no_wrap=name == named, overflow="fold") for name in columns]
-    return Table(*made, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    """Return a table for 80 columns: names stay on one line, and long numbers continue on the next line.
+
+    Args:
+        columns: Headers.
+        named: Header of the column with names.
+        title: Title above the table.
+    """
+    headers = [Column(name, no_wrap=name == named, overflow="fold") for name in columns]
+    return Table(*headers, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
 
 
 def format_number(value: float) -> str:
-    """Return a number with four digits; nothing for NaN."""
+    """Return a number with four digits; an empty text for NaN."""
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Turn the errors that a user can mend into one message and exit code 2; others keep their trace."""
+    """Print errors that a user can fix as one message, `[code] message`, and exit with code 2; raise all others."""
     try:
         yield
     except Exception as error:
         if not isinstance(error, _user_errors()):
             raise
-        err.print(f"[red]{escape(_message(error))}[/red]")
+        err.print(f"[red]{escape(error_text(error))}[/red]")
         raise typer.Exit(USAGE) from None
 
 
@@ -79,7 +87,15 @@ def _user_errors() -> tuple[type[Exception], ...]:
     return SettingsError, RegistryError, PointerError, ValueError, OSError, dg.DagsterError
 
 
-def _message(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:  # the system's own
+def with_code(text: str) -> str:
+    """Return a message as the command line prints it: `[code] message`, or the message alone without a code."""
+    return f"[{text.code}] {text}" if isinstance(text, CodedText) else text
+
+
+def error_text(error: Exception) -> str:
+    """Return the message of an error as the command line prints it, with its code if it has one."""
+    if isinstance(error, OSError) and error.strerror and error.filename:  # of the operating system
         return f"{error.filename}: {error.strerror}"
-    return str(error) if isinstance(error, ValueError | OSError) else " ".join(str(error).split())
+    message = str(error) if isinstance(error, ValueError | OSError) else " ".join(str(error).split())
+    text = coded_text_of(error)
+    return f"[{text.code}] {message}" if text else message

@@ -1,4 +1,4 @@
-"""The command `demo`: sample, features, one trained week and its leaderboard."""
+"""The command `demo`: simulated readings, features, one trained week and its leaderboard."""
 
 import time
 from datetime import date, timedelta
@@ -13,7 +13,7 @@ from traffic_assets.settings import load_settings
 
 
 def demo(profile: Profile = None) -> None:
-    """Sample, features, one training week and a leaderboard, in one process on one Spark session."""
+    """Simulate readings, compute features, train one week and print its leaderboard, in one process."""
     with exit_on_user_error():
         settings = load_settings(profile)
         first = date(2026, 1, 5)
@@ -22,15 +22,15 @@ def demo(profile: Profile = None) -> None:
         out.print("[bold]1/3 Simulated readings[/bold]")
         write_readings(settings, None, 12, days, first, 42, 0.0)
         week = first + timedelta(days=days - 7)
-        tell = Progress()
-        prepare_spark(settings, tell)
+        notify = Progress()
+        prepare_spark(settings, notify)
         out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
-        build_features(settings, tell, first, first + timedelta(days=days - 1))
+        build_features(settings, notify, first, first + timedelta(days=days - 1))
         out.print(f"[bold]3/3 Training week {week}[/bold]")
-        train_week(settings, tell, week.isoformat())
+        train_week(settings, notify, week.isoformat())
         minutes, seconds = divmod(round(time.monotonic() - started), 60)
-        out.print(f"\nDone in {minutes} min {seconds:02d} s. Look next:")
+        out.print(f"\nDone in {minutes} min {seconds:02d} s. Next steps:")
         out.print("  make dev                                 the Dagster UI on this data")
-        out.print("  .venv/bin/traffic-assets report --open   the week's report in your browser")
-        out.print("  .venv/bin/traffic-assets models list     what is registered")
+        out.print("  .venv/bin/traffic-assets report --open   the report of the week in your browser")
+        out.print("  .venv/bin/traffic-assets models list     the registered models")
         out.print(f"  {escape(settings.persistence.base_uri)}")

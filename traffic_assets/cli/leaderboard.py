@@ -13,7 +13,7 @@ from traffic_assets.cli.console import format_number, new_table, out
 
 
 def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
-    """Print the comparison of a week, if this run made one."""
+    """Print the leaderboards of a week that a run has stored."""
     import json
 
     from traffic_assets.assets.evaluation import COMPARISON
@@ -54,4 +54,4 @@ def print_leaderboard(board: "list[LeaderboardEntry]", week: str, target: str) -
             Text(standing.targets, colours.get(standing.targets, "dim")),
         )
     out.print(table)
-    out.print(f"RMSE and MAE in {TARGETS[target].unit}, on the test split; later: a second fit, judged on later time")
+    out.print(f"RMSE and MAE in {TARGETS[target].unit}, on the test split; later: a second fit, on later time")

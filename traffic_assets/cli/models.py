@@ -5,28 +5,20 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from traffic_assets.cli.console import Profile, err, exit_on_user_error, new_table, out
+from traffic_assets.cli.console import Profile, err, error_text, exit_on_user_error, new_table, out, with_code
+from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 
 
 def list_models(profile: Profile = None) -> None:
-    """The registered versions of every lane."""
+    """List the registered versions of every model."""
     from traffic_assets.registry.reading import summary
 
     with exit_on_user_error():
         registry = _registry(load_settings(profile))
-        versions = [
-            summary(metadata)
-            for metadata in registry.all_versions(
-                notify=lambda error: err.print(f"[yellow]{escape(str(error))}[/yellow]")
-            )
-        ]
+        versions = [summary(metadata) for metadata in registry.all_versions(notify=_print_warning)]
         if not versions:
-            out.print(
-                f"no model is registered yet below {escape(registry.root)}: run `traffic-assets demo`, or the job "
-                f"train; if you have registered some elsewhere, set persistence.base_uri or go to that folder",
-                soft_wrap=True,
-            )
+            out.print(escape(with_code(messages.NO_MODELS(root=registry.root))), soft_wrap=True)
             return
         table = new_table("model", "version", "week", "R²", "RMSE", "later RMSE")
         for v in versions:
@@ -36,13 +28,17 @@ def list_models(profile: Profile = None) -> None:
 
 
 def show_model(
-    lane: Annotated[str, typer.Argument(help="Such as random_forest.")],
-    version: Annotated[str, typer.Argument(help="Such as v1.0.0.")] = "latest",
+    lane: Annotated[str, typer.Argument(help="Name of the model, such as random_forest or flow/random_forest.")],
+    version: Annotated[str, typer.Argument(help="Version, such as v1.0.0.")] = "latest",
     profile: Profile = None,
 ) -> None:
-    """Everything that is known of a version, as JSON."""
+    """Print the metadata of a registered version as JSON."""
     with exit_on_user_error():
         out.print_json(_registry(load_settings(profile)).metadata(lane, version).model_dump_json())
+
+
+def _print_warning(error: Exception) -> None:
+    err.print(f"[yellow]{escape(error_text(error))}[/yellow]")
 
 
 def _registry(settings: Settings) -> Any:

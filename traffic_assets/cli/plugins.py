@@ -1,13 +1,14 @@
-"""The command `plugins`: what installed packages add."""
+"""The command `plugins`: extensions of installed packages."""
 
 import typer
 from rich.markup import escape
 
-from traffic_assets.cli.console import FAILED, err, new_table, out
+from traffic_assets.cli.console import FAILED, err, new_table, out, with_code
+from traffic_assets.messages import cli as messages
 
 
 def plugins() -> None:
-    """What installed packages add: algorithms, metrics, storage backends. Exit code 1 where one cannot be used."""
+    """List the algorithms, metrics, features and storage of installed packages. Exit code 1 if one is broken."""
     from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends
     from traffic_assets.settings.plugins import KINDS
     from traffic_assets.settings.plugins import plugins as found
@@ -25,8 +26,7 @@ def plugins() -> None:
             problem = str(error)
         rows.append(("storage", backend.scheme, backend.distribution, backend.source, problem))
     if not rows:
-        groups = ", ".join((*KINDS, GROUP))
-        out.print(f"no installed package adds anything by an entry point in {groups}")
+        out.print(escape(with_code(messages.NO_PLUGINS(groups=[*KINDS, GROUP]))))
         return
     table = new_table("what", "name", "package", "entry point", "", named="name")
     for kind, name, package, source, problem in rows:

@@ -5,40 +5,42 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
+from traffic_assets.cli.console import Profile, err, exit_on_user_error, out, with_code
+from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.target import DEFAULT_TARGET, resolve_target
 
 
 def report(
     week: Annotated[
-        str | None, typer.Argument(help="The Monday of the week; the newest reported one if absent.")
+        str | None, typer.Argument(help="Monday of the week, YYYY-MM-DD. Default: the newest week with a report.")
     ] = None,
-    to: Annotated[Path | None, typer.Option("--out", "-o", help="File; report-WEEK.html here if absent.")] = None,
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    target: Annotated[str, typer.Option(help="What the models predict; an alias will do.")] = DEFAULT_TARGET,
+    to: Annotated[Path | None, typer.Option("--out", "-o", help="File to write. Default: report-WEEK.html.")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the file in the browser.")] = False,
+    target: Annotated[str, typer.Option(help="Predicted variable, by its name or an alias.")] = DEFAULT_TARGET,
     profile: Profile = None,
 ) -> None:
-    """Copy the stored HTML report of a week to this machine, from wherever it is kept."""
+    """Copy the stored HTML report of a week to a local file."""
     with exit_on_user_error():
         copy = fetch_report(load_settings(profile), week, to, target)
         out.print(str(copy), soft_wrap=True)
         if show and not webbrowser.open(copy.as_uri()):
-            err.print("[yellow]no browser could be opened here: open the file above in one[/yellow]")
+            err.print(f"[yellow]{escape(with_code(messages.NO_BROWSER()))}[/yellow]")
 
 
 def fetch_report(settings: Settings, week: str | None, to: Path | None, target: str = DEFAULT_TARGET) -> Path:
-    """Copy the current report of a week; returns where it is now.
+    """Copy the current report of a week, and return the path of the copy.
 
     Args:
-        settings: of the deployment.
-        week: the newest that has a report, if absent.
-        to: file to write, replacing what is there.
-        target: what its models predict, by our name or by one of its column.
+        settings: Settings of the deployment.
+        week: Monday of the week, ISO date; the newest week with a report if absent.
+        to: File to write or replace; `report-<week>.html` in the current folder if absent.
+        target: Predicted variable, by its name or an alias.
 
     Raises:
-        ValueError: where the week has no report, the target is none of this deployment's, or `to` cannot be a file.
+        ValueError: The week has no report, the deployment has no such target, or the file cannot be created.
     """
     from traffic_assets.assets.keys import of_target
     from traffic_assets.assets.report import REPORT, page_uri
@@ -46,20 +48,20 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
 
     given, target = target, resolve_target(target, settings.data.aliases)
     if target not in settings.training.targets:
-        raise ValueError(f"{given!r} is no target here: there are {', '.join(settings.training.targets)}")
+        raise ValueError(messages.UNKNOWN_TARGET(given=given, targets=settings.training.targets))
     hdfs = build_resources(settings)["hdfs"]
     dataset = hdfs.dataset(of_target(REPORT, target))
     weeks = dataset.partitions()
     if not weeks:
-        raise ValueError(f"no report is stored below {dataset.root}: run the job train for a week")
+        raise ValueError(messages.NO_REPORTS(root=dataset.root))
     current = dataset.current(week := week or weeks[-1])
     if current is None:
-        raise ValueError(f"week {week} has no report; there are those of {', '.join(weeks)}")
+        raise ValueError(messages.NO_REPORT_OF_WEEK(week=week, weeks=weeks))
     name = "report" if target == DEFAULT_TARGET else f"report-{target}"
     copy = (to or Path(f"{name}-{week}.html")).absolute()
     if copy.is_dir():
-        raise ValueError(f"{copy} is a folder: give a file")
+        raise ValueError(messages.OUT_IS_A_FOLDER(path=copy))
     if not copy.parent.is_dir():
-        raise ValueError(f"{copy.parent} is no folder: make it first, or give a file elsewhere")
+        raise ValueError(messages.OUT_HAS_NO_FOLDER(folder=copy.parent))
     copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))
     return copy

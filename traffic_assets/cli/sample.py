@@ -7,19 +7,20 @@ from typing import Annotated
 import typer
 
 from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
+from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 
 
 def sample(
-    to: Annotated[Path | None, typer.Option(help="Folder; the deployment's raw/readings if absent.")] = None,
-    sensors: Annotated[int, typer.Option(help="Detector stations.")] = 12,
-    days: Annotated[int, typer.Option(help="Local days.")] = 14,
-    first_day: Annotated[str, typer.Option(help="YYYY-MM-DD.")] = "2026-01-05",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same readings.")] = 42,
-    bad_share: Annotated[float, typer.Option(help="Share of rows made wrong on purpose, to see the quarantine.")] = 0.0,
+    to: Annotated[Path | None, typer.Option(help="Folder to write. Default: raw/readings of the deployment.")] = None,
+    sensors: Annotated[int, typer.Option(help="Number of detector stations.")] = 12,
+    days: Annotated[int, typer.Option(help="Number of local days.")] = 14,
+    first_day: Annotated[str, typer.Option(help="First local day, YYYY-MM-DD.")] = "2026-01-05",
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same readings.")] = 42,
+    bad_share: Annotated[float, typer.Option(help="Share of invalid rows, which the quarantine will show.")] = 0.0,
     profile: Profile = None,
 ) -> None:
-    """Write simulated detector readings, the same for the same seed."""
+    """Write simulated detector readings."""
     with exit_on_user_error():
         write_readings(load_settings(profile), to, sensors, days, date.fromisoformat(first_day), seed, bad_share)
 
@@ -27,24 +28,21 @@ def sample(
 def write_readings(
     settings: Settings, to: Path | None, sensors: int, days: int, first_day: date, seed: int, bad_share: float
 ) -> None:
-    """Write a sample and say what is in it."""
+    """Write simulated readings and print a summary.
 
+    Raises:
+        ValueError: The readings of the deployment are not simulated, or not in a local folder.
+    """
     from traffic_assets.dagster_hdfs.uris import is_local, local_path
     from traffic_assets.simulation.spec import SampleSpec
     from traffic_assets.simulation.writer import require_simulated, write_sample
 
     if to is None:
         if not is_local(settings.source_uri):
-            raise ValueError(
-                f"the readings of this deployment are at {settings.source_uri}: write the sample to a "
-                f"local folder with --to, and copy it there"
-            )
+            raise ValueError(messages.SAMPLE_NOT_LOCAL(source=settings.source_uri))
         to = local_path(settings.source_uri)
         if settings.data.source is not None:
-            raise ValueError(
-                f"data.source is set to {settings.source_uri}: a sample would be mixed with the readings there; write "
-                f"it elsewhere with --to"
-            )
+            raise ValueError(messages.SAMPLE_AMONG_READINGS(source=settings.source_uri))
         require_simulated(to)
     spec = SampleSpec(
         sensors=sensors,

@@ -9,10 +9,10 @@ from traffic_assets.settings import load_settings, profile_names
 
 
 def settings(
-    profile: Annotated[str | None, typer.Argument(help="A profile's name or a JSON file.")] = None,
+    profile: Annotated[str | None, typer.Argument(help="Name of a profile, or a JSON file.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of a settings file.")] = False,
 ) -> None:
-    """Check the settings and print them as they are in force. All errors are listed at once."""
+    """Validate the settings and print the values in effect. All errors are listed at once."""
     if schema:
         out.print_json(data=settings_schema())
         return
@@ -22,7 +22,7 @@ def settings(
         found = load_settings(profile)
         build_defs(found)  # names of features and missing packages are known to the location alone
         out.print_json(found.model_dump_json())
-        err.print(f"valid; profiles that come along: {', '.join(profile_names())}")
+        err.print(f"valid; built-in profiles: {', '.join(profile_names())}")
 
 
 def settings_schema() -> dict[str, Any]:

@@ -12,29 +12,29 @@ from traffic_assets.settings import Settings, load_settings
 
 
 def train(
-    week: Annotated[str, typer.Argument(help="The Monday of the week, YYYY-MM-DD.")],
+    week: Annotated[str, typer.Argument(help="Monday of the week, YYYY-MM-DD.")],
     profile: Profile = None,
 ) -> None:
-    """Train, judge and register one week; what spark-submit runs. Exit code 1 where a gate or a step failed."""
+    """Train, evaluate and register the models of a week, also by spark-submit. Exit code 1 if a gate or step failed."""
     with exit_on_user_error():
-        settings, tell = load_settings(profile), Progress()
-        prepare_spark(settings, tell)
-        train_week(settings, tell, week)
+        settings, notify = load_settings(profile), Progress()
+        prepare_spark(settings, notify)
+        train_week(settings, notify, week)
 
 
-def build_features(settings: Settings, tell: Progress, first_day: date, last_day: date) -> None:
-    """Run the job features in this process; exit code 1 where it failed."""
+def build_features(settings: Settings, notify: Progress, first_day: date, last_day: date) -> None:
+    """Run the job features in this process, and exit with code 1 if it failed."""
     from traffic_assets import runs
     from traffic_assets.catalogue.clock import day_range
 
-    instance = runs.open_instance(tell)
-    exit_if_failed("features", runs.run_features(settings, day_range(first_day, last_day), instance, tell))
+    instance = runs.open_instance(notify)
+    exit_if_failed("features", runs.run_features(settings, day_range(first_day, last_day), instance, notify))
 
 
-def train_week(settings: Settings, tell: Progress, week: str) -> None:
-    """Run the job train in this process and print its leaderboard, also when a gate failed; then exit code 1."""
+def train_week(settings: Settings, notify: Progress, week: str) -> None:
+    """Run the job train in this process, print its leaderboard, and exit with code 1 if a gate or a step failed."""
     from traffic_assets import runs
 
-    outcome = runs.run_train(settings, week, runs.open_instance(tell), tell)
+    outcome = runs.run_train(settings, week, runs.open_instance(notify), notify)
     show_leaderboard(settings, week, outcome.run_id)
     exit_if_failed("train", outcome)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dagster as dg
 
+from traffic_assets.dagster_hdfs.applications import active_session
+
 if TYPE_CHECKING:
     import psutil
 
@@ -114,17 +116,8 @@ def _key(context: dg.AssetExecutionContext) -> tuple[str, str] | None:
         return None
 
 
-def _session() -> Any:
-    from sys import modules
-
-    if "pyspark.sql" not in modules:
-        return None
-    active = modules["pyspark.sql"].SparkSession.getActiveSession()
-    return active if active is not None and active.sparkContext._jsc is not None else None
-
-
 def _is_local() -> bool:
-    session = _session()
+    session = active_session()
     return session is None or session.sparkContext.master.startswith("local")
 
 
@@ -172,7 +165,7 @@ def _spent_since(stage: int) -> tuple[int, int, float]:
 
 def known_stages() -> Any:
     """Return Spark's record of its stages, the newest first; Spark keeps it also without its web page."""
-    session = _session()
+    session = active_session()
     if session is None:
         return None
     gateway = session.sparkContext._gateway

@@ -54,6 +54,10 @@ class SparkResource(dg.ConfigurableResource):
         default=True, description="start Java from the class data archive in the cache folder, if there is one"
     )
 
+    history_url: str | None = Field(
+        default=None, description="address of an application in the history server, with {application_id}"
+    )
+
     _lazy: Any = PrivateAttr(default=None)
 
     def spark_config(self) -> dict[str, str]:
@@ -113,6 +117,9 @@ class HdfsResource(dg.ConfigurableResource):
     pruned_datasets: list[str] = Field(
         default_factory=list, description="asset keys (with slashes) whose replaced generations may be removed"
     )
+    column_descriptions: dict[str, str] = Field(
+        default_factory=dict, description="description of a column by name, for the column schema of stored tables"
+    )
     browse_url: str | None = Field(
         default=None, description="address of a file below the base for browsers, with {path} for its path"
     )
@@ -136,6 +143,11 @@ class HdfsResource(dg.ConfigurableResource):
             return None
         path = uri.removeprefix(f"{absolute_uri(self.base_uri).rstrip('/')}/")
         return self.browse_url.replace("{path}", quote(path))
+
+    def located(self, uri: str) -> dg.MetadataValue:
+        """Return a file below the base as metadata: a link if browsers can open it, otherwise its path."""
+        link = self.link(uri)
+        return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(uri)
 
     def dataset(self, key: dg.AssetKey | str, partition_column: str | None = None) -> Dataset:
         """Return the dataset of an asset.

@@ -1,9 +1,10 @@
-"""What every asset that works on storage has in common: it is retried when storage is silent, and tells its cost."""
+"""What the assets that work on storage share: retries when storage does not answer, costs, and failures with codes."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from traffic_assets.dagster_hdfs.costs import measured
+from traffic_assets.dagster_hdfs.failures import fails_with_code
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 
 P = ParamSpec("P")
@@ -11,5 +12,9 @@ R = TypeVar("R")
 
 
 def storage_step(compute: Callable[P, R]) -> Callable[P, R]:
-    """Decorate an asset's function whose first argument is `context`; see `retries.py` and `costs.py`."""
-    return measured(retries_connection_errors(compute))
+    """Decorate an asset's function whose first argument is `context`.
+
+    The step is retried when storage does not answer (`retries.py`), its cost is recorded (`costs.py`), and its failure
+    carries the code of its message (`failures.py`).
+    """
+    return measured(fails_with_code(retries_connection_errors(compute)))

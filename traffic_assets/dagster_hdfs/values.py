@@ -23,6 +23,7 @@ class AssetOutput:
         records: Further facts by partition key.
         files: Small files for the folder `_files` beside the value, by name.
         opened: Name of the file that people open; the output's metadata has its address.
+        links: Name of a file by metadata key; the output's metadata has the address of each.
         folders: DataFrames published beside the value, by folder name. The name begins with `_`; otherwise Spark would
             read them with the value.
         refused: Reason by key of each partition that is not published. The others are published before the run fails.
@@ -38,6 +39,7 @@ class AssetOutput:
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     opened: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     built_on: Mapping[str, str | None] = field(default_factory=dict)

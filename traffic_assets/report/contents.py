@@ -1,4 +1,4 @@
-"""What the report of a week holds: plain values, as the assets stored them. Nothing is computed on rows here."""
+"""The contents of a week's report: plain values that the assets stored. Nothing is computed on rows here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ from traffic_assets.ml.model_selection.trials import Search
 
 @dataclass(frozen=True)
 class StepCost:
-    """What the step of an asset cost; None where it was not measured.
+    """The cost of an asset's step; None for a cost that was not measured.
 
     Attributes:
-        step: the asset's key.
-        wall_seconds: wall time.
-        cpu_seconds: CPU time.
-        peak_memory_mb: greatest resident memory of process and Spark driver.
-        shuffle_bytes: that Spark shuffled.
-        spill_bytes: that did not fit into memory.
-        rows_per_second: rows that the step worked on, by wall time.
+        step: Key of the asset.
+        wall_seconds: Wall time in seconds.
+        cpu_seconds: CPU time in seconds.
+        peak_memory_mb: Largest resident memory of process and Spark driver in MB.
+        shuffle_bytes: Bytes that Spark shuffled.
+        spill_bytes: Bytes that did not fit into memory.
+        rows_per_second: Rows that the step processed, by wall time.
     """
 
     step: str
@@ -43,18 +43,18 @@ class LaneReport:
     """One model of the week.
 
     Attributes:
-        id: of the lane: `[<target>/]<model>`.
-        title: of the algorithm, for people.
-        standing: its line of the leaderboard.
-        scores: on train and test, and the importances.
-        diagnostics: slices, intervals, residuals.
-        verdict: of a second fit on later time.
-        search: trials, and the cross-validation of the chosen one.
-        targets: what was asked, and whether it was met; empty where nothing was.
-        model_bytes: size of the stored model.
-        training_minutes: of the final fit.
-        learning_curve: None where none was asked for.
-        costs: of the lane's steps.
+        id: Name of the lane, `[<target>/]<model>`.
+        title: Title of the algorithm.
+        standing: Its line of the leaderboard.
+        scores: Metrics on train and test, and the importances.
+        diagnostics: Slices, intervals and residuals.
+        temporal: Evaluation of a second fit on the temporal holdout.
+        search: Trials, and the cross-validation of the chosen one.
+        targets: Thresholds and whether the model meets them; empty without thresholds.
+        model_bytes: Size of the stored model in bytes.
+        training_minutes: Duration of the final fit in minutes.
+        learning_curve: Learning curve; None if not configured.
+        costs: Costs of the lane's steps.
         pictures: PNG files by name without ending.
     """
 
@@ -63,7 +63,7 @@ class LaneReport:
     standing: LeaderboardEntry
     scores: Scores
     diagnostics: Diagnostics
-    verdict: TemporalEvaluation
+    temporal: TemporalEvaluation
     search: Search
     targets: list[ThresholdResult]
     model_bytes: int
@@ -78,13 +78,13 @@ class Board:
     """The models of one target.
 
     Attributes:
-        target: what they predict.
-        unit: of the target.
-        primary_metric: what the best model is chosen by.
-        significance_level: below which a corrected p-value is more than chance.
-        lanes: the models, in the order of the leaderboard.
-        differences: every other model against the best.
-        pictures: of the comparison, PNG files by name without ending.
+        target: Predicted variable.
+        unit: Unit of the target.
+        primary_metric: Metric that chooses the best model.
+        significance_level: Level below which a corrected p-value is statistically significant.
+        lanes: Models in the order of the leaderboard.
+        differences: Comparisons of every other model with the best.
+        pictures: PNG files of the comparison by name without ending.
     """
 
     target: str
@@ -97,26 +97,26 @@ class Board:
 
     @property
     def best(self) -> LaneReport:
-        """The model that leads."""
+        """The best model."""
         return self.lanes[0]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A training week, as the models of one target saw it.
+    """A training week and the models of one target.
 
     Attributes:
-        week: its partition key.
-        profile: where the settings came from.
-        made_at: when the report was made, UTC.
-        run_id: of the run that made it.
-        split_id: of the splits that everything here was made from.
-        days: keys of the days of the training window.
-        rows: rows by split.
-        settings: what was asked for, as a table: name and value.
-        time_zone: of the network.
-        split_kind: random, temporal or sensor.
-        board: the models.
+        week: Monday of the week, ISO date.
+        profile: Profile or file of the settings.
+        made_at: Time of the report, UTC.
+        run_id: Id of the run that created it.
+        split_id: Id of the splits that all results come from.
+        days: Days of the training window, ISO dates.
+        rows: Number of rows by split.
+        settings: Settings that influence the results, value by label.
+        time_zone: Time zone of the network.
+        split_kind: Kind of split: random, temporal or sensor.
+        board: Models of the target.
     """
 
     week: str

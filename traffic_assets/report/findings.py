@@ -1,4 +1,4 @@
-"""What the numbers of a week say, in sentences. They claim no more than the tests do."""
+"""Sentences about the results of a week. They claim no more than the tests show."""
 
 import math
 
@@ -9,21 +9,25 @@ from traffic_assets.ml.preprocessing.formulas import is_leaky
 from traffic_assets.report.contents import Board, LaneReport, Report
 
 _HELD_OUT = {
-    "random": "a random hold-out",
-    "temporal": "the last part of the time",
-    "sensor": "sensors of which train has no row",
+    "random": "a random holdout",
+    "temporal": "the last part of the window",
+    "sensor": "sensors without a row in train",
 }
 _NAMES = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
 
 
 def name_of(metric: str) -> str:
-    """A metric's name for people."""
+    """Return the title of a metric."""
     custom = custom_metrics().get(metric)
     return custom.title if custom else _NAMES.get(metric, metric)
 
 
 def number(value: float | None) -> str:
-    """A number with decimals that suit its size, the same for numbers alike; a dash where there is none."""
+    """Return a number with decimals that depend on its size; a dash for None, NaN and infinity.
+
+    >>> number(12.3456), number(1234.5678), number(None)
+    ('12.35', '1,235', '–')
+    """
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
@@ -31,7 +35,13 @@ def number(value: float | None) -> str:
 
 
 def metric(name: str, value: float | None, unit: str = "") -> str:
-    """A metric, or its deviation. RMSE and MAE have the target's unit where one is given; MAPE is a share."""
+    """Return a metric or its deviation as text.
+
+    Args:
+        name: Name of the metric; MAPE is shown as a percentage.
+        value: Value of the metric.
+        unit: Unit of the target, shown after RMSE and MAE; empty for none.
+    """
     if value is None or not math.isfinite(value):
         return "–"
     if name == "mape":
@@ -44,53 +54,53 @@ def metric(name: str, value: float | None, unit: str = "") -> str:
 
 
 def headline(board: Board) -> str:
-    """Which model is best, by how much, and whether that is more than chance."""
+    """Return which model is best, by how much, and whether the difference is statistically significant."""
     best, chosen_by = board.best, board.primary_metric
-    said = (
+    result = (
         f"{best.title} is the best model of the week: its mean {name_of(chosen_by)} over "
         f"{len(best.search.best.folds)} folds of the train rows is {metric(chosen_by, _folds_mean(best), board.unit)}."
     )
     if len(board.lanes) == 1:
-        return f"{said} It is the only one, so there is nothing to compare it with."
-    return f"{said} {against_best(board)[0]}"
+        return f"{result} It is the only model, so there is no comparison."
+    return f"{result} {against_best(board)[0]}"
 
 
 def against_best(board: Board) -> list[str]:
-    """A sentence for each other model: how far behind it is, and whether by more than chance."""
-    return [f"{_distance(board, lane)} {_by_chance(board, lane)}" for lane in board.lanes[1:]]
+    """Return a sentence for each other model: its distance to the best, and whether that is significant."""
+    return [f"{_distance(board, lane)} {_significance(board, lane)}" for lane in board.lanes[1:]]
 
 
-def tests_named(board: Board) -> str:
-    """Which tests were done, and how their p-values were corrected."""
-    asked = sorted({comparison.test for comparison in board.differences})
-    said = [
-        f"Tests: {'; '.join(asked)}. Their p-values are corrected for the number of models by {CORRECTION}, within "
-        f"each test; a difference counts as more than chance where the corrected p lies below "
+def describe_tests(board: Board) -> str:
+    """Return which tests were done, and how their p-values were corrected."""
+    tests = sorted({comparison.test for comparison in board.differences})
+    done = [
+        f"Tests: {'; '.join(tests)}. Within each test, the p-values are corrected for the number of models by "
+        f"{CORRECTION}; a difference is statistically significant if the corrected p is below "
         f"{board.significance_level:g}."
     ]
-    missing = [f"Not tested: {test} ({reason})." for test, reason in UNTESTED.items() if test not in asked]
-    return " ".join((said if asked else []) + missing)
+    missing = [f"Not tested: {test} ({reason})." for test, reason in UNTESTED.items() if test not in tests]
+    return " ".join((done if tests else []) + missing)
 
 
-def targets_told(board: Board) -> str:
-    """Which models miss their targets."""
+def threshold_summary(board: Board) -> str:
+    """Return which models miss their thresholds."""
     missed = [lane.title for lane in board.lanes if lane.standing.targets == "missed"]
-    asked = [lane.title for lane in board.lanes if lane.standing.targets != "none set"]
-    if not asked:
-        return "No targets are set for these models."
+    limited = [lane.title for lane in board.lanes if lane.standing.targets != "none set"]
+    if not limited:
+        return "These models have no thresholds."
     if not missed:
-        return f"Every target is met ({_listed(asked)})."
+        return f"All thresholds are met ({_listed(limited)})."
     verbs = ("misses", "is") if len(missed) == 1 else ("miss", "are")
-    return f"{_listed(missed)} {verbs[0]} targets and {verbs[1]} not registered."
+    return f"{_listed(missed)} {verbs[0]} thresholds and {verbs[1]} not registered."
 
 
 def held_out(report: Report) -> str:
-    """What the test split is."""
+    """Return a description of the test split."""
     return _HELD_OUT[report.split_kind]
 
 
-def flattery(lane: LaneReport) -> str:
-    """How much larger the error is on later time than on the test split."""
+def optimism(lane: LaneReport) -> str:
+    """Return how much larger the error on later time is than the error on the test split."""
     test, later = lane.standing.test.rmse, lane.standing.temporal.rmse
     if not (test > 0 and math.isfinite(later)):
         return ""
@@ -101,58 +111,62 @@ def flattery(lane: LaneReport) -> str:
 
 
 def caveats(report: Report) -> list[str]:
-    """What the report cannot say."""
-    said = []
-    if report.split_kind == "random":
-        said.append(
-            "The random hold-out flatters: readings follow each other closely, and the model was fitted on the "
-            "neighbours, in time and place, of every test row. Metrics on test say how well gaps are filled, not how "
-            "well the coming week is met."
-        )
-    if report.split_kind == "sensor":
-        said.append(
-            "Test is of sensors that the model has not seen, at times of which it has seen others. Metrics on test say "
-            "how well unseen places are met, not how well the coming week is."
-        )
-    fitted_on = "its first part" if report.split_kind == "temporal" else "the whole window"
-    said.append(
-        "The verdict on later time is of a second fit, on the first part of the window, with the hyperparameters that "
-        "were asked for or, where a search is on, with those of a search of its own. It says what this way of "
-        f"training does on time it has not seen; the registered model itself was fitted on rows of {fitted_on}."
-    )
+    """Return the limits of what the report shows."""
     board = report.board
-    known = {name for lane in board.lanes for name in lane.scores.importances.features}
-    if answers := sorted(name for name in known if is_leaky(name, board.target)):
-        them = "it" if len(answers) == 1 else "them"
-        said.append(
-            f"{_listed(answers)} {'is' if len(answers) == 1 else 'are'} computed from the observed {board.target} "
-            f"itself. With {them} the models restate the answer; how they do without is seen by leaving {them} out "
-            f"(training.exclude_features)."
-        )
     shown = [lane.diagnostics for lane in board.lanes]
+    sentences = _split_caveats(report)
+    fitted_on = "its first part" if report.split_kind == "temporal" else "the whole window"
+    sentences.append(
+        "The metrics on later time belong to a second fit, on the first part of the window. It uses the configured "
+        "hyperparameters or, if a search is on, those of a search of its own. They show how this way of training "
+        f"predicts time that it has not seen; the registered model itself was fitted on rows of {fitted_on}."
+    )
+    features = {name for lane in board.lanes for name in lane.scores.importances.features}
+    if leaky := sorted(name for name in features if is_leaky(name, board.target)):
+        verb, pronoun = ("is", "it") if len(leaky) == 1 else ("are", "them")
+        sentences.append(
+            f"{_listed(leaky)} {verb} computed from the observed {board.target} itself. With {pronoun} the models only "
+            f"restate the target; to see how they predict without {pronoun}, set training.exclude_features."
+        )
     if board.differences:
-        said.append(
-            "“No more than chance can bring” does not mean equal: with few folds, or a short later part, small real "
+        sentences.append(
+            "“Not statistically significant” does not mean equal: with few folds, or a short later part, small real "
             "differences stay hidden."
         )
     if any(diagnostics.interval for diagnostics in shown):
-        said.append(
-            "A prediction interval has one width for all rows. It holds its share over all of them, and less where "
-            "errors are larger; the coverage of each slice shows by how much. On later time nothing promises the share."
+        sentences.append(
+            "A prediction interval has the same width for all rows. It covers its share of all of them, but less where "
+            "errors are larger; the coverage of each slice shows how much less. On later time the share is not "
+            "guaranteed."
         )
     if any(diagnostics.confidence for diagnostics in shown):
-        said.append(
-            "Confidence intervals come from drawing whole days (or hours) anew. They say how much the metric depends "
-            "on which of these days were seen, and nothing of days unlike them."
+        sentences.append(
+            "Confidence intervals come from resampling whole days (or hours). They show how much the metric depends on "
+            "the days that were seen, and do not cover days that are unlike them."
         )
     if any(diagnostics.slices for diagnostics in shown):
-        said.append(
-            "The slices are many, and some are bad by chance alone; those of few rows are left out of the ranking."
+        sentences.append(
+            "There are many slices, so some are bad by chance; slices with few rows are left out of the ranking."
         )
-    said.append(
-        "The best model is chosen on folds of the train rows. One week says nothing of whether it stays the best."
+    sentences.append(
+        "The best model is chosen on folds of the train rows. One week does not show whether it will stay the best."
     )
-    return said
+    return sentences
+
+
+def _split_caveats(report: Report) -> list[str]:
+    if report.split_kind == "random":
+        return [
+            "The random holdout is optimistic: consecutive readings are similar, and the model was fitted on the "
+            "neighbors, in time and place, of every test row. Metrics on test show how well the model fills gaps, not "
+            "how well it predicts the coming week."
+        ]
+    if report.split_kind == "sensor":
+        return [
+            "Test has sensors that the model has not seen, at times at which it has seen others. Metrics on test show "
+            "how well the model predicts unseen places, not how well it predicts the coming week."
+        ]
+    return []
 
 
 def _folds_mean(lane: LaneReport) -> float:
@@ -173,29 +187,33 @@ def _distance(board: Board, other: LaneReport) -> str:
     return f"The mean {name} of {other.title} is {'larger' if theirs > best else 'smaller'} by {size}{share}."
 
 
-def _by_chance(board: Board, other: LaneReport) -> str:
+def _significance(board: Board, other: LaneReport) -> str:
     tests = {c.test: c for c in board.differences if c.model == other.standing.model}
     parts = [
-        f"{where} {_verdict(board, other, tests[test])}"
-        for test, where in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time, by squared error,"))
+        f"{place} {_result(board, other, tests[test])}"
+        for test, place in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time, by squared error,"))
         if test in tests
     ]
     if not parts:
-        return "Whether that is more than chance could not be tested."
+        return "Whether the difference is statistically significant could not be tested."
     joined = "; ".join(parts)
     return f"{joined[:1].upper()}{joined[1:]}."
 
 
-def _verdict(board: Board, other: LaneReport, found: Comparison) -> str:
-    p = f"(corrected p {p_value(found.adjusted)})"
-    if found.adjusted >= board.significance_level:
-        return f"the difference is no more than chance can bring {p}"
-    better = board.best if found.difference > 0 else other
-    return f"{better.title} is better by more than chance {p}"
+def _result(board: Board, other: LaneReport, comparison: Comparison) -> str:
+    p = f"(corrected p {p_value(comparison.adjusted)})"
+    if comparison.adjusted >= board.significance_level:
+        return f"the difference is not statistically significant {p}"
+    better = board.best if comparison.difference > 0 else other
+    return f"{better.title} is significantly better {p}"
 
 
 def p_value(p: float) -> str:
-    """A p-value with its sign."""
+    """Return a p-value with its sign.
+
+    >>> p_value(0.47), p_value(0.0002)
+    ('= 0.47', '< 0.001')
+    """
     return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page: styles and pictures inside, no script, nothing fetched from anywhere."""
+"""The report as one HTML page with its styles and figures, without scripts, which loads nothing else."""
 
 import base64
 from pathlib import Path
@@ -16,12 +16,12 @@ _TRIALS_SHOWN = 50
 
 
 def render(report: Report) -> str:
-    """The page. Names from the data (a sensor, a highway) are escaped, wherever they stand.
+    """Return the page as HTML; names from the data (sensors, highways) are escaped.
 
     Args:
-        report: what it holds.
+        report: Contents of the page.
     """
-    # read beside this file, where the package has it; everything that is put in is escaped
+    # the template is beside this file in the package; jinja2 escapes every value
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -71,7 +71,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def _trials(search: Search) -> list[tuple[int, Trial]]:
-    """The trials with their numbers, the best first; of very many only the best."""
+    """Return the trials with their numbers, the best first, up to `_TRIALS_SHOWN`."""
     numbered = list(enumerate(search.trials, 1))
     order = sorted(numbered, key=lambda pair: (pair[0] - 1 != search.chosen, _rank(search, pair[1]), pair[0]))
     return order[:_TRIALS_SHOWN]
@@ -82,7 +82,7 @@ def _rank(search: Search, trial: Trial) -> float:
 
 
 def _by_dimension(slices: list[Slice]) -> dict[str, list[Slice]]:
-    found: dict[str, list[Slice]] = {}
+    groups: dict[str, list[Slice]] = {}
     for each in slices:
-        found.setdefault(each.dimension, []).append(each)
-    return found
+        groups.setdefault(each.dimension, []).append(each)
+    return groups

@@ -6,7 +6,7 @@ belongs to the package that uses it. `loading.py` reads files and the environmen
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -43,6 +43,9 @@ class ModelsSettings(Section):
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
+Owner = Annotated[str, Field(pattern=r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})$")]
+
+
 class Settings(Section):
     """All settings of one deployment; `load_settings` creates them."""
 
@@ -56,6 +59,9 @@ class Settings(Section):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     persistence: PersistenceSettings = Field(default_factory=PersistenceSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
+    owners: list[Owner] = Field(
+        default_factory=list, description="owners of the assets in the Dagster UI: e-mail addresses, or team:<name>"
+    )
 
     @model_validator(mode="after")
     def _one_model_at_least(self) -> "Settings":

@@ -32,6 +32,11 @@ class SparkSettings(Section):
     driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
         default="4g", description="Heap of the driver's JVM, such as `4g`. Set before the JVM starts."
     )
+    history_url: Annotated[str, Field(pattern=r"^https?://.*\{application_id\}")] | None = Field(
+        default=None,
+        description="address of an application in Spark's history server, such as "
+        "http://history:18080/history/{application_id}; the Dagster UI links to it",
+    )
     config: dict[Name, str] = Field(
         default_factory=dict, description="Any other `spark.*` setting. Secrets are refused: the UI shows these values."
     )

@@ -1,12 +1,17 @@
 """The comparison of a week's models."""
 
+import dagster as dg
+
 from traffic_assets.assets.evaluation import COMPARISON
+from traffic_assets.assets.presentation import EVENT_BYTES
+from traffic_assets.assets.training import SPLIT_ASSETS
+from traffic_assets.dagster_hdfs.applications import APPLICATION_ID, TAG
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.runs import metadata_of
 from traffic_assets_tests.tiny import LANES
 
 
-def test_the_leaderboard_is_in_order_and_has_both_verdicts(trained: Deployment) -> None:
+def test_the_leaderboard_is_in_order_and_has_both_holdouts(trained: Deployment) -> None:
     board = trained.document(COMPARISON)["leaderboard"]
     assert {row["model"] for row in board} == set(LANES)
     errors = [row["folds"]["mean"] for row in board]
@@ -21,14 +26,48 @@ def test_the_comparison_shows_the_board_the_best_and_a_picture(trained: Deployme
     assert shown["best"] == board[0]["model"]
     assert len(shown["leaderboard"].records) == len(LANES)
     assert shown["picture"].startswith("![](data:image/png;base64,")
+    assert trained.hdfs.filesystem.read_bytes(shown["picture_file"]).startswith(b"\x89PNG")
+
+
+def test_no_event_fills_the_log(trained: Deployment) -> None:
+    assert trained.train is not None
+    for result in (trained.features, trained.train):
+        for entry in trained.instance.all_logs(result.run_id):
+            assert len(entry.to_json()) <= EVENT_BYTES, entry.message
+
+
+def test_every_column_of_every_stored_table_is_described(trained: Deployment) -> None:
+    assert trained.train is not None
+    tables = set()
+    for event in (*trained.features.all_events, *trained.train.all_events):
+        if event.event_type != dg.DagsterEventType.ASSET_MATERIALIZATION or event.asset_key is None:
+            continue
+        metadata = event.step_materialization_data.materialization.metadata
+        if "dagster/column_schema" not in metadata:
+            continue
+        tables.add(event.asset_key.to_user_string())
+        schema = metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchemaMetadataValue)
+        assert [c.name for c in schema.schema.columns if not c.description] == [], event.asset_key
+    assert tables == {"sensor_table", "sensor_readings", "feature_table", *SPLIT_ASSETS.values()}
+
+
+def test_runs_and_materializations_name_their_spark_application(trained: Deployment) -> None:
+    assert trained.train is not None
+    run = trained.instance.get_run_by_id(trained.train.run_id)
+    assert run is not None
+    for event in trained.train.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            metadata = event.step_materialization_data.materialization.metadata
+            assert metadata[APPLICATION_ID].value == run.tags[TAG], event.asset_key
 
 
 def test_the_comparison_scores_the_models_as_their_evaluations_do(trained: Deployment) -> None:
     """One scoring, behind no gate, for both: the gated evaluation, and the comparison that no gate can hide."""
     for row in trained.document(COMPARISON)["leaderboard"]:
-        judged = trained.document(f"{row['model']}_evaluation")
-        assert row["test"] == judged["test"]
-        assert row["temporal"] == judged["temporal"]["metrics"]
+        evaluated = trained.document(f"{row['model']}_evaluation")
+        assert row["test"] == evaluated["test"]
+        assert row["temporal"] == evaluated["temporal"]["metrics"]
 
 
 def test_every_model_is_held_against_the_best_with_corrected_p_values(trained: Deployment) -> None:
@@ -42,7 +81,7 @@ def test_every_model_is_held_against_the_best_with_corrected_p_values(trained: D
     assert shown["correction"] == "Holm (1979)"
 
 
-def test_an_evaluation_tells_where_the_model_fails_and_how_sure_it_is(trained: Deployment) -> None:
+def test_an_evaluation_shows_slices_and_intervals(trained: Deployment) -> None:
     assert trained.train is not None
     for name in LANES:
         shown = metadata_of(trained.train, f"{name}_evaluation")

@@ -81,11 +81,11 @@ def test_gaps_are_filled_where_the_settings_ask_for_it(spark: SparkSession, tmp_
     rows = [f"A,{DAYS[0]}T20:{minute:02d}:00Z,{speed},32.7,-117.1" for minute, speed in ((0, 60), (10, 50), (20, 20))]
     (folder / "readings.csv").write_text("\n".join(["sensor_id,timestamp,speed,latitude,longitude", *rows]))
     fill = {"forward_fill": True, "interpolation": True, "longest_gap_minutes": 5}
-    for asked, lags, told in (
+    for fill_settings, lags, shown in (
         ({}, (None, 50.0, None), "no"),
         (fill, (50.0, 50.0, 55.0), "by interpolation, then forward fill, up to 5 minutes"),
     ):
-        settings = tiny_settings(tmp_path, {"data": {"fill": asked}})
+        settings = tiny_settings(tmp_path, {"data": {"fill": fill_settings}})
         with dg.DagsterInstance.ephemeral() as instance:
             result = run_features(build_defs(settings), instance, DAYS[:1])
         assert result.success, failures(result)
@@ -94,7 +94,7 @@ def test_gaps_are_filled_where_the_settings_ask_for_it(spark: SparkSession, tmp_
         assert tuple(last[f"speed_lag_{k}"] for k in (1, 2, 3)) == lags
         assert dataset.current(DAYS[0]).record["fill"] == settings.data.fill.model_dump()
         (event,) = result.asset_materializations_for_node("feature_table")
-        assert event.metadata["gaps_filled"].value == told
+        assert event.metadata["gaps_filled"].value == shown
 
 
 def test_the_lags_of_the_first_hour_come_from_the_day_before(spark: SparkSession, with_features: Deployment) -> None:

@@ -1,7 +1,8 @@
-"""The judging steps of a lane: both verdicts, with their pictures."""
+"""The evaluation steps of a lane: both holdout evaluations, with their pictures."""
 
 import pytest
 
+from traffic_assets.assets.lane_evaluation import THUMBNAIL
 from traffic_assets.assets.lanes import Lane
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.runs import metadata_of
@@ -9,14 +10,16 @@ from traffic_assets_tests.tiny import LANES
 
 
 @pytest.mark.parametrize("name", LANES)
-def test_the_evaluation_shows_verdicts_and_pictures(trained: Deployment, name: str) -> None:
+def test_the_evaluation_shows_both_holdouts_and_pictures(trained: Deployment, name: str) -> None:
     assert trained.train is not None
     shown = metadata_of(trained.train, Lane(name).evaluation)
+    assert shown[THUMBNAIL].startswith("![](data:image/png;base64,")
     for picture in (
-        *("predicted_against_actual", "residuals", "importances"),
-        *("residual_distribution", "residuals_over_time", "errors_by_slice", "interval_coverage"),
+        *("picture_file", "residuals", "importances", "residual_distribution"),
+        *("residuals_over_time", "errors_by_slice", "interval_coverage"),
     ):
-        assert shown[picture].startswith("![](data:image/png;base64,")
+        assert trained.hdfs.filesystem.read_bytes(shown[picture]).startswith(b"\x89PNG")
+    assert shown["picture_file"].endswith(f"/{THUMBNAIL}.png"), "the whole of the thumbnail"
     assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "later in time"]
     assert all({"rmse", "bias", "p95"} <= record.data.keys() for record in shown["verdicts"].records)
     stored = trained.document(Lane(name).evaluation)

@@ -1,4 +1,4 @@
-"""The training steps of a lane: what they are asked for reaches the model, and a search shows what it did."""
+"""The training steps of a lane: configured values reach the model, and a search shows its trials."""
 
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import build_defs
@@ -31,9 +31,9 @@ def test_a_tuned_lane_shows_its_trials(retrainable: Deployment) -> None:
     only = [lane.cv_report, lane.model, lane.temporal_verdict]
     result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     assert result.success, failures(result)
-    assert "data:image/png;base64," in metadata_of(result, lane.cv_report)["fold_rows"]
+    assert metadata_of(result, lane.cv_report)["fold_rows"].endswith("_files/fold_rows.png")
     later = metadata_of(result, lane.temporal_verdict)
-    assert len(later["trials"].records) == 2, "the verdict has a search of its own"
+    assert len(later["trials"].records) == 2, "the temporal holdout has a search of its own"
     assert later["hyperparameters"]["maxDepth"] == 4
     assert "stopped" not in later
     trials = metadata_of(result, lane.cv_report)["trials"].records
@@ -46,7 +46,7 @@ def test_a_tuned_lane_shows_its_trials(retrainable: Deployment) -> None:
 
 
 def test_a_lane_says_where_its_searches_were_out_of_time(retrainable: Deployment) -> None:
-    """One trial is judged whatever the time is; of the others there is no time for any."""
+    """One trial is evaluated in any case; the time limit leaves no time for others."""
     settings = tiny_settings(
         retrainable.base,
         {
@@ -61,7 +61,7 @@ def test_a_lane_says_where_its_searches_were_out_of_time(retrainable: Deployment
         shown = metadata_of(result, step)
         assert "the search was stopped after its 5e-07 minutes of max_training_time_minutes" in shown["stopped"]
         assert len(shown["trials"].records) == 1
-    assert "temporal_rmse" in metadata_of(result, lane.evaluation), "it is judged all the same"
+    assert "temporal_rmse" in metadata_of(result, lane.evaluation), "it is evaluated in any case"
 
 
 def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(retrainable: Deployment) -> None:

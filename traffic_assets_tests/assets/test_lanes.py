@@ -28,11 +28,11 @@ from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets_tests.deployment import Deployment, copied
 from traffic_assets_tests.refused import Refused
-from traffic_assets_tests.runs import failures, materialized, metadata_of, run_features, run_train
+from traffic_assets_tests.runs import failure_codes, failures, materialized, metadata_of, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings, write_tiny_readings
 
 
-def test_a_week_is_trained_judged_compared_and_registered(trained: Deployment) -> None:
+def test_a_week_is_trained_evaluated_compared_and_registered(trained: Deployment) -> None:
     assert trained.train is not None
     assert failures(trained.train) == {}
     assert trained.train.success
@@ -46,7 +46,7 @@ def test_a_week_is_trained_judged_compared_and_registered(trained: Deployment) -
     assert "training_report" in made
 
 
-def test_every_materialisation_tells_what_it_has_cost(trained: Deployment) -> None:
+def test_every_materialization_has_its_cost(trained: Deployment) -> None:
     assert trained.train is not None
     without_rows = ("_evaluation", "model_comparison", "training_report", "registry_entry")  # they read documents
     events = [e for run in (trained.features, trained.train) for e in run.all_events if e.is_step_materialization]
@@ -56,9 +56,9 @@ def test_every_materialisation_tells_what_it_has_cost(trained: Deployment) -> No
         if e.asset_key
     }
     assert len(made) == 3 + 4 + 6 * len(LANES) + 2
-    for key, told in made.items():
+    for key, metadata in made.items():
         shown: dict[str, Any] = {
-            name.removeprefix("cost_"): value.value for name, value in told.items() if name.startswith("cost_")
+            name.removeprefix("cost_"): value.value for name, value in metadata.items() if name.startswith("cost_")
         }
         assert {"wall_seconds", "cpu_seconds", "shuffle_bytes", "spill_bytes"} <= shown.keys(), key
         assert sys.platform != "linux" or shown["peak_memory_mb"] > 0, key
@@ -197,8 +197,8 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
 
 def test_the_gate_of_an_ensemble_holds_it_as_any_models(off_by_default: TwoRuns) -> None:
     deployment, lane = off_by_default.deployment, Lane("ensemble")
-    asked = {"thresholds": dict.fromkeys(OFF_BY_DEFAULT, IMPOSSIBLE)}
-    strict = build_defs(tiny_settings(deployment.base, {**OFF_CHANGES, "evaluation": asked}))
+    evaluation = {"thresholds": dict.fromkeys(OFF_BY_DEFAULT, IMPOSSIBLE)}
+    strict = build_defs(tiny_settings(deployment.base, {**OFF_CHANGES, "evaluation": evaluation}))
     again = run_train(strict, deployment.instance, WEEK, only=[lane.evaluation, lane.registry_entry])
     assert not again.success
     assert materialized(again) == {lane.evaluation}
@@ -209,12 +209,12 @@ def test_assets_of_different_splits_are_not_mixed(retrainable: Deployment) -> No
     assert run_features(defs, instance, DAYS[-1:]).success  # a day comes again: another generation
     assert run_train(defs, instance, WEEK, only=["train_split", "validation_split", "test_split"]).success
     result = run_train(defs, instance, WEEK, only=["linear_regression_cv_report"])
-    assert "different splits" in failures(result)["linear_regression_cv_report"]
+    assert failure_codes(result) == {"linear_regression_cv_report": "assets.different-splits"}
 
 
 @pytest.mark.parametrize("what", ["cv_report", "model", "temporal_verdict", "diagnostics", "evaluation"])
 def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: str, tmp_path: Path) -> None:
-    """The inputs are read when they are asked for, so it is the asset's own function that meets the silence."""
+    """The inputs are read lazily, so the asset's own function meets the error."""
     settings = tiny_settings(tmp_path)
     lane = Lane("linear_regression")
     key = dg.AssetKey(getattr(lane, what))

@@ -10,6 +10,7 @@ from traffic_assets.assets.launchpad import config_class, require_valid_config
 from traffic_assets.build import build_defs
 from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
 from traffic_assets.settings import load_settings
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.runs import failures, run_train
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
@@ -33,9 +34,9 @@ def run_with(given: dict[str, Any], base: Path) -> dg.ExecuteInProcessResult:
 def test_a_value_out_of_range_is_refused_before_any_work(tmp_path: Path) -> None:
     result = run_with({"maxDepth": 99, "numTrees": 0}, tmp_path)
     assert not result.success
-    told = failures(result)["run"]
-    assert "random_forest_cv_report: maxDepth: given 99; input should be less than or equal to 30" in told
-    assert "numTrees: given 0" in told
+    message = failures(result)["run"]
+    assert "random_forest_cv_report.maxDepth: given 99, input should be less than or equal to 30" in message
+    assert "numTrees: given 0" in message
     assert not list(tmp_path.iterdir())
 
 
@@ -70,7 +71,10 @@ def test_members_of_an_ensemble_can_be_given() -> None:
     profile: Any = settings.enabled_models["random_forest"].hyperparameters
     assert requested.member_hyperparameters["random_forest"] == profile.model_copy(update={"maxDepth": 3})
     assert requested.weights == {"random_forest": 2.0, "svr": 1.0}
-    with pytest.raises(dg.Failure, match=r"ensemble_cv_report: members\.svr\.C: given 0"):
+    with pytest.raises(dg.Failure) as refused:
         require_valid_config(
             {"ops": {"ensemble_cv_report": {"config": {"members": {"svr": {"C": 0}, "xgboost": {}}}}}}, settings
         )
+    assert code_of(refused.value) == "runs.bad-hyperparameters"
+    (error,) = values_of(refused.value)["errors"]
+    assert error.startswith("ensemble_cv_report.members.svr.C: given 0")

@@ -3,16 +3,41 @@
 import base64
 import math
 
-from traffic_assets.assets.presentation import document, leaderboard, picture
+import dagster as dg
+
+from traffic_assets.assets.presentation import (
+    EVENT_BYTES,
+    ROWS_SHOWN,
+    THUMBNAIL_BYTES,
+    diagnostics,
+    document,
+    leaderboard,
+    picture,
+)
+from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
+from traffic_assets.ml.evaluation.slices import Slice
 from traffic_assets.ml.metrics.metrics import Metrics
 
 METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.987654321)
 
 
-def test_a_picture_is_markdown_that_holds_it() -> None:
+def test_a_small_picture_is_shown_whole() -> None:
     shown = picture(b"png")
     assert shown.value == f"![](data:image/png;base64,{base64.b64encode(b'png').decode()})"
+
+
+def test_a_table_of_slices_is_short_enough_for_an_event_and_counts_the_rest() -> None:
+    slices = [
+        Slice(dimension="sensor", value=f"station {i}", rows=100, rmse=1.0 + i, mae=1.0, bias=0.1, p95=2.0)
+        for i in range(5_000)
+    ]
+    shown = diagnostics(Diagnostics(slices=slices, interval=None, confidence=None, notes=[]))
+    assert len(shown["slices"].records) == ROWS_SHOWN
+    assert shown["slices_not_shown"] == 5_000 - ROWS_SHOWN
+    assert shown["worst_slices"].records[0].data["value"] == "station 4999"
+    texts = [dg.serialize_value(shown[name]) for name in ("slices", "worst_slices")]
+    assert sum(map(len, texts)) + THUMBNAIL_BYTES * 4 / 3 < EVENT_BYTES
 
 
 def test_a_document_has_null_for_nan() -> None:
@@ -49,4 +74,4 @@ def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
     ]
     (row,) = [record.data for record in leaderboard(board).records]
     assert row["Far, mph"] == 2.5
-    assert str(row["later Far, mph"]) == "nan", "it was not known yet when that was judged"
+    assert str(row["later Far, mph"]) == "nan", "it was not installed when that was evaluated"

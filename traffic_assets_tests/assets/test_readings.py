@@ -44,7 +44,7 @@ def run(base: Path, days: list[str], **data: object) -> dg.ExecuteInProcessResul
         return run_features(build_defs(tiny_settings(base, {"data": data})), instance, days)
 
 
-def test_bad_rows_lie_beside_their_day_with_the_reason(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+def test_bad_rows_are_stored_beside_their_day(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], [*good_rows(DAYS[0]), f"A,{DAYS[0]}T21:00:00Z,-5,32.7,-117.1"])
     result = run(tmp_path, DAYS[:1], max_bad_share=0.2)
     assert result.success, failures(result)
@@ -80,7 +80,7 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
     assert after["feature_table"][DAYS[0]].record["sensor_readings"] == after["sensor_readings"][DAYS[0]].id
 
     write_day(tmp_path, DAYS[1], good_rows(DAYS[1]))
-    assert run(tmp_path, DAYS[1:2]).success, "the mended day alone"
+    assert run(tmp_path, DAYS[1:2]).success, "the corrected day alone"
     assert all(hdfs.dataset(key).current_generations(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
 
 

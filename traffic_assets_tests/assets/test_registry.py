@@ -8,7 +8,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.refused import Refused
-from traffic_assets_tests.runs import failures, run_train
+from traffic_assets_tests.runs import failure_codes, run_train
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK
 
 
@@ -38,5 +38,5 @@ def test_a_registry_entry_alone_refuses_what_the_gate_refused(refused: Refused) 
     before = registry_of(made.hdfs).versions("linear_regression")
     alone = run_train(build_defs(made.settings), made.instance, WEEK, only=["linear_regression_registry_entry"])
     assert not alone.success
-    assert "misses its targets" in failures(alone)["linear_regression_registry_entry"]
+    assert failure_codes(alone) == {"linear_regression_registry_entry": "assets.not-registered"}
     assert registry_of(made.hdfs).versions("linear_regression") == before == []

@@ -34,16 +34,16 @@ def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployme
     assert name in page.ids
     text = " ".join(page.text.split())
     assert f"Predicted against actual, {algorithm_named(name).title}" in stored_page(trained)
-    judged = trained.document(f"{name}_evaluation")
+    evaluated = trained.document(f"{name}_evaluation")
     for rows in ("train", "test"):
-        assert f"{judged[rows]['r2']:.5f}" in text
-    assert f"{judged['temporal']['metrics']['r2']:.5f}" in text
-    worst = max((s for s in judged["diagnostics"]["slices"] if s["rows"] >= 30), key=lambda s: s["rmse"])
+        assert f"{evaluated[rows]['r2']:.5f}" in text
+    assert f"{evaluated['temporal']['metrics']['r2']:.5f}" in text
+    worst = max((s for s in evaluated["diagnostics"]["slices"] if s["rows"] >= 30), key=lambda s: s["rmse"])
     assert f"{worst['dimension']} {worst['value']}" in text
 
 
 def test_every_picture_is_on_it(page: Page) -> None:
-    """Eight of each lane, since no learning curve is asked for, and the comparison."""
+    """Eight of each lane, since no learning curve is configured, and the comparison."""
     assert page.tags.count("img") == 1 + 8 * len(LANES)
 
 
@@ -70,8 +70,8 @@ def test_a_failed_gate_does_not_hide_the_report(refused: Refused) -> None:
     assert "linear_regression_registry_entry" not in materialized(result)
     assert REPORT in materialized(result)
     page = Page(stored_page(made))
-    assert "misses its targets" in page.text
-    assert "Linear regression misses targets and is not registered." in page.text
+    assert "misses its thresholds" in page.text
+    assert "Linear regression misses thresholds and is not registered." in page.text
     shown = metadata_of(result, REPORT)
     below = shown["file"].removeprefix(f"file://{made.base}/")
     assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, since browsers can follow one here"
@@ -85,4 +85,6 @@ def test_a_learning_curve_is_on_the_report(retrainable: Deployment) -> None:
     assert "Learning curve, Linear regression" in stored_page(retrainable)
     curve = retrainable.document(f"{name}_cv_report")["learning_curve"]
     assert [p["share"] for p in curve["points"]] == [0.5, 1.0]
-    assert metadata_of(result, f"{name}_cv_report")["learning_curve"].startswith("![](data:image/png;base64,")
+    curve_link = metadata_of(result, f"{name}_cv_report")["learning_curve"]
+    assert curve_link.startswith("http://127.0.0.1:8000/"), "a link, since browsers can follow one here"
+    assert curve_link.endswith("_files/learning_curve.png")

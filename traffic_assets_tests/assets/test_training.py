@@ -15,23 +15,27 @@ from traffic_assets.assets.training import (
     FEATURES_ID,
     LAYOUT_FINGERPRINT,
     SPLIT_ASSETS,
+    SPLIT_FIGURE,
     different_fills,
-    different_geometries,
+    different_layouts,
     newest_id,
     require_days,
     split_id,
 )
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.readings import KEYS
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
+from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.ml.algorithm import built_in_algorithms
 from traffic_assets.ml.preprocessing.pipeline import is_scaled
 from traffic_assets.ml.splits.shares import SPLITS
 from traffic_assets.partitions import training_window
 from traffic_assets.sensors import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.settings import Settings
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import failures, materialized, metadata_of, run_train
+from traffic_assets_tests.runs import failure_codes, failures, materialized, metadata_of, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
@@ -71,8 +75,10 @@ def test_whole_sensors_are_split_where_the_settings_ask_for_it(spark: SparkSessi
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks["split_ratios_hold"].passed
     assert "share of the sensors" in (checks["split_ratios_hold"].description or "")
+    assert shown["picture_file"].endswith(f"{Internal.FILES}/{SPLIT_FIGURE}")
+    assert current.uri in shown["picture_file"]
     assert checks["no_shared_key"].passed
-    assert "no sensor lies in two splits" in (checks["no_shared_key"].description or "")
+    assert "No sensor is in two splits" in (checks["no_shared_key"].description or "")
 
 
 def test_a_day_that_comes_after_the_splits_looked_is_new_to_the_sensor(
@@ -111,8 +117,8 @@ def test_the_preprocessor_knows_the_train_rows_alone(trained: Deployment) -> Non
     assert len(fitted.record["slots"]) == len({slot["name"] for slot in fitted.record["slots"]})
 
 
-def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deployment) -> None:
-    wish = {
+def test_the_preprocessor_reports_how_values_were_treated(with_features: Deployment) -> None:
+    preprocessing = {
         "create": ["flow_rate*occupancy_ratio", "occupancy_ratio*traffic_efficiency"],
         "missing": "drop",
         "outliers": "iqr",
@@ -120,7 +126,7 @@ def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deploymen
         "selection": "univariate",
         "top_k": 7,
     }
-    settings = tiny_settings(with_features.base, {"training": {"preprocessing": wish}})
+    settings = tiny_settings(with_features.base, {"training": {"preprocessing": preprocessing}})
     only = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
     result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
     assert result.success, failures(result)
@@ -142,8 +148,8 @@ def test_the_preprocessor_tells_what_was_done_with_what(with_features: Deploymen
     assert passed["standardised"]
 
 
-def test_nothing_is_scaled_where_scale_is_nothing_to_any_lane(with_features: Deployment) -> None:
-    """And a lane that is switched on later, and does ask for it, is told to train again."""
+def test_nothing_is_scaled_if_every_model_ignores_scale(with_features: Deployment) -> None:
+    """A lane that is enabled later and needs scaled vectors is refused until the week is trained again."""
     alone = {name: {"enabled": name == "xgboost"} for name in built_in_algorithms()}
     settings = tiny_settings(with_features.base, {"models": alone})
     shared = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
@@ -158,21 +164,20 @@ def test_nothing_is_scaled_where_scale_is_nothing_to_any_lane(with_features: Dep
     both = tiny_settings(with_features.base, {"models": alone | {"linear_regression": {"enabled": True}}})
     lanes = [f"{name}_{what}" for name in ("xgboost", "linear_regression") for what in ("cv_report", "model")]
     again = run_train(build_defs(both), with_features.instance, WEEK, only=lanes)
-    (why,) = failures(again).values()
-    assert "fitted without a scaler" in why and "Linear regression does. Run the job train for this week again" in why
-    assert materialized(again) == {"xgboost_cv_report", "xgboost_model"}, "and it is told before its search begins"
+    assert failure_codes(again) == {"linear_regression_cv_report": "assets.no-scaler"}
+    assert materialized(again) == {"xgboost_cv_report", "xgboost_model"}, "it is refused before its search begins"
 
 
 def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Path) -> None:
-    wish = {"preprocessing": {"create": ["flow_rate/traffic_efficiency"]}}
-    assert build_defs(tiny_settings(tmp_path, {"training": wish}))
-    without = {"training": {**wish, "exclude_features": ["traffic_efficiency"]}}
+    preprocessing = {"preprocessing": {"create": ["flow_rate/traffic_efficiency"]}}
+    assert build_defs(tiny_settings(tmp_path, {"training": preprocessing}))
+    without = {"training": {**preprocessing, "exclude_features": ["traffic_efficiency"]}}
     with pytest.raises(ValueError, match=r"traffic_efficiency is in training\.exclude_features"):
         build_defs(tiny_settings(tmp_path, without))
 
 
 @pytest.mark.parametrize(
-    ("training", "told"),
+    ("training", "pattern"),
     [
         (
             {"features": ["hour_sin", "hour_sine"]},
@@ -193,24 +198,20 @@ def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Pat
     ],
 )
 def test_features_that_cannot_be_trained_on_are_refused_while_loading(
-    tmp_path: Path, training: dict[str, Any], told: str
+    tmp_path: Path, training: dict[str, Any], pattern: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=pattern):
         build_defs(tiny_settings(tmp_path, {"training": training}))
 
 
-def test_what_cannot_be_created_for_a_target_is_told_with_the_reason_while_loading(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_formula_from_the_target_is_reported_while_loading(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     create = {"preprocessing": {"create": ["flow_rate*hour_sin", "speed_lag_1^2"]}}
     assert build_defs(tiny_settings(tmp_path, {"training": create}))
-    assert "is not made" not in caplog.text
+    assert not [record.msg for record in caplog.records if isinstance(record.msg, CodedText)]
     assert build_defs(tiny_settings(tmp_path, {"training": {**create, "targets": ["speed", "flow"]}}))
-    told = [record.getMessage() for record in caplog.records if "is not made" in record.getMessage()]
-    assert told == [
-        "training.preprocessing.create: flow_rate*hour_sin is not made for the target flow, since flow_rate is made "
-        "from the very value that is predicted"
-    ]
+    (text,) = [record.msg for record in caplog.records if isinstance(record.msg, CodedText)]
+    assert text.code == "assets.formula-from-target"
+    assert text.values == {"formula": "flow_rate*hour_sin", "target": "flow", "sources": ["flow_rate"]}
 
 
 def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
@@ -224,77 +225,97 @@ def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
     assert len({same, *others}) == 4
 
 
-def test_missing_and_empty_days_are_named(tmp_path: Path) -> None:
-    found = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
-    with pytest.raises(dg.Failure) as refused:
-        require_days(WEEK, found, tiny_settings(tmp_path))
-    said = refused.value.description or ""
-    assert f"Week {WEEK} has 1 of the 3 days it needs" in said
-    assert f"empty: {DAYS[1]}" in said
-    assert DAYS[2] in said
-    assert "training.minimum_days" in said
-
-
-def refusal(week: str, found: dict[str, Generation], settings: Settings) -> str:
+def refusal(week: str, found: dict[str, Generation], settings: Settings) -> dg.Failure:
     with pytest.raises(dg.Failure) as refused:
         require_days(week, found, settings)
     assert not refused.value.allow_retries
-    return refused.value.description or ""
+    assert "training.minimum_days" in str(refused.value)
+    return refused.value
+
+
+def test_missing_and_empty_days_are_named(tmp_path: Path) -> None:
+    found = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
+    refused = refusal(WEEK, found, tiny_settings(tmp_path))
+    assert code_of(refused) == "assets.days-missing"
+    values = values_of(refused)
+    assert (values["week"], values["available"], values["required"]) == (WEEK, 1, 3)
+    assert values["empty"] == [DAYS[1]]
+    assert DAYS[2] in values["missing"]
 
 
 def test_days_before_the_first_day_are_named_as_such(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": None}})
     days = training_window(WEEK, settings)
     assert len(days) == 7
-    assert refusal(WEEK, {day: generation(day) for day in days}, settings) == (
-        "Week 2026-01-05 has 7 of the 14 days it needs. Before data.first_day (2026-01-05): 2025-12-29 to 2026-01-04. "
-        "Choose week 2026-01-12 or a later one, set an earlier data.first_day, or allow fewer days by "
-        "training.minimum_days."
-    )
+    refused = refusal(WEEK, {day: generation(day) for day in days}, settings)
+    assert code_of(refused) == "assets.days-before-data"
+    assert values_of(refused) == {
+        "week": WEEK,
+        "available": 7,
+        "required": 14,
+        "missing": [],
+        "empty": [],
+        "first_day": "2026-01-05",
+        "before": "2025-12-29 to 2026-01-04",
+        "first_week": "2026-01-12",
+    }
     incomplete = refusal(WEEK, {day: generation(day) for day in days[1:]}, settings)
-    assert "2025-12-29 to 2026-01-04; not materialized: 2026-01-05; empty: none." in incomplete
+    assert code_of(incomplete) == "assets.days-before-data"
+    assert values_of(incomplete)["missing"] == ["2026-01-05"]
 
 
 def test_days_before_the_first_day_go_unnamed_where_enough_can_come(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": 7}})
-    said = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
-    assert "data.first_day" not in said
-    assert "Materialize feature_table for them" in said
+    assert code_of(refusal(WEEK, {day: generation(day) for day in DAYS}, settings)) == "assets.days-missing"
 
 
 def test_days_after_the_last_day_are_named_as_such(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-07"}, "training": {"minimum_days": 7}})
-    said = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
-    assert "After data.last_day (2026-01-07): 2026-01-08 to 2026-01-11. Choose an earlier week" in said
-    assert "aterialize feature_table" not in said
+    refused = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
+    assert code_of(refused) == "assets.days-after-data"
+    assert values_of(refused)["last_day"] == "2026-01-07"
+    assert values_of(refused)["after"] == "2026-01-08 to 2026-01-11"
 
 
-def test_days_of_different_sensor_tables_are_told_by_name() -> None:
+def test_days_on_both_sides_of_the_data_are_named_together(tmp_path: Path) -> None:
+    changes = {"data": {"last_day": "2026-01-07"}, "training": {"window_weeks": 2, "minimum_days": None}}
+    refused = refusal(WEEK, {day: generation(day) for day in DAYS}, tiny_settings(tmp_path, changes))
+    assert code_of(refused) == "assets.days-beyond-data"
+    assert values_of(refused)["before"] == "2025-12-29 to 2026-01-04"
+    assert values_of(refused)["after"] == "2026-01-08 to 2026-01-11"
+
+
+def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
     days = {
         DAYS[0]: generation(DAYS[0], published=9, geometry="new"),
         DAYS[1]: generation(DAYS[1], published=7, geometry="old"),
         DAYS[2]: generation(DAYS[2], published=8, geometry="old"),
     }
-    said = different_geometries(days)
-    assert said is not None
-    assert f"new (the newest): {DAYS[0]}; old: {DAYS[1]}, {DAYS[2]}" in said
-    assert f"Materialize feature_table again (job features) for {DAYS[1]}, {DAYS[2]} " in said
+    warning = different_layouts(days)
+    assert warning is not None
+    assert warning.code == "assets.layouts-differ"
+    assert warning.values == {
+        "layouts": f"new: {DAYS[0]}; old: {DAYS[1]}, {DAYS[2]}",
+        "newest": "new",
+        "older": [DAYS[1], DAYS[2]],
+    }
 
 
 def test_days_of_one_sensor_table_or_of_none_are_alike() -> None:
     same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
-    assert different_geometries(same) is None
-    assert different_geometries({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
+    assert different_layouts(same) is None
+    assert different_layouts({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
 
 
-def test_days_that_were_filled_in_another_way_are_told_by_name(tmp_path: Path) -> None:
+def test_days_that_were_filled_in_another_way_are_reported_by_name(tmp_path: Path) -> None:
     plain, filling = tiny_settings(tmp_path), tiny_settings(tmp_path, {"data": {"fill": {"forward_fill": True}}})
     days = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], fill=plain.data.fill.model_dump())}
     assert different_fills(days, plain) is None
-    said = different_fills(days, filling)
-    assert said is not None
-    assert f"for {DAYS[1]}. Materialize feature_table again" in said
-    assert '"forward_fill": true' in said
+    warning = different_fills(days, filling)
+    assert warning is not None
+    assert warning.code == "assets.fills-differ"
+    assert warning.values["days"] == [DAYS[1]]
+    assert '"forward_fill": true' in warning.values["fill"]
 
 
 def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +331,7 @@ def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch
     monkeypatch.setattr(Dataset, "current_generations", mixed)
     result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
     assert result.success, failures(result)
-    assert "do not wholly compare" in metadata_of(result, "splits", "train_split")["geometries"]
+    assert "are not fully comparable" in metadata_of(result, "splits", "train_split")["geometries"]
 
 
 def test_an_empty_day_beyond_what_is_needed_is_left_out(tmp_path: Path) -> None:

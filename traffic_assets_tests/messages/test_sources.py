@@ -20,22 +20,7 @@ CARRIERS = {"Exit", "RetryRequested"}
 LOGS = {"warning", "error"}
 """Methods of loggers that users read."""
 
-UNCONVERTED = (
-    "assets",
-    "build.py",
-    "checks.py",
-    "cli",
-    "guards.py",
-    "partitions.py",
-    "report",
-    "runs.py",
-    "sensors.py",
-)
-"""Packages and modules whose messages have no code yet."""
-
-MODULES = sorted(
-    path for path in PACKAGE.rglob("*.py") if not any(path.is_relative_to(PACKAGE / name) for name in UNCONVERTED)
-)
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def uncoded(source: str) -> Iterator[tuple[int, str]]:

@@ -78,7 +78,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
             importances=Importances(kind="weight", features={"speed_lag_1": 1.0}, slots={"speed_lag_1": 1.0}),
         ),
         "diagnostics": diagnostics(),
-        "verdict": TemporalEvaluation(
+        "temporal": TemporalEvaluation(
             boundary=START + timedelta(days=11), fit_rows=4321, metrics=later, hyperparameters={"maxDepth": 5}
         ),
         "search": found,

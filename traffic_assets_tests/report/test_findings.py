@@ -1,4 +1,4 @@
-"""What the numbers say in sentences: no more than the tests do."""
+"""Sentences about the results claim no more than the tests show."""
 
 import math
 from dataclasses import replace
@@ -17,76 +17,78 @@ from traffic_assets_tests.report.examples import board, difference, lane, metric
 def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> None:
     assert findings.headline(board()) == (
         "Random forest is the best model of the week: its mean RMSE over 2 folds of the train rows is 1.0000 mph. "
-        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is better by "
-        "more than chance (corrected p = 0.004); on later time, by squared error, the difference is no more than "
-        "chance can bring (corrected p = 0.4)."
+        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is "
+        "significantly better (corrected p = 0.004); on later time, by squared error, the difference is not "
+        "statistically significant (corrected p = 0.4)."
     )
 
 
 def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
     whole = board()
-    assert "Not tested" not in findings.tests_named(whole)
-    said = findings.tests_named(board(differences=whole.differences[:1]))
-    assert f"Tests: {FOLDS_TEST}. " in said
-    assert f"Not tested: {TIME_TEST} (later time has fewer than 20 instants or spans less than 24 hours" in said
+    assert "Not tested" not in findings.describe_tests(whole)
+    text = findings.describe_tests(board(differences=whole.differences[:1]))
+    assert f"Tests: {FOLDS_TEST}. " in text
+    assert f"Not tested: {TIME_TEST} (later time has fewer than 20 instants or spans less than 24 hours" in text
 
 
-def test_where_later_time_prefers_another_model_that_is_said() -> None:
+def test_the_text_names_the_model_that_later_time_prefers() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
     assert findings.against_best(found) == [
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time, by squared error, Linear "
-        "regression is better by more than chance (corrected p < 0.001)."
+        "regression is significantly better (corrected p < 0.001)."
     ]
 
 
 def test_a_difference_at_the_level_is_no_finding() -> None:
     at = board(differences=[difference("linear_regression", "random_forest", FOLDS_TEST, 0.5, 0.05)])
-    assert "no more than chance" in findings.headline(at)
+    assert "not statistically significant" in findings.headline(at)
 
 
 def test_without_tests_nothing_is_claimed() -> None:
     found = board(differences=[])
-    assert findings.headline(found).endswith("Whether that is more than chance could not be tested.")
-    assert findings.tests_named(found).count("Not tested: ") == 2
+    assert findings.headline(found).endswith("Whether the difference is statistically significant could not be tested.")
+    assert findings.describe_tests(found).count("Not tested: ") == 2
 
 
-def test_the_primary_metric_is_the_one_that_is_told() -> None:
+def test_the_text_uses_the_primary_metric() -> None:
     def of(name: str, mean: float) -> object:
         made = lane(name, 1.0)
         return replace(made, standing=made.standing.model_copy(update={"folds": Spread(mean=mean, std=0.0)}))
 
     lanes = [of("random_forest", 0.99), of("linear_regression", 0.97)]
-    said = findings.headline(board(primary_metric="r2", lanes=lanes))
-    assert "its mean R² over 2 folds of the train rows is 0.99000." in said
-    assert "The mean R² of Linear regression is smaller by 0.02000." in said
+    text = findings.headline(board(primary_metric="r2", lanes=lanes))
+    assert "its mean R² over 2 folds of the train rows is 0.99000." in text
+    assert "The mean R² of Linear regression is smaller by 0.02000." in text
     lanes = [of("random_forest", 0.5), of("linear_regression", math.nan)]
     assert "Linear regression cannot be compared by RMSE." in findings.headline(board(lanes=lanes))
     lanes = [of("random_forest", 0.5), of("linear_regression", 0.5)]
     assert "The mean RMSE of Linear regression is the same." in findings.headline(board(lanes=lanes))
 
 
-def test_targets_are_told_in_grammar() -> None:
-    assert findings.targets_told(board()) == "Linear regression misses targets and is not registered."
+def test_missed_thresholds_are_listed_in_correct_grammar() -> None:
+    assert findings.threshold_summary(board()) == "Linear regression misses thresholds and is not registered."
     both = [lane("random_forest", 1.0, missed=True), lane("linear_regression", 1.5, missed=True)]
-    assert findings.targets_told(board(lanes=both)) == (
-        "Random forest and Linear regression miss targets and are not registered."
+    assert findings.threshold_summary(board(lanes=both)) == (
+        "Random forest and Linear regression miss thresholds and are not registered."
     )
-    assert "Every target is met (Random forest)" in findings.targets_told(board(lanes=[lane("random_forest", 1.0)]))
+    assert "All thresholds are met (Random forest)" in findings.threshold_summary(
+        board(lanes=[lane("random_forest", 1.0)])
+    )
     free = [lane("random_forest", 1.0, targets=[])]
-    assert findings.targets_told(board(lanes=free)) == "No targets are set for these models."
+    assert findings.threshold_summary(board(lanes=free)) == "These models have no thresholds."
 
 
 def test_caveats_fit_the_week() -> None:
     plain = " ".join(findings.caveats(report()))
-    assert "random hold-out flatters" in plain
+    assert "random holdout is optimistic" in plain
     assert "computed from the observed speed" not in plain
     assert "the registered model itself was fitted on rows of the whole window" in plain
     in_time = " ".join(findings.caveats(report(split_kind="temporal")))
-    assert "flatters" not in in_time
+    assert "optimistic" not in in_time
     assert "the registered model itself was fitted on rows of its first part" in in_time
     unseen = " ".join(findings.caveats(report(split_kind="sensor")))
-    assert "flatters" not in unseen
+    assert "optimistic" not in unseen
     assert "sensors that the model has not seen" in unseen
     made = lane("random_forest", 1.0)
     weights = {"traffic_efficiency": 0.7, "speed_lag_1": 0.2, "flow_rate*congestion_level": 0.1}
@@ -99,11 +101,11 @@ def test_caveats_fit_the_week() -> None:
     )
 
 
-def test_nothing_is_said_of_what_the_report_does_not_show() -> None:
+def test_caveats_are_about_shown_results_only() -> None:
     made = lane("random_forest", 1.0)
     without = made.diagnostics.model_copy(update={"slices": [], "interval": None, "confidence": None})
     bare = report(board(lanes=[replace(made, diagnostics=without)], differences=[]))
-    words = ("prediction interval", "Confidence intervals", "slices", "No more than chance")
+    words = ("prediction interval", "Confidence intervals", "slices", "Not statistically significant")
     plain, left = " ".join(findings.caveats(report())), " ".join(findings.caveats(bare))
     assert [word for word in words if word not in plain] == []
     assert [word for word in words if word in left] == []
@@ -111,18 +113,18 @@ def test_nothing_is_said_of_what_the_report_does_not_show() -> None:
 
 def test_what_is_held_out_is_named_after_the_split() -> None:
     kinds: tuple[str, ...] = get_args(SplitSettings.model_fields["kind"].annotation)
-    said = [findings.held_out(report(split_kind=kind)) for kind in kinds]
-    assert len(set(said)) == len(kinds)
-    assert [kind for kind, words in zip(kinds, said, strict=True) if "random" in words] == ["random"]
+    text = [findings.held_out(report(split_kind=kind)) for kind in kinds]
+    assert len(set(text)) == len(kinds)
+    assert [kind for kind, words in zip(kinds, text, strict=True) if "random" in words] == ["random"]
 
 
-def test_how_much_the_hold_out_flatters() -> None:
-    assert findings.flattery(lane("random_forest", 1.0)) == (
+def test_how_optimistic_the_holdout_is() -> None:
+    assert findings.optimism(lane("random_forest", 1.0)) == (
         "On later time the error is 2 times that on the test split."
     )
     made = lane("random_forest", 1.0)
     same = replace(made, standing=made.standing.model_copy(update={"temporal": metrics(1.0)}))
-    assert "no larger" in findings.flattery(same)
+    assert "no larger" in findings.optimism(same)
 
 
 @pytest.mark.parametrize(

@@ -17,23 +17,23 @@ def test_the_page_needs_nothing_else() -> None:
     assert html.lstrip().lower().startswith("<!doctype html>")
     page = Page(html)
     require_self_contained(page)
-    assert "default-src 'none'" in html, "a browser is told to fetch nothing, whatever comes into the page"
+    assert "default-src 'none'" in html, "the browser fetches nothing, whatever the page contains"
     assert page.tags.count("img") == 1 + 2 * 9
 
 
-def test_the_page_shows_what_is_known_of_every_model() -> None:
+def test_the_page_shows_the_results_of_every_model() -> None:
     page = Page(render(report()))
     assert {"random_forest", "linear_regression"} <= page.ids
-    for said in (
+    for expected in (
         "Training week 2026-01-12",
         "profile local",
         "Random forest is the best model of the week",
         "95% confidence, by 14 days",
-        "misses its targets",
-        "meets its targets",
+        "misses its thresholds",
+        "meets its thresholds",
         "best of the week",
         "by sensor (1)",
-        "the prediction ± 1.5000 mph (3.0000 mph wide). On the test rows it holds 91.2%",
+        "the prediction ± 1.5000 mph (3.0000 mph wide). It covers 91.2% of the test rows",
         "80.0%4.250087.1%",
         "corrected resampled t-test over folds",
         "Holm (1979)",
@@ -41,10 +41,10 @@ def test_the_page_shows_what_is_known_of_every_model() -> None:
         "1,234",
         "1.23 MB stored",
         "before 2026-01-16 00:00 UTC",
-        "What this report cannot say",
-        "flatters",
+        "Limits of this report",
+        "is optimistic",
     ):
-        assert said in " ".join(page.text.split()), said
+        assert expected in " ".join(page.text.split()), expected
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_what_was_not_made_is_left_out() -> None:
     page = Page(render(report(board(lanes=[only], differences=[], pictures={}))))
     require_self_contained(page)
     assert "img" not in page.tags
-    assert "It is the only one" in page.text
+    assert "It is the only model" in page.text
     assert "too few blocks" in page.text
     assert "none set" in page.text
-    for missing in ("Where it fails", "Prediction intervals", "Cost", "Is the difference more than chance?"):
+    for missing in ("Errors by slice", "Prediction intervals", "Cost", "Is the difference statistically significant?"):
         assert missing not in page.text
 
 
@@ -84,34 +84,34 @@ def test_numbers_that_are_missing_are_dashes() -> None:
     assert "–" in text
 
 
-def test_a_search_that_was_out_of_time_is_told_with_what_it_judged() -> None:
+def test_a_search_that_was_stopped_is_noted_with_its_trials() -> None:
     whole, out = search(1.0, 2), search(1.0, 2).model_copy(update={"stopped": "the search was stopped"})
     given = lane("random_forest", 1.0)
 
     def text(found: Search, own: Search | None) -> str:
-        verdict = given.verdict.model_copy(update={"search": own, "hyperparameters": {"maxDepth": 6}})
-        page = Page(render(report(board(lanes=[replace(given, search=found, verdict=verdict)]))))
+        temporal = given.temporal.model_copy(update={"search": own, "hyperparameters": {"maxDepth": 6}})
+        page = Page(render(report(board(lanes=[replace(given, search=found, temporal=temporal)]))))
         return " ".join(page.text.split())
 
     assert "stopped" not in text(whole, None)
-    assert "For the judgement on later time" not in text(whole, None)
+    assert "For later time" not in text(whole, None)
     assert "2 trials by grid, 4 fits in 12.5 s. Note: the search was stopped." in text(out, whole)
-    own = "a search of its own, on the earlier rows alone, chose maxDepth 6: 2 trials, 4 fits in 12.5 s."
+    own = "a separate search on the earlier rows chose maxDepth 6: 2 trials, 4 fits in 12.5 s."
     assert f"{own} Note: the search was stopped." in text(whole, out)
     assert own in text(out, whole) and f"{own} Note" not in text(out, whole)
-    assert "For the judgement on later time" not in text(search(1.0), search(1.0)), "nothing was searched"
+    assert "For later time" not in text(search(1.0), search(1.0)), "nothing was searched"
     one = search(1.0).model_copy(update={"stopped": "the search was stopped"})
     assert "chose maxDepth 6: 1 trial, 2 fits in" in text(one, one)
 
 
-def test_of_very_many_trials_the_best_are_shown_and_the_rest_is_told() -> None:
+def test_of_very_many_trials_the_best_are_shown_and_the_others_counted() -> None:
     def text(trials: int) -> str:
         return Page(render(report(board(lanes=[lane("random_forest", 1.0, search=search(1.0, trials))])))).text
 
     few = text(3)
     assert "trials, the best first" in few
-    assert "all are stored" not in few
-    assert "(50 of 120; all are stored with the cv report)" in text(120)
+    assert "the cv report has all" not in few
+    assert "(50 of 120; the cv report has all)" in text(120)
 
 
 def test_another_target_has_its_own_unit() -> None:

@@ -20,7 +20,9 @@ import dagster as dg
 from pydantic import Field
 
 from traffic_assets.dagster_hdfs import messages
+from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import cost_of_output
+from traffic_assets.dagster_hdfs.failures import coded_failures
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     REFUSED,
     pass_on_refusals,
@@ -41,6 +43,8 @@ SUBFOLDER = "subfolder"
 NOTHING = "Nothing"
 """Dagster's key for the type of an input that is not loaded."""
 DATA = "data"
+FILE, OPEN = "file", "open"
+"""Metadata of an output: the file that people open, and its link for browsers."""
 
 
 class MissingPartitionError(RuntimeError):
@@ -87,6 +91,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         """Return the value of the generations."""
 
+    @coded_failures()
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publish every partition of the output that is not refused; refusals fail the run at its end.
 
@@ -102,12 +107,12 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 self._publish(dataset, stored, partitions, context.run_id, published)
         except Exception as error:
             if context.has_asset_partitions and not _is_tried_again(context, error):  # a retry publishes all again
-                report_published(context, {key: _facts(generation) for key, generation in published.items()})
+                report_published(context, self._facts(published))
             raise
-        facts = {key: _facts(generation) for key, generation in published.items()}
-        if stored.opened:
-            for key, generation in published.items():
-                facts[key] |= self._address(join(generation.uri, Internal.FILES, stored.opened))
+        facts = self._facts(published)
+        application = record_application(context.step_context.instance, context.run_id, self.storage.spark.history_url)
+        for key, generation in published.items():
+            facts[key] |= application | self._links(generation, stored)
         if cost := cost_of_output(context):
             rows = [generation.record["rows"] for generation in published.values() if "rows" in generation.record]
             spent = cost.metadata(sum(rows) if rows else stored.rows, len(partitions))
@@ -134,6 +139,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             for key, metadata in facts.items():
                 context.step_context.add_asset_metadata(metadata, context.asset_key, key)
 
+    @coded_failures()
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the value; if the input is annotated `AssetInput`, one that reads the value on first access.
 
@@ -235,15 +241,24 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _keep(self, generation: Generation, value: Any) -> None:
         """Keep a published value for later steps of this process, if this kind of value can be kept."""
 
-    def _address(self, uri: str) -> dict[str, Any]:
-        """Return the metadata of a file: its URI and, if `browse_url` is set, its address for browsers.
+    def _facts(self, published: Mapping[str, Generation]) -> dict[str, dict[str, Any]]:
+        """Return the metadata of each partition that was published."""
+        return {key: _facts(generation, self.storage.column_descriptions) for key, generation in published.items()}
 
-        Browsers do not follow a link from a page over http to a local file.
+    def _links(self, generation: Generation, stored: AssetOutput) -> dict[str, Any]:
+        """Return the metadata that locates published files.
+
+        Browsers do not follow a link from a page over http to a local file. So a file has a link only if `browse_url`
+        is set.
         """
-        address: dict[str, Any] = {"file": dg.MetadataValue.path(uri)}
-        if link := self.storage.link(uri):
-            address["open"] = dg.MetadataValue.url(link)
-        return address
+        files = join(generation.uri, Internal.FILES)
+        metadata: dict[str, Any] = {}
+        if stored.opened:
+            uri = join(files, stored.opened)
+            metadata[FILE] = dg.MetadataValue.path(uri)
+            if link := self.storage.link(uri):
+                metadata[OPEN] = dg.MetadataValue.url(link)
+        return metadata | {key: self.storage.located(join(files, name)) for key, name in stored.links.items()}
 
     def _folder(self, base: str, key: str) -> str:
         return f"{base}/{self.partition_column}={key}" if self.partition_column else base
@@ -300,7 +315,7 @@ def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> No
             raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(text)
 
 
-def _facts(generation: Generation) -> dict[str, Any]:
+def _facts(generation: Generation, descriptions: Mapping[str, str]) -> dict[str, Any]:
     """Return the metadata of a publish for the UI, from its record alone."""
     record = generation.record
     facts: dict[str, Any] = {
@@ -312,10 +327,15 @@ def _facts(generation: Generation) -> dict[str, Any]:
     if "rows" in record:
         facts["dagster/row_count"] = record["rows"]
     if "schema" in record:
-        facts["dagster/column_schema"] = table_schema(record["schema"])
+        facts["dagster/column_schema"] = table_schema(record["schema"], descriptions)
     return facts
 
 
-def table_schema(recorded: Sequence[Mapping[str, str]]) -> dg.TableSchema:
-    """The columns of a record (`recorded_schema`) as the UI shows them."""
-    return dg.TableSchema(columns=[dg.TableColumn(c["name"], c["type"]) for c in recorded])
+def table_schema(recorded: Sequence[Mapping[str, str]], descriptions: Mapping[str, str]) -> dg.TableSchema:
+    """Return the columns of a record (`recorded_schema`) as the UI shows them.
+
+    Args:
+        recorded: Name and type of each column.
+        descriptions: Description of a column by name.
+    """
+    return dg.TableSchema(columns=[dg.TableColumn(c["name"], c["type"], descriptions.get(c["name"])) for c in recorded])

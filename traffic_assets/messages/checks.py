@@ -1,0 +1,88 @@
+"""Messages of asset checks that fail or warn."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+NOT_MATERIALIZED = Message(
+    code="checks.not-materialized",
+    problem="{asset} is not materialized for {week}",
+    fix="run the train job for this week",
+    example={"asset": "train_split", "week": "2026-01-05"},
+)
+ROW_SHARES = Message(
+    code="checks.row-shares",
+    problem="The splits do not have their configured shares of the rows ({shares})",
+    expected="{expected}, with a tolerance of {tolerance}",
+    fix="re-run the full train job for this week; if the window has few rows, add days",
+    example={
+        "shares": {"train": 0.7, "validation": 0.1, "test": 0.2},
+        "expected": {"train": 0.8, "validation": 0.0, "test": 0.2},
+        "tolerance": {"train": 0.01, "validation": 0.01, "test": 0.01},
+    },
+)
+SENSOR_SHARES = Message(
+    code="checks.sensor-shares",
+    problem="The splits do not have their configured shares of the sensors ({sensors})",
+    expected="{expected} sensors, each with a tolerance of one, and at least one in each split",
+    fix="re-run the full train job for this week; if there are fewer than three sensors, use another "
+    "training.split.kind",
+    example={
+        "sensors": {"train": 4, "validation": 1, "test": 0},
+        "expected": {"train": 3, "validation": 1, "test": 1},
+    },
+)
+SHARED_KEYS = Message(
+    code="checks.shared-keys",
+    problem="Rows or sensors are in more than one split, or in a wrong one ({counts})",
+    expected="each key, and with training.split.kind sensor each sensor, in its own split only",
+    fix="re-run the full train job for this week",
+    example={"counts": {"shared_keys": 3, "misplaced": 0}},
+)
+INCOMPLETE_VECTOR = Message(
+    code="checks.incomplete-vector",
+    problem="The vector of the train rows has nulls, NaN or infinities ({slots})",
+    expected="a finite number in every slot",
+    fix="exclude the features with training.exclude_features, or impute them with training.preprocessing.missing",
+    example={"slots": {"speed_lag_1": 3}},
+)
+NOT_STANDARDIZED = Message(
+    code="checks.not-standardized",
+    problem="Varying columns of the train rows are not standardized (mean off by {mean:.2g}, deviation by "
+    "{deviation:.2g})",
+    expected="mean 0 and deviation 1 within {tolerance:g}",
+    fix="re-run the full train job for this week, or choose another training.preprocessing.scaler",
+    example={"mean": 0.1, "deviation": 0.0, "tolerance": 1e-6},
+)
+MISSED_THRESHOLDS = Message(
+    code="checks.missed-thresholds",
+    problem="{lane} misses its thresholds ({missed})",
+    fix="train it again, or change evaluation.{setting}",
+    example={"lane": "svr", "missed": ["RMSE on test, mph is 6.2, asked for <= 5"], "setting": "thresholds.svr"},
+)
+SLOW_TRAINING = Message(
+    code="checks.slow-training",
+    problem="The final fit took {minutes:.1f} minutes",
+    expected="at most {limit:g} minutes",
+    fix="give Spark more cores, or raise evaluation.max_training_minutes",
+    example={"minutes": 12.0, "limit": 10.0},
+)
+TOP_FEATURE = Message(
+    code="checks.top-feature",
+    problem="The most important feature is {feature} with an importance of {importance:.3f}",
+    expected="{expected} with {low:g} to {high:g}",
+    fix="inspect the importances of the evaluation, or change evaluation.top_feature and "
+    "evaluation.top_feature_importance",
+    example={
+        "feature": "speed_lag_1",
+        "importance": 0.5,
+        "expected": "traffic_efficiency",
+        "low": 0.7,
+        "high": 0.9,
+    },
+)
+MODEL_SIZE = Message(
+    code="checks.model-size",
+    problem="The stored model has {megabytes:.2f} MB",
+    expected="{low:g} to {high:g} MB",
+    fix="change the number or depth of the trees, or evaluation.model_size_mb",
+    example={"megabytes": 60.0, "low": 13.95, "high": 41.85},
+)

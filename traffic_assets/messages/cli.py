@@ -1,0 +1,75 @@
+"""Messages of the command line."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+JOB_FAILED = Message(
+    code="cli.job-failed",
+    problem="The job {job} failed (run {run}); whatever it published before stays",
+    fix="correct the problems above, then run it again",
+    example={"job": "train", "run": "4f6c1d9e"},
+)
+NO_MODELS = Message(
+    code="cli.no-models",
+    problem="No model is registered below {root}",
+    fix="run `traffic-assets demo` or the job train; if models are registered elsewhere, set persistence.base_uri or "
+    "change to that folder",
+    example={"root": "file:///data/models"},
+)
+NO_PLUGINS = Message(
+    code="cli.no-plugins",
+    problem="No installed package adds an entry point in {groups}",
+    fix="install a package that does; docs/extending.md shows how to write one",
+    example={"groups": ["traffic_assets.algorithms"]},
+)
+UNKNOWN_TARGET = Message(
+    code="cli.unknown-target",
+    problem="{given!r} is not a target of this deployment",
+    expected="one of {targets}",
+    fix="choose one of them, or add it to training.targets",
+    example={"given": "flow", "targets": ["speed"]},
+)
+NO_REPORTS = Message(
+    code="cli.no-reports",
+    problem="No report is stored below {root}",
+    fix="run the job train for a week",
+    example={"root": "file:///data/training/training_report"},
+)
+NO_REPORT_OF_WEEK = Message(
+    code="cli.no-report-of-week",
+    problem="Week {week} has no report",
+    expected="one of {weeks}",
+    fix="choose one of them, or run the job train for {week}",
+    example={"week": "2026-01-12", "weeks": ["2026-01-05"]},
+)
+OUT_IS_A_FOLDER = Message(
+    code="cli.out-is-a-folder",
+    problem="{path} is a folder",
+    expected="a file",
+    fix="add a file name to --out",
+    example={"path": "/home/me"},
+)
+OUT_HAS_NO_FOLDER = Message(
+    code="cli.out-has-no-folder",
+    problem="{folder} is not an existing folder",
+    fix="create it first, or choose another file with --out",
+    example={"folder": "/home/me/reports"},
+)
+NO_BROWSER = Message(
+    code="cli.no-browser",
+    problem="No browser could be opened on this machine",
+    fix="open the file above in a browser",
+)
+SAMPLE_NOT_LOCAL = Message(
+    code="cli.sample-not-local",
+    problem="The readings of this deployment are not in a local folder ({source})",
+    expected="a local folder",
+    fix="write the sample to one with --to, then copy it to the source",
+    example={"source": "hdfs://namenode:9000/traffic-data/raw/readings"},
+)
+SAMPLE_AMONG_READINGS = Message(
+    code="cli.sample-among-readings",
+    problem="The sample would be mixed with the readings in data.source ({source})",
+    expected="another folder",
+    fix="choose one with --to",
+    example={"source": "file:///data/readings"},
+)

@@ -1,0 +1,46 @@
+"""Messages of the code location while it loads, and of its sensor."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+PACKAGE_MISSING = Message(
+    code="location.package-missing",
+    problem="The model {model} is enabled, but the package {package} is not installed",
+    fix="{install}, or set models.{model}.enabled to false",
+    example={"model": "svr", "package": "sklearn", "install": "pip install 'traffic-assets[svr]'"},
+)
+MEMBER_PACKAGE_MISSING = Message(
+    code="location.member-package-missing",
+    problem="The model {model} is enabled with the member {member}, but the package {package} is not installed",
+    fix="{install}, or remove {member} from models.{model}.hyperparameters.members",
+    example={
+        "model": "ensemble",
+        "member": "svr",
+        "package": "sklearn",
+        "install": "pip install 'traffic-assets[svr]'",
+    },
+)
+BROKEN_BACKEND = Message(
+    code="location.broken-backend",
+    problem="{setting} needs a storage backend that cannot be used ({reason})",
+    expected="a URI with a usable backend",
+    fix="repair or uninstall the backend's package, or change {setting}",
+    example={"setting": "persistence.base_uri", "reason": "the storage backend acme: ImportError: no client"},
+)
+CHECK_WITHOUT_ASSET = Message(
+    code="location.check-without-asset",
+    problem="Checks are on assets that do not exist ({checks})",
+    expected="one of these assets: {assets}",
+    fix="correct the asset keys of the checks",
+    example={"checks": ["typo on random_forrest_evaluation"], "assets": ["random_forest_evaluation"]},
+)
+ENTRY_WITHOUT_GATE = Message(
+    code="location.entry-without-gate",
+    problem="{entry} does not depend on an asset with a blocking {gate} check",
+    expected="a gate in front of every registry entry",
+    fix="add the check {gate} to the evaluation that {entry} depends on",
+    example={"entry": "svr_registry_entry", "gate": "meets_targets"},
+)
+NOTHING_TO_TRAIN = Message(
+    code="location.nothing-to-train",
+    problem="No completed week has new data since its last training",
+)

@@ -1,0 +1,113 @@
+"""Messages about runs: partitions, hyperparameters of the Launchpad, and the instance."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+NO_DAGSTER_HOME = Message(
+    code="runs.no-dagster-home",
+    problem="DAGSTER_HOME is not set, so the runs are kept in memory and the Dagster UI will not show them",
+    fix="export DAGSTER_HOME=<folder>",
+)
+NO_PARTITION_YET = Message(
+    code="runs.no-partition-yet",
+    problem="No {kind} that starts on {start} or later is over yet",
+    expected="at least one complete {kind} since data.first_day",
+    fix="wait until the first {kind} is over, or set an earlier data.first_day",
+    example={"kind": "week", "start": "2026-01-05"},
+)
+_ALLOWED = "{first} to {last}"
+_ONE = '--partition {last} (dg launch) or --tags \'{{"dagster/partition": "{last}"}}\' (dagster job execute)'
+NO_DAY = Message(
+    code="runs.no-day",
+    problem="No day was given",
+    expected=f"a day from {_ALLOWED}",
+    fix=f"pass one with {_ONE}, or a range with --partition-range FIRST...LAST (dg launch) or with the tags "
+    "dagster/asset_partition_range_start and dagster/asset_partition_range_end",
+    example={"first": "2026-01-05", "last": "2026-01-18"},
+)
+NO_WEEK = Message(
+    code="runs.no-week",
+    problem="No week was given",
+    expected=f"the Monday of a week from {_ALLOWED}",
+    fix=f"pass one with {_ONE}",
+    example={"first": "2026-01-05", "last": "2026-01-12"},
+)
+RANGE_OF_WEEKS = Message(
+    code="runs.range-of-weeks",
+    problem="A run trains one week, but a range was given ({given})",
+    expected=f"one week from {_ALLOWED}",
+    fix=f"start one run for each week, with {_ONE}",
+    example={
+        "given": {"dagster/asset_partition_range_start": "2026-01-05"},
+        "first": "2026-01-05",
+        "last": "2026-01-12",
+    },
+)
+HALF_RANGE = Message(
+    code="runs.half-range",
+    problem="A range has two ends, but only one was given ({given})",
+    expected=f"two days from {_ALLOWED}",
+    fix="add the tag {missing}",
+    example={
+        "given": {"dagster/asset_partition_range_start": "2026-01-05"},
+        "missing": "dagster/asset_partition_range_end",
+        "first": "2026-01-05",
+        "last": "2026-01-18",
+    },
+)
+REVERSED_RANGE = Message(
+    code="runs.reversed-range",
+    problem="The range ends before it begins ({given})",
+    expected=f"days from {_ALLOWED}",
+    fix="give the earlier day first",
+    example={
+        "given": {
+            "dagster/asset_partition_range_start": "2026-01-07",
+            "dagster/asset_partition_range_end": "2026-01-05",
+        },
+        "first": "2026-01-05",
+        "last": "2026-01-18",
+    },
+)
+NOT_A_DATE = Message(
+    code="runs.not-a-date",
+    problem="{given!r} is not a {kind}",
+    expected=f"a date of the form YYYY-MM-DD from {_ALLOWED}",
+    fix=f"pass one with {_ONE}",
+    example={"given": "latest", "kind": "day", "first": "2026-01-05", "last": "2026-01-18"},
+)
+NOT_A_MONDAY = Message(
+    code="runs.not-a-monday",
+    problem="{given!r} is not a week, because weeks are named by their Monday",
+    expected=f"the Monday of a week from {_ALLOWED}",
+    fix="use {monday}",
+    example={"given": "2026-01-07", "monday": "2026-01-05", "first": "2026-01-05", "last": "2026-01-12"},
+)
+NOT_OVER = Message(
+    code="runs.not-over",
+    problem="The {kind} {given} is not over yet (time zone {zone})",
+    expected=f"a complete {{kind}} from {_ALLOWED}",
+    fix="wait until the {kind} has ended, or choose an earlier one",
+    example={
+        "kind": "week",
+        "given": "2026-01-19",
+        "zone": "America/Los_Angeles",
+        "first": "2026-01-05",
+        "last": "2026-01-12",
+    },
+)
+OUTSIDE_DATA = Message(
+    code="runs.outside-data",
+    problem="The {kind} {given} is outside data.first_day and data.last_day",
+    expected=f"a {{kind}} from {_ALLOWED}",
+    fix="choose another {kind}, or change data.first_day or data.last_day",
+    example={"kind": "day", "given": "2025-12-31", "first": "2026-01-05", "last": "2026-01-18"},
+)
+BAD_HYPERPARAMETERS = Message(
+    code="runs.bad-hyperparameters",
+    problem="The run config has {count} hyperparameter(s) out of range ({errors})",
+    fix="correct the run config (Launchpad or --config)",
+    example={
+        "count": 1,
+        "errors": ["random_forest_cv_report.maxDepth: given 99, input should be less than or equal to 30"],
+    },
+)
