@@ -19,7 +19,7 @@ LINEAR = algorithm_named("linear_regression")
 
 @pytest.fixture(scope="module")
 def vectors(spark: SparkSession) -> DataFrame:
-    """speed = 30 + 4 a - 2 b with slots of mean 0 and (population) deviation 1; c is constant."""
+    """Speed = 30 + 4 a - 2 b with slots of mean 0 and (population) deviation 1; c is constant."""
     table = [(Vectors.dense([a, b, 0.0]), 30 + 4 * a - 2 * b) for a in (-1.0, 1.0) for b in (-1.0, 1.0)]
     return spark.createDataFrame(table * 3, ["features", "speed"]).coalesce(1)
 

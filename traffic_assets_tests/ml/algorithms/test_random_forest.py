@@ -20,7 +20,7 @@ FOREST = algorithm_named("random_forest")
 
 @pytest.fixture(scope="module")
 def vectors(spark: SparkSession) -> Iterator[DataFrame]:
-    """speed = 60 a with noise in b; c is constant."""
+    """Speed = 60 a with noise in b; c is constant."""
     draw = np.random.default_rng(5)
     table = [(Vectors.dense([i / 300, float(draw.normal()), 1.0]), 60 * i / 300) for i in range(300)]
     frame = spark.createDataFrame(table, ["features", "speed"]).coalesce(1).cache()

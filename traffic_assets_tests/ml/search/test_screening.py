@@ -71,7 +71,8 @@ def test_they_are_ranked_by_the_metric_that_chooses(
     feature_rows: DataFrame, features: FeatureSet, metric: str, best: int, word: str
 ) -> None:
     """One row in ten is slow. Errors of one size have the least RMSE, few large ones the least MAE, and none where
-    traffic is slow the least MAPE."""
+    traffic is slow the least MAPE.
+    """
     rows = feature_rows.withColumn("speed", F.when(unit_hash(5, "slow") < 0.1, 10.0).otherwise(60.0))
     rows = rows.withColumn("traffic_efficiency", F.col("speed"))
     errs = dict(zip(FORESTS[:3], [_Erring(2.5, 2.5), _Erring(12, 0), _Erring(0, 2.9)], strict=True))
