@@ -83,7 +83,7 @@ def test_they_are_ranked_by_the_metric_that_chooses(
         keep=1, rows=10_000, seed=1, metric=metric, notify=reported.append,
     )  # fmt: skip
     assert found.kept == [FORESTS[best]]
-    assert f"best by {word} go on" in reported[0]
+    assert f"best 1 by {word} are cross-validated" in reported[0]
 
 
 def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, features: FeatureSet) -> None:
