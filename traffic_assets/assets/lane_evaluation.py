@@ -1,4 +1,4 @@
-"""A lane's evaluation steps: diagnostics, temporal verdict -> evaluation.
+"""A lane's evaluation steps: diagnostics, temporal holdout -> evaluation.
 
 The diagnostics score the stored model once and depend on no gate, so comparison and report include every model. The
 evaluation joins them with the temporal holdout, and its gate decides on the registry entry. The comparison of all lanes
@@ -25,7 +25,7 @@ THUMBNAIL = "predicted_against_actual"
 
 
 def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
-    """Return the assets of a lane from its temporal verdict to its evaluation."""
+    """Return the assets of a lane from its temporal holdout to its evaluation."""
     algorithm = algorithm_named(lane.model_name)
     return [
         _temporal_verdict(lane, algorithm, settings),

@@ -1,9 +1,9 @@
 """Lanes: their names, the keys of their assets, and checks on the inputs of their steps.
 
     cv report -> model -> diagnostics   -> evaluation -> registry entry
-              -> temporal verdict       ->
+              -> temporal holdout       ->
 
-The steps are in `lane_training.py` (cv report, model), `lane_evaluation.py` (temporal verdict, diagnostics,
+The steps are in `lane_training.py` (cv report, model), `lane_evaluation.py` (temporal holdout, diagnostics,
 evaluation) and `registry.py`. Checks take their keys from the lane too, so a gate cannot name an asset that does not
 exist.
 """

@@ -105,9 +105,7 @@ def test_what_is_reported_is_the_real_models_cross_validation(
 def test_what_is_reported_has_every_metric(
     shared: Search, train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
 ) -> None:
-    """Also the percentile, which reading many forests from one does not give: of the fit that was grown, and of the
-    first trees of a boosted ensemble.
-    """
+    """Also the percentile, which many forests read from one do not have."""
     assert all(fold.p95 > 0 for fold in shared.best.folds)
     boosted = algorithm_named("gradient_boosted_trees")
     base = GradientBoostedTreesHyperparameters(maxDepth=2, maxBins=32, stepSize=1.0)

@@ -70,8 +70,9 @@ class _Erring:
 def test_they_are_ranked_by_the_metric_that_chooses(
     feature_rows: DataFrame, features: FeatureSet, metric: str, best: int, word: str
 ) -> None:
-    """One row in ten is slow. Errors of one size have the least RMSE, few large ones the least MAE, and none where
-    traffic is slow the least MAPE.
+    """One row in ten is slow.
+
+    Errors of one size have the least RMSE, few large ones the least MAE, and none in slow traffic the least MAPE.
     """
     rows = feature_rows.withColumn("speed", F.when(unit_hash(5, "slow") < 0.1, 10.0).otherwise(60.0))
     rows = rows.withColumn("traffic_efficiency", F.col("speed"))
