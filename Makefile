@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV): about 1.5 GB, a minute or two"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,docs]'
 	@touch $@
 
 java:
@@ -61,14 +61,10 @@ constraints: ## write constraints.txt: one version for each distribution that th
 	$(PYTHON) scripts/constraints.py $(CONSTRAINTS_ARGS)
 
 wheel: $(STAMP) ## build the wheel into dist/
+	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
-# the packages of the extra docs are installed when the site is first built
-$(VENV)/.docs: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	@touch $@
-
-docs: $(VENV)/.docs ## the documentation site, in site/
+docs: $(STAMP) ## the documentation site, in site/
 	$(BIN)/mkdocs build --strict
 
 bench: java $(STAMP) ## the benchmarks; see docs/benchmarks.md
@@ -77,4 +73,4 @@ bench: java $(STAMP) ## the benchmarks; see docs/benchmarks.md
 
 # data, models and the run history (.dagster_home) stay
 clean: ## remove the virtual environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist site *.egg-info

@@ -75,7 +75,7 @@ def test_a_run_without_a_partition_is_refused_with_the_option(commands: Commands
     done = commands.run("launch", "--job", job)
     assert done.returncode != 0
     assert hint in done.stdout + done.stderr
-    assert "give one by --partition 20" in done.stdout + done.stderr
+    assert "--partition 20" in done.stdout + done.stderr
     assert JVM_STARTED not in done.stdout + done.stderr
 
 
