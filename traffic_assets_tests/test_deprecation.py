@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from traffic_assets.deprecation import moved_names
+from traffic_assets.settings.models.random_forest import RandomForestSettings
 from traffic_assets_tests.codes import code_of, values_of
 
 SHOWN = [("traffic_assets.ml.metric_spec", "Metric", "traffic_assets.ml.metrics.spec")]
@@ -27,3 +28,11 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     module.__getattr__ = moved_names("old", {"Metric": "traffic_assets.ml.metrics.spec"})  # type: ignore[method-assign]
     with pytest.raises(AttributeError, match="module 'old' has no attribute 'Nothing'"):
         module.Nothing  # noqa: B018
+
+
+def test_old_methods_of_settings_give_what_the_new_ones_do() -> None:
+    section = RandomForestSettings()
+    with pytest.warns(DeprecationWarning, match="requested is now ModelSettings.override_hyperparameters"):
+        assert section.requested({"numTrees": 3}) == section.override_hyperparameters({"numTrees": 3})
+    with pytest.warns(DeprecationWarning, match="whole is now Hyperparameters.is_integer"):
+        assert section.hyperparameters.whole("numTrees")

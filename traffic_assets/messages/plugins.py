@@ -50,9 +50,15 @@ INVALID_DEFAULTS = Message(
     expected="a section that is valid without any key",
     example={"key": "hyperparameters", "reason": "Field required"},
 )
+OVERRIDES_OLD_METHOD = Message(
+    code="plugins.overrides-old-method",
+    problem="It overrides {attribute}, which nothing calls any more",
+    fix="rename the method to {new}",
+    example={"attribute": "DecisionTreeSettings.requested", "new": "override_hyperparameters"},
+)
 UNREADABLE_GATE = Message(
     code="plugins.unreadable-gate",
     problem="Its gate cannot be read: {reason}",
-    expected="thresholds: ClassVar[GateThresholds]",
+    fix="declare thresholds: ClassVar[GateThresholds]",
     example={"reason": "Section.targets is a field"},
 )

@@ -181,6 +181,8 @@ def _find_settings_problem(algorithm: Any) -> CodedText | None:
     section = algorithm.settings
     if not isinstance(section, type) or not issubclass(section, ModelSettings):
         return messages.WRONG_SETTINGS(settings=repr(section))
+    if section.requested is not ModelSettings.requested:  # nothing calls it, so the override would be ignored
+        return messages.OVERRIDES_OLD_METHOD(attribute=f"{section.__name__}.requested", new="override_hyperparameters")
     try:
         section.model_validate({})
         section.default_thresholds()

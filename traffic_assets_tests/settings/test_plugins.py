@@ -319,3 +319,14 @@ def test_a_broken_plugin_does_not_affect_another(install: Install) -> None:
     with pytest.warns(PluginWarning) as warned:
         assert "acme" in load_settings("local", {}, {}).enabled_models
     assert _warning(warned).values["plugin"].startswith("bad of bad-models 2.1 ")
+
+
+def test_a_section_that_overrides_an_old_method_is_left_out_by_name(install: Install) -> None:
+    override = f"{SECTION}    def requested(self, given):\n        return Knobs(depth=7)\n\n"
+    install("acme-models", ALGORITHM.replace(SECTION, override), ACME)
+    with pytest.warns(PluginWarning):
+        assert "acme" not in load_settings("local", environ={}).enabled_models
+    (plugin,) = plugins(ALGORITHM_GROUP)
+    assert plugin.problem is not None
+    assert plugin.problem.code == "plugins.overrides-old-method"
+    assert plugin.problem.values["attribute"] == "Section.requested"

@@ -14,6 +14,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -74,8 +75,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Write the value below `folder`, or its `<column>=K`, and return facts by partition."""
 
-    def _require_range(self, value: Any, partitions: Sequence[str]) -> None:
-        """Raise before anything is written if the value cannot fill every partition of a range.
+    def _value_of_range(self, value: Any, partitions: Sequence[str]) -> Any:
+        """Return the value of a range as `_write` takes it, before anything is written.
 
         Raises:
             RangeError: The IO manager or the value has only one partition.
@@ -86,6 +87,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                     manager=type(self).__name__, count=len(partitions), first=partitions[0], last=partitions[-1]
                 )
             )
+        return value
 
     @abstractmethod
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
@@ -195,7 +197,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         if not accepted:
             return
         if len(partitions) > 1:
-            self._require_range(stored.value, accepted)
+            stored = replace(stored, value=self._value_of_range(stored.value, accepted))
         with retried_connection_errors(dataset.root):
             staged = dataset.stage(run_id)
             try:

@@ -12,23 +12,28 @@ from traffic_assets.dagster_hdfs.uris import join
 DOCUMENT = "document.json"
 
 
+class _Documents(dict[str, Any]):
+    """The documents of a range by partition key, as opposed to one document that is a mapping."""
+
+
 class JsonIOManager(HdfsIOManager):
     """JSON documents, one for each partition.
 
-    The value of a range of partitions is a mapping of partition key to document.
+    The value of a run over several partitions is a mapping of partition key to document. The value of a run of one
+    partition is the document itself.
     """
 
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
-        documents = value if len(partitions) > 1 else {partitions[0]: value}
+        documents = value if isinstance(value, _Documents) else {partitions[0]: value}
         contents = {key: json.dumps(documents[key], indent=1, allow_nan=False).encode() for key in partitions}
         for key, content in contents.items():
             self.storage.filesystem.mkdirs(self._folder(folder, key))
             self.storage.filesystem.write_new(f"{self._folder(folder, key)}/{DOCUMENT}", content)
         return {key: {} for key in partitions}
 
-    def _require_range(self, value: Any, partitions: Sequence[str]) -> None:
+    def _value_of_range(self, value: Any, partitions: Sequence[str]) -> Any:
         if isinstance(value, Mapping) and not (missing := [key for key in partitions if key not in value]):
-            return
+            return _Documents({key: value[key] for key in partitions})
         problem = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
         raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), reason=problem))
 

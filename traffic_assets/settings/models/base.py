@@ -72,6 +72,12 @@ class Hyperparameters(BaseModel):
         kinds = _kinds(cls.model_fields[name].annotation)
         return int in kinds and float not in kinds
 
+    @classmethod
+    def whole(cls, name: str) -> bool:
+        """Return `is_integer`; the old name."""
+        warn_renamed("Hyperparameters.whole", "Hyperparameters.is_integer")
+        return cls.is_integer(name)
+
 
 def _kinds(annotation: Any) -> set[Any]:
     """Return the types that an annotation allows, such as int and None of `Annotated[int, ...] | None`."""
@@ -174,6 +180,11 @@ class ModelSettings(BaseModel):
             pydantic.ValidationError: If a name or a value is not allowed.
         """
         return type(self.hyperparameters).model_validate(given)
+
+    def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
+        """Return `override_hyperparameters`; the old name."""
+        warn_renamed("ModelSettings.requested", "ModelSettings.override_hyperparameters")
+        return self.override_hyperparameters(given)
 
     @model_validator(mode="after")
     def _grid_is_valid(self) -> "ModelSettings":

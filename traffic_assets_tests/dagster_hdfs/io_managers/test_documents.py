@@ -1,5 +1,6 @@
 """JSON documents over a range of partitions."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
+from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT, JsonIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
+from traffic_assets.dagster_hdfs.values import AssetOutput
 
 DAYS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 KEY = dg.AssetKey("notes")
@@ -69,3 +71,15 @@ def test_anything_else_is_refused_before_it_is_written(
     assert named in message
     assert list(hdfs.dataset(KEY).partitions()) == []
     assert not instance.get_materialized_partitions(KEY)
+
+
+def test_the_rest_of_a_range_is_stored_if_one_partition_is_refused(
+    hdfs: HdfsResource, instance: dg.DagsterInstance
+) -> None:
+    """One document is left then, and it is still taken from the mapping."""
+    value = AssetOutput({"b": {"n": 1}}, refused={"c": "no rows"})
+    materialize(value, hdfs, instance)
+    assert set(hdfs.dataset(KEY).partitions()) == {"b"}
+    current = hdfs.dataset(KEY).current("b")
+    assert current is not None
+    assert json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) == {"n": 1}
