@@ -118,7 +118,7 @@ NOT_REGISTERED = Message(
     code="assets.not-registered",
     problem="{lane} is not registered, because it misses its thresholds ({missed})",
     fix="train it again, or change evaluation.{setting}",
-    example={"lane": "svr", "missed": ["RMSE on test, mph is 6.2, asked for <= 5"], "setting": "thresholds.svr"},
+    example={"lane": "svr", "missed": ["RMSE on test, mph: measured 6.2, expected <= 5"], "setting": "thresholds.svr"},
 )
 TRAINED_AGAIN = Message(
     code="assets.trained-again",

@@ -56,7 +56,7 @@ MISSED_THRESHOLDS = Message(
     code="checks.missed-thresholds",
     problem="{lane} misses its thresholds ({missed})",
     fix="train it again, or change evaluation.{setting}",
-    example={"lane": "svr", "missed": ["RMSE on test, mph is 6.2, asked for <= 5"], "setting": "thresholds.svr"},
+    example={"lane": "svr", "missed": ["RMSE on test, mph: measured 6.2, expected <= 5"], "setting": "thresholds.svr"},
 )
 SLOW_TRAINING = Message(
     code="checks.slow-training",

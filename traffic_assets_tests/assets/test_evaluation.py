@@ -49,7 +49,8 @@ def test_every_column_of_every_stored_table_is_described(trained: Deployment) ->
         schema = metadata["dagster/column_schema"]
         assert isinstance(schema, dg.TableSchemaMetadataValue)
         assert [c.name for c in schema.schema.columns if not c.description] == [], event.asset_key
-    assert tables == {"sensor_table", "sensor_readings", "feature_table", *SPLIT_ASSETS.values()}
+    models = {f"{name}_model" for name in LANES}  # with the columns that they were trained on
+    assert tables == {"sensor_table", "sensor_readings", "feature_table", *SPLIT_ASSETS.values(), *models}
 
 
 def test_runs_and_materializations_name_their_spark_application(trained: Deployment) -> None:

@@ -20,6 +20,7 @@ from traffic_assets.assets.launchpad import config_class
 from traffic_assets.assets.registry import registry_of
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.message import CODE
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
@@ -85,7 +86,8 @@ def test_a_failed_gate_stops_only_its_lane(refused: Refused) -> None:
     gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed and _of_speed(c))
     assert gate.asset_key == dg.AssetKey("linear_regression_evaluation")
     assert gate.partition == WEEK
-    assert "R² on test is" in (gate.description or "")
+    assert gate.metadata[CODE].value == "checks.missed-thresholds"
+    assert "R² on test: measured" in (gate.description or "")
     board = refused.deployment.document("model_comparison")["leaderboard"]
     assert [row["model"] for row in board if row["targets_missed"]] == ["linear_regression"]
 

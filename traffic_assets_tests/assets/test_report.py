@@ -79,7 +79,11 @@ def test_a_failed_gate_does_not_hide_the_report(refused: Refused) -> None:
 
 def test_a_learning_curve_is_on_the_report(retrainable: Deployment) -> None:
     name = "linear_regression"
-    settings = tiny_settings(retrainable.base, {"evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}}})
+    changes = {
+        "evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}},
+        "persistence": {"browse_url": "http://127.0.0.1:8000/{path}"},
+    }
+    settings = tiny_settings(retrainable.base, changes)
     result = run_train(build_defs(settings), retrainable.instance, WEEK, only=[f"{name}_cv_report", REPORT])
     assert result.success, failures(result)
     assert "Learning curve, Linear regression" in stored_page(retrainable)
