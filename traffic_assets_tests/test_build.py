@@ -147,7 +147,9 @@ def test_the_location_is_what_was_agreed(case: str, tmp_path: Path) -> None:
     if os.environ.get("UPDATE_SNAPSHOT"):
         kept = json.loads(SNAPSHOT.read_text()) | {case: found}
         write_snapshot({name: kept[name] for name in CASES if name in kept})
-    assert found == json.loads(SNAPSHOT.read_text())[case], "if the change is meant: UPDATE_SNAPSHOT=1 make test"
+    assert found == json.loads(SNAPSHOT.read_text())[case], (
+        "if the change is meant: UPDATE_SNAPSHOT=1 .venv/bin/pytest -m pure traffic_assets_tests/test_build.py"
+    )
 
 
 def test_every_algorithm_is_in_the_snapshot() -> None:

@@ -116,7 +116,9 @@ def test_the_whole_catalogue(feature_rows: DataFrame) -> None:
     model = preprocessor(features).fit(feature_rows)
     named = slots(model, features)
     report = vector_report(model.transform(feature_rows), named)
-    assert len(named) == 16 + (3 + 1) + (1 + 1) + (2 + 1) + (4 + 1) + (4 + 1)
+    per_category = {name: len({slot.name for slot in named if slot.feature == name}) for name in features.categorical}
+    assert per_category["is_rush_hour"] == 2 + 1, "each value, and one for all others"
+    assert len(named) == len(features.numeric) + sum(per_category.values())
     assert report.nulls == {}
     assert report.constant == [
         "lon_normalized",
