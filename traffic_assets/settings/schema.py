@@ -60,7 +60,7 @@ class Settings(Section):
     persistence: PersistenceSettings = Field(default_factory=PersistenceSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
     owners: list[Owner] = Field(
-        default_factory=list, description="owners of the assets in the Dagster UI: e-mail addresses, or team:<name>"
+        default_factory=list, description="Owners of the assets in the Dagster UI: e-mail addresses, or `team:<name>`."
     )
 
     @model_validator(mode="after")

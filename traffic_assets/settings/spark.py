@@ -34,8 +34,8 @@ class SparkSettings(Section):
     )
     history_url: Annotated[str, Field(pattern=r"^https?://.*\{application_id\}")] | None = Field(
         default=None,
-        description="address of an application in Spark's history server, such as "
-        "http://history:18080/history/{application_id}; the Dagster UI links to it",
+        description="Address of an application in Spark's history server, such as "
+        "`http://history:18080/history/{application_id}`. The Dagster UI links to it.",
     )
     config: dict[Name, str] = Field(
         default_factory=dict, description="Any other `spark.*` setting. Secrets are refused: the UI shows these values."

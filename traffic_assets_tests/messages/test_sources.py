@@ -44,13 +44,23 @@ def _name(function: ast.expr) -> str:
 
 
 def _has_message(call: ast.Call) -> bool:
-    """Whether an argument is the text of a message: the call of one, or a variable that holds the text."""
-    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return any(isinstance(argument, ast.Call) or _is_variable(argument) for argument in arguments)
+    """Return whether the text is a message: the call of one, or a variable or an attribute that holds its text."""
+    described = [keyword.value for keyword in call.keywords if keyword.arg in ("description", "skip_message")]
+    texts = described or call.args[:1] or [k.value for k in call.keywords if k.arg not in ("metadata", "passed")]
+    if texts and isinstance(texts[0], ast.Constant) and not str(texts[0].value).replace("%s", "").strip(": "):
+        texts = call.args[-1:]  # a format without words, such as "%s: %s"
+    return bool(texts) and not _is_words(texts[0])
 
 
-def _is_variable(argument: ast.expr) -> bool:
-    return isinstance(argument, ast.Name | ast.Attribute) and _name(argument).islower()
+def _is_words(text: ast.expr) -> bool:
+    """Return whether an expression is words: a constant, an f-string, or either of them in part."""
+    if isinstance(text, ast.IfExp):
+        return _is_words(text.body) or _is_words(text.orelse)
+    if isinstance(text, ast.BinOp):
+        return True
+    if isinstance(text, ast.Constant):
+        return text.value is not None
+    return isinstance(text, ast.JoinedStr)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -66,6 +76,9 @@ def test_every_message_has_a_code(module: Path) -> None:
         'warnings.warn("left out: " + name, PluginWarning, stacklevel=2)',
         'context.log.warning("no rows")',
         'dg.AssetCheckResult(passed=False, description="no rows")',
+        'dg.AssetCheckResult(passed=passed, description="no rows")',
+        '_LOG.warning("no rows of %s", sensor)',
+        'raise ValueError("no speed", cause)',
     ],
 )
 def test_words_without_a_code_are_found(source: str) -> None:
