@@ -426,7 +426,7 @@ def troubleshooting_page() -> str:
     parts = [
         "# Troubleshooting",
         "",
-        "Every error, warning and check result has a stable code. It is printed in front of the message, and is in the "
+        "Every error, warning and check result has a stable code. It is printed with the message, and is in the "
         "metadata of failed runs and checks. Search this page for the code. The values in the messages are examples.",
     ]
     for area, messages in areas.items():
