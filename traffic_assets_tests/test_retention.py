@@ -43,51 +43,53 @@ class TestRetention:
         return tiny_settings(tmp_path, {"persistence": {"keep_generations_hours": 24}})
 
     @pytest.fixture
-    def hdfs(self, settings: Settings) -> HdfsResource:
+    def resource(self, settings: Settings) -> HdfsResource:
         resource = build_resources(settings, pruned_keys(build_assets(settings)))["hdfs"]
         assert isinstance(resource, HdfsResource)
         return resource
 
     @pytest.fixture
-    def replaced(self, hdfs: HdfsResource, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    def replaced(self, resource: HdfsResource, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         """By asset, the URIs of two generations of two days ago, both replaced; the first model is registered."""
         made = {}
-        registry = local_path(registry_of(hdfs).root)
+        registry = local_path(registry_of(resource).root)
         for killed in ("random_forest/_staging/v1.0.0-0123abcd", "xgboost/_staging/v1.0.0-0123abcd"):
             registry.joinpath(killed).mkdir(parents=True)
             os.utime(registry / killed, (1, 1))
         with monkeypatch.context() as patch:
             patch.setattr(publish, "datetime", _DaysAgo)
             for key in ("random_forest_cv_report", "random_forest_model", "random_forest_evaluation"):
-                made[key] = [_published(hdfs.dataset(key)) for _ in range(3)][:2]
+                made[key] = [_published(resource.dataset(key)) for _ in range(3)][:2]
         kept = made["random_forest_model"][0]
-        new = made_up(hdfs.filesystem, hdfs.base_uri, "random_forest", "g", training=training(kept))
-        registry_of(hdfs).register(new)
+        new = made_up(resource.filesystem, resource.base_uri, "random_forest", "g", training=training(kept))
+        registry_of(resource).register(new)
         return made
 
     def test_references_of_a_version_stay_and_the_rest_is_removed(
-        self, hdfs: HdfsResource, replaced: dict[str, list[str]]
+        self, resource: HdfsResource, replaced: dict[str, list[str]]
     ) -> None:
         notices: list[Any] = []
-        removed = prune(hdfs, registry_of(hdfs), 24, notices.append)
+        removed = prune(resource, registry_of(resource), 24, notices.append)
         kept = replaced["random_forest_model"][0]
-        left = [f"{registry_of(hdfs).root}/{lane}/_staging/v1.0.0-0123abcd" for lane in ("random_forest", "xgboost")]
+        left = [
+            f"{registry_of(resource).root}/{lane}/_staging/v1.0.0-0123abcd" for lane in ("random_forest", "xgboost")
+        ]
         assert sorted(removed) == sorted([*left, *(uri for uris in replaced.values() for uri in uris if uri != kept)])
-        assert hdfs.filesystem.exists(f"{kept}/part-0")
+        assert resource.filesystem.exists(f"{kept}/part-0")
         for key in replaced:
-            current = hdfs.dataset(key).current(WEEK)
+            current = resource.dataset(key).current(WEEK)
             assert current is not None
-            assert hdfs.filesystem.exists(current.uri)
+            assert resource.filesystem.exists(current.uri)
         assert notices == []
 
     def test_a_failed_removal_only_warns(
         self,
-        hdfs: HdfsResource,
+        resource: HdfsResource,
         replaced: dict[str, list[str]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         damaged, forbidden, fine = ("random_forest_cv_report", "random_forest_model", "random_forest_evaluation")
-        local_path(hdfs.dataset(damaged).root).joinpath("_pointers", f"{WEEK}.json").write_text("{")
+        local_path(resource.dataset(damaged).root).joinpath("_pointers", f"{WEEK}.json").write_text("{")
         delete = LocalFileSystem.delete
 
         def refuse(filesystem: LocalFileSystem, uri: str) -> None:
@@ -97,7 +99,7 @@ class TestRetention:
 
         monkeypatch.setattr(LocalFileSystem, "delete", refuse)
         notices: list[Any] = []
-        assert prune(hdfs, registry_of(hdfs), 24, notices.append) == replaced[fine]
+        assert prune(resource, registry_of(resource), 24, notices.append) == replaced[fine]
         assert [text.code for text in notices] == [
             "retention.dataset-not-pruned",
             "retention.dataset-not-pruned",
@@ -105,21 +107,21 @@ class TestRetention:
         ]
         assert [text.values.get("asset") for text in notices] == [damaged, forbidden, None]
         assert [text.values["root"] for text in notices] == [
-            hdfs.dataset(damaged).root,
-            hdfs.dataset(forbidden).root,
-            registry_of(hdfs).root,
+            resource.dataset(damaged).root,
+            resource.dataset(forbidden).root,
+            registry_of(resource).root,
         ]
         assert f"{WEEK}.json is damaged" in notices[0].values["cause"]
         assert [text.values["cause"] for text in notices[1:]] == ["Permission denied"] * 2
-        assert all(hdfs.filesystem.exists(uri) for key in (damaged, forbidden) for uri in replaced[key])
+        assert all(resource.filesystem.exists(uri) for key in (damaged, forbidden) for uri in replaced[key])
 
     def test_nothing_is_removed_while_the_references_are_unknown(
-        self, hdfs: HdfsResource, replaced: dict[str, list[str]]
+        self, resource: HdfsResource, replaced: dict[str, list[str]]
     ) -> None:
-        (version,) = local_path(registry_of(hdfs).root).glob("random_forest/v*/metadata.json")
+        (version,) = local_path(registry_of(resource).root).glob("random_forest/v*/metadata.json")
         version.write_text("{")
         notices: list[Any] = []
-        assert prune(hdfs, registry_of(hdfs), 24, notices.append) == []
+        assert prune(resource, registry_of(resource), 24, notices.append) == []
         (notice,) = notices
         assert notice.code == "retention.references-unknown"
         assert str(version.parent) in notice.values["cause"]

@@ -33,7 +33,7 @@ def good_rows(day: str) -> list[str]:
 
 
 @pytest.fixture
-def hdfs(tmp_path: Path) -> HdfsResource:
+def resource(tmp_path: Path) -> HdfsResource:
     resource = build_resources(tiny_settings(tmp_path))["hdfs"]
     assert isinstance(resource, HdfsResource)
     return resource
@@ -44,11 +44,11 @@ def run(base: Path, days: list[str], **data: object) -> dg.ExecuteInProcessResul
         return run_features(build_defs(tiny_settings(base, {"data": data})), instance, days)
 
 
-def test_bad_rows_are_stored_beside_their_day(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+def test_bad_rows_are_stored_beside_their_day(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], [*good_rows(DAYS[0]), f"A,{DAYS[0]}T21:00:00Z,-5,32.7,-117.1"])
     result = run(tmp_path, DAYS[:1], max_bad_share=0.2)
     assert result.success, failures(result)
-    current = hdfs.dataset("sensor_readings").current(DAYS[0])
+    current = resource.dataset("sensor_readings").current(DAYS[0])
     assert current is not None
     assert current.record["rows"] == spark.read.parquet(current.uri).count() == 12
     assert current.record["reasons"] == {"speed: outside 0..120 mph": 1}
@@ -59,13 +59,13 @@ def test_bad_rows_are_stored_beside_their_day(spark: SparkSession, tmp_path: Pat
 
 
 def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
-    spark: SparkSession, tmp_path: Path, hdfs: HdfsResource
+    spark: SparkSession, tmp_path: Path, resource: HdfsResource
 ) -> None:
     for day in DAYS:
         write_day(tmp_path, day, good_rows(day))
     assert run(tmp_path, DAYS).success
     both = ("sensor_readings", "feature_table")
-    before = {key: hdfs.dataset(key).current_generations(DAYS) for key in both}
+    before = {key: resource.dataset(key).current_generations(DAYS) for key in both}
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     write_day(tmp_path, DAYS[2], [row.rsplit(",", 2)[0] for row in good_rows(DAYS[2])], "sensor_id,timestamp,fast\n")
     result = run(tmp_path, DAYS)
@@ -74,30 +74,30 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
     assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable). Expected at most 5%." in said
     assert f"{DAYS[2]}: " in said
     assert "lacks required columns (speed); it has sensor_id, timestamp, fast" in said
-    after = {key: hdfs.dataset(key).current_generations(DAYS) for key in both}
+    after = {key: resource.dataset(key).current_generations(DAYS) for key in both}
     for key in both:
         assert [after[key][day].id == before[key][day].id for day in DAYS] == [False, True, True], key
     assert after["feature_table"][DAYS[0]].record["sensor_readings"] == after["sensor_readings"][DAYS[0]].id
 
     write_day(tmp_path, DAYS[1], good_rows(DAYS[1]))
     assert run(tmp_path, DAYS[1:2]).success, "the corrected day alone"
-    assert all(hdfs.dataset(key).current_generations(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
+    assert all(resource.dataset(key).current_generations(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
 
 
 def test_a_refused_day_in_the_middle_is_no_lookback_of_the_next(
-    spark: SparkSession, tmp_path: Path, hdfs: HdfsResource
+    spark: SparkSession, tmp_path: Path, resource: HdfsResource
 ) -> None:
     for day in (DAYS[0], DAYS[2]):
         write_day(tmp_path, day, good_rows(day))
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     assert not run(tmp_path, DAYS).success
-    published = hdfs.dataset("feature_table").current_generations(DAYS)
+    published = resource.dataset("feature_table").current_generations(DAYS)
     assert list(published) == [DAYS[0], DAYS[2]]
     assert published[DAYS[2]].record["lookback"] is None
     assert published[DAYS[2]].record["rows"] == 12
 
 
-def test_readings_alone_fail_as_well(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+def test_readings_alone_fail_as_well(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     job = build_defs(tiny_settings(tmp_path)).resolve_job_def(jobs.FEATURES)
@@ -110,7 +110,7 @@ def test_readings_alone_fail_as_well(spark: SparkSession, tmp_path: Path, hdfs: 
             asset_selection=[dg.AssetKey("sensor_readings")],
         )
     assert f"{DAYS[1]}: 1 of 1 rows are bad" in failures(result)["sensor_readings"]
-    assert hdfs.dataset("sensor_readings").partitions() == DAYS[:1]
+    assert resource.dataset("sensor_readings").partitions() == DAYS[:1]
 
 
 def test_nothing_stays_in_memory_after_a_run(spark: SparkSession, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_nothing_stays_in_memory_after_a_run(spark: SparkSession, tmp_path: Path
 
 
 def test_runs_at_the_same_time_do_not_move_highway_codes(
-    spark: SparkSession, tmp_path: Path, hdfs: HdfsResource, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, resource: HdfsResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header = HEADER.replace("\n", ",highway\n")
     write_day(tmp_path, DAYS[0], [f"{row},I-8" for row in good_rows(DAYS[0])], header)
@@ -141,12 +141,12 @@ def test_runs_at_the_same_time_do_not_move_highway_codes(
     monkeypatch.setattr(sensors, "build_sensor_table", overtaken)
     result = run(tmp_path, DAYS[:1])
     assert result.success, failures(result)
-    current = hdfs.dataset("sensor_table").current(UNPARTITIONED)
+    current = resource.dataset("sensor_table").current(UNPARTITIONED)
     assert current is not None
     assert current.record["facts"]["highway_codes"] == {"I-5": 0, "I-8": 1}
 
 
-def test_a_corrupt_file_refuses_its_day_by_name(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+def test_a_corrupt_file_refuses_its_day_by_name(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
     torn = tmp_path / "raw" / "readings" / f"date={DAYS[1]}"
     torn.mkdir()
@@ -154,19 +154,19 @@ def test_a_corrupt_file_refuses_its_day_by_name(spark: SparkSession, tmp_path: P
     result = run(tmp_path, DAYS[:2])
     assert not result.success
     assert "torn.parquet" in failures(result)["feature_table"]
-    assert hdfs.dataset("sensor_readings").partitions() == DAYS[:1]
+    assert resource.dataset("sensor_readings").partitions() == DAYS[:1]
     (event,) = result.asset_materializations_for_node("sensor_table")
     refused = event.metadata["refused"].value
     assert isinstance(refused, dict)
     assert "torn.parquet" in refused[DAYS[1]]
 
 
-def test_a_day_without_rows_is_published_empty(spark: SparkSession, tmp_path: Path, hdfs: HdfsResource) -> None:
+def test_a_day_without_rows_is_published_empty(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
     result = run(tmp_path, DAYS[:2])
     assert result.success, failures(result)
     assert {"sensor_readings", "feature_table", "sensor_table"} <= materialized(result)
-    empty = hdfs.dataset("feature_table").current(DAYS[1])
+    empty = resource.dataset("feature_table").current(DAYS[1])
     assert empty is not None
     assert empty.record["rows"] == 0
     assert "traffic_efficiency" in spark.read.parquet(empty.uri).columns

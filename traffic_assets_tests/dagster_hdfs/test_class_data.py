@@ -269,6 +269,12 @@ class TestJava:
     """With the Java and the Spark of this machine."""
 
     JARS = minispark.SPARK_HOME / "jars"
+    ENVIRON: Mapping[str, str] = {
+        **os.environ,
+        "SPARK_HOME": str(minispark.SPARK_HOME),
+        "SPARK_SCALA_VERSION": "2.13",
+    }
+    """What Spark's launcher needs besides, as `spark-class` sets it."""
 
     @pytest.fixture
     def small(self, processes: Processes, tmp_path: Path) -> Archive:
@@ -276,7 +282,7 @@ class TestJava:
         archive = Archive(tmp_path / "a folder", "small")
         with class_data.writing(archive) as part:
             assert part is not None
-            class_data.run_writing(part, self.command(class_data.creating_options(part)), os.environ)
+            class_data.run_writing(part, self.command(class_data.creating_options(part)), self.ENVIRON)
         return archive
 
     def command(self, options: list[str], class_path: str = "") -> list[str]:
@@ -285,7 +291,7 @@ class TestJava:
 
     def test_it_is_used(self, small: Archive, processes: Processes, tmp_path: Path) -> None:
         log = tmp_path / "loaded"
-        processes.run(self.command([*small.options, f"-Xlog:class+load:file={log}"]), check=True)
+        processes.run(self.command([*small.options, f"-Xlog:class+load:file={log}"]), check=True, env=self.ENVIRON)
         assert FROM_ARCHIVE in log.read_text()
 
     @pytest.mark.parametrize("fault", ["corrupt", "another class path", "empty", "deleted"])
@@ -301,8 +307,9 @@ class TestJava:
             small.path.chmod(0o600)
             small.path.write_bytes(b"x" * size if fault == "corrupt" else b"")
         before = f"{tmp_path}:" if fault == "another class path" else ""
-        plain = processes.run(self.command([], before), check=True)
-        done = processes.run(self.command([*options, f"-Xlog:class+load:file={log}"], before), check=True)
+        plain = processes.run(self.command([], before), check=True, env=self.ENVIRON)
+        command = self.command([*options, f"-Xlog:class+load:file={log}"], before)
+        done = processes.run(command, check=True, env=self.ENVIRON)
         assert FROM_ARCHIVE not in log.read_text()
         assert (done.stdout, done.stderr) == (plain.stdout, plain.stderr)
 

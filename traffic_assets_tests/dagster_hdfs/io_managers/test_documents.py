@@ -17,7 +17,7 @@ KEY = dg.AssetKey("notes")
 
 
 @pytest.fixture
-def hdfs(tmp_path: Path) -> HdfsResource:
+def resource(tmp_path: Path) -> HdfsResource:
     return HdfsResource(base_uri=f"file://{tmp_path}", spark=SparkResource(), locations={KEY.to_user_string(): "notes"})
 
 
@@ -27,7 +27,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
-def materialize(value: Any, hdfs: HdfsResource, instance: dg.DagsterInstance) -> tuple[bool, dict[str, Any], str]:
+def materialize(value: Any, resource: HdfsResource, instance: dg.DagsterInstance) -> tuple[bool, dict[str, Any], str]:
     """Return the success of a run over b to c, the value of its reader, and the message of its failure."""
     given: dict[str, Any] = {}
 
@@ -42,7 +42,7 @@ def materialize(value: Any, hdfs: HdfsResource, instance: dg.DagsterInstance) ->
     result = dg.materialize(
         [notes, reader],
         instance=instance,
-        resources={"io_manager": JsonIOManager(hdfs=hdfs), "nothing": dg.mem_io_manager},
+        resources={"io_manager": JsonIOManager(hdfs=resource), "nothing": dg.mem_io_manager},
         tags={"dagster/asset_partition_range_start": "b", "dagster/asset_partition_range_end": "c"},
         raise_on_error=False,
     )
@@ -52,11 +52,11 @@ def materialize(value: Any, hdfs: HdfsResource, instance: dg.DagsterInstance) ->
     return result.success, given, errors[0].message if errors and errors[0] else ""
 
 
-def test_a_range_is_a_mapping_of_partition_to_document(hdfs: HdfsResource, instance: dg.DagsterInstance) -> None:
-    success, given, _ = materialize({"b": {"n": 1}, "c": {"n": 2}}, hdfs, instance)
+def test_a_range_is_a_mapping_of_partition_to_document(resource: HdfsResource, instance: dg.DagsterInstance) -> None:
+    success, given, _ = materialize({"b": {"n": 1}, "c": {"n": 2}}, resource, instance)
     assert success
     assert given == {"b": {"n": 1}, "c": {"n": 2}}
-    assert set(hdfs.dataset(KEY).partitions()) == {"b", "c"}
+    assert set(resource.dataset(KEY).partitions()) == {"b", "c"}
     assert set(instance.get_materialized_partitions(KEY)) == {"b", "c"}
 
 
@@ -64,22 +64,22 @@ def test_a_range_is_a_mapping_of_partition_to_document(hdfs: HdfsResource, insta
     ("value", "named"), [({"n": 1}, "no document for b, c"), ([1, 2], "list"), ({"b": 1}, "for c")]
 )
 def test_anything_else_is_refused_before_it_is_written(
-    value: Any, named: str, hdfs: HdfsResource, instance: dg.DagsterInstance
+    value: Any, named: str, resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
-    success, _, message = materialize(value, hdfs, instance)
+    success, _, message = materialize(value, resource, instance)
     assert not success
     assert named in message
-    assert list(hdfs.dataset(KEY).partitions()) == []
+    assert list(resource.dataset(KEY).partitions()) == []
     assert not instance.get_materialized_partitions(KEY)
 
 
 def test_the_rest_of_a_range_is_stored_if_one_partition_is_refused(
-    hdfs: HdfsResource, instance: dg.DagsterInstance
+    resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     """One document is left then, and it is still taken from the mapping."""
     value = AssetOutput({"b": {"n": 1}}, refused={"c": "no rows"})
-    materialize(value, hdfs, instance)
-    assert set(hdfs.dataset(KEY).partitions()) == {"b"}
-    current = hdfs.dataset(KEY).current("b")
+    materialize(value, resource, instance)
+    assert set(resource.dataset(KEY).partitions()) == {"b"}
+    current = resource.dataset(KEY).current("b")
     assert current is not None
-    assert json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) == {"n": 1}
+    assert json.loads(resource.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) == {"n": 1}
