@@ -1,4 +1,4 @@
-"""How long loading the code location takes, against `import dagster` alone: the goal is at most 1.5 times.
+"""Time to load the code location, compared with `import dagster` alone: the goal is at most 1.5 times.
 
 Both are whole processes, started in turn; the medians are compared.
 """

@@ -198,8 +198,8 @@ def render(results: Mapping[str, Any]) -> str:
             )
     lines += [
         "",
-        "Importances are each model's own ([Algorithms](algorithms.md)): a mean decrease of impurity (sums to 1) for "
-        "trees, an absolute standardised coefficient (mph) for the linear model.",
+        "Each model computes importances in its own way ([Algorithms](algorithms.md)): a mean decrease of impurity "
+        "(sums to 1) for trees, an absolute standardised coefficient (mph) for the linear model.",
     ]
     return "\n".join(lines) + "\n"
 

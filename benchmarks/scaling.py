@@ -3,7 +3,7 @@
     python -m benchmarks.scaling [rows ...]
 
 Each size runs in a process of its own (local Spark, 4 GB of heap), and what it took is kept in `scaling.json`, so
-that an interrupted run goes on; `--again` measures anew. The goals: time grows no faster than the rows, driver and
+that an interrupted run goes on; `--again` measures again. The goals: time grows no faster than the rows, driver and
 JVM together stay within 8 GiB, and what a stage sends back to the driver (counted by Spark: `resultSize`) does not
 grow with the rows: at most twice as much at the largest size as at the smallest.
 """

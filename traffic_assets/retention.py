@@ -1,6 +1,6 @@
 """Retention: pruning of stored data that nothing refers to, after a configured time.
 
-Removes replaced generations of the datasets that the asset groups allow to prune, and staging files of killed runs.
+It removes replaced generations of the datasets that the asset groups allow to prune, and staging files of killed runs.
 Versions in the registry, and the generations that they refer to, always stay.
 """
 

@@ -72,8 +72,8 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
 def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str, checked: int = 0) -> dict[str, int]:
     """Return the weeks whose training is out of date, with the newest storage id of their days.
 
-    Such a week is complete, enough days of its window have rows, and one of them is newer than those that the last
-    training of the week included.
+    Such a week is complete, and enough days of its window have rows. At least one of them is newer than the days in the
+    last training of the week.
 
     Args:
         instance: Dagster instance with the materializations and runs.
@@ -167,7 +167,7 @@ def _included_in(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
 
     A run of this sensor counts in any case; otherwise the sensor would restart a run that always fails. A person's run
     counts if it succeeded, with everything that was stored at its start. If it failed or was canceled, only its splits
-    tell what it read.
+    record its inputs.
     """
     run = record.dagster_run
     if STORAGE_ID_TAG in run.tags:

@@ -1,4 +1,4 @@
-"""The assets: thin wiring from inputs through plain functions to outputs, one module a group.
+"""Assets, one module for each group: they connect inputs, plain functions and outputs.
 
 Each module has `build(settings)`. The logic is in `features/`, `ml/` and `registry/`.
 """

@@ -205,7 +205,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
 
 
 def _origin(search: Any, fitted_preprocessor: AssetInput, train_split: AssetInput) -> dict[str, Any]:
-    """Return the part of a model's record that tells where it comes from: trial, features and rows."""
+    """Return the provenance in a model's record: trial, features and rows."""
     from traffic_assets.assets.presentation import document
 
     return {

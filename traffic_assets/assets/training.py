@@ -358,7 +358,7 @@ def _formulas(target: str, columns: tuple[Column, ...], settings: Settings) -> t
 
 
 def _treated_values(features: Any, outliers: dict[str, int], fitted: int) -> dict[str, Any]:
-    """Return the counts of missing values and outliers, under names that tell how they were treated.
+    """Return the counts of missing values and outliers, under names that state their treatment.
 
     Args:
         features: Features to train on (`ml.preprocessing.FeatureSet`).

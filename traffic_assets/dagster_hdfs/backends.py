@@ -1,8 +1,8 @@
 """File systems by URI: the local disk, Hadoop's client, or a storage backend of an installed package.
 
 The entry point of a package's backend has the name of its URI scheme. It is imported when the scheme is first used, so
-a broken backend affects only its own scheme. What a file system guarantees is in `filesystem.py`. Imports neither
-dagster nor pyspark.
+a broken backend affects only its own scheme. `filesystem.py` lists the guarantees of a file system. This module
+imports neither dagster nor pyspark.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> N
 def writing(archive: Archive | None) -> Iterator[Path | None]:
     """Yield the path to write an archive to, and publish the file afterwards.
 
-    The path is None if there is nothing to do: the archive exists, another process creates it now, creating it failed
+    The path is None if the archive exists or another process creates it now. It is also None if creating it failed
     within a day, the disk is nearly full, or the cache folder cannot be written. Each process writes into a folder of
     its own, and a rename publishes the file. A killed process leaves only its folder, which the next one deletes.
 

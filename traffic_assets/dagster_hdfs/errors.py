@@ -1,7 +1,7 @@
 """Translation of storage failures: an error of Hadoop, Spark or the local disk becomes one `StorageError`.
 
-Imports neither pyspark nor dagster. The calls that fail are in `filesystem.py` and the IO managers, each inside
-`storage_errors(uri)`.
+This module imports neither pyspark nor dagster. The calls that fail are in `filesystem.py` and the IO managers, each
+inside `storage_errors(uri)`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class StorageError(OSError):
 
 @dataclass(frozen=True)
 class _Rule:
-    """How to recognize one kind of failure.
+    """Rule that recognizes one kind of failure.
 
     Attributes:
         message: Message of the failure.
         pattern: Text that only this failure has in its trace.
-        retryable: Whether the failure may be over a little later.
+        retryable: True if a retry may succeed a little later.
     """
 
     message: Message

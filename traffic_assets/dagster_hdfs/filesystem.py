@@ -1,7 +1,7 @@
 """A small file system interface over URIs, and its implementation for the local disk with POSIX calls.
 
-The implementation with Hadoop's client is in `hadoop.py`, names and paths are in `uris.py`, the meaning of errors is in
-`errors.py`, and publishing is in `publish.py`. Imports neither dagster nor pyspark.
+The implementation with Hadoop's client is in `hadoop.py`. Names and paths are in `uris.py`, the meaning of errors is in
+`errors.py`, and publishing is in `publish.py`. This module imports neither dagster nor pyspark.
 """
 
 from __future__ import annotations

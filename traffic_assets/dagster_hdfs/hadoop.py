@@ -1,7 +1,7 @@
 """The file system interface with Hadoop's client in a Spark session's JVM: HDFS and every storage with such a client.
 
-The interface is in `filesystem.py`, the meaning of errors in `errors.py`. Imports no dagster, and uses pyspark only
-through the session of the caller.
+The interface is in `filesystem.py`, the meaning of errors in `errors.py`. This module does not import dagster, and
+uses pyspark only through the session of the caller.
 """
 
 from __future__ import annotations

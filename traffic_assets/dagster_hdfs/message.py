@@ -85,7 +85,7 @@ class Message:
 
 
 def _sentence(text: str) -> str:
-    """Return a text with a full stop; a value at its end may have brought one."""
+    """Return a text with one full stop; a value at its end may already have one."""
     return text if text.endswith(".") else f"{text}."
 
 

@@ -240,8 +240,9 @@ FOREIGN_POINTER = Message(
 )
 SHORT_RETENTION = Message(
     code="storage.short-retention",
-    problem="The retention keep={keep} is too short: a run that reads an old generation would lose it",
+    problem="The retention keep={keep} is too short, because a running job may still read a replaced generation",
     expected="at least {shortest}",
+    fix="pass a longer `keep`",
     example={"keep": "1:00:00", "shortest": "1 day, 0:00:00"},
 )
 NOTHING_PUBLISHED = Message(

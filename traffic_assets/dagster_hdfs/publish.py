@@ -6,7 +6,7 @@
 
 A publish renames the staged folder to its generation, then swaps the pointer. Each is one atomic step, so readers see
 the old data or the new, never a part. If two runs publish one partition, the later swap wins. File operations are in
-`filesystem.py`; reading with Spark is in `reading.py`. Imports no dagster.
+`filesystem.py`; reading with Spark is in `reading.py`. This module does not import dagster.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Reading of published generations with Spark, for IO managers and for notebooks.
 
-`publish.py` determines the current generation of a partition. Imports no dagster, and pyspark only inside functions.
+`publish.py` determines the current generation of a partition. This module does not import dagster, and imports pyspark
+only inside functions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the assets that work on storage share: retries when storage does not answer, costs, and failures with codes."""
+"""Decorators of assets that use storage: retries when storage does not answer, costs, and failures with codes."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar

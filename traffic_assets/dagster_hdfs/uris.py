@@ -1,7 +1,7 @@
 """Names and URIs: valid path segments, joined paths and local URIs.
 
-Does not touch storage; that is `filesystem.py`. URIs are written as Spark and Hadoop read them, without percent
-encoding.
+This module does not access storage; `filesystem.py` does. URIs are written as Spark and Hadoop read them, without
+percent encoding.
 """
 
 from __future__ import annotations

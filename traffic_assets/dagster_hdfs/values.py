@@ -31,7 +31,7 @@ class AssetOutput:
             has replaced it since, the step runs again. Otherwise the data of that run would be lost.
         rows: Rows that the step processed, for its cost per row; only for a value that is not a table.
         after: Callback after the value was written, or failed to be.
-        kept: Whether later steps of this process may get the value itself. An IO manager that keeps no values reads it.
+        kept: True if later steps of this process may get the value itself. An IO manager that keeps no values reads it.
     """
 
     value: Any

@@ -5,7 +5,7 @@ from traffic_assets.dagster_hdfs.message import Message
 INVALID_FORMULA = Message(
     code="preprocessing.invalid-formula",
     problem="{formula!r} is not a valid formula",
-    expected="a*b, a/b, a^2 or a^3, where a and b are numeric features",
+    expected="a*b, a/b, a^2 or a^3 of numeric features a and b",
     fix="correct training.preprocessing.create",
     example={"formula": "flow_rate+occupancy_ratio"},
 )

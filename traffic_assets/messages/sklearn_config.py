@@ -158,7 +158,7 @@ UNWRITTEN_FORMATS = Message(
 
 NO_VALUES = Message(
     code="sklearn-config.no-values",
-    problem="The grid has no values for {name}, which cannot be chosen here",
+    problem="The grid has no values for {name}, which is not a hyperparameter here",
     fix="remove it",
     example={"name": "criterion"},
 )
@@ -205,8 +205,8 @@ def _fixed(name: str, actual: str, fix: str, example: object) -> tuple[Message, 
 
     Args:
         name: scikit-learn's name, which is the code too.
-        actual: What happens here, a clause.
-        fix: What to set instead.
+        actual: Behaviour of this project, a clause.
+        fix: Setting to use instead.
         example: A value that is refused.
     """
     code = f"sklearn-config.{name.lower().replace('_', '-')}"

@@ -69,9 +69,9 @@ class Algorithm(Extension):
             without it (docs/preprocessing.md).
         single_pass: True if a fit reads its rows once and keeps what it needs itself.
         configure_for_rows: Returns the estimator configured for a number of rows, for the same model.
-        shared_fit: How one fit yields the models of several trials of a search; None if each trial needs its own fit.
-        early_stopping: How a fit stops early; None if it never does.
-        own_threads: How a fit takes all cores of a local session by itself; None if it never does.
+        shared_fit: Method of reading several trials' models from one fit; None if each trial needs its own fit.
+        early_stopping: Early stopping of a fit; None if it never stops early.
+        own_threads: Threads of a fit that uses all cores of a local session; None if no fit does.
         surrogate: Returns an unfitted model of a fast engine, with fit(x, y) and predict(x), for hyperparameters, seed
             and number of slots. A search ranks hyperparameters with it before it tries them.
         requirements: Package that is not always installed; None if the algorithm needs none.

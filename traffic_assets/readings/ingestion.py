@@ -46,7 +46,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class _Input:
-    """What to read, and the columns to validate.
+    """Source and days to read, and the columns to validate.
 
     Attributes:
         spark: Spark session.

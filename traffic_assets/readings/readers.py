@@ -166,7 +166,7 @@ class Source:
 
         Raises:
             InputError: A part without days cannot be read.
-            StorageError: The same, or a retry may succeed.
+            StorageError: A part without days cannot be read because of storage, or a retry may succeed.
         """
         by_schema: dict[tuple[str, str], list[Part]] = defaultdict(list)
         refused: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """The model registry: immutable versions of each lane, and the pointer to the newest.
 
-Uses the parts of `dagster_hdfs` without Dagster, so a service or a notebook can use it.
+It uses only the parts of `dagster_hdfs` that do not import Dagster, so a service or a notebook can use it.
 """
 
 from traffic_assets.registry.metadata import VersionMetadata

@@ -1,4 +1,4 @@
-"""Metadata of a registered version: everything that is necessary to trust, load and reproduce it."""
+"""Metadata of a registered version: everything that is necessary to verify, load and reproduce it."""
 
 import platform
 from datetime import datetime

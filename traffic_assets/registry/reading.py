@@ -1,6 +1,7 @@
 """Reading of a registry without Spark: list, metadata, verify.
 
-Registering and loading are in `store.py`. Imports neither pyspark nor dagster, so a small service can use this module.
+Registering and loading are in `store.py`. This module imports neither pyspark nor dagster, so a small service can use
+it.
 """
 
 from collections.abc import Callable, Iterable

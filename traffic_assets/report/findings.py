@@ -135,8 +135,8 @@ def caveats(report: Report) -> list[str]:
         )
     if any(diagnostics.interval for diagnostics in shown):
         sentences.append(
-            "A prediction interval has the same width for all rows. It covers its share of all of them, but less where "
-            "errors are larger; the coverage of each slice shows how much less. On later time the share is not "
+            "A prediction interval has the same width for all rows. It covers its share of all of them, but less of "
+            "those with larger errors; the coverage of each slice shows how much less. On later time the share is not "
             "guaranteed."
         )
     if any(diagnostics.confidence for diagnostics in shown):

@@ -53,7 +53,7 @@ class FillSettings(Section):
 
     @property
     def on(self) -> bool:
-        """Whether any fill is on."""
+        """True if any fill is on."""
         return self.forward_fill or self.interpolation
 
 

@@ -21,7 +21,7 @@ class Layer:
         origins: Path under which a value was given (in a file or the environment), by its current path, if they differ.
         sklearn_key: Path of the first key of a scikit-learn-style configuration, if there is one.
         listed_models: Models that a scikit-learn-style configuration lists; the others are off.
-        has_feature_table: Whether a key names columns of the input, which then is a ready-made feature table.
+        has_feature_table: True if a key names columns of the input, which then is a ready-made feature table.
     """
 
     content: dict[str, Any]
@@ -53,7 +53,7 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 def merge_layers(base: Layer, top: Layer) -> Layer:
     """Return one layer over another.
 
-    Each layer was brought to the current names by itself, so that a setting under two names is merged as one.
+    Each layer already has the current names, so a setting under two names is merged as one.
     """
     models = top.content.get("models")
     named = frozenset(models) if isinstance(models, Mapping) else frozenset[str]()

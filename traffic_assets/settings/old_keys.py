@@ -1,6 +1,6 @@
 """Keys of the settings that were renamed: old files and environments keep working.
 
-Each layer is brought to the current names by itself, before the layers are merged. An error is reported under the key
+Each layer is translated into the current names before the layers are merged. An error is reported under the key
 that was given.
 """
 

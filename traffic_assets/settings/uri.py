@@ -1,4 +1,4 @@
-"""Folders and URIs of the settings, brought to one form."""
+"""Normalization of the folders and URIs in the settings."""
 
 import re
 from pathlib import Path

@@ -12,8 +12,8 @@ STEP_SECONDS = 20
 def propagate(spec: SampleSpec, net: Network, demand: Array, capacity: Array) -> tuple[Array, Array]:
     """Propagate vehicles through the cells by the cell transmission model (Daganzo 1994).
 
-    It solves the kinematic wave model for a triangular fundamental diagram. A cell sends its vehicles up to capacity
-    and receives as many as it has room for, so a queue grows upstream of a bottleneck and dissolves again. Only
+    It solves the kinematic wave model for a triangular fundamental diagram. A cell sends vehicles up to its capacity
+    and receives as many as fit into it. A queue therefore grows upstream of a bottleneck and dissolves again. Only
     + - * / and min are used, because their results do not depend on the number of days.
 
     Args:

@@ -61,7 +61,7 @@ class RangeError(ValueError):
 
 
 class HdfsIOManager(dg.ConfigurableIOManager):
-    """Base class: publishes the output of `_write`, and reads the current generations with `_read`."""
+    """Base class that publishes the output of `_write` and reads the current generations with `_read`."""
 
     hdfs: dg.ResourceDependency[HdfsResource]
     partition_column: str | None = Field(default=None, description="column for the partition key in a DataFrame")

@@ -25,7 +25,7 @@ PARTITIONS_SUBSET = "_asset_partitions_subset"
 
 
 class UnsupportedDagsterError(RuntimeError):
-    """The installed Dagster lacks an attribute that this package writes."""
+    """Error for an installed Dagster without an attribute that this package writes."""
 
 
 def require_partitions_subset() -> None:

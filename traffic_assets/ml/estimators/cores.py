@@ -26,6 +26,6 @@ def task_threads(spark: SparkSession) -> int:
 def all_cores(spark: SparkSession) -> AbstractContextManager[Any]:
     """Return the lock of all cores in a local session; elsewhere, a context that does nothing.
 
-    Two fits with all cores compete for them at every step of every tree: concurrent folds took four times as long.
+    Two concurrent fits with all cores delay each other at every step of every tree: folds took four times as long.
     """
     return _ALL_CORES if is_local(spark) else nullcontext()

@@ -57,7 +57,7 @@ class Member:
 
 
 class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
-    """Fits the members and their weights. The params have the names of `EnsembleHyperparameters`.
+    """Estimator that fits the members and their weights. The params have the names of `EnsembleHyperparameters`.
 
     Rows that `stopCol` marks are passed only to members that stop early. No member and no weight is fitted on them.
     """
@@ -176,7 +176,7 @@ class EnsembleModel(Model, Columns, MLWritable, MLReadable["EnsembleModel"]):
 
 
 class _Writer(MLWriter):
-    """Writes metadata as Spark does, and one folder per member with the member's own writer."""
+    """Writer of the metadata in Spark's format, and of one folder per member with the member's own writer."""
 
     def __init__(self, model: EnsembleModel) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class _Writer(MLWriter):
 
 
 class _Reader(MLReader[EnsembleModel]):
-    """Reads what `_Writer` wrote; a member's class is that of its algorithm, never one that the files name."""
+    """Reader of the files of `_Writer`. A member's class is that of its algorithm, never one that the files name."""
 
     def load(self, path: str) -> EnsembleModel:
         name = f"{EnsembleModel.__module__}.{EnsembleModel.__name__}"

@@ -101,7 +101,7 @@ def scorer(kernel: str, gamma: float, coef0: float, degree: int) -> Score:
 
 
 class SupportVectorRegression(Estimator["SupportVectorRegressionModel"], Columns, HasSeed):
-    """Fits scikit-learn's SVR on at most `max_rows` rows, drawn by a hash of the column `rowCol` and the seed.
+    """Estimator that fits scikit-learn's SVR on at most `max_rows` rows, drawn by a hash of `rowCol` and the seed.
 
     The params have the names of `SVRHyperparameters`.
     """
@@ -218,7 +218,7 @@ _NUMBERS = (
 
 
 class _Writer(MLWriter):
-    """Writes metadata with the numbers as Spark does, and the vectors as Parquet with one row each."""
+    """Writer of the metadata with the numbers in Spark's format, and of the vectors as Parquet with one row each."""
 
     def __init__(self, model: SupportVectorRegressionModel) -> None:
         super().__init__()
@@ -238,7 +238,7 @@ class _Writer(MLWriter):
 
 
 class _Reader(MLReader[SupportVectorRegressionModel]):
-    """Reads what `_Writer` wrote."""
+    """Reader of the files of `_Writer`."""
 
     def load(self, path: str) -> SupportVectorRegressionModel:
         kind = SupportVectorRegressionModel

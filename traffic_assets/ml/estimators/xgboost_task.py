@@ -179,7 +179,7 @@ def _encodings(fitted: Sequence[pa.RecordBatch], all_slots: bool) -> list[Encodi
 
     Slots are in alphabetical order, as the preprocessor's: XGBoost takes the first of two slots that split equally
     well. The last slot is for missing and new values. It is left out if no fitted row has such a value, because it
-    would be constant; without it, so is the second of two slots, because it would be the opposite of the first.
+    would be constant. If two slots then remain, the second is left out too, because it is the opposite of the first.
     """
     encodings = []
     for category in range(len(fitted[0]["categories"][0])):

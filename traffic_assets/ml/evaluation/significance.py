@@ -2,7 +2,7 @@
 
 Over folds: the corrected resampled t-test (Nadeau and Bengio 2003). Folds share train rows, so a plain t-test finds
 differences that do not exist. On later time: Diebold and Mariano (1995) with the variance and the critical values of
-Coroneo and Iacone (2020), because losses of every five minutes are autocorrelated for hours. P-values of several
+Coroneo and Iacone (2020). Losses of every five minutes are autocorrelated for hours. P-values of several
 comparisons are corrected by Holm (1979).
 """
 

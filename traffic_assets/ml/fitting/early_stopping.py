@@ -1,4 +1,4 @@
-"""Rows that stop a fit early; they are marked and never fitted on."""
+"""Validation rows of early stopping: marked rows that no fit trains on."""
 
 from collections.abc import Sequence
 

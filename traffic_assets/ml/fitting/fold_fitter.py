@@ -71,14 +71,14 @@ class PreparedFold(ABC):
 
 
 class FoldFitter(ABC):
-    """Fits models of one algorithm on folds of the same rows.
+    """Fitter of one algorithm on folds of the same rows.
 
     `prepare` and the fits may run in several threads at the same time.
 
     Attributes:
         rows: Rows of all folds.
         folds: Conditions on `rows`.
-        sharing: Which trials one fit can be evaluated for; None if each trial needs a fit of its own.
+        sharing: Rule for the trials that share one fit; None if each trial needs its own fit.
     """
 
     def __init__(self, rows: DataFrame, folds: Sequence[Fold], sharing: SharedFit | None = None) -> None:

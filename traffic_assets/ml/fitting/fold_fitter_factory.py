@@ -1,4 +1,4 @@
-"""Choice between the two ways to fit folds: tasks where possible, Spark's preprocessor otherwise."""
+"""Choice between the two ways to fit folds: tasks if possible, otherwise Spark's preprocessor."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext

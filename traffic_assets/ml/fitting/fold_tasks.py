@@ -38,7 +38,7 @@ def fits_in_tasks(algorithm: Algorithm, tried: Sequence[Hyperparameters], prepar
 
 
 class FoldTasks(FoldFitter):
-    """Fits an algorithm with a `fold_task`, on rows from `open_fold_tasks`.
+    """Fitter of an algorithm with a `fold_task`, on rows from `open_fold_tasks`.
 
     Args:
         rows: Numbers and categories (`encoded_rows`), y (the target), `row`, `stops_fit`, the conditions of the folds,

@@ -23,7 +23,7 @@ from traffic_assets.settings.models.base import Hyperparameters
 
 
 class SparkFolds(FoldFitter):
-    """Fits any algorithm with any preparation.
+    """Fitter of any algorithm with any preparation.
 
     Args:
         rows: Train rows, read several times a fold; rows that only stop fits early are marked.
@@ -83,7 +83,7 @@ class _SparkFold(PreparedFold):
     def evaluate(
         self, hyperparameters: Hyperparameters, cuts: Sequence[Cut] = (), exact: int | None = None
     ) -> list[Metrics]:
-        """Fit on the vectors, and let Spark predict, or walk the trees of the saved ensemble for all cuts."""
+        """Fit on the vectors, and evaluate Spark's predictions, or all cuts of the saved ensemble."""
         model = self._fit(hyperparameters)
         if not cuts:
             return [evaluate(model.transform(self._test), self._target)]

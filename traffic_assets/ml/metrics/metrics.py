@@ -1,8 +1,8 @@
 """The metrics of a prediction, computed on Spark in one pass.
 
 RMSE and MAE are in the target's unit, mph for the speed. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| /
-|observed| over the rows with an observed value of at least `MAPE_FLOOR`, because relative errors near zero are
-meaningless (Hyndman and Koehler 2006). Metrics of installed packages (`spec.py`) are computed in the same pass.
+|observed| over the rows with an observed value of at least `MAPE_FLOOR`. Relative errors near zero are meaningless
+(Hyndman and Koehler 2006). Metrics of installed packages (`spec.py`) are computed in the same pass.
 """
 
 import math

@@ -42,7 +42,7 @@ class TrialOnFold(NamedTuple):
 
 
 class CrossValidation:
-    """Evaluates hyperparameters of one algorithm on every fold.
+    """Evaluation of one algorithm's hyperparameters on every fold.
 
     Args:
         features: Columns to train on.
@@ -138,7 +138,7 @@ class CrossValidation:
         return by_fold
 
     def _evaluations(self, result: FitResult) -> dict[int, TrialOnFold]:
-        """Return the evaluations that a fit answers for, by position of the trial."""
+        """Return the evaluations of a fit's trials, by position of the trial."""
         stopping = result.size.stopping if self.algorithm.stops_early(result.group.superset) else 0
         fitted_rows = result.size.train - stopping
         evaluations = (TrialOnFold(metrics, fitted_rows) for metrics in result.metrics)

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 
 class CallingThread(Executor):
-    """Runs each call at once, in the thread that submits it.
+    """Executor that runs each call at once, in the thread that submits it.
 
     An error or an interrupt ends the call and `submit`, as it would without an executor.
     """
@@ -22,14 +22,14 @@ class CallingThread(Executor):
 
 
 class SparkThreads(ThreadPoolExecutor):
-    """Runs calls in threads with Spark's local properties and tags of the thread that submits them."""
+    """Thread pool whose calls inherit Spark's local properties and tags from the thread that submits them."""
 
     def __init__(self, spark: SparkSession, threads: int) -> None:
         super().__init__(threads, thread_name_prefix="spark-fit")
         self._spark = spark
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Queue the call with properties of its own, since Spark stores the number of a query there."""
+        """Queue the call with a copy of the properties, because Spark stores the number of a query there."""
         return super().submit(inheritable_thread_target(self._spark)(fn), *args, **kwargs)
 
 

@@ -25,7 +25,7 @@ class FitResult(NamedTuple):
 
     Attributes:
         fold: Number of the fold.
-        group: Trials that the fit answers for.
+        group: Trials that are evaluated from the fit.
         metrics: Metrics of each of them, in order.
         size: Row counts of the fold.
     """
@@ -41,7 +41,7 @@ class _OpenFold:
     """A fold between the start of its preparation and its release.
 
     Attributes:
-        resources: What is released in the end.
+        resources: Cached rows and files, released when the fold is finished.
         fits_left: Number of fits that have not ended.
         prepared: The fold once it is prepared.
     """
@@ -52,7 +52,7 @@ class _OpenFold:
 
 
 class FitScheduler:
-    """Runs one fit for each group of trials on each fold.
+    """Scheduler of one fit for each group of trials on each fold.
 
     Work is submitted only when a worker is free, so an error or the deadline stops everything that has not begun. Fits
     go before preparations, so no more folds than workers keep rows in Spark's memory. All state is changed in the

@@ -2,7 +2,7 @@
 
 The subsets are nested: a hash of a row decides from which share on it is fitted. Every share is evaluated on the same
 rows, the test rows of the last fold. (Of expanding windows in time, that fold has the most train rows.) So no test or
-validation row of the split is seen.
+validation row of the split is used.
 """
 
 import logging

@@ -1,9 +1,9 @@
 """One fit for many trials: a large ensemble contains every smaller one of the grid.
 
 The first trees of a boosted ensemble are exactly the smaller ensemble. The first trees of a forest, and its trees cut
-at a depth, are forests as good as one grown to that size; they differ by the random draw. A split that leaves a child
-under a larger `minInstancesPerNode` is taken back, which comes close to the tree that would have been grown. So these
-metrics rank trials; the winner gets a fit of its own before anything is reported (`search/runner.py`).
+at a depth, are as accurate as a forest of that size; only the random draws differ. A split whose child has fewer rows
+than a larger `minInstancesPerNode` is undone. The result is close to a tree that is fitted with that value. Therefore
+these metrics only rank trials. The best trial is fitted separately before it is reported (`search/runner.py`).
 
 The trees are read into this process, so a fit that may grow too many nodes is not shared (`MOST_NODES`).
 """
@@ -25,7 +25,7 @@ default grid of the random forest, up to 150 trees of depth 12, has 1.2 million.
 
 @dataclass(frozen=True)
 class TrialGroup:
-    """Trials that one fit answers for.
+    """Trials that are evaluated from one fit.
 
     Attributes:
         superset: Hyperparameters of the fit, which contains the ensemble of every member.
@@ -75,9 +75,9 @@ def group_trials(tried: Sequence[Hyperparameters], sharing: SharedFit | None, ro
 def _bound_parts(
     tried: Sequence[Hyperparameters], alike: Sequence[int], sharing: SharedFit, rows: int
 ) -> list[tuple[int, ...]]:
-    """Divide the trials into parts that each grow `MOST_NODES` together at most; a larger trial is a part of its own.
+    """Divide the trials into parts of at most `MOST_NODES` nodes; a trial with more nodes is a separate part.
 
-    The largest trials go first, each into the first part that has room for it.
+    Trials are placed from the largest to the smallest, each into the first part where it fits.
     """
     parameters = {i: tried[i].model_dump() for i in alike}
     parts: list[list[int]] = []

@@ -2,8 +2,8 @@
 
     time ->   train train train train train train | test test
 
-A random split flatters a model of autocorrelated rows, since it has seen the neighbours of every test row (Roberts et
-al. 2017). The temporal holdout shows by how much. It chooses nothing.
+A random split is optimistic for autocorrelated rows, because the neighbours of every test row are in train (Roberts et
+al. 2017). The temporal holdout shows by how much. No model is chosen by it.
 """
 
 import logging

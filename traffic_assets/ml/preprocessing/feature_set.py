@@ -20,7 +20,7 @@ from traffic_assets.ml.preprocessing.formulas import CreatedFeature, is_leaky, p
 
 @dataclass(frozen=True)
 class Preparation:
-    """How values are prepared, as in the settings `training.preprocessing`.
+    """Preparation of values, as in the settings `training.preprocessing`.
 
     Attributes:
         create: Formulas of further features (`formulas.py`).
@@ -69,7 +69,7 @@ class FeatureSet:
         missing: Features of the catalogue, or to be created, that have no value in train and are left out.
         nulls: Number of train rows without a value, by feature.
         rows: Number of train rows.
-        preparation: How the values are prepared.
+        preparation: Preparation of the values.
         target: The predicted variable.
     """
 
@@ -124,7 +124,7 @@ def usable_features(
     Args:
         train: Train rows.
         columns: Catalogue columns to consider.
-        preparation: How the values are prepared.
+        preparation: Preparation of the values.
         target: The predicted variable.
 
     Raises:

@@ -68,7 +68,7 @@ def require_sources(
     Args:
         formulas: Formulas of `training.preprocessing.create`.
         columns: The catalogue's features.
-        excluded: Features that the settings exclude; a created feature would bring their values back.
+        excluded: Features that the settings exclude; no created feature may use them.
         only: Features that `training.features` names; None if it is not set.
 
     Raises:

@@ -21,7 +21,7 @@ _WITH_TARGET = "assembled_and_target"
 
 
 class SlotSelector(Estimator[VectorSlicer]):
-    """Selects slots of a vector.
+    """Estimator that selects slots of a vector.
 
     Args:
         method: Variance (every slot with a variance above the threshold), univariate (the slots with the largest F

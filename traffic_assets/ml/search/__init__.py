@@ -1,1 +1,1 @@
-"""The search for hyperparameters: what to try, in which order, how fits are shared, and what is chosen."""
+"""Hyperparameter search: trials, their order, shared fits, and the choice of the best trial."""

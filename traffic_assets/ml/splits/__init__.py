@@ -1,1 +1,1 @@
-"""Which row goes to which split, fold or half, and how that is counted, audited and shown."""
+"""Assignment of rows to splits, folds and halves, with counts, an audit and pictures."""

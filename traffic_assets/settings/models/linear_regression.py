@@ -29,7 +29,7 @@ class Penalty:
     Attributes:
         defaults: Values of hyperparameters that the settings leave out.
         allows: Function that returns whether `regParam` and `elasticNetParam` belong to this penalty.
-        rule: The same in words.
+        rule: Values that `allows` accepts, in words.
         grid: Values that a search tries.
     """
 

@@ -1,4 +1,4 @@
-"""What a scikit-learn-style configuration implies: the models that it lists run, and the others are off."""
+"""Models that a scikit-learn-style configuration lists: they are enabled, and the others are off."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
