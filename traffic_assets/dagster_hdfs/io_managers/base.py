@@ -84,7 +84,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         if self.partition_column is None:
             raise RangeError(
                 messages.RANGE_OF_ONE(
-                    manager=type(self).__name__, count=len(partitions), first=partitions[0], last=partitions[-1]
+                    manager=type(self).__name__, count=len(partitions), first=min(partitions), last=max(partitions)
                 )
             )
         return value

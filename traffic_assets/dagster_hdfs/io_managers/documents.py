@@ -32,7 +32,7 @@ class JsonIOManager(HdfsIOManager):
         return {key: {} for key in partitions}
 
     def _value_of_range(self, value: Any, partitions: Sequence[str]) -> Any:
-        if isinstance(value, Mapping) and not (missing := [key for key in partitions if key not in value]):
+        if isinstance(value, Mapping) and not (missing := sorted(set(partitions) - set(value))):
             return _Documents({key: value[key] for key in partitions})
         problem = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
         raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), reason=problem))
