@@ -22,6 +22,11 @@ pytestmark = pytest.mark.skipif(FOLDER is None, reason="TRAFFIC_REAL_DATA does n
 TEN_SENSORS = 10
 
 
+@pytest.fixture
+def whole_weeks() -> None:
+    """Mark a test that trains whole weeks of real data (`tiers.py`)."""
+
+
 def write_some_of_san_diego(data: Path, target: Path) -> int:
     return real_data.write_san_diego(data, target, every=TEN_SENSORS)
 
@@ -37,6 +42,7 @@ def write_some_of_san_diego(data: Path, target: Path) -> int:
     ],
     ids=["san_diego", "emeryville"],
 )  # fmt: skip
+@pytest.mark.usefixtures("whole_weeks")
 def test_from_raw_readings_to_registered_models(
     spark: SparkSession,
     tmp_path: Path,

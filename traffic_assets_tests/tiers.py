@@ -19,7 +19,7 @@ TIERS = {
     "hdfs": "uses the shared HDFS",
     "cluster": "uses a Spark cluster, or an HDFS that it stops and restarts",
     "process": "starts processes of its own",
-    "e2e": "runs the whole demo",
+    "e2e": "runs the whole demo, or trains whole weeks of real data",
 }
 """What each tier means, from the cheapest to the most expensive."""
 
@@ -31,6 +31,7 @@ FIXTURES = {
     "spark_cluster": "cluster",
     "processes": "process",
     "demo": "e2e",
+    "whole_weeks": "e2e",
 }
 """The tier of a test that requests the fixture, directly or through another; of several, the most expensive."""
 
