@@ -324,7 +324,7 @@ def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: Featu
 
 def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> None:
     with pytest.raises(
-        TypeError, match="linear_regression are RandomForestHyperparameters. Expected LinearRegressionHyperparameters"
+        TypeError, match="RandomForestHyperparameters. Expected LinearRegressionHyperparameters"
     ):
         _validation(train, features, 2).evaluate(train, RandomForestHyperparameters())
 
