@@ -323,9 +323,7 @@ def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: Featu
 
 
 def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> None:
-    with pytest.raises(
-        TypeError, match="RandomForestHyperparameters. Expected LinearRegressionHyperparameters"
-    ):
+    with pytest.raises(TypeError, match="Expected LinearRegressionHyperparameters"):
         _validation(train, features, 2).evaluate(train, RandomForestHyperparameters())
 
 
