@@ -38,9 +38,10 @@ def prune(
         notify(messages.REFERENCES_UNKNOWN(cause=str(error)))
         return []
     removed: list[str] = []
-    for root, key in {hdfs.dataset(key).root: key for key in hdfs.pruned_datasets}.items():
+    by_root = {(dataset := hdfs.dataset(key)).root: (key, dataset) for key in hdfs.pruned_datasets}  # splits share one
+    for root, (key, dataset) in by_root.items():
         try:
-            removed += hdfs.dataset(key).prune_generations(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
+            removed += dataset.prune_generations(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
         except (PointerError, OSError) as error:
             notify(messages.DATASET_NOT_PRUNED(asset=key, root=root, cause=str(error)))
     try:

@@ -17,6 +17,7 @@ from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN,
 from traffic_assets.assets.keys import asset_key, of_target
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.lookup import all_features, feature_columns
+from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.failures import fails_with_code
@@ -42,8 +43,6 @@ _LOG = logging.getLogger(__name__)
 GROUP = "training"
 PREPROCESSOR = "fitted_preprocessor"
 SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
-LAYOUT_FINGERPRINT = "geometry"
-"""Field of the record of a day's features: fingerprint of the parts of the sensor table that they depend on."""
 FEATURES_ID = "features_storage_id"
 """Metadata of the splits: newest materialization of the features that they include for certain."""
 _SPLIT_BY = {"random": "a hash of their keys", "temporal": "time", "sensor": "sensor, each as a whole"}

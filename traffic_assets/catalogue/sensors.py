@@ -9,3 +9,6 @@ SENSOR_COLUMNS = (
     Column("highway", "description", "string", description="name of the highway"),
     Column("lanes", "description", "int", "", 1, 20, description="lanes covered by the station"),
 )
+
+LAYOUT_FINGERPRINT = "geometry"
+"""Field of the record with the layout fingerprint; stored data has its old name."""

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from traffic_assets.cli.console import format_number, new_table, out
 from traffic_assets.settings import Settings
 
 if TYPE_CHECKING:
     from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
-from traffic_assets.cli.console import format_number, new_table, out
 
 
 def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.readings import READING_COLUMNS
-from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT, SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.messages import features as messages
 from traffic_assets.readings.readers import InputError, Part, Source, find_broken_parts, problem_text
@@ -27,8 +27,6 @@ from traffic_assets.settings.data import DataSettings
 CLUSTERS = 8
 CLUSTER_SEED = 42
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
-LAYOUT_FINGERPRINT = "geometry"
-"""Field of the record with the layout fingerprint; stored data has its old name."""
 
 _NIGHT_HOURS = (0, 5)  # local; traffic flows freely
 _LAYOUT = ("lat_normalized", "lon_normalized", "distance_from_center", "highway_encoded", "sensor_cluster")

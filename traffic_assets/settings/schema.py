@@ -18,7 +18,7 @@ from traffic_assets.settings.evaluation import EvaluationSettings
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
-from traffic_assets.settings.persistence import PersistenceSettings
+from traffic_assets.settings.persistence import RAW, PersistenceSettings
 from traffic_assets.settings.section import Section, subsection, with_fields
 from traffic_assets.settings.spark import EXECUTOR_SETTINGS, SparkSettings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
@@ -134,4 +134,4 @@ class Settings(Section):
     @property
     def source_uri(self) -> str:
         """URI of the input."""
-        return self.data.source or f"{self.persistence.base_uri}/raw/readings"
+        return self.data.source or f"{self.persistence.base_uri}/{RAW}/readings"

@@ -13,7 +13,6 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.assets.training import (
     FEATURES_ID,
-    LAYOUT_FINGERPRINT,
     SPLIT_ASSETS,
     SPLIT_FIGURE,
     different_fills,
@@ -24,6 +23,7 @@ from traffic_assets.assets.training import (
 )
 from traffic_assets.build import build_defs
 from traffic_assets.catalogue.readings import KEYS
+from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.dagster_hdfs.uris import Internal

@@ -9,10 +9,10 @@ import numpy as np
 from traffic_assets.ml.evaluation.residuals import Distribution, Hour
 from traffic_assets.ml.evaluation.scores import Points
 from traffic_assets.ml.metrics.metrics import TARGET
+from traffic_assets.ml.plots.figure import BLUE, GREY, ORANGE, RED, new_figure, png, residual_label, unit_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-from traffic_assets.ml.plots.figure import BLUE, GREY, ORANGE, RED, new_figure, png, residual_label, unit_label
 
 
 def plot_predicted_against_actual(points: Points, title: str, target: str = TARGET) -> bytes:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from traffic_assets.ml.evaluation.intervals import Interval
 from traffic_assets.ml.evaluation.slices import FEWEST_ROWS, Slice, select_worst_slices
 from traffic_assets.ml.metrics.metrics import TARGET
+from traffic_assets.ml.plots.figure import BLUE, GREY, ORANGE, new_figure, plain_text, png, unit_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-from traffic_assets.ml.plots.figure import BLUE, GREY, ORANGE, new_figure, plain_text, png, unit_label
 
 _SHOWN_SLICES = 15
 

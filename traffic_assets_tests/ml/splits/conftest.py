@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from traffic_assets_tests.ml.splits.keys import SENSORS, START, STEPS
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-from traffic_assets_tests.ml.splits.keys import SENSORS, START, STEPS
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from traffic_assets.ml.splits.assign import time_quantiles, with_split
 from traffic_assets.ml.splits.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.ml.splits.keys import ROWS, SEEDS, SENSORS, START, STEPS, Placed, is_near, placed_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-from traffic_assets_tests.ml.splits.keys import ROWS, SEEDS, SENSORS, START, STEPS, Placed, is_near, placed_rows
 
 
 @st.composite

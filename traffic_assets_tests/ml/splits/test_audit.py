@@ -12,10 +12,10 @@ from traffic_assets.ml.splits.assign import split_column, with_split
 from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, TEST, TRAIN, sensor_counts
 from traffic_assets.settings.training import SplitSettings
+from traffic_assets_tests.ml.splits.keys import SENSORS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-from traffic_assets_tests.ml.splits.keys import SENSORS
 
 
 def test_the_sensor_audit_counts_sensors_and_shared_ones(keys: DataFrame) -> None:

@@ -14,10 +14,10 @@ from traffic_assets.ml.splits.assign import with_split
 from traffic_assets.ml.splits.hashing import fold_column, unit_hash
 from traffic_assets.ml.splits.shares import SPLIT, TRAIN
 from traffic_assets.settings.training import SplitSettings
+from traffic_assets_tests.ml.splits.keys import ROWS, SIGMAS, START, is_near
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-from traffic_assets_tests.ml.splits.keys import ROWS, SIGMAS, START, is_near
 
 
 def test_the_hash_itself_never_changes(spark: SparkSession) -> None:
