@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.evaluation import EvaluationSettings
+from traffic_assets.settings.gate import GateThresholds
 from traffic_assets_tests.codes import values_of
 from traffic_assets_tests.settings.problems import problem, problems, texts, write
 
@@ -102,4 +103,15 @@ def test_old_attributes_can_be_read_with_a_warning() -> None:
         {"old": "EvaluationSettings.targets", "new": "EvaluationSettings.thresholds"},
         {"old": "EvaluationSettings.other_targets", "new": "EvaluationSettings.other_thresholds"},
         {"old": "Settings.targets_of", "new": "Settings.get_thresholds"},
+    ]
+
+
+def test_a_copy_takes_old_names_with_a_warning() -> None:
+    evaluation = EvaluationSettings()
+    strict = evaluation.thresholds.model_copy(update={"random_forest": GateThresholds(r2_min=0.99)})
+    with pytest.warns(DeprecationWarning) as warned:
+        copy = evaluation.model_copy(update={"targets": strict})
+    assert copy.thresholds.random_forest.r2_min == 0.99
+    assert [values_of(warning.message) for warning in warned if isinstance(warning.message, Warning)] == [
+        {"old": "EvaluationSettings.targets", "new": "EvaluationSettings.thresholds"}
     ]
