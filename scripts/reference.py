@@ -26,17 +26,24 @@ from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
+from traffic_assets.dagster_hdfs.backends import filesystem_for
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.message import Message
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.messages.catalogue import catalogue
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
+from traffic_assets.ml.capabilities import EarlyStopping, OwnThreads, Requirements, SharedFit
 from traffic_assets.ml.metrics.spec import Metric
 from traffic_assets.registry import ModelRegistry
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.registry.store import LoadedModel
+from traffic_assets.registry.versions import RegistryError
 from traffic_assets.settings import load_settings, profile_names
 from traffic_assets.settings.data import ALIASES
+from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.loading import SettingsError
+from traffic_assets.settings.models.base import Hyperparameters, ModelSettings, Range
 from traffic_assets.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -47,10 +54,17 @@ Schema = Mapping[str, Any]
 
 API = (
     ("Code location", (build_defs,)),
-    ("Settings", (load_settings,)),
-    ("Stored tables", (read_current,)),
-    ("Model registry", (ModelRegistry, LoadedModel, VersionMetadata)),
-    ("Extension points", (Algorithm, Metric, Feature, FileSystem, FileStatus)),
+    ("Settings", (load_settings, SettingsError)),
+    ("Stored tables", (filesystem_for, read_current, StorageError)),
+    ("Model registry", (ModelRegistry, LoadedModel, VersionMetadata, RegistryError)),
+    (
+        "Extension points",
+        (
+            *(Algorithm, Requirements, EarlyStopping, SharedFit, OwnThreads),
+            *(ModelSettings, Hyperparameters, Range, GateThresholds),
+            *(Metric, Column, Feature, FileSystem, FileStatus),
+        ),
+    ),
 )
 """The public Python API: what a notebook or a plugin imports."""
 
