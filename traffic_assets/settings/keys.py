@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -37,6 +37,8 @@ def find_model(annotation: Any) -> type[BaseModel] | None:
     """Return the model in a field's annotation, which may be optional; None if it contains none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if get_origin(annotation) is Annotated:
+        return find_model(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return next((m for a in get_args(annotation) if (m := find_model(a))), None)
     return None
@@ -67,9 +69,12 @@ def did_you_mean(given: str, allowed: Sequence[str]) -> str:
 
 
 def _model_at(path: Iterable[Any]) -> type[BaseModel] | None:
-    model: type[BaseModel] | None = settings_class()
+    annotation: Any = settings_class()
     for part in path:
-        name = get_old_names(model).get(str(part), str(part)) if model else ""
-        field = model.model_fields.get(name) if model else None
-        model = find_model(field.annotation) if field else None
-    return model
+        if model := find_model(annotation):
+            name = get_old_names(model).get(str(part), str(part))
+            field = model.model_fields.get(name)
+            annotation = field.annotation if field else None
+        else:
+            annotation = get_args(annotation)[1] if get_origin(annotation) is dict else None
+    return find_model(annotation)

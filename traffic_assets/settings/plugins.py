@@ -109,7 +109,9 @@ def find_unusable(path: Sequence[str]) -> Plugin | None:
     for section in (("models",), ("evaluation", "thresholds"), ("evaluation", "targets")):
         if tuple(path[: len(section)]) == section and len(path) > len(section):
             return _unusable(ALGORITHM_GROUP, path[len(section)])
-    return _unusable(METRIC_GROUP, path[2]) if tuple(path[:2]) == ("evaluation", "primary_metric") else None
+    if tuple(path[:2]) == ("evaluation", "primary_metric") and len(path) > 2:
+        return _unusable(METRIC_GROUP, path[2])
+    return None
 
 
 @cache

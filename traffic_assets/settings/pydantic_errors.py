@@ -18,6 +18,9 @@ from traffic_assets.settings.uri import mask_credentials
 HIDDEN = "not shown"
 """Replacement of a value that a message does not repeat."""
 
+OBJECT = "an object"
+"""Replacement of a mapping in a message."""
+
 _LIMITS = {
     "greater_than": "a number above {gt}",
     "greater_than_equal": "a number of at least {ge}",
@@ -62,7 +65,8 @@ def coded_text(error: ErrorDetails, hide: bool = False) -> CodedText:
         hide: Do not repeat the value, which may be a secret.
     """
     context: Mapping[str, Any] = error.get("ctx", {})
-    if text := coded_text_of(context.get("error")):
+    cause = context.get("error")  # of a wrong date, pydantic's own words
+    if isinstance(cause, BaseException) and (text := coded_text_of(cause)):
         return text
     value = HIDDEN if hide else shown(error.get("input"))
     kind, reason = error["type"], error["msg"]
@@ -75,6 +79,8 @@ def coded_text(error: ErrorDetails, hide: bool = False) -> CodedText:
         return messages.INVALID_FORMAT(given=value, pattern=context["pattern"])
     if kind in _LENGTHS:
         return messages.INVALID_LENGTH(given=value, limit=_without_subject(reason).partition(", not ")[0])
+    if kind.startswith("date_"):
+        return messages.INVALID_TYPE(given=value, type="a date such as 2026-01-05")
     if kind == "missing":
         return messages.MISSING_VALUE(key=str(error["loc"][-1]))
     if reason.startswith("Input should be "):
@@ -90,9 +96,11 @@ def _without_subject(reason: str) -> str:
 
 
 def shown(value: Any) -> Any:
-    """Return a value as a message repeats it: an object as the name of its type, and URIs without credentials."""
-    if isinstance(value, BaseModel | dict):
+    """Return a value as a message repeats it: a section by its class, an object as such, URIs without credentials."""
+    if isinstance(value, BaseModel):
         return type(value).__name__
+    if isinstance(value, Mapping):
+        return OBJECT
     text = repr(value)
     masked = mask_credentials(text)
     return value if masked == text else masked

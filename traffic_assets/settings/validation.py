@@ -13,6 +13,7 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.keys import keys_at, old_names_at, suggestion
 from traffic_assets.settings.layer import Path, at_path, given_path
+from traffic_assets.settings.models.base import LIST_TAG, RANGE_TAG
 from traffic_assets.settings.plugins import Plugin, find_unusable, settings_class
 from traffic_assets.settings.pydantic_errors import HIDDEN, coded_text, shown
 from traffic_assets.settings.schema import Settings
@@ -99,9 +100,8 @@ def _unknown_key(path: Location) -> CodedText:
 
 
 def _at_its_key(item: ErrorDetails) -> ErrorDetails:
-    """Return an error in a mapping's key with the path of that key; pydantic appends a mark of its own."""
-    if item["loc"][-1:] == ("[key]",):
-        item["loc"] = item["loc"][:-1]
+    """Return an error with the path of its key, without the marks that pydantic adds."""
+    item["loc"] = tuple(part for part in item["loc"] if part not in ("[key]", LIST_TAG, RANGE_TAG))
     return item
 
 

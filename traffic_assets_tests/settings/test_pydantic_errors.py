@@ -1,5 +1,6 @@
 """Errors of pydantic become coded messages, and an error keeps its message in a class that contains it."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -17,6 +18,7 @@ class Example(BaseModel):
     kind: Literal["a", "b"] = "a"
     odd: int = 1
     part: dict[str, int] = {}
+    day: date | None = None
 
     @field_validator("odd")
     @classmethod
@@ -47,6 +49,8 @@ def _error(**values: Any) -> Any:
         ({"odd": 2}, "settings.refused-value", {"reason": "an even number"}),
         ({"odd": 0}, "settings.refused-value", {"reason": "zero is even"}),
         ({"part": "x"}, "settings.invalid-type", {"type": "a valid dictionary"}),
+        ({"day": "2026-1-5"}, "settings.invalid-type", {"type": "a date such as 2026-01-05"}),
+        ({"day": 1.5}, "settings.invalid-type", {"type": "a date such as 2026-01-05"}),
     ],
 )
 def test_each_kind_of_error_has_a_code(values: dict[str, Any], code: str, rest: dict[str, Any]) -> None:

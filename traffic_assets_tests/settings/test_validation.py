@@ -1,15 +1,19 @@
 """Validation collects every error at once, with path, given value and allowed values."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from traffic_assets.settings import SettingsError, load_settings
+from traffic_assets.settings import Settings, SettingsError, load_settings
 from traffic_assets.settings.evaluation import Band
+from traffic_assets.settings.keys import find_model
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 from traffic_assets_tests.codes import code_of, values_of
-from traffic_assets_tests.settings.problems import paths, problem, problems, write
+from traffic_assets_tests.settings.problems import paths, problem, problems, texts, write
 
 
 def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: Path) -> None:
@@ -229,3 +233,38 @@ def test_models_that_are_off_because_the_file_lists_others_are_reported_with_an_
     assert "(linear_regression, gradient_boosted_trees)" in last
     assert "training.primary_metric" in last
     assert last.endswith("[sklearn-config.unlisted-models]")
+
+
+def test_a_wrong_range_is_one_error_that_names_its_key(tmp_path: Path) -> None:
+    forest = {"grid": {"maxDepth": {"low": 1, "hig": 3}, "numTrees": 5}}
+    mine = write(tmp_path / "mine.json", {"models": {"random_forest": forest}})
+    grid = "models.random_forest.grid"
+    assert {(text.values["path"], text.code) for text in problems(mine)} == {
+        (f"{grid}.maxDepth.hig", "settings.misspelled-key"),
+        (f"{grid}.maxDepth.high", "settings.missing-value"),
+        (f"{grid}.numTrees", "settings.invalid-type"),
+    }
+
+
+def _places(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every section and every value."""
+    for name, field in model.model_fields.items():
+        if name != "profile":
+            yield (*path, name)
+            if inside := find_model(field.annotation):
+                yield from _places(inside, (*path, name))
+
+
+WRONG = [None, True, -1, 2**70, 0.5, math.nan, math.inf, "", "x", "2026-1-5", "a/../b", [], [[]], ["x"], {}, {"x": {}}]
+
+
+@pytest.mark.parametrize("place", [*_places(Settings)], ids=".".join)
+def test_no_value_ends_in_another_error_than_a_coded_one(place: tuple[str, ...]) -> None:
+    for value in WRONG:
+        overrides: Any = value
+        for key in reversed(place):
+            overrides = {key: overrides}
+        try:
+            load_settings("local", overrides, {})
+        except SettingsError as error:
+            assert all(text.code for text in texts(error))

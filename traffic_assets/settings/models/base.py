@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from traffic_assets.deprecation import warn_renamed
@@ -55,9 +55,19 @@ class Range(BaseModel):
         return round(value) if whole else value
 
 
-Grid = Annotated[
-    dict[str, list[Any] | Range], Field(description="Values to try, by hyperparameter: a list or a range.")
+LIST_TAG, RANGE_TAG = "[list]", "[range]"
+"""Marks that pydantic puts into the path of an error in a grid; `validation.py` removes them."""
+
+
+def _tag(values: Any) -> str:
+    return RANGE_TAG if isinstance(values, Mapping | Range) else LIST_TAG
+
+
+GridValues = Annotated[
+    Annotated[list[Any], Tag(LIST_TAG)] | Annotated[Range, Tag(RANGE_TAG)],
+    Discriminator(_tag),  # without it, a wrong range is reported as a wrong list too
 ]
+Grid = Annotated[dict[str, GridValues], Field(description="Values to try, by hyperparameter: a list or a range.")]
 """Search grid by hyperparameter: values to try, or the range to draw from."""
 
 
