@@ -6,6 +6,7 @@ this module when they run, because a code location must load without the package
 """
 
 import base64
+import itertools
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ PICTURE_FILE = "picture_file"
 """Metadata of an asset: the file of the figure that is shown inline."""
 ROWS_SHOWN = 100
 """Longest table in an event."""
+TABLE_BYTES = 35_000
+"""Largest table in an event; one that has more rows is cut, and the rest is counted."""
 
 
 def document(model: BaseModel) -> Any:
@@ -82,12 +85,16 @@ def cross_validation(search: Search) -> dict[str, Any]:
 
 def searched(search: Search) -> dict[str, Any]:
     """Return the trials of a search, their cost, and the reason if it ended early."""
+    trials = _trial_records(search)
+    shown = _fitting(trials)
+    if len(shown) < len(trials):  # the chosen one first, since the table has no room for all
+        shown = _fitting(sorted(trials, key=lambda row: row.data["chosen"] != "yes"))
     return {
-        "trials": _trial_table(search),
+        "trials": dg.MetadataValue.table(records=shown),
         "strategy": search.strategy,
         "fits": search.fits,
         "search_seconds": search.seconds,
-        **({"trials_not_shown": hidden} if (hidden := _trials_of(search) - ROWS_SHOWN) > 0 else {}),
+        **({"trials_not_shown": len(trials) - len(shown)} if len(shown) < len(trials) else {}),
         **({"stopped": search.stopped} if search.stopped else {}),
     }
 
@@ -200,9 +207,9 @@ def diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if diagnosed.slices:
         shown["worst_slices"] = _slice_table(select_worst_slices(diagnosed.slices, 10))
-        shown["slices"] = _slice_table(diagnosed.slices[:ROWS_SHOWN])
-        if len(diagnosed.slices) > ROWS_SHOWN:
-            shown["slices_not_shown"] = len(diagnosed.slices) - ROWS_SHOWN
+        shown["slices"] = _slice_table(diagnosed.slices)
+        if hidden := len(diagnosed.slices) - len(shown["slices"].records):
+            shown["slices_not_shown"] = hidden
     if diagnosed.interval:
         shown |= {
             "interval_asked": diagnosed.interval.coverage,
@@ -220,7 +227,14 @@ def diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
 
 
 def _slice_table(slices: Sequence[Slice]) -> dg.TableMetadataValue:
-    return dg.MetadataValue.table(records=[dg.TableRecord(row) for row in as_records(list(slices))], schema=_SLICES)
+    records = [dg.TableRecord(row) for row in as_records(list(slices[:ROWS_SHOWN]))]
+    return dg.MetadataValue.table(records=_fitting(records), schema=_SLICES)
+
+
+def _fitting(rows: Sequence[dg.TableRecord]) -> list[dg.TableRecord]:
+    """Return the first rows that an event has room for."""
+    sizes = itertools.accumulate(len(dg.serialize_value(row)) for row in rows[:ROWS_SHOWN])
+    return [row for row, size in zip(rows, sizes, strict=False) if size <= TABLE_BYTES]
 
 
 def _schema(**columns: str) -> dg.TableSchema:
@@ -243,12 +257,8 @@ def _fold_table(trial: Trial) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records=rows)
 
 
-def _trials_of(search: Search) -> int:
-    return len(search.trials) + len(search.screened)
-
-
-def _trial_table(search: Search) -> dg.TableMetadataValue:
-    rows = [
+def _trial_records(search: Search) -> list[dg.TableRecord]:
+    return [
         dg.TableRecord(
             {
                 "chosen": "yes" if i == search.chosen else "",
@@ -273,9 +283,6 @@ def _trial_table(search: Search) -> dg.TableMetadataValue:
         )
         for left_out in search.screened
     ]
-    # the chosen one first, if the table has no room for all
-    rows = rows if len(rows) <= ROWS_SHOWN else sorted(rows, key=lambda row: row.data["chosen"] != "yes")[:ROWS_SHOWN]
-    return dg.MetadataValue.table(records=rows)
 
 
 def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:

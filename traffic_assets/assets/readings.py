@@ -9,6 +9,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, AssetGroup, Guard
 from traffic_assets.dagster_hdfs.backends import filesystem_for
+from traffic_assets.dagster_hdfs.failures import shortened
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -94,7 +95,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         context.add_output_metadata(
             {
                 **{k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")},
-                "refused": dg.MetadataValue.json(dict(table.refused)),
+                "refused": dg.MetadataValue.json(shortened(dict(table.refused))),
             }
         )
         built_on = {UNPARTITIONED: current.id if current else None}  # two runs at once could assign a code twice

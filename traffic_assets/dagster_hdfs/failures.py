@@ -5,8 +5,9 @@ without a code pass unchanged. Not here: which errors are retried (`retries.py`)
 """
 
 import functools
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +17,10 @@ from traffic_assets.dagster_hdfs.message import CodedText, code_metadata, coded_
 
 VALUES = "values"
 """Metadata of a failure: the values of its message, as JSON."""
+ITEMS_KEPT = 100
+"""Items of a collection that an event keeps; Dagster keeps every event forever."""
+MORE = "and more"
+"""Key of the number of items of a mapping that were left out."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +29,21 @@ R = TypeVar("R")
 def failure_metadata(text: CodedText) -> dict[str, Any]:
     """Return the metadata of a failure: code and values of its message."""
     values = json.loads(json.dumps(text.values, default=str))
-    return {**code_metadata(text), VALUES: dg.MetadataValue.json(values)}
+    return {**code_metadata(text), VALUES: dg.MetadataValue.json({key: shortened(v) for key, v in values.items()})}
+
+
+def shortened(value: Any) -> Any:
+    """Return a collection with its first `ITEMS_KEPT` items and the number of those left out; other values as they are.
+
+    >>> shortened({"2026-01-05": "120 of 1000 rows are bad"})
+    {'2026-01-05': '120 of 1000 rows are bad'}
+    """
+    if not isinstance(value, Mapping | list) or len(value) <= ITEMS_KEPT:
+        return value
+    hidden = len(value) - ITEMS_KEPT
+    if isinstance(value, list):
+        return [*value[:ITEMS_KEPT], f"{MORE}: {hidden}"]
+    return {**dict(itertools.islice(value.items(), ITEMS_KEPT)), MORE: hidden}
 
 
 @contextmanager

@@ -16,6 +16,9 @@ CODE = "code"
 LINES = "lines"
 """Format of a collection in a template: each item on an indented line of its own."""
 
+LINES_SHOWN = 50
+"""Items of such a collection that are shown; the rest is counted."""
+
 
 class CodedText(str):
     """The text of a message, with its code and values."""
@@ -39,7 +42,9 @@ class _Formatter(string.Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec == LINES:
-            items = [f"{key}: {item}" for key, item in value.items()] if isinstance(value, Mapping) else value
+            items = [f"{key}: {item}" for key, item in value.items()] if isinstance(value, Mapping) else list(value)
+            if len(items) > LINES_SHOWN:
+                items = [*items[:LINES_SHOWN], f"and {len(items) - LINES_SHOWN} more"]
             return "".join(f"\n  {item}" for item in items)
         if isinstance(value, Mapping):
             value = [f"{key} {item}" for key, item in value.items()]

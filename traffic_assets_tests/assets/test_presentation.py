@@ -9,6 +9,7 @@ from traffic_assets.assets.presentation import (
     EVENT_BYTES,
     ROWS_SHOWN,
     THUMBNAIL_BYTES,
+    cross_validation,
     diagnostics,
     document,
     leaderboard,
@@ -17,7 +18,10 @@ from traffic_assets.assets.presentation import (
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.slices import Slice
-from traffic_assets.ml.metrics.metrics import Metrics
+from traffic_assets.ml.metrics.metrics import Metrics, Spread
+from traffic_assets.ml.model_selection.trials import Search, Trial
+from traffic_assets.settings.models import built_in_settings
+from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 
 METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.987654321)
 
@@ -37,6 +41,23 @@ def test_a_table_of_slices_is_short_enough_for_an_event_and_counts_the_rest() ->
     assert shown["slices_not_shown"] == 5_000 - ROWS_SHOWN
     assert shown["worst_slices"].records[0].data["value"] == "station 4999"
     texts = [dg.serialize_value(shown[name]) for name in ("slices", "worst_slices")]
+    assert sum(map(len, texts)) + THUMBNAIL_BYTES * 4 / 3 < EVENT_BYTES
+
+
+def test_a_search_of_long_hyperparameters_fits_into_an_event_with_the_chosen_trial_first() -> None:
+    members = ("linear_regression", "random_forest", "gradient_boosted_trees", "xgboost", "svr")
+    hyperparameters = EnsembleHyperparameters(members={name: {} for name in members}).complete_from(
+        {name: kind.model_fields["hyperparameters"].default for name, kind in built_in_settings().items()}
+    )
+    folds = [METRICS] * 5
+    summary = {name: Spread(mean=1 / 3, std=1 / 7) for name in METRICS.by_name}
+    trial = Trial(hyperparameters=hyperparameters.model_dump(), folds=folds, summary=summary)
+    search = Search(primary_metric="rmse", trials=[trial] * 100, chosen=90, confirmed=trial)
+    shown = cross_validation(search)
+    rows = [record.data for record in shown["trials"].records]
+    assert [row["chosen"] for row in rows[:2]] == ["yes", ""]
+    assert shown["trials_not_shown"] == 100 - len(rows) > 0
+    texts = [dg.serialize_value(shown[name]) for name in ("folds", "trials")]
     assert sum(map(len, texts)) + THUMBNAIL_BYTES * 4 / 3 < EVENT_BYTES
 
 

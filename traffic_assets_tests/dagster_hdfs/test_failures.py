@@ -44,6 +44,15 @@ def test_an_error_with_a_code_becomes_a_failure_with_code_and_values() -> None:
     assert "3 rows of /data/a.csv have no speed. Fix: correct them." in message
 
 
+def test_a_failure_keeps_the_first_of_many_values_and_counts_the_rest() -> None:
+    metadata = failure_metadata(NO_SPEED(rows=list(range(500)), file={f"{n}.csv": "cut off" for n in range(500)}))
+    values = metadata[VALUES].value
+    assert values["rows"][:2] == [0, 1]
+    assert values["rows"][-1] == "and more: 400"
+    assert len(values["file"]) == 101
+    assert values["file"]["and more"] == 400
+
+
 def test_a_failure_keeps_its_own_metadata_and_whether_it_is_retried() -> None:
     with pytest.raises(dg.Failure) as raised, coded_failures():
         raise dg.Failure(TEXT, metadata={"refused": "yes"}, allow_retries=False)

@@ -5,7 +5,7 @@ import pickle
 import dagster as dg
 import pytest
 
-from traffic_assets.dagster_hdfs.message import CodedText, Message, code_metadata, coded_text_of
+from traffic_assets.dagster_hdfs.message import LINES_SHOWN, CodedText, Message, code_metadata, coded_text_of
 
 MISSING = Message(
     code="readings.missing-columns",
@@ -39,6 +39,12 @@ def test_items_on_lines_of_their_own_are_followed_by_the_fix() -> None:
     text = listed(count=2, refused={"a": "No rows.", "b": "Too few rows."})
     assert text == "2 refused:\n  a: No rows.\n  b: Too few rows.\nFix: remove the cause."
     assert listed(count=1, refused=["no rows"]) == "1 refused:\n  no rows.\nFix: remove the cause."
+
+
+def test_the_rest_of_many_lines_is_counted() -> None:
+    listed = Message(code="x.y", problem="refused:{refused:lines}")
+    lines = listed(refused=list(range(LINES_SHOWN + 3))).splitlines()
+    assert (len(lines), lines[-1]) == (LINES_SHOWN + 2, "  and 3 more.")
 
 
 def test_a_value_at_the_end_may_bring_the_full_stop() -> None:

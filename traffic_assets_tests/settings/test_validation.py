@@ -255,7 +255,24 @@ def _places(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
                 yield from _places(inside, (*path, name))
 
 
-WRONG = [None, True, -1, 2**70, 0.5, math.nan, math.inf, "", "x", "2026-1-5", "a/../b", [], [[]], ["x"], {}, {"x": {}}]
+WRONG: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    0.5,
+    math.nan,
+    math.inf,
+    "",
+    "x",
+    "2026-1-5",
+    "a/../b",
+    [],
+    [[]],
+    ["x"],
+    {},
+    {"x": {}},
+]
 
 
 @pytest.mark.parametrize("place", [*_places(Settings)], ids=".".join)

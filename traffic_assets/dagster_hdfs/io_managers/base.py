@@ -23,7 +23,7 @@ from pydantic import Field
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import cost_of_output
-from traffic_assets.dagster_hdfs.failures import coded_failures
+from traffic_assets.dagster_hdfs.failures import coded_failures, shortened
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     REFUSED,
     pass_on_refusals,
@@ -132,7 +132,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             )
             raise dg.Failure(
                 text,
-                metadata={REFUSED: dg.MetadataValue.json(dict(stored.refused)), **code_metadata(text)},
+                metadata={REFUSED: dg.MetadataValue.json(shortened(dict(stored.refused))), **code_metadata(text)},
                 allow_retries=False,
             )
         if len(partitions) == 1:
