@@ -256,6 +256,10 @@ def _places(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 WRONG: list[Any] = [
+    *(None, True, -1, 2**70, 0.5, math.nan, math.inf),
+    *("", "x", "2026-1-5", "a/../b"),
+    *([], [[]], ["x"], {}, {"x": {}}),
+]
     None,
     True,
     -1,
