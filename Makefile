@@ -37,16 +37,19 @@ dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI on the demo's 
 	-@$(BIN)/traffic-assets class-data >/dev/null
 	$(BIN)/dagster dev --host 127.0.0.1
 
-# the tiers are those of traffic_assets_tests/tiers.py; PYTEST_ARGS adds options of pytest
-check: lint ## linters, types, import contracts and pure tests (under 2 minutes)
-	$(BIN)/python -m pytest -m pure $(PYTEST_ARGS)
+# the tiers are those of traffic_assets_tests/tiers.py; PYTEST_ARGS adds options of pytest. A worker is a process with
+# servers of its own (workers.py); more than two need more than 2 cores and some 4 GB each
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-test-fast: java $(STAMP) ## pure tests and those on one Spark session, with coverage (under 10 minutes)
-	$(BIN)/coverage run -m pytest -m "pure or spark" $(PYTEST_ARGS)
-	$(if $(PYTEST_ARGS),,$(BIN)/coverage report)
+check: lint ## linters, types, import contracts and pure tests
+	$(PYTEST) -m pure $(PYTEST_ARGS)
+
+test-fast: java $(STAMP) ## pure tests and those on a Spark session, with coverage
+	$(PYTEST) -m "pure or spark" $(or $(PYTEST_ARGS),--cov)
 
 test: test-fast ## every test, on a real HDFS and a real Spark cluster too
-	$(BIN)/python -m pytest -m "not pure and not spark" $(PYTEST_ARGS)
+	$(PYTEST) -m "not pure and not spark" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

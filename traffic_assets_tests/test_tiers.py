@@ -169,14 +169,6 @@ def test_the_tier_is_that_of_the_most_expensive_fixture(pytester: pytest.Pyteste
     assert selected(pytester, TESTS, tier) == names
 
 
-@pytest.mark.usefixtures("processes")
-def test_pure_tests_run_before_any_session_is_there(pytester: pytest.Pytester) -> None:
-    result = run(pytester, TESTS, "-v")
-    order = [line.split("::")[1].split()[0] for line in result.outlines if " PASSED " in line]
-    assert order[:2] == ["test_pure", "test_storage[local]"]
-    assert len(order) == 7
-
-
 def test_a_fixture_that_is_requested_while_the_test_runs_must_be_a_parameter(pytester: pytest.Pytester) -> None:
     result = run(pytester, "def test_it(request):\n    request.getfixturevalue('spark')")
     result.assert_outcomes(failed=1)

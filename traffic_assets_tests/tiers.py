@@ -156,12 +156,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(tier(item))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run pure tests first: then no JVM of another test can serve them unnoticed."""
-    items.sort(key=lambda item: tier(item) != "pure")
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Guard a test, with the setup and teardown of its fixtures."""
