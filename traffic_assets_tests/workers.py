@@ -25,7 +25,7 @@ def group(item: pytest.Item) -> str | None:
     if tier(item) == "pure":
         return None
     names = getattr(item, "fixturenames", ())
-    module = item.nodeid.partition("::")[0].partition("/")[2].removesuffix(".py")
+    module = item.nodeid.partition("::")[0].removeprefix("traffic_assets_tests/").removesuffix(".py")
     return next((EXPENSIVE[name] for name in EXPENSIVE if name in names), module)
 
 
