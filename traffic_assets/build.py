@@ -42,11 +42,11 @@ def build_defs(
         resource_overrides: Resources that replace those of the settings, by key.
         extra_checks: A deployment's own checks on these assets.
         loggers: Further loggers that a run can configure, by name.
-        extra_assets: A deployment's own assets, beside ours in the graph. No job of ours materializes them, and the
-            retention never prunes them.
+        extra_assets: A deployment's own assets, in the same graph. No built-in job materializes them, and retention
+            never prunes them.
 
     Raises:
-        BrokenLocationError: A check is on an asset that does not exist, a registry entry has no blocking gate, or a
+        BrokenLocationError: If a check is on an asset that does not exist, a registry entry has no blocking gate, or a
             required package is missing.
     """
     with warnings.catch_warnings():
@@ -97,10 +97,10 @@ def _with_owners(assets: list[dg.AssetsDefinition], owners: Sequence[str]) -> li
 
 
 def require_installed(models: Mapping[str, ModelSettings]) -> None:
-    """Raise if the package of an enabled model, or of its member, is missing; otherwise its first fit would fail.
+    """Raise if the package of an enabled model, or of a member, is missing; otherwise its first fit would fail.
 
     Raises:
-        BrokenLocationError: A package is missing.
+        BrokenLocationError: If a package is missing.
     """
     for name, model in models.items():
         algorithm = algorithm_named(name)
@@ -123,7 +123,7 @@ def require_storage(settings: Settings) -> None:
     """Raise if a location needs a broken storage backend; otherwise its first run would fail.
 
     Raises:
-        BrokenLocationError: A storage backend cannot be used.
+        BrokenLocationError: If a storage backend cannot be used.
     """
     uris = {
         "persistence.base_uri": settings.persistence.base_uri,
@@ -149,7 +149,7 @@ def require_sound(
         lanes: Lanes whose registry entries need a gate.
 
     Raises:
-        BrokenLocationError: A check has no asset, or a registry entry no blocking gate.
+        BrokenLocationError: If a check has no asset, or a registry entry has no blocking gate.
     """
     keys = {key for asset in assets for key in asset.keys}
     specs = [spec for check in all_checks for spec in check.check_specs]

@@ -32,21 +32,22 @@ PRIMARY = "random_forest"
 DESCRIPTIONS = {
     "split_ratios_hold": "The splits have their configured shares of the rows, or of the sensors if whole sensors are "
     "split.",
-    "no_shared_key": "No row, and with training.split.kind sensor no sensor, is in two splits.",
+    "no_shared_key": "No row is in two splits, nor is any sensor if training.split.kind is sensor.",
     "no_null_in_vector": "The vector that models are fitted on has no null, NaN or infinity.",
-    "standardised": "Varying columns of the vector have mean 0 and deviation 1 on the train rows.",
+    "standardised": "Varying columns of the vector have mean 0 and standard deviation 1 on the train rows.",
     GATE: "The model meets its thresholds on the test split; otherwise it is not registered.",
     "training_time": "The final fit takes at most evaluation.max_training_minutes. Only warns.",
     "top_feature": "evaluation.top_feature is the most important feature of the random forest. Only warns.",
-    "model_size": "The stored random forest has a size within evaluation.model_size_mb. Only warns.",
+    "model_size": "The size of the stored random forest is within evaluation.model_size_mb. Only warns.",
 }
 """Description of each check in the Dagster UI, by name."""
 
 
 def ratio_tolerance(share: float, rows: int) -> float:
-    """Return the allowed distance of a split's share: one point, or 4 standard errors if the rows are few.
+    """Return the allowed distance of a split's share: one percentage point, or 4 standard errors if that is more.
 
-    A hash places each row, so a share varies like that of a random sample. From 26,000 rows on one point is larger.
+    A hash places each row, so a share varies like that of a random sample. For a share of 80%, 4 standard errors are
+    less than one percentage point from 26,000 rows on.
 
     >>> ratio_tolerance(0.8, 1_000_000)
     0.01
@@ -101,7 +102,7 @@ def evaluate_ratios(record: Mapping[str, Any], expected: Shares) -> dg.AssetChec
     passed = total > 0 and all(abs(shares[s] - configured[s]) <= tolerance[s] for s in SPLITS)
     rounded = {split: round(value, 4) for split, value in tolerance.items()}
     return _result(
-        "The shares of the rows are within one point of the settings, or within 4 standard errors of few rows.",
+        "The shares of the rows are within one percentage point of the settings, or 4 standard errors for few rows.",
         None if passed else messages.ROW_SHARES(shares=shares, expected=configured, tolerance=rounded),
         {"shares": shares, "expected": configured, "allowed_distance": tolerance, "rows": total},
     )
@@ -112,7 +113,7 @@ def evaluate_shared_keys(record: Mapping[str, Any]) -> dg.AssetCheckResult:
     counts = {name: record[name] for name in ("shared_keys", "misplaced", "shared_sensors") if name in record}
     subject = "sensor" if "shared_sensors" in counts else "(sensor, timestamp)"
     return _result(
-        f"No {subject} is in two splits, and no row in a wrong one.",
+        f"No {subject} is in two splits, and no row is in the wrong one.",
         messages.SHARED_KEYS(counts=counts) if any(counts.values()) else None,
         counts,
     )
@@ -139,7 +140,7 @@ def evaluate_standardization(record: Mapping[str, Any]) -> dg.AssetCheckResult:
     passed = max(mean, deviation) <= STANDARDIZED_TOLERANCE
     failed = messages.NOT_STANDARDIZED(mean=mean, deviation=deviation, tolerance=STANDARDIZED_TOLERANCE)
     return _result(
-        "Varying columns have mean 0 and deviation 1 on the train rows.",
+        "Varying columns have mean 0 and standard deviation 1 on the train rows.",
         None if passed else failed,
         {name: vector[name] for name in ("worst_mean", "worst_deviation", "constant")},
     )
@@ -212,7 +213,7 @@ def _top_feature(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         passed = name == expected and band.low <= weight <= band.high
         failed = messages.TOP_FEATURE(feature=name, importance=weight, expected=expected, low=band.low, high=band.high)
         return _result(
-            f"{expected} is the most important feature, with {band.low:g} to {band.high:g}.",
+            f"{expected} is the most important feature, with an importance of {band.low:g} to {band.high:g}.",
             None if passed else failed,
             {"top_feature": name, "importance": weight},
             warn=True,
@@ -230,7 +231,7 @@ def _model_size(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         passed = band.low <= megabytes <= band.high
         failed = messages.MODEL_SIZE(megabytes=megabytes, low=band.low, high=band.high)
         return _result(
-            f"The stored model has {band.low:g} to {band.high:g} MB.",
+            f"The stored model is {band.low:g} to {band.high:g} MB in size.",
             None if passed else failed,
             {"megabytes": megabytes},
             warn=True,

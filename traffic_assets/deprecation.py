@@ -1,6 +1,6 @@
 """Old names that keep working until 1.0, with a DeprecationWarning: import paths, classes, methods and attributes.
 
-A module that moved keeps a file of one line at its old place, which calls `moved_names`. Not here: old keys of settings
+A module that moved leaves a stub at its old place, which calls `moved_names`. Not here: old keys of settings
 files, which are aliases in `settings/`.
 """
 

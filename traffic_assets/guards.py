@@ -18,7 +18,7 @@ from traffic_assets.settings import Settings
 
 MAX_RETRIES = "dagster/max_retries"
 CODE_TAG = "traffic_assets/code"
-"""Tag of a refused run: the code of its message, because Dagster keeps no metadata of a run that starts no step."""
+"""Tag of a refused run with the code of its message. Dagster keeps no metadata of a run that starts no step."""
 
 
 def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:

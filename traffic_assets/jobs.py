@@ -9,8 +9,8 @@ from traffic_assets.assets.groups import GROUPS
 
 DESCRIPTIONS: dict[Job, str] = {
     FEATURES: "Turns detector readings into the feature table, for a day or a range of days, in one run.",
-    TRAIN: "Trains and evaluates every model for a week, registers those that pass their gate, and writes comparison "
-    "and report.",
+    TRAIN: "Trains and evaluates every model for a week, registers those that pass their gate, and writes the "
+    "comparison and the report.",
 }
 
 

@@ -83,7 +83,7 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
         kind: "day" or "week".
 
     Raises:
-        dagster.Failure: The run has no partition, or one that is not valid.
+        dagster.Failure: If the run has no partition, or one that is not valid.
     """
     keys = partitions.get_partition_keys()
     if not keys:

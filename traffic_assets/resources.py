@@ -25,7 +25,7 @@ def build_resources(settings: Settings, pruned: Sequence[str] = ()) -> dict[str,
 
     Args:
         settings: Settings of the deployment.
-        pruned: Asset keys that the retention prunes (`assets.groups.pruned_keys`).
+        pruned: Asset keys whose replaced generations retention removes (`assets.groups.pruned_keys`).
     """
     spark = SparkResource(
         app_name=settings.spark.app_name,

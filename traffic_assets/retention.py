@@ -1,7 +1,7 @@
 """Retention: pruning of stored data that nothing refers to, after a configured time.
 
 It removes replaced generations of the datasets that the asset groups allow to prune, and staging files of killed runs.
-Versions in the registry, and the generations that they refer to, always stay.
+Versions in the registry, and the generations that they refer to, are always kept.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from traffic_assets.registry.versions import RegistryError
 def prune(
     hdfs: HdfsResource, registry: ModelRegistry, keep_hours: float | None, notify: Callable[[str], None]
 ) -> list[str]:
-    """Remove replaced generations and staging files that are older than the retention.
+    """Remove replaced generations and staging files that are older than the retention period.
 
     Args:
-        hdfs: Storage, whose `pruned_datasets` names the datasets.
-        registry: Registry whose versions refer to generations that stay.
-        keep_hours: Retention in hours; None removes nothing.
+        hdfs: Storage, whose `pruned_datasets` lists the datasets.
+        registry: Registry whose versions refer to generations to keep.
+        keep_hours: Retention period in hours; None removes nothing.
         notify: Callback with a message for each dataset that cannot be pruned. Nothing is raised, because the model is
             registered by then.
 

@@ -21,14 +21,14 @@ from traffic_assets.settings import Settings
 
 PROGRESS = "progress"
 _EXPLAINED = {"StorageError", "InputError", "PointerError", "RegistryError", "MissingPartitionError", "Failure"}
-"""Errors whose message includes the fix; their causes are traces of Java or Python."""
+"""Errors whose message includes the fix; their causes are tracebacks of Java or Python."""
 
 Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """The end of a run.
+    """Outcome of a run.
 
     Attributes:
         success: True if every step and blocking check passed.
@@ -46,9 +46,9 @@ def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterIn
 
     Args:
         settings: Settings of the deployment.
-        days: Days, ISO dates; the first and the last are the ends of the range.
+        days: Days, ISO dates; the earliest and the latest are the ends of the range.
         instance: Dagster instance that records the run.
-        notify: Receives each step and each line that it logs.
+        notify: Callback for each step that starts and each line that it logs.
     """
     return _run(settings, jobs.FEATURES, {RANGE_START: min(days), RANGE_END: max(days)}, instance, notify)
 
@@ -60,7 +60,7 @@ def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notif
         settings: Settings of the deployment.
         week: Monday of the week, ISO date.
         instance: Dagster instance that records the run.
-        notify: Receives each step and each line that it logs.
+        notify: Callback for each step that starts and each line that it logs.
     """
     return _run(settings, jobs.TRAIN, {PARTITION: week}, instance, notify)
 
@@ -74,9 +74,9 @@ def open_instance(notify: Notify) -> dg.DagsterInstance:
 
 
 def innermost_message(error: Any) -> str:
-    """Return the message of the first cause that includes a fix, otherwise of the last cause, without its trace.
+    """Return the message of the first cause that includes a fix, otherwise of the last cause, without the traceback.
 
-    A message that includes a fix is returned without the name of its class.
+    A message that includes a fix is returned without the name of the exception class.
     """
     while error.cls_name not in _EXPLAINED and getattr(error, "cause", None) is not None:
         error = error.cause
@@ -90,7 +90,7 @@ def problems_of(events: Sequence[dg.DagsterEvent], run_tags: Mapping[str, str]) 
 
     Args:
         events: Events of the run.
-        run_tags: Tags of the run after its end; a guard that refuses it adds the code.
+        run_tags: Tags of the run after its end; a guard that refuses the run adds the code.
     """
     problems = []
     for event in events:
@@ -130,7 +130,7 @@ def _run(
 
 
 def _progress_logger(notify: Notify) -> dg.LoggerDefinition:
-    """Return a logger of the steps that start and of what assets log; other events are only in Dagster's records."""
+    """Return a logger of starting steps and of what assets log; other events are only in Dagster's records."""
 
     class ProgressHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,8 +1,8 @@
 """The training sensor: it compares stored states, so that no event is lost and nothing runs twice.
 
 For each completed week, every tick compares the newest materialization of its days with those that the last training
-of the week included. The cursor does not skip events of the features. Otherwise an event that came before its week was
-complete would never start a training, because no later event would follow it. The splits record which features a
+of the week included. The cursor does not skip feature events. Otherwise an event that came before its week was complete
+would never start a training, because no later event would follow it. The splits record which features a
 training included (`assets/training.py`). The cursor only avoids reading up-to-date splits again.
 """
 
@@ -35,7 +35,7 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 
 def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
-    """Return the sensor for a train job.
+    """Return the sensor that starts the `train` job.
 
     Args:
         settings: Settings of the deployment.
@@ -47,7 +47,7 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         job_name=train_job,
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the job train for a week when enough of its days have features, and again when late data "
+        description="Starts the `train` job for a week when enough of its days have features, and again when late data "
         "changes them.",
     )
     def train_on_new_features(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -121,7 +121,7 @@ def _latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int
 
 
 def _filled(instance: dg.DagsterInstance, storage_ids: Collection[int]) -> set[int]:
-    """Return the materializations of the features that have rows; an empty day counts as missing."""
+    """Return the ids of the feature materializations that have rows; an empty day counts as missing."""
     return {
         record.storage_id
         for record in _materializations(instance, FEATURES, storage_ids)
@@ -165,9 +165,9 @@ def _trains(run: dg.DagsterRun, job: str) -> bool:
 def _included_in(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
     """Return the storage id of the features that a run was started for; 0 if that is unknown.
 
-    A run of this sensor counts in any case; otherwise the sensor would restart a run that always fails. A person's run
-    counts if it succeeded, with everything that was stored at its start. If it failed or was canceled, only its splits
-    record its inputs.
+    A run that this sensor started always counts; otherwise the sensor would restart a run that always fails. A manual
+    run counts if it succeeded, with everything that was stored at its start. If it failed or was cancelled, only its
+    splits record its inputs.
     """
     run = record.dagster_run
     if STORAGE_ID_TAG in run.tags:

@@ -97,7 +97,7 @@ def test_a_failed_check_has_the_code_of_its_message(result: dg.AssetCheckResult,
 
 def test_the_check_says_what_it_compares() -> None:
     by_rows = evaluate_split({"counts": GOOD_SPLIT["counts"]}, SplitSettings())
-    assert "shares of the rows are within one point" in (by_rows.description or "")
+    assert "shares of the rows are within one percentage point" in (by_rows.description or "")
     by_sensors = sensors(_by_sensor(3, 1, 1))
     assert "share of the sensors, rounded to whole sensors" in (by_sensors.description or "")
 

@@ -53,7 +53,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
             temporal[name] = TemporalEvaluation.model_validate(inputs[step_of(lane.temporal_verdict)].value)
             entries[name] = _entry(lane, diagnosed, trials[name], temporal[name].metrics, settings)
             test, later = entries[name].test.rmse, temporal[name].metrics.rmse
-            context.log.info(f"{lane.title}: test RMSE {test:.3f} {unit}, later in time {later:.3f} {unit}")
+            context.log.info(f"{lane.title}: test RMSE {test:.3f} {unit}, temporal holdout RMSE {later:.3f} {unit}")
         board = rank_models(entries, metric)
         compared = compare_models(board[0].model, trials, temporal, metric)
         figure = plot_comparison(board, target)
@@ -85,7 +85,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         ins=ins,
         description=f"Leaderboard of the week's models that predict the {target}: metrics on the random and on the "
         f"temporal holdout, whether each model meets its thresholds, and significance tests against the best model. "
-        f"It is there also when a gate fails.",
+        f"It exists even if a gate fails.",
         tags={TARGET_TAG: target},
         kinds={"json"},
     )

@@ -110,7 +110,7 @@ def _record(day: str, readings: AssetInput, sensors: AssetInput) -> dict[str, An
 
 
 def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSettings) -> dict[str, Any]:
-    """Return what the UI shows of a day's record."""
+    """Return the metadata of a day for the UI, from its record."""
     return {
         "lookback": record["lookback"] or "none: the lags of the first hour are null",
         "rows_without_target": record["rows_without_target"],

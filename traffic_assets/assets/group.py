@@ -34,8 +34,8 @@ class AssetGroup:
     Attributes:
         name: Group in the Dagster UI; several modules may share one.
         job: Job that materializes the assets.
-        build: Returns the assets for some settings.
-        pruned: True if the retention removes replaced generations of every dataset here; False keeps them forever.
+        build: Function that returns the assets for some settings.
+        pruned: True if retention removes replaced generations of the group's datasets; False keeps them forever.
         locations: Folder below the base URI by asset key, below one of `settings.persistence.OWN_FOLDERS`. A dataset
             without an entry is stored in `training/<asset key>`.
     """

@@ -1,4 +1,4 @@
-"""The asset groups of the code location, in the order of the pipeline. A new group is a module and a line here."""
+"""The asset groups of the code location, in the order of the pipeline. A new group needs a module and a line here."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ def build_assets(settings: Settings) -> list[tuple[AssetGroup, list[dg.AssetsDef
 
 
 def pruned_keys(built: Sequence[tuple[AssetGroup, Sequence[dg.AssetsDefinition]]]) -> list[str]:
-    """Return the asset keys whose replaced generations the retention removes.
+    """Return the asset keys whose replaced generations retention removes.
 
     Args:
         built: Result of `build_assets`.

@@ -1,4 +1,4 @@
-"""Asset keys and their texts.
+"""Asset keys and their string forms.
 
 The assets of the default target have no prefix, so that no key changes when a target is added.
 """

@@ -47,7 +47,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             "cv_report": dg.AssetIn(asset_key(lane.cv_report)),
         },
         description=f"{lane.title}: metrics on the temporal holdout. A second model is fitted on the first part of the "
-        f"window and evaluated on the rest, which shows how this way of training predicts later time.",
+        f"window and evaluated on the rest, which shows how well the approach predicts later data.",
         tags=lane.tags,
         kinds={"spark", "json"},
     )

@@ -43,7 +43,7 @@ def _cv_report(
         io_manager_key=DOCUMENTS,
         ins={PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor))},
         description=f"{lane.title}: metrics of each fold of the train rows, the trials of a search, and the chosen "
-        f"hyperparameters. The Launchpad takes other hyperparameters for one run.",
+        f"hyperparameters. The Launchpad accepts other hyperparameters for a single run.",
         tags=lane.tags,
         kinds={"spark", "json"},
     )
@@ -122,7 +122,7 @@ def _fold_figures(lane: Lane, search: Any, placement: Any, curve: Any) -> dict[s
 
     figures = {FOLDS_FIGURE: plot_folds(search.best, lane.title, lane.target)}
     if placement:
-        figures["fold_rows.png"] = plot_layout(placement, f"{lane.title}: rows that each fold fits and evaluates")
+        figures["fold_rows.png"] = plot_layout(placement, f"{lane.title}: train and test rows of each fold")
     if curve:
         figures["learning_curve.png"] = plot_learning_curve(curve, lane.title, lane.target)
     return figures

@@ -1,11 +1,11 @@
 """Lanes: their names, the keys of their assets, and checks on the inputs of their steps.
 
-    cv report -> model -> diagnostics   -> evaluation -> registry entry
-              -> temporal holdout       ->
+    cross-validation report -> model -> diagnostics   -> evaluation -> registry entry
+                            -> temporal holdout       ->
 
-The steps are in `lane_training.py` (cv report, model), `lane_evaluation.py` (temporal holdout, diagnostics,
-evaluation) and `registry.py`. Checks take their keys from the lane too, so a gate cannot name an asset that does not
-exist.
+The steps are in `lane_training.py` (cross-validation report, model), `lane_evaluation.py` (temporal holdout,
+diagnostics, evaluation) and `registry.py`. Checks take their keys from the lane too, so a gate cannot name an asset
+that does not exist.
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Lane:
     def title(self) -> str:
         """Name in the UI, in reports and in messages."""
         title = algorithm_named(self.model_name).title
-        return title if self.target == DEFAULT_TARGET else f"{title} of the {self.target}"
+        return title if self.target == DEFAULT_TARGET else f"{title} ({self.target})"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -98,7 +98,7 @@ class Lane:
 
     @property
     def registry_entry(self) -> str:
-        """Key of the registry entry, behind the gate."""
+        """Key of the registry entry, which depends on the gate."""
         return self.key("registry_entry")
 
 
@@ -111,7 +111,7 @@ def require_same_split(inputs: dict[str, AssetInput]) -> str:
     """Return the id of the split that all inputs come from.
 
     Raises:
-        dagster.Failure: The inputs come from different splits.
+        dagster.Failure: If the inputs come from different splits.
     """
     ids = {name: stored.record["split_id"] for name, stored in inputs.items()}
     if len(set(ids.values())) > 1:
@@ -123,7 +123,7 @@ def require_scaler(lane: Lane, fitted_preprocessor: AssetInput) -> None:
     """Raise if the lane needs scaled vectors and the preprocessor has no scaler.
 
     Raises:
-        dagster.Failure: The preprocessor was fitted when no enabled model needed a scaler.
+        dagster.Failure: If the preprocessor was fitted when no enabled model needed a scaler.
     """
     if not algorithm_named(lane.model_name).scale_invariant and not fitted_preprocessor.record.get("scaled", True):
         text = messages.NO_SCALER(preprocessor=lane.preprocessor, title=lane.title)

@@ -1,7 +1,7 @@
 """The Launchpad form of a lane: hyperparameters with the profile's values as defaults, and whether to tune.
 
-Only the cv reports take config. Dagster checks names and types when a run starts, but ranges only when the step starts.
-`require_valid_config` lets the guard of a run check every range before any Spark work.
+Only the cross-validation reports take config. Dagster checks names and types when a run starts, but ranges only when
+the step starts. `require_valid_config` lets the guard of a run check every range before any Spark work.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from traffic_assets.messages import runs as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import ModelSettings
+from traffic_assets.settings.pydantic_errors import coded_text
 
 TUNE = "tune"
 CV_REPORT = "cv_report"
@@ -39,7 +40,7 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
         settings: Settings of the deployment.
 
     Raises:
-        dagster.Failure: Every value out of range, with its path and the allowed values.
+        dagster.Failure: If a value is out of range; the message lists each one with its path and the allowed values.
     """
     errors = []
     lanes = [(name, target) for target in settings.training.targets for name in settings.enabled_models]
@@ -51,7 +52,7 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
         try:
             model_settings.override_hyperparameters(config)
         except ValidationError as error:
-            errors += [f"{step}.{_path(e)}: given {e['input']!r}, {_first_lower(e['msg'])}" for e in error.errors()]
+            errors += [f"{step}.{_path(e)}: {coded_text(e)}" for e in error.errors()]
     if errors:
         text = messages.BAD_HYPERPARAMETERS(count=len(errors), errors=errors)
         raise dg.Failure(text, allow_retries=False)
@@ -59,7 +60,3 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
 
 def _path(error: Any) -> str:
     return ".".join(map(str, error["loc"]))
-
-
-def _first_lower(text: str) -> str:
-    return f"{text[:1].lower()}{text[1:]}"

@@ -1,7 +1,7 @@
 """Results as the metadata of an asset: tables, thumbnails and numbers.
 
 Dagster keeps every event forever, so the metadata of one has at most `EVENT_BYTES`: one thumbnail of limited size, and
-tables of limited length. The whole figures and tables are stored beside the output. The functions of the assets import
+tables of limited length. The full figures and tables are stored with the output. The functions of the assets import
 this module when they run, because a code location must load without the packages that a fit needs.
 """
 
@@ -31,15 +31,15 @@ from traffic_assets.settings.plugins import DESCRIBING
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 EVENT_BYTES = 100_000
-"""Largest event of an asset."""
+"""Maximum size of an asset's event in bytes."""
 THUMBNAIL_BYTES = 30_000
-"""Largest thumbnail, PNG; its text in the event is a third longer."""
+"""Maximum size of a thumbnail (PNG) in bytes; its text in the event is a third longer."""
 PICTURE_FILE = "picture_file"
-"""Metadata of an asset: the file of the figure that is shown inline."""
+"""Metadata key of the file of the figure that is shown inline."""
 ROWS_SHOWN = 100
-"""Longest table in an event."""
+"""Maximum number of rows of a table in an event."""
 TABLE_BYTES = 35_000
-"""Largest table in an event; one that has more rows is cut, and the rest is counted."""
+"""Maximum size of a table in an event, in bytes; further rows are counted."""
 
 
 def document(model: BaseModel) -> Any:
@@ -54,7 +54,7 @@ def picture(content: bytes) -> dg.MarkdownMetadataValue:
 
 
 def links(figures: Iterable[str], inline: str) -> dict[str, str]:
-    """Return the file of each figure by metadata key: its name without ending, or `picture_file` for the inline one.
+    """Return the file of each figure by metadata key: its name without extension, or `picture_file` for the inline one.
 
     >>> links(["folds.png", "fold_rows.png"], "folds.png")
     {'picture_file': 'folds.png', 'fold_rows': 'fold_rows.png'}
@@ -116,7 +116,7 @@ def learning(curve: LearningCurve) -> dict[str, Any]:
 
 
 def scores(scored: Scores) -> dict[str, Any]:
-    """Return the metrics on test and train rows as numbers; the evaluation shows tables and pictures."""
+    """Return the metrics on test and train rows as numbers; the evaluation shows tables and figures."""
     return {
         **_all_metrics(scored.test),
         **{f"train_{m}": value for m, value in scored.train.by_name.items()},
@@ -189,7 +189,7 @@ def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadat
                 {
                     "model": c.model,
                     "against": c.best,
-                    "test": c.test,
+                    "test": findings.test_title(c.test),
                     "difference": round(c.difference, 6),
                     "p": float(f"{c.p_value:.3g}"),
                     "p corrected": float(f"{c.adjusted:.3g}"),
@@ -288,7 +288,7 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
 def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
     rows = [
         dg.TableRecord({"verdict": name, "rows": m.rows, **_rounded(m)})
-        for name, m in (("test split", test), ("later in time", temporal))
+        for name, m in (("test split", test), ("temporal holdout", temporal))
     ]
     return dg.MetadataValue.table(records=rows)
 

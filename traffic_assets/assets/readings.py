@@ -32,7 +32,7 @@ def source_of(uri: str, settings: Settings, spark: SparkResource) -> Any:
 
 
 def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> AssetOutput:
-    """Return validated days ready to publish, and report what was quarantined to the log and the UI.
+    """Return validated days ready to publish, and report the quarantined rows in the log and the UI.
 
     Args:
         context: Context of the asset.
@@ -98,7 +98,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
                 "refused": dg.MetadataValue.json(shortened(dict(table.refused))),
             }
         )
-        built_on = {UNPARTITIONED: current.id if current else None}  # two runs at once could assign a code twice
+        built_on = {UNPARTITIONED: current.id if current else None}  # two concurrent runs could assign a code twice
         return AssetOutput(table.rows, record={"facts": table.record}, built_on=built_on)
 
     @dg.asset(
@@ -106,8 +106,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         partitions_def=daily(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        description="Validated detector readings of a local day. Rows that are not valid are stored beside them, with "
-        "the reason.",
+        description="Validated detector readings of a local day. Invalid rows are stored separately, with the reason.",
         kinds={"spark", "hdfs"},
     )
     @storage_step

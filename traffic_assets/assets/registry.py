@@ -48,7 +48,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         partitions_def=weekly(settings),
         ins={"evaluation": dg.AssetIn(asset_key(lane.evaluation))},
         description=f"{lane.title}: an immutable version of the model that passed its gate, with metrics, figures, "
-        f"features and origin. Load it with ModelRegistry, or list it with `traffic-assets models list`.",
+        f"features and provenance. Load it with ModelRegistry, or list it with `traffic-assets models list`.",
         tags=lane.tags,
         kinds={"hdfs"},
     )
@@ -101,7 +101,7 @@ def _new_version(
     gap: Mapping[str, float],
     results: list[Any],
 ) -> NewVersion:
-    """Return the version to register: of the generation that was evaluated, which may not be the current one."""
+    """Return the version to register, from the evaluated generation, or raise if that is not the current one."""
     week, model_uri = context.partition_key, evaluation.value["model_generation"]
     current = hdfs.dataset(lane.model).current(week)
     if current is None or current.uri != model_uri:

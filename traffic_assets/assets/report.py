@@ -1,6 +1,6 @@
 """The report of a week: numbers and figures of every model in one HTML page, stored with the week.
 
-Like the comparison it depends on no gate, so it is there also when a gate fails. The page itself is rendered in
+Like the comparison it depends on no gate, so it exists even if a gate fails. The page itself is rendered in
 `traffic_assets/report/`.
 """
 
@@ -84,7 +84,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
         partitions_def=weekly(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
-        description=f"One HTML page for reading and sharing: leaderboard of the models of the {target}, with metrics, "
+        description=f"One HTML page for reading and sharing: leaderboard of the {target} models, with metrics, "
         f"figures, costs and caveats of each. Open it with `traffic-assets report <week> --open`.",
         tags={TARGET_TAG: target},
         kinds={"html"},
@@ -176,10 +176,10 @@ def _shown_settings(settings: Settings) -> dict[str, str]:
         "split": f"{training.split.kind}: train {shares.train:.0%}, validation {shares.validation:.0%}, "
         f"test {shares.test:.0%}",
         "folds": f"{training.folds}, {training.fold_kind}{gap}",
-        "later time": f"from {training.temporal_train_share:.0%} of the window's rows in time on",
+        "temporal holdout": f"the last {1 - training.temporal_train_share:.0%} of the window's rows",
         "preprocessing": preparation,
-        "features": ", ".join(training.features or []) or "all of the catalogue",
-        "features left out": ", ".join(training.exclude_features) or "none",
+        "features": ", ".join(training.features or []) or "all in the catalogue",
+        "excluded features": ", ".join(training.exclude_features) or "none",
         "best by": f"{settings.evaluation.primary_metric} over the folds",
         "seed": str(training.seed),
         "versions": ", ".join(f"{n} {v}" for n, v in {"traffic_assets": code_version(), **library_versions()}.items()),

@@ -8,11 +8,11 @@ COLORS = 48
 
 
 def thumbnail(content: bytes, limit: int) -> bytes:
-    """Return a PNG in the largest of some widths that fits into a number of bytes.
+    """Return a PNG at the largest of some widths that fits into a number of bytes.
 
     Args:
         content: Figure, PNG.
-        limit: Largest size in bytes. A figure that fits is returned unchanged.
+        limit: Maximum size in bytes. A figure that fits is returned unchanged.
     """
     from PIL import Image
 

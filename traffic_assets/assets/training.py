@@ -1,6 +1,6 @@
 """The assets that the lanes of a week share: the three splits, and one fitted preprocessor for each target.
 
-The lanes are in `lanes.py` and the modules beside it; splitting and preprocessing are in `ml/`.
+The lanes are in `lanes.py` and the modules next to it; splitting and preprocessing are in `ml/`.
 """
 
 import hashlib
@@ -44,12 +44,12 @@ GROUP = "training"
 PREPROCESSOR = "fitted_preprocessor"
 SPLIT_ASSETS = {split: f"{split}_split" for split in SPLITS}
 FEATURES_ID = "features_storage_id"
-"""Metadata of the splits: newest materialization of the features that they include for certain."""
+"""Metadata of the splits: newest materialization of the features that they certainly include."""
 _SPLIT_BY = {"random": "a hash of their keys", "temporal": "time", "sensor": "sensor, each as a whole"}
 _ROLES = {
     "train": "the models are fitted on them",
-    "validation": "they end early stopping and calibrate prediction intervals",
-    "test": "they only evaluate the fitted models",
+    "validation": "they stop fits early and calibrate prediction intervals",
+    "test": "they are used only to evaluate the fitted models",
 }
 SPLIT_FIGURE = "split.png"
 
@@ -68,7 +68,7 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         settings: Settings of the deployment.
 
     Raises:
-        dagster.Failure: Days are missing or empty, or are outside data.first_day and data.last_day.
+        dagster.Failure: If days are missing or empty, or are outside data.first_day and data.last_day.
     """
     days = training_window(week, settings)
     filled = {day: published[day] for day in days if day in published and published[day].record["rows"]}
@@ -161,7 +161,7 @@ def _splits(settings: Settings) -> dg.AssetsDefinition:
     def splits(
         context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource, week_guard: Guard
     ) -> Iterator[dg.MaterializeResult]:
-        """Publish the three splits in one generation, so that the test rows cannot be rebuilt alone."""
+        """Publish the three splits in one generation, so that the test rows cannot be rebuilt separately."""
         yield from _publish_splits(context, spark, hdfs, settings)
 
     return splits
@@ -221,7 +221,7 @@ def _split_record(written: Any, place: Any, days: dict[str, Generation], setting
     """Return the record of the splits.
 
     Args:
-        written: AssetOutput rows with the column `split`.
+        written: Rows as stored, with the column `split`.
         place: Column expression of the split that a row belongs to.
         days: Generations of the features of each day.
         settings: Settings of the deployment.
@@ -250,7 +250,7 @@ def _split_figure(written: Any, total: int, settings: Settings) -> bytes | None:
     if training.split.kind == "random":
         return None
     placement = place_split(written, "", total, settings.evaluation.plot_points, training.seed)
-    return plot_layout(placement, f"The split of {len(placement.at)} of the {total} rows")
+    return plot_layout(placement, f"Split of {len(placement.at)} of the {total} rows")
 
 
 def _figure_metadata(figure: bytes | None, generation: Generation, hdfs: HdfsResource) -> dict[str, Any]:
@@ -288,8 +288,8 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         group_name=GROUP,
         partitions_def=weekly(settings),
         io_manager_key=MODELS,
-        description=f"Spark pipeline that turns feature columns into the vector of the models of the {target}: "
-        f"imputed, encoded and, if a model needs it, scaled. It is fitted on the train rows only.",
+        description=f"Spark pipeline that turns feature columns into the vector for the {target} models: imputed, "
+        f"encoded and, if a model needs it, scaled. It is fitted on the train rows only.",
         tags={TARGET_TAG: target},
         kinds={"spark"},
     )

@@ -1,4 +1,4 @@
-"""Splits, preprocessing, algorithms, cross-validation, evaluation and pictures.
+"""Splits, preprocessing, algorithms, cross-validation, evaluation and figures.
 
 Plain functions on Spark DataFrames and numpy, usable from a notebook; nothing here imports dagster or stores
 anything.

@@ -1,8 +1,8 @@
 """The description of an algorithm, and the lookup of algorithms by name.
 
 An `Algorithm` has a required core and optional capabilities (`capabilities.py`). `settings/models/__init__.py` lists
-the built-in algorithms, which are loaded by entry points as those of plugins are. The code location needs them when it
-loads, so pyspark and numpy are imported only when a fit needs them.
+the built-in algorithms, which are loaded by entry points, as plugins are. The code location needs them when it loads,
+so pyspark and numpy are imported only when a fit needs them.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 ROW = "row"
-"""Column of a whole number that identifies a row, the same on every cluster; algorithms draw rows by it."""
+"""Column with an integer that identifies a row, the same on every cluster; algorithms sample rows by it."""
 
 Export = Literal["spark", "onnx", "pmml"]
 
@@ -51,31 +51,33 @@ def _no_members(_: Any) -> Sequence[str]:
 @accept_old_attributes
 @dataclass(frozen=True)
 class Algorithm(Extension):
-    """One algorithm, of this package or of a plugin (`docs/extending.md`).
+    """One algorithm of this package or of a plugin (`docs/extending.md`).
+
+    The vector of a scale-invariant algorithm skips the scaler, which saves a pass over the rows in each fold. MLlib's
+    trees keep the scaler, because they differ slightly without it (docs/preprocessing.md). A search ranks
+    hyperparameters with the surrogate before it tries them.
 
     Attributes:
         name: Name of its lane, in asset keys, paths and on the command line.
         title: Display name.
         kind: Role among the models of a week.
         settings: Class of its lane's section in the settings: hyperparameters, defaults, grid, thresholds.
-        build: Returns the unfitted estimator for hyperparameters, seed, target column and vector column.
-        model_class: Full name of the class that a fit returns; a registered version is loaded as no other class.
-        importances: Returns the weight of each vector slot in a fitted model, all at least 0, shape (slots,).
+        build: Function that returns the unfitted estimator for hyperparameters, seed, target column and vector column.
+        model_class: Full name of the class that a fit returns; a registered version is loaded only as this class.
+        importances: Function that returns the weight of each vector slot in a fitted model, at least 0, shape (slots,).
         importance_kind: Meaning of the weights.
-        describe: Returns further facts about a fitted model for its metadata.
+        describe: Function that returns further facts about a fitted model for its metadata.
         exports: Formats that a model can be written in: spark (its own format, read by Spark), onnx, pmml.
-        scale_invariant: True if a model does not depend on the scale of the slots. Its vector then skips the scaler,
-            which saves a pass over the rows in each fold. MLlib's trees keep the scaler, because they differ slightly
-            without it (docs/preprocessing.md).
-        single_pass: True if a fit reads its rows once and keeps what it needs itself.
-        configure_for_rows: Returns the estimator configured for a number of rows, for the same model.
-        shared_fit: Method of reading several trials' models from one fit; None if each trial needs its own fit.
-        early_stopping: Early stopping of a fit; None if it never stops early.
+        scale_invariant: True if a model does not depend on the scale of the slots.
+        single_pass: True if a fit reads its rows only once, so that they need no cache.
+        configure_for_rows: Function that returns the estimator configured for a number of rows; the model is the same.
+        shared_fit: Rule for reading several trials' models from one fit; None if each trial needs its own fit.
+        early_stopping: Early stopping of a fit; None if no fit stops early.
         own_threads: Threads of a fit that uses all cores of a local session; None if no fit does.
-        surrogate: Returns an unfitted model of a fast engine, with fit(x, y) and predict(x), for hyperparameters, seed
-            and number of slots. A search ranks hyperparameters with it before it tries them.
+        surrogate: Function that returns an unfitted model of a fast engine, with fit(x, y) and predict(x), for
+            hyperparameters, seed and number of slots.
         requirements: Package that is not always installed; None if the algorithm needs none.
-        members: Returns the names of the algorithms that a fit with these hyperparameters fits in turn.
+        members: Function that returns the names of the algorithms that a fit with these hyperparameters fits in turn.
     """
 
     group: ClassVar[str] = ALGORITHM_GROUP
@@ -104,11 +106,11 @@ class Algorithm(Extension):
         return self.settings.hyperparameters_class()
 
     def stops_early(self, hyperparameters: Hyperparameters) -> bool:
-        """Return true if a fit with these hyperparameters stops early."""
+        """Return True if a fit with these hyperparameters stops early."""
         return self.early_stopping is not None and self.early_stopping.applies(hyperparameters)
 
     def uses_all_cores(self, hyperparameters: Hyperparameters) -> bool:
-        """Return true if a fit with these hyperparameters takes all cores of a local session by itself."""
+        """Return True if a single fit with these hyperparameters uses all cores of a local session."""
         return self.own_threads is not None and self.own_threads.applies(hyperparameters)
 
     @property
@@ -129,14 +131,14 @@ class Algorithm(Extension):
         """Fit on preprocessed rows.
 
         Args:
-            vectors: Preprocessed rows, with the column `row` for algorithms that draw rows by it (svr, ensemble) or
+            vectors: Preprocessed rows, with the column `row` for algorithms that sample rows by it (svr, ensemble) or
                 order them by it (xgboost).
             hyperparameters: Hyperparameters of this algorithm.
-            seed: Seed of all random draws.
+            seed: Seed for all random draws.
             target: Column of the observed value.
             vector: Column of the vector.
-            stop: Column that marks the validation rows of early stopping; they are not fitted.
-            rows: Upper limit of the number of rows if it is known; otherwise they are counted when a fit depends on it.
+            stop: Column that marks the validation rows for early stopping; the model is not fitted on them.
+            rows: Upper bound of the number of rows; None to count them if the fit depends on their number.
 
         Raises:
             TypeError: If the hyperparameters are another algorithm's.
@@ -172,7 +174,7 @@ def algorithm_named(name: str) -> Algorithm:
     """Return the algorithm with a name.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If no algorithm has this name.
     """
     known = algorithms()
     if name not in known:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Fill = Literal["median", "mean"]
 Task = Callable[[Iterator[Any]], Iterator[Any]]
-"""The function that a Spark task applies to the rows of one partition, as batches of Arrow."""
+"""The function that a Spark task applies to the rows of one partition, as Arrow batches."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class SharedFit:
         trees: Name of the hyperparameter for the number of trees.
         depth: Name of the hyperparameter for the depth, if a tree can be cut; None for boosting, because the trees
             after a cut one would differ.
-        min_rows: Name of the hyperparameter for the fewest rows of a child, if splits can be undone.
-        average: True if the trees are averaged (a forest), false if they are a weighted sum.
+        min_rows: Name of the hyperparameter for the minimum number of rows in a child, if splits can be undone.
+        average: True if the trees are averaged (a forest), False if they are a weighted sum.
         levels: Name of the hyperparameter for the depth of trees that cannot be cut.
     """
 
@@ -35,11 +35,11 @@ class SharedFit:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """A fit that ends when the error on validation rows no longer falls.
+    """A fit that ends when the error on validation rows no longer decreases.
 
     Attributes:
-        applies: Returns true if a fit with these hyperparameters stops early.
-        with_validation_indicator: Returns the estimator with the column that marks the validation rows.
+        applies: Function that returns True if a fit with these hyperparameters stops early.
+        with_validation_indicator: Function that returns the estimator with the column that marks the validation rows.
     """
 
     applies: Callable[[Any], bool]
@@ -48,14 +48,16 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class OwnThreads:
-    """A fit with threads of its own, which takes all cores of a local session.
+    """A fit with threads of its own, which uses all cores of a local session.
+
+    A fold task imputes, fits and evaluates a fold (`ml/fitting/fold_tasks.py`). Without one, Spark prepares and
+    evaluates the fold. Only scale-invariant algorithms use fold tasks. Their estimator must then accept arrays of
+    32-bit floats as well as vectors.
 
     Attributes:
-        applies: Returns true if a fit with these hyperparameters uses its own threads.
-        fold_task: Returns the task that imputes, fits and evaluates a fold, from hyperparameters, seed, threads and
-            the statistic that missing numbers are imputed with (`ml/fitting/fold_tasks.py`). Without one, Spark
-            prepares and evaluates the fold. It is used for scale-invariant algorithms only, whose estimator must then
-            accept arrays of 32-bit floats as well as vectors.
+        applies: Function that returns True if a fit with these hyperparameters uses its own threads.
+        fold_task: Function that returns the task of a fold for hyperparameters, seed, threads and the statistic that
+            replaces missing numbers; None if there is none.
     """
 
     applies: Callable[[Any], bool]

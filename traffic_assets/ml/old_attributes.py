@@ -30,7 +30,7 @@ class _Part:
     """One attribute of a capability object that was an attribute of the algorithm.
 
     Attributes:
-        field: Field of the algorithm that holds the object.
+        field: Field of the algorithm that contains the object.
         kind: Class of the object.
         attribute: Name of the attribute in the object.
         default: Value if the algorithm has no such object.
@@ -74,7 +74,9 @@ def accept_old_attributes(algorithm: type[A]) -> type[A]:
     def init(self: Any, *positional: Any, **named: Any) -> None:
         optional = positional[_REQUIRED:]
         if len(optional) > len(_OLD_ORDER):
-            raise TypeError(f"{len(positional)} attributes by position. Expected at most {_REQUIRED + len(_OLD_ORDER)}")
+            raise TypeError(
+                f"{len(positional)} attributes by position. Expected at most {_REQUIRED + len(_OLD_ORDER)}."
+            )
         by_position = dict(zip(_OLD_ORDER, optional, strict=False))
         generated(self, *positional[:_REQUIRED], **_current(by_position | named))
 
@@ -82,7 +84,7 @@ def accept_old_attributes(algorithm: type[A]) -> type[A]:
         overridden = {*vars(cls), *inspect.get_annotations(cls)}
         if old := sorted({*_RENAMED, *_PARTS} & overridden):
             names = "; ".join(f"{cls.__name__}.{name}. Expected {_current_name(name)}" for name in old)
-            raise TypeError(f"Nothing reads {names}")
+            raise TypeError(f"Nothing reads {names}.")
 
     algorithm.__init__ = init  # type: ignore[method-assign]
     algorithm.__init_subclass__ = classmethod(init_subclass)  # type: ignore[assignment]
@@ -97,7 +99,7 @@ def _current_name(old: str) -> str:
 
 
 def _current(named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keywords with current names; an old one replaces that part of a current one, as in a `replace`."""
+    """Return the keywords with current names; an old one replaces that part of a current one, as `replace` does."""
     result = {name: value for name, value in named.items() if name not in _RENAMED and name not in _PARTS}
     parts: dict[str, dict[str, Any]] = {}
     for old in [name for name in named if name not in result]:

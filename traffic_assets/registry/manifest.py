@@ -20,7 +20,7 @@ def changed_files(uri: str, filesystem: FileSystem) -> list[str]:
     """Return the files below a folder that are missing, added or changed since its manifest was written.
 
     Raises:
-        ValueError: The manifest is missing or cannot be read.
+        ValueError: If the manifest is missing or cannot be read.
     """
     try:
         expected = dict(json.loads(filesystem.read_bytes(f"{uri}/{MANIFEST}"))["sha256"])

@@ -47,7 +47,7 @@ class Training(BaseModel):
 
     @property
     def references(self) -> set[str]:
-        """Ids of the generations that must stay as long as the version; independent of the base URI."""
+        """Ids of the generations to keep as long as the version; they do not depend on the base URI."""
         uris = (self.splits, self.preprocessor, self.model)
         return {uri.rsplit("/", 1)[-1] for uri in uris} | {*self.days.values(), *self.sensor_tables}
 

@@ -28,7 +28,7 @@ class RegistryReader:
         filesystem: File system of `root`.
 
     Raises:
-        ValueError: The root is a relative path.
+        ValueError: If the root is a relative path.
     """
 
     def __init__(self, root: str, filesystem: FileSystem) -> None:
@@ -47,7 +47,7 @@ class RegistryReader:
         """Return the newest version of a lane.
 
         Raises:
-            RegistryError: The lane has none.
+            RegistryError: If the lane has no version.
         """
         versions = self._versions(lane)
         if not versions:
@@ -58,7 +58,7 @@ class RegistryReader:
         """Return the metadata of a version.
 
         Raises:
-            RegistryError: The version does not exist, or its metadata cannot be read.
+            RegistryError: If the version does not exist, or its metadata cannot be read.
         """
         uri = self._version_uri(lane, version)
         try:
@@ -73,7 +73,7 @@ class RegistryReader:
             notify: Callback for each version whose metadata cannot be read; without it the first one raises.
 
         Raises:
-            RegistryError: The metadata of a version cannot be read, and `notify` is None.
+            RegistryError: If the metadata of a version cannot be read, and `notify` is None.
         """
         versions = []
         for lane in self.lanes():
@@ -95,7 +95,7 @@ class RegistryReader:
         """Return the ids of the generations that registered versions refer to.
 
         Raises:
-            RegistryError: The metadata of a version cannot be read, so its references are unknown.
+            RegistryError: If the metadata of a version cannot be read, because its references are then unknown.
         """
         return {id_ for metadata in self.all_versions() for id_ in metadata.training.references}
 
@@ -103,7 +103,7 @@ class RegistryReader:
         """Raise if a version's files differ from its manifest.
 
         Raises:
-            RegistryError: Files are missing, added or changed; the message names them.
+            RegistryError: If files are missing, added or changed; the message lists them.
         """
         uri = self._version_uri(lane, version)
         try:

@@ -1,4 +1,4 @@
-"""Safety checks of a stored pipeline, before Spark reads its files.
+"""Safety checks on a stored pipeline, before Spark reads its files.
 
 Spark imports the class that a stage's metadata names, and xgboost runs a pickle that its metadata may contain
 (`serialized_callbacks`). So every stage, and every member inside a stage, must have a known class, contain no pickle
@@ -23,7 +23,7 @@ PICKLED = "serialized_callbacks"
 def unsafe_stages(uri: str, filesystem: FileSystem) -> list[CodedText]:
     """Return the reasons against loading a stored pipeline or model; none if it is safe.
 
-    Needs an active Spark session.
+    Requires an active Spark session.
 
     Args:
         uri: URI of its folder.

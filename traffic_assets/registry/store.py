@@ -48,7 +48,7 @@ class NewVersion:
         lane: Id of the lane: path segments separated by slashes.
         pipeline_uri: URI of the stored PipelineModel (preprocessor and model), which is copied unchanged.
         model_uri: URI of the model inside it.
-        artifacts: Small files by name, such as pictures.
+        artifacts: Small files by name, such as figures.
         metadata: Function that returns the metadata for a version and a time.
         identity: URI of the model's generation. One generation is never registered twice.
     """
@@ -77,9 +77,9 @@ class ModelRegistry(RegistryReader):
         """Register the next version of a lane; if the model is registered already, return its version.
 
         Raises:
-            RegistryError: No free version number was found.
-            ValueError: A name is not a valid path segment.
-            StorageError: Storage failed; earlier versions are unchanged.
+            RegistryError: If no free version number is found.
+            ValueError: If a name is not a valid path segment.
+            StorageError: If storage fails; earlier versions are unchanged.
         """
         for known in reversed(self.versions(new.lane)):
             try:
@@ -117,7 +117,7 @@ class ModelRegistry(RegistryReader):
             URIs that were removed.
 
         Raises:
-            StorageError: A file cannot be removed.
+            StorageError: If a file cannot be removed.
         """
         before = (now or datetime.now(UTC)) - keep
         old = [entry.uri for entry in self._staged_below(self.root) if entry.modified < before]
@@ -131,13 +131,13 @@ class ModelRegistry(RegistryReader):
         return self.prune_staging(keep, now)
 
     def load(self, lane: str, version: str = "latest") -> LoadedModel:
-        """Return a version, ready to predict, after its files were verified.
+        """Verify the files of a version, and return it ready to predict.
 
         The metadata names the class of the model, which must be the model class of an algorithm. Each stage must have a
-        known class too. No other class is imported, and no pickle is read. Needs an active Spark session.
+        known class too. No other class is imported, and no pickle is read. Requires an active Spark session.
 
         Raises:
-            RegistryError: The version is missing, damaged, of an unknown class, or could run other code.
+            RegistryError: If the version is missing or damaged, has an unknown class, or could run other code.
         """
         metadata = self.metadata(lane, version)
         known = {algorithm.model_class for algorithm in algorithms().values()}
@@ -196,7 +196,7 @@ class ModelRegistry(RegistryReader):
         raise RegistryError(messages.NO_FREE_VERSION(lane=new.lane, tries=_TRIES, claims=f"{lane_uri}/{CLAIMS}"))
 
     def _point_to_latest(self, lane: str) -> None:
-        """Swap `latest.json`, and repeat it if another version was published meanwhile."""
+        """Swap `latest.json`, and repeat this if another version was published meanwhile."""
         uri = f"{self._lane_uri(lane)}/{LATEST}"
         while True:
             newest = self.latest(lane)

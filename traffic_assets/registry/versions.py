@@ -26,7 +26,7 @@ class Version:
         """Return the version of a text such as v1.2.0.
 
         Raises:
-            RegistryError: The text is not a version.
+            RegistryError: If the text is not a version.
         """
         match = VERSION.fullmatch(text)
         if match is None:

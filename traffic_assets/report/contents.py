@@ -55,7 +55,7 @@ class LaneReport:
         training_minutes: Duration of the final fit in minutes.
         learning_curve: Learning curve; None if not configured.
         costs: Costs of the lane's steps.
-        pictures: PNG files by name without ending.
+        pictures: PNG files by name without extension.
     """
 
     id: str
@@ -84,7 +84,7 @@ class Board:
         significance_level: Level below which a corrected p-value is statistically significant.
         lanes: Models in the order of the leaderboard.
         differences: Comparisons of every other model with the best.
-        pictures: PNG files of the comparison by name without ending.
+        pictures: PNG files of the comparison by name without extension.
     """
 
     target: str

@@ -2,7 +2,7 @@
 
 import math
 
-from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, UNTESTED
+from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, TITLES, UNTESTED
 from traffic_assets.ml.evaluation.significance import CORRECTION, Comparison
 from traffic_assets.ml.metrics.metrics import better_first, custom_metrics
 from traffic_assets.ml.preprocessing.formulas import is_leaky
@@ -35,7 +35,7 @@ def number(value: float | None) -> str:
 
 
 def metric(name: str, value: float | None, unit: str = "") -> str:
-    """Return a metric or its deviation as text.
+    """Return a metric or its standard deviation as text.
 
     Args:
         name: Name of the metric; MAPE is shown as a percentage.
@@ -74,12 +74,17 @@ def describe_tests(board: Board) -> str:
     """Return which tests were done, and how their p-values were corrected."""
     tests = sorted({comparison.test for comparison in board.differences})
     done = [
-        f"Tests: {'; '.join(tests)}. Within each test, the p-values are corrected for the number of models by "
-        f"{CORRECTION}; a difference is statistically significant if the corrected p is below "
+        f"Tests: {'; '.join(map(test_title, tests))}. Within each test, the p-values are corrected for the number of "
+        f"models by {CORRECTION}; a difference is statistically significant if the corrected p is below "
         f"{board.significance_level:g}."
     ]
-    missing = [f"Not tested: {test} ({reason})." for test, reason in UNTESTED.items() if test not in tests]
+    missing = [f"Not tested: {test_title(test)} ({reason})." for test, reason in UNTESTED.items() if test not in tests]
     return " ".join((done if tests else []) + missing)
+
+
+def test_title(test: str) -> str:
+    """Return the display name of a test."""
+    return TITLES.get(test, test)
 
 
 def threshold_summary(board: Board) -> str:
@@ -100,14 +105,14 @@ def held_out(report: Report) -> str:
 
 
 def optimism(lane: LaneReport) -> str:
-    """Return how much larger the error on later time is than the error on the test split."""
+    """Return how much larger the error is on the temporal holdout than on the test split."""
     test, later = lane.standing.test.rmse, lane.standing.temporal.rmse
     if not (test > 0 and math.isfinite(later)):
         return ""
     factor = later / test
     if factor >= 1.05:
-        return f"On later time the error is {factor:.2g} times that on the test split."
-    return "On later time the error is no larger than on the test split."
+        return f"On the temporal holdout, the error is {factor:.2g} times that on the test split."
+    return "On the temporal holdout, the error is not notably larger than on the test split."
 
 
 def caveats(report: Report) -> list[str]:
@@ -117,9 +122,9 @@ def caveats(report: Report) -> list[str]:
     sentences = _split_caveats(report)
     fitted_on = "its first part" if report.split_kind == "temporal" else "the whole window"
     sentences.append(
-        "The metrics on later time belong to a second fit, on the first part of the window. It uses the configured "
-        "hyperparameters or, if a search is on, those of a search of its own. They show how this way of training "
-        f"predicts time that it has not seen; the registered model itself was fitted on rows of {fitted_on}."
+        "The metrics on the temporal holdout belong to a second fit, on the first part of the window. It uses the "
+        "configured hyperparameters or, if tuning is on, those that a separate search chose. The metrics show how well "
+        f"the approach predicts later data. The registered model itself was fitted on rows of {fitted_on}."
     )
     features = {name for lane in board.lanes for name in lane.scores.importances.features}
     if leaky := sorted(name for name in features if is_leaky(name, board.target)):
@@ -135,9 +140,9 @@ def caveats(report: Report) -> list[str]:
         )
     if any(diagnostics.interval for diagnostics in shown):
         sentences.append(
-            "A prediction interval has the same width for all rows. It covers its share of all of them, but less of "
-            "those with larger errors; the coverage of each slice shows how much less. On later time the share is not "
-            "guaranteed."
+            "A prediction interval has the same width for all rows. It covers its share of all rows, but a smaller "
+            "share of those with larger errors; the coverage of each slice shows how much smaller. On later data, the "
+            "share is not guaranteed."
         )
     if any(diagnostics.confidence for diagnostics in shown):
         sentences.append(
@@ -158,13 +163,13 @@ def _split_caveats(report: Report) -> list[str]:
     if report.split_kind == "random":
         return [
             "The random holdout is optimistic: consecutive readings are similar, and the model was fitted on the "
-            "neighbors, in time and place, of every test row. Metrics on test show how well the model fills gaps, not "
+            "neighbours, in time and place, of every test row. Metrics on test show how well the model fills gaps, not "
             "how well it predicts the coming week."
         ]
     if report.split_kind == "sensor":
         return [
-            "Test has sensors that the model has not seen, at times at which it has seen others. Metrics on test show "
-            "how well the model predicts unseen places, not how well it predicts the coming week."
+            "The test split has sensors that the model has not seen, at times at which it has seen others. Metrics on "
+            "test show how well the model predicts unseen places, not how well it predicts the coming week."
         ]
     return []
 
@@ -191,7 +196,7 @@ def _significance(board: Board, other: LaneReport) -> str:
     tests = {c.test: c for c in board.differences if c.model == other.standing.model}
     parts = [
         f"{place} {_result(board, other, tests[test])}"
-        for test, place in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on later time, by squared error,"))
+        for test, place in ((FOLDS_TEST, "over the folds"), (TIME_TEST, "on the temporal holdout, by squared error,"))
         if test in tests
     ]
     if not parts:

@@ -1,4 +1,4 @@
-"""The report as one HTML page with its styles and figures, without scripts, which loads nothing else."""
+"""The report as one HTML page that contains its styles and figures, has no scripts and loads nothing else."""
 
 import base64
 from pathlib import Path
@@ -21,7 +21,7 @@ def render(report: Report) -> str:
     Args:
         report: Contents of the page.
     """
-    # the template is beside this file in the package; jinja2 escapes every value
+    # the template is next to this file in the package; jinja2 escapes every value
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -20,7 +20,7 @@ def test_the_evaluation_shows_both_holdouts_and_pictures(trained: Deployment, na
     ):
         assert trained.hdfs.filesystem.read_bytes(shown[picture]).startswith(b"\x89PNG")
     assert shown["picture_file"].endswith(f"/{THUMBNAIL}.png"), "the whole of the thumbnail"
-    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "later in time"]
+    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "temporal holdout"]
     assert all({"rmse", "bias", "p95"} <= record.data.keys() for record in shown["verdicts"].records)
     stored = trained.document(Lane(name).evaluation)
     assert shown["rmse"] == stored["test"]["rmse"]

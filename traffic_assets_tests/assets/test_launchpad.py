@@ -35,8 +35,8 @@ def test_a_value_out_of_range_is_refused_before_any_work(tmp_path: Path) -> None
     result = run_with({"maxDepth": 99, "numTrees": 0}, tmp_path)
     assert not result.success
     message = failures(result)["run"]
-    assert "random_forest_cv_report.maxDepth: given 99, input should be less than or equal to 30" in message
-    assert "numTrees: given 0" in message
+    assert "random_forest_cv_report.maxDepth: Out of range (99). Expected a number of at most 30." in message
+    assert "numTrees: Out of range (0)." in message
     assert not list(tmp_path.iterdir())
 
 
@@ -77,4 +77,4 @@ def test_members_of_an_ensemble_can_be_given() -> None:
         )
     assert code_of(refused.value) == "runs.bad-hyperparameters"
     (error,) = values_of(refused.value)["errors"]
-    assert error.startswith("ensemble_cv_report.members.svr.C: given 0")
+    assert error.startswith("ensemble_cv_report.members.svr.C: Out of range (0). Expected ")

@@ -33,7 +33,7 @@ def test_the_page_is_stored_with_the_week_and_needs_nothing_else(page: Page) -> 
 def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployment, page: Page, name: str) -> None:
     assert name in page.ids
     text = " ".join(page.text.split())
-    assert f"Predicted against actual, {algorithm_named(name).title}" in stored_page(trained)
+    assert f"Predicted vs. actual, {algorithm_named(name).title}" in stored_page(trained)
     evaluated = trained.document(f"{name}_evaluation")
     for rows in ("train", "test"):
         assert f"{evaluated[rows]['r2']:.5f}" in text

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST
+from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, TITLES
 from traffic_assets.ml.evaluation.importances import Importances
 from traffic_assets.ml.metrics.metrics import Spread
 from traffic_assets.report import findings
@@ -18,8 +18,8 @@ def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> Non
     assert findings.headline(board()) == (
         "Random forest is the best model of the week: its mean RMSE over 2 folds of the train rows is 1.0000 mph. "
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is "
-        "significantly better (corrected p = 0.004); on later time, by squared error, the difference is not "
-        "statistically significant (corrected p = 0.4)."
+        "significantly better (corrected p = 0.004); on the temporal holdout, by squared error, the difference "
+        "is not statistically significant (corrected p = 0.4)."
     )
 
 
@@ -27,16 +27,16 @@ def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
     whole = board()
     assert "Not tested" not in findings.describe_tests(whole)
     text = findings.describe_tests(board(differences=whole.differences[:1]))
-    assert f"Tests: {FOLDS_TEST}. " in text
-    assert f"Not tested: {TIME_TEST} (later time has fewer than 20 instants or spans less than 24 hours" in text
+    assert f"Tests: {TITLES[FOLDS_TEST]}. " in text
+    assert f"Not tested: {TITLES[TIME_TEST]} (there are fewer than 20 instants, they span less than 24 hours" in text
 
 
 def test_the_text_names_the_model_that_later_time_prefers() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
     assert findings.against_best(found) == [
-        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On later time, by squared error, Linear "
-        "regression is significantly better (corrected p < 0.001)."
+        "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On the temporal holdout, by squared error, "
+        "Linear regression is significantly better (corrected p < 0.001)."
     ]
 
 
@@ -83,10 +83,10 @@ def test_caveats_fit_the_week() -> None:
     plain = " ".join(findings.caveats(report()))
     assert "random holdout is optimistic" in plain
     assert "computed from the observed speed" not in plain
-    assert "the registered model itself was fitted on rows of the whole window" in plain
+    assert "The registered model itself was fitted on rows of the whole window" in plain
     in_time = " ".join(findings.caveats(report(split_kind="temporal")))
     assert "optimistic" not in in_time
-    assert "the registered model itself was fitted on rows of its first part" in in_time
+    assert "The registered model itself was fitted on rows of its first part" in in_time
     unseen = " ".join(findings.caveats(report(split_kind="sensor")))
     assert "optimistic" not in unseen
     assert "sensors that the model has not seen" in unseen
@@ -120,11 +120,11 @@ def test_what_is_held_out_is_named_after_the_split() -> None:
 
 def test_how_optimistic_the_holdout_is() -> None:
     assert findings.optimism(lane("random_forest", 1.0)) == (
-        "On later time the error is 2 times that on the test split."
+        "On the temporal holdout, the error is 2 times that on the test split."
     )
     made = lane("random_forest", 1.0)
     same = replace(made, standing=made.standing.model_copy(update={"temporal": metrics(1.0)}))
-    assert "no larger" in findings.optimism(same)
+    assert "not notably larger" in findings.optimism(same)
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,12 @@ def test_a_search_that_was_stopped_is_noted_with_its_trials() -> None:
         return " ".join(page.text.split())
 
     assert "stopped" not in text(whole, None)
-    assert "For later time" not in text(whole, None)
+    assert "For the temporal holdout" not in text(whole, None)
     assert "2 trials by grid, 4 fits in 12.5 s. Note: the search was stopped." in text(out, whole)
     own = "a separate search on the earlier rows chose maxDepth 6: 2 trials, 4 fits in 12.5 s."
     assert f"{own} Note: the search was stopped." in text(whole, out)
     assert own in text(out, whole) and f"{own} Note" not in text(out, whole)
-    assert "For later time" not in text(search(1.0), search(1.0)), "nothing was searched"
+    assert "For the temporal holdout" not in text(search(1.0), search(1.0)), "nothing was searched"
     one = search(1.0).model_copy(update={"stopped": "the search was stopped"})
     assert "chose maxDepth 6: 1 trial, 2 fits in" in text(one, one)
 
@@ -110,8 +110,8 @@ def test_of_very_many_trials_the_best_are_shown_and_the_others_counted() -> None
 
     few = text(3)
     assert "trials, the best first" in few
-    assert "the cv report has all" not in few
-    assert "(50 of 120; the cv report has all)" in text(120)
+    assert "the cross-validation report has all" not in few
+    assert "(50 of 120; the cross-validation report has all)" in text(120)
 
 
 def test_another_target_has_its_own_unit() -> None:

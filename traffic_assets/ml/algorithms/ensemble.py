@@ -19,12 +19,12 @@ def _build(h: EnsembleHyperparameters, seed: int, target: str, vector: str) -> "
 
 
 def _stops_early(h: EnsembleHyperparameters) -> bool:
-    """Return true if a member stops early; only such members get the validation rows."""
+    """Return True if a member stops early; only such members get the validation rows."""
     return any(algorithm_named(name).stops_early(member) for name, member in h.member_hyperparameters.items())
 
 
 def _uses_all_cores(h: EnsembleHyperparameters) -> bool:
-    """Return true if the fit of a member uses all cores."""
+    """Return True if the fit of a member uses all cores."""
     return any(algorithm_named(name).uses_all_cores(member) for name, member in h.member_hyperparameters.items())
 
 

@@ -27,7 +27,7 @@ def _with_validation_indicator(estimator: "GBTRegressor", column: str) -> "GBTRe
 
 
 def _importances(model: "GBTRegressionModel") -> "NDArray[np.float64]":
-    """Return the mean decrease of impurity over the trees, with the sum 1."""
+    """Return the mean decrease in impurity over the trees, with the sum 1."""
     return model.featureImportances.toArray()
 
 
@@ -43,7 +43,7 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     build=_build,
     model_class="pyspark.ml.regression.GBTRegressionModel",
     importances=_importances,
-    importance_kind="mean decrease of impurity",
+    importance_kind="mean decrease in impurity",
     describe=_describe,
     surrogate=boosting_surrogate,
     exports=("spark", "onnx", "pmml"),

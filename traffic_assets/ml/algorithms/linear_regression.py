@@ -19,7 +19,7 @@ def _build(h: LinearRegressionHyperparameters, seed: int, target: str, vector: s
 
 
 def _importances(model: "LinearRegressionModel") -> "NDArray[np.float64]":
-    """Return the absolute coefficients, which are standardised because the vector is."""
+    """Return the absolute coefficients, which are standardized because the vector is."""
     import numpy as np
 
     return np.abs(model.coefficients.toArray())
@@ -37,7 +37,7 @@ LINEAR_REGRESSION = Algorithm(
     build=_build,
     model_class="pyspark.ml.regression.LinearRegressionModel",
     importances=_importances,
-    importance_kind="absolute standardised coefficient",
+    importance_kind="absolute standardized coefficient",
     describe=_describe,
     exports=("spark", "onnx", "pmml"),
 )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.ml.regression import RandomForestRegressionModel, RandomForestRegressor
 
 MAX_CACHED_NODES = 100_000_000
-"""Greatest number of rows times trees for which Spark caches each row's node; more do not fit into memory."""
+"""Maximum number of rows times trees for which Spark caches each row's node; more do not fit into memory."""
 
 
 def _build(h: RandomForestHyperparameters, seed: int, target: str, vector: str) -> "RandomForestRegressor":
@@ -27,7 +27,7 @@ def _configure_for_rows(estimator: "RandomForestRegressor", rows: int) -> "Rando
 
 
 def _importances(model: "RandomForestRegressionModel") -> "NDArray[np.float64]":
-    """Return the mean decrease of impurity, with the sum 1."""
+    """Return the mean decrease in impurity, with the sum 1."""
     return model.featureImportances.toArray()
 
 
@@ -43,7 +43,7 @@ RANDOM_FOREST = Algorithm(
     build=_build,
     model_class="pyspark.ml.regression.RandomForestRegressionModel",
     importances=_importances,
-    importance_kind="mean decrease of impurity",
+    importance_kind="mean decrease in impurity",
     describe=_describe,
     configure_for_rows=_configure_for_rows,
     surrogate=forest_surrogate,

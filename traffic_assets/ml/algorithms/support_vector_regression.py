@@ -1,4 +1,4 @@
-"""Support vector regression (Vapnik 1995; Smola and Schölkopf 2004): scikit-learn's, on a bounded sample. An extra."""
+"""Support vector regression (Vapnik 1995; Smola and Schölkopf 2004) by scikit-learn on a bounded sample; an extra."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ def _build(h: SVRHyperparameters, seed: int, target: str, vector: str) -> "Suppo
 
 
 def _importances(model: "SupportVectorRegressionModel") -> "NDArray[np.float64]":
-    """Return the increase of the error on the sample when a slot is shuffled, as measured by the fit."""
+    """Return the increase in RMSE on the sample when a slot is shuffled, as measured by the fit."""
     return model.expansion.importances
 
 
@@ -42,7 +42,7 @@ SVR = Algorithm(
     build=_build,
     model_class="traffic_assets.ml.estimators.support_vectors.SupportVectorRegressionModel",
     importances=_importances,
-    importance_kind="rise of the RMSE when the slot is shuffled",
+    importance_kind="increase in RMSE when the slot is shuffled",
     describe=_describe,
     requirements=Requirements("sklearn", extra="svr"),
 )

@@ -1,4 +1,4 @@
-"""XGBoost's trees as surrogates of MLlib's: they rank hyperparameters for `search/screening.py`.
+"""XGBoost's trees as surrogates for MLlib's: they rank hyperparameters for `search/screening.py`.
 
 XGBoost is an extra, so it is imported only when a search screens.
 """
@@ -12,7 +12,7 @@ from traffic_assets.settings.models.gradient_boosted_trees import GradientBooste
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 
 BOOTSTRAP_SHARE = 0.632
-"""Expected share of different rows in a bootstrap sample; XGBoost draws without replacement."""
+"""Expected share of distinct rows in a bootstrap sample; XGBoost draws without replacement."""
 
 
 def forest_surrogate(h: RandomForestHyperparameters, seed: int, slots: int) -> Any:
@@ -52,7 +52,7 @@ def subset_share(strategy: str, slots: int, trees: int) -> float:
     Args:
         strategy: Name, share or number of slots.
         slots: Number of slots.
-        trees: Number of trees that are fitted at once.
+        trees: Number of trees that are fitted together.
     """
     named = {"auto": 1 / 3 if trees > 1 else 1.0, "all": 1.0, "onethird": 1 / 3, "sqrt": math.sqrt(slots) / slots}
     if strategy in named:

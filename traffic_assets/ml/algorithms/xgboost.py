@@ -1,4 +1,4 @@
-"""XGBoost on Spark (Chen and Guestrin 2016): boosted trees by histograms, fitted by Spark's workers. An extra."""
+"""XGBoost on Spark (Chen and Guestrin 2016): histogram-based boosted trees, fitted by Spark's workers; an extra."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# it logs every fit and every prediction, on driver and workers, unless a level is set
+# XGBoost logs every fit and every prediction, on driver and workers, unless a level is set
 _LOGGER = logging.getLogger("XGBoost-PySpark")
 if _LOGGER.level == logging.NOTSET:
     _LOGGER.setLevel(logging.WARNING)
@@ -48,7 +48,7 @@ def _with_validation_indicator(estimator: Any, column: str) -> Any:
 
 
 def _importances(model: Any) -> "NDArray[np.float64]":
-    """Return the total gain of the splits on each slot, as shares."""
+    """Return each slot's share of the total gain of all splits."""
     import numpy as np
 
     booster = model.get_booster()

@@ -1,1 +1,1 @@
-"""Estimators that Spark lacks, written in Python on pyspark.ml; `algorithms/` makes them available to lanes."""
+"""Estimators that Spark lacks, written in Python with pyspark.ml; `algorithms/` makes them available to lanes."""

@@ -11,7 +11,7 @@ _ALL_CORES = threading.Lock()
 
 
 def is_local(spark: SparkSession) -> bool:
-    """Return true if Spark's tasks are threads of one JVM on this machine."""
+    """Return True if Spark's tasks are threads of one JVM on this machine."""
     master = spark.sparkContext.master or ""
     return master == "local" or master.startswith("local[")
 
@@ -24,8 +24,8 @@ def task_threads(spark: SparkSession) -> int:
 
 
 def all_cores(spark: SparkSession) -> AbstractContextManager[Any]:
-    """Return the lock of all cores in a local session; elsewhere, a context that does nothing.
+    """Return the lock on all cores in a local session; otherwise a context manager that does nothing.
 
-    Two concurrent fits with all cores delay each other at every step of every tree: folds took four times as long.
+    Two concurrent fits that use all cores delay each other at every step of every tree: folds took four times as long.
     """
     return _ALL_CORES if is_local(spark) else nullcontext()

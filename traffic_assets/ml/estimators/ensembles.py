@@ -6,9 +6,9 @@
     member on 1 and 2   | fit | fit | test|
     final members       | fit | fit | fit |      fitted on all rows
 
-The weights of an average are set, or inverse to the mean squared errors of these predictions. Stacking fits them by
-least squares with non-negative weights and no intercept (Wolpert 1992; Breiman 1996), so a member that adds nothing has
-the weight 0. The driver collects only sums of products from Spark. Members are stored by their own writers.
+The weights of an average are set, or inversely proportional to the mean squared errors of these predictions. Stacking
+fits them by least squares with non-negative weights and no intercept (Wolpert 1992; Breiman 1996). A member that adds
+nothing has the weight 0. The driver collects only sums of products from Spark. Members are stored by their own writers.
 """
 
 import importlib
@@ -62,12 +62,12 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
     Rows that `stopCol` marks are passed only to members that stop early. No member and no weight is fitted on them.
     """
 
-    rowCol = text_param("rowCol", "column of a whole number that identifies a row")
-    stopCol = text_param("stopCol", "column that marks the validation rows of early stopping")
+    rowCol = text_param("rowCol", "column with an integer that identifies a row")
+    stopCol = text_param("stopCol", "column that marks the validation rows for early stopping")
     method = text_param("method", "weighted or stacking")
     members = any_param("members", "hyperparameters by algorithm")
-    weights = any_param("weights", "by member; fitted on out-of-fold predictions if absent")
-    folds = int_param("folds", "parts for out-of-fold predictions")
+    weights = any_param("weights", "weight by member; fitted on out-of-fold predictions if absent")
+    folds = int_param("folds", "number of parts for out-of-fold predictions")
 
     def __init__(self, **params: Any) -> None:
         super().__init__()
@@ -224,9 +224,9 @@ def _with_prediction(model: Model, rows: DataFrame, name: str) -> DataFrame:
 
 
 def _sums_of_products(rows: DataFrame, columns: Sequence[Column]) -> tuple[NDArray[np.float64], int]:
-    """Return sums of the products of every two columns, shape (columns, columns), and the number of rows.
+    """Return the sums of the products of all pairs of columns, shape (columns, columns), and the number of rows.
 
-    The driver adds the partitions' sums in a fixed order, because sums of floats depend on it.
+    The driver adds the partitions' sums in a fixed order, because sums of floats depend on the order.
     """
     pairs = [(i, j) for i in range(len(columns)) for j in range(i + 1)]
     sums = [F.sum(columns[i] * columns[j]).alias(f"{i}_{j}") for i, j in pairs]
@@ -239,7 +239,10 @@ def _sums_of_products(rows: DataFrame, columns: Sequence[Column]) -> tuple[NDArr
 
 
 def _inverse_weights(errors: Sequence[float]) -> NDArray[np.float64]:
-    """Return weights inverse to the squared errors, with the sum 1; members without any error share it all."""
+    """Return weights inversely proportional to the squared errors, with the sum 1.
+
+    Members without any error share the whole weight.
+    """
     squares = np.square(errors)
     weights = 1 / squares if squares.all() else (squares == 0).astype(np.float64)
     return cast(NDArray[np.float64], weights / weights.sum())

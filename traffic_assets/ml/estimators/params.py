@@ -11,12 +11,12 @@ class Columns(HasFeaturesCol, HasLabelCol, HasPredictionCol):
 
 
 def text_param(name: str, doc: str) -> Param[str]:
-    """Return a param for a text."""
+    """Return a param for a string."""
     return Param(Params._dummy(), name, doc, TypeConverters.toString)
 
 
 def int_param(name: str, doc: str) -> Param[int]:
-    """Return a param for a whole number."""
+    """Return a param for an integer."""
     return Param(Params._dummy(), name, doc, TypeConverters.toInt)
 
 

@@ -1,4 +1,4 @@
-"""Random draws of rows: by a hash of a column that identifies the row, never by the row's position."""
+"""Random samples of rows, by a hash of a column that identifies the row, never by the row's position."""
 
 from pyspark.sql import DataFrame
 

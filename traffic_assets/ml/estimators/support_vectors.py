@@ -4,8 +4,8 @@
 
     linear   K = x.s                  rbf   K = exp(-gamma |x - s|²)        poly   K = (gamma x.s + coef0)^degree
 
-The fit uses the target with mean 0 and deviation 1; the coefficients are then converted to the target's unit. A linear
-sum is stored as one weight vector. A stored model consists of numbers only: Parquet and JSON, written by Spark.
+The fit uses the target with mean 0 and standard deviation 1; the coefficients are then converted to the target's unit.
+A linear sum is stored as one weight vector. A stored model consists of numbers only, as Parquet and JSON by Spark.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,8 +47,8 @@ class Expansion:
         vectors: Support vectors, or the one weight vector of a linear sum, shape (vectors, slots).
         coefficients: Coefficients of the vectors, in the target's unit, shape (vectors,).
         intercept: Intercept in the target's unit.
-        importances: Increase of the RMSE on rows of the sample when a slot is shuffled, shape (slots,).
-        support_vectors: Number of rows of the sample with a coefficient.
+        importances: Increase in RMSE on rows of the sample when a slot is shuffled, shape (slots,).
+        support_vectors: Number of rows of the sample with a non-zero coefficient.
         sample_rows: Number of fitted rows.
         train_rows: Number of rows that the sample was drawn from.
         target_deviation: Standard deviation of the target in the sample, which is the unit of epsilon.
@@ -79,7 +79,7 @@ def scorer(kernel: str, gamma: float, coef0: float, degree: int) -> Score:
     The function is local, so that Spark sends its code to the workers. They need numpy, but neither scikit-learn nor
     this package.
     """
-    elements = 4_000_000  # of the kernel matrix, computed at once: 32 MB
+    elements = 4_000_000  # of the part of the kernel matrix in memory: 32 MB
 
     def matrix(rows: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         products = rows @ vectors.T
@@ -106,14 +106,14 @@ class SupportVectorRegression(Estimator["SupportVectorRegressionModel"], Columns
     The params have the names of `SVRHyperparameters`.
     """
 
-    rowCol = text_param("rowCol", "column of a whole number that identifies a row")
+    rowCol = text_param("rowCol", "column with an integer that identifies a row")
     kernel = text_param("kernel", "linear, rbf or poly")
-    C = float_param("C", "weight of errors against flatness")
-    epsilon = float_param("epsilon", "errors up to this are free, in deviations of the target")
+    C = float_param("C", "regularization parameter: weight of errors relative to flatness")
+    epsilon = float_param("epsilon", "errors up to this are ignored, in standard deviations of the target")
     gamma = text_param("gamma", "scale, auto or a number")
-    degree = int_param("degree", "of poly")
-    coef0 = float_param("coef0", "of poly")
-    max_rows = int_param("max_rows", "rows of the sample")
+    degree = int_param("degree", "degree of poly")
+    coef0 = float_param("coef0", "constant term of poly")
+    max_rows = int_param("max_rows", "maximum number of rows of the sample")
 
     def __init__(self, **params: Any) -> None:
         super().__init__()
@@ -312,7 +312,7 @@ def _fit_expansion(
 def _permutation_importances(
     fitted: Expansion, x: NDArray[np.float64], y: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
-    """Return the RMSE's increase when a slot is shuffled (Breiman 2001), by slot, at least 0, shape (slots,)."""
+    """Return the increase in RMSE when a slot is shuffled (Breiman 2001), at least 0, shape (slots,)."""
     x, y = x[:SHUFFLED_ROWS], y[:SHUFFLED_ROWS]
     draw = np.random.default_rng(seed)
 

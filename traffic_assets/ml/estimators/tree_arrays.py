@@ -1,8 +1,8 @@
 """Fitted trees as arrays: the nodes of an MLlib forest or boosted ensemble, evaluated by numpy.
 
-One large ensemble contains many smaller ones: its first trees, its trees cut at a depth, its trees without the splits
-that would leave too few rows. `model_selection/shared_fits.py` selects them; this module reads and evaluates them. The
-rows stay on Spark: the driver collects only sums.
+One large ensemble contains many smaller ones: its first trees, and its trees cut at a depth. Splits that would leave
+too few rows can be undone. `model_selection/shared_fits.py` selects the smaller ensembles; this module reads and
+evaluates them. The rows stay on Spark: the driver collects only sums.
 """
 
 import math
@@ -24,7 +24,7 @@ from traffic_assets.messages.algorithms import CATEGORICAL_SPLITS
 from traffic_assets.messages.metrics import NO_ROWS
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregate_metrics, custom_metrics, p95_column
 
-# Spark sends the code itself to the workers: they need numpy and pyarrow, but not this package
+# Spark sends the code to the workers: they need numpy and pyarrow, but not this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 LEAF = -1
@@ -38,8 +38,8 @@ class Trees:
     Attributes:
         roots: Number of each tree's root, shape (trees,).
         weights: Factor of each tree's prediction, shape (trees,).
-        feature: Slot that a node compares, or `LEAF`, shape (nodes,), as all that follow.
-        threshold: Greatest value of the slot that goes left.
+        feature: Slot that a node compares, or `LEAF`, shape (nodes,), like all following arrays.
+        threshold: Maximum value of the slot that goes left.
         left: Left child, or the node itself if it is a leaf.
         right: Right child, or the node itself if it is a leaf.
         value: Prediction of the tree if it ended at the node.
@@ -63,7 +63,7 @@ class Cut:
     Attributes:
         trees: Number of first trees to use.
         depth: Number of levels below the root.
-        min_rows: Fewest rows of a child; splits with a smaller child are undone.
+        min_rows: Minimum number of rows in a child; splits with a smaller child are undone.
     """
 
     trees: int
@@ -160,7 +160,7 @@ def predict(trees: Trees, vectors: NDArray[np.float64], cuts: Sequence[Cut], ave
         trees: The fitted ensemble.
         vectors: Vectors, shape (rows, slots).
         cuts: The smaller ensembles.
-        average: True to average the trees (a forest), false for their weighted sum (boosting).
+        average: True to average the trees (a forest), False for their weighted sum (boosting).
 
     Returns:
         Predictions, shape (rows, cuts).

@@ -1,9 +1,9 @@
 """XGBoost in one Spark task with threads: a single worker of XGBoost on Spark, with all cores of a local session.
 
-XGBoost's own runner gives a worker the one core that Spark assigns to a task, even if the machine has more. That runner
-still fits with several workers, which meet at a barrier and exchange histograms.
+XGBoost's own runner gives a worker only the one core that Spark assigns to a task, even if the machine has more. Fits
+with several workers still use that runner; the workers meet at a barrier and exchange histograms.
 
-Spark sends the code of a task itself to the workers. They need XGBoost and scikit-learn, but not this package.
+Spark sends the code of a task to the workers. They need XGBoost and scikit-learn, but not this package.
 """
 
 import sys
@@ -29,11 +29,11 @@ from traffic_assets.ml.estimators.cores import all_cores, task_threads
 from traffic_assets.ml.estimators.rows import require_rows
 from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY
 
-# Spark sends the code itself to the workers, which lack this package
+# Spark sends the code to the workers, which lack this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 MAX_DMATRIX_VALUES = 100_000_000
-"""Greatest number of values in vectors for a `DMatrix`, which needs 8 more bytes per value. A `QuantileDMatrix` saves
+"""Maximum number of values in vectors for a `DMatrix`, which needs 8 more bytes per value. A `QuantileDMatrix` saves
 this memory, but takes twice as long to bin the values."""
 
 Data = tuple[Any, Any]
@@ -43,13 +43,13 @@ Vectors = Callable[[pa.RecordBatch], Any]
 """A function that returns the vectors of a batch."""
 
 Encoding = tuple[Any, bool]
-"""The categories with a slot of their own, and true if there is a slot for all other values."""
+"""The categories with a slot of their own, and True if there is a slot for all other values."""
 
 
 class OneTaskXGBRegressor(SparkXGBRegressor):
     """XGBoost's estimator for Spark, fitted in one task, with XGBoost's own params and model.
 
-    The task gets all rows and fits them in the order of their column `row`, so their partitions do not matter. Their
+    The task gets all rows and fits on them in the order of their column `row`, so their partitions do not matter. Their
     vectors may be arrays of 32-bit floats.
     """
 
@@ -90,8 +90,8 @@ def booster_fit(params: dict[str, Any], threads: int) -> Task:
         threads: Threads of the fit.
 
     Returns:
-        A function of batches with the columns x (array of 32-bit floats), y (double), row (whole number, the order of
-        the fit) and optionally stops_fit (true for validation rows). Without validation rows every tree is fitted.
+        A function of batches with the columns x (array of 32-bit floats), y (double), row (integer, the order of the
+        fit) and optionally stops_fit (true for validation rows). Without validation rows every tree is fitted.
     """
 
     def fit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -123,8 +123,8 @@ def fold_task(params: dict[str, Any], threads: int, fill: Fill) -> Task:
 
     Returns:
         A function of batches with the columns numbers (array of 32-bit floats, NaN if missing), categories (array of
-        whole numbers), y, row and stops_fit as for `booster_fit`, fits (true for train rows), judged (true for test
-        rows), and others. It returns the test rows with y, stops_fit, the other columns and their prediction.
+        integers), y, row and stops_fit as for `booster_fit`, fits (true for train rows), tested (true for test rows),
+        and others. It returns the test rows with y, stops_fit, the other columns and their prediction.
     """
     early = params.get("early_stopping_rounds") is not None
     all_slots = params.get("colsample_bytree", 1) < 1  # a tree draws its slots, so each one changes the draw
@@ -138,11 +138,11 @@ def fold_task(params: dict[str, Any], threads: int, fill: Fill) -> Task:
             marked = pc.and_(batch["stops_fit"], early)  # without early stopping, validation rows are fitted too
             _append(fitted, batch, pc.and_(batch["fits"], pc.invert(marked)))
             _append(validation, batch, pc.and_(batch["fits"], marked))
-            _append(test, batch, batch["judged"])
+            _append(test, batch, batch["tested"])
         if not fitted:
             raise ValueError(no_rows)
         order = np.argsort(np.concatenate([batch["row"].to_numpy() for batch in test]), kind="stable")
-        inputs = ["numbers", "categories", "row", "fits", "judged"]
+        inputs = ["numbers", "categories", "row", "fits", "tested"]
         result = pa.Table.from_batches(test).drop_columns(inputs).take(order)
         numbers = len(fitted[0]["numbers"][0])
         vectors = partial(_fold_vectors, _encodings([*fitted, *validation], all_slots))
@@ -177,7 +177,7 @@ def _stored_vectors(batch: pa.RecordBatch) -> Any:
 def _encodings(fitted: Sequence[pa.RecordBatch], all_slots: bool) -> list[Encoding]:
     """Return the encoding of each categorical feature, from its values in the fitted rows.
 
-    Slots are in alphabetical order, as the preprocessor's: XGBoost takes the first of two slots that split equally
+    Slots are in alphabetical order, like the preprocessor's: XGBoost takes the first of two slots that split equally
     well. The last slot is for missing and new values. It is left out if no fitted row has such a value, because it
     would be constant. If two slots then remain, the second is left out too, because it is the opposite of the first.
     """

@@ -30,9 +30,9 @@ class Confidence(BaseModel):
         level: Confidence level.
         block: Resampled unit: day or hour.
         blocks: Number of blocks.
-        rmse: Lower and upper end, in the unit of the target.
-        mae: Lower and upper end, in the unit of the target.
-        r2: Lower and upper end.
+        rmse: Lower and upper bound, in the unit of the target.
+        mae: Lower and upper bound, in the unit of the target.
+        r2: Lower and upper bound.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +82,7 @@ def estimate_confidence(
     Args:
         predicted: Rows with `timestamp`, target and `prediction`.
         zone: Time zone of the network.
-        seed: Seed of the bootstrap.
+        seed: Seed for the bootstrap.
         level: Confidence level.
         target: Name of the predicted variable.
 
@@ -98,7 +98,7 @@ def estimate_confidence(
 
 
 def _resample(sums: NDArray[np.float64], seed: int, level: float) -> list[tuple[float, float]]:
-    """Return lower and upper end of RMSE, MAE and R²; NaN if a metric has no finite value."""
+    """Return the lower and the upper bound of RMSE, MAE and R²; NaN if a metric has no finite value."""
     generator = np.random.default_rng(seed)
     blocks = generator.integers(0, len(sums), size=(DRAWS, len(sums)))
     rows, squared, absolute, observed, observed_squared = sums[blocks].sum(axis=1).T

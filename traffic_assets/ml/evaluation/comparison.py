@@ -21,12 +21,17 @@ from traffic_assets.ml.model_selection.trials import Trial
 
 FOLDS_TEST = "corrected resampled t-test over folds, by the metric that chooses"
 TIME_TEST = "Diebold-Mariano on later time, squared error"
-UNTESTED = {
-    FOLDS_TEST: "the folds are fewer than 2, do not match, or have no value of the metric",
-    TIME_TEST: f"later time has fewer than {FEWEST_INSTANTS} instants or spans less than {FEWEST_HOURS} hours, or the "
-    f"instants do not match",
+TITLES = {
+    FOLDS_TEST: "corrected resampled t-test over folds, by the primary metric",
+    TIME_TEST: "Diebold-Mariano test on the temporal holdout, by squared error",
 }
-"""Reason to leave a test out, by test."""
+"""Display name by test; the names above are stored with every comparison, so they do not change."""
+UNTESTED = {
+    FOLDS_TEST: "there are fewer than 2 folds, they do not match, or they have no value of the metric",
+    TIME_TEST: f"there are fewer than {FEWEST_INSTANTS} instants, they span less than {FEWEST_HOURS} hours, or they do "
+    f"not match",
+}
+"""Reasons for leaving a test out, by test."""
 
 
 def compare_models(

@@ -68,9 +68,9 @@ def diagnose(
     Args:
         pipeline: Model as loaded from storage.
         predicted: Test split with its predictions (`predicted_rows`); read often, so keep it cached.
-        validation: Validation split; one half of it calibrates the interval.
+        validation: Validation split; half of it calibrates the interval.
         zone: Time zone of the network.
-        seed: Seed of the halves and of the bootstrap.
+        seed: Seed for the halves and the bootstrap.
         parts: Parts to compute.
         target: Name of the predicted variable.
     """

@@ -1,4 +1,4 @@
-"""Gates: a model's metrics compared with its thresholds, one result a threshold."""
+"""Gates: a model's metrics compared with its thresholds, one result per threshold."""
 
 import math
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def evaluate_thresholds(
     if r2_over_folds is not None:
         limits += [
             ("mean R² of the folds", ">", thresholds.cv_r2_mean_min, r2_over_folds.mean),
-            ("deviation of the folds' R²", "<", thresholds.cv_r2_std_max, r2_over_folds.std),
+            ("standard deviation of the folds' R²", "<", thresholds.cv_r2_std_max, r2_over_folds.std),
         ]
     return [
         ThresholdResult(

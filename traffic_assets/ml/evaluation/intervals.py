@@ -1,8 +1,8 @@
 """Prediction intervals by split-conformal calibration (Vovk et al. 2005; Lei et al. 2018).
 
-The half-width is a quantile of the absolute errors on n rows that were used neither to fit nor to tune: the
-ceil((n + 1) * coverage)-th smallest. If test rows are exchangeable with those rows, the interval contains the observed
-value with at least that probability. Later rows are not exchangeable, so the coverage is measured too.
+The half-width is a quantile of the absolute errors on n rows that were used neither to fit nor to tune. It is the
+ceil((n + 1) * coverage)-th smallest of them. If test rows are exchangeable with those rows, the interval contains the
+observed value with at least that probability. Later rows are not exchangeable, so the coverage is measured too.
 """
 
 import math
@@ -15,7 +15,7 @@ from traffic_assets.messages import evaluation as messages
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
 
 _EXACT_BELOW = 1_000_000
-"""Number of rows up to which one Spark task sorts them; above it the rank is approximate."""
+"""Number of rows below which one Spark task sorts them; otherwise the rank is approximate."""
 
 _ACCURACY = 100_000
 
@@ -46,7 +46,7 @@ class Interval(BaseModel):
 
 
 def fewest_rows(coverage: float) -> int:
-    """Return the smallest number of rows that give a finite interval of this coverage.
+    """Return the minimum number of rows for a finite interval of this coverage.
 
     >>> fewest_rows(0.9)
     9
@@ -90,7 +90,7 @@ def calibrate_groups(errors: DataFrame, by: list[str], error: str, coverage: flo
         coverage: Share of a group's rows to contain, between 0 and 1.
 
     Returns:
-        A line for each group with enough rows (`fewest_rows`): the columns `by` and `half_width`.
+        One row per group with enough rows (`fewest_rows`): the columns `by` and `half_width`.
     """
     group = Window.partitionBy(*by)
     rows = F.count(F.lit(1)).over(group)

@@ -1,6 +1,6 @@
 """Residuals: their distribution and their course over time.
 
-A residual is predicted minus observed, in the unit of the target. Spark aggregates them to bins and hours. `plots/`
+A residual is predicted minus observed, in the unit of the target. Spark aggregates them into bins and hours. `plots/`
 draws them, and `slices.py` has the errors of groups of rows.
 """
 
@@ -22,7 +22,7 @@ _ACCURACY = 10_000
 
 
 class Distribution(BaseModel):
-    """Histogram of the middle 99 % of the residuals, and statistics of all of them.
+    """Histogram of the middle 99% of the residuals, and statistics of all of them.
 
     Attributes:
         rows: Number of rows.

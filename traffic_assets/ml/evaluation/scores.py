@@ -91,13 +91,13 @@ def score_model(
 
 
 def sample_points(predicted: DataFrame, total: int, points: int, seed: int, target: str = TARGET) -> Points:
-    """Return about `points` of the predicted rows, and no more; Spark chooses them by hash.
+    """Return at most `points` of the predicted rows; Spark samples them by hash.
 
     Args:
         predicted: Rows with keys, target and prediction.
         total: Number of these rows.
-        points: Greatest number of rows to return.
-        seed: Seed of the hash.
+        points: Maximum number of rows to return.
+        seed: Seed for the hash.
         target: Name of the predicted variable.
     """
     sample = predicted.where(unit_hash(seed, "plot") < min(1.0, points / max(total, 1))).limit(points)

@@ -1,8 +1,8 @@
 """Statistical tests of the difference between two models.
 
 Over folds: the corrected resampled t-test (Nadeau and Bengio 2003). Folds share train rows, so a plain t-test finds
-differences that do not exist. On later time: Diebold and Mariano (1995) with the variance and the critical values of
-Coroneo and Iacone (2020). Losses of every five minutes are autocorrelated for hours. P-values of several
+differences that do not exist. On the temporal holdout: Diebold and Mariano (1995) with the variance and the critical
+values of Coroneo and Iacone (2020). Losses at steps of five minutes are autocorrelated for hours. P-values of several
 comparisons are corrected by Holm (1979).
 """
 
@@ -20,14 +20,14 @@ from traffic_assets.messages import evaluation as messages
 CORRECTION = "Holm (1979)"
 FEWEST_INSTANTS = 20
 SHORTEST_PERIOD_HOURS = 12
-"""Shortest period of the loss differences that enters their long-run variance: losses are autocorrelated."""
+"""Shortest period of the loss differences that enters their long-run variance, because losses are autocorrelated."""
 
-FEWEST_WAVES = 2
-FEWEST_HOURS = FEWEST_WAVES * SHORTEST_PERIOD_HOURS
+FEWEST_FREQUENCIES = 2
+FEWEST_HOURS = FEWEST_FREQUENCIES * SHORTEST_PERIOD_HOURS
 
 
 class Difference(NamedTuple):
-    """Result of a test of difference between two models.
+    """Result of a test of the difference between two models.
 
     Attributes:
         mean: Mean of the losses, first minus second.
@@ -75,7 +75,7 @@ def corrected_t_test(
     second: Sequence[float] | NDArray[np.float64],
     test_to_train_ratio: float,
 ) -> Difference:
-    """Test the difference of the folds' losses.
+    """Test the difference between the losses of two models over folds.
 
     Args:
         first: Loss of the first model on each fold.
@@ -97,14 +97,14 @@ def corrected_t_test(
 
 
 def diebold_mariano(first: NDArray[np.float64], second: NDArray[np.float64], hours: float) -> Difference:
-    """Test the difference of the losses over time.
+    """Test the difference between the losses of two models over time.
 
     The long-run variance is the mean of the periodogram of the differences at its lowest m frequencies. The statistic
     is compared with Student's t with 2 m degrees of freedom (Coroneo and Iacone 2020, J. Appl. Econometrics 35,
     391-409: fixed-smoothing asymptotics). Their m is the cube root of the number of instants. Here m also excludes
     periods shorter than half a day, because instants may be arbitrarily close. If the differences of 806 instants are
-    an autoregression of 0.9, the test calls equal models different in 6 % of the cases instead of 5 %. A Newey-West
-    variance of 6 lags does so in more than 25 %.
+    an autoregression of 0.9, the test calls equal models different in 6% of the cases instead of 5%. A Newey-West
+    variance of 6 lags does so in more than 25%.
 
     Args:
         first: Mean loss of the first model at each instant, in time order and evenly spaced, shape (instants,).
@@ -120,12 +120,12 @@ def diebold_mariano(first: NDArray[np.float64], second: NDArray[np.float64], hou
         raise ValueError(messages.TOO_SHORT_HOLDOUT(hours=hours, needed=FEWEST_HOURS))
     difference = first - second
     n, mean = len(difference), float(difference.mean())
-    waves = min(int(np.cbrt(n)), int(hours / SHORTEST_PERIOD_HOURS))
-    variance = float(np.mean(np.abs(np.fft.rfft(difference - mean)[1 : waves + 1]) ** 2)) / n
+    lowest = min(int(np.cbrt(n)), int(hours / SHORTEST_PERIOD_HOURS))
+    variance = float(np.mean(np.abs(np.fft.rfft(difference - mean)[1 : lowest + 1]) ** 2)) / n
     if variance == 0 or np.ptp(difference) == 0:
         return Difference(mean, None, 1.0 if mean == 0 else 0.0)
     statistic = mean / math.sqrt(variance / n)
-    return Difference(mean, statistic, float(2 * stdtr(2 * waves, -abs(statistic))))
+    return Difference(mean, statistic, float(2 * stdtr(2 * lowest, -abs(statistic))))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -17,10 +17,10 @@ from traffic_assets.ml.evaluation.intervals import Interval, calibrate_groups
 from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Number, p95_column
 
 WORST = 30
-"""Greatest number of slices returned for a dimension, the worst first."""
+"""Maximum number of slices returned per dimension, the worst first."""
 
 FEWEST_ROWS = 30
-"""Fewest rows of a slice that is ranked."""
+"""Minimum number of rows of a slice that is ranked."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SLICE = ["dimension", "value"]
@@ -99,7 +99,7 @@ def slice_errors(
         interval: Interval for all rows; its coverage is measured in each slice.
         calibration: Predicted rows that calibrated `interval`, with the columns of `predicted`; they calibrate an
             interval of the same coverage for each slice.
-        worst: Greatest number of slices of a dimension to return.
+        worst: Maximum number of slices to return per dimension.
         target: Name of the predicted variable.
     """
     each = _sliced_errors(predicted, by, target)
@@ -128,7 +128,7 @@ def slice_errors(
 
 
 def _sliced_errors(predicted: DataFrame, by: dict[str, Column], target: str) -> DataFrame:
-    """Return a line for each row and each dimension in which it has a slice: dimension, value, error."""
+    """Return one line per row and dimension in which the row has a slice: dimension, value, error."""
     error = F.col(PREDICTION) - F.col(target)
     named = [F.struct(F.lit(name).alias("dimension"), value.alias("value")) for name, value in by.items()]
     each = predicted.select(error.alias("error"), F.explode(F.array(*named)).alias("slice"))
@@ -136,7 +136,7 @@ def _sliced_errors(predicted: DataFrame, by: dict[str, Column], target: str) -> 
 
 
 def select_worst_slices(slices: list[Slice], number: int = 5) -> list[Slice]:
-    """Return the slices with the greatest RMSE over all dimensions, without those of few rows."""
+    """Return the slices with the largest RMSE over all dimensions, without those of few rows."""
     ranked = [s for s in slices if s.rows >= FEWEST_ROWS and not math.isnan(s.rmse)]
     return sorted(ranked, key=lambda s: (-s.rmse, s.dimension, s.value))[:number]
 

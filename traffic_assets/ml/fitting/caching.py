@@ -45,7 +45,7 @@ def order_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
     """Return the rows partitioned by a hash of their keys, and sorted within each partition.
 
     Trees sample partition by partition. So a fit is reproducible only if the same rows are in the same partition in
-    the same order, whatever the order of the files. To read the rows several times, use `cached_rows`.
+    the same order, regardless of the order of the files. To read the rows several times, use `cached_rows`.
 
     Args:
         rows: Rows with the key columns.
@@ -72,7 +72,7 @@ def cached_vectors(
         preprocessing: Fitted preprocessor.
         rows: Feature rows with the target.
         target: Name of the predicted variable.
-        again: False if the rows are read only once; they are not kept then.
+        again: False if the rows are read only once; they are then not kept.
     """
     vectors = _select_fit_columns(vectors_to_fit(preprocessing, rows), target)
     with cached(vectors) if again else nullcontext(vectors) as kept:
@@ -80,7 +80,7 @@ def cached_vectors(
 
 
 def make_task_rows(preprocessing: PipelineModel, rows: DataFrame, features: FeatureSet) -> DataFrame:
-    """Return the columns of `cached_vectors` with lists as vectors, for a fit in one task that reads them once.
+    """Return the columns of `cached_vectors` with arrays as vectors, for a fit in one task that reads them once.
 
     Args:
         preprocessing: Fitted preprocessor that only imputes and does not scale.

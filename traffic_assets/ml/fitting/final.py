@@ -39,7 +39,7 @@ def fit_final_model(
         features: Features of the preprocessor.
         algorithm: Algorithm to fit.
         hyperparameters: Hyperparameters of this algorithm.
-        seed: Seed of the fit.
+        seed: Seed for the fit.
         partitions: Number of partitions of the rows; None for the number of Spark's cores.
     """
     early = algorithm.stops_early(hyperparameters)

@@ -2,7 +2,7 @@
 
 with open_fold_fitter(...) as fitter:                   # fold_fitter_factory.py
     sizes = fitter.fold_sizes()
-    with fitter.prepare(0, sizes[0]) as fold:           # once a fold
+    with fitter.prepare(0, sizes[0]) as fold:           # once per fold
         (metrics,) = fold.evaluate(hyperparameters)     # one fit
 """
 
@@ -54,7 +54,7 @@ class PreparedFold(ABC):
 
         Args:
             hyperparameters: Hyperparameters of the fit.
-            cuts: Smaller ensembles inside the fitted one to evaluate instead; only if the fitter has a `sharing`.
+            cuts: Smaller ensembles inside the fitted one to evaluate instead; only if `sharing` is set.
             exact: Position of the cut that equals the fit, if any. Only its metrics include the P95.
 
         Returns:

@@ -29,13 +29,13 @@ def open_fold_fitter(
     """Return the fitter for these folds; what it keeps in Spark's memory is released at the end of the block.
 
     Args:
-        train: Train rows; read several times a fold, so keep them cached unless folds are tasks.
+        train: Train rows; read several times per fold, so keep them cached unless folds are tasks.
         features: Columns to train on.
         algorithm: Algorithm to fit.
         folds: Train and test rows of each fold; a row may be both.
         tried: All hyperparameters that will be fitted.
-        seed: Seed of the fits, and of the rows that stop fits early.
-        scratch: URI of a folder for ensembles that are saved to be read; without it no fit is shared.
+        seed: Seed for the fits, and for the rows that stop fits early.
+        scratch: URI of a folder for intermediate models; without it, no fit is shared.
         extra_columns: Further columns to keep in the predictions.
     """
     rows = with_stopping_rows(train, algorithm, tried, seed)

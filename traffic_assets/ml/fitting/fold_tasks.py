@@ -1,11 +1,11 @@
-"""Folds that are filled, fitted and evaluated in one Spark task each, on rows that are prepared once for all folds.
+"""Folds that are imputed, fitted and evaluated in one Spark task each, on rows that are prepared once for all folds.
 
-This is for algorithms that fit in one task anyway (`Algorithm.fold_task`), if only the values for missing numbers
-depend on the rows of a fold. A fold then costs its fit and a second. With a preprocessor of Spark it costs four seconds
-more at 800,000 rows. The algorithm decides what happens in the task.
+This is for algorithms that fit in one task anyway (`Algorithm.fold_task`), if only the imputed values depend on the
+rows of a fold. A fold then takes one second in addition to its fit. Spark's preprocessor takes another four seconds at
+800,000 rows. The algorithm defines the task.
 
-The results equal those of `spark_folds.py`, except for categories that are not whole numbers. Those are known by a hash
-of their values, and their slots are in its order. If two such slots split equally well, a new value may take the other
+The results equal those of `spark_folds.py`, except for categories that are not integers. They are represented by a hash
+of their values, which also orders their slots. If two such slots split equally well, a new value may take the other
 branch.
 """
 
@@ -32,7 +32,7 @@ from traffic_assets.settings.models.base import Hyperparameters
 
 
 def fits_in_tasks(algorithm: Algorithm, tried: Sequence[Hyperparameters], preparation: Preparation) -> bool:
-    """Return True if each fold of these hyperparameters is one task, and the final fit takes lists of numbers."""
+    """Return True if each fold of these hyperparameters is one task, and the final fit takes arrays."""
     able = algorithm.fold_task is not None and algorithm.scale_invariant
     return able and preparation.imputes_only and all(map(algorithm.uses_all_cores, tried))
 
@@ -45,8 +45,8 @@ class FoldTasks(FoldFitter):
             and the extra columns.
         algorithm: Algorithm to fit.
         folds: Train and test rows of each fold, as columns of the rows.
-        seed: Seed of the fits.
-        fill: Replacement of a missing number.
+        seed: Seed for the fits.
+        fill: Statistic that replaces a missing number.
         target: Name of the predicted variable.
         extra_columns: Further columns to keep in the predictions.
     """
@@ -82,7 +82,7 @@ class _FoldTask(PreparedFold):
     def evaluate(
         self, hyperparameters: Hyperparameters, cuts: Sequence[Cut] = (), exact: int | None = None
     ) -> list[Metrics]:
-        """Fill, fit and predict in a task that has all cores of a local session."""
+        """Impute, fit and predict in a task that uses all cores of a local session."""
         if cuts:
             raise ValueError(messages.FITS_NOT_SHARED())
         with all_cores(self._tasks.rows.sparkSession):
@@ -90,7 +90,7 @@ class _FoldTask(PreparedFold):
 
     @contextmanager
     def predictions(self, hyperparameters: Hyperparameters) -> Iterator[DataFrame]:
-        """Fill, fit and predict in a task that has all cores of a local session, and keep what it predicts."""
+        """Impute, fit and predict in a task that uses all cores of a local session, and keep the predictions."""
         with cached(self._predicted(hyperparameters)) as rows:
             with all_cores(rows.sparkSession):
                 rows.count()
@@ -102,11 +102,11 @@ class _FoldTask(PreparedFold):
         assert tasks.algorithm.fold_task is not None
         threads = task_threads(tasks.rows.sparkSession)
         task = tasks.algorithm.fold_task(hyperparameters, tasks.seed, threads, tasks.fill)
-        roles = [fold.train.alias("fits"), fold.test.alias("judged")]
+        roles = [fold.train.alias("fits"), fold.test.alias("tested")]
         extra = tasks.extra_columns
         rows = tasks.rows.where(fold.train | fold.test).select("numbers", "categories", "y", ROW, STOP, *roles, *extra)
         schema = rows.select("y", STOP, *extra).withColumn(PREDICTION, F.lit(0.0)).schema
-        # the task fetches kept rows from where they are stored; other rows are made first, by as many tasks as possible
+        # the task fetches kept rows from where they are stored; as many tasks as possible first compute other rows
         together = rows.coalesce(1) if tasks.rows.is_cached else rows.repartition(1)
         return together.mapInArrow(task, schema).withColumnRenamed("y", tasks.target)
 
@@ -124,14 +124,14 @@ def open_fold_tasks(
     """Prepare the rows for all folds and keep them in Spark's memory (or on its disks) inside the block.
 
     The train rows are read once. The first action should be a count by several tasks (`fold_sizes`), since each fold
-    has one task. For a single fold the rows are not kept but made when it is fitted.
+    has one task. For a single fold the rows are not kept but computed during its fit.
 
     Args:
         rows: Train rows; rows that only stop fits early are marked.
         features: Columns to train on.
         algorithm: Algorithm with a `fold_task`.
         folds: Train and test rows of each fold; a row may be both.
-        seed: Seed of the fits.
+        seed: Seed for the fits.
         extra_columns: Further columns to keep in the predictions.
     """
     fill = features.preparation.missing

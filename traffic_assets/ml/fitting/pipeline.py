@@ -26,8 +26,8 @@ from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.base import Hyperparameters
 
 MEDIAN_ROWS = 1_000_000
-"""Greatest number of rows for a median; of more rows a sample of this size is used. In 19 of 20 cases this moves the
-rank of the median by less than 0.1 %, in addition to the 0.1 % of Spark's own approximation (`relativeError`)."""
+"""Maximum number of rows for a median; if there are more, a sample of this size is used. In 95% of cases, this moves
+the median's rank by less than 0.1%, in addition to the 0.1% of Spark's own approximation (`relativeError`)."""
 
 
 def fit_preprocessor(train: DataFrame, features: FeatureSet, scaled: bool = True) -> PipelineModel:
@@ -65,12 +65,12 @@ def fit_model(
     """Fit the algorithm on preprocessed rows.
 
     Args:
-        vectors: Rows with `features`, the target and `row`, and `stops_fit` to stop early.
+        vectors: Rows with `features`, the target and `row`, and `stops_fit` if the fit stops early.
         algorithm: Algorithm to fit.
         hyperparameters: Hyperparameters of this algorithm.
-        seed: Seed of the fit.
+        seed: Seed for the fit.
         target: Name of the predicted variable.
-        rows: Greatest number of rows, if known.
+        rows: Upper bound of the number of rows; None if unknown.
     """
     stop = STOP if STOP in vectors.columns else None
     return algorithm.fit(vectors, hyperparameters, seed, target, VECTOR, stop, rows)

@@ -26,12 +26,12 @@ class SparkFolds(FoldFitter):
     """Fitter of any algorithm with any preparation.
 
     Args:
-        rows: Train rows, read several times a fold; rows that only stop fits early are marked.
+        rows: Train rows, read several times per fold; rows that only stop fits early are marked.
         features: Columns to train on.
         algorithm: Algorithm to fit.
         folds: Train and test rows of each fold.
-        seed: Seed of the fits.
-        scratch: URI of a folder for ensembles that are saved to be read; without it no fit is shared.
+        seed: Seed for the fits.
+        scratch: URI of a folder for intermediate models; without it, no fit is shared.
         extra_columns: Further columns to keep in the predictions.
     """
 
@@ -60,7 +60,7 @@ class SparkFolds(FoldFitter):
         # a feature without a value in the train rows of this fold cannot be learned from them
         present = select_present_features(features, train_rows, size.train)
         preprocessing = fit_preprocessor(train_rows, present, scaled=not self.algorithm.scale_invariant)
-        drops = features.preparation.drops  # rows that are left are counted, then fitted on
+        drops = features.preparation.drops  # the remaining rows are counted, then fitted on
         read_again = fits > 1 or drops or not self.algorithm.single_pass
         marks = [STOP] if STOP in self.rows.columns else []
         test = preprocessing.transform(self.rows.where(fold.test)).select(
@@ -95,7 +95,7 @@ class _SparkFold(PreparedFold):
 
     @contextmanager
     def predictions(self, hyperparameters: Hyperparameters) -> Iterator[DataFrame]:
-        """Fit on the vectors, and keep what Spark predicts."""
+        """Fit on the vectors, and keep Spark's predictions."""
         names = [name for name in self._test.columns if name != VECTOR]
         with cached(self._fit(hyperparameters).transform(self._test).select(*names, PREDICTION)) as kept:
             yield kept

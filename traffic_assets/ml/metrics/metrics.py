@@ -1,6 +1,6 @@
 """The metrics of a prediction, computed on Spark in one pass.
 
-RMSE and MAE are in the target's unit, mph for the speed. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| /
+RMSE and MAE are in the target's unit, mph for speed. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| /
 |observed| over the rows with an observed value of at least `MAPE_FLOOR`. Relative errors near zero are meaningless
 (Hyndman and Koehler 2006). Metrics of installed packages (`spec.py`) are computed in the same pass.
 """

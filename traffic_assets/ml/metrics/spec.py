@@ -1,4 +1,4 @@
-"""The declaration of a metric of another package: a name, which values are better, and an aggregate of two columns.
+"""The declaration of another package's metric: its name, which values are better, and an aggregate of two columns.
 
 `metrics.py` has the built-in metrics and computes both kinds. Settings read the declarations, so pyspark is not
 imported here.
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric(Extension):
-    """A metric that is computed beside the built-in ones, in the same pass over the rows.
+    """A metric that is computed in addition to the built-in ones, in the same pass over the rows.
 
     Attributes:
         unit: Unit of its value; empty if it has none.
         better: The better values: low or high.
-        aggregate: Returns an aggregate column of the observed and the predicted column. Null means that the value is
+        aggregate: Function that returns an aggregate of the observed and the predicted column; null if the value is
             undefined.
     """
 

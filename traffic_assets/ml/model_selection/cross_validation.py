@@ -48,10 +48,10 @@ class CrossValidation:
         features: Columns to train on.
         algorithm: Algorithm to fit.
         folds: Train and test rows of each fold.
-        seed: Seed of the fits.
-        scratch: URI of a folder for models that are saved on the way; without it no fit is shared.
-        threads: Number of fits at the same time, of different folds and of different trials.
-        notify: Receives a progress message after each fit.
+        seed: Seed for the fits.
+        scratch: URI of a folder for intermediate models; without it, no fit is shared.
+        threads: Number of concurrent fits, of different folds and of different trials.
+        notify: Callback for a progress message after each fit.
 
     Attributes:
         fits: Number of fits begun so far.
@@ -101,7 +101,7 @@ class CrossValidation:
         Args:
             train: Train rows; read once per fold, so keep them cached, unless folds are tasks (`fold_tasks.py`).
             tried: Hyperparameters, all of this algorithm.
-            row_share: Share of the train rows that `train` holds, for the record.
+            row_share: Share of the train rows that `train` contains, for the record.
             deadline: Time by `time.monotonic()` after which no fit begins, except the first.
 
         Returns:
@@ -163,7 +163,7 @@ def _require_rows(folds: Sequence[Fold], sizes: Sequence[FoldSize]) -> None:
 def select_comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:
     """Return the folds and the trials to compare: each of these trials was evaluated on each of these folds.
 
-    If a deadline cut folds short, they are those that keep the most evaluations; of several such, the most trials.
+    If a deadline cut folds short, the choice keeps the most evaluations and, if several do, the most trials.
     """
     candidates = (set(evaluations) for evaluations in by_fold)
     trials = max(candidates, key=lambda some: (len(some) * len(_folds_with(some, by_fold)), len(some)))

@@ -1,4 +1,4 @@
-"""Executors for work on Spark: threads that inherit Spark's settings of the caller, or the calling thread itself."""
+"""Executors for work on Spark: threads that inherit the caller's Spark properties, or the calling thread itself."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 
 class CallingThread(Executor):
-    """Executor that runs each call at once, in the thread that submits it.
+    """Executor that runs each call immediately, in the thread that submits it.
 
     An error or an interrupt ends the call and `submit`, as it would without an executor.
     """
@@ -29,10 +29,10 @@ class SparkThreads(ThreadPoolExecutor):
         self._spark = spark
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Queue the call with a copy of the properties, because Spark stores the number of a query there."""
+        """Queue the call with a copy of the properties, because Spark stores the id of a query there."""
         return super().submit(inheritable_thread_target(self._spark)(fn), *args, **kwargs)
 
 
 def executor_for(spark: SparkSession, threads: int) -> Executor:
-    """Return an executor for this number of calls at the same time."""
+    """Return an executor for this number of concurrent calls."""
     return SparkThreads(spark, threads) if threads > 1 else CallingThread()

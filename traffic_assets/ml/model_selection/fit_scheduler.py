@@ -1,6 +1,6 @@
 """Order of fits: folds are prepared, fitted and released on one executor.
 
-A worker that is free takes the next fit of a prepared fold, or else prepares the next fold:
+A worker that is free takes the next fit of a prepared fold; otherwise it prepares the next fold:
 
     worker 0   [prepare 0][fit 0.0][fit 0.2][prepare 2][fit 2.0] ...
     worker 1   [prepare 1][fit 0.1][fit 1.0][fit 1.1][fit 1.2] ...
@@ -55,15 +55,15 @@ class FitScheduler:
     """Scheduler of one fit for each group of trials on each fold.
 
     Work is submitted only when a worker is free, so an error or the deadline stops everything that has not begun. Fits
-    go before preparations, so no more folds than workers keep rows in Spark's memory. All state is changed in the
-    calling thread.
+    take precedence over preparations, so no more folds than workers keep rows in Spark's memory. All state is changed
+    in the calling thread.
 
     Args:
         fitter: Fitter of the folds.
         sizes: Row counts of the folds.
         groups: Trials by fit.
         executor: Executor of preparations and fits.
-        workers: Number of preparations and fits at the same time.
+        workers: Maximum number of concurrent preparations and fits.
         deadline: Time by `time.monotonic()` after which no fit begins, except the first of the first fold.
 
     Attributes:
@@ -91,7 +91,7 @@ class FitScheduler:
         """Yield the result of each fit as it ends.
 
         Raises:
-            Exception: The first error of a preparation or a fit, once those that had begun have ended.
+            Exception: If a preparation or a fit fails; the first error is raised after all that had begun have ended.
         """
         try:
             self._begin_work()

@@ -1,7 +1,7 @@
-"""Learning curves: errors over growing shares of the train rows, which show if more rows would help.
+"""Learning curves: errors over growing shares of the train rows, which show whether more rows would help.
 
-The subsets are nested: a hash of a row decides from which share on it is fitted. Every share is evaluated on the same
-rows, the test rows of the last fold. (Of expanding windows in time, that fold has the most train rows.) So no test or
+The subsets are nested: a row's hash determines the smallest share that contains it. Every share is evaluated on the
+same rows, the test rows of the last fold. With expanding windows in time, that fold has the most train rows. No test or
 validation row of the split is used.
 """
 
@@ -85,8 +85,8 @@ def learning_curve(
         hyperparameters: Hyperparameters of every fit.
         folds: Folds of the cross-validation.
         shares: Shares of the train rows, each over 0 and at most 1, in order.
-        seed: Seed of the fits and of the subsets.
-        notify: Receives a progress message after each fit.
+        seed: Seed for the fits and the subsets.
+        notify: Callback for a progress message after each fit.
 
     Raises:
         ValueError: If a share has no rows to fit on, or the fold has no test rows.

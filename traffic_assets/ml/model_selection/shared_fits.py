@@ -1,7 +1,7 @@
 """One fit for many trials: a large ensemble contains every smaller one of the grid.
 
 The first trees of a boosted ensemble are exactly the smaller ensemble. The first trees of a forest, and its trees cut
-at a depth, are as accurate as a forest of that size; only the random draws differ. A split whose child has fewer rows
+at a depth, are as accurate as a forest of that size. Only the random draws differ. A split whose child has fewer rows
 than a larger `minInstancesPerNode` is undone. The result is close to a tree that is fitted with that value. Therefore
 these metrics only rank trials. The best trial is fitted separately before it is reported (`search/runner.py`).
 
@@ -18,8 +18,8 @@ from traffic_assets.ml.estimators.tree_arrays import Cut
 from traffic_assets.settings.models.base import Hyperparameters
 
 MOST_NODES = 2_000_000
-"""Greatest number of nodes of a shared fit. A node takes 44 bytes as arrays and about 200 while it is read. At this
-number, each fold that is evaluated at the same time takes 400 MB of this process, and 90 MB of every Spark worker. The
+"""Maximum number of nodes of a shared fit. A node takes 44 bytes as arrays and about 200 while it is read. At this
+number, each fold that is evaluated concurrently takes 400 MB of this process, and 90 MB of every Spark worker. The
 default grid of the random forest, up to 150 trees of depth 12, has 1.2 million."""
 
 
@@ -30,7 +30,7 @@ class TrialGroup:
     Attributes:
         superset: Hyperparameters of the fit, which contains the ensemble of every member.
         members: Positions of the trials among those tried.
-        cuts: Each member's part of the fit; empty if the fit is the only member itself.
+        cuts: Each member's part of the fit; empty if the fit is itself the only member.
         exact_member: Member that equals the fit, if any; the others are read from it.
     """
 
@@ -51,12 +51,12 @@ def single_group(hyperparameters: Hyperparameters) -> TrialGroup:
 
 
 def group_trials(tried: Sequence[Hyperparameters], sharing: SharedFit | None, rows: int) -> list[TrialGroup]:
-    """Return as few groups as possible: trials that differ only in size share a fit of at most `MOST_NODES`.
+    """Return as few groups as possible: trials that differ only in size share a fit of at most `MOST_NODES` nodes.
 
     Args:
         tried: Hyperparameters of one algorithm.
         sharing: Hyperparameters in which trials of a group may differ; None gives each trial a fit of its own.
-        rows: Greatest number of train rows; a tree has no more leaves.
+        rows: Upper bound of the number of train rows; a tree has no more leaves.
 
     Returns:
         Groups in the order of their first trials, with their trials in the given order.
@@ -95,7 +95,7 @@ def _bound_parts(
 
 
 def most_nodes(parameters: Mapping[str, Any], sharing: SharedFit, rows: int) -> int:
-    """Return the greatest number of nodes of an ensemble with these hyperparameters, fitted on `rows` rows."""
+    """Return the maximum number of nodes of an ensemble with these hyperparameters, fitted on `rows` rows."""
     levels = sharing.depth or sharing.levels
     deepest = parameters[levels] if levels else sharing.deepest
     return int(parameters[sharing.trees]) * min(2 ** (deepest + 1), 2 * rows)

@@ -31,16 +31,16 @@ _LOG = logging.getLogger(__name__)
 
 
 class TemporalEvaluation(BaseModel):
-    """Evaluation of a lane on later time than it was fitted on.
+    """Evaluation of a lane on the temporal holdout.
 
     Attributes:
-        boundary: Rows before this instant were fitted on, the others tested.
+        boundary: First instant of the evaluated rows; earlier rows were fitted on.
         fit_rows: Number of rows fitted on.
         metrics: Metrics on the test rows.
         hyperparameters: Hyperparameters of the fit.
         search: Search that chose them on the rows fitted on; None if no search was run.
         instants: Instants of the test rows, seconds since 1970, in order.
-        losses: Mean squared error at each instant, which tests of difference compare.
+        losses: Mean squared error at each instant, which significance tests compare.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,10 +70,10 @@ def evaluate_temporal_holdout(
         rows: All rows of the window, of every split.
         features: Columns to train on, as they are in train.
         algorithm: Algorithm to fit.
-        choose: Returns hyperparameters, or a search for them, from the earlier part and its features alone.
+        choose: Function that returns hyperparameters, or a search for them, from the earlier rows and their features.
         share: Share of the rows in the earlier part.
-        seed: Seed of the fit.
-        notify: Receives a progress message.
+        seed: Seed for the fit.
+        notify: Callback for a progress message.
 
     Raises:
         ValueError: If one of the parts would be empty.
@@ -90,7 +90,7 @@ def evaluate_temporal_holdout(
         search, chosen = choice, algorithm.hyperparameters.model_validate(choice.best.hyperparameters)
     else:
         search, chosen = None, choice
-    fold = Fold(seconds < boundary, seconds >= boundary, "later time")
+    fold = Fold(seconds < boundary, seconds >= boundary, "temporal holdout")
     size = FoldSize(earlier_rows, test=total - earlier_rows)
     with (
         open_fold_fitter(rows, features, algorithm, [fold], [chosen], seed, extra_columns=["timestamp"]) as fitter,
@@ -115,7 +115,8 @@ def evaluate_temporal_holdout(
 def _find_boundary(rows: DataFrame, seconds: Column, share: float) -> tuple[int, int, int]:
     """Return the first instant of the later part, the number of rows before it, and the number of all rows.
 
-    The earlier part has this share of the rows, or less by those of one instant. Spark returns one line an instant.
+    The earlier part has at most this share of the rows, because an instant is not divided. Spark returns one line per
+    instant.
 
     Raises:
         ValueError: If there are no rows.
@@ -129,7 +130,7 @@ def _find_boundary(rows: DataFrame, seconds: Column, share: float) -> tuple[int,
 
 
 def losses_by_instant(predicted: DataFrame, target: str = TARGET) -> tuple[list[int], list[float]]:
-    """Return instants (seconds since 1970) and the mean squared error at each; Spark returns one line an instant."""
+    """Return instants (seconds since 1970) and the mean squared error at each; Spark returns one line per instant."""
     loss = F.col(PREDICTION) - F.col(target)
     at = F.col("timestamp").cast("long").alias("at")
     rows = predicted.groupBy(at).agg(F.avg(loss * loss).alias("loss")).orderBy("at").collect()

@@ -66,14 +66,14 @@ class Search(BaseModel):
     """All trials of a lane, and the one that the primary metric chose in cross-validation.
 
     Attributes:
-        primary_metric: Metric that chose.
+        primary_metric: Name of the metric that ranks the trials.
         trials: Trials in the order of their evaluation.
         chosen: Position of the winner.
         confirmed: The winner with a fit of its own on every fold: the cross-validation that is reported.
         strategy: Name of the strategy.
         fits: Number of fitted models.
         seconds: Wall time in seconds.
-        stopped: Reason why the search ended early, or None.
+        stopped: Reason why the search ended early; None if it did not.
         screened: Hyperparameters that a surrogate ranked lower than the trials.
     """
 

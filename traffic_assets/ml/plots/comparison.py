@@ -16,12 +16,14 @@ def plot_comparison(entries: Sequence[LeaderboardEntry], target: str = TARGET) -
     names = [s.model for s in entries][::-1]
     at = np.arange(len(names))
     test = axes.barh(at + 0.2, [s.test.rmse for s in entries][::-1], 0.36, color=BLUE, label="test split")
-    temporal = axes.barh(at - 0.2, [s.temporal.rmse for s in entries][::-1], 0.36, color=ORANGE, label="later in time")
+    temporal = axes.barh(
+        at - 0.2, [s.temporal.rmse for s in entries][::-1], 0.36, color=ORANGE, label="temporal holdout"
+    )
     for bars in (test, temporal):
         axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
     axes.margins(x=0.15)
     axes.set(
-        yticks=at, yticklabels=names, xlabel=f"RMSE, {unit_label(target)} (less is better)", title="Models of the week"
+        yticks=at, yticklabels=names, xlabel=f"RMSE, {unit_label(target)} (lower is better)", title="Models of the week"
     )
     axes.legend(frameon=False, fontsize=8)
     return png(figure)

@@ -13,7 +13,7 @@ _NAMED_SENSORS = 12
 
 
 def plot_layout(placement: Placement, title: str) -> bytes:
-    """Plot the role of the rows in each fold or split: time across, one line a sensor, one panel a fold."""
+    """Plot the role of the rows in each fold or split: time across, one line per sensor, one panel per fold."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     panels, sensors = len(placement.roles), len(placement.sensors)

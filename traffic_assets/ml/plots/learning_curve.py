@@ -15,7 +15,7 @@ def plot_learning_curve(curve: LearningCurve, title: str, target: str = TARGET) 
     axes.set_xticks(rows, [f"{p.rows:,}\n{p.share:.0%}" for p in curve.points], fontsize=8)
     axes.set(
         xlabel="rows fitted on, and their share of the fold's train rows",
-        ylabel=f"RMSE, {unit_label(target)} (less is better)",
+        ylabel=f"RMSE, {unit_label(target)} (lower is better)",
         title=f"{title}: learning curve\nevaluated on {curve.judged_rows:,} rows held out by {curve.fold}",
         ylim=(0, 1.12 * max(max(p.train_rmse, p.validation_rmse) for p in curve.points) or 1),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plot_predicted_against_actual(points: Points, title: str, target: str = TARGET) -> bytes:
-    """Plot predicted over observed values, with the diagonal of a perfect model."""
+    """Plot predicted vs. observed values, with the diagonal of a perfect model."""
     figure = new_figure(5.2, 4.8)
     axes = figure.add_subplot()
     both = np.concatenate([points.actual, points.predicted])
@@ -26,7 +26,7 @@ def plot_predicted_against_actual(points: Points, title: str, target: str = TARG
     axes.set(
         xlabel=f"observed {target}, {unit_label(target)}",
         ylabel=f"predicted {target}, {unit_label(target)}",
-        title=f"{title}: predicted against actual\n{points.actual.size:,} rows of the test split",
+        title=f"{title}: predicted vs. actual\n{points.actual.size:,} rows of the test split",
     )
     axes.set_aspect("equal", adjustable="box")
     axes.legend(loc="upper left", frameon=False)
@@ -48,7 +48,7 @@ def plot_residuals(points: Points, title: str, target: str = TARGET) -> bytes:
 
 
 def plot_residual_distribution(distribution: Distribution, title: str, target: str = TARGET) -> bytes:
-    """Plot the middle 99 % of the residuals, a normal distribution of the same mean and deviation, and P5 and P95."""
+    """Plot the middle 99% of the residuals, a normal distribution with the same mean and spread, and P5 and P95."""
     figure, unit = new_figure(7.2, 4.2), unit_label(target)
     axes = figure.add_subplot()
     left = distribution.start + distribution.width * np.arange(len(distribution.counts))
@@ -62,7 +62,7 @@ def plot_residual_distribution(distribution: Distribution, title: str, target: s
             distribution.rows * distribution.width * density,
             color=ORANGE,
             linewidth=1.6,
-            label=f"normal, same mean and\ndeviation ({distribution.std:.3f} {unit})",
+            label=f"normal, same mean and\nstandard deviation ({distribution.std:.3f} {unit})",
         )
     axes.axvline(0, color=GREY, linewidth=1)
     for end, name in ((distribution.p5, "P5"), (distribution.p95, "P95")):
@@ -87,7 +87,7 @@ def plot_residual_distribution(distribution: Distribution, title: str, target: s
 
 
 def plot_residuals_over_time(hours: Sequence[Hour], title: str, zone: str, target: str = TARGET) -> bytes:
-    """Plot the mean of each hour's residuals and the band of their middle 80 %, with gaps for hours without rows."""
+    """Plot the mean of each hour's residuals and the band of their middle 80%, with gaps for hours without rows."""
     from matplotlib.dates import date2num
 
     figure = new_figure(10, 3.8)

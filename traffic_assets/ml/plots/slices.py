@@ -23,7 +23,7 @@ def plot_errors_by_slice(slices: Sequence[Slice], overall: float, title: str, ta
     name_slices(axes, shown, [f"{s.rmse:.3f}  ({s.rows:,} rows)" for s in shown], [s.rmse for s in shown])
     axes.axvline(overall, color=ORANGE, linewidth=1.5, label=f"all test rows: {overall:.3f} {unit_label(target)}")
     axes.set(
-        xlabel=f"RMSE, {unit_label(target)} (less is better)",
+        xlabel=f"RMSE, {unit_label(target)} (lower is better)",
         title=f"{title}: errors by slice, the worst first",
         xlim=(0, 1.3 * shown[0].rmse or 1),
     )
@@ -45,11 +45,11 @@ def plot_interval_coverage(slices: Sequence[Slice], interval: Interval, title: s
     if own:
         label = "with an interval of the slice's own width"
         axes.plot(*zip(*own, strict=True), "o", markerfacecolor="none", color=BLUE, label=label)
-    name_slices(axes, shown, [f"{c:.1f} %  ({s.rows:,} rows)" for c, s in zip(covered, shown, strict=True)], None)
-    axes.axvline(configured, color=ORANGE, linewidth=1.5, label=f"configured: {configured:g} %")
+    name_slices(axes, shown, [f"{c:.1f}%  ({s.rows:,} rows)" for c, s in zip(covered, shown, strict=True)], None)
+    axes.axvline(configured, color=ORANGE, linewidth=1.5, label=f"configured: {configured:g}%")
     axes.axvline(
         100 * interval.covered, color=BLUE, linewidth=1.2, linestyle="--",
-        label=f"measured over all test rows: {100 * interval.covered:.1f} %",
+        label=f"measured over all test rows: {100 * interval.covered:.1f}%",
     )  # fmt: skip
     axes.set(
         xlabel="share of the rows inside their prediction interval, %",

@@ -1,4 +1,4 @@
-"""Feature rows as arrays of plain numbers, computed by one Spark expression, for fits that take them in one task.
+"""Feature rows as arrays of plain numbers, computed by one Spark expression, for fits in a single task.
 
 They exist only for a preprocessor that imputes and does nothing else (`Preparation.imputes_only`). `imputed_vectors`
 needs the fitted preprocessor; `encoded_rows` does not, so that each fold can impute its own rows. Other fits take the
@@ -30,7 +30,7 @@ def encoded_rows(rows: DataFrame, features: FeatureSet) -> DataFrame:
 
     Returns:
         The rows with `numbers`, an array of 32-bit floats with NaN for a missing number, and `categories`, an array of
-        whole numbers: the category if its type is an integer, otherwise its hash.
+        integers: the category itself if its type is an integer, otherwise its hash.
     """
     complete = add_created(rows, features)
     whole = {field.name for field in complete.schema if isinstance(field.dataType, IntegralType)}
@@ -64,7 +64,7 @@ def imputed_vectors(rows: DataFrame, features: FeatureSet, preprocessing: Pipeli
         The rows with `features`, an array of 32-bit floats.
 
     Raises:
-        ValueError: If the preprocessor does more.
+        ValueError: If the preprocessor does more than impute.
     """
     preparation, scaled = features.preparation, is_scaled(preprocessing)
     if scaled or not preparation.imputes_only:

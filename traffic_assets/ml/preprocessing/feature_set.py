@@ -26,15 +26,16 @@ class Preparation:
         create: Formulas of further features (`formulas.py`).
         missing: Replacement of a missing number: train's median or mean. `drop` fits on the rows without a missing
             number, and imputes other rows with the median of those.
-        outliers: Definition of an outlier, by train's quartiles or deviation: none, iqr (Tukey 1977) or z_score.
+        outliers: Definition of an outlier, by train's quartiles or standard deviation: none, iqr (Tukey 1977) or
+            z_score.
         outlier_factor: Distance of a bound from the quartile, in interquartile ranges, or from the mean, in standard
             deviations.
         outlier_action: `clip` replaces an outlier by its bound, in every row; `drop` fits on rows without outliers.
         selection: Method that selects slots (`selection.py`); none keeps all.
         variance_threshold: Variance above which a slot is kept, for selection by variance.
         top_k: Number of slots that univariate and importance keep.
-        scaler: Standard (mean 0, deviation 1), min_max (0 to 1) or robust (median 0, interquartile range 1).
-        seed: Seed of the forest of selection by importance and of the sample for medians; `training.seed`.
+        scaler: Standard (mean 0, standard deviation 1), min_max (0 to 1) or robust (median 0, interquartile range 1).
+        seed: Seed for the forest of selection by importance and for the sample for medians; `training.seed`.
     """
 
     create: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class FeatureSet:
     Attributes:
         numeric: Columns of the table to impute and scale.
         categorical: Columns to index and one-hot encode; an unseen or null value has the slot `other`.
-        missing: Features of the catalogue, or to be created, that have no value in train and are left out.
+        missing: Features of the catalogue, and features to create, that have no value in train and are left out.
         nulls: Number of train rows without a value, by feature.
         rows: Number of train rows.
         preparation: Preparation of the values.
@@ -159,16 +160,17 @@ def usable_features(
 def select_present_features(features: FeatureSet, rows: DataFrame, number: int = 0, others: int = 0) -> FeatureSet:
     """Return the features that have a value in these rows, which are only a part of train.
 
+    At least `number - others` of these rows are in train. If no feature is missing in that many train rows, each has a
+    value in some of these rows. They are then not read, and the returned `nulls` are upper bounds.
+
     Args:
         features: Features of train.
         rows: A part of the train rows, possibly with others.
-        number: Number of these rows, if known. The rows are then not read if every feature must have a value in some
-            of them: no feature is missing in as many rows of train as there are train rows among these.
-        others: Greatest number of these rows that are not in train. Any feature may be missing in any of them, so the
-            returned `nulls` are upper bounds.
+        number: Number of these rows; 0 if unknown.
+        others: Upper bound of the number of these rows that are not in train.
 
     Raises:
-        ValueError: As `usable_features`.
+        ValueError: If there are no rows, or none of the features has a value in them.
     """
     if max(features.nulls.values(), default=0) < number - others:
         most = {name: features.nulls.get(name, 0) + others for name in features.names} if others else features.nulls

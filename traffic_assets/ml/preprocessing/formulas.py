@@ -52,7 +52,7 @@ def parse_formula(formula: str) -> CreatedFeature:
 
 
 def is_leaky(feature: str, target: str) -> bool:
-    """Return true if a feature of the catalogue, or a created one, is at horizon 0 a function of the target."""
+    """Return True if a catalogue feature, or a created one, is a function of the target at horizon 0."""
     sources = (feature,) if set(feature).isdisjoint("*/^") else parse_formula(feature).sources
     return not set(sources).isdisjoint(leaky_features(target))
 
@@ -69,7 +69,7 @@ def require_sources(
         formulas: Formulas of `training.preprocessing.create`.
         columns: The catalogue's features.
         excluded: Features that the settings exclude; no created feature may use them.
-        only: Features that `training.features` names; None if it is not set.
+        only: Features that `training.features` lists; None if it is not set.
 
     Raises:
         ValueError: If a formula cannot be computed; the message lists each of them with its reason.

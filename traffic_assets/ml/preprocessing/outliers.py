@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 Bounds = dict[str, tuple[float, float]]
-"""By column, the least and the greatest value that is not an outlier."""
+"""The smallest and the largest value that is not an outlier, by column."""
 
 _ACCURACY = 10_000
 
@@ -20,8 +20,9 @@ def fit_bounds(rows: DataFrame, columns: list[str], method: Literal["none", "iqr
     Args:
         rows: Train rows; null and NaN are ignored.
         columns: Numeric columns.
-        method: Quartiles (iqr, Tukey 1977), or mean and deviation (z_score).
-        factor: Distance of a bound from the quartile, in interquartile ranges, or from the mean, in deviations.
+        method: Quartiles (iqr, Tukey 1977), or mean and standard deviation (z_score).
+        factor: Distance of a bound from the quartile, in interquartile ranges, or from the mean, in standard
+            deviations.
     """
     if method == "none" or not columns:
         return {}
@@ -51,7 +52,7 @@ def counts_outside(rows: DataFrame, bounds: Mapping[str, tuple[float, float]]) -
 
 
 def clip_sql(column: str, low: float, high: float) -> str:
-    """Return SQL that replaces a value outside its bounds by the nearest bound; null and NaN stay."""
+    """Return SQL that replaces a value outside its bounds by the nearest bound; null and NaN are kept."""
     return (  # without the CASE, greatest() would skip a null
         f"CASE WHEN `{column}` IS NULL OR isnan(`{column}`) THEN `{column}` "
         f"ELSE least(greatest(`{column}`, {low!r}D), {high!r}D) END"

@@ -37,7 +37,7 @@ KEPT = "fitted_on"
 
 
 def outlier_bounds(train: DataFrame, features: FeatureSet) -> Bounds:
-    """Return the least and the greatest value that is not an outlier in the train rows, by numeric feature."""
+    """Return the smallest and the largest value that is not an outlier in the train rows, by numeric feature."""
     preparation, columns = features.preparation, features.numbers
     bounds = fit_bounds(
         add_created(train, features), list(columns.values()), preparation.outliers, preparation.outlier_factor
@@ -124,7 +124,7 @@ def preprocessor(
 
 
 def is_scaled(preprocessing: PipelineModel) -> bool:
-    """Return true if the vector of a fitted preprocessor is scaled."""
+    """Return True if the vector of a fitted preprocessor is scaled."""
     return isinstance(preprocessing.stages[-1], StandardScalerModel | MinMaxScalerModel | RobustScalerModel)
 
 
@@ -147,7 +147,7 @@ def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
 
 
 def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> str:
-    """Return SQL that is true for rows to fit. Created numbers may be missing, as a ratio to 0 is."""
+    """Return SQL that is true for rows to fit. Created numbers may be missing, like a ratio to 0."""
     preparation, columns = features.preparation, features.numbers
     conditions = []
     if preparation.missing == "drop":

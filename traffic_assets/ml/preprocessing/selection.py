@@ -23,16 +23,18 @@ _WITH_TARGET = "assembled_and_target"
 class SlotSelector(Estimator[VectorSlicer]):
     """Estimator that selects slots of a vector.
 
+    - `variance` keeps every slot with a variance above the threshold.
+    - `univariate` keeps the slots with the largest F statistic in a linear regression of the target on the slot alone.
+    - `importance` keeps the slots with the largest importance in a small forest.
+
     Args:
-        method: Variance (every slot with a variance above the threshold), univariate (the slots with the largest F
-            statistic in a linear regression of the target on the slot alone) or importance (the slots with the largest
-            importance in a small forest).
+        method: Name of the method.
         threshold: Threshold of the variance.
-        top: Number of slots that univariate and importance keep.
+        top: Number of slots that `univariate` and `importance` keep.
         vector: Column of the vector.
         target: Column of the observed value.
         output: Column of the kept slots.
-        seed: Seed of the forest.
+        seed: Seed for the forest.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class SlotSelector(Estimator[VectorSlicer]):
     def _f_order(self, dataset: DataFrame) -> np.ndarray:
         """Return each slot's |r|, which orders slots like the F statistic r² / (1 - r²) * (rows - 2), shape (slots,).
 
-        Spark's UnivariateFeatureSelector orders slots by p-value. From some thousand rows on, the p-value of every
-        relevant slot is 0, and the selector takes the first slots of these.
+        Spark's UnivariateFeatureSelector orders slots by p-value. From a few thousand rows on, the p-value of every
+        relevant slot is 0, and the selector takes the first of these slots.
         """
         both = VectorAssembler(inputCols=[self.vector, self.target], outputCol=_WITH_TARGET, handleInvalid="keep")
         matrix = Correlation.corr(both.transform(dataset).select(_WITH_TARGET), _WITH_TARGET).collect()[0][0]

@@ -78,7 +78,7 @@ def _kept_slots(model: PipelineModel) -> list[int] | None:
 
 
 def vector_report(vectors: DataFrame, named: Sequence[Slot]) -> VectorReport:
-    """Compute statistics of the preprocessed train rows: nulls, constant slots, means and deviations.
+    """Compute statistics of the preprocessed train rows: nulls, constant slots, means and standard deviations.
 
     Args:
         vectors: Rows with the column `features`.

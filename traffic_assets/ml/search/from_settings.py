@@ -28,7 +28,7 @@ from traffic_assets.settings.training import TrainingSettings
 _LOG = logging.getLogger(__name__)
 
 MOST_THREADS = 16
-"""Greatest number of fits at the same time. Each shared fit may take half a gigabyte of this process while its nodes
+"""Maximum number of concurrent fits. Each shared fit may take half a gigabyte of this process while its nodes
 are read (`shared_fits.py`)."""
 
 
@@ -42,7 +42,7 @@ def folds_from_settings(rows: DataFrame, training: TrainingSettings) -> list[Fol
 
 
 def count_searches(settings: Settings, algorithm: str) -> int:
-    """Count the searches of a whole run: two for each tuned lane, for its cv report and its temporal holdout.
+    """Count the searches of a full run: two per tuned lane, for its cross-validation report and its temporal holdout.
 
     Args:
         settings: Settings of the deployment.
@@ -107,7 +107,7 @@ def search_from_settings(
         requested: Hyperparameters; the only trial without tuning.
         tune: True to search for better hyperparameters.
         scratch: URI of a folder for intermediate models.
-        notify: Receives progress messages.
+        notify: Callback for progress messages.
 
     Raises:
         ValueError: If the metric is unknown, there are no trials, or a fold has no rows (`run_search`).
@@ -188,12 +188,12 @@ def _make_screen(
 def choose_threads(
     training: TrainingSettings, cores: int, notify: Callable[[str], None] = _LOG.info, alone: str | None = None
 ) -> int:
-    """Return the number of fits at the same time, and report it if `parallel_training` is on.
+    """Return the number of concurrent fits, and report it if `parallel_training` is on.
 
     Args:
         training: Settings of the training.
         cores: Number of Spark's cores; more fits than cores would wait for each other.
-        notify: Receives the number, or the reason why there is only one.
+        notify: Callback for the number, or for the reason why there is only one.
         alone: Title of the algorithm, if one of its fits takes all cores.
     """
     if not training.parallel_training:

@@ -50,14 +50,14 @@ def run_search(
         strategy: Strategy that chooses the trials.
         name: Name of the strategy, for the report.
         folds: Train and test rows of each fold, at least 2 folds.
-        seed: Seed of the fits and of the rows in a share.
-        primary_metric: Metric that chooses: rmse, mae, mape (smallest wins), r2 (largest wins) or a metric of an
-            installed package.
+        seed: Seed for the fits and for the rows in a share.
+        primary_metric: Metric that ranks the trials: rmse, mae, mape (lower is better), r2 (higher is better) or a
+            metric of an installed package.
         scratch: URI of a folder for intermediate models; None gives each trial a fit of its own.
         max_minutes: Time in minutes after which no trial begins; the best trial so far wins.
-        threads: Number of fits at the same time.
+        threads: Number of concurrent fits.
         screened: Trials that the strategy leaves out, for the report.
-        notify: Receives progress messages.
+        notify: Callback for progress messages.
 
     Raises:
         ValueError: If the metric is unknown, there are no trials, or a fold has no rows.
@@ -123,8 +123,8 @@ def _confirm(winner: Trial, train: DataFrame, validation: CrossValidation) -> Tr
 def _describe_stop(minutes: float | None, trials: list[Trial], folds: int) -> str:
     complete = sum(len(trial.folds) == folds for trial in trials)
     return (
-        f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes: {complete} trials are "
-        f"evaluated on every fold, {len(trials) - complete} on some; the best of them was chosen"
+        f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes; trials evaluated on every "
+        f"fold: {complete}, on some folds: {len(trials) - complete}; the best of them was chosen"
     )
 
 

@@ -2,7 +2,7 @@
 
 XGBoost grows the same kinds of trees by histograms. On a bounded sample of the train rows it takes a hundredth of the
 time. It only ranks; the cross-validation with MLlib decides. Trials that share a fit (`shared_fits.py`) need no
-screening; it pays for bins, subsets and steps.
+screening; it is worthwhile for bins, subsets and step sizes.
 """
 
 import logging
@@ -63,18 +63,20 @@ def screen(
 ) -> Ranking:
     """Rank hyperparameters with a surrogate on a sample of the train rows, and keep the best.
 
+    The ranking is by MAE or MAPE if that is the metric, otherwise by RMSE. R² orders trials as RMSE does. Metrics of
+    installed packages need Spark.
+
     Args:
         train: Train rows.
         features: Columns to train on.
         algorithm: Algorithm with a surrogate.
         tried: Hyperparameters of this algorithm.
         keep: Number of hyperparameters to keep.
-        rows: Greatest number of sampled rows; they are collected in this process.
-        seed: Seed of the sample and of the fits.
-        metric: Metric that chooses in the end. MAE and MAPE rank here too. For R², which orders as RMSE does, and for
-            a metric of an installed package, which only Spark computes, the RMSE ranks.
-        deadline: Time by `time.monotonic()` after which no further hyperparameters are ranked than are kept.
-        notify: Receives progress messages.
+        rows: Maximum number of sampled rows; they are collected in this process.
+        seed: Seed for the sample and the fits.
+        metric: Metric that chooses among the trials in cross-validation.
+        deadline: Time by `time.monotonic()` after which the ranking stops, unless fewer than `keep` are ranked.
+        notify: Callback for progress messages.
 
     Raises:
         ImportError: If the surrogate is not installed; the message has the command.
@@ -98,7 +100,7 @@ def screen(
             notify(f"{algorithm.title}: {len(errors)} of {len(tried)} trials screened")
     ranked = len(errors)
     best = set(sorted(range(ranked), key=lambda i: (ranks[i], i))[:keep])
-    late = f", {len(tried) - ranked} not (time limit)" if ranked < len(tried) else ""
+    late = f", {len(tried) - ranked} not screened because of the time limit" if ranked < len(tried) else ""
     notify(
         f"{algorithm.title}: {ranked} trials screened by XGBoost on {len(train_part[1]) + len(test_part[1]):,} train "
         f"rows{late}; the best {keep} by {ranked_by.upper()} are cross-validated"

@@ -1,7 +1,7 @@
 """Search strategies: grid, random, TPE and successive halving.
 
 A strategy is a generator: it yields a round of trials to evaluate and receives their results. It does not depend on
-Spark. `shared_fits.py` reduces the cost of a round by letting one fit answer for many trials.
+Spark. `shared_fits.py` reduces the cost of a round by evaluating many trials from one fit.
 """
 
 import random
@@ -51,8 +51,8 @@ def make_strategy(
         grid: Values to try or a range to sample from, by hyperparameter.
         tune: False for a single trial.
         metric: Metric to compare the trials by.
-        seed: Seed of the samples.
-        screen: Selects the points of a grid, or the samples, to evaluate; called when the search begins.
+        seed: Seed for the samples.
+        screen: Function that selects the grid points or samples to evaluate; it is called when the search begins.
     """
     if not tune or not grid:
         return _all_at_once([base])
@@ -96,7 +96,7 @@ def _list_points(base: Hyperparameters, grid: Grid, trials: int, seed: int) -> l
 def _halving(tried: Sequence[Hyperparameters], reduction: int, metric: str) -> Strategy:
     """Yield the rungs of successive halving (Jamieson and Talwalkar 2016): all trials on few rows, the best on more.
 
-    Each rung keeps one of `reduction` trials and gives them `reduction` times the rows; the last rung has all rows. A
+    Each rung keeps one in `reduction` trials and gives them `reduction` times the rows; the last rung has all rows. A
     rung begins with the best trial of the one before, so that this trial is chosen if the time limit ends the rung.
     """
     rungs = 1

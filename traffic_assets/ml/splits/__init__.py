@@ -1,1 +1,1 @@
-"""Assignment of rows to splits, folds and halves, with counts, an audit and pictures."""
+"""Assignment of rows to splits, folds and halves, with counts, an audit and figures."""

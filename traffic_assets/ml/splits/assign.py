@@ -7,8 +7,8 @@ partitioning.
     temporal     time ->  train train train train | validation | test          rows, by time
     sensor       sensors  train train train train | validation | test          whole sensors, by rank of their hash
 
-If the validation share is 0, `carved_validation` of train becomes validation, also by hash (of its sensors, if whole
-sensors are split).
+If the validation share is 0, the share `carved_validation` of train becomes validation. Its rows, or its sensors if
+whole sensors are split, are chosen by hash.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def split_column(rows: DataFrame, split: SplitSettings, seed: int) -> Column:
     Args:
         rows: Feature rows with the key columns.
         split: Kind and shares.
-        seed: Seed of the hash.
+        seed: Seed for the hash.
 
     Raises:
         ValueError: If there are no rows to split in time, or too few sensors for the splits.
@@ -61,7 +61,7 @@ def with_split(rows: DataFrame, split: SplitSettings, seed: int) -> DataFrame:
     """Return the rows with their split in the column `split`.
 
     Raises:
-        ValueError: As `split_column`.
+        ValueError: If there are no rows to split in time, or too few sensors for the splits.
     """
     return rows.withColumn(SPLIT, split_column(rows, split, seed))
 
@@ -80,7 +80,7 @@ def sensor_part(ranked: Sequence[float], begins: Sequence[int], seed: int, salt:
     Args:
         ranked: Sorted hashes of the sensors (`sensors_by_hash`).
         begins: Rank of the first sensor of each part except the first.
-        seed: Seed of the hash.
+        seed: Seed for the hash.
         salt: Purpose of the hash.
     """
     cuts = [ranked[rank] for rank in begins]

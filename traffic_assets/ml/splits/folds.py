@@ -51,7 +51,7 @@ def make_folds(rows: DataFrame, kind: FoldKind, number: int, seed: int, gap_minu
         rows: Train rows; random folds do not read them.
         kind: Random, sensor, expanding or sliding.
         number: Number of folds, at least 2.
-        seed: Seed of the hashes.
+        seed: Seed for the hashes.
         gap_minutes: Minutes between the train and the test rows of a fold in time, so that lags do not overlap.
 
     Raises:

@@ -30,17 +30,17 @@ def fold_column(folds: int, seed: int) -> Column:
 
 
 def row_key() -> Column:
-    """Return a whole number for each row: a hash of its key."""
+    """Return an integer for each row: a hash of its key."""
     return F.xxhash64(F.col(KEYS[0]), F.col(KEYS[1]).cast("long"))
 
 
 def calibration_half(seed: int) -> Column:
-    """Return true for validation rows that calibrate intervals; the others stop fits early and decide promotions."""
+    """Return true for validation rows that calibrate intervals; the others stop fits early."""
     return unit_hash(seed, "halves") >= 0.5
 
 
 def row_hash(row: str, seed: int, salt: str) -> Column:
-    """Return a whole number for each row, from xxHash64 of its column `row`, the seed and the purpose (`salt`)."""
+    """Return an integer for each row, from xxHash64 of its column `row`, the seed and the purpose (`salt`)."""
     return F.xxhash64(F.col(row), F.lit(seed), F.lit(salt))
 
 

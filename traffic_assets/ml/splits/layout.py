@@ -50,7 +50,7 @@ def place_folds(rows: DataFrame, folds: Sequence[Fold], total: int, points: int,
         folds: Folds of these rows.
         total: Number of these rows.
         points: Approximate number of rows to sample.
-        seed: Seed of the hash.
+        seed: Seed for the hash.
     """
     roles = {f.title: F.when(f.train, _TRAIN).when(f.test, _TEST).otherwise(_LEFT_OUT) for f in folds}
     placement = _placement(rows, roles, FOLD_ROLES, total, points, seed)

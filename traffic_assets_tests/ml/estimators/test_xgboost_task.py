@@ -35,7 +35,7 @@ def _fold() -> pa.Table:
             "row": np.arange(40),
             "stops_fit": np.arange(40) % 5 == 0,
             "fits": np.arange(40) < 30,
-            "judged": np.arange(40) >= 30,
+            "tested": np.arange(40) >= 30,
             "note": [f"row {i}" for i in range(40)],
         }
     )

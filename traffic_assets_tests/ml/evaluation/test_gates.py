@@ -73,11 +73,11 @@ def test_results_are_in_order_with_the_measured_values() -> None:
         ThresholdResult(target="RMSE on test, mph", asked="<= 5", measured=5.5, passed=False),
         ThresholdResult(target="MAE on test, mph", asked="<= 3", measured=2, passed=True),
         ThresholdResult(target="mean R² of the folds", asked="> 0.999", measured=0.9995, passed=True),
-        ThresholdResult(target="deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
+        ThresholdResult(target="standard deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
     ]
     assert describe_missed(results) == [
         "RMSE on test, mph: measured 5.5, expected <= 5",
-        "deviation of the folds' R²: measured 0.002, expected < 0.001",
+        "standard deviation of the folds' R²: measured 0.002, expected < 0.001",
     ]
     assert describe_missed(results[:1]) == []
 
@@ -100,7 +100,7 @@ def test_default_thresholds_at_their_limits() -> None:
     seed = ThresholdsByModel()
     limits = {
         "linear_regression": (_metrics(0.90, 5.0, 3.0), None, []),
-        "random_forest": (_metrics(0.9996, 0.752, 0.289), _trial(0.999, 0.001), ["mean R²", "deviation"]),
+        "random_forest": (_metrics(0.9996, 0.752, 0.289), _trial(0.999, 0.001), ["mean R²", "standard deviation"]),
         "gradient_boosted_trees": (_metrics(0.9992, 1.061, 99), None, []),
     }
     others = set(ThresholdsByModel.model_fields) - set(limits)

@@ -42,7 +42,7 @@ def points(shift: float, size: int = 200) -> Points:
 def importances(weight: float, number: int = 4) -> Importances:
     """Return importances of `number` features."""
     features = {f"feature_{i:02d}": weight / (i + 1) for i in range(number)}
-    return Importances(kind="mean decrease of impurity", features=features, slots=features)
+    return Importances(kind="mean decrease in impurity", features=features, slots=features)
 
 
 def metrics(rmse: float, r2: float = 0.9) -> Metrics:

@@ -185,7 +185,7 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
         reported.append,
     )
     assert found.stopped is not None
-    assert any("2 trials screened by XGBoost on" in line and "3 not (time limit)" in line for line in reported)
+    assert any("2 trials screened by XGBoost on" in line and "3 not screened because" in line for line in reported)
     assert any("the best 2 by MAE are cross-validated" in line for line in reported), "by the metric that chooses"
     assert found.screened == []
     assert [t.hyperparameters["maxBins"] for t in found.trials] == [4]
