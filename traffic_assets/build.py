@@ -11,17 +11,23 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets import checks, guards, jobs, sensors
+from traffic_assets.assets.group import IO_MANAGERS
 from traffic_assets.assets.groups import build_assets, pruned_keys
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane, lanes_of
 from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
 from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.uris import absolute_uri
 from traffic_assets.messages import location as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import ModelSettings
+
+ExtraAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset
+"""An asset of a deployment's own: computed, or only described."""
 
 
 class BrokenLocationError(ValueError):
@@ -33,7 +39,7 @@ def build_defs(
     resource_overrides: Mapping[str, Any] | None = None,
     extra_checks: list[dg.AssetChecksDefinition] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
-    extra_assets: Sequence[dg.AssetsDefinition] | None = None,
+    extra_assets: Sequence[ExtraAsset] | None = None,
 ) -> dg.Definitions:
     """Return the code location.
 
@@ -67,13 +73,16 @@ def _build_defs(
     resource_overrides: Mapping[str, Any],
     extra_checks: list[dg.AssetChecksDefinition],
     loggers: Mapping[str, dg.LoggerDefinition],
-    extra_assets: list[dg.AssetsDefinition],
+    extra_assets: list[ExtraAsset],
 ) -> dg.Definitions:
     require_partitions_subset()
     require_installed(settings.enabled_models)
     require_storage(settings)
     built = build_assets(settings)
-    assets = [*_with_owners([asset for _, group in built for asset in group], settings.owners), *extra_assets]
+    own = _with_owners([asset for _, group in built for asset in group], settings.owners)
+    resources = build_resources(settings, pruned_keys(built))
+    require_free_folders(extra_assets, own, resources["hdfs"])
+    assets = [*own, *extra_assets]
     all_checks = [*checks.build(settings), *extra_checks]
     lanes = lanes_of(settings)
     for lane in lanes:
@@ -82,9 +91,9 @@ def _build_defs(
     return dg.Definitions(
         assets=assets,
         asset_checks=all_checks,
-        jobs=jobs.build(),
+        jobs=jobs.build(built),
         sensors=[sensors.build(settings, jobs.TRAIN)],
-        resources={**build_resources(settings, pruned_keys(built)), **guards.build(settings), **resource_overrides},
+        resources={**resources, **guards.build(settings), **_with_retention(resource_overrides, pruned_keys(built))},
         loggers=loggers,
         executor=dg.in_process_executor,
     )
@@ -94,6 +103,47 @@ def _with_owners(assets: list[dg.AssetsDefinition], owners: Sequence[str]) -> li
     if not owners:
         return assets
     return [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
+
+
+def _with_retention(overrides: Mapping[str, Any], pruned: list[str]) -> dict[str, Any]:
+    """Return the overrides; a storage that names no datasets to prune gets those of the asset groups."""
+    storage = overrides.get("hdfs")
+    if not isinstance(storage, HdfsResource) or storage.pruned_datasets:
+        return dict(overrides)
+    return {**overrides, "hdfs": storage.model_copy(update={"pruned_datasets": pruned})}
+
+
+def _keys(asset: ExtraAsset) -> list[dg.AssetKey]:
+    return list(asset.keys) if isinstance(asset, dg.AssetsDefinition) else [asset.key]
+
+
+def require_free_folders(
+    extra_assets: Sequence[ExtraAsset], own: Sequence[dg.AssetsDefinition], hdfs: HdfsResource
+) -> None:
+    """Raise if an extra asset would be stored in a folder of ours; each would replace the pointers of the other.
+
+    Args:
+        extra_assets: Assets of a deployment's own.
+        own: Assets of the groups.
+        hdfs: Storage, which knows the folder of each key.
+
+    Raises:
+        BrokenLocationError: If two assets would share a folder.
+    """
+    used = {hdfs.dataset(key).root: key for asset in own for key in asset.keys}
+    for asset in extra_assets:
+        if not isinstance(asset, dg.AssetsDefinition) or not asset.is_executable:
+            continue
+        for key in asset.keys:
+            root = hdfs.dataset(key).root
+            if asset.get_io_manager_key_for_asset_key(key) in IO_MANAGERS and root in used:
+                raise BrokenLocationError(
+                    messages.EXTRA_ASSET_IN_USED_FOLDER(
+                        asset=key.to_user_string(),
+                        folder=root.removeprefix(f"{absolute_uri(hdfs.base_uri)}/"),
+                        other=used[root].to_user_string(),
+                    )
+                )
 
 
 def require_installed(models: Mapping[str, ModelSettings]) -> None:
@@ -138,9 +188,7 @@ def require_storage(settings: Settings) -> None:
             raise BrokenLocationError(messages.BROKEN_BACKEND(setting=setting, reason=str(error))) from error
 
 
-def require_sound(
-    assets: list[dg.AssetsDefinition], all_checks: list[dg.AssetChecksDefinition], lanes: list[Lane]
-) -> None:
+def require_sound(assets: Sequence[ExtraAsset], all_checks: list[dg.AssetChecksDefinition], lanes: list[Lane]) -> None:
     """Raise if a check is on a key that does not exist, or a registry entry has no gate; Dagster accepts both.
 
     Args:
@@ -151,7 +199,7 @@ def require_sound(
     Raises:
         BrokenLocationError: If a check has no asset, or a registry entry has no blocking gate.
     """
-    keys = {key for asset in assets for key in asset.keys}
+    keys = {key for asset in assets for key in _keys(asset)}
     specs = [spec for check in all_checks for spec in check.check_specs]
     if lost := [f"{s.name} on {s.asset_key.to_user_string()}" for s in specs if s.asset_key not in keys]:
         names = sorted(key.to_user_string() for key in keys)
@@ -159,6 +207,6 @@ def require_sound(
     gated = {spec.asset_key for spec in specs if spec.blocking and spec.name == checks.GATE}
     for lane in lanes:
         key = asset_key(lane.registry_entry)
-        entry = next(a for a in assets if key in a.keys)
+        entry = next(a for a in assets if isinstance(a, dg.AssetsDefinition) and key in a.keys)
         if not gated & set(entry.asset_deps[key]):
             raise BrokenLocationError(messages.ENTRY_WITHOUT_GATE(entry=lane.registry_entry, gate=checks.GATE))

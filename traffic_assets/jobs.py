@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.group import FEATURES, TRAIN, Job
-from traffic_assets.assets.groups import GROUPS
+from traffic_assets.assets.groups import Built, job_keys
 
 DESCRIPTIONS: dict[Job, str] = {
     FEATURES: "Turns detector readings into the feature table, for a day or a range of days, in one run.",
@@ -14,13 +14,15 @@ DESCRIPTIONS: dict[Job, str] = {
 }
 
 
-def build() -> list[Any]:
-    """Return the jobs; they have no config of their own, because the command line would ignore it."""
+def build(built: Built) -> list[Any]:
+    """Return the jobs; they have no config of their own, because the command line would ignore it.
+
+    A job selects keys and not groups, because assets of a deployment's own may be in a group of ours.
+
+    Args:
+        built: Result of `build_assets`.
+    """
     return [
-        dg.define_asset_job(
-            job,
-            selection=dg.AssetSelection.groups(*dict.fromkeys(group.name for group in GROUPS if group.job == job)),
-            description=description,
-        )
+        dg.define_asset_job(job, selection=dg.AssetSelection.assets(*job_keys(built, job)), description=description)
         for job, description in DESCRIPTIONS.items()
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from traffic_assets.assets.group import DAILY_FRAMES, DATE, DOCUMENTS, FRAMES, MODELS, REGISTRY
-from traffic_assets.assets.groups import GROUPS
+from traffic_assets.assets.groups import GROUPS, build_assets, pruned_keys
 from traffic_assets.catalogue.descriptions import column_descriptions
 from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
 from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
@@ -20,13 +20,15 @@ LOCATIONS = {key: folder for group in GROUPS for key, folder in group.locations.
 """Folder below the base URI by asset key, as the asset groups declare it."""
 
 
-def build_resources(settings: Settings, pruned: Sequence[str] = ()) -> dict[str, Any]:
+def build_resources(settings: Settings, pruned: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the resources by key.
 
     Args:
         settings: Settings of the deployment.
-        pruned: Asset keys whose replaced generations retention removes (`assets.groups.pruned_keys`).
+        pruned: Asset keys whose replaced generations retention removes; None derives them from the asset groups.
     """
+    if pruned is None:
+        pruned = pruned_keys(build_assets(settings))
     spark = SparkResource(
         app_name=settings.spark.app_name,
         master=settings.spark.master,

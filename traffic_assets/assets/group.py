@@ -13,6 +13,8 @@ import dagster as dg
 from traffic_assets.settings import Settings
 
 DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS = "daily_frames", "frames", "models", "documents"
+IO_MANAGERS = ("io_manager", DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS)
+"""Keys of the IO managers; the first is that of assets without `io_manager_key`."""
 DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
 Guard = dg.ResourceParam[object]
 """Type of an asset's parameter `day_guard` or `week_guard` (`guards.py`)."""

@@ -14,7 +14,7 @@ from traffic_assets.assets import (
     report,
     training,
 )
-from traffic_assets.assets.group import AssetGroup
+from traffic_assets.assets.group import AssetGroup, Job
 from traffic_assets.settings import Settings
 
 GROUPS: tuple[AssetGroup, ...] = (
@@ -29,12 +29,26 @@ GROUPS: tuple[AssetGroup, ...] = (
 )
 
 
-def build_assets(settings: Settings) -> list[tuple[AssetGroup, list[dg.AssetsDefinition]]]:
+Built = Sequence[tuple[AssetGroup, Sequence[dg.AssetsDefinition]]]
+"""Assets by group."""
+
+
+def build_assets(settings: Settings) -> Built:
     """Return the assets of every group, with their group."""
     return [(group, group.build(settings)) for group in GROUPS]
 
 
-def pruned_keys(built: Sequence[tuple[AssetGroup, Sequence[dg.AssetsDefinition]]]) -> list[str]:
+def job_keys(built: Built, job: Job) -> list[dg.AssetKey]:
+    """Return the asset keys that a job materializes.
+
+    Args:
+        built: Result of `build_assets`.
+        job: Name of the job.
+    """
+    return [key for group, assets in built if group.job == job for asset in assets for key in asset.keys]
+
+
+def pruned_keys(built: Built) -> list[str]:
     """Return the asset keys whose replaced generations retention removes.
 
     Args:

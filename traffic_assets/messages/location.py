@@ -40,6 +40,13 @@ ENTRY_WITHOUT_GATE = Message(
     fix="add the check {gate} to the evaluation that {entry} depends on",
     example={"entry": "svr_registry_entry", "gate": "meets_targets"},
 )
+EXTRA_ASSET_IN_USED_FOLDER = Message(
+    code="location.extra-asset-in-used-folder",
+    problem="The extra asset {asset} would be stored in {folder}, which contains {other}",
+    expected="an asset key with a folder of its own",
+    fix="rename the asset, or give it an IO manager of your own",
+    example={"asset": "splits", "folder": "training/splits", "other": "train_split"},
+)
 NOTHING_TO_TRAIN = Message(
     code="location.nothing-to-train",
     problem="No completed week has new data since its last training",

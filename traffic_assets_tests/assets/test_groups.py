@@ -7,8 +7,10 @@ import pytest
 
 from traffic_assets.assets.group import AssetGroup
 from traffic_assets.assets.groups import GROUPS, build_assets, pruned_keys
-from traffic_assets.build import build_defs
+from traffic_assets.build import BrokenLocationError, build_defs
+from traffic_assets.resources import build_resources
 from traffic_assets.settings.persistence import OWN_FOLDERS
+from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.tiny import tiny_settings
 
 
@@ -29,16 +31,47 @@ def test_registry_entries_are_kept_and_all_else_is_pruned(tmp_path: Path) -> Non
 
 
 def test_a_deployment_adds_assets_of_its_own(tmp_path: Path) -> None:
-    @dg.asset(deps=["feature_table"])
+    @dg.asset(deps=["feature_table"], group_name="features")
     def daily_summary() -> None:
         """A summary of the deployment's own."""
 
     settings = tiny_settings(tmp_path)
-    defs = build_defs(settings, extra_assets=[daily_summary])
+    defs = build_defs(settings, extra_assets=[daily_summary, dg.AssetSpec("road_map", group_name="evaluation")])
     graph = defs.resolve_asset_graph()
     assert graph.get(dg.AssetKey("daily_summary")).parent_keys == {dg.AssetKey("feature_table")}
     for job in ("features", "train"):
         assert dg.AssetKey("daily_summary") not in defs.resolve_job_def(job).asset_layer.executable_asset_keys
+    assert graph.has(dg.AssetKey("road_map"))
     assert defs.resources is not None
     assert "daily_summary" not in defs.resources["hdfs"].pruned_datasets
     assert defs.resources["hdfs"].pruned_datasets == pruned_keys(build_assets(settings))
+
+
+def test_an_extra_asset_in_a_folder_of_ours_is_refused(tmp_path: Path) -> None:
+    @dg.asset(deps=["feature_table"])
+    def splits() -> None:
+        """An asset whose default folder is taken."""
+
+    with pytest.raises(BrokenLocationError) as caught:
+        build_defs(tiny_settings(tmp_path), extra_assets=[splits])
+    assert code_of(caught.value) == "location.extra-asset-in-used-folder"
+    assert values_of(caught.value)["folder"] == "training/splits"
+
+
+def test_an_extra_asset_that_stores_elsewhere_may_have_any_name(tmp_path: Path) -> None:
+    @dg.asset(deps=["feature_table"], io_manager_key="warehouse")
+    def splits() -> None:
+        """An asset of another storage."""
+
+    warehouse = {"warehouse": dg.mem_io_manager}
+    assert build_defs(tiny_settings(tmp_path), warehouse, extra_assets=[splits]).resolve_asset_graph()
+
+
+def test_a_storage_of_a_deployments_own_is_pruned_too(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
+    every = pruned_keys(build_assets(settings))
+    assert build_resources(settings)["hdfs"].pruned_datasets == every
+    storage = build_resources(settings, pruned=[])["hdfs"]
+    resources = build_defs(settings, {"hdfs": storage}).resources
+    assert resources is not None
+    assert resources["hdfs"].pruned_datasets == every
