@@ -1,4 +1,4 @@
-"""The catalogue has the defined features, and marks leaky ones."""
+"""The catalogue: the defined features, and the leaky ones among them."""
 
 from typing import get_args
 
@@ -41,7 +41,7 @@ def test_availability_of_each_feature() -> None:
     assert {c.name for c in FEATURES if c.available_at == "with the reading"} == {"occupancy_ratio", "flow_rate"}
     assert leaky_features() == ("traffic_efficiency", "congestion_level")
     assert leaky_features("flow") == ("flow_rate",)
-    assert not any(target.is_leaky(name) for name, target in TARGETS.items())  # they are the answer
+    assert not any(target.is_leaky(name) for name, target in TARGETS.items())  # targets are not features
     assert {target.available_at for target in TARGETS.values()} == {"with the target"}
 
 
@@ -51,7 +51,7 @@ def test_every_target_of_the_settings_is_in_the_catalogue() -> None:
     assert all(target.unit for target in TARGETS.values())
 
 
-def test_leaky_features_are_kept_for_the_speed_alone() -> None:
+def test_leaky_features_are_kept_only_for_the_speed() -> None:
     """Check that the flow is never trained on the flow rate."""
     assert {c.name for c in feature_columns()} >= set(leaky_features())
     assert set(NAMES) - {c.name for c in feature_columns(target="flow")} == {"flow_rate"}
