@@ -30,7 +30,7 @@ LOCATION = "traffic_assets.definitions"
 
 @dataclass(frozen=True)
 class Command:
-    """What is typed after `dagster`, and what is added to the environment."""
+    """Arguments of `dagster`, and additions to the environment."""
 
     arguments: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Done:
-    """Exit code and output of a command line, what went to stderr included."""
+    """Exit code and output of a command line, including stderr."""
 
     returncode: int
     output: str
@@ -52,13 +52,13 @@ def execute(job: str, tags: Mapping[str, str], **environ: str) -> Command:
 def run_commands(
     commands: Sequence[Command], folder: Path, environ: Mapping[str, str], timeout: float = 600
 ) -> list[Done]:
-    """Run command lines in a process of their own.
+    """Run command lines in one new process.
 
     Args:
-        commands: command lines in order.
-        folder: current folder of the process; commands and results are kept there.
-        environ: environment of the process.
-        timeout: seconds for all of them.
+        commands: Command lines in order.
+        folder: Current folder of the process; commands and results are stored there.
+        environ: Environment of the process.
+        timeout: Seconds for all command lines.
     """
     given, results = folder / "commands.json", folder / "results.json"
     given.write_text(json.dumps([dataclasses.asdict(command) for command in commands]))
@@ -90,7 +90,7 @@ def _run(command: Command) -> Done:
                 if isinstance(end.code, str):
                     print(end.code, file=sys.stderr)
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
-            except Exception:  # where Python itself would print the trace and exit
+            except Exception:  # Python itself would print the trace and exit
                 traceback.print_exc()
                 code = 1
         output.seek(0)
@@ -98,7 +98,7 @@ def _run(command: Command) -> Done:
 
 
 def _forget_location() -> None:
-    """Let the next command line load the code location again, as a process of its own would."""
+    """Make the next command line load the code location again, as a new process would."""
     sys.modules.pop(LOCATION, None)
     for remembered in (ReconstructableJob.get_repository_definition, ReconstructableJob.get_definition):
         remembered.cache_clear()

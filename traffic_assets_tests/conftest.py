@@ -1,6 +1,6 @@
 """Fixtures shared by all tests: one local Spark session, a real HDFS, a real Spark standalone cluster.
 
-Each is started when the first test asks for it and ended after the last one.
+Each is started for the first test that requests it, and stopped after the last test.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.memory", "2g")
-        # of many short jobs, Java's second compiler takes more than it gives; without it the room for compiled code
-        # is 48 MB by itself, which all of the tests fill, so that what was compiled is swept out again and again
+        # With many short jobs, Java's C2 compiler costs more than it saves. Without C2 the code cache defaults to
+        # 48 MB, which the tests fill, so that compiled code would be evicted repeatedly.
         .config("spark.driver.extraJavaOptions", f"{THROUGHPUT} -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
-        .config("spark.log.level", "ERROR")  # the faults that tests cause would fill pages
+        .config("spark.log.level", "ERROR")  # the errors that tests cause would fill pages
     )
     for key, value in (DEFAULTS | {f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}).items():
         builder = builder.config(key, value)
@@ -74,7 +74,7 @@ def spark_cluster() -> Iterator[MiniSpark]:
 
 @pytest.fixture(scope="session")
 def processes() -> Processes:
-    """Runs programs; a test that starts a process requests it."""
+    """Runner of programs, which every test that starts a process requests."""
     return Processes()
 
 
@@ -97,14 +97,14 @@ def storage(request: pytest.FixtureRequest, tmp_path: os.PathLike[str]) -> tuple
 
 @pytest.fixture(scope="session")
 def with_features(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Iterator[Deployment]:
-    """Features only; tests lay their own settings over the same storage."""
+    """A deployment with features only; tests use its storage with their own settings."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield deploy(tmp_path_factory.mktemp("features"), instance)
 
 
 @pytest.fixture(scope="session")
 def trained(with_features: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """A whole week, trained and registered; look, but do not touch."""
+    """A whole week, trained and registered; tests only read it."""
     base, instance = tmp_path_factory.mktemp("trained"), with_features.instance
     made = copied(with_features, base, instance, {"evaluation": {"diagnostics": ALL_DIAGNOSTICS}})
     train = run_train(build_defs(made.settings), instance, WEEK)
@@ -126,7 +126,7 @@ def refused(with_features: Deployment, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def install(tmp_path: Path) -> Iterator[Install]:
-    """Installs packages of others for one test."""
+    """Function that installs third-party packages for one test."""
     folder = tmp_path / "site"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch, installing(folder, patch) as made:
@@ -135,6 +135,6 @@ def install(tmp_path: Path) -> Iterator[Install]:
 
 @pytest.fixture
 def far(install: Install) -> str:
-    """An installed metric: the mean absolute error, the larger the better."""
+    """An installed metric: the mean absolute error, declared as higher is better."""
     install("acme-metrics", METRIC, {METRIC_GROUP: {"far": "FAR"}})
     return "far"

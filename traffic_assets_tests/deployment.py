@@ -1,4 +1,4 @@
-"""A tiny deployment for tests that look at what the jobs made; the fixtures of it are in `conftest.py`."""
+"""A tiny deployment for tests of the jobs' results; its fixtures are in `conftest.py`."""
 
 import json
 import shutil
@@ -20,12 +20,12 @@ from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings, write_tiny_read
 FEATURES = ("raw", "processed")
 """Folders below the base with readings and features."""
 TRAINED = (*FEATURES, "training", "models")
-"""Folders below the base of a deployment that has trained."""
+"""Folders below the base of a trained deployment."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A tiny deployment with its feature table, and what its train job did."""
+    """A tiny deployment with the results of its `features` and `train` jobs."""
 
     base: Path
     settings: Settings
@@ -35,13 +35,13 @@ class Deployment:
 
     @property
     def hdfs(self) -> HdfsResource:
-        """Its storage."""
+        """Storage of the deployment."""
         resource = build_resources(self.settings)["hdfs"]
         assert isinstance(resource, HdfsResource)
         return resource
 
     def document(self, key: str, week: str = WEEK) -> dict[str, Any]:
-        """The stored JSON document of an asset."""
+        """Return the stored JSON document of an asset."""
         current = self.hdfs.dataset(key).current(week)
         assert current is not None, key
         found = json.loads(self.hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
@@ -56,14 +56,14 @@ def copied(
     changes: Mapping[str, Any] | None = None,
     folders: Sequence[str] = FEATURES,
 ) -> Deployment:
-    """Copy what a deployment has stored to another base, for a test that changes it.
+    """Copy the data of a deployment to another base, for a test that changes it.
 
     Args:
-        made: deployment to copy.
-        base: base folder of the copy.
+        made: Deployment to copy.
+        base: Base folder of the copy.
         instance: Dagster instance of the copy.
-        changes: changes to the tiny settings of the copy.
-        folders: folders below the base to copy.
+        changes: Changes to the tiny settings of the copy.
+        folders: Folders below the base to copy.
     """
     for folder in folders:
         shutil.copytree(made.base / folder, base / folder)
@@ -71,7 +71,7 @@ def copied(
 
 
 def deploy(base: Path, instance: dg.DagsterInstance, changes: Mapping[str, Any] | None = None) -> Deployment:
-    """Readings and features of a tiny deployment."""
+    """Build the readings and features of a tiny deployment."""
     settings = tiny_settings(base, changes)
     write_tiny_readings(base)
     features = run_features(build_defs(settings), instance, DAYS)

@@ -1,6 +1,6 @@
-"""A process of its own in which a plugin is installed: a tiny week on the plugin's storage, and what came of it.
+"""A tiny week on a plugin's storage, in a separate process in which the plugin is installed, and its results.
 
-`python -m traffic_assets_tests.outside PROFILE` prints a JSON object as its last line; `test_plugins.py` looks at it.
+`python -m traffic_assets_tests.outside PROFILE` prints a JSON object as its last line, which `test_plugins.py` reads.
 """
 
 import json
@@ -23,7 +23,7 @@ from traffic_assets_tests.tiny import DAYS, WEEK
 
 
 def main(profile: str) -> dict[str, Any]:
-    """Features, training and registration of the profile's lanes; then the model as it is loaded back."""
+    """Build features, train and register the profile's lanes, load the model back, and return the results."""
     settings = load_settings(profile)
     defs = build_defs(settings)
     with dg.DagsterInstance.ephemeral() as instance:

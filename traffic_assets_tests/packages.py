@@ -1,4 +1,4 @@
-"""Packages that are not ours, for one test: what pip would leave behind, written without pip.
+"""Third-party packages for one test: the files that pip would install, written without pip.
 
 A package that pip really builds and installs is in `test_plugins.py`.
 """
@@ -43,12 +43,12 @@ def error(y, p):
 
 FAR = Metric(name="far", title="Far", unit="mph", better="high", aggregate=error)
 """
-"""The mean absolute error, but the larger the better: whoever chooses by it chooses the worst."""
+"""The mean absolute error, declared as higher is better, so that it selects the worst model."""
 
 
 @contextmanager
 def installing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Gives `install(name, code, {group: {entry point: object}})`; all is gone at the end of the block."""
+    """Yield `install(name, code, {group: {entry point: object}})`; all packages are gone after the block."""
     monkeypatch.syspath_prepend(str(folder))
     modules = []
 

@@ -1,6 +1,6 @@
-"""A process in which a plugin is installed, and that imports it first: what is known of it without Spark.
+"""Facts about an installed plugin without Spark, from a process that imports the plugin first.
 
-`python -m traffic_assets_tests.plugged GOOD BAD` prints a JSON object; `test_plugins.py` looks at it. GOOD and BAD are
+`python -m traffic_assets_tests.plugged GOOD BAD` prints a JSON object, which `test_plugins.py` reads. GOOD and BAD are
 settings files.
 """
 
@@ -21,7 +21,7 @@ def _invoke(*arguments: str, **environ: str) -> dict[str, Any]:
 
 
 def main(good: str, bad: str) -> dict[str, Any]:
-    """Look at the plugin from every side that needs no Spark."""
+    """Return everything about the plugin that needs no Spark."""
     from traffic_assets import definitions
     from traffic_assets.ml.algorithm import algorithm_named
     from traffic_assets.settings import load_settings

@@ -1,4 +1,4 @@
-"""The fixture `processes`: how a test starts a process of its own."""
+"""The fixture `processes`, with which a test starts processes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 300.0
-"""A guard against a process that hangs, not a promise of speed, in seconds."""
+"""Seconds after which a hanging process is killed; not a performance limit."""
 
 
 class Processes:
-    """Runs programs for a test; none survives it."""
+    """Runner of programs for a test; none survives it."""
 
     def run(
         self,
@@ -30,11 +30,11 @@ class Processes:
         """Run a program to its end and return its exit code and output.
 
         Args:
-            command: program and arguments.
-            cwd: current folder of the process; this process's by default.
-            env: the whole environment; this process's by default.
-            check: whether an exit code other than 0 raises.
-            timeout: seconds after which the process is killed and the call raises.
+            command: Program and arguments.
+            cwd: Current folder of the process; this process's by default.
+            env: Whole environment of the process; this process's by default.
+            check: True if an exit code other than 0 raises.
+            timeout: Seconds after which the process is killed and the call raises.
         """
         return subprocess.run(command, cwd=cwd, env=env, check=check, timeout=timeout, capture_output=True, text=True)
 
@@ -44,11 +44,11 @@ class Processes:
 
     @contextlib.contextmanager
     def start(self, command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
-        """Start a program in a session of its own; at the end of the block it is killed, with its children.
+        """Start a program in its own session; at the end of the block it and its children are killed.
 
         Args:
-            command: program and arguments.
-            options: further arguments of `subprocess.Popen`.
+            command: Program and arguments.
+            options: Further arguments of `subprocess.Popen`.
         """
         process = subprocess.Popen(command, start_new_session=True, **options)
         try:

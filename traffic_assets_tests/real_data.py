@@ -1,7 +1,7 @@
-"""Real detector data for tests and benchmarks: where it is, and how it becomes a deployment's raw readings.
+"""Real detector data for tests and benchmarks: its folder, and its selection as a deployment's raw readings.
 
-The files are not part of the project; TRAFFIC_REAL_DATA names their folder. What is done here is selection only:
-columns and values stay as the sources have them.
+The files are not part of the project; TRAFFIC_REAL_DATA names their folder. Rows are only selected: columns and
+values stay as the sources have them.
 """
 
 import os
@@ -29,35 +29,35 @@ EMERYVILLE_SETTINGS: Mapping[str, Any] = {
 
 
 def folder() -> Path | None:
-    """The folder of the real data, or None where there is none."""
+    """Return the folder of the real data, or None if there is none."""
     given = os.environ.get("TRAFFIC_REAL_DATA")
     return Path(given) if given and Path(given, SAN_DIEGO).is_file() else None
 
 
 def write_san_diego(data: Path, target: Path, every: int = 1) -> int:
-    """PeMS District 11, January 2024: the sensors that are observed at least 90 % of the time.
+    """Write PeMS District 11, January 2024: the sensors that are observed at least 90% of the time.
 
     Args:
-        data: the folder of the real data.
-        target: folder of the raw readings.
-        every: keep only each n-th of these sensors, by id.
+        data: Folder of the real data.
+        target: Folder of the raw readings.
+        every: Step of the selection by id, to keep every n-th sensor.
 
     Returns:
-        The number of rows.
+        Number of rows.
     """
     table = pq.read_table(data / SAN_DIEGO)
     return _write(_well_observed(table, "sensor_id", "pct_observed", every), target)
 
 
 def write_emeryville(data: Path, target: Path) -> int:
-    """PeMS stations on I-80, three days of April 2018: those that are observed at all.
+    """Write PeMS stations on I-80, three days of April 2018: those that are observed at all.
 
     Args:
-        data: the folder of the real data.
-        target: folder of the raw readings.
+        data: Folder of the real data.
+        target: Folder of the raw readings.
 
     Returns:
-        The number of rows.
+        Number of rows.
     """
     table = pq.read_table(data / EMERYVILLE)
     return _write(_well_observed(table, "station", "percentObs", 1), target)

@@ -27,7 +27,7 @@ CHANGES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Refused:
-    """The week, what its train job did, and what the command printed."""
+    """The week, the result of its `train` job, and the result of the command."""
 
     deployment: Deployment
     train: dg.ExecuteInProcessResult

@@ -1,4 +1,4 @@
-"""Running the jobs of a code location in a test, on the test's own Dagster instance and Spark session."""
+"""Runs of a code location's jobs in a test, on the test's own Dagster instance and Spark session."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run_features(defs: dg.Definitions, instance: dg.DagsterInstance, days: Sequence[str]) -> dg.ExecuteInProcessResult:
-    """The features job on a range of days."""
+    """Run the `features` job on a range of days."""
     tags = {RANGE_START: days[0], RANGE_END: days[-1]}
     return _execute(defs, jobs.FEATURES, instance, tags)
 
@@ -26,12 +26,12 @@ def run_train(
     only: Sequence[str] | None = None,
     config: dict[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """The train job on a week, or some of its assets."""
+    """Run the `train` job on a week, or some of its assets."""
     return _execute(defs, jobs.TRAIN, instance, {PARTITION: week}, only, config)
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
-    """Message of each failed step, the innermost cause's; of the run, where it was refused before a step."""
+    """Return the message of each failed step's innermost cause, or of the run if it was refused before a step."""
     found = {}
     for event in result.all_events:
         if event.is_step_failure:
@@ -48,7 +48,7 @@ def failure_codes(result: dg.ExecuteInProcessResult) -> dict[str, str]:
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
-    """Keys of the assets that a run materialised."""
+    """Return the keys of the assets that a run materialized."""
     return {
         event.asset_key.to_user_string()
         for event in result.all_events
@@ -57,7 +57,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
 
 
 def metadata_of(result: dg.ExecuteInProcessResult, node: str, key: str | None = None) -> dict[str, Any]:
-    """What the UI shows of a materialisation; of one asset, where the node makes several."""
+    """Return the metadata of a materialization; of one asset, if the node materializes several."""
     wanted = dg.AssetKey(key or node)
     (event,) = [event for event in result.asset_materializations_for_node(node) if event.asset_key == wanted]
     return {name: value.value for name, value in event.metadata.items()}

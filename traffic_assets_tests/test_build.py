@@ -1,4 +1,4 @@
-"""The code location as a whole: what it holds is pinned, and what would gate nothing is refused."""
+"""The code location as a whole: a snapshot of its definitions, and the refusal of ineffective gates."""
 
 import json
 import os
@@ -40,7 +40,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def describe(defs: dg.Definitions) -> dict[str, Any]:
-    """Return what people and stored data rely on as JSON can hold it: names, config and storage, but no texts."""
+    """Return the names, config and storage on which people and stored data rely, as JSON-compatible data."""
     graph, resources = defs.resolve_asset_graph(), defs.resources or {}
     keys = sorted(graph.get_all_asset_keys())
     return {
@@ -130,7 +130,7 @@ def _describe_job(job: dg.JobDefinition) -> dict[str, Any]:
 
 
 def write_snapshot(described: dict[str, Any]) -> None:
-    """Write the snapshot with one asset, check or job a line, so that a diff shows what changed."""
+    """Write the snapshot with one asset, check or job per line, so that a diff shows what changed."""
 
     def lines(value: Any, depth: int) -> str:
         if depth == 0 or not isinstance(value, dict) or not value:
@@ -142,13 +142,13 @@ def write_snapshot(described: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_location_is_what_was_agreed(case: str, tmp_path: Path) -> None:
+def test_the_location_equals_its_snapshot(case: str, tmp_path: Path) -> None:
     found = describe(build_defs(tiny_settings(tmp_path, CASES[case])))
     if os.environ.get("UPDATE_SNAPSHOT"):
         kept = json.loads(SNAPSHOT.read_text()) | {case: found}
         write_snapshot({name: kept[name] for name in CASES if name in kept})
     assert found == json.loads(SNAPSHOT.read_text())[case], (
-        "if the change is meant: UPDATE_SNAPSHOT=1 .venv/bin/pytest -m pure traffic_assets_tests/test_build.py"
+        "if the change is intended: UPDATE_SNAPSHOT=1 .venv/bin/pytest -m pure traffic_assets_tests/test_build.py"
     )
 
 
@@ -322,7 +322,7 @@ def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
     install: Install, tmp_path: Path, setting: str, changes: dict[str, object]
 ) -> None:
     install("acme-store", "raise ImportError('no client')", {STORAGE_GROUP: {"acme": "Store"}})
-    assert build_defs(tiny_settings(tmp_path)), "nobody needs it here"
+    assert build_defs(tiny_settings(tmp_path)), "no setting needs it here"
     with pytest.raises(BrokenLocationError) as refused:
         build_defs(tiny_settings(tmp_path, changes))
     assert code_of(refused.value) == "location.broken-backend"

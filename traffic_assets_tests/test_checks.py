@@ -1,4 +1,4 @@
-"""The checks compare stored records with the settings; a broken record must not pass."""
+"""Checks of stored records against the settings; a broken record must not pass."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_a_check_passes_what_is_right_and_nothing_else(
     assert (CODE in result.metadata) is not passed
 
 
-def test_a_ratio_may_be_off_by_a_point_or_by_what_chance_allows() -> None:
+def test_a_ratio_may_be_off_by_a_point_or_by_random_variation() -> None:
     assert ratio_tolerance(0.8, 1_000_000) == RATIO_TOLERANCE
     assert ratio_tolerance(0.8, 2_500) == pytest.approx(4 * 0.008)
 
@@ -95,7 +95,7 @@ def test_a_failed_check_has_the_code_of_its_message(result: dg.AssetCheckResult,
     assert result.metadata[CODE].value == code
 
 
-def test_the_check_says_what_it_compares() -> None:
+def test_the_check_describes_its_comparison() -> None:
     by_rows = evaluate_split({"counts": GOOD_SPLIT["counts"]}, SplitSettings())
     assert "shares of the rows are within one percentage point" in (by_rows.description or "")
     by_sensors = sensors(_by_sensor(3, 1, 1))

@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, and errors without a trace."""
+"""The command line: its output, its exit codes, and errors without a trace."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ runner = CliRunner()
 
 
 def _standing(model: str, rmse: float) -> dict[str, object]:
-    """As stored, without targets."""
+    """Return a leaderboard entry as it is stored, without thresholds."""
     numbers = {"r2": 0.99747, "rmse": rmse, "mae": rmse / 2, "mape": 0.02, "bias": 0.0, "p95": 2 * rmse}
     metrics = Metrics(rows=100, **numbers)
     standing = LeaderboardEntry(
@@ -107,7 +107,7 @@ def test_an_unknown_report_is_refused_with_those_that_exist(profile: str, tmp_pa
 
 
 def _message(arguments: list[str], **environ: str) -> str:
-    """The only line of output of a command that exits with code 2; more lines would be a trace."""
+    """Return the only line of output of a command that exits with code 2; more lines would be a trace."""
     done = runner.invoke(app, arguments, env={"COLUMNS": "400", **environ})
     assert done.exit_code == 2, done.exception
     assert isinstance(done.exception, SystemExit)
@@ -116,7 +116,7 @@ def _message(arguments: list[str], **environ: str) -> str:
 
 
 class TestUserErrors:
-    """Without Spark."""
+    """Errors of the user, without Spark."""
 
     @pytest.fixture
     def profile(self, tmp_path: Path) -> str:
@@ -142,19 +142,19 @@ class TestUserErrors:
         text = _message(["train", WEEK, "-p", profile], **home)
         assert f'$DAGSTER_HOME "{tmp_path}/nowhere" is not a directory or does not exist' in text
 
-    def test_a_sample_where_nothing_can_be_written(self, tmp_path: Path) -> None:
+    def test_a_sample_in_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         text = _message(["sample", "--days", "1", "--sensors", "1", "--to", str(tmp_path / "file" / "raw")])
         assert text.startswith(f"{tmp_path}/file")
         assert text.endswith(": Not a directory")
 
-    def test_a_report_into_a_folder_that_is_not_there(self, profile: str, reports: Dataset, tmp_path: Path) -> None:
+    def test_a_report_into_a_folder_that_does_not_exist(self, profile: str, reports: Dataset, tmp_path: Path) -> None:
         assert runner.invoke(app, ["report", "-o", str(tmp_path / "it.html"), "-p", profile]).exit_code == 0
         text = _message(["report", "-o", str(tmp_path / "nowhere" / "it.html"), "-p", profile])
         assert text.startswith(f"[cli.out-has-no-folder] {tmp_path}/nowhere ")
 
     @pytest.mark.parametrize("name", ["flow", "traffic_volume", "volume_5min"])
-    def test_the_report_of_a_target_is_had_by_any_of_its_names(
+    def test_the_report_of_a_target_can_be_requested_by_any_of_its_names(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         changes = {"training": {"targets": ["speed", "flow"]}, "data": {"aliases": {"volume_5min": "flow"}}}
@@ -166,7 +166,7 @@ class TestUserErrors:
         assert done.exit_code == 0, done.output
         assert (tmp_path / f"report-flow-{WEEK}.html").read_text() == "<p>"
 
-    def test_a_target_that_is_none_here_is_refused_as_it_was_given(self, profile: str) -> None:
+    def test_an_unknown_target_is_refused_with_the_name_that_was_used(self, profile: str) -> None:
         text = _message(["report", "--target", "traffic_volume", "-p", profile])
         assert text.startswith("[cli.unknown-target] 'traffic_volume' ")
         assert "one of speed" in text
@@ -214,7 +214,7 @@ def test_the_schema_knows_the_sections_of_plugins(install: Install) -> None:
     assert "acme" in schema["$defs"]["ModelsSettings"]["properties"]
 
 
-def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(refused: Refused) -> None:
+def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_still_shown(refused: Refused) -> None:
     done = refused.command
     assert done.exit_code == 1, done.output
     assert "missed" in done.output
@@ -223,10 +223,10 @@ def test_a_failed_gate_ends_with_1_and_the_leaderboard_is_shown_all_the_same(ref
     assert "[checks.missed-thresholds] linear_regression_evaluation: gate meets_targets: " in done.output
 
 
-def test_each_target_has_a_leaderboard_of_its_own_that_fits_a_terminal(
+def test_each_target_has_its_own_leaderboard_that_fits_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The order of the models differs between targets; no digit and no name is cut short in 80 columns."""
+    """Show models in another order for each target, with all digits and names in 80 columns."""
     changes = {"training": {"targets": ["speed", "flow"]}, "persistence": {"base_uri": str(tmp_path)}}
     settings = load_settings("local", changes, environ={})
     orders = {"speed": ["gradient_boosted_trees", "svr"], "flow": ["svr", "gradient_boosted_trees"]}
@@ -264,11 +264,11 @@ def test_simulated_readings_are_never_written_among_real_ones(tmp_path: Path, co
     ):
         done = runner.invoke(app, [command, "-p", str(profile)])
         assert done.exit_code == 2, done.output
-        assert "".join(text.split()) in "".join(done.output.split()), "wherever the terminal's lines end"
+        assert "".join(text.split()) in "".join(done.output.split()), "regardless of the terminal's line breaks"
     assert [path.name for path in real.parent.iterdir()] == ["mine.csv"]
 
 
-def test_a_sample_is_written_where_it_is_wanted(tmp_path: Path) -> None:
+def test_a_sample_is_written_to_the_requested_folder(tmp_path: Path) -> None:
     done = runner.invoke(app, ["sample", "--to", str(tmp_path / "raw"), "--days", "2", "--sensors", "3"])
     assert done.exit_code == 0, done.output
     assert "simulated readings of 3 sensors on 2 days" in " ".join(done.output.split())

@@ -54,16 +54,16 @@ def test_each_difference_is_named(constraints: ModuleType) -> None:
     ]
 
 
-def test_what_requirements_require_is_found_with_extras_and_markers(constraints: ModuleType) -> None:
+def test_requirements_of_requirements_are_found_with_extras_and_markers(constraints: ModuleType) -> None:
     closure = constraints.installed_closure(["pyspark[ml]>=4", "nowhere; python_version < '3'", "not-installed-here"])
-    assert {"pyspark", "py4j", "numpy"} <= closure.keys(), "numpy is required by the extra alone"
+    assert {"pyspark", "py4j", "numpy"} <= closure.keys(), "numpy is required only by the extra"
     assert "nowhere" not in closure
     assert "pandas" not in closure, "the extra `sql` was not requested"
     assert closure["not-installed-here"] == ""
 
 
-def test_the_repositorys_file_fits_pyproject(constraints: ModuleType) -> None:
-    """`make lint` compares it with everything that is installed; this needs no extra."""
+def test_the_repositorys_file_matches_pyproject(constraints: ModuleType) -> None:
+    """Compare it with pyproject.toml only. `make lint` compares it with all installed packages."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     text = (ROOT / "constraints.txt").read_text()
     pins = constraints.read_pins(text)

@@ -1,4 +1,4 @@
-"""Imports that the README and docs/extending.md showed keep working, with a warning."""
+"""Imports from earlier documentation, which keep working with a warning."""
 
 import importlib
 from types import ModuleType

@@ -29,7 +29,7 @@ LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { name load
 
 @dataclass(frozen=True)
 class Commands:
-    """Runs `dg` on a deployment of its own."""
+    """Commands of `dg` on a separate deployment."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -49,7 +49,7 @@ def commands(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> 
     profile.write_text(json.dumps(tiny_profile(folder / "data", only_lanes("linear_regression"))))
     write_tiny_readings(folder / "data")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
-    # the tests' own copy, from any current folder
+    # import this copy of the package from any current folder
     path = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH"))))
     environ |= {"PYTHONPATH": path, "TRAFFIC_PROFILE": str(profile), "DAGSTER_HOME": str(home)}
     return Commands(folder, environ, processes)

@@ -12,7 +12,7 @@ from traffic_assets.settings import load_settings, profile_names
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OF_PLUGINS = {"extending.md"}
-"""Pages whose settings need a package that is not installed; `test_plugins.py` trains with them."""
+"""Pages whose settings require a package that is not installed; `test_plugins.py` trains with them."""
 
 
 def _settings_shown() -> list[Any]:
@@ -38,7 +38,7 @@ def test_no_page_counts_features_by_hand(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_links_outside_the_site_lead_to_files(page: str) -> None:
-    """`mkdocs build --strict` checks the links of the site."""
+    """Check the links that `mkdocs build --strict` does not check."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []

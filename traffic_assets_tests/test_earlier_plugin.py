@@ -1,4 +1,4 @@
-"""A plugin written for 0.1.0 trains behind the gate that its author set in `targets`; it is never ungated."""
+"""A plugin written for 0.1.0, which trains behind the gate that its author set in `targets`, and never without."""
 
 import json
 import tomllib
@@ -22,7 +22,7 @@ from traffic_assets_tests.tiny import only_lanes, tiny_settings
 SOURCE = Path(__file__).parent / "plugins" / "acme_traffic_before_1_0"
 LANE = Lane("decision_tree")
 GATE = {"rmse_max": 50.0}
-"""What the author wrote in `targets`."""
+"""The gate that the author set in `targets`."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def installed(install: Install) -> None:
 
 @pytest.fixture
 def settings(installed: None, tmp_path: Path) -> Settings:
-    """A deployment with the plugin's lane alone; a warning that something is left out is an error."""
+    """Settings of a deployment with only the plugin's lane; a plugin that is left out is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", PluginWarning)
         return tiny_settings(tmp_path, only_lanes())

@@ -1,4 +1,4 @@
-"""The guards: a run without a usable partition or config is refused before its first step, and not tried again."""
+"""The guards: a run without a usable partition or config is refused before its first step and not retried."""
 
 import uuid
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ compute_logs:
 
 
 def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
-    """The message of a run that must not get as far as a step."""
+    """Return the message of a run that must not reach a step."""
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
             build_defs(tiny_settings(tmp_path))
@@ -46,7 +46,7 @@ def test_a_run_without_a_partition_is_refused_with_the_kind_it_needs(tmp_path: A
     assert what in _run(tmp_path, job, {})
 
 
-def test_a_day_that_begins_no_week_is_refused(tmp_path: Any) -> None:
+def test_a_day_that_is_not_a_monday_is_refused(tmp_path: Any) -> None:
     assert "2026-01-07" in _run(tmp_path, "train", {PARTITION: "2026-01-07"})
 
 
@@ -59,7 +59,7 @@ def test_hyperparameters_out_of_range_are_refused_with_what_is_allowed(tmp_path:
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance as the project's dagster.yaml makes it, without captured output."""
+    """An instance with the project's dagster.yaml, without captured output."""
     home = tmp_path / "home"
     home.mkdir()
     ours = (Path(__file__).parents[1] / "dagster.yaml").read_text()
@@ -69,7 +69,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def _retried(instance: dg.DagsterInstance) -> list[str]:
-    """Ids of the runs that the daemon for retries would start again."""
+    """Return the ids of the runs that the retry daemon would start again."""
     return [run.run_id for run in filter_runs_to_should_retry(instance.get_runs(), instance)]
 
 
@@ -102,7 +102,7 @@ def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:
         job_name="train", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED, tags={PARTITION: WEEK}
     )
     instance.add_run(run)
-    instance.report_run_failed(run, "the worker is gone")  # as the monitoring of runs does
+    instance.report_run_failed(run, "the worker is gone")  # as run monitoring does
     assert _retried(instance) == [run.run_id]
 
 

@@ -36,7 +36,7 @@ REFUSED = [
         {PARTITION: "2026-01-12"},
         "2026-01-12 has 0 of the 3 days that it needs (not materialized: 2026-01-12",
     ),
-    # Dagster's parser comes before our guard on the command line, so the message is its own
+    # on the command line, Dagster's parser fails before our guard, with its own message
     ("train", {PARTITION: "../../etc"}, ""),
     ("features", {RANGE_START: "2026-01-05"}, ""),
 ]
@@ -51,7 +51,7 @@ class CommandLine:
     environ: Mapping[str, str]
 
     def run(self, *commands: Command) -> list[Done]:
-        """Run command lines one after another, in a process of their own."""
+        """Run command lines one after another in a separate process."""
         return run_commands(commands, self.folder, self.environ)
 
 
@@ -85,7 +85,7 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained_by_commands(command_line: CommandLine, with_features: Deployment) -> Trained:
-    """The job on one Spark session, on features that are there; the job for these runs in `cluster`."""
+    """The `train` job in one Spark session, with existing features; tests in `cluster` run the `features` job."""
     for folder in FEATURES:
         shutil.copytree(with_features.base / folder, command_line.folder / "data" / folder)
     return Trained(

@@ -1,4 +1,4 @@
-"""The wheel: it contains the package alone, and what it installs works."""
+"""The wheel: it contains only the package, and the installed command works."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check")
 
 @pytest.fixture(scope="module")
 def wheel(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: a build writes beside its sources."""
+    """The wheel, built from a copy, because a build writes next to its sources."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         if (ROOT / name).is_dir():

@@ -1,4 +1,4 @@
-"""Days and weeks of the network, and the refusal of what is neither."""
+"""Days and weeks of the network, and the refusal of other keys."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_a_window_ends_with_the_last_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("first_day", "week"), [("2026-01-05", "2026-01-12"), ("2026-01-06", "2026-01-19")])
-def test_the_first_whole_week_has_its_window_behind_it(tmp_path: Path, first_day: str, week: str) -> None:
+def test_the_first_whole_week_has_a_complete_window(tmp_path: Path, first_day: str, week: str) -> None:
     changes = {"data": {"first_day": first_day}, "training": {"window_weeks": 2, "minimum_days": None}}
     settings = tiny_settings(tmp_path, changes)
     assert first_whole_week(settings) == week
@@ -117,7 +117,7 @@ def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> No
     assert (values["first"], values["last"]) == ("2026-01-05", "2026-01-12")
 
 
-def test_the_hint_fits_both_command_lines(tmp_path: Path) -> None:
+def test_the_hint_has_the_options_of_both_command_lines(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}})
     week = refusal({}, weekly(settings), "week")
     assert code_of(week) == "runs.no-week"
@@ -130,7 +130,7 @@ def test_the_hint_fits_both_command_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
-def test_what_is_no_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
+def test_an_invalid_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
     refused = refusal({PARTITION: key}, weekly(tiny_settings(tmp_path)), "week")
     assert code_of(refused) == ("runs.not-a-date" if key else "runs.no-week")
     if key:
@@ -138,7 +138,7 @@ def test_what_is_no_key_is_refused_with_the_form(tmp_path: Path, key: str) -> No
         assert "YYYY-MM-DD" in str(refused)
 
 
-def test_a_day_that_begins_no_week_is_refused_with_its_monday(tmp_path: Path) -> None:
+def test_a_day_that_is_not_a_monday_is_refused_as_a_week(tmp_path: Path) -> None:
     refused = refusal({PARTITION: "2026-01-07"}, weekly(tiny_settings(tmp_path)), "week")
     assert code_of(refused) == "runs.not-a-monday"
     assert values_of(refused)["monday"] == "2026-01-05"

@@ -41,4 +41,4 @@ def test_runs_and_events_are_stored_in_postgres(home: Path, tmp_path: Path, spar
         (run,) = instance.get_runs()
         assert (run.run_id, run.job_name, run.status) == (done.run_id, "features", dg.DagsterRunStatus.SUCCESS)
         assert instance.get_materialized_partitions(dg.AssetKey("feature_table")) == set(DAYS)
-    assert not list(home.rglob("*.db")), "SQLite is not used beside it"
+    assert not list(home.rglob("*.db")), "SQLite is not used as well"

@@ -1,4 +1,4 @@
-"""Real detector data goes from raw readings to trained models."""
+"""Training on real detector data, from raw readings to registered models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reference pages: everything that the code defines is in them, with a description."""
+"""The reference pages, which contain everything that the code defines, with a description."""
 
 import doctest
 import importlib
@@ -38,13 +38,13 @@ def reference() -> ModuleType:
 
 
 def _rows(page: str) -> list[list[str]]:
-    """The cells of every row of every table."""
+    """Return the cells of every row of every table."""
     drawn = (line for line in page.splitlines() if line.startswith("| "))
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in drawn]
 
 
 def _values(model: type[BaseModel]) -> Iterator[str]:
-    """The names of all settings below a section, without the sections."""
+    """Yield the names of all settings below a section, without the sections."""
     for name, field in model.model_fields.items():
         section = find_model(field.annotation)
         if section is None or all(inner.is_required() for inner in section.model_fields.values()):
@@ -73,7 +73,7 @@ def test_the_thresholds_of_each_model_are_shown(reference: ModuleType) -> None:
     assert rows["`random_forest`"][1:] == [f"`{value}`" for value in thresholds.values()]
 
 
-def test_examples_of_the_functions_hold(reference: ModuleType) -> None:
+def test_examples_of_the_functions_are_correct(reference: ModuleType) -> None:
     done = doctest.testmod(reference)
     assert done.attempted > 0
     assert done.failed == 0

@@ -1,4 +1,4 @@
-"""The script that looks for Java, among made-up programs only: nothing is installed."""
+"""The script that looks for Java, with fake programs only: nothing is installed."""
 
 import shutil
 import subprocess
@@ -20,14 +20,14 @@ def program(path: Path, text: str) -> None:
 
 
 def java(folder: Path, version: str) -> Path:
-    """A `java` below a folder, as a JAVA_HOME has it; returns the folder."""
+    """Create a `java` below a folder, as in a JAVA_HOME, and return the folder."""
     program(folder / "bin" / "java", f"echo 'openjdk version \"{version}\" 2025-01-21' >&2")
     return folder
 
 
 @pytest.fixture
 def look(processes: Processes, tmp_path: Path) -> Look:
-    """Runs the script on a Debian where a person is root, and where apt-get puts Java 17 on the PATH."""
+    """Function that runs the script as root on a Debian whose apt-get puts Java 17 on the PATH."""
     tools = tmp_path / "tools"
     program(tools / "uname", "echo Linux")
     program(tools / "id", "echo 0")
@@ -47,14 +47,14 @@ def look(processes: Processes, tmp_path: Path) -> Look:
 
 
 @pytest.mark.parametrize("version", ["17.0.14", "21.0.6", "21"])
-def test_a_good_java_is_taken_without_a_word(look: Look, tmp_path: Path, version: str) -> None:
+def test_a_suitable_java_is_used_silently(look: Look, tmp_path: Path, version: str) -> None:
     good, bad = java(tmp_path / "good", version), java(tmp_path / "bad", "11.0.26")
     for done in (look(path=good), look(home=good), look(home=good, path=bad)):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("wrong", ["Java 11", "nothing"])
-def test_the_java_of_java_home_counts_though_a_good_one_is_on_the_path(look: Look, tmp_path: Path, wrong: str) -> None:
+def test_java_home_is_used_even_if_a_suitable_java_is_on_the_path(look: Look, tmp_path: Path, wrong: str) -> None:
     good, home = java(tmp_path / "good", "17.0.14"), tmp_path / "home"
     if wrong == "Java 11":
         java(home, "11.0.26")
@@ -65,9 +65,9 @@ def test_the_java_of_java_home_counts_though_a_good_one_is_on_the_path(look: Loo
     assert "installing" not in done.stdout
 
 
-@pytest.mark.parametrize(("version", "told"), [("1.8.0_442", "Java 8"), ("11.0.26", "Java 11")])
-def test_a_java_that_will_not_do_is_named(look: Look, tmp_path: Path, version: str, told: str) -> None:
-    assert f"{told} was found" in look(path=java(tmp_path / "old", version)).stderr
+@pytest.mark.parametrize(("version", "shown"), [("1.8.0_442", "Java 8"), ("11.0.26", "Java 11")])
+def test_an_unsuitable_java_is_named(look: Look, tmp_path: Path, version: str, shown: str) -> None:
+    assert f"{shown} was found" in look(path=java(tmp_path / "old", version)).stderr
 
 
 def test_without_java_it_is_installed(look: Look) -> None:
@@ -78,9 +78,7 @@ def test_without_java_it_is_installed(look: Look) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["Java 8", "nothing"])
-def test_what_was_installed_is_not_enough_where_java_home_leads_elsewhere(
-    look: Look, tmp_path: Path, wrong: str
-) -> None:
+def test_an_installed_java_is_not_enough_if_java_home_leads_elsewhere(look: Look, tmp_path: Path, wrong: str) -> None:
     home = tmp_path / "home"
     if wrong == "Java 8":
         java(home, "1.8.0_442")

@@ -1,4 +1,4 @@
-"""The script that looks for PostgreSQL, among made-up programs only: nothing is installed."""
+"""The script that looks for PostgreSQL, with fake programs only: nothing is installed."""
 
 import subprocess
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def program(path: Path, text: str) -> None:
 
 @pytest.fixture
 def look(processes: Processes, tmp_path: Path) -> Look:
-    """Runs the script as root on a Debian whose apt-get puts `initdb` on the PATH."""
+    """Function that runs the script as root on a Debian whose apt-get puts `initdb` on the PATH."""
     tools = tmp_path / "tools"
     program(tools / "id", "echo 0")
     program(tools / "apt-cache", "exit 0")
@@ -41,7 +41,7 @@ def test_a_server_is_found_silently(look: Look, tmp_path: Path, where: str) -> N
     assert not (tmp_path / "log").exists()
 
 
-def test_root_on_debian_has_it_installed(look: Look, tmp_path: Path) -> None:
+def test_it_is_installed_for_root_on_debian(look: Look, tmp_path: Path) -> None:
     done = look()
     assert done.returncode == 0, done.stderr
     assert "+ apt-get install -y --no-install-recommends postgresql" in done.stdout

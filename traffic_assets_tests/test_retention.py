@@ -1,4 +1,4 @@
-"""Retention: what is removed once its time is over, what stays, and that no dataset is forgotten."""
+"""Retention: generations that are pruned and kept, and the coverage of all datasets."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from traffic_assets_tests.tiny import WEEK, tiny_settings
 
 
 def test_every_stored_dataset_is_pruned_or_kept_forever(trained: Deployment) -> None:
-    """A dataset that a training stores and nobody prunes would grow without end."""
+    """Check every dataset that a training stores. One that is never pruned would grow forever."""
     hdfs = trained.hdfs
     built = build_assets(trained.settings)
     kept = {key.to_user_string() for group, assets in built if not group.pruned for a in assets for key in a.keys}
@@ -36,7 +36,7 @@ def test_every_stored_dataset_is_pruned_or_kept_forever(trained: Deployment) -> 
 
 
 class TestRetention:
-    """On the local disk, without Spark."""
+    """Retention on the local disk, without Spark."""
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
@@ -50,7 +50,7 @@ class TestRetention:
 
     @pytest.fixture
     def replaced(self, resource: HdfsResource, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-        """By asset, the URIs of two generations of two days ago, both replaced; the first model is registered."""
+        """URIs of two generations per asset, replaced two days ago; the first model is registered."""
         made = {}
         registry = local_path(registry_of(resource).root)
         for killed in ("random_forest/_staging/v1.0.0-0123abcd", "xgboost/_staging/v1.0.0-0123abcd"):
@@ -128,7 +128,7 @@ class TestRetention:
 
 
 class _DaysAgo(datetime):
-    """A clock two days late, for data that must look old."""
+    """A clock that is two days slow, for data that must look old."""
 
     @classmethod
     def now(cls, tz: object = None) -> datetime:  # type: ignore[override]

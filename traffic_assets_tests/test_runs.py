@@ -15,8 +15,8 @@ NO_SPEED = Message(code="readings.no-speed", problem="{rows} rows have no speed"
 
 
 @pytest.mark.parametrize("retryable", [True, False])
-def test_a_problem_is_the_explanation_and_not_its_trace(retryable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the step was tried again until Dagster gave up."""
+def test_a_problem_is_the_explanation_without_the_trace(retryable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check also a step that was retried until Dagster gave up."""
     monkeypatch.setattr(retries, "SECONDS_BETWEEN", 0.0)
 
     @dg.asset

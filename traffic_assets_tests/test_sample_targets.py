@@ -1,4 +1,4 @@
-"""The newcomer's demo, whole: the sample is trained and meets the users' targets, literally."""
+"""The whole demo, whose models must meet the limits of the users' plan on the sample."""
 
 import os
 import subprocess
@@ -10,14 +10,14 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.registry import ModelRegistry
 from traffic_assets_tests.processes import Processes
 
-# R² at least, RMSE and MAE at most (mph): the users' plan, written out so that no setting can move it
+# minimum R², maximum RMSE and MAE (mph) in the users' plan, which do not depend on settings
 TARGETS = {
     "linear_regression": (0.90, 5.0, 3.0),
     "random_forest": (0.9996, 0.752, 0.289),
     "gradient_boosted_trees": (0.9992, 1.061, None),
 }
 Demo = tuple[Path, subprocess.CompletedProcess[str]]
-TIMEOUT = 1800.0  # a guard against a run that hangs, in seconds
+TIMEOUT = 1800.0  # seconds; a timeout for a hanging run
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def demo(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Demo
 @pytest.mark.timeout(TIMEOUT + 60)
 def test_the_demo_meets_the_targets(demo: Demo) -> None:
     folder, done = demo
-    assert done.stderr.count("Using incubator modules") == 1, "one JVM does it all"
+    assert done.stderr.count("Using incubator modules") == 1, "one JVM runs everything"
     registry = ModelRegistry(f"file://{folder}/traffic-data/models", LocalFileSystem())
     assert registry.lanes() == sorted(TARGETS)
     for lane, (r2, rmse, mae) in TARGETS.items():

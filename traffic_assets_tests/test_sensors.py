@@ -1,4 +1,4 @@
-"""The training sensor against a Dagster instance: which weeks it asks for, and that it never asks twice."""
+"""The training sensor on a Dagster instance: the weeks that it requests, each once for the same data."""
 
 import uuid
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def materialize(instance: dg.DagsterInstance, *days: str, rows: int = 10) -> Non
 
 
 def split(instance: dg.DagsterInstance, week: str, knew: int | None = None) -> None:
-    """What the splits report; `knew` is absent in those of an earlier version."""
+    """Report splits as their step does; those of an earlier version have no `knew`."""
     metadata = {} if knew is None else {FEATURES_ID: knew}
     instance.report_runless_asset_event(
         dg.AssetMaterialization(SPLIT_ASSETS["train"], partition=week, metadata=metadata)
@@ -57,7 +57,7 @@ def requested_weeks(result: Any) -> list[str]:
 
 
 def start(instance: dg.DagsterInstance, result: Any, status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS) -> None:
-    """What the daemon does with the sensor's requests."""
+    """Add the runs that the sensor requests, as the daemon does."""
     for request in result.run_requests:
         run(instance, request.partition_key, status, **request.tags)
 
@@ -101,7 +101,7 @@ def test_a_week_is_requested_when_its_days_have_features(instance: dg.DagsterIns
     assert requested_weeks(tick(instance, settings, second.cursor)) == []
 
 
-def test_a_week_is_requested_at_its_end_though_its_days_came_before(
+def test_a_week_is_requested_at_its_end_even_if_its_days_came_before(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:
     materialize(instance, *DAYS)
@@ -112,7 +112,7 @@ def test_a_week_is_requested_at_its_end_though_its_days_came_before(
         assert requested_weeks(tick(instance, settings, early.cursor)) == [WEEK], "no event comes at the end of a week"
 
 
-def test_fewer_required_days_ask_for_a_week_that_had_too_few(
+def test_fewer_required_days_request_a_week_that_had_too_few(
     instance: dg.DagsterInstance, settings: Settings, tmp_path: Path
 ) -> None:
     materialize(instance, *DAYS[:2])
@@ -122,12 +122,12 @@ def test_fewer_required_days_ask_for_a_week_that_had_too_few(
     assert requested_weeks(tick(instance, fewer, before.cursor)) == [WEEK]
 
 
-def test_days_that_were_there_before_the_first_tick_count(instance: dg.DagsterInstance, settings: Settings) -> None:
+def test_days_from_before_the_first_tick_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     assert requested_weeks(tick(instance, settings, None)) == [WEEK]
 
 
-def test_late_data_asks_again_and_the_same_data_never(instance: dg.DagsterInstance, settings: Settings) -> None:
+def test_only_new_data_requests_a_week_again(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     first = tick(instance, settings, None)
     start(instance, first)
@@ -148,7 +148,7 @@ def test_late_data_asks_again_and_the_same_data_never(instance: dg.DagsterInstan
         dg.DagsterRunStatus.STARTING,
     ],
 )
-def test_a_run_that_failed_or_is_under_way_counts(
+def test_a_run_that_failed_or_is_in_progress_counts(
     instance: dg.DagsterInstance, settings: Settings, status: dg.DagsterRunStatus
 ) -> None:
     materialize(instance, *DAYS)
@@ -171,7 +171,7 @@ def test_splits_that_a_person_materialized_count(instance: dg.DagsterInstance, s
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
-def test_a_run_of_a_person_that_did_not_come_about_does_not_count(
+def test_a_persons_run_that_failed_before_its_splits_does_not_count(
     instance: dg.DagsterInstance, settings: Settings, status: dg.DagsterRunStatus
 ) -> None:
     materialize(instance, *DAYS)
@@ -183,9 +183,7 @@ def test_a_run_of_a_person_that_did_not_come_about_does_not_count(
     assert requested_weeks(tick(instance, settings, None)) == []
 
 
-def test_a_run_of_a_person_that_failed_behind_its_splits_counts(
-    instance: dg.DagsterInstance, settings: Settings
-) -> None:
+def test_a_persons_run_that_failed_after_its_splits_counts(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     run(instance, WEEK, dg.DagsterRunStatus.FAILURE)
     split(instance, WEEK, newest_id(instance, FEATURES))
@@ -220,7 +218,7 @@ def test_a_day_that_the_splits_read_though_their_run_was_for_an_older_one_is_not
 
 
 @pytest.mark.parametrize("ended", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
-def test_late_data_waits_for_the_training_that_is_under_way(
+def test_late_data_waits_for_the_training_in_progress(
     instance: dg.DagsterInstance, settings: Settings, ended: dg.DagsterRunStatus
 ) -> None:
     materialize(instance, *DAYS)
@@ -263,7 +261,7 @@ def test_an_empty_day_counts_as_missing(instance: dg.DagsterInstance, settings: 
     assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]
 
 
-def test_an_empty_day_beyond_what_is_needed_is_no_new_data(instance: dg.DagsterInstance, settings: Settings) -> None:
+def test_an_empty_day_that_is_not_required_is_not_new_data(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     first = tick(instance, settings, None)
     start(instance, first)
@@ -277,7 +275,7 @@ def test_a_run_of_other_assets_does_not_count(instance: dg.DagsterInstance, sett
     assert requested_weeks(tick(instance, settings, None)) == [WEEK]
 
 
-def test_many_days_at_once_are_one_request(instance: dg.DagsterInstance, settings: Settings) -> None:
+def test_many_new_days_are_one_request(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS, "2026-01-08", "2026-01-09")
     result = tick(instance, settings, None)
     assert requested_weeks(result) == [WEEK]
@@ -288,10 +286,10 @@ def test_the_sensor_is_on_by_default(settings: Settings) -> None:
     assert sensors.build(settings, "train").default_status == dg.DefaultSensorStatus.RUNNING
 
 
-def test_a_day_concerns_every_window_that_holds_it(tmp_path: Path) -> None:
+def test_a_day_concerns_every_window_that_contains_it(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": 3}})
     assert candidate_weeks(["2026-01-07"], settings) == ["2026-01-05", "2026-01-12"]
 
 
-def test_a_week_that_is_not_over_is_no_candidate(settings: Settings) -> None:
+def test_a_week_that_is_not_over_is_not_a_candidate(settings: Settings) -> None:
     assert candidate_weeks(["2999-01-07"], settings) == []

@@ -1,4 +1,4 @@
-"""The users' earlier configuration file trains a week on a ready-made feature table, up to registered models."""
+"""A week trained with a scikit-learn-style configuration on a ready-made feature table, up to registered models."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ SMALLER = {
         "diagnostics": {"confidence_level": None},
     },
 }
-"""What makes a run of the file small; all else is as the file says."""
+"""Changes that make a run with the file small; all other settings are those of the file."""
 
 
 def test_the_users_file_trains_a_week_and_registers_its_models(

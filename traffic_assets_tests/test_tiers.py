@@ -67,7 +67,7 @@ def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunRes
 
 
 def selected(pytester: pytest.Pytester, tests: str, tier: str) -> set[str]:
-    """Names of the tests that a tier selects."""
+    """Return the names of the tests that a tier selects."""
     result = run(pytester, tests, "--collect-only", "-q", "-m", tier)
     return {line.split("::")[1] for line in result.outlines if "::" in line}
 
@@ -187,7 +187,7 @@ def test_every_test_of_the_project_has_exactly_one_tier(request: pytest.FixtureR
 
 
 def test_the_table_names_fixtures_that_exist(request: pytest.FixtureRequest) -> None:
-    """A fixture that is renamed would make its tests pure without notice."""
+    """Check the names, because tests of a renamed fixture would silently become pure."""
     sources = "\n".join(path.read_text() for path in Path(conftest.__file__).parent.rglob("*.py"))
     for name in tiers.FIXTURES:
         assert f"def {name.partition('[')[0]}(" in sources, name

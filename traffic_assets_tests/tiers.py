@@ -1,6 +1,6 @@
 """A pytest plugin that derives a test's tier from its fixtures, and fails a test that starts a process without one.
 
-A tier says what a test costs. `make check` runs `pure`, `make test-fast` runs `pure` and `spark`, `make test` runs all.
+A tier is the cost of a test. `make check` runs `pure`, `make test-fast` runs `pure` and `spark`, `make test` runs all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 TIERS = {
-    "pure": "starts nothing",
+    "pure": "starts no process, Spark session or HDFS",
     "spark": "uses the Spark session of the test process",
     "hdfs": "uses the shared HDFS",
     "cluster": "uses a Spark cluster, or an HDFS that it stops and restarts",
     "process": "starts processes of its own",
     "e2e": "runs the whole demo, or trains whole weeks of real data",
 }
-"""What each tier means, from the cheapest to the most expensive."""
+"""Meaning of each tier, from the cheapest to the most expensive."""
 
 FIXTURES = {
     "spark": "spark",
@@ -62,7 +62,7 @@ def tier(item: pytest.Item) -> str:
 
 
 class Guard:
-    """The processes that the running test may not start, and those that it started nevertheless."""
+    """Processes that the running test may not start, and those that it started anyway."""
 
     def __init__(self, tier: str) -> None:
         self.tier = tier
@@ -83,7 +83,7 @@ class Guard:
         pytest.fail(message)
 
     def check(self) -> None:
-        """Raise if the test started a process, also if the code under test caught the first failure."""
+        """Raise if the test started a process, even if the code under test caught the first failure."""
         if self.violations:
             message = self.violations[0]
             self.violations.clear()
@@ -100,7 +100,7 @@ class Guard:
 
 
 _guards: list[Guard] = []
-"""The guard of the running test, last; before it the guards of tests that run it in a session of their own."""
+"""The guard of the running test, last; before it the guards of tests that run it in an inner session."""
 
 
 def _program(event: str, args: tuple[Any, ...]) -> str:
@@ -133,7 +133,7 @@ def _audit_fork_exec() -> None:
     _posixsubprocess.fork_exec = fork_exec
 
 
-# an audit hook stays for the life of the process, so it is added once, with the module
+# an audit hook cannot be removed, so it is added once, with the module
 sys.addaudithook(_audit)
 _audit_fork_exec()
 
@@ -195,13 +195,13 @@ def _checked() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Iterator[None]:
-    """Fail a test whose fixtures started a process, also if it went unnoticed."""
+    """Fail a test whose fixtures started a process, even if it went unnoticed."""
     return (yield from _checked())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Iterator[None]:
-    """Fail a test that started a process, also if it went unnoticed."""
+    """Fail a test that started a process, even if it went unnoticed."""
     return (yield from _checked())
 
 

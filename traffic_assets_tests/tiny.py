@@ -20,12 +20,12 @@ LANES = ("linear_regression", "random_forest", "gradient_boosted_trees")
 
 
 def only_lanes(*names: str) -> dict[str, Any]:
-    """A change to the settings that leaves only these lanes."""
+    """Return a change to the settings that leaves only these lanes."""
     return {"models": {name: {"enabled": name in names} for name in LANES}}
 
 
 def tiny_profile(base: str | Path, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The profile as JSON can hold it."""
+    """Return the profile as JSON-compatible data."""
     profile = {
         "extends": "local",
         "data": {"first_day": "2026-01-05"},
@@ -38,7 +38,7 @@ def tiny_profile(base: str | Path, changes: Mapping[str, Any] | None = None) -> 
         "evaluation": {
             "thresholds": dict.fromkeys(LANES, ANYTHING_GOES),
             "plot_points": 100,
-            "diagnostics": NO_DIAGNOSTICS,  # a third of a tiny run; what looks at them asks for them
+            "diagnostics": NO_DIAGNOSTICS,  # a third of a tiny run; tests of them enable them
         },
         "persistence": {"base_uri": str(base)},
         "spark": {
@@ -51,14 +51,14 @@ def tiny_profile(base: str | Path, changes: Mapping[str, Any] | None = None) -> 
 
 
 def tiny_settings(base: str | Path, changes: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of a tiny deployment below `base`."""
+    """Return the settings of a tiny deployment below `base`."""
     profile = tiny_profile(base, changes)
     profile.pop("extends")
     return load_settings("local", profile, environ={})
 
 
 def write_tiny_readings(base: Path, days: int = len(DAYS), sensors: int = 3) -> Path:
-    """Simulated readings where the deployment looks for them."""
+    """Write simulated readings to the deployment's source folder, and return the folder."""
     folder = base / "raw" / "readings"
     write_sample(SampleSpec(sensors=sensors, days=days, first_day=date(2026, 1, 5)), folder)
     return folder

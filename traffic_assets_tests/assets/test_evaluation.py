@@ -15,11 +15,11 @@ def test_the_leaderboard_is_in_order_and_has_both_holdouts(trained: Deployment) 
     board = trained.document(COMPARISON)["leaderboard"]
     assert {row["model"] for row in board} == set(LANES)
     errors = [row["folds"]["mean"] for row in board]
-    assert errors == sorted(errors), "by cross-validation: test rows choose nothing"
+    assert errors == sorted(errors), "ranked by cross-validation, not by test rows"
     assert all(row["temporal"]["rmse"] > 0 for row in board)
 
 
-def test_the_comparison_shows_the_board_the_best_and_a_picture(trained: Deployment) -> None:
+def test_the_comparison_shows_the_leaderboard_the_best_model_and_a_figure(trained: Deployment) -> None:
     assert trained.train is not None
     shown = metadata_of(trained.train, COMPARISON)
     board = trained.document(COMPARISON)["leaderboard"]
@@ -63,15 +63,15 @@ def test_runs_and_materializations_name_their_spark_application(trained: Deploym
             assert metadata[APPLICATION_ID].value == run.tags[TAG], event.asset_key
 
 
-def test_the_comparison_scores_the_models_as_their_evaluations_do(trained: Deployment) -> None:
-    """One scoring, behind no gate, for both: the gated evaluation, and the comparison that no gate can hide."""
+def test_the_comparison_has_the_metrics_of_the_evaluations(trained: Deployment) -> None:
+    """Compare the leaderboard, which depends on no gate, with the evaluations, which have gates."""
     for row in trained.document(COMPARISON)["leaderboard"]:
         evaluated = trained.document(f"{row['model']}_evaluation")
         assert row["test"] == evaluated["test"]
         assert row["temporal"] == evaluated["temporal"]["metrics"]
 
 
-def test_every_model_is_held_against_the_best_with_corrected_p_values(trained: Deployment) -> None:
+def test_every_model_is_compared_with_the_best_with_corrected_p_values(trained: Deployment) -> None:
     assert trained.train is not None
     found = trained.document(COMPARISON)
     best = found["leaderboard"][0]["model"]

@@ -1,4 +1,4 @@
-"""The feature table as an asset: what each day records, and a ready-made table of the users."""
+"""The feature table as an asset: the record of each day, and a ready-made table that a user provides."""
 
 from datetime import UTC
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_each_day_records_what_went_in(with_features: Deployment) -> None:
     assert {record["geometry"] for record in records.values()} == {sensor_table.record["facts"]["geometry"]}
 
 
-def test_what_the_sensors_do_not_tell_is_recorded(spark: SparkSession, tmp_path: Path) -> None:
+def test_missing_sensor_data_is_recorded(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "raw" / "readings" / f"date={DAYS[0]}"
     folder.mkdir(parents=True)
     rows = [f"A,{DAYS[0]}T20:{minute:02d}:00Z,60,10,0.1,32.7,-117.1" for minute in range(0, 60, 5)]
@@ -50,7 +50,7 @@ def test_what_the_sensors_do_not_tell_is_recorded(spark: SparkSession, tmp_path:
     assert event.metadata["lanes"].value == "one assumed for 1 of 1 sensors, for flow_rate"
 
 
-def test_readings_of_sensors_that_nobody_described_are_counted(spark: SparkSession, tmp_path: Path) -> None:
+def test_readings_from_sensors_outside_the_sensor_table_are_counted(spark: SparkSession, tmp_path: Path) -> None:
     readings = tmp_path / "raw" / "readings"
     header, described = "sensor_id,timestamp,speed", tmp_path / "sensors.csv"
     described.write_text("sensor_id,latitude,longitude,highway,lanes\nA,32.7,-117.1,I-5,4\n")
@@ -75,7 +75,7 @@ def test_readings_of_sensors_that_nobody_described_are_counted(spark: SparkSessi
     assert shown == {DAYS[0]: 1, DAYS[1]: 0}
 
 
-def test_gaps_are_filled_where_the_settings_ask_for_it(spark: SparkSession, tmp_path: Path) -> None:
+def test_gaps_are_filled_if_configured(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "raw" / "readings" / f"date={DAYS[0]}"
     folder.mkdir(parents=True)
     rows = [f"A,{DAYS[0]}T20:{minute:02d}:00Z,{speed},32.7,-117.1" for minute, speed in ((0, 60), (10, 50), (20, 20))]
@@ -113,7 +113,7 @@ def test_the_lags_of_the_first_hour_come_from_the_day_before(spark: SparkSession
     assert not all(nulls[day] for day in DAYS[1:])
 
 
-def test_a_ready_made_table_with_names_for_codes_is_trained_on(
+def test_a_ready_made_table_with_names_instead_of_codes_is_trained_on(
     spark: SparkSession, with_features: Deployment, tmp_path: Path
 ) -> None:
     table = read_current(spark, with_features.hdfs.dataset("feature_table").root).drop("date").toPandas()
@@ -144,4 +144,4 @@ def test_a_ready_made_table_with_names_for_codes_is_trained_on(
     assert set(record["features"]["numeric"]) | set(record["features"]["categorical"]) == {
         c.name for c in FEATURES if c.name != "flow_rate"
     }
-    assert (source / "features.csv").read_bytes() == before, "the users' table is only read"
+    assert (source / "features.csv").read_bytes() == before, "the user's table is only read"

@@ -1,4 +1,4 @@
-"""The asset groups: what they declare agrees with the assets that they build."""
+"""The asset groups: their declarations match the assets that they build."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_a_group_builds_assets_of_its_name_and_locates_only_those(group: AssetGr
     assert {folder.split("/")[0] for folder in group.locations.values()} <= set(OWN_FOLDERS)
 
 
-def test_registry_entries_are_kept_and_all_else_is_pruned(tmp_path: Path) -> None:
+def test_only_registry_entries_are_never_pruned(tmp_path: Path) -> None:
     built = build_assets(tiny_settings(tmp_path))
     every = {key.to_user_string() for _, assets in built for asset in assets for key in asset.keys}
     assert every - set(pruned_keys(built)) == {key for key in every if key.endswith("_registry_entry")}
@@ -33,7 +33,7 @@ def test_registry_entries_are_kept_and_all_else_is_pruned(tmp_path: Path) -> Non
 def test_a_deployment_adds_assets_of_its_own(tmp_path: Path) -> None:
     @dg.asset(deps=["feature_table"], group_name="features")
     def daily_summary() -> None:
-        """A summary of the deployment's own."""
+        """Summarize the feature table of this deployment."""
 
     settings = tiny_settings(tmp_path)
     defs = build_defs(settings, extra_assets=[daily_summary, dg.AssetSpec("road_map", group_name="evaluation")])

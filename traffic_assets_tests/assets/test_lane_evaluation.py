@@ -1,4 +1,4 @@
-"""The evaluation steps of a lane: both holdout evaluations, with their pictures."""
+"""The evaluation steps of a lane: both holdout evaluations, with their figures."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from traffic_assets_tests.tiny import LANES
 
 
 @pytest.mark.parametrize("name", LANES)
-def test_the_evaluation_shows_both_holdouts_and_pictures(trained: Deployment, name: str) -> None:
+def test_the_evaluation_shows_both_holdouts_and_figures(trained: Deployment, name: str) -> None:
     assert trained.train is not None
     shown = metadata_of(trained.train, Lane(name).evaluation)
     assert shown[THUMBNAIL].startswith("![](data:image/png;base64,")
@@ -19,7 +19,7 @@ def test_the_evaluation_shows_both_holdouts_and_pictures(trained: Deployment, na
         *("residuals_over_time", "errors_by_slice", "interval_coverage"),
     ):
         assert trained.hdfs.filesystem.read_bytes(shown[picture]).startswith(b"\x89PNG")
-    assert shown["picture_file"].endswith(f"/{THUMBNAIL}.png"), "the whole of the thumbnail"
+    assert shown["picture_file"].endswith(f"/{THUMBNAIL}.png"), "the figure of the thumbnail at full size"
     assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "temporal holdout"]
     assert all({"rmse", "bias", "p95"} <= record.data.keys() for record in shown["verdicts"].records)
     stored = trained.document(Lane(name).evaluation)

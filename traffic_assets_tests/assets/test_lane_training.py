@@ -40,13 +40,13 @@ def test_a_tuned_lane_shows_its_trials(retrainable: Deployment) -> None:
     assert [record.data["maxDepth"] for record in trials] == ["1", "4"]
     assert [record.data["chosen"] for record in trials] == ["", "yes"]
     assert [record.data["judged"] for record in trials] == ["read from a larger fit", "fitted"]
-    assert metadata_of(result, lane.cv_report)["fits"] == 2, "one a fold, for both"
-    assert not list(retrainable.base.rglob("_staging/*")), "what was saved on the way is removed"
+    assert metadata_of(result, lane.cv_report)["fits"] == 2, "one per fold, for both trials"
+    assert not list(retrainable.base.rglob("_staging/*")), "staged models are removed"
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
 
 
-def test_a_lane_says_where_its_searches_were_out_of_time(retrainable: Deployment) -> None:
-    """One trial is evaluated in any case; the time limit leaves no time for others."""
+def test_a_lane_reports_the_searches_that_ran_out_of_time(retrainable: Deployment) -> None:
+    """Check that one trial is always evaluated, even if the time limit leaves no time for it."""
     settings = tiny_settings(
         retrainable.base,
         {
@@ -61,10 +61,10 @@ def test_a_lane_says_where_its_searches_were_out_of_time(retrainable: Deployment
         shown = metadata_of(result, step)
         assert "the search was stopped after its 5e-07 minutes of max_training_time_minutes" in shown["stopped"]
         assert len(shown["trials"].records) == 1
-    assert "temporal_rmse" in metadata_of(result, lane.evaluation), "it is evaluated in any case"
+    assert "temporal_rmse" in metadata_of(result, lane.evaluation), "the model is evaluated anyway"
 
 
-def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(retrainable: Deployment) -> None:
+def test_a_screened_search_evaluates_the_kept_points_and_shows_the_others(retrainable: Deployment) -> None:
     changes = {
         "models": {"random_forest": {"tune": True, "grid": {"maxBins": [2, 32], "maxDepth": [1, 4]}}},
         "training": {"search": {"screen": 1}},
@@ -75,7 +75,7 @@ def test_a_screened_search_judges_what_was_let_through_and_shows_the_rest(retrai
     result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     assert result.success, failures(result)
     shown = metadata_of(result, lane.cv_report)
-    judged = [record.data for record in shown["trials"].records]
-    assert [row["judged"].split()[0] for row in judged] == ["fitted", "by", "by", "by"]
-    assert (judged[0]["maxBins"], judged[0]["maxDepth"], judged[0]["chosen"]) == ("32", "4", "yes")
-    assert shown["fits"] == 2, "one a fold"
+    rows = [record.data for record in shown["trials"].records]
+    assert [row["judged"].split()[0] for row in rows] == ["fitted", "by", "by", "by"]
+    assert (rows[0]["maxBins"], rows[0]["maxDepth"], rows[0]["chosen"]) == ("32", "4", "yes")
+    assert shown["fits"] == 2, "one per fold"

@@ -1,4 +1,4 @@
-"""A week's run: what it makes, and how a lane fails alone."""
+"""A week's run: its results, and failures that affect only their lane."""
 
 import inspect
 import sys
@@ -49,7 +49,7 @@ def test_a_week_is_trained_evaluated_compared_and_registered(trained: Deployment
 
 def test_every_materialization_has_its_cost(trained: Deployment) -> None:
     assert trained.train is not None
-    without_rows = ("_evaluation", "model_comparison", "training_report", "registry_entry")  # they read documents
+    without_rows = ("_evaluation", "model_comparison", "training_report", "registry_entry")  # these read only documents
     events = [e for run in (trained.features, trained.train) for e in run.all_events if e.is_step_materialization]
     made = {
         e.asset_key.to_user_string(): e.step_materialization_data.materialization.metadata
@@ -67,8 +67,8 @@ def test_every_materialization_has_its_cost(trained: Deployment) -> None:
         assert ("rows_per_second" in shown) is not key.endswith(without_rows), key
 
 
-def test_nothing_is_pickled_and_nothing_is_left_aside(trained: Deployment) -> None:
-    """Neither among the data nor where Dagster's own manager would put it: the instance's storage."""
+def test_nothing_is_pickled_and_no_temporary_file_is_left(trained: Deployment) -> None:
+    """Search the data, and the instance's storage, where Dagster's default IO manager writes pickles."""
     folders = [trained.base, Path(trained.instance.storage_directory())]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".pkl", ".pickle") or path.name.endswith(".aside")]
@@ -109,7 +109,11 @@ OFF_CHANGES = {
 
 @dataclass(frozen=True)
 class TwoRuns:
-    """A run in which the ensemble raises, the run that completes it, and rows of XGBoost's fits and their ends."""
+    """A run in which the ensemble raises, the run that completes it, and XGBoost's row counts.
+
+    Attributes:
+        fitted: Number of fitted and of early-stopping rows of each XGBoost fit.
+    """
 
     deployment: Deployment
     first: dg.ExecuteInProcessResult
@@ -119,7 +123,7 @@ class TwoRuns:
 
 @pytest.fixture(scope="module")
 def off_by_default(with_features: Deployment, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
-    """The lanes that are off by default; the Launchpad's members are filled from the lanes."""
+    """The lanes that are off by default; lanes complete the members that the Launchpad sets."""
     made = copied(with_features, tmp_path_factory.mktemp("off"), with_features.instance, OFF_CHANGES)
     defs = build_defs(made.settings)
     given = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}
@@ -128,7 +132,7 @@ def off_by_default(with_features: Deployment, tmp_path_factory: pytest.TempPathF
 
     def watched(self: Algorithm, vectors: DataFrame, *args: Any) -> Any:
         if self.name == "ensemble" and raising:
-            raise RuntimeError("the forest burnt down")
+            raise RuntimeError("planted failure")
         if self.name == "xgboost":
             fitted.append((vectors.where(~F.col(STOP)).count(), vectors.where(STOP).count()))
         return fit(self, vectors, *args)
@@ -142,15 +146,15 @@ def off_by_default(with_features: Deployment, tmp_path_factory: pytest.TempPathF
 
 
 def _missing(defs: dg.Definitions, made: set[str]) -> list[str]:
-    """What a rerun from failure selects: the failed step and what was skipped behind it."""
+    """Return the selection of a rerun from failure: the failed step and the steps that were skipped after it."""
     every = {k.to_user_string() for k in defs.resolve_job_def("train").asset_layer.executable_asset_keys}
     return sorted(every - made)
 
 
-def test_a_lane_that_raises_fails_alone_and_a_rerun_completes(off_by_default: TwoRuns) -> None:
+def test_a_lane_that_raises_stops_no_other_lane_and_a_rerun_completes_it(off_by_default: TwoRuns) -> None:
     first, again = off_by_default.first, off_by_default.again
     assert not first.success
-    assert "the forest burnt down" in failures(first)["ensemble_cv_report"]
+    assert "planted failure" in failures(first)["ensemble_cv_report"]
     made = materialized(first)
     assert {"xgboost_registry_entry", "svr_registry_entry"} <= made
     assert "model_comparison" not in made
@@ -159,7 +163,7 @@ def test_a_lane_that_raises_fails_alone_and_a_rerun_completes(off_by_default: Tw
 
 
 def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version(off_by_default: TwoRuns) -> None:
-    """XGBoost, support vectors, and an ensemble of some; the Launchpad's members are filled from the lanes."""
+    """Check XGBoost, support vector regression, and an ensemble whose members are completed from lanes."""
     deployment, settings = off_by_default.deployment, off_by_default.deployment.settings
     first, again = off_by_default.first, off_by_default.again
     assert failures(again) == {}
@@ -183,7 +187,7 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
     )
     stopping = validation.where(~calibration_half(settings.training.seed)).count()
     assert (rows.count(), stopping) in off_by_default.fitted, (
-        "the final fit has all of train, and ends on rows that calibrate nothing"
+        "the final fit uses all train rows, and stops early on validation rows that calibrate nothing"
     )
     for name in OFF_BY_DEFAULT:
         loaded = registry.load(name)
@@ -197,7 +201,7 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
     assert loaded.metadata.facts["method"] == "stacking"
 
 
-def test_the_gate_of_an_ensemble_holds_it_as_any_models(off_by_default: TwoRuns) -> None:
+def test_the_gate_of_an_ensemble_is_enforced(off_by_default: TwoRuns) -> None:
     deployment, lane = off_by_default.deployment, Lane("ensemble")
     evaluation = {"thresholds": dict.fromkeys(OFF_BY_DEFAULT, IMPOSSIBLE)}
     strict = build_defs(tiny_settings(deployment.base, {**OFF_CHANGES, "evaluation": evaluation}))
@@ -208,15 +212,15 @@ def test_the_gate_of_an_ensemble_holds_it_as_any_models(off_by_default: TwoRuns)
 
 def test_assets_of_different_splits_are_not_mixed(retrainable: Deployment) -> None:
     defs, instance = build_defs(retrainable.settings), retrainable.instance
-    assert run_features(defs, instance, DAYS[-1:]).success  # a day comes again: another generation
+    assert run_features(defs, instance, DAYS[-1:]).success  # the day gets another generation
     assert run_train(defs, instance, WEEK, only=["train_split", "validation_split", "test_split"]).success
     result = run_train(defs, instance, WEEK, only=["linear_regression_cv_report"])
     assert failure_codes(result) == {"linear_regression_cv_report": "assets.different-splits"}
 
 
 @pytest.mark.parametrize("what", ["cv_report", "model", "temporal_verdict", "diagnostics", "evaluation"])
-def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: str, tmp_path: Path) -> None:
-    """The inputs are read lazily, so the asset's own function meets the error."""
+def test_each_step_of_a_lane_is_retried_if_storage_does_not_answer(what: str, tmp_path: Path) -> None:
+    """Check errors in the asset's own function, which reads its inputs lazily."""
     settings = tiny_settings(tmp_path)
     lane = Lane("linear_regression")
     key = dg.AssetKey(getattr(lane, what))
@@ -240,7 +244,7 @@ def test_each_step_of_a_lane_runs_again_for_storage_that_does_not_answer(what: s
 
 def test_another_target_has_lanes_of_its_own_under_its_name(refused: Refused) -> None:
     result, deployment = refused.train, refused.deployment
-    assert not result.success, "the gate of one lane of each target asks for what nothing meets"
+    assert not result.success, "for each target, one lane has a gate that no model can pass"
     made = materialized(result)
     for lane in (Lane("gradient_boosted_trees"), Lane("linear_regression", "flow")):
         assert {lane.preprocessor, lane.evaluation, lane.registry_entry} <= made
@@ -250,7 +254,7 @@ def test_another_target_has_lanes_of_its_own_under_its_name(refused: Refused) ->
     registry = registry_of(deployment.hdfs)
     registered = registry.metadata("flow/linear_regression")
     assert registered.target == "flow"
-    assert "flow_rate" not in registered.features["numeric"], "it is the flow by another name"
+    assert "flow_rate" not in registered.features["numeric"], "it is computed from the flow"
     assert registry.metadata("gradient_boosted_trees").target == "speed"
     loaded: Any = registry.load("flow/linear_regression").model
     assert loaded.getLabelCol() == "flow"

@@ -1,4 +1,4 @@
-"""What the Launchpad offers, and that it refuses what no fit could use."""
+"""The Launchpad: its defaults, and the refusal of hyperparameters that no fit can use."""
 
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ def test_an_unknown_name_is_refused_by_dagster(tmp_path: Path) -> None:
         run_with({"depth": 3}, tmp_path)
 
 
-def test_members_of_an_ensemble_can_be_given() -> None:
-    """A form within the form: Dagster passes the mappings on, and what is not given is the lane's."""
+def test_members_of_an_ensemble_can_be_set() -> None:
+    """Check a nested config: Dagster passes its mappings on, and missing values come from the lane."""
     settings = load_settings("local", EVERY, environ={})
     model_settings = settings.enabled_models["ensemble"]
     form: Any = config_class(algorithm_named("ensemble"), model_settings)

@@ -1,4 +1,4 @@
-"""How results look in the UI."""
+"""Presentation of results in the UI."""
 
 import base64
 import math
@@ -26,7 +26,7 @@ from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.987654321)
 
 
-def test_a_small_picture_is_shown_whole() -> None:
+def test_a_small_figure_is_shown_unchanged() -> None:
     shown = picture(b"png")
     assert shown.value == f"![](data:image/png;base64,{base64.b64encode(b'png').decode()})"
 
@@ -65,7 +65,7 @@ def test_a_document_has_null_for_nan() -> None:
     assert document(METRICS)["mape"] is None
 
 
-def test_the_leaderboard_says_which_targets_were_missed() -> None:
+def test_the_leaderboard_lists_missed_thresholds() -> None:
     board = [
         LeaderboardEntry(
             model="a", kind="baseline", test=METRICS, temporal=METRICS, targets_asked=2, targets_missed=[]
@@ -95,4 +95,4 @@ def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
     ]
     (row,) = [record.data for record in leaderboard(board).records]
     assert row["Far, mph"] == 2.5
-    assert str(row["later Far, mph"]) == "nan", "it was not installed when that was evaluated"
+    assert str(row["later Far, mph"]) == "nan", "the metric was not installed when the holdout was evaluated"

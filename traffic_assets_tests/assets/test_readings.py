@@ -1,4 +1,4 @@
-"""Raw data as assets: quarantine beside the day, refused days by name, empty days, the sensor table."""
+"""Raw data as assets: quarantined rows, refused days, empty days and the sensor table."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def run(base: Path, days: list[str], **data: object) -> dg.ExecuteInProcessResul
         return run_features(build_defs(tiny_settings(base, {"data": data})), instance, days)
 
 
-def test_bad_rows_are_stored_beside_their_day(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
+def test_bad_rows_are_stored_with_their_day(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], [*good_rows(DAYS[0]), f"A,{DAYS[0]}T21:00:00Z,-5,32.7,-117.1"])
     result = run(tmp_path, DAYS[:1], max_bad_share=0.2)
     assert result.success, failures(result)
@@ -58,7 +58,7 @@ def test_bad_rows_are_stored_beside_their_day(spark: SparkSession, tmp_path: Pat
     assert event.metadata["quarantined"].value == 1
 
 
-def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
+def test_a_refused_day_keeps_its_data_and_the_good_days_are_published(
     spark: SparkSession, tmp_path: Path, resource: HdfsResource
 ) -> None:
     for day in DAYS:
@@ -80,11 +80,11 @@ def test_a_refused_day_keeps_what_it_had_and_the_good_days_are_published(
     assert after["feature_table"][DAYS[0]].record["sensor_readings"] == after["sensor_readings"][DAYS[0]].id
 
     write_day(tmp_path, DAYS[1], good_rows(DAYS[1]))
-    assert run(tmp_path, DAYS[1:2]).success, "the corrected day alone"
+    assert run(tmp_path, DAYS[1:2]).success, "a run of only the corrected day"
     assert all(resource.dataset(key).current_generations(DAYS)[DAYS[1]].id != before[key][DAYS[1]].id for key in both)
 
 
-def test_a_refused_day_in_the_middle_is_no_lookback_of_the_next(
+def test_a_refused_day_in_the_middle_is_not_the_lookback_of_the_next(
     spark: SparkSession, tmp_path: Path, resource: HdfsResource
 ) -> None:
     for day in (DAYS[0], DAYS[2]):
@@ -97,7 +97,7 @@ def test_a_refused_day_in_the_middle_is_no_lookback_of_the_next(
     assert published[DAYS[2]].record["rows"] == 12
 
 
-def test_readings_alone_fail_as_well(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
+def test_a_run_of_only_the_readings_fails_too(spark: SparkSession, tmp_path: Path, resource: HdfsResource) -> None:
     write_day(tmp_path, DAYS[0], good_rows(DAYS[0]))
     write_day(tmp_path, DAYS[1], ["A,soon,60,32.7,-117.1"])
     job = build_defs(tiny_settings(tmp_path)).resolve_job_def(jobs.FEATURES)
@@ -172,6 +172,6 @@ def test_a_day_without_rows_is_published_empty(spark: SparkSession, tmp_path: Pa
     assert "traffic_efficiency" in spark.read.parquet(empty.uri).columns
 
 
-def test_no_input_says_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
+def test_missing_input_is_reported_with_a_fix(spark: SparkSession, tmp_path: Path) -> None:
     result = run(tmp_path, DAYS[:1])
     assert "put files there, set data.source, or run `traffic-assets sample`" in str(failures(result))

@@ -1,4 +1,4 @@
-"""A lane's registry entry: what it records, what it refuses, what it removes."""
+"""A lane's registry entry: its recorded provenance, and the refusal of a model that misses its gate."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from traffic_assets_tests.tiny import DAYS, LANES, WEEK
 
 
 @pytest.mark.parametrize("name", LANES)
-def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> None:
+def test_a_version_records_its_provenance(trained: Deployment, name: str) -> None:
     metadata = registry_of(trained.hdfs).metadata(name)
     assert metadata.kind == algorithm_named(name).kind
     assert sorted(metadata.training.days) == DAYS
@@ -33,7 +33,7 @@ def test_a_version_records_all_that_made_it(trained: Deployment, name: str) -> N
     assert {c["name"] for c in metadata.columns} >= {"speed", "sensor_id", "traffic_efficiency"}
 
 
-def test_a_registry_entry_alone_refuses_what_the_gate_refused(refused: Refused) -> None:
+def test_a_registry_entry_without_its_gate_still_refuses_a_model_that_missed_it(refused: Refused) -> None:
     made = refused.deployment
     before = registry_of(made.hdfs).versions("linear_regression")
     alone = run_train(build_defs(made.settings), made.instance, WEEK, only=["linear_regression_registry_entry"])

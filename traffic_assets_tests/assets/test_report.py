@@ -23,14 +23,14 @@ def page(trained: Deployment) -> Page:
     return Page(stored_page(trained))
 
 
-def test_the_page_is_stored_with_the_week_and_needs_nothing_else(page: Page) -> None:
+def test_the_page_is_stored_with_the_week_and_is_self_contained(page: Page) -> None:
     require_self_contained(page)
     assert f"Training week {WEEK}" in page.text
     assert f"{len(DAYS)} days, {DAYS[0]} to {DAYS[-1]}" in page.text
 
 
 @pytest.mark.parametrize("name", LANES)
-def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployment, page: Page, name: str) -> None:
+def test_every_lane_is_on_it_with_its_own_metrics_and_figures(trained: Deployment, page: Page, name: str) -> None:
     assert name in page.ids
     text = " ".join(page.text.split())
     assert f"Predicted vs. actual, {algorithm_named(name).title}" in stored_page(trained)
@@ -42,12 +42,12 @@ def test_every_lane_is_on_it_with_its_own_numbers_and_pictures(trained: Deployme
     assert f"{worst['dimension']} {worst['value']}" in text
 
 
-def test_every_picture_is_on_it(page: Page) -> None:
-    """Eight of each lane, since no learning curve is configured, and the comparison."""
+def test_every_figure_is_on_it(page: Page) -> None:
+    """Expect the comparison and, without a learning curve, eight figures of each lane."""
     assert page.tags.count("img") == 1 + 8 * len(LANES)
 
 
-def test_the_cost_of_every_step_is_on_it(trained: Deployment, page: Page) -> None:
+def test_the_cost_of_every_step_is_on_the_page(trained: Deployment, page: Page) -> None:
     assert trained.train is not None
     for name in LANES:
         for step in ("cv_report", "model", "diagnostics", "temporal_verdict"):
@@ -55,7 +55,7 @@ def test_the_cost_of_every_step_is_on_it(trained: Deployment, page: Page) -> Non
             assert metadata_of(trained.train, f"{name}_{step}")["cost_rows_per_second"] > 0
 
 
-def test_the_ui_shows_a_summary_and_where_the_page_is(trained: Deployment) -> None:
+def test_the_ui_shows_a_summary_and_the_uri_of_the_page(trained: Deployment) -> None:
     assert trained.train is not None
     shown = metadata_of(trained.train, REPORT)
     assert "is the best model of the week" in shown["summary"]
@@ -74,7 +74,7 @@ def test_a_failed_gate_does_not_hide_the_report(refused: Refused) -> None:
     assert "Linear regression misses thresholds and is not registered." in page.text
     shown = metadata_of(result, REPORT)
     below = shown["file"].removeprefix(f"file://{made.base}/")
-    assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, since browsers can follow one here"
+    assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, because browse_url is set"
 
 
 def test_a_learning_curve_is_on_the_report(retrainable: Deployment) -> None:
@@ -90,5 +90,5 @@ def test_a_learning_curve_is_on_the_report(retrainable: Deployment) -> None:
     curve = retrainable.document(f"{name}_cv_report")["learning_curve"]
     assert [p["share"] for p in curve["points"]] == [0.5, 1.0]
     curve_link = metadata_of(result, f"{name}_cv_report")["learning_curve"]
-    assert curve_link.startswith("http://127.0.0.1:8000/"), "a link, since browsers can follow one here"
+    assert curve_link.startswith("http://127.0.0.1:8000/"), "a link, because browse_url is set"
     assert curve_link.endswith("_files/learning_curve.png")

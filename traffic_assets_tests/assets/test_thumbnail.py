@@ -1,4 +1,4 @@
-"""Thumbnails fit into an event, whatever the figure."""
+"""Thumbnails of figures, small enough for an event."""
 
 import io
 import random
@@ -10,7 +10,7 @@ from traffic_assets.assets.thumbnail import WIDTHS, thumbnail
 
 
 def noise(width: int, height: int) -> bytes:
-    """A PNG that compresses badly."""
+    """Return a PNG that compresses badly."""
     pixels = random.Random(1).randbytes(3 * width * height)
     buffer = io.BytesIO()
     Image.frombytes("RGB", (width, height), pixels).save(buffer, format="PNG")
@@ -24,7 +24,7 @@ def test_a_large_figure_is_scaled_until_it_fits() -> None:
     assert len(small) <= THUMBNAIL_BYTES
     width, height = Image.open(io.BytesIO(small)).size
     assert width in WIDTHS
-    assert abs(width * 3 / 4 - height) <= 1, "in its proportions"
+    assert abs(width * 3 / 4 - height) <= 1, "the aspect ratio is kept"
 
 
 def test_a_small_figure_is_not_changed() -> None:

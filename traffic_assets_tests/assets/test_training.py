@@ -49,7 +49,7 @@ def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, t
     generations = {name: hdfs.dataset(name).current(WEEK) for name in SPLIT_ASSETS.values()}
     current = generations["train_split"]
     assert current is not None
-    assert all(g == current for g in generations.values()), "one pointer for the three"
+    assert all(g == current for g in generations.values()), "the three splits have one pointer"
     rows = spark.read.parquet(current.uri)
     days = hdfs.dataset("feature_table").current_generations(DAYS)
     assert rows.count() == sum(g.record["rows"] for g in days.values()) == current.record["rows"]
@@ -60,7 +60,7 @@ def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, t
     assert current.record["days"] == {day: g.id for day, g in days.items()}
 
 
-def test_whole_sensors_are_split_where_the_settings_ask_for_it(spark: SparkSession, with_features: Deployment) -> None:
+def test_whole_sensors_are_split_if_configured(spark: SparkSession, with_features: Deployment) -> None:
     settings = tiny_settings(with_features.base, {"training": {"split": {"kind": "sensor"}}})
     result = run_train(build_defs(settings), with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
     assert result.success, failures(result)
@@ -81,7 +81,7 @@ def test_whole_sensors_are_split_where_the_settings_ask_for_it(spark: SparkSessi
     assert "No sensor is in two splits" in (checks["no_shared_key"].description or "")
 
 
-def test_a_day_that_comes_after_the_splits_looked_is_new_to_the_sensor(
+def test_a_day_that_is_published_while_the_splits_are_made_is_new_to_the_sensor(
     with_features: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knew = newest_id(with_features.instance, FEATURES)
@@ -106,7 +106,7 @@ def test_a_day_that_comes_after_the_splits_looked_is_new_to_the_sensor(
     }
 
 
-def test_the_preprocessor_knows_the_train_rows_alone(trained: Deployment) -> None:
+def test_the_preprocessor_is_fitted_on_train_rows_only(trained: Deployment) -> None:
     splits = trained.hdfs.dataset("train_split").current(WEEK)
     fitted = trained.hdfs.dataset("fitted_preprocessor").current(WEEK)
     assert splits is not None
@@ -149,7 +149,7 @@ def test_the_preprocessor_reports_how_values_were_treated(with_features: Deploym
 
 
 def test_nothing_is_scaled_if_every_model_ignores_scale(with_features: Deployment) -> None:
-    """A lane that is enabled later and needs scaled vectors is refused until the week is trained again."""
+    """Check that a lane that needs a scaler and is enabled later is refused until the week is retrained."""
     alone = {name: {"enabled": name == "xgboost"} for name in built_in_algorithms()}
     settings = tiny_settings(with_features.base, {"models": alone})
     shared = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
@@ -165,7 +165,7 @@ def test_nothing_is_scaled_if_every_model_ignores_scale(with_features: Deploymen
     lanes = [f"{name}_{what}" for name in ("xgboost", "linear_regression") for what in ("cv_report", "model")]
     again = run_train(build_defs(both), with_features.instance, WEEK, only=lanes)
     assert failure_codes(again) == {"linear_regression_cv_report": "assets.no-scaler"}
-    assert materialized(again) == {"xgboost_cv_report", "xgboost_model"}, "it is refused before its search begins"
+    assert materialized(again) == {"xgboost_cv_report", "xgboost_model"}, "the lane is refused before its search begins"
 
 
 def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_formula_from_the_target_is_reported_while_loading(tmp_path: Path, cap
     assert text.values == {"formula": "flow_rate*hour_sin", "target": "flow", "sources": ["flow_rate"]}
 
 
-def test_a_split_is_identified_by_all_that_makes_it(tmp_path: Path) -> None:
+def test_the_id_of_a_split_depends_on_days_and_settings(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
     days = {day: generation(day) for day in DAYS}
     same = split_id(settings, dict(reversed(days.items())))
@@ -233,7 +233,7 @@ def refusal(week: str, found: dict[str, Generation], settings: Settings) -> dg.F
     return refused.value
 
 
-def test_missing_and_empty_days_are_named(tmp_path: Path) -> None:
+def test_missing_and_empty_days_are_listed(tmp_path: Path) -> None:
     found = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
     refused = refusal(WEEK, found, tiny_settings(tmp_path))
     assert code_of(refused) == "assets.days-missing"
@@ -243,7 +243,7 @@ def test_missing_and_empty_days_are_named(tmp_path: Path) -> None:
     assert DAYS[2] in values["missing"]
 
 
-def test_days_before_the_first_day_are_named_as_such(tmp_path: Path) -> None:
+def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": None}})
     days = training_window(WEEK, settings)
     assert len(days) == 7
@@ -264,12 +264,12 @@ def test_days_before_the_first_day_are_named_as_such(tmp_path: Path) -> None:
     assert values_of(incomplete)["missing"] == ["2026-01-05"]
 
 
-def test_days_before_the_first_day_go_unnamed_where_enough_can_come(tmp_path: Path) -> None:
+def test_days_before_the_first_day_are_not_listed_if_enough_days_can_follow(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": 7}})
     assert code_of(refusal(WEEK, {day: generation(day) for day in DAYS}, settings)) == "assets.days-missing"
 
 
-def test_days_after_the_last_day_are_named_as_such(tmp_path: Path) -> None:
+def test_days_after_the_last_day_have_their_own_message(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-07"}, "training": {"minimum_days": 7}})
     refused = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
     assert code_of(refused) == "assets.days-after-data"
@@ -277,7 +277,7 @@ def test_days_after_the_last_day_are_named_as_such(tmp_path: Path) -> None:
     assert values_of(refused)["after"] == "2026-01-08 to 2026-01-11"
 
 
-def test_days_on_both_sides_of_the_data_are_named_together(tmp_path: Path) -> None:
+def test_days_on_both_sides_of_the_data_are_listed_together(tmp_path: Path) -> None:
     changes = {"data": {"last_day": "2026-01-07"}, "training": {"window_weeks": 2, "minimum_days": None}}
     refused = refusal(WEEK, {day: generation(day) for day in DAYS}, tiny_settings(tmp_path, changes))
     assert code_of(refused) == "assets.days-beyond-data"
@@ -301,7 +301,7 @@ def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
     }
 
 
-def test_days_of_one_sensor_table_or_of_none_are_alike() -> None:
+def test_days_with_one_sensor_table_or_none_are_comparable() -> None:
     same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
     assert different_layouts(same) is None
     assert different_layouts({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
@@ -334,6 +334,6 @@ def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch
     assert "are not fully comparable" in metadata_of(result, "splits", "train_split")["geometries"]
 
 
-def test_an_empty_day_beyond_what_is_needed_is_left_out(tmp_path: Path) -> None:
+def test_an_empty_day_that_is_not_required_is_left_out(tmp_path: Path) -> None:
     found = {day: generation(day) for day in DAYS} | {"2026-01-08": generation("2026-01-08", rows=0)}
     assert list(require_days(WEEK, found, tiny_settings(tmp_path))) == DAYS

@@ -1,16 +1,9 @@
-"""The catalogue has the defined features, and marks leaky ones."""
-
-from typing import get_args
-
-import pytest
+"""Built-in features: their names, roles, availability, ranges and sources."""
 
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, FEATURES
-from traffic_assets.catalogue.lookup import feature_columns, feature_table_columns, leaky_features
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.settings.target import Target
-from traffic_assets_tests.codes import code_of, values_of
 
 NAMES = tuple(column.name for column in FEATURES)
 BEFORE = {f"speed_lag_{k}" for k in (1, 2, 3)} | {f"speed_ma_{m}min" for m in (15, 30, 60)} | {"speed_variance"}
@@ -39,22 +32,6 @@ def test_the_features_of_the_definition() -> None:
 def test_availability_of_each_feature() -> None:
     assert {c.name for c in FEATURES if c.available_at == "before"} == BEFORE
     assert {c.name for c in FEATURES if c.available_at == "with the reading"} == {"occupancy_ratio", "flow_rate"}
-    assert leaky_features() == ("traffic_efficiency", "congestion_level")
-    assert leaky_features("flow") == ("flow_rate",)
-    assert not any(target.is_leaky(name) for name, target in TARGETS.items())  # they are the answer
-    assert {target.available_at for target in TARGETS.values()} == {"with the target"}
-
-
-def test_every_target_of_the_settings_is_in_the_catalogue() -> None:
-    assert get_args(Target) == tuple(TARGETS)
-    assert {target.role for target in TARGETS.values()} == {"target"}
-    assert all(target.unit for target in TARGETS.values())
-
-
-def test_leaky_features_are_kept_for_the_speed_alone() -> None:
-    """Check that the flow is never trained on the flow rate."""
-    assert {c.name for c in feature_columns()} >= set(leaky_features())
-    assert set(NAMES) - {c.name for c in feature_columns(target="flow")} == {"flow_rate"}
 
 
 def test_ranges_of_the_definition() -> None:
@@ -73,31 +50,3 @@ def test_every_feature_is_computed_from_input_columns() -> None:
         assert column.source, column.name
         assert set(column.source) <= read
         assert column.description
-
-
-def test_a_feature_table_has_keys_features_and_the_targets() -> None:
-    assert [c.name for c in feature_table_columns()] == ["sensor_id", "timestamp", *NAMES, "speed", "flow"]
-
-
-def test_features_are_excluded_by_name() -> None:
-    assert feature_columns() == FEATURES
-    left = feature_columns(leaky_features())
-    assert [c.name for c in left] == [n for n in NAMES if n not in ("traffic_efficiency", "congestion_level")]
-
-
-def test_unknown_names_and_excluding_every_feature_are_refused() -> None:
-    with pytest.raises(ValueError) as caught:
-        feature_columns(["speed_lag_4", "hour_sin", "speed"])
-    assert code_of(caught.value) == "features.unknown"
-    values = values_of(caught.value)
-    assert values["setting"] == "training.exclude_features"
-    assert [name.partition(" (did you mean ")[0] for name in values["names"]] == ["speed", "speed_lag_4"]
-    assert "(did you mean speed_lag_" in values["names"][1]
-    assert values["allowed"] == list(NAMES)
-    with pytest.raises(ValueError) as caught:
-        feature_columns(NAMES)
-    assert code_of(caught.value) == "features.all-excluded"
-    with pytest.raises(ValueError) as caught:
-        feature_columns(NAMES, target="flow")
-    assert code_of(caught.value) == "features.all-leaky-or-excluded"
-    assert values_of(caught.value) == {"target": "flow", "leaky": ("flow_rate",)}

@@ -1,4 +1,4 @@
-"""The command `class-data`, and for which settings the archive is created."""
+"""The command `class-data`, and the settings with which the archive is created."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_it_is_created_before_the_jvm_of_a_local_session(
     assert calls == ([(None, print)] if created else [])
 
 
-def test_the_command_names_the_archive_or_its_absence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_command_prints_the_archive_or_its_absence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     archive = class_data.Archive(tmp_path, "made")
     (tmp_path / "made.2.jsa").write_text("ab")
     monkeypatch.setattr(class_data, "spark_archive", lambda: archive)

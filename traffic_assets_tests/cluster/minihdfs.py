@@ -1,8 +1,8 @@
 """A real single-node HDFS for tests: one NameNode and one DataNode process on loopback.
 
-The servers' jars come from Maven, or, where there is no `mvn`, as one shaded jar through the Ivy inside the
-pyspark wheel; they are kept in MINIHDFS_CACHE (default: ~/.cache/minihdfs). Not here: pytest fixtures (see
-`conftest.py`) and the Spark cluster (see `minispark.py`).
+The servers' jars come from Maven or, if there is no `mvn`, as one shaded jar through the Ivy inside the pyspark wheel.
+They are cached in MINIHDFS_CACHE (default: ~/.cache/minihdfs). Not here: pytest fixtures (see `conftest.py`) and the
+Spark cluster (see `minispark.py`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PYSPARK_JARS = Path(pyspark.__file__).parent / "jars"
 POM = Path(__file__).with_name("minihdfs-pom.xml")
 CACHE = Path(os.environ.get("MINIHDFS_CACHE", Path.home() / ".cache" / "minihdfs"))
 CLIENT_SETTINGS = {**FAIL_FAST, "dfs.replication": "1"}
-"""What a client of this HDFS has to set: replication is the client's choice, and there is one DataNode."""
+"""Settings of a client of this HDFS. Clients choose the replication, and there is only one DataNode."""
 
 FETCH_SECONDS = 600
 JVM = [
@@ -89,18 +89,18 @@ def _fetch(folder: Path) -> None:
         subprocess.run(command, check=True, timeout=FETCH_SECONDS, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError) as error:
         raise RuntimeError(
-            f"the servers of the test HDFS could not be fetched by {command[0]}: {error}. The first time, they come "
-            f"from Maven's repository (repo1.maven.org, or a mirror that Maven knows), so the network is needed; "
-            f"they are kept in {CACHE} (MINIHDFS_CACHE), which may also be copied from another machine"
+            f"The servers of the test HDFS could not be fetched by {command[0]}: {error}. On first use they come from "
+            f"Maven's repository (repo1.maven.org, or a configured mirror), so the network is needed. Fix: allow "
+            f"access to it, or copy {CACHE} (MINIHDFS_CACHE) from another machine."
         ) from error
 
 
 def server_classpath() -> str:
-    """The servers' jars, fetched the first time and kept in CACHE."""
+    """Return the class path of the servers, whose jars are fetched on first use and cached in CACHE."""
     target = CACHE / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        for left in CACHE.glob("part-*"):  # by a run that was killed; what is younger may be another run's
+        for left in CACHE.glob("part-*"):  # left by killed runs; younger ones may be in use
             with suppress(FileNotFoundError):
                 if left.stat().st_mtime < time.time() - 2 * FETCH_SECONDS:
                     shutil.rmtree(left, ignore_errors=True)
@@ -136,7 +136,7 @@ def _role(main: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
@@ -146,9 +146,9 @@ class MiniHdfs:
     """The two processes, each of which can be killed and started again; state survives.
 
     Args:
-        folder: where names, blocks, settings and logs are kept; None for a temporary one.
-        site: more Hadoop settings for servers and clients.
-        options: more JVM options of each server, by its main class, instead of those that use its class data archive.
+        folder: Folder of names, blocks, settings and logs; None for a temporary one.
+        site: Additional Hadoop settings for servers and clients.
+        options: JVM options of each server, by its main class, instead of those that use its class data archive.
     """
 
     def __init__(
@@ -218,12 +218,12 @@ class MiniHdfs:
         for name in ("core-site.xml", "hdfs-site.xml"):
             (self.conf_dir / name).write_text(f"<configuration>\n{rows}</configuration>\n")
         (self.conf_dir / "log4j.properties").write_text(LOG4J)
-        for name in ("hdfs", "datanode"):  # the hadoop-hdfs jar lacks its web pages, and insists on them
+        for name in ("hdfs", "datanode"):  # the hadoop-hdfs jar lacks its web pages, but requires them
             (self.conf_dir / "webapps" / name).mkdir(parents=True, exist_ok=True)
 
     def _java(self, main: str, *args: str) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("HADOOP_", "HDFS_"))}
-        # the settings come last: an archive holds for a class path that begins with the jars
+        # the settings come last, because an archive is valid for class paths that begin with its jars
         command = [java_program(), *JVM, *self._jvm_options(main), "-cp", f"{server_classpath()}:{self.conf_dir}"]
         with (self.folder / f"{_role(main)}.log").open("ab") as log:
             return subprocess.Popen(
@@ -271,15 +271,15 @@ class MiniHdfs:
             process.wait(timeout)
 
     def freeze_namenode(self) -> None:
-        """Stop the NameNode where it stands: it keeps its port and does not answer."""
+        """Suspend the NameNode: it keeps its port and does not answer."""
         self._processes["namenode"].send_signal(signal.SIGSTOP)
 
     def thaw_namenode(self) -> None:
-        """Let a frozen NameNode go on."""
+        """Resume a frozen NameNode."""
         self._processes["namenode"].send_signal(signal.SIGCONT)
 
     def heal(self) -> None:
-        """Start what was killed, thaw what was frozen, and wait until all is ready."""
+        """Restart killed servers, resume a frozen NameNode, and wait until HDFS is ready."""
         if "namenode" not in self._processes:
             self.start_namenode()
         self.thaw_namenode()
@@ -295,11 +295,11 @@ class MiniHdfs:
             return bean
 
     def state(self) -> dict[str, Any]:
-        """What the NameNode says about itself (FSState, NumLiveDataNodes, ...)."""
+        """Return the state that the NameNode reports (FSState, NumLiveDataNodes, ...)."""
         return self._bean(self.http_port, "service=NameNode,name=FSNamesystemState")
 
     def is_ready(self) -> bool:
-        """Out of safe mode, with the running DataNode (not an earlier one) registered."""
+        """Return whether HDFS is out of safe mode and the running DataNode (not an earlier one) is registered."""
         try:
             if self.state()["FSState"] != "Operational":
                 return False
@@ -315,8 +315,8 @@ class MiniHdfs:
         """Wait until `is_ready`.
 
         Raises:
-            RuntimeError: a process ended; the message holds the end of its log.
-            TimeoutError: not ready in time.
+            RuntimeError: If a process ended; the message contains the end of its log.
+            TimeoutError: If HDFS is not ready in time.
         """
         end = time.monotonic() + timeout
         while not self.is_ready():

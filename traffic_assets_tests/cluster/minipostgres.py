@@ -27,11 +27,11 @@ def find_programs() -> Path | None:
 
 @contextmanager
 def running_postgres(processes: Processes, programs: Path) -> Iterator[str]:
-    """Run a server and yield the URL of its database; the server and its data are gone at the end of the block.
+    """Run a server and yield the URL of its database; the server and its data are removed at the end of the block.
 
     Args:
-        processes: fixture that starts the programs.
-        programs: folder of the server's programs.
+        processes: Fixture that starts the programs.
+        programs: Folder of the server's programs.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder, port = Path(temporary), free_port()
@@ -52,7 +52,7 @@ def running_postgres(processes: Processes, programs: Path) -> Iterator[str]:
         ):
             address = ("--host=127.0.0.1", f"--port={port}", f"--username={USER}")
             wait = (programs / "pg_isready", *address, "--dbname=postgres")
-            while run(*wait, cwd=folder):  # also while the server still refuses connections
+            while run(*wait, cwd=folder):  # including while the server still refuses connections
                 assert server.poll() is None, log.read_text()
             try:
                 yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
@@ -62,7 +62,7 @@ def running_postgres(processes: Processes, programs: Path) -> Iterator[str]:
 
 
 def _owner(folder: Path) -> dict[str, Any]:
-    """Return the options that run a program as the folder's owner: PostgreSQL refuses to run as root."""
+    """Return the options that run a program as the folder's owner, because PostgreSQL refuses to run as root."""
     if os.geteuid():
         return {}
     account = pwd.getpwnam("postgres")

@@ -39,13 +39,13 @@ def class_data() -> Archive | None:
 
 
 def class_data_options() -> str:
-    """Return the JVM options that use it, as Spark reads them; they have no effect without the file."""
+    """Return the JVM options that use the archive, as Spark reads them; without the file they have no effect."""
     archive = class_data()
     return shlex.join(archive.options) if archive is not None else ""
 
 
 def spark_env() -> dict[str, str]:
-    """The environment of every Spark process: loopback only, this Python, this wheel."""
+    """Return the environment of every Spark process: loopback only, this Python, this wheel."""
     foreign = ("SPARK_", "PYSPARK_", "HADOOP_")
     env = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return env | {
@@ -59,7 +59,7 @@ def spark_env() -> dict[str, str]:
 
 
 def cluster_conf() -> dict[str, str]:
-    """Return the settings of an application on the cluster: its driver's, and its executors' class data archive."""
+    """Return the settings of an application on the cluster: of its driver, and the executors' class data archive."""
     return {**DRIVER_CONF, "spark.executor.extraJavaOptions": class_data_options()}
 
 
@@ -67,9 +67,9 @@ class MiniSpark:
     """One Master and some Workers (`worker0`, ...), each of which can be killed; `url` is the master's.
 
     Args:
-        workers: how many Workers to start with.
-        cores: of each Worker.
-        memory: of each Worker, for its executors.
+        workers: Number of Workers at the start.
+        cores: Cores of each Worker.
+        memory: Memory of each Worker's executors.
     """
 
     def __init__(self, workers: int = 1, cores: int = 2, memory: str = "1g") -> None:

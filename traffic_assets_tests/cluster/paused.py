@@ -37,11 +37,11 @@ class Plan:
     """One run.
 
     Attributes:
-        step: log record's `step` at which the run stops.
-        folder: existing local folder for the run's signals.
-        base: base URI of the deployment.
-        changes: changes to the tiny settings.
-        only: keys of the assets to make.
+        step: Value of `step` of the log record at which the run stops.
+        folder: Existing local folder for the run's signals.
+        base: Base URI of the deployment.
+        changes: Changes to the tiny settings.
+        only: Keys of the assets to materialize.
     """
 
     step: str
@@ -73,7 +73,7 @@ class PauseAt(logging.Handler):
         self._plans[threading.get_ident()] = plan
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Wait at the step; without the handler's lock, which would stop the other threads too."""
+        """Wait at the step, without holding the handler's lock, which would stop the other threads too."""
         plan = self._plans.get(threading.get_ident())
         if plan is not None and getattr(record, "step", None) == plan.step:
             del self._plans[threading.get_ident()]
@@ -100,7 +100,7 @@ def _run(plan: Plan, defs: dg.Definitions, pause: PauseAt) -> None:
 
 
 def main(path: str) -> None:
-    """Run every plan, all at the same time."""
+    """Run all plans concurrently."""
     plans = [Plan(**plan) for plan in json.loads(Path(path).read_text())]
     pause = PauseAt()
     for name in STEP_LOGGERS:

@@ -1,6 +1,6 @@
 """A process that registers one model on a signal; `test_concurrent_registration.py` starts twenty of them.
 
-It needs Hadoop's client alone, no Spark context. The processes share a JVM, each with clients of its own, so that
+It needs only Hadoop's client and no Spark context. The processes share a JVM, each with clients of its own, so that
 HDFS sees as many writers as there are processes.
 """
 
@@ -20,11 +20,11 @@ from traffic_assets_tests.cluster.minihdfs import CLIENT_SETTINGS
 from traffic_assets_tests.registry.examples import made_up
 
 OWN_CLIENTS = {"fs.hdfs.impl.disable.cache": "true"}
-"""What gives each call a client of its own: two writers of one client would share its leases."""
+"""Setting that gives each call its own client. Two writers with one client would share its leases."""
 
 
 def gateway_session(port: int, token: str) -> Any:
-    """Return what HadoopFileSystem needs of a session, from a JVM that runs."""
+    """Return the parts of a session that HadoopFileSystem needs, from a running JVM."""
     parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
     gateway: Any = JavaGateway(gateway_parameters=parameters)
     hadoop_conf = gateway.jvm.org.apache.hadoop.conf.Configuration()
@@ -35,7 +35,7 @@ def gateway_session(port: int, token: str) -> Any:
 
 
 def main(gateway: tuple[int, str], start: Barrier, base: str, lane: str, name: str, folder: str) -> None:
-    """Get ready, wait for the others, register, and write down which version it became."""
+    """Get ready, wait for the other processes, register, and record the version."""
     session = gateway_session(*gateway)
     registry = ModelRegistry(f"{base}/models", HadoopFileSystem(lambda: session))
     new = made_up(registry.filesystem, base, lane, name)

@@ -1,4 +1,4 @@
-"""Twenty processes register at once on a real HDFS: twenty versions, each whole."""
+"""Concurrent registration by twenty processes on a real HDFS: twenty versions, each complete."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from traffic_assets_tests.cluster import registering
 from traffic_assets_tests.cluster.minihdfs import MiniHdfs
 
 PROCESSES = 20
-TIMEOUT = 300.0  # a guard against hanging, not a promise of speed
+TIMEOUT = 300.0  # seconds; a timeout for hanging processes, not a performance limit
 LANE = "h15/random_forest"
 
 
 @pytest.fixture
 def processes() -> Iterator[list[BaseProcess]]:
-    """Those that the test starts; all are ended with it."""
+    """The processes that the test starts; all end with the test."""
     started: list[BaseProcess] = []
     yield started
     for process in started:
@@ -32,7 +32,7 @@ def processes() -> Iterator[list[BaseProcess]]:
         process.join()
 
 
-def test_twenty_processes_registering_at_once_get_twenty_versions(
+def test_twenty_concurrent_registrations_get_twenty_versions(
     spark: SparkSession, hdfs: MiniHdfs, hadoop_fs: HadoopFileSystem, tmp_path: Path, processes: list[BaseProcess]
 ) -> None:
     base = f"{hdfs.uri}{tmp_path}"
@@ -50,13 +50,13 @@ def test_twenty_processes_registering_at_once_get_twenty_versions(
     for name, started in zip(names, processes, strict=True):
         started.join(TIMEOUT)
         assert started.exitcode == 0, name
-    told = {name: json.loads((tmp_path / f"{name}.json").read_text())["version"] for name in names}
+    registered = {name: json.loads((tmp_path / f"{name}.json").read_text())["version"] for name in names}
 
     registry = ModelRegistry(f"{base}/models", hadoop_fs)
     assert registry.versions(LANE) == [f"v1.{minor}.0" for minor in range(PROCESSES)]
-    assert sorted(told.values()) == sorted(registry.versions(LANE)), "each was told another one"
+    assert sorted(registered.values()) == sorted(registry.versions(LANE)), "each process got its own version"
     lane = f"{registry.root}/{LANE}"
-    for name, version in told.items():
+    for name, version in registered.items():
         registry.verify(LANE, version)
         assert registry.metadata(LANE, version).version == version
         assert registry.metadata(LANE, version).training.model == f"{base}/generations/{name}"

@@ -20,14 +20,14 @@ from traffic_assets_tests.codes import code_of, values_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-HANG = 60.0  # seconds; a guard against hanging, not a promise of speed
+HANG = 60.0  # seconds; a timeout for hanging calls, not a performance limit
 UNCHANGED = 2**63 - 1  # Hadoop's QUOTA_DONT_SET
 
 
 @pytest.fixture(scope="module")
 def breakable(spark: SparkSession) -> Iterator[MiniHdfs]:
     settings, key = spark.sparkContext._jsc.hadoopConfiguration(), "ipc.client.rpc-timeout.ms"
-    settings.set(key, "3000")  # the frozen NameNode shall not cost the tests the 10 s that it costs users
+    settings.set(key, "3000")  # a frozen NameNode delays tests by 3 s, not by 10 s as for users
     with MiniHdfs() as cluster:
         yield cluster
     settings.set(key, FAIL_FAST[key])
@@ -35,7 +35,7 @@ def breakable(spark: SparkSession) -> Iterator[MiniHdfs]:
 
 @pytest.fixture
 def cluster(breakable: MiniHdfs, hadoop_fs: HadoopFileSystem) -> Iterator[MiniHdfs]:
-    """Healthy before and after each test, with a file and a table in it."""
+    """HDFS that is healthy before and after each test."""
     yield breakable
     breakable.heal()
     _await_answer(hadoop_fs, breakable)
@@ -52,7 +52,7 @@ def table(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFileSystem) -
 
 
 def _await_answer(fs: HadoopFileSystem, cluster: MiniHdfs) -> None:
-    """A client's connection may still be the one to the NameNode that was killed: retry as users may."""
+    """Retry until HDFS answers. A client's connection may still lead to a NameNode that was killed."""
     for _ in range(10):
         try:
             fs.write_bytes(f"{cluster.uri}/alive", b"")
@@ -107,7 +107,7 @@ def _admin(spark: SparkSession, uri: str) -> tuple[Any, Any]:
 
 @contextmanager
 def _user(spark: SparkSession, name: str) -> Iterator[None]:
-    """Let all clients in the session's JVM be another user; with simple authentication HDFS believes it."""
+    """Run all clients in the session's JVM as another user, which HDFS accepts with simple authentication."""
     jvm: Any = spark._jvm
     users = jvm.org.apache.hadoop.security.UserGroupInformation
     login = users.getLoginUser()
@@ -207,7 +207,7 @@ def test_no_permission(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: Hadoop
             *_file_changes(hadoop_fs, table),
             lambda: spark.range(3).write.parquet(f"{table}/new"),
         )
-        assert hadoop_fs.list(table), "a folder that may be read can be read"
+        assert hadoop_fs.list(table), "a readable folder can be listed"
     jvm: Any = spark._jvm
     admin.setPermission(path, jvm.org.apache.hadoop.fs.permission.FsPermission("700"))
     with _user(spark, "stranger"):
@@ -245,7 +245,7 @@ def test_space_quota(cluster: MiniHdfs, spark: SparkSession, hadoop_fs: HadoopFi
         lambda: hadoop_fs.create_exclusive(f"{table}/claim", b"new"),
         lambda: spark.range(3).write.parquet(f"{table}/new"),
     )
-    assert hadoop_fs.read_bytes(f"{table}/file") == b"data", "the file of 0 bytes was written aside"
+    assert hadoop_fs.read_bytes(f"{table}/file") == b"data", "only a temporary file was written"
     assert not hadoop_fs.exists(f"{table}/claim")
 
 

@@ -1,4 +1,4 @@
-"""Training runs are killed at every step of a publish and of a registration, on a real HDFS, while readers look on."""
+"""Training runs that are killed at every step of publishing and registering, on a real HDFS with active readers."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ REGISTRY_STEPS = ["claimed", "files written", "published"]
 SLOW = "slow"
 PATIENCE = 180.0
 PAUSE = 0.1
-"""Seconds between a reader's rounds: without a pause it would take the time of what it looks at."""
+"""Seconds between a reader's rounds. Without a pause it would slow down the runs that it observes."""
 CHANGES = {
     **only_lanes(LANE.id),
     "spark": {"config": {f"spark.hadoop.{key}": value for key, value in CLIENT_SETTINGS.items()}},
@@ -54,7 +54,7 @@ LANE_FOLDERS = ("training/splits", f"training/{LANE.model}", f"training/{LANE.te
 
 @dataclass(frozen=True)
 class OnHdfs:
-    """A copy on HDFS of what a tiny deployment has trained and registered, and the run that is to be killed there."""
+    """A copy of a trained tiny deployment on HDFS, and the plan of the run that is killed there."""
 
     plan: Plan
 
@@ -67,12 +67,12 @@ class OnHdfs:
 
     @property
     def splits(self) -> Dataset:
-        """The dataset that the kills hit."""
+        """The dataset that the killed runs publish."""
         return self.hdfs.dataset(SPLITS[0])
 
     @property
     def registry(self) -> ModelRegistry:
-        """The registry that the kills hit."""
+        """The registry in which the killed runs register."""
         return registry_of(self.hdfs)
 
     def current(self) -> Generation:
@@ -82,7 +82,7 @@ class OnHdfs:
         return current
 
     def train(self, *only: str) -> None:
-        """Make some assets in the test's own process."""
+        """Materialize some assets in the test's own process."""
         with dg.DagsterInstance.ephemeral() as instance:
             result = run_train(build_defs(self.plan.settings), instance, WEEK, only=list(only))
         assert result.success, failures(result)
@@ -90,14 +90,14 @@ class OnHdfs:
 
 @dataclass
 class Seen:
-    """What a reader saw of one deployment, and every look at something that was not whole."""
+    """Complete states of one deployment that a reader saw, and its errors."""
 
     whole: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
 class Reader(threading.Thread):
-    """A reader that looks at every deployment again and again."""
+    """A thread that reads every deployment repeatedly."""
 
     def __init__(self, looks: Mapping[str, Callable[[], str]]) -> None:
         super().__init__(daemon=True)
@@ -106,7 +106,7 @@ class Reader(threading.Thread):
         self.seen = {name: Seen() for name in looks}
 
     def run(self) -> None:
-        """Look until ended."""
+        """Read until ended."""
         while not self._ended.wait(PAUSE):
             for name, look in self._looks.items():
                 try:
@@ -118,10 +118,10 @@ class Reader(threading.Thread):
     def look_once_more(self) -> None:
         """Wait for a round that began after the call."""
         wanted = self._rounds + 2
-        _wait_until(lambda: self._rounds >= wanted, lambda: "the reader does not come to an end")
+        _wait_until(lambda: self._rounds >= wanted, lambda: "the reader does not finish its round")
 
     def end(self) -> None:
-        """Stop after the round under way."""
+        """Stop after the current round."""
         self._ended.set()
         self.join(60)
 
@@ -150,13 +150,13 @@ def _latest_pointer(registry: ModelRegistry) -> str:
 
 @dataclass
 class Killed:
-    """What a killed process left, by step.
+    """State after a process was killed, by step.
 
     Attributes:
-        deployed: storage that each run worked on.
-        reader: reader of all of them, which looks on.
-        before: current generation of the splits before the process was started.
-        between: generation that another run published while one run was stopped; that one was let go.
+        deployed: Storage of each run.
+        reader: Reader of all of them.
+        before: Current generation of the splits before the process was started.
+        between: Generation that another run published while one run was stopped, which then continued.
     """
 
     deployed: Mapping[str, OnHdfs]
@@ -169,7 +169,7 @@ class Killed:
 def killed(
     spark: SparkSession, hdfs: MiniHdfs, trained: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Killed]:
-    """One process with a run for every step, killed when each has come to its step."""
+    """One process with a run for every step, killed once each run has reached its step."""
     folder = tmp_path_factory.mktemp("killed")
     runs = {SLOW: "renamed", **{step: step for step in PUBLISH_STEPS + REGISTRY_STEPS}}
     signals = {name: folder / name.replace(" ", "_") for name in runs}
@@ -182,7 +182,7 @@ def killed(
             deployed[name] = OnHdfs(Plan(step, str(signals[name]), base, CHANGES, SPLITS))
             for part in SPLIT_FOLDERS:
                 upload(spark, trained.base / part, f"{base}/{part}")
-    # one lane whose model was evaluated, and a registry of its own for each run that registers it
+    # one lane whose model is evaluated, and a separate registry for each run that registers it
     base = f"{hdfs.uri}{folder}/lane"
     for part in LANE_FOLDERS:
         upload(spark, trained.base / part, f"{base}/{part}")
@@ -220,7 +220,7 @@ def killed(
 
 @contextlib.contextmanager
 def _stopped_at_their_steps(folder: Path, plans: list[Plan]) -> Iterator[subprocess.Popen[bytes]]:
-    """A training process whose runs are at their steps inside the block, and that is dead after it."""
+    """Yield a training process whose runs have reached their steps; it is dead after the block."""
     path, written = folder / "plans.json", folder / "log"
     write_plans(path, plans)
     environ = {k: v for k, v in spark_env().items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
@@ -257,8 +257,8 @@ def _wait_until(condition: Callable[[], bool], otherwise: Callable[[], str]) -> 
 
 
 @pytest.mark.parametrize("step", PUBLISH_STEPS)
-def test_a_publish_that_is_killed_leaves_the_old_or_the_new(spark: SparkSession, killed: Killed, step: str) -> None:
-    """And the next publish succeeds, whatever was left."""
+def test_a_killed_publisher_leaves_a_complete_generation(spark: SparkSession, killed: Killed, step: str) -> None:
+    """Check the generation after the kill, and that the next run can publish."""
     deployed, before, seen = killed.deployed[step], killed.before[step], killed.reader.seen[step]
     after = deployed.current()
     assert (after.id == before.id) == (step != "pointer swapped")
@@ -272,7 +272,7 @@ def test_a_publish_that_is_killed_leaves_the_old_or_the_new(spark: SparkSession,
 
 
 @pytest.mark.parametrize("step", REGISTRY_STEPS)
-def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_completes_it(
+def test_a_killed_registration_loses_nothing_and_a_rerun_completes_it(
     spark: SparkSession, killed: Killed, step: str
 ) -> None:
     deployed, seen = killed.deployed[step], killed.reader.seen[step]
@@ -285,7 +285,7 @@ def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_completes_it(
     deployed.train(LANE.registry_entry)
     assert registry.versions(LANE.id)[0] == first
     (second,) = registry.versions(LANE.id)[1:]
-    assert not published or published == [second], "the version that was published before the kill, no second copy"
+    assert not published or published == [second], "the version that was published before the kill, not a copy"
     assert _latest_pointer(registry) == second == registry.latest(LANE.id)
     killed.reader.look_once_more()
     assert seen.wrong == []
@@ -294,7 +294,7 @@ def test_a_registration_that_is_killed_loses_nothing_and_a_rerun_completes_it(
     assert loaded.metadata.version == second
 
 
-def test_two_runs_that_publish_one_partition_leave_one_whole_generation(spark: SparkSession, killed: Killed) -> None:
+def test_two_runs_that_publish_one_partition_leave_one_complete_generation(spark: SparkSession, killed: Killed) -> None:
     last, between = killed.deployed[SLOW].current(), killed.between
     assert last.run_id != between.run_id, "the run whose pointer came last is current"
     assert last.run_id != killed.before[SLOW].run_id

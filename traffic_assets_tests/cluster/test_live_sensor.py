@@ -41,8 +41,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def dagster_dev(environ: dict[str, str], tmp_path: Path) -> Iterator[Path]:
-    """The UI and the daemons on the project's own workspace; gives their log."""
-    # two processes that make Dagster's tables at the same time break each other: make them first
+    """The log of the UI and the daemons on the project's own workspace."""
+    # two processes that create Dagster's tables at the same time fail: create them first
     with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
         instance.get_runs(limit=1)
         instance.get_asset_keys(limit=1)

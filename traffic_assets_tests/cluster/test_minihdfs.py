@@ -1,4 +1,4 @@
-"""How the servers of the test HDFS are fetched, if that fails, and started."""
+"""Servers of the test HDFS: a failed download, and the start with class data archives."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,7 @@ from traffic_assets_tests.cluster import minihdfs
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_download_that_fails_says_what_is_needed_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_download_reports_its_fix_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, home = tmp_path / "cache", tmp_path / "home"
     killed, under_way = cache / "part-killed", cache / "part-under-way"
     for folder in (killed, under_way, home / "bin", tmp_path / "empty"):

@@ -1,4 +1,4 @@
-"""Executors of a real Spark standalone cluster write to HDFS, and what is published there is read back."""
+"""Rows that executors of a real Spark standalone cluster publish on HDFS and read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole train job with `spark://` as master and `hdfs://` as storage, by settings alone."""
+"""The whole `train` job with `spark://` as master and `hdfs://` as storage, only by settings."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_the_train_job_on_a_cluster(
     )
     assert predictions.where("prediction > 0").count() > 0
 
-    # the same entry, as a cluster's own tools start it: master and memory are spark-submit's
+    # the command line under spark-submit, which sets master and memory
     for name, value in (("TRAFFIC_PROFILE", str(profile)), ("DAGSTER_HOME", str(home))):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRAFFIC_MODELS__RANDOM_FOREST__ENABLED", "false")

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def upload(spark: SparkSession, folder: Path, uri: str) -> None:
-    """Copy a local folder to a URI where nothing is yet, with Hadoop's client.
+    """Copy a local folder to a URI that does not exist yet, with Hadoop's client.
 
-    Its checksum files are copied too: a version's manifest names them.
+    Its checksum files are copied too, because a version's manifest lists them.
     """
     jvm: Any = spark._jvm
     hadoop, configuration = jvm.org.apache.hadoop.fs, spark.sparkContext._jsc.hadoopConfiguration()

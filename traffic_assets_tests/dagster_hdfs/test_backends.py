@@ -1,4 +1,4 @@
-"""Storage backends of installed packages: by scheme, imported when used, errors that name the package."""
+"""Storage backends of installed packages: chosen by scheme, imported on first use, named in errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _no_session() -> object:
     raise AssertionError("the session was requested")
 
 
-def test_a_scheme_is_its_backends_and_others_stay_as_they_are(install: Install) -> None:
+def test_a_backend_serves_its_scheme_and_others_are_unchanged(install: Install) -> None:
     assert isinstance(filesystem_for("acme://x/y", _no_session), HadoopFileSystem)  # type: ignore[arg-type]
     install("acme-store", STORE, {GROUP: {"Acme": "Store"}})
     for uri in ("acme://x/y", "ACME://x"):

@@ -1,4 +1,4 @@
-"""The class data archive: what it fits, that it is written whole or not at all, and that Java really uses it."""
+"""The class data archive: the Java that it belongs to, its atomic creation, and its use by Java."""
 
 import json
 import os
@@ -35,13 +35,13 @@ def archive(tmp_path: Path) -> Archive:
 
 @pytest.fixture
 def made(archive: Archive) -> Archive:
-    """An archive that exists; nothing but its size is looked at."""
+    """An archive that exists; only its size is checked."""
     write(archive)
     return archive
 
 
 def write(archive: Archive, content: str = "classes") -> bool:
-    """Create an archive; False if there was nothing to do."""
+    """Create an archive, and return whether it was missing."""
     with class_data.writing(archive) as part:
         if part is not None:
             part.write_text(content)
@@ -49,7 +49,7 @@ def write(archive: Archive, content: str = "classes") -> bool:
 
 
 def files(archive: Archive) -> list[str]:
-    """Everything in the cache folder but locks."""
+    """Return the names of all files in the cache folder except locks."""
     return sorted(path.name for path in archive.folder.iterdir() if path.suffix != ".lock")
 
 
@@ -75,11 +75,11 @@ class TestWriting:
         assert archive.path is not None
         assert archive.options == []
 
-    def test_nobody_else_writes_meanwhile(self, archive: Archive) -> None:
+    def test_only_one_process_writes_an_archive(self, archive: Archive) -> None:
         with class_data.writing(archive) as part:
             assert part is not None
             assert not write(archive)
-            assert archive.path is None, "not published before it is whole"
+            assert archive.path is None, "not published before it is complete"
             part.write_text("classes")
         assert archive.path is not None
 
@@ -122,7 +122,7 @@ class TestWriting:
             write(other)
             assert other.path is not None
             os.utime(other.path, (1, 1))
-        assert used.options, "using it counts"
+        assert used.options, "its use is recorded"
         write(archive)
         assert old.path is None
         assert used.path is not None
@@ -162,7 +162,7 @@ class TestCreating:
             class_data.create(archive, messages.append)
         ((_, environ),) = commands
         assert "-XX:ArchiveClassesAtExit=" in environ["SPARK_SUBMIT_OPTS"]
-        assert "mine" not in environ.values(), "what changes the class path or Java's options stays out"
+        assert "mine" not in environ.values(), "variables that change the class path or Java's options are left out"
         assert len(messages) == 1
         assert str(archive.folder) in messages[0]
         assert archive.path is not None
@@ -183,14 +183,14 @@ class TestUse:
         assert os.environ["SPARK_SUBMIT_OPTS"] == "-Dmine=1"
 
     @pytest.mark.parametrize("name", OPTIONS)
-    def test_options_of_the_user_for_the_same_are_left_alone(
+    def test_options_of_the_user_for_an_archive_are_kept(
         self, made: Archive, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         monkeypatch.setenv(name, "-XX:SharedArchiveFile=/mine.jsa")
         with started_from(made):
             assert os.environ.get("SPARK_SUBMIT_OPTS", "") in ("", "-XX:SharedArchiveFile=/mine.jsa")
 
-    def test_so_are_those_of_the_settings(self, made: Archive) -> None:
+    def test_options_of_the_settings_for_an_archive_are_kept(self, made: Archive) -> None:
         with started_from(made, users_options="-Xshare:off"):
             assert "SPARK_SUBMIT_OPTS" not in os.environ
 
@@ -205,17 +205,17 @@ class TestUse:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("SPARK_HOME", str(tmp_path))
-        assert spark_archive() is None, "no Spark is there"
+        assert spark_archive() is None, "no Spark is installed there"
         for file in ("jars/spark-core_2.13-4.0.0.jar", "conf/spark-defaults.conf"):
             (tmp_path / file).parent.mkdir()
             (tmp_path / file).touch()
         assert spark_archive() is None
 
 
-class TestWhatItFits:
+class TestName:
     @pytest.fixture
     def java(self, processes: Processes, tmp_path: Path) -> Path:
-        """A made-up Java that says what a file holds."""
+        """A fake Java that prints the content of a file."""
         java = tmp_path / "java"
         java.write_text(f'#!/bin/sh\ncat "{tmp_path}/says" >&2\n')
         java.chmod(0o755)
@@ -255,7 +255,7 @@ class TestWhatItFits:
     @pytest.mark.parametrize(
         ("version", "vm"), [("11.0.2", "OpenJDK 64-Bit Server VM"), ("17.0.1", "Eclipse OpenJ9 VM"), ("?", "OpenJDK")]
     )
-    def test_other_javas_have_none(self, java: Path, version: str, vm: str) -> None:
+    def test_unsupported_javas_have_no_archive(self, java: Path, version: str, vm: str) -> None:
         self.says(java, version, "1", vm)
         assert archive_for("spark-4", str(java), []) is None
 
@@ -266,7 +266,7 @@ class TestWhatItFits:
 
 
 class TestJava:
-    """With the Java and the Spark of this machine."""
+    """Archives with the Java and the Spark of this machine."""
 
     JARS = minispark.SPARK_HOME / "jars"
     ENVIRON: Mapping[str, str] = {
@@ -274,11 +274,11 @@ class TestJava:
         "SPARK_HOME": str(minispark.SPARK_HOME),
         "SPARK_SCALA_VERSION": "2.13",
     }
-    """What Spark's launcher needs besides, as `spark-class` sets it."""
+    """Environment for Spark's launcher, as `spark-class` sets it."""
 
     @pytest.fixture
     def small(self, processes: Processes, tmp_path: Path) -> Archive:
-        """An archive of a program that ends soon."""
+        """An archive of a short program."""
         archive = Archive(tmp_path / "a folder", "small")
         with class_data.writing(archive) as part:
             assert part is not None
@@ -289,13 +289,13 @@ class TestJava:
         main = ("org.apache.spark.launcher.Main", "org.apache.spark.deploy.SparkSubmit", "--version")
         return [java_program(), *options, "-cp", f"{class_path}{self.JARS}/*", *main]
 
-    def test_it_is_used(self, small: Archive, processes: Processes, tmp_path: Path) -> None:
+    def test_an_archive_is_used(self, small: Archive, processes: Processes, tmp_path: Path) -> None:
         log = tmp_path / "loaded"
         processes.run(self.command([*small.options, f"-Xlog:class+load:file={log}"]), check=True, env=self.ENVIRON)
         assert FROM_ARCHIVE in log.read_text()
 
     @pytest.mark.parametrize("fault", ["corrupt", "another class path", "empty", "deleted"])
-    def test_one_that_does_not_fit_is_ignored(
+    def test_an_archive_that_does_not_match_is_ignored(
         self, small: Archive, processes: Processes, tmp_path: Path, fault: str
     ) -> None:
         assert small.path is not None
@@ -335,7 +335,7 @@ class TestJava:
         done = processes.python("-c", program, json.dumps(fields), env=env)
         (result,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
         assert result.startswith("RESULT 3")
-        assert "-Dmine=1" in result, "the user's own options count too"
+        assert "-Dmine=1" in result, "the user's own options are kept"
         assert (f"-XX:SharedArchiveFile={archive.path}" in result) == on
         assert (log.read_text().count(FROM_ARCHIVE) > 5000) == on
 

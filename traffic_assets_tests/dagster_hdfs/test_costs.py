@@ -25,7 +25,7 @@ def _shuffled(spark: SparkSession) -> None:
 
 
 def test_a_meter_counts_shuffles_and_the_cpu_time_of_both_processes(spark: SparkSession) -> None:
-    _shuffled(spark)  # before it began
+    _shuffled(spark)  # before the measurement
     meter = Meter()
     assert meter.read().shuffle_bytes == 0
     _shuffled(spark)
@@ -65,7 +65,7 @@ def test_data_that_exceeds_the_memory_is_counted_as_spilled(spark: SparkSession)
     assert meter.read().spill_bytes > 0
 
 
-def test_every_materialisation_tells_its_cost_with_the_write(spark: SparkSession, tmp_path: Path) -> None:
+def test_every_materialization_has_its_cost_including_the_write(spark: SparkSession, tmp_path: Path) -> None:
     @dg.asset(io_manager_key="frames")
     @measured
     def rows(context: dg.AssetExecutionContext) -> object:

@@ -1,4 +1,4 @@
-"""Errors of Spark and the operating system become storage errors; for HDFS see `cluster/test_hdfs_faults.py`."""
+"""Storage errors from errors of Spark and the operating system; for HDFS see `cluster/test_hdfs_faults.py`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ fs = HadoopFileSystem(lambda: spark)
 fs.exists(sys.argv[1])
 spark.stop()
 kinds = []
-for attempt in range(3):  # stopped; killed: a call finds its connection closed, the next one nobody there
+for attempt in range(3):  # stopped; killed: one call finds its connection closed, the next finds no server
     if attempt == 1:
         os.kill(spark._jvm.java.lang.ProcessHandle.current().pid(), signal.SIGKILL)
     try:

@@ -1,4 +1,4 @@
-"""Failures carry the code and the values of the message that they were raised with."""
+"""Failures that have the code and the values of the message that they were raised with."""
 
 from collections.abc import Callable
 from pathlib import Path

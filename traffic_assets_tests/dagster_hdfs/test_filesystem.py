@@ -82,13 +82,13 @@ def test_listing_is_sorted_with_sizes_and_times(storage: Storage) -> None:
     assert [entry.uri for entry in fs.list_aside(base)] == [f"{base}/.d.0123456789abcdef.aside"]
 
 
-def test_a_file_is_no_folder(storage: Storage) -> None:
+def test_a_file_is_not_a_folder(storage: Storage) -> None:
     fs, base = storage
     fs.write_bytes(f"{base}/file", b"data")
     assert not fs.exists(f"{base}/file/below")
     with pytest.raises(NotADirectoryError, match=r"/file") as caught:
         fs.list(f"{base}/file")
-    if isinstance(fs, HadoopFileSystem):  # on the local disk it is an error of the system
+    if isinstance(fs, HadoopFileSystem):  # on the local disk it is the operating system's error
         assert code_of(caught.value) == "storage.list-of-file"
     for path in ("file", "file/below"):
         with pytest.raises((NotADirectoryError, FileExistsError), match=r"/file"):
@@ -145,7 +145,7 @@ def test_replace_is_for_files_only(storage: Storage) -> None:
     for source, target in (("folder", "free"), ("free", "folder")):
         with pytest.raises(IsADirectoryError) as caught:
             fs.replace(f"{base}/{source}", f"{base}/{target}")
-        if isinstance(fs, HadoopFileSystem) or source == "folder":  # otherwise it is an error of the system
+        if isinstance(fs, HadoopFileSystem) or source == "folder":  # otherwise it is the operating system's error
             assert code_of(caught.value) == "storage.replace-with-folder"
             assert values_of(caught.value) == {"uri": f"{base}/folder"}
         else:
@@ -286,8 +286,8 @@ def test_the_scheme_chooses_the_file_system() -> None:
     assert code_of(caught.value) == "storage.not-local"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that is closed to root too")
-def test_a_closed_local_folder_is_a_storage_error() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that root cannot write to either")
+def test_a_read_only_local_folder_is_a_storage_error() -> None:
     with pytest.raises(StorageError) as caught:
         LocalFileSystem().mkdirs("file:///sys/traffic")
     assert caught.value.kind == "permission"

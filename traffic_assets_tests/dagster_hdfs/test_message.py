@@ -16,7 +16,7 @@ MISSING = Message(
 )
 
 
-def test_a_text_says_problem_expected_and_fix_and_keeps_code_and_values() -> None:
+def test_a_text_has_problem_expected_and_fix_and_keeps_code_and_values() -> None:
     text = MISSING(columns=["speed", "flow"], expected="both")
     assert text == "The readings lack speed, flow. Expected both. Fix: set data.aliases."
     assert (text.code, text.values) == (MISSING.code, {"columns": ["speed", "flow"], "expected": "both"})
@@ -29,12 +29,12 @@ def test_a_text_keeps_its_code_in_another_process() -> None:
     assert (text.code, text.values, "lack none" in text) == (MISSING.code, {"columns": [], "expected": "x"}, True)
 
 
-def test_a_value_that_is_not_given_is_an_error() -> None:
+def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="columns"):
         MISSING(expected="x")
 
 
-def test_items_on_lines_of_their_own_are_followed_by_the_fix() -> None:
+def test_items_on_separate_lines_are_followed_by_the_fix() -> None:
     listed = Message(code="x.y", problem="{count} refused:{refused:lines}", fix="remove the cause")
     text = listed(count=2, refused={"a": "No rows.", "b": "Too few rows."})
     assert text == "2 refused:\n  a: No rows.\n  b: Too few rows.\nFix: remove the cause."
@@ -47,7 +47,7 @@ def test_the_rest_of_many_lines_is_counted() -> None:
     assert (len(lines), lines[-1]) == (LINES_SHOWN + 2, "  and 3 more.")
 
 
-def test_a_value_at_the_end_may_bring_the_full_stop() -> None:
+def test_a_value_at_the_end_may_have_its_own_full_stop() -> None:
     failed = Message(code="x.y", problem="Failed. Cause: {cause}", fix="retry")
     assert failed(cause="No space.") == "Failed. Cause: No space. Fix: retry."
 

@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 
 
 class CrashError(BaseException):
-    """Stands for the end of the process."""
+    """Simulated end of the process."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def _publish(dataset: Dataset, key: str, content: str) -> Generation:
 
 
 def _parts(dataset: Dataset, generation: Generation) -> list[FileStatus]:
-    """The data files, as Spark finds them: without names that begin with _."""
+    """Return the data files that Spark reads, whose names do not begin with _."""
     return [entry for entry in dataset.filesystem.list(generation.uri) if not entry.name.startswith("_")]
 
 
@@ -102,12 +102,12 @@ def test_a_published_generation_is_current(dataset: Dataset) -> None:
     assert dataset.filesystem.list(f"{dataset.root}/_staging") == []
 
 
-def test_a_second_publish_takes_the_place_of_the_first(dataset: Dataset) -> None:
+def test_a_second_generation_replaces_the_first(dataset: Dataset) -> None:
     first = _publish(dataset, "2026-01-05", "first")
     second = _publish(dataset, "2026-01-05", "second")
     assert second.id > first.id
     assert _content(dataset, "2026-01-05") == "second"
-    assert dataset.filesystem.read_bytes(f"{first.uri}/part-0") == b"first", "who still reads it can go on"
+    assert dataset.filesystem.read_bytes(f"{first.uri}/part-0") == b"first", "its readers can continue"
 
 
 def test_partitions_in_order(local: Dataset) -> None:
@@ -178,7 +178,7 @@ def test_concurrent_publishers_leave_one_whole_generation(dataset: Dataset) -> N
 
 
 def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> None:
-    """The later swap wins, also when its generation is the older one; prune_generations keeps what is current."""
+    """Check that the later swap wins even if its generation is older, and that pruning keeps the current one."""
 
     def overtake(record: logging.LogRecord) -> None:
         if record.generation == first[0]:  # type: ignore[attr-defined]
@@ -194,7 +194,7 @@ def test_two_publishers_that_meet_between_rename_and_swap(dataset: Dataset) -> N
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_crash_at_each_step_leaves_the_old_or_the_new(dataset: Dataset, step: str) -> None:
+def test_a_crash_at_each_step_leaves_the_old_or_the_new_generation(dataset: Dataset, step: str) -> None:
     def crash(_: logging.LogRecord) -> None:
         raise CrashError
 
@@ -212,7 +212,7 @@ def test_a_crash_at_each_step_leaves_the_old_or_the_new(dataset: Dataset, step: 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([None, *STEPS]), st.booleans()), max_size=8))
-def test_any_sequence_of_publishes_crashes_and_clean_ups(events: list[tuple[str, str | None, bool]]) -> None:
+def test_any_sequence_of_publications_crashes_and_prunes(events: list[tuple[str, str | None, bool]]) -> None:
     def crash(_: logging.LogRecord) -> None:
         raise CrashError
 
@@ -245,19 +245,19 @@ def test_old_generations_are_removed(dataset: Dataset) -> None:
     assert _content(dataset, "2026-01-05") == "current"
 
 
-def test_a_generation_counts_from_when_it_was_replaced(tmp_path: Path) -> None:
+def test_the_age_of_a_generation_begins_when_it_is_replaced(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem())
     old = _publish(dataset, "all", "old")
     past = tmp_path / "_generations" / "all" / f"20250101T000000000000-{old.id[-8:]}"
     Path(old.uri.removeprefix("file://")).rename(past)
     _publish(dataset, "all", "new")
-    assert dataset.prune_generations(DAY, []) == [], "it was current until a moment ago: someone may be reading it"
+    assert dataset.prune_generations(DAY, []) == [], "it was current a moment ago, so it may be in use"
     assert dataset.prune_generations(DAY, [], now=datetime.now(UTC) + 2 * DAY) == [f"file://{past}"]
 
 
 @pytest.mark.parametrize("killed_at", ["renamed", "pointer swapped"])
 def test_an_orphan_of_a_killed_publisher_replaces_no_generation(tmp_path: Path, killed_at: str) -> None:
-    """An orphan of last year is between the old generation and the new: the old was current until just now."""
+    """Check an orphan that is a year old: the generation before it was current until a moment ago."""
 
     def crash(_: logging.LogRecord) -> None:
         raise CrashError
@@ -280,7 +280,7 @@ def test_an_orphan_of_a_killed_publisher_replaces_no_generation(tmp_path: Path, 
     assert _content(dataset, "all") == "new"
 
 
-def test_too_short_a_keep_is_refused(local: Dataset) -> None:
+def test_a_retention_period_that_is_too_short_is_refused(local: Dataset) -> None:
     with pytest.raises(ValueError, match="too short") as caught:
         local.prune_generations(timedelta(hours=23), [])
     assert code_of(caught.value) == "storage.short-retention"
@@ -321,7 +321,7 @@ def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, cause: str | No
         else:
             assert code_of(caught.value) == "storage.damaged-pointer"
             assert cause in values["cause"]
-    assert dataset.filesystem.exists(old.uri), "nothing is removed while it is unclear what is current"
+    assert dataset.filesystem.exists(old.uri), "nothing is removed while the current generation is unknown"
     assert _content_after_repair(dataset) == "third"
 
 
@@ -330,7 +330,7 @@ def _content_after_repair(dataset: Dataset) -> str | None:
     return _content(dataset, "2026-01-05")
 
 
-def test_invalid_publishes_are_refused(tmp_path: Path) -> None:
+def test_invalid_publications_are_refused(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
     staged = dataset.stage("run-1")
     calls: list[tuple[Callable[[], object], str, dict[str, Any]]] = []
@@ -362,14 +362,14 @@ def test_invalid_publishes_are_refused(tmp_path: Path) -> None:
     assert dataset.partitions() == []
 
 
-def test_a_base_with_dots_in_its_name_is_no_way_out(tmp_path: Path) -> None:
+def test_a_base_may_have_dots_in_its_name(tmp_path: Path) -> None:
     dataset = Dataset(str(tmp_path / "a..b"), LocalFileSystem())
     _publish(dataset, "all", "first")
     assert _content(dataset, "all") == "first"
 
 
 class Refusing(LocalFileSystem):
-    """Refuses to delete, and to write files of one name."""
+    """File system that refuses to delete, and to write files of one name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -383,7 +383,7 @@ class Refusing(LocalFileSystem):
         raise StorageError("Permission denied", "permission")
 
 
-def test_a_completed_publish_does_not_fail_in_a_later_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_published_generation_does_not_fail_in_a_later_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = Dataset(str(tmp_path), Refusing("_published"))
     published = _publish(dataset, "all", "first")
     assert dataset.current("all") == published

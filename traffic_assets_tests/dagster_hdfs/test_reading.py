@@ -109,7 +109,7 @@ def _recorded(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
     return dataset.publish(key, staged, "run-1", {"schema": recorded_schema(frame.schema)})
 
 
-def test_columns_that_are_recorded_are_looked_up_in_no_file(local: Dataset, spark: SparkSession) -> None:
+def test_recorded_columns_are_not_read_from_files(local: Dataset, spark: SparkSession) -> None:
     made = spark.range(1).selectExpr(
         "id", "timestamp'2026-01-05 08:00:00' as at", "cast(1.5 as decimal(10, 2)) as `a ``b`` c`", "true as `order`",
         "array(named_struct('x', 1, 'y', 'z')) as nested",
@@ -121,7 +121,7 @@ def test_columns_that_are_recorded_are_looked_up_in_no_file(local: Dataset, spar
         found = schema_of(spark, generation)
         assert not sc.statusTracker().getJobIdsForGroup(local.root)
         spark.read.parquet(generation.uri)
-        assert sc.statusTracker().getJobIdsForGroup(local.root), "else the line above says nothing"
+        assert sc.statusTracker().getJobIdsForGroup(local.root), "otherwise the previous assertion proves nothing"
     finally:
         sc._jsc.clearJobGroup()
     assert [(f.name, f.dataType) for f in found] == [
@@ -130,7 +130,7 @@ def test_columns_that_are_recorded_are_looked_up_in_no_file(local: Dataset, spar
     assert read_generations(spark, [generation]).drop("date").collect() == made.collect()
 
 
-def test_columns_whose_type_has_no_name_in_sql_are_looked_up(local: Dataset, spark: SparkSession) -> None:
+def test_columns_whose_type_has_no_name_in_sql_are_read_from_files(local: Dataset, spark: SparkSession) -> None:
     from pyspark.ml.linalg import Vectors, VectorUDT
 
     generation = _recorded(local, DAYS[0], spark.createDataFrame([(Vectors.dense([1.0, 2.0]),)], ["vector"]))

@@ -1,4 +1,4 @@
-"""The resources: settings of a session, late start, and locations of assets."""
+"""The resources: settings of a session, lazy start, and locations of assets."""
 
 import os
 import sys
@@ -18,14 +18,14 @@ def not_under_spark_submit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
 
 
-def test_a_local_session_keeps_to_this_machine() -> None:
+def test_a_local_session_listens_on_loopback_only() -> None:
     config = SparkResource(master="local[*]", driver_memory="3g").spark_config()
     assert config["spark.master"] == "local[*]"
     assert config["spark.driver.memory"] == "3g"
     assert config["spark.driver.bindAddress"] == "127.0.0.1"
     assert config["spark.ui.enabled"] == "false"
     assert config["spark.sql.session.timeZone"] == "UTC"
-    assert int(config["spark.ui.retainedStages"]) >= 10_000, "what costs are summed over"
+    assert int(config["spark.ui.retainedStages"]) >= 10_000, "costs are sums over stages"
 
 
 def test_a_cluster_reaches_the_driver_and_users_settings_win() -> None:
@@ -42,7 +42,7 @@ def test_spark_submit_decides_master_and_memory(monkeypatch: pytest.MonkeyPatch)
     assert "spark.driver.memory" not in config
 
 
-def test_a_session_that_is_there_is_used(spark: SparkSession) -> None:
+def test_an_active_session_is_used(spark: SparkSession) -> None:
     assert SparkResource(app_name="another").session is spark
 
 
@@ -63,7 +63,7 @@ def test_a_session_with_another_time_zone_is_refused(spark: SparkSession) -> Non
 
 
 def test_workers_of_a_local_session_run_the_python_of_their_driver(processes: Processes, tmp_path: Path) -> None:
-    """Whatever python3 is on the path, as where nobody activated the virtual environment."""
+    """Check with another python3 on the PATH, as without an active virtual environment."""
     other = tmp_path / "python3"
     other.write_text("#!/bin/sh\nexit 7\n")
     other.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A step is retried only if storage does not answer."""
+"""Retries of steps, only if storage does not answer."""
 
 import dagster as dg
 import pytest

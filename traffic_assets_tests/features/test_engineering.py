@@ -1,4 +1,4 @@
-"""Each feature against values computed by hand; the past is found by time and never by row."""
+"""Each feature, compared with values computed by hand; the past is found by time and never by row."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_gap_is_null_and_never_a_neighbours_value(spark: SparkSession) -> None
         ("A", epoch(f"{MONDAY} 06:15"), 60.0),
         ("A", epoch(f"{MONDAY} 06:30"), 70.0),
         ("A", epoch(f"{MONDAY} 08:00"), 20.0),
-        ("B", epoch(f"{MONDAY} 06:05"), 99.0),  # another sensor's interval is no neighbour
+        ("B", epoch(f"{MONDAY} 06:05"), 99.0),  # another sensor's interval is not a neighbour
         ("B", epoch(f"{MONDAY} 06:10"), 98.0),
     ]
     rows = features(spark, readings, [MONDAY])
@@ -361,7 +361,7 @@ DROP = Feature(
 """
 
 
-def test_an_installed_feature_is_computed_beside_the_others_with_its_own_past(
+def test_an_installed_feature_is_computed_with_the_others_from_its_own_past(
     spark: SparkSession, install: Install
 ) -> None:
     readings = [("A", epoch(f"{SUNDAY} 22:30"), 70.0), ("A", epoch(f"{SUNDAY} 23:55"), 50.0)]

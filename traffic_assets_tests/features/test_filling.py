@@ -47,7 +47,7 @@ def test_forward_fill_is_limited_to_the_longest_gap(
     ]
     row = at(features(spark, readings, [MONDAY], filling(fill)), "A", f"{MONDAY} 06:15")
     assert past(row)[:4] == (*lags, mean)
-    assert row["speed_variance"] is None, "of one measured speed"
+    assert row["speed_variance"] is None, "one measured speed has no variance"
     assert row["speed"] == 20.0
 
 
@@ -55,7 +55,7 @@ def test_interpolation_uses_neighbours_before_the_reading(spark: SparkSession) -
     readings = [("A", epoch(f"{MONDAY} 06:{m:02d}"), v) for m, v in ((0, 60.0), (15, 54.0), (20, 10.0), (30, 90.0))]
     fill = FillSettings(interpolation=True, longest_gap_minutes=10)
     rows = features(spark, readings, [MONDAY], filling(fill))
-    assert past(at(rows, "A", f"{MONDAY} 06:15"))[:4] == (None, None, 60.0, 60.0), "15 itself is no neighbour"
+    assert past(at(rows, "A", f"{MONDAY} 06:15"))[:4] == (None, None, 60.0, 60.0), "15 itself is not a neighbour"
     assert past(at(rows, "A", f"{MONDAY} 06:20"))[:4] == (54.0, 56.0, 58.0, pytest.approx(56.0))
     last = at(rows, "A", f"{MONDAY} 06:30")
     assert past(last)[:4] == (None, 10.0, 54.0, 32.0), "no speed follows the gap at 25"

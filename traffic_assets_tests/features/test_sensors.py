@@ -70,12 +70,12 @@ def test_codes_are_assigned_in_name_order_and_never_change(spark: SparkSession, 
     first = build_sensor_table(spark, source(file), DATA)
     assert codes(first) == {"a": 2, "b": 0, "c": 1, "d": None}
 
-    # I-15 comes before all others by name, SR-94 after; a, of the highest code, changes its highway.
+    # By name, I-15 is before all others and SR-94 after them; a, with the highest code, changes its highway.
     parquet(file, [sensor("a", "I-5"), sensor("d", "SR-94"), sensor("e", "I-15"), sensor("f", "I-805")])
     second = build_sensor_table(spark, source(file), DATA, stored(spark, first, tmp_path / "1"))
     assert codes(second) == {"a": 0, "b": 0, "c": 1, "d": 4, "e": 3, "f": 1}  # b and c are kept
 
-    # All sensors of SR-94 and I-15 leave them: their codes are not given to others, and are there when they return.
+    # SR-94 and I-15 lose all sensors: their codes are not reused, and are the same when sensors return.
     parquet(file, [sensor("d", "I-5"), sensor("e", "I-5"), sensor("g", "A-1")])
     third = build_sensor_table(spark, source(file), DATA, stored(spark, second, tmp_path / "2"))
     assert codes(third) == {"a": 0, "b": 0, "c": 1, "d": 0, "e": 0, "f": 1, "g": 5}
@@ -208,7 +208,7 @@ def test_only_new_and_changed_day_folders_are_read(spark: SparkSession, tmp_path
     second = build_sensor_table(spark, source(tmp_path), DATA, previous)
     rows = by_sensor(second)
     assert list(rows) == ["a", "b", "c"]
-    assert (rows["b"]["highway"], rows["b"]["latitude"], rows["c"]["lanes"]) == ("I-805", 33.0, 2)  # the new wins
+    assert (rows["b"]["highway"], rows["b"]["latitude"], rows["c"]["lanes"]) == ("I-805", 33.0, 2)  # the newer wins
     assert codes(second) == {"a": 0, "b": 2, "c": 1}
     assert list(second.record["folders_seen"]) == [MONDAY, TUESDAY]
     assert second.record["folders_seen"][MONDAY] == first.record["folders_seen"][MONDAY]
@@ -219,7 +219,7 @@ def test_only_new_and_changed_day_folders_are_read(spark: SparkSession, tmp_path
     third = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
     rows = by_sensor(third)
     assert rows["a"]["lanes"] == 6
-    assert (rows["b"]["highway"], rows["b"]["latitude"]) == ("I-805", 33.0)  # what is not known any more stays
+    assert (rows["b"]["highway"], rows["b"]["latitude"]) == ("I-805", 33.0)  # values that are missing now are kept
     assert third.record["folders_seen"][MONDAY] != second.record["folders_seen"][MONDAY]
     assert third.record["folders_seen"][TUESDAY] == second.record["folders_seen"][TUESDAY]
 
@@ -236,7 +236,7 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert list(by_sensor(first)) == ["t"]
     assert list(first.record["folders_seen"]) == [TUESDAY]
-    again = build_sensor_table(spark, source(tmp_path), DATA, first)  # still nothing to be had
+    again = build_sensor_table(spark, source(tmp_path), DATA, first)  # still unreadable
     assert (again.rows, again.record) == (first.rows, first.record)
     assert "x.parquet" in again.refused[MONDAY]
     day_file(tmp_path, MONDAY, [sensor("m")], 3)

@@ -15,15 +15,15 @@ CODE = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def rendered() -> str:
-    """Every message with the values of its example, by code."""
+    """Return every message with the values of its example, by code."""
     return "".join(f"{code}\n    {message}\n" for code, message in catalogue().items())
 
 
-def test_every_text_is_as_it_was_agreed() -> None:
+def test_every_text_is_in_the_golden_file() -> None:
     if os.environ.get("UPDATE_SNAPSHOT"):
         GOLDEN.write_text(rendered())
     assert rendered() == GOLDEN.read_text(), (
-        "if the change is meant: UPDATE_SNAPSHOT=1 pytest traffic_assets_tests/messages"
+        "if the change is intended: UPDATE_SNAPSHOT=1 pytest traffic_assets_tests/messages"
     )
 
 

@@ -1,4 +1,4 @@
-"""Every raise, warning and check result for users in the source has a message of the catalogue."""
+"""Raises, warnings and check results for users in the source, which have messages of the catalogue."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ NOT_FOR_USERS = {"AssertionError", "AttributeError", "KeyError", "NotImplemented
 """Errors of the code itself, which no setting, file or command causes."""
 
 CARRIERS = {"Exit", "RetryRequested"}
-"""What carries an error on, or ends a process after its message was printed."""
+"""Exceptions that pass an error on, or end a process after its message was printed."""
 
 LOGS = {"warning", "error"}
 """Methods of loggers that users read."""
@@ -24,7 +24,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def uncoded(source: str) -> Iterator[tuple[int, str]]:
-    """Line and text of each raise, warning and check result that is given words instead of a message."""
+    """Yield line and text of each raise, warning and check result that has words instead of a message."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             name = _name(node.exc.func)

@@ -61,7 +61,7 @@ def test_an_algorithm_is_immutable() -> None:
 
 
 def test_the_list_of_algorithms_is_cheap_to_import(processes: Processes) -> None:
-    """The code location imports it when it loads; only a fit imports pyspark and numpy."""
+    """Check the import when the code location loads. Only a fit imports pyspark and numpy."""
     code = (
         "import sys, traffic_assets.ml.algorithm as a; "
         "assert len(a.built_in_algorithms()) >= 3; "

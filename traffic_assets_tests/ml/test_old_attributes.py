@@ -42,7 +42,7 @@ STRONG = LinearRegressionHyperparameters(regParam=2.0)
 
 @dataclass(frozen=True)
 class Estimator:
-    """Records its arguments."""
+    """Estimator that records its arguments."""
 
     made: Any
 

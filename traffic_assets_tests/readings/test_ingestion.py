@@ -120,7 +120,7 @@ def test_a_day_with_too_many_bad_rows_is_refused_with_the_worst_reason_first(
     rows = [reading(MONDAY, i) for i in range(20)]
     rows[0]["speed"], rows[1]["speed"], rows[2]["occupancy"] = -1.0, -1.0, 2.0
     day_file(tmp_path, MONDAY, rows)
-    day_file(tmp_path, TUESDAY, [reading(TUESDAY, i, speed=60.0 if i else -1.0) for i in range(20)])  # 5 %
+    day_file(tmp_path, TUESDAY, [reading(TUESDAY, i, speed=60.0 if i else -1.0) for i in range(20)])  # 5%
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY], DATA)
     assert list(ingested.refused) == [MONDAY]
     assert reason_code(ingested, MONDAY) == "readings.too-many-bad-rows"
@@ -157,7 +157,7 @@ def test_a_row_whose_timestamp_cannot_be_read_belongs_to_the_day_of_its_file(
     header = "sensor_id,timestamp,speed\n"
     text(tmp_path / f"date={MONDAY}" / "x.csv", f"{header}A,01/05/2026 08:00:00,60\nB,soon,61\n")
     text(tmp_path / f"date={TUESDAY}" / "x.csv", f"{header}C,,62\nD,later,63\nE,2026-01-06T08:00:00Z,64\n")
-    text(tmp_path / f"date={WEDNESDAY}" / "x.csv", "sensor_id,timestamp,speed,flow\nF,never,65,1\n")  # read apart
+    text(tmp_path / f"date={WEDNESDAY}" / "x.csv", "sensor_id,timestamp,speed,flow\nF,never,65,1\n")  # read separately
     data = DataSettings(max_bad_share=1)
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], data)
     assert sensors_by_day(ingested) == {MONDAY: ["A"], TUESDAY: ["E"]}
@@ -284,7 +284,7 @@ def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp
 def test_a_file_that_was_replaced_is_read_again_in_the_same_session(spark: SparkSession, tmp_path: Path) -> None:
     for delivered in (3, 5):
         day_file(tmp_path, MONDAY, [reading(MONDAY, i, speed=float(delivered)) for i in range(delivered)])
-        ingested = ingest_readings(spark, source(tmp_path), [MONDAY], DATA)  # what the first one cached is still there
+        ingested = ingest_readings(spark, source(tmp_path), [MONDAY], DATA)  # the cache of the first run still exists
         assert ingested.counts == {MONDAY: count(delivered)}
         assert [row["speed"] for row in ingested.rows.collect()] == [delivered] * delivered
 

@@ -61,7 +61,7 @@ def read(spark: SparkSession, of: Source) -> DataFrame:
         ("readings.json.gz", gzip.compress(JSON.encode())),
     ],
 )
-def test_formats_are_detected_from_the_ending(
+def test_formats_are_detected_from_the_file_extension(
     spark: SparkSession, tmp_path: Path, name: str, content: str | bytes
 ) -> None:
     text(tmp_path / name, content)

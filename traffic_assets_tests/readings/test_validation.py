@@ -95,7 +95,7 @@ def test_timestamp_formats_are_tried_in_order_and_may_have_a_zone(spark: SparkSe
         timestamp_formats=["HH:mm dd-MM-yyyy", "dd.MM.yyyy HH:mm 'Zeit'", "yyyyMMdd HHmm XX", "MM/dd/yyyy hh:mm a"],
     )
     expected = {
-        "08:05 05-01-2026": "2026-01-05 16:05",  # -2026 is no zone
+        "08:05 05-01-2026": "2026-01-05 16:05",  # -2026 is not a zone
         "05.01.2026 08:05 Zeit": "2026-01-05 16:05",
         "20260105 0805 +0000": "2026-01-05 08:05",
         "01/05/2026 08:05 PM": "2026-01-06 04:05",
@@ -146,7 +146,7 @@ def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("minutes", "floored"), [(1, "08:59"), (15, "08:45"), (60, "08:00")])
 def test_timestamps_are_floored_to_the_interval(spark: SparkSession, minutes: int, floored: str) -> None:
-    text = "1969-12-31 08:59:59" if minutes == 60 else "2026-01-05 08:59:59"  # also before 1970
+    text = "1969-12-31 08:59:59" if minutes == 60 else "2026-01-05 08:59:59"  # before 1970 too
     found = stamps(texts(spark, [text]), DataSettings(interval_minutes=minutes))
     assert found == {text: f"{text[:10]} {floored}"}
 
@@ -186,7 +186,7 @@ def test_sensor_descriptions(spark: SparkSession) -> None:
     good = {"sensor_id": "A", "latitude": 32.8, "longitude": -117.1, "highway": "I-5", "lanes": "4"}
     cases: list[tuple[dict[str, Any], str | None]] = [
         ({}, None),
-        ({"lanes": "4.0"}, None),  # as pandas writes a whole number where some are missing
+        ({"lanes": "4.0"}, None),  # as pandas writes integers if some are missing
         ({"lanes": None, "latitude": None, "highway": None}, None),
         ({"lanes": "4.5"}, "lanes: unparsable"),
         ({"lanes": "four"}, "lanes: unparsable"),
@@ -289,12 +289,12 @@ def test_missing_columns_are_named_with_what_is_there(spark: SparkSession) -> No
 def test_the_same_duplicate_is_kept_in_any_order_of_rows(spark: SparkSession) -> None:
     rows = [
         ("A", "t1", 50.0, 9.0, None),
-        ("A", "t1", 50.0, 3.0, None),  # this one: least speed, then least flow
+        ("A", "t1", 50.0, 3.0, None),  # this one: lowest speed, then lowest flow
         ("A", "t1", 60.0, 1.0, None),
         ("A", "t1", None, 0.0, None),  # no speed comes last
         ("A", "t2", 50.0, 9.0, None),
         ("B", "t1", 50.0, 9.0, None),
-        ("C", "t1", 10.0, 1.0, "speed: NaN"),  # bad already: keeps its reason and does not push out the good one
+        ("C", "t1", 10.0, 1.0, "speed: NaN"),  # bad already: keeps its reason and does not replace the good one
         ("C", "t1", 20.0, 1.0, None),
         ("C", "t1", 15.0, 1.0, "speed: NaN"),
     ]

@@ -1,4 +1,4 @@
-"""Made-up models and their metadata, for the tests of the registry. Imports no pytest: processes under test use it."""
+"""Fictional models and metadata for tests of the registry, without pytest, because processes under test use them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def metadata(lane: str, version: str, created_at: datetime | None = None, **chan
 
 
 def made_up(fs: FileSystem, base: str, lane: str, name: str, **changed: Any) -> NewVersion:
-    """A stored model of a few small files that all hold its name, ready to be registered."""
+    """Store a model of a few small files that all contain its name, and return it ready to register."""
     uri = f"{base}/generations/{name}"
     if not fs.exists(uri):
         fs.write_new(f"{uri}/metadata/part-0", f"pipeline of {name}".encode())

@@ -1,4 +1,4 @@
-"""Metadata of a version: what it holds, and that nothing else gets in."""
+"""Metadata of a version: its fields, and the refusal of any others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_metadata_cannot_be_changed() -> None:
 
 
 def test_references_are_the_generations_that_must_stay() -> None:
-    """By id, so that a base that has moved, or is called by another address, still names them."""
+    """Check references by id, which remain valid if the base is moved or has another address."""
     found = training("file:///base/generations/g7")
     assert found.references == {"g1", "g7", *found.days.values(), *found.sensor_tables}
     assert found.days

@@ -50,7 +50,7 @@ def ensemble(rows: DataFrame) -> PipelineModel:
 
 
 def _registered(pipeline: PipelineModel, name: str, base: Path) -> ModelRegistry:
-    """Return a registry with the pipeline, whatever its files contain."""
+    """Return a registry with the pipeline, regardless of what its files contain."""
     registry = ModelRegistry(f"file://{base}/models", FILES)
     new = made_up(FILES, f"file://{base}", name, "one", model_class=algorithm_named(name).model_class)
     folder = base / "pipeline"
@@ -102,11 +102,11 @@ def test_a_pickle_in_xgboosts_metadata_is_not_run(rows: DataFrame, tmp_path: Pat
     assert values["reasons"][0].values["field"].startswith("serialized_callback")
     assert not (tmp_path / "run").exists()
     type(model).load(f"file://{_last_stage(tmp_path)}")
-    assert (tmp_path / "run").exists(), "it is xgboost that would run it"
+    assert (tmp_path / "run").exists(), "XGBoost itself would run it"
 
 
 def test_a_stage_of_an_unknown_class_is_not_imported(ensemble: PipelineModel, tmp_path: Path) -> None:
-    """Neither in the pipeline, nor as a member inside a stage."""
+    """Check a stage of the pipeline, and a member inside a stage."""
     for number, inside in enumerate(("stages/0", "members/svr")):
         base = tmp_path / str(number)
         ensemble.write().save(f"file://{base}/pipeline")

@@ -1,4 +1,4 @@
-"""The registry: immutable versions, whole whatever happens, and nothing loaded that it does not know."""
+"""The registry: immutable, complete versions after any failure, and the refusal to load unknown classes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FOREST = "random_forest"
 
 
 class CrashError(BaseException):
-    """Stands for the end of the process."""
+    """Simulated end of the process."""
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def _register(registry: ModelRegistry, name: str, lane: str = FOREST) -> str:
 
 
 def _contents(registry: ModelRegistry, lane: str = FOREST) -> dict[str, str]:
-    """By version, the name of the model in it: the same in every file, as the manifest says."""
+    """Return the name of the model by version, and require it in every file of the manifest."""
     found = {}
     for version in registry.versions(lane):
         uri = f"{registry.root}/{lane}/{version}"
@@ -97,7 +97,7 @@ def _pointer(registry: ModelRegistry, lane: str = FOREST) -> str:
 
 @contextmanager
 def _crash_at(step: str | None) -> Iterator[None]:
-    """End the process, as it were, when the registry logs the step."""
+    """Simulate the end of the process when the registry logs the step."""
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -131,7 +131,7 @@ def test_versions_count_up_and_the_last_is_the_latest(registry: ModelRegistry) -
     assert before <= stored.created_at <= datetime.now(UTC)
 
 
-def test_lanes_are_apart_also_those_with_a_prefix(local: ModelRegistry) -> None:
+def test_lanes_are_separate_including_those_with_a_prefix(local: ModelRegistry) -> None:
     for lane in ("h15/random_forest", FOREST, "linear_regression", "flow/h15/random_forest"):
         assert _register(local, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
     assert _register(local, "second", "h15/random_forest") == "v1.1.0"
@@ -150,7 +150,7 @@ def test_lanes_are_apart_also_those_with_a_prefix(local: ModelRegistry) -> None:
 def test_the_same_generation_is_never_registered_twice(local: ModelRegistry) -> None:
     assert [_register(local, name) for name in ("one", "two", "one", "two")] == ["v1.0.0", "v1.1.0"] * 2
     assert local.versions(FOREST) == ["v1.0.0", "v1.1.0"]
-    assert _pointer(local) == "v1.1.0", "registering an old model again does not bring it back"
+    assert _pointer(local) == "v1.1.0", "registering an old model again does not make it the latest"
 
 
 def test_earlier_versions_never_change(local: ModelRegistry) -> None:
@@ -163,14 +163,14 @@ def test_earlier_versions_never_change(local: ModelRegistry) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_crash_at_each_step_leaves_earlier_versions_whole(registry: ModelRegistry, step: str) -> None:
+def test_a_crash_at_each_step_leaves_earlier_versions_complete(registry: ModelRegistry, step: str) -> None:
     _register(registry, "one")
     with _crash_at(step), pytest.raises(CrashError):
         _register(registry, "two")
     published = step in ("published", "pointer swapped")
     assert _contents(registry) == {"v1.0.0": "one"} | ({"v1.1.0": "two"} if published else {})
     version = _register(registry, "two")
-    assert version == ("v1.1.0" if published else "v1.2.0"), "a number that was claimed in vain is a gap"
+    assert version == ("v1.1.0" if published else "v1.2.0"), "a claimed number without a version is a gap"
     assert _contents(registry) == {"v1.0.0": "one", version: "two"}
     assert registry.latest(FOREST) == _pointer(registry) == version
 
@@ -212,7 +212,7 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(local: ModelRegistry) -> 
     assert _contents(local) == {"v1.3.0": "one"}
 
 
-def test_a_failed_clean_up_does_not_hide_the_first_error(
+def test_a_failed_cleanup_does_not_hide_the_first_error(
     local: ModelRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: str) -> None:
@@ -239,7 +239,7 @@ def test_staged_files_of_killed_registrations_are_pruned(registry: ModelRegistry
     ]
     for uri in left:
         registry.filesystem.write_new(uri, b"left")
-    assert registry.prune_staging(timedelta(days=1)) == [], "it may be under way"
+    assert registry.prune_staging(timedelta(days=1)) == [], "the registration may be in progress"
     removed = registry.prune_staging(timedelta(days=1), now=datetime.now(UTC) + timedelta(days=2))
     assert sorted(removed) == sorted(uri.removesuffix("/model/part-0") for uri in left)
     assert not any(registry.filesystem.exists(uri) for uri in removed)
@@ -247,7 +247,7 @@ def test_staged_files_of_killed_registrations_are_pruned(registry: ModelRegistry
     assert _register(registry, "three") == "v1.1.0", "claims stay, and a number without a claim is free"
 
 
-def test_a_bare_path_is_on_the_local_disk_wherever_spark_looks_by_default(tmp_path: Path) -> None:
+def test_a_bare_path_is_on_the_local_disk_regardless_of_sparks_default(tmp_path: Path) -> None:
     registry = ModelRegistry(f"{tmp_path}/models/", LocalFileSystem())
     assert registry.root == f"file://{tmp_path}/models"
     with pytest.raises(ValueError, match="absolute path") as caught:
@@ -255,8 +255,8 @@ def test_a_bare_path_is_on_the_local_disk_wherever_spark_looks_by_default(tmp_pa
     assert code_of(caught.value) == "storage.not-local"
 
 
-def test_many_at_once_get_a_version_each(local: ModelRegistry) -> None:
-    """Threads here; twenty processes on HDFS are in cluster/test_concurrent_registration.py."""
+def test_concurrent_registrations_get_one_version_each(local: ModelRegistry) -> None:
+    """Register in threads; for twenty processes on HDFS see `cluster/test_concurrent_registration.py`."""
     new = [_new(local, str(number)) for number in range(8)]
     barrier = threading.Barrier(len(new))
 
@@ -410,7 +410,7 @@ def test_references_of_all_versions_must_stay(local: ModelRegistry) -> None:
     assert local.references() == ids | {"g1", *shared.days.values(), *shared.sensor_tables}
 
 
-def test_one_damaged_version_stops_neither_registration_nor_the_list_but_the_removal(local: ModelRegistry) -> None:
+def test_a_damaged_version_stops_pruning_but_not_registration_or_the_list(local: ModelRegistry) -> None:
     for name in ("one", "two"):
         _register(local, name, FOREST)
     Path(f"{local.root.removeprefix('file://')}/{FOREST}/v1.0.0/metadata.json").write_text("{")
@@ -488,7 +488,7 @@ def _stored(registry: ModelRegistry, folder: Path) -> NewVersion:
     new = _new(registry, "real")
     uri = f"{registry.root.removesuffix('/models')}/real"
     for file in folder.rglob("*"):
-        if file.is_file() and not file.name.startswith("."):  # Hadoop's local checksums are of the local disk
+        if file.is_file() and not file.name.startswith("."):  # Hadoop's checksums belong to the local disk
             registry.filesystem.write_new(f"{uri}/{file.relative_to(folder)}", file.read_bytes())
     (bare,) = (entry.uri for entry in registry.filesystem.list(f"{uri}/stages") if "RandomForest" in entry.name)
     return replace(new, pipeline_uri=uri, model_uri=bare)
@@ -512,7 +512,7 @@ def test_a_loaded_version_predicts_as_the_model_did(registry: ModelRegistry, row
 
 
 def test_a_version_contains_no_pickle_and_no_serialized_java(local: ModelRegistry, real_model: Path) -> None:
-    """Loading a model must not run code that someone put into a file."""
+    """Check that loading a model cannot run code from a file."""
     local.register(_stored(local, real_model))
     files = [path for path in Path(local.root.removeprefix("file://")).rglob("*") if path.is_file()]
     assert {path.suffix for path in files if path.stat().st_size} >= {".json", ".parquet"}

@@ -1,4 +1,4 @@
-"""A small week, made up, for tests of the report."""
+"""A small fictional week for tests of the report."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,7 +109,7 @@ def difference(model: str, best: str, test: str, size: float, adjusted: float) -
 
 
 def board(**changes: Any) -> Board:
-    """Two models: the forest leads, by more than chance over the folds, and not on later time."""
+    """Return two models: the forest leads significantly over the folds, but not on the temporal holdout."""
     first, second = "random_forest", "linear_regression"
     given: dict[str, Any] = {
         "target": "speed",
@@ -127,7 +127,7 @@ def board(**changes: Any) -> Board:
 
 
 def report(of: Board | None = None, **changes: Any) -> Report:
-    """A week with this board, or with the one above."""
+    """Return a week with this board, or with the default one."""
     given: dict[str, Any] = {
         "week": "2026-01-12",
         "profile": "local",

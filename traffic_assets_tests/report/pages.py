@@ -1,4 +1,4 @@
-"""Looking at a page as a browser would, with what Python brings."""
+"""Pages as a browser reads them, parsed with Python's standard library."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -7,7 +7,7 @@ FETCHES = ("src", "href", "srcset", "data", "action", "poster", "background", "f
 
 
 class Page(HTMLParser):
-    """What a page holds: tags, the addresses it names, the text that is shown, and its pictures."""
+    """Contents of a page: tags, addresses, ids, styles and visible text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 
 def require_self_contained(page: Page) -> None:
-    """Nothing is fetched, nothing runs, and every link inside the page has its end there."""
+    """Raise if the page fetches or runs anything, or has a link to an id that does not exist."""
     assert not {"script", "iframe", "object", "embed", "link", "base", "form"} & set(page.tags)
     for tag, name, address in page.addresses:
         if tag == "a" and name == "href":

@@ -1,4 +1,4 @@
-"""What a report holds is what the assets stored: its order is the leaderboard's, and no cost is lost."""
+"""Contents of a report: the order of the leaderboard, and all costs that the assets stored."""
 
 from dataclasses import fields
 
@@ -8,12 +8,12 @@ from traffic_assets_tests.report.examples import board, lane
 
 
 def test_the_best_leads_the_leaderboard_whatever_its_error_on_test() -> None:
-    """It is chosen over the folds; the test rows choose nothing."""
+    """Check that the folds choose the best, and not the test rows."""
     lucky, chosen = lane("linear_regression", 0.5), lane("random_forest", 1.0)
     assert board(lanes=[chosen, lucky]).best is chosen
 
 
-def test_everything_that_a_step_is_measured_by_has_its_place() -> None:
+def test_every_measured_cost_of_a_step_has_a_field() -> None:
     cost = Cost(wall_seconds=2.0, cpu_seconds=3.0, peak_memory_mb=512.0, shuffle_bytes=7, spill_bytes=5)
     measured = {name.removeprefix("cost_"): value for name, value in cost.metadata(rows=100).items()}
     kept = StepCost("random_forest_model", **measured)

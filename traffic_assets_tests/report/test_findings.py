@@ -1,4 +1,4 @@
-"""Sentences about the results claim no more than the tests show."""
+"""Sentences about the results, which claim no more than the tests show."""
 
 import math
 from dataclasses import replace
@@ -14,7 +14,7 @@ from traffic_assets.settings.training import SplitSettings
 from traffic_assets_tests.report.examples import board, difference, lane, metrics, report
 
 
-def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> None:
+def test_the_headline_has_the_best_model_the_difference_and_its_significance() -> None:
     assert findings.headline(board()) == (
         "Random forest is the best model of the week: its mean RMSE over 2 folds of the train rows is 1.0000 mph. "
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). Over the folds Random forest is "
@@ -23,7 +23,7 @@ def test_the_headline_says_which_by_how_much_and_whether_that_is_chance() -> Non
     )
 
 
-def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
+def test_a_test_that_was_not_done_is_listed_with_the_reason() -> None:
     whole = board()
     assert "Not tested" not in findings.describe_tests(whole)
     text = findings.describe_tests(board(differences=whole.differences[:1]))
@@ -31,7 +31,7 @@ def test_a_test_that_was_not_done_is_named_with_the_reason() -> None:
     assert f"Not tested: {TITLES[TIME_TEST]} (there are fewer than 20 instants, they span less than 24 hours" in text
 
 
-def test_the_text_names_the_model_that_later_time_prefers() -> None:
+def test_the_text_names_the_model_that_is_better_on_the_temporal_holdout() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
     assert findings.against_best(found) == [
@@ -40,7 +40,7 @@ def test_the_text_names_the_model_that_later_time_prefers() -> None:
     ]
 
 
-def test_a_difference_at_the_level_is_no_finding() -> None:
+def test_a_difference_at_the_level_is_not_significant() -> None:
     at = board(differences=[difference("linear_regression", "random_forest", FOLDS_TEST, 0.5, 0.05)])
     assert "not statistically significant" in findings.headline(at)
 
@@ -79,7 +79,7 @@ def test_missed_thresholds_are_listed_in_correct_grammar() -> None:
     assert findings.threshold_summary(board(lanes=free)) == "These models have no thresholds."
 
 
-def test_caveats_fit_the_week() -> None:
+def test_caveats_match_the_week() -> None:
     plain = " ".join(findings.caveats(report()))
     assert "random holdout is optimistic" in plain
     assert "computed from the observed speed" not in plain

@@ -1,4 +1,4 @@
-"""The page of a week's report: it needs nothing else, shows every model, and runs nothing that the data holds."""
+"""The page of a week's report: it is self-contained, shows every model, and runs nothing from the data."""
 
 import math
 from dataclasses import replace
@@ -12,12 +12,12 @@ from traffic_assets_tests.report.examples import board, diagnostics, lane, metri
 from traffic_assets_tests.report.pages import Page, require_self_contained
 
 
-def test_the_page_needs_nothing_else() -> None:
+def test_the_page_is_self_contained() -> None:
     html = render(report())
     assert html.lstrip().lower().startswith("<!doctype html>")
     page = Page(html)
     require_self_contained(page)
-    assert "default-src 'none'" in html, "the browser fetches nothing, whatever the page contains"
+    assert "default-src 'none'" in html, "the browser fetches nothing, regardless of the page"
     assert page.tags.count("img") == 1 + 2 * 9
 
 
@@ -62,7 +62,7 @@ def test_names_from_the_data_are_shown_and_never_run(hostile: str) -> None:
         assert hostile not in html
 
 
-def test_what_was_not_made_is_left_out() -> None:
+def test_missing_parts_are_left_out() -> None:
     bare = Diagnostics(slices=[], interval=None, confidence=None, notes=["no confidence interval: too few blocks"])
     only = lane("random_forest", 1.0, diagnostics=bare, pictures={}, costs=[], targets=[], learning_curve=None)
     page = Page(render(report(board(lanes=[only], differences=[], pictures={}))))

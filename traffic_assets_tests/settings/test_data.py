@@ -20,7 +20,7 @@ def test_first_and_last_day() -> None:
 
 
 def test_only_configured_aliases_are_listed() -> None:
-    """The reader distinguishes configured names from common ones."""
+    """Leave out common names, which the reader distinguishes from configured ones."""
     assert DataSettings().aliases == {}
     assert DataSettings(aliases={"volume": "flow_rate"}).aliases == {"volume": "flow_rate"}
 

@@ -1,4 +1,4 @@
-"""The command that installs an extra suits how the package is here."""
+"""The command that installs an extra, for a clone and for an installed package."""
 
 import shlex
 import tomllib
@@ -11,7 +11,7 @@ from traffic_assets.settings.extras import install_command
 
 
 @pytest.mark.parametrize("name", ["clone", "a folder with spaces"])
-def test_a_clone_is_on_no_index(tmp_path: Path, name: str) -> None:
+def test_a_clone_is_installed_from_its_folder(tmp_path: Path, name: str) -> None:
     clone = tmp_path / name
     clone.mkdir()
     assert shlex.split(install_command("tpe", clone)) == ["pip", "install", "traffic-assets[tpe]"]
@@ -19,7 +19,7 @@ def test_a_clone_is_on_no_index(tmp_path: Path, name: str) -> None:
     assert shlex.split(install_command("tpe", clone)) == ["pip", "install", "-e", f"{clone}[tpe]"]
 
 
-def test_brackets_are_kept_from_the_shell(tmp_path: Path) -> None:
+def test_brackets_are_quoted_for_the_shell(tmp_path: Path) -> None:
     assert install_command("svr", tmp_path) == "pip install 'traffic-assets[svr]'"
 
 

@@ -19,7 +19,7 @@ LIMITS = tuple(GateThresholds.model_fields)
 def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> None:
     targets = GateThresholds.model_validate({limit: 0.9})
     assert len(describe_missed(evaluate_thresholds(targets, BAD, FOLDS))) == 1
-    assert evaluate_thresholds(targets.model_copy(update={limit: None}), BAD, FOLDS) == [], "null asks for nothing"
+    assert evaluate_thresholds(targets.model_copy(update={limit: None}), BAD, FOLDS) == [], "null sets no limit"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The old import path of hyperparameters and model settings keeps working."""
+"""The old import path of hyperparameters and model settings, which keeps working."""
 
 import ast
 import importlib
@@ -33,7 +33,7 @@ def test_an_old_import_is_the_same_object_with_a_warning(name: str, module: str)
     assert values_of(warning.message) == {"old": f"{hyperparameters.__name__}.{name}", "new": module}
 
 
-def test_documented_names_and_the_classes_of_every_model_are_there() -> None:
+def test_documented_names_and_the_classes_of_every_model_can_be_imported() -> None:
     assert {"Grid", "Hyperparameters", "ModelSettings", "Range", "grid_points"} <= set(_declared())
     for name in ("LinearRegression", "RandomForest", "GradientBoostedTrees", "XGBoost", "SVR", "Ensemble"):
         assert {f"{name}Hyperparameters", f"{name}Settings"} <= set(_declared())

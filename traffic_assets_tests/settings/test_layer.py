@@ -1,4 +1,4 @@
-"""Layers of the settings are merged mapping by mapping."""
+"""Layers of the settings, merged mapping by mapping."""
 
 from typing import Any
 

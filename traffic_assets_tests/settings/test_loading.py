@@ -1,4 +1,4 @@
-"""Settings come from a profile, the environment and overrides, in that order."""
+"""Settings from a profile, the environment and overrides, in that order."""
 
 import json
 from pathlib import Path
@@ -104,7 +104,7 @@ def test_files_that_are_not_a_profile_are_refused_by_name(
 
 
 def test_a_duplicate_key_is_refused_anywhere_in_a_file(tmp_path: Path) -> None:
-    """JSON allows it, and the last one would silently win."""
+    """Refuse it although JSON allows it. Otherwise the last value would silently win."""
     base = tmp_path / "base.json"
     base.write_text('{"training": {"folds": 3, "folds": 4}}')
     path = tmp_path / "twice.json"
@@ -158,7 +158,7 @@ def test_environment_overrides_reach_every_level() -> None:
     assert (settings.training.split.train, settings.training.split.test) == (0.7, 0.3)
     forest = settings.models.random_forest.hyperparameters
     assert (forest.numTrees, forest.featureSubsetStrategy) == (25, "0.5")
-    assert forest.maxBins == 512  # the profile's, beside what was overridden
+    assert forest.maxBins == 512  # from the profile, like all that is not overridden
     assert list(settings.enabled_models) == ["random_forest", "gradient_boosted_trees"]
     assert settings.data.zone.key == "Europe/Berlin"
     assert settings.data.rush_hours == [(6, 9.5)]
@@ -175,7 +175,7 @@ def test_environment_overrides_reach_every_level() -> None:
 
 
 def test_names_below_a_free_mapping_stay_as_given() -> None:
-    """Spark's keys, hyperparameters and column names are case-sensitive."""
+    """Keep the case of Spark's keys, hyperparameters and column names."""
     settings = load_settings(
         environ={
             "TRAFFIC_MODELS__RANDOM_FOREST__GRID__maxDepth": "[3, 4]",

@@ -1,4 +1,4 @@
-"""Renamed keys: old files, environments and objects keep working, and both names at once are refused."""
+"""Renamed keys: old files, environments and objects keep working, and both names together are refused."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_both_keys_in_one_layer_are_refused(tmp_path: Path) -> None:
     assert (text.code, text.values) == ("settings.both-names", {"old": "other_targets", "new": "other_thresholds"})
 
 
-def test_an_error_is_reported_under_the_key_that_was_given(tmp_path: Path) -> None:
+def test_an_error_is_reported_under_the_key_that_was_used(tmp_path: Path) -> None:
     wrong = {"random_forest": {"r2_minimum": 1, "rmse_max": -1}}
     out_of_range, misspelled = problems(_write(tmp_path / "mine.json", {"targets": wrong}))
     assert out_of_range.values["path"] == "evaluation.targets.random_forest.rmse_max"

@@ -66,7 +66,7 @@ def test_an_algorithm_has_a_section_thresholds_and_a_lane(install: Install) -> N
 
 
 def test_the_settings_of_an_algorithm_of_another_package_are_its_own(install: Install) -> None:
-    """Scikit-learn's names are neither translated nor refused there; `gbt` is the package's own name."""
+    """Neither translate nor refuse scikit-learn's names there; `gbt` is the package's own name."""
     code = ALGORITHM.replace("acme", "gbt").replace("depth", "n_jobs")
     install("acme-models", code, {ALGORITHM_GROUP: {"gbt": "ACME"}})
     settings = load_settings("local", {"models": {"gbt": {"tune": True, "grid": {"n_jobs": [1, 2]}}}}, {})
@@ -102,7 +102,7 @@ SECTION = "class Section(ModelSettings):\n"
     ],
 )
 def test_an_algorithm_has_default_thresholds(install: Install, imports: str, attribute: str) -> None:
-    """They are read under the current and the old name; a settings file overrides them."""
+    """Read them under the current and the old name; a settings file overrides them."""
     install("acme-models", imports + ALGORITHM.replace(SECTION, f"{SECTION}    {attribute}\n"), ACME)
     loaded = load_settings("local", environ={})
     assert loaded.get_thresholds("speed", "acme").model_dump(exclude_none=True) == {"r2_min": 0.7}

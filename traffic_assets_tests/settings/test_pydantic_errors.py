@@ -1,4 +1,4 @@
-"""Errors of pydantic become coded messages, and an error keeps its message in a class that contains it."""
+"""Coded messages for errors of pydantic, which an error keeps in a class that contains it."""
 
 from datetime import date
 from typing import Annotated, Any, Literal

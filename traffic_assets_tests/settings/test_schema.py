@@ -14,7 +14,7 @@ from traffic_assets.settings.schema import ModelsSettings, Settings
 from traffic_assets_tests.settings.problems import codes, texts
 
 
-def test_the_source_is_below_the_base_unless_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_source_is_below_the_base_unless_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     base = PersistenceSettings(base_uri="hdfs://nn/data")
     assert Settings(persistence=base).source_uri == "hdfs://nn/data/raw/readings"
@@ -94,6 +94,6 @@ def test_an_ensemble_reads_the_sections_of_its_members() -> None:
         }
     )
     members = models.ensemble.hyperparameters.members
-    assert members["random_forest"]["numTrees"] == 7, "also of a lane that is off"
+    assert members["random_forest"]["numTrees"] == 7, "even from a lane that is off"
     assert members["linear_regression"]["elasticNetParam"] == 1.0
     assert not (ModelsSettings().svr.enabled or ModelsSettings().ensemble.enabled)

@@ -1,4 +1,4 @@
-"""Values out of range are refused, in every section."""
+"""Values out of range, which every section refuses."""
 
 from typing import Any
 

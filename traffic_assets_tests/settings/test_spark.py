@@ -66,7 +66,7 @@ def test_secrets_are_refused_with_the_place_for_them(key: str) -> None:
     assert "HADOOP_CONF_DIR" in text
 
 
-def test_a_credential_provider_is_no_secret() -> None:
+def test_a_credential_provider_is_not_a_secret() -> None:
     config = {
         "spark.hadoop.hadoop.security.credential.provider.path": "jceks://hdfs@nn/traffic.jceks",
         "spark.hadoop.fs.s3a.aws.credentials.provider": "org.example.Provider",

@@ -1,4 +1,4 @@
-"""A target has its own name, common aliases, and those of `data.aliases`, in whichever layer they are."""
+"""Names of a target: its own, common aliases, and those of `data.aliases` in any layer."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ LIMITS = {"random_forest": {"r2_min": 0.5}}
     [
         ("flow", "flow"), ("traffic_volume", "flow"), ("avg_speed", "speed"), ("volume_5min", "flow"),
         ("volume", "volume"),  # the aliases give it another meaning here
-        ("occ", "occ"),  # not a target: a message shows the name as given
+        ("occ", "occ"),  # not a target: messages show the name unchanged
         ("Flow", "Flow"), (3, 3), (["flow"], ["flow"]),
     ],
 )  # fmt: skip
@@ -89,7 +89,7 @@ def test_two_names_of_one_target_are_refused_with_the_target(tmp_path: Path) -> 
     }
 
 
-def test_a_name_without_a_target_is_refused_as_it_was_given() -> None:
+def test_a_name_without_a_target_is_refused_unchanged() -> None:
     reported = problems(
         "local",
         training={"targets": ["occ", "volume"]},

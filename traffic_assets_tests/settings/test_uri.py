@@ -1,4 +1,4 @@
-"""Folders become URIs, and what would leak is refused."""
+"""URIs of folders, and the refusal of URIs with passwords."""
 
 from pathlib import Path
 from typing import Any

@@ -79,7 +79,7 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
     assert lines == [f"  {text} [{text.code}]" for text in reported], "each line ends with its code"
 
 
-def test_a_rule_over_several_values_is_checked_beside_other_errors(tmp_path: Path) -> None:
+def test_a_rule_over_several_values_is_checked_together_with_other_errors(tmp_path: Path) -> None:
     forest = {"hyperparameters": {"maxDepth": 99}, "tune": True, "grid": {"maxDept": [8, 10]}}
     mine = write(tmp_path / "mine.json", {"data": {"speed_unit": "kmh"}, "models": {"random_forest": forest}})
     environ = {"TRAFFIC_TRAINING__FOLD": "3", "TRAFFIC_TRAINING__FOLDS": "1", "TRAFFIC_TRAINING__SPLIT__TRAIN": "0.5"}
@@ -98,7 +98,7 @@ def test_an_override_over_the_environment_is_not_reported_as_its_variable() -> N
 
 
 def test_a_rule_waits_if_a_wrong_value_of_the_section_may_have_broken_it() -> None:
-    """The shares are 0.5, 0.2 and a word, so that their sum is unknown."""
+    """Use the shares 0.5, 0.2 and a word, whose sum is unknown."""
     split = {"train": 0.5, "validation": "some", "test": 0.2}
     assert paths(problems("local", training={"split": split})) == ["training.split.validation"]
 

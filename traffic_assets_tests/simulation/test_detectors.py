@@ -66,7 +66,7 @@ def test_bad_rows_only_by_specification() -> None:
     assert repeated.sum() > 0
     assert (frame["speed"] < 0).any()
     assert (frame["speed"] > 100).any()
-    # The rest is what it is without bad rows.
+    # The other rows are the same as without bad rows.
     kept = frame[~repeated & ~out_of_range]
     merged = kept.merge(clean.to_pandas(), how="left", on=list(frame.columns), indicator=True)
     assert (merged["_merge"] == "both").all()

@@ -1,4 +1,4 @@
-"""The IO managers: one contract for all kinds and file systems, then the special behavior of each."""
+"""The IO managers: one contract for all kinds and file systems, then the behaviour that is specific to each."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,18 +81,18 @@ def run(
 
 
 def newest_of(instance: dg.DagsterInstance, key: str) -> dict[str, int]:
-    """The newest materialisation of each partition that Dagster knows."""
+    """Return the storage id of the newest materialization of each partition that Dagster knows."""
     found = instance.get_latest_storage_id_by_partition(dg.AssetKey(key), dg.DagsterEventType.ASSET_MATERIALIZATION)
     return dict(found)
 
 
 def recorded(instance: dg.DagsterInstance, key: str) -> list[str]:
-    """The partitions that Dagster takes for materialised."""
+    """Return the partitions that Dagster considers materialized."""
     return sorted(newest_of(instance, key))
 
 
 def values_of(spark: SparkSession) -> dict[str, tuple[type[HdfsIOManager], Any, Callable[[Any], Any]]]:
-    """By kind: the manager, a value, and what must be equal after a round trip."""
+    """Return by kind the manager, a value, and a function whose result must survive a round trip."""
     rows = spark.createDataFrame([("a", 1), ("b", 2)], "name string, x int")
     model = PipelineModel([VectorAssembler(inputCols=["x"], outputCol="v")])
     return {
@@ -141,7 +141,7 @@ def test_a_value_comes_back_as_it_was_with_its_record(
 @pytest.mark.parametrize(
     ("kind", "kept", "handed_on"), [("model", True, True), ("model", False, False), ("frame", True, False)]
 )
-def test_a_model_that_is_kept_is_handed_on_in_its_process_and_all_else_is_read(
+def test_only_a_kept_model_is_passed_on_in_its_process_and_other_values_are_read(
     spark: SparkSession,
     hdfs_resource: HdfsResource,
     instance: dg.DagsterInstance,
@@ -162,12 +162,12 @@ def test_a_model_that_is_kept_is_handed_on_in_its_process_and_all_else_is_read(
 
     assert run([thing, later], manager_class(hdfs=hdfs_resource), instance).success
     assert run([thing, later], manager_class(hdfs=hdfs_resource), instance, only=["later"]).success
-    assert [found is value for found in seen] == [handed_on, False], "a process of its own has its own manager"
+    assert [found is value for found in seen] == [handed_on, False], "another process has its own manager"
     assert [essence(found) for found in seen] == [essence(value)] * 2
 
 
 @pytest.mark.parametrize("browse_url", [None, "http://namenode:9870/webhdfs/v1/traffic/{path}?op=OPEN"])
-def test_the_file_that_people_open_is_shown_with_its_link_where_browsers_can_follow_one(
+def test_the_opened_file_is_shown_with_a_link_if_browse_url_is_set(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, browse_url: str | None
 ) -> None:
     resource = HdfsResource(spark=hdfs_resource.spark, base_uri=hdfs_resource.base_uri, browse_url=browse_url)
@@ -190,7 +190,7 @@ def test_the_file_that_people_open_is_shown_with_its_link_where_browsers_can_fol
 
 
 @pytest.mark.parametrize("kind", ["frame", "model", "document"])
-def test_a_second_materialisation_replaces_and_a_failed_one_does_not(
+def test_a_second_materialization_replaces_the_first_and_a_failed_one_does_not(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
 ) -> None:
     manager_class, value, _ = values_of(spark)[kind]
@@ -230,7 +230,7 @@ def test_resources_of_a_value_are_released_whether_it_was_written_or_not(
 
     result = run([thing], JsonIOManager(hdfs=hdfs_resource), instance)
     assert result.success is good
-    assert released == [good], "once, when it was written"
+    assert released == [good], "once, after the write"
     for failure in (e for e in result.all_events if e.is_step_failure):
         assert "not JSON serializable" in str(failure.step_failure_data.error), "the first error is reported"
 
@@ -263,7 +263,7 @@ def test_a_value_is_computed_again_if_another_run_published_meanwhile(
     assert json.loads(hdfs_resource.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")) == ["b", "c", "a"]
 
 
-def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
+def test_a_value_that_is_overtaken_each_time_fails_with_the_other_run(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     @dg.asset
@@ -287,7 +287,7 @@ def test_a_value_that_is_overtaken_each_time_is_given_up_by_name(
     assert hdfs_resource.dataset("names").current("all") == before
 
 
-def test_equal_last_parts_of_keys_do_not_meet(
+def test_keys_with_equal_last_parts_do_not_collide(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
     @dg.asset(key=["a", "thing"])
@@ -304,7 +304,7 @@ def test_equal_last_parts_of_keys_do_not_meet(
 
 
 class TextIOManager(HdfsIOManager):
-    """A text by day, without Spark."""
+    """IO manager for a text per day, without Spark."""
 
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
         for key in partitions:
@@ -315,8 +315,8 @@ class TextIOManager(HdfsIOManager):
         pytest.fail("these tests only write")
 
 
-class TestPublishThatFailsHalfWay:
-    """Of a range of days some are published when storage fails; on the local disk, without Spark."""
+class TestPartialPublication:
+    """Storage that fails after some days of a range are published; on the local disk, without Spark."""
 
     @pytest.fixture
     def manager(self, tmp_path: Path) -> TextIOManager:
@@ -413,7 +413,7 @@ class TestDays:
         with pytest.raises(Exception, match=r"UNABLE_TO_INFER_SCHEMA|PATH_NOT_FOUND"):
             spark.read.parquet(root).count()
 
-    def test_the_days_before_come_along_where_they_are_published(
+    def test_the_days_before_are_read_too_if_they_are_published(
         self, manager: DataFrameIOManager, days: dg.AssetsDefinition, instance: dg.DagsterInstance
     ) -> None:
         seen: list[tuple[list[str], list[int]]] = []
@@ -496,7 +496,7 @@ class TestDays:
         assert observed.asset_observation is not None
         assert observed.asset_observation.metadata["code"].value == "storage.partition-refused"
 
-        # a run that continues the failed one must not accept the earlier data; a run of the day alone replaces it
+        # a run that continues the failed one must not accept the earlier data; a run of only that day replaces it
         again = run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id)
         assert not again.success
         assert manager.storage.dataset("later", "date").current_generations()[SECOND].id == before["later"][SECOND].id
@@ -505,7 +505,7 @@ class TestDays:
         assert seen[-1] == [1, 2], "the day and the one before it"
         assert run([days, later], manager, instance, [FIRST, THIRD], only=["later"], parent=bad.run_id).success
 
-    def test_the_good_days_of_a_first_run_are_worked_on_though_one_was_never_published(
+    def test_the_good_days_of_a_first_run_are_processed_even_if_one_was_never_published(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -521,7 +521,7 @@ class TestDays:
         for key in ("days", "later"):
             assert manager.storage.dataset(key, "date").partitions() == recorded(instance, key) == [FIRST, THIRD]
 
-    def test_an_asset_that_takes_no_refusals_fails_with_them(
+    def test_an_asset_that_does_not_accept_refusals_fails_with_them(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -539,7 +539,7 @@ class TestDays:
         assert expected in str(failure.step_failure_data.error)
         assert recorded(instance, "later") == []
 
-    def test_folders_beside_the_rows_are_not_read_with_them(
+    def test_folders_next_to_the_rows_are_not_read_with_them(
         self, spark: SparkSession, manager: DataFrameIOManager, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -552,7 +552,7 @@ class TestDays:
         assert [row.x for row in spark.read.parquet(current.uri).collect()] == [1]
         assert [row.x for row in spark.read.parquet(f"{current.uri}/{Internal.QUARANTINE}").collect()] == [666]
 
-    def test_a_day_that_was_never_published_is_named(
+    def test_a_day_that_was_never_published_is_in_the_error(
         self, manager: DataFrameIOManager, days: dg.AssetsDefinition, instance: dg.DagsterInstance
     ) -> None:
         @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())

@@ -76,7 +76,7 @@ def test_anything_else_is_refused_before_it_is_written(
 def test_the_rest_of_a_range_is_stored_if_one_partition_is_refused(
     resource: HdfsResource, instance: dg.DagsterInstance
 ) -> None:
-    """One document is left then, and it is still taken from the mapping."""
+    """Check a single remaining document, which is still taken from the mapping."""
     value = AssetOutput({"b": {"n": 1}}, refused={"c": "no rows"})
     materialize(value, resource, instance)
     assert set(resource.dataset(KEY).partitions()) == {"b"}

@@ -1,4 +1,4 @@
-"""The installed Dagster must have the attribute that this package writes."""
+"""The attribute that this package sets, which the installed Dagster must have."""
 
 import dagster as dg
 import pytest
@@ -21,6 +21,6 @@ def test_a_dagster_without_it_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
 
 
 def test_looking_for_it_opens_no_dagster_instance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An instance would make loading the code location three times as slow."""
+    """Check that none is opened. With one, loading the code location would take three times as long."""
     monkeypatch.setattr(dg.DagsterInstance, "ephemeral", lambda *_, **__: pytest.fail("an instance was opened"))
     require_partitions_subset()

@@ -64,9 +64,9 @@ def _out_of_fold(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float
     placed = rows.withColumn("fold", row_fold_column("row", 2, SEED, "ensemble")).drop("stops")
     predicted, observed = [], []
     for fold in range(2):
-        fitted, judged = placed.where(F.col("fold") != fold), placed.where(F.col("fold") == fold)
-        predicted.append(np.column_stack([_predictions(_fit_member(fitted, name), judged) for name in MEMBERS]))
-        observed.append(np.array([row.speed for row in judged.orderBy("row").collect()]))
+        fitted, tested = placed.where(F.col("fold") != fold), placed.where(F.col("fold") == fold)
+        predicted.append(np.column_stack([_predictions(_fit_member(fitted, name), tested) for name in MEMBERS]))
+        observed.append(np.array([row.speed for row in tested.orderBy("row").collect()]))
     return np.vstack(predicted), np.concatenate(observed)
 
 
@@ -85,7 +85,7 @@ def test_configured_weights_average_the_members(vectors: DataFrame) -> None:
 
 
 def test_weights_are_fitted_on_out_of_fold_predictions(vectors: DataFrame) -> None:
-    """An average has inverse mean squared errors as weights; stacking has those of a non-negative regression."""
+    """Check inverse mean squared errors as weights of an average, and a non-negative regression for stacking."""
     predicted, observed = _out_of_fold(vectors)
     squares = ((predicted - observed[:, None]) ** 2).mean(axis=0)
     averaged, stacked = _fit(vectors, method="weighted"), _fit(vectors)
@@ -124,7 +124,7 @@ def test_rows_without_a_row_column_and_empty_parts_are_refused(vectors: DataFram
 
 
 def test_validation_rows_are_passed_only_to_members_that_stop_early(vectors: DataFrame) -> None:
-    """They stop the boosted trees; neither the regression nor the weights are fitted on them."""
+    """Check that they stop the boosted trees, and that neither the regression nor the weights are fitted on them."""
     members = {
         "linear_regression": {"regParam": 0.0},
         "gradient_boosted_trees": {"maxIter": 30, "maxDepth": 2, "stepSize": 0.5, "earlyStopping": True},

@@ -43,7 +43,7 @@ def test_boosting_by_hand(vectors: DataFrame) -> None:
     """Stumps: the first predicts 22 or 52 by a; the next one halves the residual.
 
     MLlib's squared loss is (y - F)², so a tree fits 2 (y - F) = ±4 by b, and adds half of it: after two trees
-    the answer is exact, and a third adds nothing.
+    the prediction is exact, and a third adds nothing.
     """
     one, two, three = (_predictions(_fit(vectors, maxIter=trees), vectors) for trees in (1, 2, 3))
     exact = {(a, b, 1.0): 20 + 30 * a + 4 * b for a in (0.0, 1.0) for b in (0.0, 1.0)}
@@ -89,7 +89,7 @@ def test_it_is_an_alternative() -> None:
 
 
 def test_it_stops_when_the_validation_error_no_longer_falls(spark: SparkSession) -> None:
-    """Validation rows depend on b in the opposite way, so every tree that splits by b increases their error."""
+    """Fit with validation rows that depend on b in the opposite way. Every split by b increases their error."""
     table = [
         (Vectors.dense([float(a), float(b), 1.0]), 20.0 + 30 * a + 8 * b * (-1 if marked else 1), marked)
         for a in (0, 1) for b in (0, 1) for marked in (False, True)
@@ -101,7 +101,7 @@ def test_it_stops_when_the_validation_error_no_longer_falls(spark: SparkSession)
     stopped = BOOSTED.fit(rows, early, 42, "speed", "features", "stops")
     assert BOOSTED.describe(stopped)["trees"] == 1
     fitted = _predictions(stopped, rows)
-    assert fitted[0.0, 0.0, 1.0] == pytest.approx(24), "of the rows that are not marked: (20 + 28) / 2"
+    assert fitted[0.0, 0.0, 1.0] == pytest.approx(24), "mean of the unmarked rows: (20 + 28) / 2"
     with pytest.raises(ValueError) as caught:
         BOOSTED.fit(rows, early, 42, "speed", "features")
     assert code_of(caught.value) == "algorithms.no-validation-rows"

@@ -19,7 +19,7 @@ LINEAR = algorithm_named("linear_regression")
 
 @pytest.fixture(scope="module")
 def vectors(spark: SparkSession) -> DataFrame:
-    """Speed = 30 + 4 a - 2 b with slots of mean 0 and (population) deviation 1; c is constant."""
+    """Speed = 30 + 4 a - 2 b with slots of mean 0 and (population) standard deviation 1; c is constant."""
     table = [(Vectors.dense([a, b, 0.0]), 30 + 4 * a - 2 * b) for a in (-1.0, 1.0) for b in (-1.0, 1.0)]
     return spark.createDataFrame(table * 3, ["features", "speed"]).coalesce(1)
 
@@ -38,8 +38,8 @@ def test_importances_are_absolute_coefficients(vectors: DataFrame) -> None:
     assert LINEAR.importances(_fit(vectors, regParam=0.0)) == pytest.approx([4, 2, 0])
 
 
-def test_the_penalty_is_on_the_standardised_vector(vectors: DataFrame) -> None:
-    """Ridge by hand: w = w_ols / (1 + λ / σ), because MLlib standardises the speed, here σ = √(4² + 2²)."""
+def test_the_penalty_is_on_the_standardized_vector(vectors: DataFrame) -> None:
+    """Ridge by hand: w = w_ols / (1 + λ / σ). MLlib standardizes the speed, here with σ = √(4² + 2²)."""
     shrink = 1 + 0.25 / np.sqrt(20)
     expected = [4 / shrink, -2 / shrink, 0]
     assert _fit(vectors, regParam=0.25).coefficients.toArray() == pytest.approx(expected, rel=1e-6)

@@ -51,7 +51,7 @@ def test_a_prediction_is_the_mean_of_the_trees(vectors: DataFrame) -> None:
 
 
 def test_node_ids_are_cached_if_they_fit_into_memory(vectors: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trees are the same. For very many rows and trees, Spark would write node ids to disk at each level."""
+    """Check that the trees are the same without the cache, which Spark would write to disk if it did not fit."""
     kept = _fit(vectors)
     monkeypatch.setattr("traffic_assets.ml.algorithms.random_forest.MAX_CACHED_NODES", 300 * 3 - 1)
     not_kept = _fit(vectors)
@@ -80,7 +80,7 @@ def test_another_seed_is_another_forest(vectors: DataFrame) -> None:
 
 
 def test_more_bins_are_finer_thresholds(vectors: DataFrame) -> None:
-    """With MLlib's default of 32 bins the accuracy is lower."""
+    """Check that MLlib's default of 32 bins is less accurate."""
     coarse, fine = (
         _error(_fit(vectors, maxBins=bins, maxDepth=8, featureSubsetStrategy="all"), vectors) for bins in (4, 128)
     )

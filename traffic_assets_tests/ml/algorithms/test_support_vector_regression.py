@@ -73,9 +73,9 @@ def test_predictions_equal_scikit_learn(vectors: DataFrame, changes: dict[str, A
     x, y = _arrays(vectors)
     rest = hyperparameters.model_dump(exclude={"gamma", "max_rows"})
     reference = Reference(gamma=gamma, **rest).fit(x, (y - y.mean()) / y.std())
-    judged = model.transform(vectors).collect()
-    found = np.array([row.prediction for row in judged])
-    expected = reference.predict(np.array([row.features.toArray() for row in judged])) * y.std() + y.mean()
+    scored = model.transform(vectors).collect()
+    found = np.array([row.prediction for row in scored])
+    expected = reference.predict(np.array([row.features.toArray() for row in scored])) * y.std() + y.mean()
     assert np.abs(found - expected).max() < 1e-9
     assert found.std() > 1
     facts = SVR.describe(model)
@@ -102,7 +102,7 @@ def test_a_target_in_another_unit_is_the_same_fit(vectors: DataFrame) -> None:
     assert SVR.describe(_fit(other))["target_deviation"] == pytest.approx(1.609 * _arrays(vectors)[1].std())
 
 
-def test_importances_are_increases_of_the_error_by_shuffling(vectors: DataFrame) -> None:
+def test_importances_are_increases_in_the_error_by_shuffling(vectors: DataFrame) -> None:
     for kernel in ("linear", "rbf"):
         weights = SVR.importances(_fit(vectors, kernel=kernel))
         assert weights[0] > weights[1] > 10 * weights[2]
@@ -129,7 +129,7 @@ def test_rows_without_a_row_column_are_refused(vectors: DataFrame) -> None:
     assert code_of(caught.value) == "algorithms.no-rows"
 
 
-def test_a_stored_model_is_numbers_on_any_storage(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:
+def test_a_stored_model_consists_of_numbers_on_any_storage(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:
     filesystem, base = storage
     model = _fit(vectors, kernel="poly", max_rows=60)
     model.write().save(f"{base}/model")
@@ -151,7 +151,7 @@ def test_a_stored_model_is_numbers_on_any_storage(vectors: DataFrame, storage: t
 
 
 def test_rows_are_scored_in_pieces() -> None:
-    """The kernel matrix of these rows and vectors exceeds one piece."""
+    """Score rows whose kernel matrix exceeds one piece."""
     draw = np.random.default_rng(1)
     rows, vectors, coefficients = draw.normal(size=(2100, 2)), draw.normal(size=(3000, 2)), draw.normal(size=3000)
     found = scorer("rbf", 0.5, 0.0, 3)(rows, vectors, coefficients)
@@ -162,7 +162,7 @@ def test_rows_are_scored_in_pieces() -> None:
 
 
 def test_workers_need_neither_scikit_learn_nor_this_package(processes: Processes, tmp_path: Path) -> None:
-    """The function that Spark sends is loaded in a process that cannot import either."""
+    """Load the function that Spark sends in a process that can import neither."""
     sent = tmp_path / "sent"
     sent.write_bytes(cloudpickle.dumps(scorer("poly", 2.0, 1.0, 2)))
     program = (

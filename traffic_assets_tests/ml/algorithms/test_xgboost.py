@@ -46,7 +46,7 @@ def _predictions(model: Any, vectors: DataFrame) -> dict[tuple[float, float], fl
 
 
 def test_it_stops_when_the_validation_error_no_longer_falls(vectors: DataFrame) -> None:
-    """Trees that split by b increase the validation error; those that split by a reduce it."""
+    """Fit with validation rows whose error falls with splits by a and rises with splits by b."""
     plain = vectors.where("not stops")
     every = _fit(plain, None, early_stopping_rounds=None)
     assert XGBOOST.describe(every) == {"trees": 40}
@@ -64,7 +64,7 @@ def test_it_stops_when_the_validation_error_no_longer_falls(vectors: DataFrame) 
 
 
 def test_two_workers_fit_the_model_of_one(vectors: DataFrame) -> None:
-    """The histograms of two workers are summed, so both see all rows."""
+    """Check that the workers sum their histograms, so that both see all rows."""
     plain = vectors.where("not stops")
     one, two = (_predictions(_fit(plain, None, early_stopping_rounds=None, num_workers=n), plain) for n in (1, 2))
     assert two == pytest.approx(one, abs=1e-3)
@@ -100,11 +100,11 @@ def test_one_worker_is_our_task_and_several_are_xgboosts_own(workers: int, in_on
     assert XGBOOST.uses_all_cores(hyperparameters) == in_one_task
 
 
-def test_a_fit_holds_the_lock_of_all_cores(vectors: DataFrame, all_cores_held: list[str]) -> None:
+def test_a_fit_holds_the_lock_on_all_cores(vectors: DataFrame, all_cores_held: list[str]) -> None:
     _fit(vectors)
     assert all_cores_held == ["taken", "left"]
     _fit(vectors.where("not stops"), None, early_stopping_rounds=None, num_workers=2)
-    assert len(all_cores_held) == 2, "XGBoost's own workers have a core each"
+    assert len(all_cores_held) == 2, "each of XGBoost's own workers has one core"
 
 
 def test_the_booster_does_not_depend_on_partitions(vectors: DataFrame) -> None:
@@ -125,7 +125,7 @@ def test_importances_are_shares_of_the_gain(vectors: DataFrame) -> None:
 def test_it_prints_no_progress(
     vectors: DataFrame, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Otherwise it would print a line per round and four per fit."""
+    """Check output and log. By default, XGBoost prints a line per round and four per fit."""
     model = _fit(vectors)
     model.transform(vectors).collect()
     printed = capfd.readouterr()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _session(master: str | None, parallelism: int = 8, **conf: str) -> Any:
-    """Return a session without Spark, because the tests would need a cluster of each kind otherwise."""
+    """Return a fake session. Real ones would require a cluster of each kind."""
     options = {key.replace("_", "."): value for key, value in conf.items()}
     context = SimpleNamespace(master=master, defaultParallelism=parallelism, getConf=lambda: options)
     return SimpleNamespace(sparkContext=context)

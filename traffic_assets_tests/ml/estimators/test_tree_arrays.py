@@ -103,7 +103,7 @@ def test_a_cut_forest_averages_its_first_trees_cut_by_hand(
 
 
 def test_an_undone_split_undoes_the_splits_below() -> None:
-    """The root's right child has 4 rows. With min_rows 5 its split is undone, and so is the large one below."""
+    """Undo a root's split with min_rows 5, because one child has 4 rows, and with it the larger split below."""
     nodes = np.arange(5)
     trees = Trees(
         roots=np.array([0]),

@@ -99,7 +99,7 @@ def _in_a_bare_worker(
 
 @pytest.mark.parametrize("early", [False, True])
 def test_both_matrices_give_the_booster_of_xgboosts_own_regressor(early: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`DMatrix` for few values, and `QuantileDMatrix`, which saves memory, for more."""
+    """Compare `DMatrix` for few values, and `QuantileDMatrix`, which saves memory, for many."""
     params = {"n_estimators": 30, "random_state": 1, "subsample": 0.5, "learning_rate": 0.5, "tree_method": "hist"}
     params |= {"early_stopping_rounds": 2} if early else {}
     table = pa.Table.from_batches(_batches())
@@ -120,7 +120,7 @@ def test_both_matrices_give_the_booster_of_xgboosts_own_regressor(early: bool, m
 
 
 def test_rows_are_fitted_in_the_order_of_their_row_column() -> None:
-    """Sums of floats depend on their order, which a shuffle does not preserve."""
+    """Check the order, on which sums of floats depend and which a shuffle does not preserve."""
     fit = booster_fit({"n_estimators": 20, "random_state": 1, "subsample": 0.5}, 1)
     (one,), (other,) = fit(iter(_batches())), fit(iter(_batches()[::-1]))
     assert one == other

@@ -20,7 +20,7 @@ MIDNIGHT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
 def _predicted(spark: SparkSession, hours: int, by_hour: list[float], seed: int = 1) -> DataFrame:
-    """Return twelve rows an hour, with errors of the hour's scale."""
+    """Return twelve rows per hour, with errors on the hour's scale."""
     draw = np.random.default_rng(seed)
     rows = []
     for hour in range(hours):
@@ -62,8 +62,8 @@ def test_the_interval_contains_the_metric_and_is_deterministic(spark: SparkSessi
     assert wider.rmse[0] < found.rmse[0] < found.rmse[1] < wider.rmse[1]
 
 
-def test_errors_that_come_in_days_make_the_interval_wide(spark: SparkSession) -> None:
-    """The same mix of errors, once spread over every day and once a day each."""
+def test_errors_that_depend_on_the_day_make_the_interval_wide(spark: SparkSession) -> None:
+    """Compare alternating small and large errors, once by hour and once by day."""
     mixed = estimate_confidence(_predicted(spark, 12 * 24, [1.0, 5.0]), ZONE, 42)
     lumped = estimate_confidence(_predicted(spark, 12 * 24, [1.0] * 24 + [5.0] * 24), ZONE, 42)
     assert (lumped.rmse[1] - lumped.rmse[0]) > 3 * (mixed.rmse[1] - mixed.rmse[0])

@@ -50,8 +50,8 @@ def test_each_model_is_compared_with_the_best_by_both_tests() -> None:
     assert forest_later.p_value == pytest.approx(diebold_mariano(LOSSES["forest"], LOSSES["line"], 50)[2])
 
 
-def test_the_folds_are_compared_by_the_metric_that_chooses() -> None:
-    """By RMSE the line is worse, by R² it is better: a difference above 0 is for the best."""
+def test_the_folds_are_compared_by_the_primary_metric() -> None:
+    """Compare a best model that is worse by RMSE and better by R². A difference above 0 favours the best."""
     rmse, r2 = {"line": 2.0, "forest": 1.0}, {"line": 0.9, "forest": 0.7}
 
     def trial(name: str) -> Trial:
@@ -64,7 +64,7 @@ def test_the_folds_are_compared_by_the_metric_that_chooses() -> None:
         for metric in ("rmse", "r2", "of_another_package")
     }
     assert [found[metric][0].difference for metric in ("rmse", "r2")] == pytest.approx([-1.0, 0.2])
-    assert [c.test for c in found["of_another_package"]] == [TIME_TEST], "nothing is claimed without values"
+    assert [c.test for c in found["of_another_package"]] == [TIME_TEST], "folds without values are not compared"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_folds_are_compared_by_the_metric_that_chooses() -> None:
 def test_the_correction_uses_the_rows_that_the_folds_fit_and_test(
     ours: list[int], theirs: list[int] | None, share: float
 ) -> None:
-    """Sliding folds test as many rows as they fit; the ratio of k folds by hash would find too many differences."""
+    """Use sliding folds, which test as many rows as they fit. The ratio of k folds by hash would be too small."""
     trials = {
         "line": TRIALS["line"].model_copy(update={"fitted_rows": ours}),
         "boosted": TRIALS["boosted"].model_copy(update={"fitted_rows": theirs}),

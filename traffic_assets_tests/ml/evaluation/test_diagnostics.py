@@ -1,4 +1,4 @@
-"""Diagnostics of a model: where they come from, and what is left out."""
+"""Diagnostics of a model: the rows that they use, and the parts that are left out."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def pipeline(feature_rows: DataFrame, features: FeatureSet) -> PipelineModel:
     return fit_pipeline(train, features, algorithm_named("linear_regression"), plain, 42)
 
 
-def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineModel, feature_rows: DataFrame) -> None:
+def test_all_parts_come_from_the_model_and_the_right_rows(pipeline: PipelineModel, feature_rows: DataFrame) -> None:
     validation, test = feature_rows.where("sensor_id in ('s4', 's5')"), feature_rows.where("sensor_id > 's5'")
     found = diagnose(pipeline, predicted_rows(pipeline, test), validation, ZONE, 42, DiagnosticsSettings())
     assert found.interval is not None
     width, rows = calibrate_half_width(pipeline.transform(validation.where(calibration_half(42))), 0.9)
     assert (found.interval.half_width, found.interval.calibration_rows) == (width, rows)
-    assert rows < validation.count(), "the other half decides promotions"
+    assert rows < validation.count(), "the other half calibrates nothing"
     assert found.interval.test_rows == test.count()
     assert found.confidence is not None
     assert found.confidence.block == "hour", "the window is too short for days"
@@ -48,7 +48,7 @@ def test_all_of_it_comes_from_the_model_and_the_right_rows(pipeline: PipelineMod
     calibrating = pipeline.transform(validation.where(calibration_half(42)))
     free_flow = next(s for s in found.slices if s.value == "free flow")
     assert free_flow.own_half_width == calibrate_half_width(calibrating.where("congestion_level = 0"), 0.9)[0]
-    assert all(s.own_half_width is None for s in found.slices if s.dimension == "sensor"), "none of s6 calibrates"
+    assert all(s.own_half_width is None for s in found.slices if s.dimension == "sensor"), "no sensor is in both splits"
     assert found.residuals is not None
     assert found.residuals.distribution.rows == sum(hour.rows for hour in found.residuals.hours) == test.count()
     assert found.notes == []

@@ -1,4 +1,4 @@
-"""Gates: each threshold by itself, at its limit and next to it; NaN never passes."""
+"""Gates: each threshold separately, at its limit and next to it; NaN never passes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _metrics(r2: float = 0.5, rmse: float = 9.0, mae: float = 9.0) -> Metrics:
 
 
 def _trial(mean: float = 0.5, std: float = 9.0) -> Trial:
-    """Only R² of the folds is good or bad; the other metrics would pass and fail every limit."""
+    """Return a trial whose other metrics would give other results than R²."""
     others = {metric: Spread(mean=0.9995, std=0.0) for metric in METRICS}
     return Trial(hyperparameters={}, folds=[], summary=others | {"r2": Spread(mean=mean, std=std)})
 
@@ -61,7 +61,7 @@ def test_mean_r2_of_the_folds_above(value: float, passed: bool) -> None:
     ("value", "passed"),
     [(0.001, False), (math.nextafter(0.001, DOWN), True), (0.5, False), (0.0, True), (math.nan, False)],
 )
-def test_deviation_of_the_folds_below(value: float, passed: bool) -> None:
+def test_standard_deviation_of_the_folds_below(value: float, passed: bool) -> None:
     assert _holds(GateThresholds(cv_r2_std_max=0.001), _metrics(), _trial(std=value)) is passed
 
 
@@ -96,7 +96,7 @@ def test_thresholds_on_cross_validation_require_one(limit: dict[str, float]) -> 
 
 
 def test_default_thresholds_at_their_limits() -> None:
-    """A value at the limit meets "at least" and misses "more than"."""
+    """Check values at the limit, which meet "at least" and miss "more than"."""
     seed = ThresholdsByModel()
     limits = {
         "linear_regression": (_metrics(0.90, 5.0, 3.0), None, []),

@@ -1,4 +1,4 @@
-"""Split-conformal intervals: they hold what they promise on rows like those they were calibrated on."""
+"""Split-conformal intervals: their coverage on rows like those that they were calibrated on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_half_width_is_the_right_order_statistic(spark: SparkSession) -> Non
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_on_exchangeable_rows_the_coverage_is_kept(spark: SparkSession, coverage: float) -> None:
-    """The mean over many calibrations is what the theory promises: between coverage and coverage + 1 / (n + 1)."""
+    """Compare the mean over many calibrations with the theory: between coverage and coverage + 1 / (n + 1)."""
     draw = np.random.default_rng(7)
     covered = []
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Residuals: the histogram and the hours, against numpy on rows that are known."""
+"""Residuals: the histogram and the hours, compared with numpy on known rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluation: of the model as it is loaded back, and the order of a week's models."""
+"""Evaluation of a model that is loaded back, and the ranking of a week's models."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_metrics_of_train_and_test_and_importances(
     assert found.train == evaluate(stored.transform(train))
     pairs: np.ndarray = np.array(stored.transform(test_rows).select("speed", "prediction").collect())
     assert found.test.mae == pytest.approx(np.abs(pairs[:, 0] - pairs[:, 1]).mean())
-    assert found.importances.top[0] == "traffic_efficiency", "the speed was made from it"
+    assert found.importances.top[0] == "traffic_efficiency", "the speed was computed from it"
     assert list(found.importances.slots) == [slot.name for slot in named]
     assert Scores.model_validate_json(found.model_dump_json()) == found
     both = Evaluation(**dict(found), temporal=TEMPORAL)
@@ -90,7 +90,7 @@ def test_a_sample_of_points_is_drawn_from_the_rows(stored: PipelineModel, featur
     assert set(other.actual) != set(points.actual)
 
 
-def test_where_there_are_fewer_rows_all_are_drawn(stored: PipelineModel, test_rows: DataFrame) -> None:
+def test_if_there_are_fewer_rows_all_are_drawn(stored: PipelineModel, test_rows: DataFrame) -> None:
     predicted = predicted_rows(stored, test_rows)
     assert sample_points(predicted, 300, 1000, seed=42).actual.shape == (300,)
     assert sample_points(predicted.limit(0), 0, 1000, seed=42).predicted.shape == (0,)
@@ -107,8 +107,8 @@ def test_the_leaderboard_goes_from_best_to_worst() -> None:
     assert [s.model for s in rank_models(entries, "r2")] == ["a", "c", "b"]
 
 
-def test_cross_validation_and_not_the_test_rows_say_who_is_best() -> None:
-    """The model that is lucky on the test rows is ranked after the one that is better on the folds of train."""
+def test_models_are_ranked_by_cross_validation_and_not_by_test_rows() -> None:
+    """Check that a model that is better only on the test rows is ranked after one that is better on the folds."""
     lucky, better = _entry("lucky", 1.0, 0.9), _entry("better", 2.0, 0.8)
     entries = {
         "lucky": lucky.model_copy(update={"folds": Spread(mean=3.0, std=0.1)}),
@@ -118,7 +118,7 @@ def test_cross_validation_and_not_the_test_rows_say_who_is_best() -> None:
     assert [s.model for s in rank_models(entries, "r2")] == ["lucky", "better"]
 
 
-def test_an_installed_metric_orders_the_models_as_it_says(far: str) -> None:
+def test_an_installed_metric_ranks_the_models_as_it_declares(far: str) -> None:
     entries = {
         name: entry.model_copy(update={"test": entry.test.model_copy(update={"extra": {far: value}})})
         for name, entry, value in (("a", _entry("a", 1.0, 0.9), 3.0), ("b", _entry("b", 2.0, 0.8), 4.0))

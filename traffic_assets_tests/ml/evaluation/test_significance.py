@@ -1,4 +1,4 @@
-"""Tests of difference: against published formulas and simulated error rates."""
+"""Significance tests, compared with published formulas and simulated error rates."""
 
 import math
 
@@ -27,8 +27,8 @@ def test_the_corrected_t_test_is_the_formula_of_nadeau_and_bengio() -> None:
     assert p > plain.pvalue, "folds share train rows: the correction is stricter"
 
 
-def test_equal_models_are_called_different_at_the_nominal_rate_though_folds_are_correlated() -> None:
-    """Folds that share train rows are correlated by a fifth; a plain t-test is fooled by that."""
+def test_equal_models_differ_at_the_nominal_rate_even_if_folds_are_correlated() -> None:
+    """Simulate folds with a correlation of 0.2, as from shared train rows. A plain t-test rejects too often."""
     draw = np.random.default_rng(1)
     ours = plain = 0
     for _ in range(1000):
@@ -64,10 +64,8 @@ def _autocorrelated(draw: np.random.Generator, series: int, correlation: float) 
 
 
 @pytest.mark.parametrize(("correlation", "most"), [(0.0, 0.065), (0.8, 0.07), (0.9, 0.08), (0.95, 0.09)])
-def test_diebold_mariano_calls_equal_models_different_at_about_the_nominal_rate(
-    correlation: float, most: float
-) -> None:
-    """The rate is about 5 % for every autocorrelation; a plain t-test finds differences everywhere."""
+def test_diebold_mariano_rejects_equal_models_at_about_the_nominal_rate(correlation: float, most: float) -> None:
+    """Check that the rate is about 5% for every autocorrelation. A plain t-test rejects far too often."""
     found = _autocorrelated(np.random.default_rng(2), 1500, correlation)
     nothing = np.zeros(INSTANTS)
     ours = np.mean([diebold_mariano(difference, nothing, HOURS)[2] < 0.05 for difference in found])
@@ -76,8 +74,8 @@ def test_diebold_mariano_calls_equal_models_different_at_about_the_nominal_rate(
         assert np.mean(stats.ttest_1samp(found, 0, axis=1).pvalue < 0.05) > 0.4
 
 
-def test_diebold_mariano_sees_a_difference_that_is_there() -> None:
-    """Of three standard deviations of the mean, which a test that knew the deviation would see in 85 %."""
+def test_diebold_mariano_detects_most_differences() -> None:
+    """Test with a difference that a test with known standard deviation detects in 85% of the cases."""
     found = _autocorrelated(np.random.default_rng(3), 500, 0.9) + 3 / (0.1 * math.sqrt(INSTANTS))
     seen = [diebold_mariano(difference, np.zeros(INSTANTS), HOURS)[2] < 0.05 for difference in found]
     assert np.mean(seen) > 0.7
@@ -97,7 +95,7 @@ def test_diebold_mariano_finds_a_real_difference_and_its_sign() -> None:
 
 
 def test_diebold_mariano_is_the_formula_of_coroneo_and_iacone() -> None:
-    """Two waves in a day: the periodogram at the two lowest frequencies, and four degrees of freedom."""
+    """Compare the statistic from the two lowest frequencies of the periodogram, with four degrees of freedom."""
     difference = np.random.default_rng(4).normal(0.3, 1, 96)
     t = np.arange(96)
     heights = [abs(np.sum(difference * np.exp(-2j * np.pi * k * t / 96))) ** 2 / 96 for k in (1, 2)]
@@ -105,7 +103,7 @@ def test_diebold_mariano_is_the_formula_of_coroneo_and_iacone() -> None:
     _, statistic, p = diebold_mariano(difference, np.zeros(96), 24)
     assert statistic == pytest.approx(expected)
     assert p == pytest.approx(2 * stats.t.sf(expected, 4))
-    # a long time of few instants: the cube root of their number
+    # over a long time, the number of frequencies is the cube root of the number of instants
     assert diebold_mariano(difference, np.zeros(96), 960)[2] == pytest.approx(
         2 * stats.t.sf(diebold_mariano(difference, np.zeros(96), 48)[1], 8)
     )
@@ -132,7 +130,7 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
-def test_comparisons_are_corrected_together_and_say_who_is_better() -> None:
+def test_comparisons_are_corrected_together_and_name_the_better_model() -> None:
     differences = {"forest": Difference(0.5, 4.0, 0.01), "line": Difference(-0.1, -0.5, 0.6)}
     forest, line = compare_with_best("a test", "boosted", differences)
     assert (forest.adjusted, line.adjusted) == (pytest.approx(0.02), pytest.approx(0.6))

@@ -1,4 +1,4 @@
-"""Slices: the errors of every group, against numpy, the worst first."""
+"""Slices: the errors of every group, compared with numpy, the worst first."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
         assert slice_.p95 == pytest.approx(ordered[int(np.ceil(0.95 * len(ordered))) - 1])
 
 
-def test_the_worst_come_first_and_only_so_many_come_back(predicted: DataFrame) -> None:
+def test_the_worst_come_first_up_to_the_limit(predicted: DataFrame) -> None:
     by = {"sensor": slice_columns(predicted, ZONE)["sensor"]}
     every = slice_errors(predicted, by)
     assert every[0].value == "s1"
@@ -86,9 +86,9 @@ def test_the_worst_come_first_and_only_so_many_come_back(predicted: DataFrame) -
     assert all((s.covered, s.own_half_width, s.own_covered) == (None, None, None) for s in every)
 
 
-def test_a_slice_has_an_interval_of_its_own_rows_where_they_are_enough(predicted: DataFrame) -> None:
+def test_a_slice_with_enough_rows_has_its_own_interval(predicted: DataFrame) -> None:
     by = {name: slice_columns(predicted, ZONE)[name] for name in ("sensor", "hour")}
-    calibration = predicted.where("sensor_id != 's2' or timestamp < '2026-01-05 12:00:00'")  # 8 rows of s2, 8 an hour
+    calibration = predicted.where("sensor_id != 's2' or timestamp < '2026-01-05 12:00:00'")  # 8 of s2, 8 per hour
     found = {(s.dimension, s.value): s for s in slice_errors(predicted, by, INTERVAL, calibration)}
     widths = []
     for sensor in ("s0", "s1"):
@@ -104,14 +104,14 @@ def test_a_slice_has_an_interval_of_its_own_rows_where_they_are_enough(predicted
     assert widths[1] > 3 * widths[0], "its errors are larger"
     assert (found["sensor", "s1"].covered or 1) < 0.5, "the interval for all rows is too narrow for it"
     few = found["sensor", "s2"]
-    assert (few.rows, few.own_half_width, few.own_covered) == (96, None, None), "90 % need 9 rows"
+    assert (few.rows, few.own_half_width, few.own_covered) == (96, None, None), "a 90% interval needs 9 rows"
     assert few.covered is not None
     record = {r["value"]: r for r in as_records(list(found.values()))}
     assert record["s2"]["own width"] == record["s2"]["own covered"] == ""
     assert record["s1"]["own width"] == f"{widths[1]:.4g}"
 
 
-def test_slices_of_few_rows_are_never_called_the_worst(predicted: DataFrame) -> None:
+def test_slices_with_few_rows_are_never_among_the_worst(predicted: DataFrame) -> None:
     found = slice_errors(predicted, slice_columns(predicted, ZONE))
     hours = [s for s in found if s.dimension == "hour"]
     assert all(s.rows < FEWEST_ROWS for s in hours)

@@ -1,4 +1,4 @@
-"""The final fit: what is stored is the algorithm's own fit on the rows, and the vector, that it is to have."""
+"""The final fit: the algorithm's own fit, on the expected rows and vectors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FITS: dict[str, Hyperparameters] = {
 
 @pytest.fixture(scope="module")
 def parts(feature_rows: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Train and validation."""
+    """Train and validation rows."""
     return feature_rows.where("sensor_id < 's6'"), feature_rows.where("sensor_id >= 's6'")
 
 
@@ -55,7 +55,7 @@ def _predicted(pipeline: PipelineModel, rows: DataFrame) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_it_is_the_fit_on_the_vectors_of_spark(
+def test_it_equals_the_fit_on_the_vectors_of_spark(
     name: str, parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
 ) -> None:
     (train, validation), (features, preprocessing), algorithm = parts, prepared, algorithm_named(name)
@@ -69,10 +69,10 @@ def test_it_is_the_fit_on_the_vectors_of_spark(
     assert _predicted(found, validation) == pytest.approx(_predicted(expected, validation), rel=1e-6)
 
 
-def test_rows_of_validation_end_the_fit_but_for_those_that_calibrate(
+def test_validation_rows_end_the_fit_except_those_that_calibrate(
     parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
 ) -> None:
-    """Speeds that nothing explains: of the half that is looked at, they end the fit at once."""
+    """Invert the speeds of one half. Only in the half that stops the fit does this end it earlier."""
     (train, validation), (features, preprocessing), xgboost = parts, prepared, algorithm_named("xgboost")
 
     def trees(half: Any) -> int:
@@ -100,7 +100,7 @@ def test_rows_without_the_target_are_left_out(
 
 
 @pytest.mark.parametrize(("name", "lists"), [("random_forest", False), ("xgboost", True)])
-def test_only_a_fit_in_one_task_is_given_lists(
+def test_only_a_fit_in_one_task_gets_arrays(
     name: str,
     lists: bool,
     parts: tuple[DataFrame, DataFrame],

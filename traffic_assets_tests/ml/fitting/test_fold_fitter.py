@@ -78,13 +78,13 @@ def test_metrics_are_those_of_the_predictions_for_the_test_rows(
         assert metrics.rows == len(expected)
 
 
-def test_the_hyperparameters_count(fitter: FoldFitter) -> None:
+def test_the_hyperparameters_have_an_effect(fitter: FoldFitter) -> None:
     with fitter.prepare(0, fitter.fold_sizes()[0], fits=2) as fold:
         shallow, deep = (fold.evaluate(PLAIN.model_copy(update={"max_depth": depth}))[0] for depth in (1, 5))
     assert deep.rmse < shallow.rmse
 
 
-def test_both_ways_come_to_the_same_metrics(
+def test_both_ways_have_the_same_metrics(
     fitter: FoldFitter, way: type[FoldFitter], feature_rows: DataFrame, features: FeatureSet, folds: list[Fold]
 ) -> None:
     other = WAYS[SparkFolds if way is FoldTasks else FoldTasks]
@@ -96,7 +96,7 @@ def test_both_ways_come_to_the_same_metrics(
     assert metrics[0].by_name == pytest.approx(metrics[1].by_name, rel=1e-5)
 
 
-def test_what_is_kept_is_released_at_the_end(
+def test_cached_rows_are_released_at_the_end(
     way: type[FoldFitter], spark: SparkSession, feature_rows: DataFrame, features: FeatureSet, folds: list[Fold]
 ) -> None:
     context: Any = spark.sparkContext

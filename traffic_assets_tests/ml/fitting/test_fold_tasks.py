@@ -1,4 +1,4 @@
-"""Folds in one task each: the results of Spark's folds, with one fit an action."""
+"""Folds with one task each: the results of Spark's folds, with one fit per action."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _both(
         found = [
             CrossValidation(features, algorithm, folds, 42).evaluate_trials(ordered, tried) for algorithm in algorithms
         ]
-    assert len(made) == len(folds) * len(tried), "one task a fold and trial, and none for Spark"
+    assert len(made) == len(folds) * len(tried), "one task per fold and trial, and none for Spark"
     return found
 
 
 @pytest.mark.parametrize("kind", ["random", "sliding"])
 @pytest.mark.parametrize("missing", ["median", "mean"])
-def test_folds_in_tasks_come_to_what_folds_on_spark_do(feature_rows: DataFrame, missing: Any, kind: FoldKind) -> None:
-    """With a created ratio that misses more values, categories that are missing, and rows that end the fits early."""
+def test_folds_in_tasks_equal_folds_on_spark(feature_rows: DataFrame, missing: Any, kind: FoldKind) -> None:
+    """Include a created ratio with more missing values, missing categories, and rows that stop fits early."""
     preparation = Preparation(create=("flow_rate/occupancy_ratio",), missing=missing)
     features = usable_features(feature_rows, FEATURES, preparation)
     assert features.nulls["occupancy_ratio"] and features.nulls["highway_encoded"]
@@ -59,11 +59,11 @@ def test_folds_in_tasks_come_to_what_folds_on_spark_do(feature_rows: DataFrame, 
         for mine, theirs in zip(one.folds, other.folds, strict=True):
             assert mine.by_name == pytest.approx(theirs.by_name, rel=1e-5)
             assert mine.rows == theirs.rows
-    assert in_task[0].folds[0].rmse != pytest.approx(in_task[1].folds[0].rmse, rel=1e-3), "the hyperparameters count"
+    assert in_task[0].folds[0].rmse != pytest.approx(in_task[1].folds[0].rmse, rel=1e-3), "hyperparameters matter"
 
 
 def test_values_that_only_test_rows_have_are_not_learned(feature_rows: DataFrame) -> None:
-    """A number and a category of the first fold's test rows, both of which determine their speed."""
+    """Add a number and a category that only the first fold's test rows have, and that determine their speed."""
     folds = make_folds(feature_rows, "random", 2, 42)
     rows = feature_rows.withColumn("flow_rate", F.when(folds[0].test, F.col("speed")))
     rows = rows.withColumn("sensor_cluster", F.when(folds[0].test, F.col("speed").cast("int") + 100).otherwise(1))
@@ -71,16 +71,16 @@ def test_values_that_only_test_rows_have_are_not_learned(feature_rows: DataFrame
     in_task, on_spark = _both(rows, features, folds, [EVERY])
     for mine, theirs in zip(in_task[0].folds, on_spark[0].folds, strict=True):
         assert mine.by_name == pytest.approx(theirs.by_name, rel=1e-5)
-    assert in_task[0].folds[0].r2 < 0, "nothing that was fitted tells the speed"
+    assert in_task[0].folds[0].r2 < 0, "no fitted value predicts the speed"
 
 
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("values", [1, 2, 4])
 @pytest.mark.parametrize("colsample", [1.0, 0.5])
-def test_a_new_category_is_judged_as_spark_judges_it(
+def test_a_new_category_is_predicted_as_on_spark(
     feature_rows: DataFrame, values: int, missing: bool, colsample: float
 ) -> None:
-    """It counts as a missing one where the fitted rows have such, and otherwise as none of those that are known."""
+    """Check that it counts as missing if fitted rows have missing ones, and otherwise as none of the known ones."""
     is_test = F.col("sensor_id") > "s5"
     number = F.substring("sensor_id", 2, 1).cast("int") % values
     known = (
@@ -95,19 +95,20 @@ def test_a_new_category_is_judged_as_spark_judges_it(
 
 
 @pytest.mark.parametrize("role", ["numeric", "categorical"])
-def test_numbers_or_categories_may_be_all_there_is(feature_rows: DataFrame, role: str) -> None:
+def test_features_may_be_only_numbers_or_only_categories(feature_rows: DataFrame, role: str) -> None:
     features = usable_features(feature_rows, [column for column in FEATURES if column.role == role])
     in_task, on_spark = _both(feature_rows, features, make_folds(feature_rows, "random", 2, 42)[:1], [EVERY])
     assert in_task[0].folds[0].by_name == pytest.approx(on_spark[0].folds[0].by_name, rel=1e-5)
 
 
 @pytest.mark.parametrize(("missing", "expected"), [("median", (5 * 60 + 40) / 6), ("mean", 40)])
-def test_a_missing_number_becomes_what_the_rows_of_the_fit_say(
+def test_a_missing_number_is_imputed_from_the_fitted_rows(
     feature_rows: DataFrame, missing: Any, expected: float
 ) -> None:
-    """The median is that of five sensors whose speed is 60, beside the sixth that misses it and drives at 40.
+    """Compare predictions for missing values. In train, sensor s0 has none, and its speed is 40.
 
-    The mean is nobody's but the sixth's. With the median of all rows, which is 9, it would be alone there as well.
+    The median is the value of five sensors with speed 60, so s0 is averaged with them. The mean is no sensor's value,
+    and neither is the median of all rows, 9, so s0 has its own prediction.
     """
     earlier, sensor = F.col("timestamp") < "2026-01-05 04:00", F.col("sensor_id")
     held = F.when(sensor.isin("s1", "s2"), 1.0).when(sensor > "s2", 5.0)
@@ -125,9 +126,7 @@ def test_a_missing_number_becomes_what_the_rows_of_the_fit_say(
     assert [row["prediction"] for row in missed] == [pytest.approx(expected, abs=0.5)]
 
 
-def test_what_was_asked_for_is_told_of_the_judged_rows_by_one_fit(
-    feature_rows: DataFrame, features: FeatureSet
-) -> None:
+def test_one_fit_returns_the_requested_columns_of_the_test_rows(feature_rows: DataFrame, features: FeatureSet) -> None:
     rows = with_stopping_rows(feature_rows, XGBOOST, [EARLY], 42)
     fold = make_folds(rows, "random", 2, 42)[0]
     with (
@@ -170,12 +169,12 @@ def test_a_task_has_all_cores_while_it_fits(
         ("random_forest", [RandomForestHyperparameters()], Preparation(), False),
     ],
 )
-def test_where_more_hangs_on_a_folds_rows_spark_prepares_it(
+def test_spark_prepares_folds_with_more_than_imputation(
     algorithm: str, tried: Any, preparation: Preparation, expected: bool
 ) -> None:
     assert fits_in_tasks(algorithm_named(algorithm), tried, preparation) == expected
     assert not fits_in_tasks(replace(algorithm_named(algorithm), scale_invariant=False), tried, preparation), (
-        "lists are not scaled"
+        "arrays are not scaled"
     )
 
 
@@ -191,7 +190,7 @@ def test_folds_in_tasks_report_each_fold_and_end_at_a_deadline(feature_rows: Dat
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_rows_are_kept_for_several_folds_and_come_to_one_task(
+def test_rows_are_cached_for_several_folds_and_sent_to_one_task(
     feature_rows: DataFrame, features: FeatureSet, number: int
 ) -> None:
     folds = make_folds(feature_rows, "random", 2, 42)[:number]

@@ -1,4 +1,4 @@
-"""Fits: rows are ordered by key, and pipelines are taken apart as they were built."""
+"""Fits: rows ordered by key, and pipelines that are built from and split into their parts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _placement(rows: DataFrame) -> list[list[tuple[str, int]]]:
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
-def test_the_same_rows_lie_in_the_same_place_however_they_came(feature_rows: DataFrame, partitions: int) -> None:
+def test_the_same_rows_are_in_the_same_partitions_in_any_input_order(feature_rows: DataFrame, partitions: int) -> None:
     shuffled = feature_rows.orderBy(F.rand(5)).repartition(7)
     with cached_rows(feature_rows, partitions) as one, cached_rows(shuffled, partitions) as other:
         expected, found = _placement(one), _placement(other)
@@ -59,12 +59,12 @@ def test_the_same_rows_lie_in_the_same_place_however_they_came(feature_rows: Dat
     assert max(len(part) for part in expected) < 800 * 0.6 or partitions == 1, "all partitions have work"
 
 
-def test_as_many_partitions_as_cores_unless_told(feature_rows: DataFrame) -> None:
+def test_as_many_partitions_as_cores_by_default(feature_rows: DataFrame) -> None:
     with cached_rows(feature_rows.repartition(9)) as rows:
         assert rows.rdd.getNumPartitions() == feature_rows.sparkSession.sparkContext.defaultParallelism == 2
 
 
-def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFrame, features: FeatureSet) -> None:
+def test_rows_and_vectors_are_cached_only_inside_the_block(feature_rows: DataFrame, features: FeatureSet) -> None:
     preprocessing = fit_preprocessor(feature_rows, features)
     with cached_rows(feature_rows) as rows, cached_vectors(preprocessing, rows) as vectors:
         assert rows.storageLevel.useMemory
@@ -80,7 +80,7 @@ def test_rows_and_vectors_are_cached_inside_the_block_alone(feature_rows: DataFr
         assert not frame.storageLevel.useMemory
 
 
-def test_a_fit_in_one_task_is_the_same_of_lists_and_of_vectors(feature_rows: DataFrame) -> None:
+def test_a_fit_in_one_task_is_the_same_with_arrays_and_vectors(feature_rows: DataFrame) -> None:
     xgboost, tried = algorithm_named("xgboost"), XGBoostHyperparameters(n_estimators=20, early_stopping_rounds=2)
     features = usable_features(feature_rows, FEATURES)
     preprocessing = fit_preprocessor(feature_rows, features, scaled=False)
@@ -100,7 +100,7 @@ def _median(pipeline: PipelineModel, feature: str) -> float:
     return median
 
 
-def test_the_median_of_very_many_values_is_that_of_some_of_them(
+def test_the_median_of_very_many_values_is_that_of_a_sample(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed = F.pmod(F.xxhash64("timestamp"), F.lit(1000)).cast("double")
@@ -116,10 +116,10 @@ def test_the_median_of_very_many_values_is_that_of_some_of_them(
     assert _median(some, "a") == pytest.approx(drawn, abs=5)
     assert _median(some, "a") != whole
     assert _median(some, "a") == pytest.approx(whole, abs=3 * 0.5 / 5_000**0.5 * 1000)
-    assert _median(fit_preprocessor(rows, few), "a") == whole, "a feature of few values needs them all"
+    assert _median(fit_preprocessor(rows, few), "a") == whole, "a feature with few values uses all of them"
     (scaler,) = (stage for stage in some.stages if isinstance(stage, StandardScalerModel))
     mean = rows.agg(F.avg("a")).collect()[0][0]
-    assert scaler.mean.toArray()[0] == pytest.approx(mean), "all the rest is of every row"
+    assert scaler.mean.toArray()[0] == pytest.approx(mean), "other statistics use every row"
 
 
 def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features:
         assert type(get_model(found)).__name__ == "LinearRegressionModel"
 
 
-def test_fit_pipeline_is_the_fit_of_its_parts(feature_rows: DataFrame, features: FeatureSet) -> None:
+def test_fit_pipeline_equals_the_fits_of_its_parts(feature_rows: DataFrame, features: FeatureSet) -> None:
     train, rest = feature_rows.where("sensor_id < 's4'"), feature_rows.where("sensor_id >= 's4'")
     preprocessing = fit_preprocessor(train, features)
     by_parts = build_pipeline(preprocessing, fit_model(preprocessing.transform(train), LINEAR, PLAIN, 42))
@@ -161,7 +161,7 @@ def test_a_pipeline_fitted_on_some_rows_predicts_every_row(feature_rows: DataFra
 
 
 def test_rows_that_calibrate_intervals_end_no_fit(feature_rows: DataFrame) -> None:
-    """Train is fitted whole; of the validation rows only the half that calibrates nothing is looked at."""
+    """Check that all train rows are fitted, and that only the validation half that calibrates nothing stops fits."""
     train, validation = feature_rows.where("sensor_id < 's4'"), feature_rows.where("sensor_id >= 's4'")
     rows = with_validation_rows(train, validation, 42)
     assert rows.where(~F.col(STOP)).drop(STOP).exceptAll(train).count() == 0
@@ -181,4 +181,4 @@ def test_rows_that_end_a_fit_are_never_dropped(feature_rows: DataFrame, features
     counts = {row[STOP]: row["count"] for row in found.groupBy(STOP).count().collect()}
     assert counts[True] == rows.where(STOP).count() > 0
     assert 0 < counts[False] < train.count()
-    assert rows.where(f"{STOP} AND occupancy_ratio IS NULL").count() > 0, "there are some that train would drop"
+    assert rows.where(f"{STOP} AND occupancy_ratio IS NULL").count() > 0, "some of them would be dropped from train"

@@ -35,8 +35,8 @@ def test_fits_are_shared_with_a_folder_to_read_them_from_if_none_stops_early(
         assert fitter.sharing == (BOOSTED.shared_fit if shared else None)
 
 
-def test_cuts_are_evaluated_as_fits_of_their_own(feature_rows: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
-    """The first trees of a boosted ensemble are the smaller ensemble; the exact one has a P95."""
+def test_cuts_are_evaluated_like_separate_fits(feature_rows: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
+    """Check that the first boosted trees equal the smaller ensemble, and that the exact one has a P95."""
     folds = make_folds(feature_rows, "random", 2, SEED)
     small = PLAIN.model_copy(update={"maxIter": 2})
     with (

@@ -76,7 +76,7 @@ def test_mape_is_nan_without_a_row_above_the_floor(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("partitions", [1, 3, 5])
 def test_r2_is_nan_for_a_constant_speed(spark: SparkSession, partitions: int) -> None:
-    """Sums over several partitions must not leave a variance of 1e-29."""
+    """Check that sums over several partitions do not leave a variance of 1e-29."""
     pairs = [(50.1, 50.0 + i) for i in range(11)]
     found = evaluate(_frame(spark, pairs).repartition(partitions))
     assert math.isnan(found.r2)
@@ -127,7 +127,7 @@ def test_the_list_of_metrics_is_complete() -> None:
     assert set(TAKEN_METRIC_NAMES) == set(Metrics.model_fields), "an installed metric cannot have one of these names"
 
 
-def test_spread_is_mean_and_sample_deviation() -> None:
+def test_spread_is_mean_and_sample_standard_deviation() -> None:
     assert spread([1.0, 2.0, 6.0]).mean == pytest.approx(3)
     assert spread([1.0, 2.0, 6.0]).std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
     assert spread([4.0]) == Spread(mean=4, std=0)
@@ -186,5 +186,5 @@ def test_the_best_value_sorts_first_and_nan_last(far: str) -> None:
 
     assert ordered("rmse")[:3] == [1.0, 2.0, 3.0]
     assert ordered("r2")[:3] == [3.0, 2.0, 1.0]
-    assert ordered(far)[:3] == [3.0, 2.0, 1.0], "its declaration says high"
+    assert ordered(far)[:3] == [3.0, 2.0, 1.0], "it is declared as higher is better"
     assert all(math.isnan(ordered(metric)[-1]) for metric in ("rmse", "r2", far))

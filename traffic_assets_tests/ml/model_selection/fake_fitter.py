@@ -19,14 +19,14 @@ def nothing(*_: int) -> None:
 
 
 class FakeFitter(FoldFitter):
-    """Records each preparation, fit and release.
+    """Fitter that records each preparation, fit and release.
 
-    A fit is known by its hyperparameters, the position of the trial; so is its error.
+    Hyperparameters are the positions of trials; the RMSE is 10 times the fold plus the position.
 
     Args:
         folds: Number of folds.
-        on_fit: Called in each fit with the numbers of fold and trial.
-        on_prepare: Called in each preparation with the number of the fold, and -1.
+        on_fit: Callback for each fit, with the numbers of fold and trial.
+        on_prepare: Callback for each preparation, with the number of the fold and -1.
     """
 
     def __init__(self, folds: int, on_fit: Work = nothing, on_prepare: Work = nothing) -> None:

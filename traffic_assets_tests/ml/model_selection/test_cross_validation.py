@@ -44,9 +44,9 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def train(spark: SparkSession) -> Iterator[DataFrame]:
-    """A feature whose median depends on which fold is left out, and which is null in a third of the rows.
+    """Rows with a feature whose median depends on the fold that is left out, and that is null in a third of them.
 
-    In fold f it is about 100 f, so the median of all rows differs from the median of every fold's train rows.
+    In fold f the feature is about 100 f, so the median of all rows differs from the median of every fold's train rows.
     """
     draw = np.random.default_rng(3)
     keys = [(f"s{i % 6}", START + (i // 6) * timedelta(minutes=5), float(draw.normal())) for i in range(240)]
@@ -88,7 +88,7 @@ def _rmse(pipeline: PipelineModel, rows: DataFrame) -> float:
 def test_fold_metrics_are_those_of_a_hand_made_loop(
     train: DataFrame, features: FeatureSet, trials: list[Trial]
 ) -> None:
-    """And the preprocessor is refitted in each fold: with train's medians the loop gives other numbers."""
+    """Check that each fold refits the preprocessor too. With train's medians the loop has other results."""
     whole = fit_preprocessor(train, features)
     refitted: list[float] = []
     leaking: list[float] = []
@@ -124,7 +124,7 @@ def test_rows_are_dropped_from_the_train_rows_of_a_fold_and_never_from_its_test_
         assert fold.rmse == pytest.approx(_rmse(build_pipeline(preprocessing, model), test_rows))
 
 
-def test_the_summary_is_mean_and_deviation_over_the_folds(trials: list[Trial]) -> None:
+def test_the_summary_is_mean_and_standard_deviation_over_the_folds(trials: list[Trial]) -> None:
     for trial in trials:
         assert set(trial.summary) == set(METRICS)
         for metric in METRICS:
@@ -153,16 +153,14 @@ def test_a_single_trial_is_reported_without_a_number(train: DataFrame, features:
     assert trial.folds[0].rows == expected, "the folds depend on the seed"
 
 
-def test_folds_at_the_same_time_give_the_same_trials(
-    train: DataFrame, features: FeatureSet, trials: list[Trial]
-) -> None:
+def test_concurrent_folds_have_the_same_trials(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:
     assert _validation(train, features, threads=3).evaluate_trials(train, [USELESS, PLAIN]) == trials
 
 
 def test_more_threads_than_folds_evaluate_trials_at_the_same_time(
     train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fits of two trials on three folds wait for each other: one by one none would go on."""
+    """Let the fits of two trials on three folds wait for each other. Sequential fits would wait forever."""
     all_of_them = threading.Barrier(2 * FOLDS, timeout=120)
 
     def meeting(*args: Any) -> Any:
@@ -177,7 +175,7 @@ def test_more_threads_than_folds_evaluate_trials_at_the_same_time(
 def test_there_are_as_many_fits_at_the_same_time_as_threads(
     train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    """None ends before so many have begun."""
+    """Let no fit end before this many have begun."""
     counting, all_busy, running, most = threading.Lock(), threading.Event(), 0, 0
 
     def counted(*args: Any) -> Any:
@@ -201,7 +199,7 @@ def test_there_are_as_many_fits_at_the_same_time_as_threads(
 def test_an_error_in_a_fold_shuts_the_executor_down_and_frees_the_memory_of_all_folds(
     spark: SparkSession, train: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two folds are fitted at the same time, and one of them fails."""
+    """Fit two folds at the same time, one of which fails."""
     executors: list[Executor] = []
     both, fits = threading.Barrier(2, timeout=120), itertools.count()
 
@@ -228,7 +226,7 @@ def test_an_error_in_a_fold_shuts_the_executor_down_and_frees_the_memory_of_all_
     assert context._jsc.getPersistentRDDs().size() == before
 
 
-def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, features: FeatureSet) -> None:
+def test_after_the_deadline_only_the_first_fit_begins(train: DataFrame, features: FeatureSet) -> None:
     validation = _validation(train, features)
     (only,) = validation.evaluate_trials(train, [USELESS, PLAIN], deadline=0.0)
     assert only.hyperparameters == USELESS.model_dump()
@@ -239,7 +237,7 @@ def test_after_the_deadline_no_fit_begins_but_the_first(train: DataFrame, featur
 def test_trials_that_a_deadline_cut_short_are_compared_on_the_folds_they_share(
     train: DataFrame, features: FeatureSet, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Time runs out after the first trial of the second fold: the second trial has one fold, so both are given one."""
+    """Let time run out after the first trial of the second fold. The second trial has one fold, so both get one."""
     done: list[str] = []
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(done) < 3 else 9.0)
     monkeypatch.setattr("traffic_assets.ml.model_selection.fit_scheduler.time", clock)
@@ -258,7 +256,7 @@ def test_trials_that_a_deadline_cut_short_are_compared_on_the_folds_they_share(
 def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_evaluations_that_can_be_compared(
     done: list[int], folds: list[int], trials: int
 ) -> None:
-    """The RMSE is known by fold and trial."""
+    """Encode fold and trial in the RMSE."""
     by_fold = [
         {i: TrialOnFold(Metrics(rows=10, rmse=10 * number + i, mae=1, mape=1, r2=0), 20) for i in range(trials_done)}
         for number, trials_done in enumerate(done)
@@ -269,13 +267,13 @@ def test_folds_that_a_deadline_cut_at_different_trials_keep_the_most_evaluations
 def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
     train: DataFrame, features: FeatureSet, trials: list[Trial]
 ) -> None:
-    """Only the test rows of the first fold have values of it."""
+    """Add a feature that only the first fold's test rows have."""
     rows = train.withColumn("b", F.when(fold_column(FOLDS, SEED) == 0, F.col("noise")))
     more = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
     assert more.numeric == ("a", "b")
     found = _validation(train, more).evaluate(rows, PLAIN)
     assert found.folds[0].by_name == pytest.approx(trials[1].folds[0].by_name)
-    assert found.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "where there are values, they are learned"
+    assert found.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "values in train rows are learned"
 
 
 @pytest.mark.parametrize(
@@ -285,10 +283,10 @@ def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
         *((False, [PLAIN], "median", True), (True, [PLAIN], "drop", True)),
     ],
 )
-def test_vectors_are_kept_where_they_are_read_more_than_once(
+def test_vectors_are_cached_if_they_are_read_more_than_once(
     train: DataFrame, single_pass: bool, tried: list[Any], missing: Any, kept: bool
 ) -> None:
-    """What a preparation leaves is counted, and then fitted on."""
+    """Include a preparation that drops rows, whose rows are counted before the fit."""
     features = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing=missing))
     seen: list[bool] = []
 
@@ -305,7 +303,7 @@ def test_vectors_are_kept_where_they_are_read_more_than_once(
 
 
 def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:
-    """Without those that the preparation drops, and without those that only end a fit early."""
+    """Exclude rows that the preparation drops, and rows that only stop a fit early."""
     fits = [train.where(fold_column(FOLDS, SEED) != number) for number in range(FOLDS)]
     assert trials[0].fitted_rows == trials[1].fitted_rows == [rows.count() for rows in fits]
     dropping = usable_features(train, [Column("a", "numeric", "double")], Preparation(missing="drop"))
@@ -322,7 +320,7 @@ def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: Featu
     assert whole.fitted_rows == [fits[0].count()]
 
 
-def test_what_cannot_be_validated(train: DataFrame, features: FeatureSet) -> None:
+def test_hyperparameters_of_another_algorithm_are_refused(train: DataFrame, features: FeatureSet) -> None:
     with pytest.raises(TypeError, match="Expected LinearRegressionHyperparameters"):
         _validation(train, features, 2).evaluate(train, RandomForestHyperparameters())
 

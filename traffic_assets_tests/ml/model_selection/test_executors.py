@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def test_the_calling_thread_runs_each_call_at_once() -> None:
+def test_the_calling_thread_runs_each_call_immediately() -> None:
     with CallingThread() as executor:
         future = executor.submit(threading.get_ident)
         assert future.done()
@@ -30,7 +30,7 @@ def test_an_error_in_the_calling_thread_ends_the_submission(error: type[BaseExce
 
 
 def test_threads_inherit_properties_and_each_call_has_its_own(spark: SparkSession) -> None:
-    """Two calls at the same time in two threads; what one sets is not seen by the other."""
+    """Run two calls in two threads, neither of which sees what the other sets."""
     context = spark.sparkContext
     both = threading.Barrier(2, timeout=60)
 

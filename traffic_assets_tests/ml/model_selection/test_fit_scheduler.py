@@ -1,4 +1,4 @@
-"""The fit scheduler: order, number at the same time, deadline, errors and release of folds; without Spark."""
+"""The fit scheduler: order, concurrency, deadline, errors and release of folds; without Spark."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_one_worker_fits_fold_after_fold_in_order() -> None:
 def test_there_are_as_many_fits_at_the_same_time_as_workers_and_no_more_folds_open(
     folds: int, trials: int, workers: int
 ) -> None:
-    """No fit ends before all workers are fitting."""
+    """Let no fit end before all workers are fitting."""
     all_busy, counting = threading.Event(), threading.Condition()
     running = 0
 
@@ -83,7 +83,7 @@ def test_there_are_as_many_fits_at_the_same_time_as_workers_and_no_more_folds_op
 
 
 def test_the_last_fold_gets_every_worker() -> None:
-    """Its two fits wait for each other, with as many folds as workers."""
+    """Let its two fits wait for each other, with as many folds as workers."""
     both = threading.Barrier(2, timeout=SECONDS)
     fitter = FakeFitter(2, lambda fold, _: None if fold == 0 else (both.wait(), None)[1])
     assert len(_run(fitter, 2, workers=2)) == 4
@@ -107,7 +107,7 @@ def test_after_the_deadline_only_the_first_fit_begins_and_no_other_fold_is_prepa
 
 
 def test_fits_that_run_at_the_deadline_end_and_no_other_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time is up while two folds are fitted: both results count, and nothing else is fitted."""
+    """Let time run out during two fits: both results count, and nothing else is fitted."""
     now, both = [0.0], threading.Barrier(2, action=lambda: now.__setitem__(0, 9.0), timeout=SECONDS)
     monkeypatch.setattr(
         "traffic_assets.ml.model_selection.fit_scheduler.time", SimpleNamespace(monotonic=lambda: now[0])
@@ -123,7 +123,7 @@ def test_fits_that_run_at_the_deadline_end_and_no_other_begins(monkeypatch: pyte
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_after_an_error_in_a_fit_nothing_begins_and_folds_are_released_once_others_have_ended(workers: int) -> None:
-    """With two workers, the fit of the second fold runs when that of the first fails."""
+    """Let the fit of the first fold fail while, with two workers, that of the second runs."""
     both_run, failed = threading.Barrier(workers, timeout=SECONDS), threading.Event()
 
     def on_fit(fold: int, _: int) -> None:

@@ -30,17 +30,17 @@ def _keys(rows: DataFrame) -> set[Row]:
     return set(rows.select("sensor_id", "timestamp").collect())
 
 
-def test_a_smaller_share_lies_within_every_greater_one(feature_rows: DataFrame) -> None:
+def test_a_larger_share_contains_every_smaller_one(feature_rows: DataFrame) -> None:
     every = _keys(feature_rows)
     kept = [_keys(feature_rows.where(subset_condition(share, 42))) for share in SHARES]
     assert kept[0] < kept[1] < kept[2] == every
     for keys, share in zip(kept, SHARES, strict=True):
         assert len(keys) == pytest.approx(share * len(every), abs=0.05 * len(every))
-    assert _keys(feature_rows.where(subset_condition(0.5, 43))) != kept[1], "the seed draws"
+    assert _keys(feature_rows.where(subset_condition(0.5, 43))) != kept[1], "the draw depends on the seed"
 
 
 @pytest.mark.parametrize("kind", ["random", "expanding"])
-def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
+def test_each_share_is_fitted_on_its_rows_and_evaluated_on_those_of_the_last_fold(
     feature_rows: DataFrame, features: FeatureSet, kind: FoldKind
 ) -> None:
     folds = make_folds(feature_rows, kind, 2, 42)
@@ -61,7 +61,7 @@ def test_each_share_is_fitted_on_its_rows_and_judged_on_those_of_the_last_fold(
 
 
 @pytest.mark.parametrize("early", [None, 3])
-def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
+def test_a_curve_in_tasks_equals_one_on_spark(feature_rows: DataFrame, features: FeatureSet, early: int | None) -> None:
     xgboost, hyperparameters = (
         algorithm_named("xgboost"),
         {"n_estimators": 30, "max_depth": 3, "early_stopping_rounds": early},
@@ -73,7 +73,7 @@ def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: Fe
         learning_curve(feature_rows, features, algorithm, tried, folds, (0.4, 1.0), 42)
         for algorithm in (in_tasks, on_spark(xgboost))
     )
-    assert len(tasks) == 2, "one a share"
+    assert len(tasks) == 2, "one per share"
     assert (mine.fold, mine.judged_rows) == (other.fold, other.judged_rows)
     for one, two in zip(mine.points, other.points, strict=True):
         assert one.rows == two.rows
@@ -81,10 +81,10 @@ def test_a_curve_in_tasks_is_that_on_spark(feature_rows: DataFrame, features: Fe
         assert one.validation_rmse == pytest.approx(two.validation_rmse, rel=1e-5)
 
 
-def test_no_row_beyond_the_given_ones_is_seen(
+def test_only_train_rows_are_fitted(
     feature_rows: DataFrame, features: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is fitted carries the key of a train row: the curve reads only the train rows."""
+    """Check that the speeds of all fitted rows are those of train rows."""
     train = feature_rows.where("sensor_id < 's5'")
     seen: list[set[float]] = []
     fit = Algorithm.fit
@@ -97,7 +97,7 @@ def test_no_row_beyond_the_given_ones_is_seen(
     learning_curve(train, features, LINEAR, PLAIN, make_folds(train, "random", 2, 42), (0.3, 1.0), 42)
     allowed = {row["speed"] for row in train.select("speed").collect()}
     assert len(seen) == 2
-    assert seen[0] < seen[1] < allowed, "the rows held out are not fitted either"
+    assert seen[0] < seen[1] < allowed, "held-out rows are not fitted either"
 
 
 def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFrame, features: FeatureSet) -> None:

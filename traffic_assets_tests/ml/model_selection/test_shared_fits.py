@@ -23,7 +23,7 @@ forests = st.builds(
 
 
 @given(st.lists(forests, min_size=1, max_size=12))
-def test_every_trial_lies_inside_the_one_fit_that_answers_for_it(tried: list[RandomForestHyperparameters]) -> None:
+def test_every_trial_is_in_one_group_and_contained_in_its_superset(tried: list[RandomForestHyperparameters]) -> None:
     found = group_trials(tried, FOREST, ROWS)
     assert sorted(i for group in found for i in group.members) == list(range(len(tried)))
     assert found == sorted(found, key=lambda group: group.members)
@@ -57,8 +57,8 @@ def test_the_whole_grid_of_the_plan_is_one_fit() -> None:
     assert group.superset == RandomForestHyperparameters(numTrees=150, maxDepth=12, minInstancesPerNode=1)
 
 
-def test_what_a_fit_may_grow_is_bounded_and_the_largest_trials_are_fitted_alone() -> None:
-    """Deep trees of many rows are not read into one process; few trees beside shallow ones make two fits, not one."""
+def test_shared_fits_are_bounded_and_the_largest_trials_are_fitted_separately() -> None:
+    """Check that the largest forests are not shared, and that few deep and many shallow trees get one fit each."""
     deep = [RandomForestHyperparameters(numTrees=n, maxDepth=30) for n in (100, 200)]
     small = [RandomForestHyperparameters(numTrees=n, maxDepth=d) for n in (50, 100) for d in (5, 10)]
     tried = [small[0], deep[0], *small[1:], deep[1]]
@@ -72,20 +72,20 @@ def test_what_a_fit_may_grow_is_bounded_and_the_largest_trials_are_fitted_alone(
     assert [group.members for group in group_trials([*wide, *narrow], FOREST, ROWS)] == [(0, 1), (2, 3)]
 
 
-def test_boosting_is_bounded_by_its_depth_though_it_is_not_cut() -> None:
+def test_boosting_is_bounded_by_its_depth_even_though_it_is_not_cut() -> None:
     for depth, members in ((8, [(0, 1)]), (17, [(0,), (1,)])):
         tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=depth) for i in (10, 20)]
         assert [group.members for group in group_trials(tried, BOOSTED, ROWS)] == members
 
 
-def test_boosting_shares_its_first_trees_alone() -> None:
+def test_boosting_shares_only_its_first_trees() -> None:
     tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=d) for d in (3, 4) for i in (10, 20)]
     found = group_trials(tried, BOOSTED, ROWS)
     assert [group.members for group in found] == [(0, 1), (2, 3)]
-    assert [group.exact_member for group in found] == [1, 3], "the others are read, and fitted themselves if they win"
+    assert [group.exact_member for group in found] == [1, 3], "the others are fitted separately if they win"
 
 
-def test_without_sharing_each_trial_is_its_own_fit() -> None:
+def test_without_sharing_each_trial_has_its_own_fit() -> None:
     tried = [LinearRegressionHyperparameters(regParam=r) for r in (0.0, 1.0)]
     found = group_trials(tried, algorithm_named("linear_regression").shared_fit, ROWS)
     assert [(group.superset, group.members, group.cuts) for group in found] == [

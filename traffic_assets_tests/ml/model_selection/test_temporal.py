@@ -33,12 +33,12 @@ LINEAR = algorithm_named("linear_regression")
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 USELESS = LinearRegressionHyperparameters(regParam=1e6)  # predicts the mean
 START = datetime(2026, 1, 5, tzinfo=UTC)
-STEPS, CHANGE, SENSORS = 100, 79, 4  # 80 % of the rows are at or before step 79
+STEPS, CHANGE, SENSORS = 100, 79, 4  # 80% of the rows are at or before step 79
 
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> Iterator[DataFrame]:
-    """Before the change speed = 40 + a, from it on 40 - a; later rows have a far higher `a`, or none."""
+    """Rows with speed = 40 + a before the change and 40 - a from then on; later rows have a higher `a` or none."""
     table = []
     for step in range(STEPS):
         for sensor in range(SENSORS):
@@ -63,7 +63,7 @@ def _as_given(*_: object) -> LinearRegressionHyperparameters:
 
 
 def _expected_rmse(rows: DataFrame, boundary: int) -> float:
-    """A model that knows the earlier rows alone says 40 + a, with the earlier median where `a` is null."""
+    """Return the RMSE of a fit on the earlier rows: it predicts 40 + a, with the earlier median if `a` is null."""
     table = [(row["timestamp"], row["a"], row["speed"]) for row in rows.collect()]
     at = (START + boundary * timedelta(minutes=5)).replace(tzinfo=None)
     median = sorted(a for time, a, _ in table if time < at)[(boundary * SENSORS - 1) // 2]
@@ -72,7 +72,7 @@ def _expected_rmse(rows: DataFrame, boundary: int) -> float:
 
 
 @pytest.mark.parametrize("early", [None, 3])
-def test_a_verdict_in_a_task_is_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
+def test_an_evaluation_in_a_task_equals_that_on_spark(rows: DataFrame, features: FeatureSet, early: int | None) -> None:
     xgboost, hyperparameters = (
         algorithm_named("xgboost"),
         {"n_estimators": 30, "learning_rate": 0.5, "early_stopping_rounds": early},
@@ -103,7 +103,7 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
     assert evaluation.search is None
     first = int(START.timestamp())
     assert evaluation.instants == [first + 300 * step for step in range(CHANGE, STEPS)]
-    assert np.mean(evaluation.losses) == pytest.approx(evaluation.metrics.rmse**2), "every instant has as many sensors"
+    assert np.mean(evaluation.losses) == pytest.approx(evaluation.metrics.rmse**2), "each instant has all sensors"
     assert len(set(evaluation.losses)) > 5
     assert reported == [
         f"Linear regression: temporal holdout, RMSE {evaluation.metrics.rmse:.3f} mph, R² {evaluation.metrics.r2:.5f}"
@@ -111,14 +111,14 @@ def test_no_later_row_is_fitted_on(rows: DataFrame, features: FeatureSet) -> Non
     assert TemporalEvaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
 
 
-def test_an_earlier_boundary_judges_rows_of_both_regimes(rows: DataFrame, features: FeatureSet) -> None:
+def test_an_earlier_boundary_evaluates_rows_of_both_regimes(rows: DataFrame, features: FeatureSet) -> None:
     evaluation = evaluate_temporal_holdout(rows, features, LINEAR, _as_given, share=0.5, seed=42)
     assert evaluation.boundary == START + 49 * timedelta(minutes=5)
     assert evaluation.metrics.rmse == pytest.approx(_expected_rmse(rows, 49), rel=1e-6)
 
 
-def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: FeatureSet) -> None:
-    """On the later rows the mean is the better guess; on the earlier ones the line, so a search chooses the line."""
+def test_hyperparameters_are_chosen_on_the_earlier_rows_only(rows: DataFrame, features: FeatureSet) -> None:
+    """Search on earlier rows, on which the line is better than the mean. On the later rows it is worse."""
     useless, plain = (
         evaluate_temporal_holdout(rows, features, LINEAR, lambda *_: hyperparameters, share=0.8, seed=42).metrics.rmse  # noqa: B023
         for hyperparameters in (USELESS, PLAIN)
@@ -145,8 +145,8 @@ def test_the_choice_sees_the_earlier_rows_alone(rows: DataFrame, features: Featu
     assert TemporalEvaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
 
 
-def test_a_search_on_the_earlier_rows_leaves_out_what_its_own_first_fold_lacks(rows: DataFrame) -> None:
-    """A feature that begins after a sixth of the earlier time, where train is seven tenths of the rows."""
+def test_a_search_on_the_earlier_rows_leaves_out_features_that_its_first_fold_lacks(rows: DataFrame) -> None:
+    """Add a feature that begins after a sixth of the earlier time. Train has 70% of the rows."""
     begins = rows.withColumn("b", F.when(_step() >= 14, F.sqrt(_step())))
     columns = [Column(name, "numeric", "double") for name in ("a", "b")]
     both = usable_features(begins.where(unit_hash(42, "split") < 0.7), columns)
@@ -167,7 +167,7 @@ def _step() -> Any:
 
 
 @pytest.mark.parametrize("train", [1.0, 0.7])
-def test_a_feature_that_only_later_rows_hold_is_left_out(rows: DataFrame, features: FeatureSet, train: float) -> None:
+def test_a_feature_that_only_later_rows_have_is_left_out(rows: DataFrame, features: FeatureSet, train: float) -> None:
     with_late = rows.withColumn("late", F.when(_step() >= CHANGE, F.lit(1.0)))
     columns = [Column("a", "numeric", "double"), Column("late", "numeric", "double")]
     both = usable_features(with_late.where(unit_hash(42, "split") < train), columns)

@@ -32,7 +32,7 @@ def test_the_best_is_among_those_with_the_most_rows_and_folds_and_ties_go_to_the
     assert code_of(caught.value) == "model-selection.no-trials"
 
 
-def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_where_fitted_rows_were_counted() -> None:
+def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_if_fitted_rows_were_counted() -> None:
     assert _trial(0.1, folds=2, fitted_rows=[20, 40]).test_to_train_ratio == pytest.approx((10 / 20 + 10 / 40) / 2)
     assert _trial(0.1, folds=2).test_to_train_ratio is None
 

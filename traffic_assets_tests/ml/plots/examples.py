@@ -72,7 +72,7 @@ def entries(rmse: float, number: int = 2) -> list[LeaderboardEntry]:
 
 
 def distribution(std: float) -> Distribution:
-    """Return a distribution of residuals with this deviation."""
+    """Return a distribution of residuals with this standard deviation."""
     return Distribution(
         rows=100, mean=0.1, std=std, p5=-1.5, median=0.0, p95=1.5, least=-9.0, greatest=9.0, start=-2.0, width=0.5,
         counts=[2, 5, 10, 30, 30, 10, 5, 2], below=3, above=3,
@@ -131,9 +131,9 @@ FIGURES: dict[str, tuple[Draw, tuple[int, int]]] = {
 
 
 def png_size(png: bytes) -> tuple[int, int]:
-    """Width and height as the file's header says."""
+    """Return width and height from the file's header."""
     assert png.startswith(SIGNATURE)
     assert png[12:16] == b"IHDR"
-    assert png.rstrip().endswith(b"IEND\xaeB`\x82"), "the file is whole"
+    assert png.rstrip().endswith(b"IEND\xaeB`\x82"), "the file is complete"
     width, height = struct.unpack(">II", png[16:24])
     return width, height

@@ -19,7 +19,7 @@ def test_a_figure_is_a_png_of_its_size_that_shows_its_data(name: str) -> None:
 
 
 def test_no_window_and_no_global_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without pyplot, which keeps figures and may open windows."""
+    """Draw without pyplot, which keeps figures and may open windows."""
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     for draw, _ in FIGURES.values():
         assert draw(1.0)

@@ -26,7 +26,7 @@ C, D = (Column(name, "categorical", "string") for name in ("c", "d"))
 
 
 def test_encoded_rows_have_the_numbers_and_categories_of_the_vector(feature_rows: DataFrame) -> None:
-    """Numbers are in the order of the vector, with a created one; each hash represents one slot of a category."""
+    """Check that numbers, one of them created, have the vector's order, and that each hash represents one slot."""
     features = usable_features(feature_rows, FEATURES, Preparation(create=("flow_rate/occupancy_ratio",)))
     keys = ["sensor_id", "timestamp"]
     table = encoded_rows(feature_rows, features).select(*keys, "numbers", "categories").orderBy(*keys).collect()
@@ -45,7 +45,7 @@ def test_encoded_rows_have_the_numbers_and_categories_of_the_vector(feature_rows
 
 @pytest.mark.parametrize("missing", ["median", "mean"])
 def test_imputed_vectors_equal_those_of_the_preprocessor(feature_rows: DataFrame, missing: Any) -> None:
-    """The rows have null, NaN, an imputed integer, a created number, and new and missing categories."""
+    """Use rows with null, NaN, an imputed integer, a created number, and new and missing categories."""
     few = F.hour("timestamp") < 2
     rows = feature_rows.withColumn(
         "flow_rate", F.when(F.minute("timestamp") != 5, F.col("flow_rate")).otherwise(math.nan)
@@ -64,7 +64,7 @@ def test_imputed_vectors_equal_those_of_the_preprocessor(feature_rows: DataFrame
 
 @pytest.mark.parametrize("created", [(), ("a*b",)])
 def test_imputed_vectors_have_categories_of_any_type_and_created_numbers(spark: SparkSession, created: Any) -> None:
-    """With and without numbers; some rows have values that are not in the fitted rows."""
+    """Use rows with and without numbers, and with values that are not in the fitted rows."""
     table = [(1.0, 2.0, "x", 1.5, 7.0), (2.0, None, "y", -1.0, 8.0), (3.0, 2.0, None, None, 9.0)]
     rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
     features = usable_features(rows, [C, D, *([A, B] if created else [])], Preparation(create=created))

@@ -54,7 +54,7 @@ def test_a_column_that_is_not_in_the_table_is_missing_too(train: DataFrame) -> N
 
 
 def test_nan_is_a_missing_value(spark: SparkSession) -> None:
-    """Tables written by pandas have NaN for missing values, and the imputer treats it as missing too."""
+    """Treat NaN as missing, as pandas writes it and as the imputer reads it."""
     rows = spark.createDataFrame([(1.0, math.nan), (math.nan, math.nan), (None, None)], "a double, b double")
     found = usable_features(rows, [A, B])
     assert (found.numeric, found.missing, found.nulls) == (("a",), ("b",), {"a": 2})
@@ -86,7 +86,7 @@ def test_features_that_cannot_be_created_are_left_out_and_listed(spark: SparkSes
 
 
 def test_rows_are_not_read_if_every_feature_has_a_value_in_some_of_them(spark: SparkSession) -> None:
-    """Three of four rows have no b: any four of them have a value of b, three may have none."""
+    """Use a feature that three of four rows lack: four rows have a value, any three may have none."""
     table = [(1.0, 5.0, 50.0), (2.0, None, 51.0), (3.0, None, 52.0), (4.0, None, 53.0)]
     rows = spark.createDataFrame(table, "a double, b double, speed double")
     features = usable_features(rows, [A, B])

@@ -29,7 +29,7 @@ def test_bounds_by_quartiles(rows: DataFrame) -> None:
     assert counts_outside(rows, {"a": (low, high)}) == {"a": 1}
 
 
-def test_bounds_by_deviation(rows: DataFrame) -> None:
+def test_bounds_by_standard_deviation(rows: DataFrame) -> None:
     values = [*range(1, 10), 500]
     mean = sum(values) / 10
     deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / 10)

@@ -1,4 +1,4 @@
-"""The preprocessor: it is fitted on train rows only, and each stage does what its settings say."""
+"""The preprocessor: fitted on train rows only, with the configured stages."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _vectors(model: PipelineModel, spark: SparkSession, rows: list[tuple[Any, ..
 
 
 def test_medians_means_and_labels_are_fitted_on_train_only(spark: SparkSession, fitted: PipelineModel) -> None:
-    """Test rows have other medians, means and categories, which the preprocessor ignores."""
+    """Transform test rows with other medians, means and categories, which the preprocessor ignores."""
     test = [(1000.0, 7.0, None, 3, 0), (None, 7.0, None, 3, 0), (2000.0, 7.0, None, 3, 0)]
     vectors = _vectors(fitted, spark, test)
     mean, deviation = IMPUTED.mean(), IMPUTED.std(ddof=1)
@@ -82,7 +82,7 @@ def test_medians_means_and_labels_are_fitted_on_train_only(spark: SparkSession, 
     assert vectors.shape == (3, 7), "category 3 has no slot"
 
 
-def test_train_is_standardised(spark: SparkSession, fitted: PipelineModel, features: FeatureSet) -> None:
+def test_train_is_standardized(spark: SparkSession, fitted: PipelineModel, features: FeatureSet) -> None:
     vectors = _vectors(fitted, spark, TRAIN)
     assert vectors[:, 0] == pytest.approx((IMPUTED - IMPUTED.mean()) / IMPUTED.std(ddof=1))
     assert vectors[:, 1] == pytest.approx(0), "b is constant"
@@ -95,7 +95,7 @@ def test_train_is_standardised(spark: SparkSession, fitted: PipelineModel, featu
 
 
 @pytest.mark.parametrize(("columns", "names"), [([A], ["a"]), ([D], ["d=0", "d=other"])])
-def test_numeric_or_categorical_features_alone(train: DataFrame, columns: list[Column], names: list[str]) -> None:
+def test_only_numeric_or_only_categorical_features(train: DataFrame, columns: list[Column], names: list[str]) -> None:
     found = usable_features(train, columns)
     model = preprocessor(found).fit(train)
     assert [slot.name for slot in slots(model, found)] == names
@@ -259,7 +259,7 @@ def test_rows_with_a_missing_number_are_dropped_from_the_fit_only(spark: SparkSe
     assert sorted(row["a"] for row in fitted.collect()) == [1.0, 2.0, 9.0], "a missing category is a category: other"
     report = vector_report(fitted, slots(model, features))
     assert (report.rows, report.nulls) == (3, {})
-    assert report.worst_mean < 1e-12, "standardised by the remaining rows"
+    assert report.worst_mean < 1e-12, "standardized by the remaining rows"
     assert "c=6" not in {slot.name for slot in slots(model, features)}, "a dropped row adds no category"
     every = model.transform(rows)
     assert every.count() == 5, "every row gets a prediction"
@@ -329,7 +329,7 @@ def test_selected_slots_keep_their_names(feature_rows: DataFrame, selection: Any
 
 
 def test_slots_are_selected_on_the_fitted_rows(spark: SparkSession) -> None:
-    """In the rows that are not fitted, the other feature is the better one."""
+    """Use other rows too, in which the other feature is the better one."""
     table = [(float(i % 7), float(i % 5), 10.0 * (i % 7), True) for i in range(70)]
     table += [(float(i % 7), float(i % 5), 10.0 * (i % 5), False) for i in range(700)]
     rows = spark.createDataFrame(table, "a double, b double, speed double, train boolean").repartition(2)
@@ -350,7 +350,7 @@ def test_slots_are_selected_for_the_predicted_target(spark: SparkSession, target
 def test_a_preprocessor_without_its_scaler_equals_one_fitted_without_it(
     feature_rows: DataFrame, tmp_path: Path, selection: Any
 ) -> None:
-    """The slots are the same, in the columns' units."""
+    """Check that the slots are the same, in the columns' units."""
     features = usable_features(feature_rows, FEATURES, Preparation(selection=selection, top_k=5))
     whole, never = fit_preprocessor(feature_rows, features), fit_preprocessor(feature_rows, features, scaled=False)
     without = without_scaler(whole)
@@ -372,7 +372,7 @@ def test_spark_stores_and_loads_a_preprocessor_with_all_stages(feature_rows: Dat
     features = usable_features(feature_rows, FEATURES, preparation)
     fitted = fit_preprocessor(feature_rows, features)
     stages = predicting_stages(fitted)
-    assert len(stages) == len(fitted.stages) - 1, "the stage that marks the rows to fit"
+    assert len(stages) == len(fitted.stages) - 1, "all except the stage that marks the rows to fit"
     fitted.write().save(f"file://{tmp_path}/fitted")
     PipelineModel(stages).write().save(f"file://{tmp_path}/predicting")
     expected = [row[0].toArray().tolist() for row in fitted.transform(feature_rows).select(VECTOR).collect()]

@@ -61,7 +61,7 @@ def test_variance_keeps_slots_above_the_threshold(rows: DataFrame) -> None:
 
 
 def test_univariate_ranks_slots_with_equal_p_values(rows: DataFrame) -> None:
-    """With 3000 rows, both `weak` and `strong` have the p-value 0."""
+    """Use 3000 rows, with which both `weak` and `strong` have the p-value 0."""
     assert _kept(rows, "univariate", top=1) == ["strong"]
     assert _kept(rows, "univariate", top=2) == ["weak", "strong"]
 

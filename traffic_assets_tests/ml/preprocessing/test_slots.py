@@ -68,7 +68,7 @@ def test_slot_names_match_positions_and_other_is_for_unseen_and_null(
     assert sum(by_name.values()) == len(active)
 
 
-def test_a_vector_that_is_not_standardised_is_reported(spark: SparkSession) -> None:
+def test_a_vector_that_is_not_standardized_is_reported(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(Vectors.dense([x, 7.0]),) for x in (1.0, 2.0, 6.0)], [VECTOR])
     report = vector_report(frame, [Slot("a", "a"), Slot("b", "b")])
     assert report.constant == ["b"]

@@ -1,4 +1,4 @@
-"""Folds, search and learning curve are as the settings configure them."""
+"""Folds, search and learning curve, as the settings configure them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _search(
 
 
 @pytest.mark.parametrize("kind", ["random", "sensor", "expanding", "sliding"])
-def test_folds_are_of_the_kind_and_number_that_is_configured(train: DataFrame, kind: str) -> None:
+def test_folds_have_the_configured_kind_and_number(train: DataFrame, kind: str) -> None:
     folds = folds_from_settings(train, _settings({"training": {"fold_kind": kind, "folds": 3, "seed": 7}}).training)
     assert len(folds) == 3
     test_rows = [train.where(fold.test) for fold in folds]
@@ -71,7 +71,7 @@ def test_folds_are_of_the_kind_and_number_that_is_configured(train: DataFrame, k
         assert gap > 0, "an hour between train and test rows"
 
 
-def test_without_tuning_only_what_was_requested_is_tried(
+def test_without_tuning_only_the_requested_hyperparameters_are_tried(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     found, reported = _search(train, features, tmp_path, {}, tune=False)
@@ -79,9 +79,7 @@ def test_without_tuning_only_what_was_requested_is_tried(
     assert len(reported) == 2
 
 
-def test_the_grid_is_searched_by_the_metric_that_is_configured(
-    train: DataFrame, features: FeatureSet, tmp_path: Path
-) -> None:
+def test_the_grid_is_searched_by_the_configured_metric(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
     changes = {"evaluation": {"primary_metric": "mae"}, "training": {"parallel_training": True}}
     found, _ = _search(train, features, tmp_path, changes)
     assert (found.strategy, found.primary_metric) == ("grid", "mae")
@@ -142,7 +140,7 @@ def test_a_time_limit_is_shared_by_the_searches_of_a_run() -> None:
         settings = load_settings("local", {"models": models, "training": training}, environ={})
         return count_searches(settings, lane), minutes_per_search(settings, lane)
 
-    assert shares("random_forest") == (2, 60), "for its cv report and for its temporal holdout"
+    assert shares("random_forest") == (2, 60), "for its cross-validation report and its temporal holdout"
     assert shares("random_forest", "gradient_boosted_trees") == (4, 30)
     assert shares("random_forest", "gradient_boosted_trees", targets=("speed", "flow")) == (8, 15)
     assert shares("random_forest", lane="gradient_boosted_trees") == (4, 30), "tuned from the Launchpad"
@@ -156,7 +154,7 @@ def test_a_search_reports_its_share_of_the_time_limit(train: DataFrame, features
     assert found.stopped is None
 
 
-def test_a_time_limit_is_one_of_a_search_and_not_of_a_single_fit(
+def test_a_time_limit_applies_to_a_search_and_not_to_a_single_fit(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     changes = {"training": {"max_training_time_minutes": 1e-9}}
@@ -166,7 +164,7 @@ def test_a_time_limit_is_one_of_a_search_and_not_of_a_single_fit(
 
 @needs_xgboost
 def test_screening_counts_for_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
-    """Of five points only the two that are kept are ranked before the deadline."""
+    """Check that only the two kept points of five are ranked before the deadline."""
     forest = {"grid": {"maxBins": [4, 8, 16, 32, 64]}, "hyperparameters": {"numTrees": 2, "maxDepth": 2}}
     limit = {"max_training_time_minutes": 1e-9, "search": {"screen": 2}}
     settings = _settings(
@@ -191,7 +189,7 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
     assert [t.hyperparameters["maxBins"] for t in found.trials] == [4]
 
 
-def test_as_many_fits_at_the_same_time_as_spark_has_cores_if_configured(
+def test_fits_are_as_concurrent_as_spark_has_cores_if_configured(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
     def threads(parallel: bool, cores: int) -> tuple[int, list[str]]:
@@ -230,7 +228,7 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
         ("xgboost", {"grid": {"max_depth": {"low": 3, "high": 5}}}, {}, False),
     ],
 )
-def test_rows_are_ordered_and_kept_except_for_folds_in_tasks(
+def test_rows_are_ordered_and_cached_except_for_folds_in_tasks(
     feature_rows: DataFrame, algorithm: str, model: Any, preprocessing: Any, kept: bool
 ) -> None:
     training = {"preprocessing": preprocessing, "cache_partitions": 3, "search": {"strategy": "random"}}

@@ -1,4 +1,4 @@
-"""A search on Spark: the winner of a shared forest is fitted itself, and a time limit ends it with the best so far."""
+"""Searches on Spark: the winner of a shared fit is fitted separately, and a time limit keeps the best so far."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def alone(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> Search:
     return _search(train, features, folds)
 
 
-def test_a_shared_search_fits_once_a_fold_and_chooses_as_the_exhaustive_one(shared: Search, alone: Search) -> None:
+def test_a_shared_search_fits_once_per_fold_and_chooses_as_the_exhaustive_one(shared: Search, alone: Search) -> None:
     assert alone.fits == 8 * 2
-    assert shared.fits == 2, "the biggest point of the grid wins here, and it is the very fit that was grown"
+    assert shared.fits == 2, "the largest point of the grid wins here, and it is the shared fit itself"
     assert shared.best.hyperparameters == alone.best.hyperparameters
     assert [t.hyperparameters for t in shared.trials] == [t.hyperparameters for t in alone.trials]
     read = [t.summary["rmse"].mean for t in shared.trials]
@@ -72,12 +72,12 @@ def test_a_shared_search_fits_once_a_fold_and_chooses_as_the_exhaustive_one(shar
     assert read == pytest.approx(fitted, rel=0.25)
 
 
-def test_what_is_reported_is_the_real_models_cross_validation(
+def test_the_confirmed_trial_is_the_cross_validation_of_the_winner_itself(
     shared: Search, alone: Search, train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
 ) -> None:
     assert shared.confirmed.read_from is None
     assert shared.confirmed.summary["rmse"].mean == pytest.approx(alone.confirmed.summary["rmse"].mean, rel=1e-9)
-    # with less to win, the winner is smaller than what was grown: it is fitted itself
+    # here a smaller forest than the shared one may win, which is then fitted separately
     reported: list[str] = []
     search = _search(
         train,
@@ -102,10 +102,10 @@ def test_what_is_reported_is_the_real_models_cross_validation(
     )
 
 
-def test_what_is_reported_has_every_metric(
+def test_the_best_trial_has_every_metric(
     shared: Search, train: DataFrame, features: FeatureSet, folds: list[Fold], tmp_path: Path
 ) -> None:
-    """Also the percentile, which many forests read from one do not have."""
+    """Include the P95, which a trial that is read from a larger fit does not have."""
     assert all(fold.p95 > 0 for fold in shared.best.folds)
     boosted = algorithm_named("gradient_boosted_trees")
     base = GradientBoostedTreesHyperparameters(maxDepth=2, maxBins=32, stepSize=1.0)
@@ -117,12 +117,12 @@ def test_what_is_reported_has_every_metric(
     assert all(fold.p95 > 0 for fold in search.best.folds)
     few = CrossValidation(features, boosted, folds, SEED).evaluate(train, base.model_copy(update={"maxIter": 2}))
     assert [f.rmse for f in search.trials[0].folds] == pytest.approx([f.rmse for f in few.folds]), (
-        "exactly its beginning"
+        "the first trees are exactly the smaller model"
     )
 
 
 @pytest.mark.parametrize("name", ["random", pytest.param("tpe", marks=needs_optuna)])
-def test_draws_are_judged_on_spark_and_are_the_same_for_a_seed(
+def test_draws_are_evaluated_on_spark_and_are_the_same_for_a_seed(
     train: DataFrame, features: FeatureSet, folds: list[Fold], name: Literal["random", "tpe"]
 ) -> None:
     grid: Grid = {"maxDepth": Range(low=1, high=3), "minInstancesPerNode": [1, 40, 300]}
@@ -134,7 +134,7 @@ def test_draws_are_judged_on_spark_and_are_the_same_for_a_seed(
     assert first.best.over_folds("rmse").mean == min(t.over_folds("rmse").mean for t in first.trials)
 
 
-def test_a_time_limit_ends_the_search_with_the_best_so_far_and_says_so(
+def test_a_time_limit_ends_the_search_with_the_best_so_far_and_is_reported(
     train: DataFrame, features: FeatureSet, folds: list[Fold]
 ) -> None:
     reported: list[str] = []
@@ -169,7 +169,7 @@ def test_halving_evaluates_many_on_few_rows_and_the_last_on_all(
 def _halved(
     train: DataFrame, features: FeatureSet, folds: list[Fold], patch: pytest.MonkeyPatch, fits: int
 ) -> tuple[Search, list[str]]:
-    """Halving of four forests to two, the worst first; time is up after so many fits. And what was reported."""
+    """Halve four forests to two, the worst first, until time is up after `fits` fits; return the search and its log."""
     reported: list[str] = []
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(reported) < fits else 1e9)
     patch.setattr("traffic_assets.ml.search.runner.time", clock)
@@ -196,7 +196,7 @@ def test_a_deadline_inside_a_rung_chooses_the_best_of_the_one_before(
     assert [trial.row_share for trial in search.trials] == [0.5] * 4 + [1.0]
     assert search.stopped is not None
     led = min(search.trials[:4], key=lambda trial: trial.summary["rmse"].mean)
-    assert led.hyperparameters["numTrees"] == 5, "which was not the first of the two that were left"
+    assert led.hyperparameters["numTrees"] == 5, "it was not the first of the two kept forests"
     assert search.best.hyperparameters == led.hyperparameters
     assert len(search.best.folds) == 2
 
@@ -222,7 +222,7 @@ def test_no_search_without_hyperparameters(train: DataFrame, features: FeatureSe
 def test_an_installed_metric_chooses(
     train: DataFrame, features: FeatureSet, folds: list[Fold], far: str, sharing: bool, tmp_path: Path
 ) -> None:
-    """By one that calls large errors good, the worst forest wins; also where all are read from one fit."""
+    """Use a metric for which large errors are good: the worst forest wins, even if all are read from one fit."""
     grid: Grid = {"maxDepth": [1, 4], "numTrees": [5]}
     scratch = f"file://{tmp_path}/scratch" if sharing else None
     search = _search(train, features, folds, grid, primary_metric=far, scratch=scratch)

@@ -1,4 +1,4 @@
-"""Screening keeps the better hyperparameters, by a bounded sample of train rows."""
+"""Screening, which keeps the better hyperparameters, by a bounded sample of train rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BOOSTED = [GradientBoostedTreesHyperparameters(maxIter=20, maxDepth=3, stepSize=
 @pytest.mark.parametrize(
     ("name", "tried", "best"), [("random_forest", FORESTS, 3), ("gradient_boosted_trees", BOOSTED, 1)]
 )
-def test_the_better_hyperparameters_go_on(
+def test_the_better_hyperparameters_are_kept(
     feature_rows: DataFrame, features: FeatureSet, name: str, tried: list[Hyperparameters], best: int
 ) -> None:
     reported: list[str] = []
@@ -50,7 +50,7 @@ def test_the_better_hyperparameters_go_on(
 
 
 class _Erring:
-    """Predicts the observed value, except for some mph in slow traffic, in fast traffic, or everywhere."""
+    """Model with fixed errors (mph) in slow and in fast traffic."""
 
     def __init__(self, slow: float, fast: float) -> None:
         self.slow, self.fast = slow, fast
@@ -67,12 +67,12 @@ class _Erring:
     ("metric", "best", "word"),
     [("rmse", 0, "RMSE"), ("r2", 0, "RMSE"), ("of_a_package", 0, "RMSE"), ("mae", 1, "MAE"), ("mape", 2, "MAPE")],
 )
-def test_they_are_ranked_by_the_metric_that_chooses(
+def test_they_are_ranked_by_the_primary_metric(
     feature_rows: DataFrame, features: FeatureSet, metric: str, best: int, word: str
 ) -> None:
-    """One row in ten is slow.
+    """Rank three models on rows of which one in ten is slow.
 
-    Errors of one size have the least RMSE, few large ones the least MAE, and none in slow traffic the least MAPE.
+    Equal errors have the lowest RMSE, few large ones the lowest MAE, and none in slow traffic the lowest MAPE.
     """
     rows = feature_rows.withColumn("speed", F.when(unit_hash(5, "slow") < 0.1, 10.0).otherwise(60.0))
     rows = rows.withColumn("traffic_efficiency", F.col("speed"))
@@ -100,7 +100,7 @@ def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, 
     assert 100 < sampled <= 200
 
 
-def test_fewer_trials_than_are_kept_are_not_looked_at(feature_rows: DataFrame, features: FeatureSet) -> None:
+def test_trials_are_not_ranked_if_all_are_kept(feature_rows: DataFrame, features: FeatureSet) -> None:
     found = screen(feature_rows, features, algorithm_named("random_forest"), FORESTS, keep=4, rows=100, seed=1)
     assert found.kept == FORESTS
     assert found.screened == []

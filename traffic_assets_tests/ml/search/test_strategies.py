@@ -1,4 +1,4 @@
-"""Strategies: what they try, in which rounds, and that a seed repeats them."""
+"""Strategies: their points and rounds, which a seed reproduces."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _strategy(name: str, grid: Grid, seed: int = 1, metric: str = "rmse", **more
     return make_strategy(SearchSettings(strategy=name, **more), BASE, grid, True, metric, seed)
 
 
-def test_without_tuning_or_grid_the_hyperparameters_alone_are_tried() -> None:
+def test_without_tuning_or_grid_only_the_hyperparameters_are_tried() -> None:
     for tune, grid in ((False, GRID), (True, {})):
         (only,) = _drive(make_strategy(SearchSettings(), BASE, grid, tune, "rmse", 1), _far_from(0))
         assert only == Round([BASE])
@@ -64,7 +64,7 @@ def test_grid_tries_every_combination_once() -> None:
     assert all(isinstance(h, LinearRegressionHyperparameters) and h.maxIter == 7 for h in only.tried)
 
 
-def test_grid_refuses_a_range_and_says_what_takes_one() -> None:
+def test_grid_refuses_a_range_and_names_its_setting() -> None:
     with pytest.raises(ValueError) as caught:
         _drive(_strategy("grid", RANGES), _far_from(0))
     assert code_of(caught.value) == "settings.range-in-grid-search"
@@ -86,7 +86,7 @@ def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> N
 
 
 @pytest.mark.parametrize("name", ["random", pytest.param("tpe", marks=needs_optuna)])
-def test_what_is_drawn_from_a_range_is_of_the_hyperparameters_type_and_not_of_the_ends(name: str) -> None:
+def test_values_from_a_range_have_the_type_of_the_hyperparameter_and_not_of_the_ends(name: str) -> None:
     grid: Grid = {"elasticNetParam": Range(low=0, high=1), "maxIter": Range(low=1, high=9)}
     drawn = [h.model_dump() for round_ in _drive(_strategy(name, grid, trials=12), _far_from(0)) for h in round_.tried]
     assert sum(0 < values["elasticNetParam"] < 1 for values in drawn) == len(drawn) > 8
@@ -102,8 +102,8 @@ def test_halving_keeps_the_best_third_and_triples_the_rows() -> None:
     assert {h.model_dump()["regParam"] for h in best_by_r2[-1].tried} == {0.7}
 
 
-def test_if_time_ends_inside_a_rung_the_best_of_the_one_before_is_chosen() -> None:
-    """Each rung begins with the best of the one before, so the trials evaluated in it include that one."""
+def test_if_time_ends_inside_a_rung_the_best_of_the_previous_one_is_chosen() -> None:
+    """Check that each rung begins with the best of the one before, which it therefore always evaluates."""
     rounds = _drive(_strategy("halving", GRID), _far_from(0.3))
     for rung in rounds[1:]:
         errors = [_far_from(0.3)(h) for h in rung.tried]

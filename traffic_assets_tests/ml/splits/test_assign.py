@@ -1,4 +1,4 @@
-"""Splits: complete, disjoint, of the configured shares, and a function of the key."""
+"""Splits: complete, disjoint, with the configured shares, and a function of the key."""
 
 from __future__ import annotations
 

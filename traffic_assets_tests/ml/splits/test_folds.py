@@ -45,8 +45,8 @@ def _held(rows: DataFrame, kind: FoldKind, number: int, gap: int = 0) -> list[tu
 @pytest.mark.parametrize("kind", get_args(FoldKind))
 def test_train_and_test_rows_are_disjoint_and_each_row_is_tested_at_most_once(rows: DataFrame, kind: FoldKind) -> None:
     held = _held(rows, kind, 3)
-    judged = [row for _, part in held for row in part]
-    assert len(judged) == len(set(judged))
+    tested = [row for _, part in held for row in part]
+    assert len(tested) == len(set(tested))
     for fit, part in held:
         assert fit
         assert part
@@ -67,17 +67,17 @@ def test_random_folds_follow_the_hash(rows: DataFrame) -> None:
 
 
 def test_folds_by_sensor_test_unseen_sensors(rows: DataFrame) -> None:
-    for fit, judged in _held(rows, "sensor", 3):
-        assert not {sensor for sensor, _ in fit} & {sensor for sensor, _ in judged}
+    for fit, tested in _held(rows, "sensor", 3):
+        assert not {sensor for sensor, _ in fit} & {sensor for sensor, _ in tested}
 
 
 @pytest.mark.parametrize("kind", ["expanding", "sliding"])
 @pytest.mark.parametrize("gap", [0, 30])
 def test_folds_in_time_train_on_the_past_up_to_the_gap(rows: DataFrame, kind: FoldKind, gap: int) -> None:
     begins = []
-    for fit, judged in _held(rows, kind, 3, gap):
-        first_judged = min(at for _, at in judged)
-        assert first_judged - max(at for _, at in fit) == gap + MINUTES
+    for fit, tested in _held(rows, kind, 3, gap):
+        first_tested = min(at for _, at in tested)
+        assert first_tested - max(at for _, at in fit) == gap + MINUTES
         begins.append(min(at for _, at in fit))
     if kind == "expanding":
         assert set(begins) == {0}
@@ -99,27 +99,27 @@ def test_folds_in_time_train_on_the_past_up_to_the_gap(rows: DataFrame, kind: Fo
 def test_properties_of_any_folds(
     rows: DataFrame, kind: FoldKind, number: int, seed: int, gap: int, sensors: int, steps: int, holes: int
 ) -> None:
-    """For series with gaps: test rows are not fitted, the gap is respected, whole sensors are on one side."""
+    """Check series with gaps: test rows are not fitted, the gap is respected, whole sensors are on one side."""
     end = START + steps * timedelta(minutes=MINUTES)
     some = rows.where(F.col("sensor_id").isin([f"s{i}" for i in range(sensors)]) & (F.col("timestamp") < F.lit(end)))
     some = some.where(F.xxhash64("sensor_id", "timestamp", F.lit(seed)) % 7 >= holes - 5)
     folds = make_folds(some, kind, number, seed, gap)
-    flags = [c.alias(f"{name}{i}") for i, f in enumerate(folds) for name, c in (("fit", f.train), ("judged", f.test))]
+    flags = [c.alias(f"{name}{i}") for i, f in enumerate(folds) for name, c in (("fit", f.train), ("tested", f.test))]
     table = some.select("sensor_id", F.col("timestamp").cast("long").alias("at"), *flags).collect()
-    judged_by = [[i for i in range(number) if row[f"judged{i}"]] for row in table]
-    assert all(len(judges) <= 1 for judges in judged_by)
+    tested_by = [[i for i in range(number) if row[f"tested{i}"]] for row in table]
+    assert all(len(testers) <= 1 for testers in tested_by)
     if kind in ("random", "sensor"):
-        assert all(len(judges) == 1 for judges in judged_by), "every row is tested once"
+        assert all(len(testers) == 1 for testers in tested_by), "every row is tested once"
     for i in range(number):
-        fit, judged = [row for row in table if row[f"fit{i}"]], [row for row in table if row[f"judged{i}"]]
-        assert judged
-        assert not [row for row in fit if row[f"judged{i}"]]
+        fit, tested = [row for row in table if row[f"fit{i}"]], [row for row in table if row[f"tested{i}"]]
+        assert tested
+        assert not [row for row in fit if row[f"tested{i}"]]
         if kind in ("random", "sensor"):
-            assert len(fit) + len(judged) == len(table)
+            assert len(fit) + len(tested) == len(table)
         elif fit:
-            assert min(row["at"] for row in judged) - max(row["at"] for row in fit) > 60 * gap
+            assert min(row["at"] for row in tested) - max(row["at"] for row in fit) > 60 * gap
         if kind == "sensor":
-            places = {row["sensor_id"] for row in judged}
+            places = {row["sensor_id"] for row in tested}
             assert places.isdisjoint(row["sensor_id"] for row in fit)
             assert sensors // number <= len(places) <= -(-sensors // number), "fold sizes differ by one sensor at most"
 

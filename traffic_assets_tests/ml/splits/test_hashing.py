@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def test_the_hash_itself_never_changes(spark: SparkSession) -> None:
-    """Fixed values: another hash would change the test rows of every registered model."""
+    """Compare fixed values. Another hash would change the test rows of every registered model."""
     later = START + timedelta(minutes=5)
     rows = spark.createDataFrame([("s1", START), ("s2", START), ("s1", later)], "sensor_id string, timestamp timestamp")
     found = [row[0] for row in rows.select(unit_hash(42, "split")).collect()]
@@ -55,7 +55,7 @@ def test_folds_are_even_and_depend_only_on_the_key(keys: DataFrame, folds: int) 
 
 
 def test_folds_of_train_are_even_too(keys: DataFrame) -> None:
-    """Folds and splits use different hashes. Otherwise some folds of train would be empty."""
+    """Check that folds and splits use different hashes. Otherwise some folds of train would be empty."""
     train = with_split(keys, SplitSettings(train=0.5, test=0.5), 42).where(F.col(SPLIT) == TRAIN)
     counts = Counter(row[0] for row in train.select(fold_column(5, 42)).collect())
     rows = sum(counts.values())

@@ -1,4 +1,4 @@
-"""What acme adds to traffic_assets: an algorithm, a metric and a storage backend.
+"""Acme's additions to traffic_assets: an algorithm, a metric and a storage backend.
 
 This is imported whenever settings are read, so pyspark waits until a fit needs it.
 """
@@ -50,7 +50,7 @@ DECISION_TREE = Algorithm(
     build=_build,
     model_class="pyspark.ml.regression.DecisionTreeRegressionModel",
     importances=lambda model: model.featureImportances.toArray(),
-    importance_kind="decrease of impurity",
+    importance_kind="decrease in impurity",
     describe=lambda model: {"nodes": int(model.numNodes), "depth": int(model.depth)},
 )
 

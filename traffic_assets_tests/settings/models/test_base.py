@@ -1,4 +1,4 @@
-"""Hyperparameters and grids are validated by name and range; sections have default thresholds."""
+"""Hyperparameters and grids, validated by name and range, and default thresholds of sections."""
 
 from typing import Any, ClassVar
 
@@ -76,7 +76,7 @@ def test_ranges(kind: Any, name: str, good: list[Any], bad: list[Any]) -> None:
 def test_features_tried_at_a_split(kind: Any) -> None:
     for text in ("auto", "all", "onethird", "sqrt", "log2", "0.8", ".5", "1.0", "7"):
         assert kind(featureSubsetStrategy=text).featureSubsetStrategy == text
-    assert kind(featureSubsetStrategy=0.8).featureSubsetStrategy == "0.8"  # as JSON and the environment give it
+    assert kind(featureSubsetStrategy=0.8).featureSubsetStrategy == "0.8"  # as JSON and the environment contain it
     assert kind(featureSubsetStrategy=7).featureSubsetStrategy == "7"
     for wrong in ("half", "0", "0.0", "1.5", "-1", "", True, None):
         with pytest.raises(ValidationError):
@@ -190,7 +190,7 @@ class _Old(ModelSettings):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("section", [_Current, _Old])
-def test_a_section_gives_its_thresholds_under_the_current_or_the_old_name(section: type[ModelSettings]) -> None:
+def test_a_section_has_its_thresholds_under_the_current_or_the_old_name(section: type[ModelSettings]) -> None:
     class Heir(section):  # type: ignore[valid-type,misc]
         pass
 
@@ -207,7 +207,7 @@ def test_the_last_class_with_thresholds_decides_under_either_name() -> None:
         targets: ClassVar[Any] = {"r2_min": 0.9}
 
     assert New.default_thresholds().r2_min == 0.8
-    assert Older.default_thresholds().r2_min == 0.9, "given as a mapping"
+    assert Older.default_thresholds().r2_min == 0.9, "set as a mapping"
     Older.targets = GateThresholds(r2_min=0.6)
     assert Older.default_thresholds().r2_min == 0.6, "assigned after the class was created"
     New.targets = GateThresholds(r2_min=0.6)

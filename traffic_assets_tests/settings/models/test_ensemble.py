@@ -1,4 +1,4 @@
-"""Members and weights of an ensemble are validated, and members are completed from their lanes."""
+"""Members and weights of an ensemble: their validation, and members completed from their lanes."""
 
 from typing import Any
 
@@ -96,6 +96,6 @@ def test_missing_hyperparameters_of_members_come_from_their_lanes() -> None:
 
 
 def test_equal_ensembles_have_one_hash() -> None:
-    """Random searches keep each point once, by its hash."""
+    """Check the hash, by which random searches keep each point once."""
     one, same = (EnsembleHyperparameters(members={"svr": {"C": 2}, "xgboost": {}}) for _ in range(2))
     assert len({one, same, EnsembleHyperparameters()}) == 2

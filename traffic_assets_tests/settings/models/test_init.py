@@ -1,4 +1,4 @@
-"""Built-in models are named once; their sections, thresholds and algorithms follow from that."""
+"""Built-in models: a single list of names, from which sections, thresholds and algorithms follow."""
 
 from traffic_assets.ml.algorithm import built_in_algorithms
 from traffic_assets.settings.evaluation import ThresholdsByModel

@@ -23,7 +23,7 @@ def test_a_penalty_sets_missing_hyperparameters(name: str) -> None:
     assert LinearRegressionSettings().penalty is None
 
 
-def test_hyperparameters_beside_a_penalty_stay() -> None:
+def test_hyperparameters_that_are_set_with_a_penalty_are_kept() -> None:
     given = {"penalty": "elastic_net", "hyperparameters": {"regParam": 0.3, "elasticNetParam": 0.9, "maxIter": 7}}
     settings = LinearRegressionSettings.model_validate(given | {"grid": {"elasticNetParam": [0.1]}})
     assert settings.hyperparameters.model_dump(exclude={"fitIntercept"}) == given["hyperparameters"]

@@ -1,4 +1,4 @@
-"""A scikit-learn-style configuration lists the models that run, and its linear regression has no penalty."""
+"""Models that a scikit-learn-style configuration lists, and its linear regression without a penalty."""
 
 from pathlib import Path
 from typing import Any

@@ -29,9 +29,7 @@ from traffic_assets_tests.tiny import LANES
         ("gradient_boosting", "validation_fraction", 0.2, "sklearn-config.validation-fraction-not-available"),
     ],
 )
-def test_a_hyperparameter_that_cannot_act_is_refused(
-    tmp_path: Path, model: str, name: str, value: Any, code: str
-) -> None:
+def test_an_unsupported_hyperparameter_is_refused(tmp_path: Path, model: str, name: str, value: Any, code: str) -> None:
     text = refusal(tmp_path, {"models": {model: {"hyperparameters": {name: value}}}})
     assert (text.code, text.values["given"]) == (code, value)
     assert text.values["path"] == f"models.{model}.hyperparameters.{name}"
@@ -87,7 +85,7 @@ def test_an_empty_list_for_a_hyperparameter_without_effect_is_reported() -> None
     }
 
 
-def test_a_grid_with_one_value_that_cannot_act_is_refused_once(tmp_path: Path) -> None:
+def test_a_grid_with_unsupported_values_is_refused_once(tmp_path: Path) -> None:
     forest = {"hyperparameter_grid": {"warm_start": [False, True, 1], "n_estimators": [5]}}
     layer = translate({"models": {"random_forest": forest}})
     assert [text.code for text in layer.problems] == ["sklearn-config.warm-start-not-available"]
@@ -95,7 +93,7 @@ def test_a_grid_with_one_value_that_cannot_act_is_refused_once(tmp_path: Path) -
 
 
 def test_a_grid_keeps_the_order_of_its_file() -> None:
-    """Searches try points in this order."""
+    """Check the order, in which searches try points."""
     grid = {"n_estimators": [1], "minInstancesPerNode": [2], "max_depth": [3]}
     forest = translate({"models": {"random_forest": {"hyperparameter_grid": grid}}}).content["models"]["random_forest"]
     assert list(forest["grid"]) == ["numTrees", "minInstancesPerNode", "maxDepth"]
@@ -220,7 +218,7 @@ def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported:
 def test_max_features_means_what_it_means_in_scikit_learns_regressors(
     tmp_path: Path, model: str, given: Any, current: str
 ) -> None:
-    """MLlib reads "1.0" as all features and "1" as one, as scikit-learn reads the numbers."""
+    """Check that 1.0 means all features and 1 means one, in MLlib as in scikit-learn."""
     section = {"hyperparameters": {"max_features": given}, "hyperparameter_grid": {"max_features": ["sqrt", given]}}
     settings = load(tmp_path, {"models": {model: section}}).models.named()[MODEL_NAMES.get(model, model)]
     tried = [settings.hyperparameters, *grid_points(settings.hyperparameters, settings.grid)]

@@ -1,4 +1,4 @@
-"""Keys of a scikit-learn-style configuration that cannot act are refused, each with its code."""
+"""Keys of a scikit-learn-style configuration that are not supported: each is refused with its code."""
 
 from pathlib import Path
 from typing import Any
@@ -226,7 +226,7 @@ FOLD_KEYS = ["enabled", "folds", "shuffle", "random_state"]
         ),
     ],
 )
-def test_a_key_that_cannot_act_is_refused_with_a_code(
+def test_an_unsupported_key_is_refused_with_a_code(
     tmp_path: Path, section: str, changes: dict[str, Any], path: str, code: str, values: dict[str, Any]
 ) -> None:
     text = refusal(tmp_path, with_changes(section, **changes))

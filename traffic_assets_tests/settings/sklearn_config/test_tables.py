@@ -1,4 +1,4 @@
-"""The tables name settings that exist, and each name for suggestions is in them."""
+"""The tables: their rules lead to existing settings, and they contain each name for suggestions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A scikit-learn-style configuration works as it is: every key acts, is reported, or is refused."""
+"""A scikit-learn-style configuration used unchanged: every key takes effect, is reported or is refused."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ def test_residual_analysis_switches_slices_and_residuals(tmp_path: Path) -> None
     assert not settings.residuals
 
 
-def test_the_example_file_works_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_example_file_works_unchanged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         settings = load_settings(FILE, environ={})
     assert settings.data.kind == "features"
@@ -84,7 +84,7 @@ def _acts(*paths: tuple[str, ...]) -> bool:
 
 
 def test_every_key_of_the_example_file_is_read() -> None:
-    """Remove any one key: it was a setting, it was reported, or it requests what always happens."""
+    """Remove each key in turn: it was a setting, it was reported, or it requested the default behaviour."""
     always = {
         ("data", "feature_columns"), ("data", "time_column"), ("evaluation", "metrics"),
         ("evaluation", "generate_plots"), ("evaluation", "model_comparison"), ("persistence", "save_models"),
@@ -94,7 +94,7 @@ def test_every_key_of_the_example_file_is_read() -> None:
         ("models", "random_forest", "hyperparameters", "random_state"),
         ("training", "cross_validation", "random_state"),
     }
-    assert not any(map(_acts, twice)), "one seed, given twice"
+    assert not any(map(_acts, twice)), "one seed that is set twice"
     assert _acts(*twice)
     paths = set(_paths(content()))
     assert len(paths) > 50
@@ -205,7 +205,7 @@ def test_an_error_has_the_path_of_the_layer_that_contains_it(tmp_path: Path) -> 
 
 
 def test_a_file_that_names_columns_has_a_feature_table(tmp_path: Path) -> None:
-    """Another `data.kind` in this file or in one that it extends takes precedence."""
+    """Check that another `data.kind` in this file, or in one that it extends, takes precedence."""
     columns = {"data": {"target_columns": ["speed", "flow"]}}
     assert load(tmp_path, columns).data.kind == "features"
     (tmp_path / "base.json").write_text(json.dumps({"data": {"kind": "readings"}}))
@@ -259,7 +259,7 @@ def test_a_password_is_not_in_the_message_about_a_conflict() -> None:
     assert not any(secret in f"{text} {text.values}" for secret in ("KEY", "hunter"))
 
 
-def test_current_settings_stay_as_they_are() -> None:
+def test_current_settings_are_unchanged() -> None:
     ours = {"models": {"random_forest": {"tune": True}}, "training": {"folds": 3}}
     layer = translate(ours)
     assert layer.content == ours
