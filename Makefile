@@ -1,4 +1,4 @@
-# The two commands of a newcomer: `make demo` and `make test`. Everything is installed into .venv.
+# Two commands to get started: `make demo` and `make test`. Everything is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 java:
 	@sh scripts/require-java.sh
 
-# the project's own home follows the repository's file; a home of yours keeps the file it has
+# the default DAGSTER_HOME follows the repository's dagster.yaml; a DAGSTER_HOME of your own keeps its file
 ifeq ($(DAGSTER_HOME),$(CURDIR)/.dagster_home)
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 endif
@@ -30,28 +30,28 @@ $(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(DAGSTER_HOME)
 	@cp dagster.yaml $@
 
-demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## sample, features, one training week, leaderboard (under 10 minutes)
+demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## simulate readings, train one week, print the leaderboard (under 10 minutes)
 	$(BIN)/traffic-assets demo
 
-dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI on the demo's data
+dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## start the Dagster UI on the demo's data
 	-@$(BIN)/traffic-assets class-data >/dev/null
 	$(BIN)/dagster dev --host 127.0.0.1
 
-# the tiers are those of traffic_assets_tests/tiers.py; PYTEST_ARGS adds options of pytest. A worker is a process with
-# servers of its own (workers.py); more than two need more than 2 cores and some 4 GB each
+# traffic_assets_tests/tiers.py defines the tiers; PYTEST_ARGS adds pytest options. Each worker is a process with its own
+# servers (workers.py). More than two workers need more than 2 cores, and about 4 GB each
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-check: lint ## linters, types, import contracts and pure tests
+check: lint ## run linters, type checks, import contracts and pure tests
 	$(PYTEST) -m pure $(PYTEST_ARGS)
 
-test-fast: java $(STAMP) ## pure tests and those on a Spark session, with coverage
+test-fast: java $(STAMP) ## run the pure tests and those on a Spark session, with coverage
 	$(PYTEST) -m "pure or spark" $(or $(PYTEST_ARGS),--cov)
 
-test: test-fast ## every test, on a real HDFS and a real Spark cluster too
+test: test-fast ## run every test, including those on a real HDFS and a real Spark cluster
 	$(PYTEST) -m "not pure and not spark" $(PYTEST_ARGS)
 
-lint: $(STAMP) ## ruff, mypy, import contracts
+lint: $(STAMP) ## run ruff, mypy, import contracts and codespell, and check constraints.txt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -59,21 +59,21 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/codespell
 	$(BIN)/python scripts/constraints.py --check
 
-# needs no .venv: it also runs where the pins and pyproject.toml contradict each other
-constraints: ## write constraints.txt: one version for each distribution that the extras install
+# needs no .venv, so it runs even if the pins contradict pyproject.toml
+constraints: ## write constraints.txt: one version of each distribution that the extras install
 	$(PYTHON) scripts/constraints.py $(CONSTRAINTS_ARGS)
 
 wheel: $(STAMP) ## build the wheel into dist/
 	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
-docs: $(STAMP) ## the documentation site, in site/
+docs: $(STAMP) ## build the documentation site in site/
 	$(BIN)/mkdocs build --strict
 
-bench: java $(STAMP) ## the benchmarks; see docs/benchmarks.md
+bench: java $(STAMP) ## run the two short benchmarks; see docs/benchmarks.md
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/overhead.py
 
-# data, models and the run history (.dagster_home) stay
+# keeps data, models and the run history (.dagster_home)
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist site *.egg-info

@@ -1,4 +1,4 @@
-"""Feature rows for benchmarks: the sample or San Diego, through the project's own features job."""
+"""Feature rows for benchmarks: the sample or San Diego, built by the project's own `features` job."""
 
 import sys
 import tempfile
@@ -29,12 +29,12 @@ DATASETS = ("sample", "san_diego")
 def feature_rows(
     dataset: str, sensors: int, on_features: Callable[[str, Callable[[], object]], None] | None = None
 ) -> Iterator[DataFrame]:
-    """Return the feature table of some sensors over two weeks, about 4,000 rows a sensor.
+    """Yield the feature table of some sensors over two weeks, about 4,000 rows per sensor.
 
     Args:
-        dataset: sample or san_diego.
-        sensors: detector stations; of San Diego about so many of the 98 well-observed ones.
-        on_features: runs the features' work under a name, to measure it.
+        dataset: Name of the dataset, `sample` or `san_diego`.
+        sensors: Number of sensors; for San Diego approximate, at most 98.
+        on_features: Callback that runs and measures the `features` job, with a name for it; None runs it unmeasured.
     """
     with tempfile.TemporaryDirectory(prefix="features-") as base, dg.DagsterInstance.ephemeral() as instance:
         readings = Path(base, "raw", "readings")
@@ -45,17 +45,17 @@ def feature_rows(
         else:
             folder = real_data.folder()
             if folder is None:
-                sys.exit("TRAFFIC_REAL_DATA does not name the folder of the real data")
+                sys.exit("Set TRAFFIC_REAL_DATA to the folder of the real data.")
             real_data.write_san_diego(folder, readings, every=max(1, round(98 / sensors)))
             days, changes = real_data.SAN_DIEGO_DAYS, dict(real_data.SAN_DIEGO_SETTINGS)
         settings = load_settings("local", merge(changes, {"persistence": {"base_uri": base}}), environ={})
 
         def make() -> None:
             if not run_features(build_defs(settings), instance, days).success:
-                sys.exit("the features failed")
+                sys.exit("The features job failed.")
 
         if on_features:
-            build_resources(settings)["spark"].session  # noqa: B018  (its start is no part of the features)
+            build_resources(settings)["spark"].session  # noqa: B018  (starts it now, so that the start is not measured)
             on_features("features", make)
         else:
             make()

@@ -1,6 +1,6 @@
-"""Time to load the code location, compared with `import dagster` alone: the goal is at most 1.5 times.
+"""Time to load the code location, compared with `import dagster` alone. The goal is a ratio of at most 1.5.
 
-Both are whole processes, started in turn; the medians are compared.
+Both are whole processes that start in turn; their medians are compared.
 """
 
 import statistics
@@ -13,15 +13,15 @@ BASE, OURS = "import dagster", "import traffic_assets.definitions"
 
 
 def seconds(statement: str) -> float:
-    """Wall time of a new interpreter that runs one statement."""
+    """Return the wall time, in seconds, of a new interpreter that runs one statement."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", statement], check=True)
     return time.perf_counter() - started
 
 
 def main() -> int:
-    """Measure, print one line, and return the exit code."""
-    for statement in (BASE, OURS):  # fills the caches of byte code and of the disk
+    """Measure, print the ratio, and return the exit code."""
+    for statement in (BASE, OURS):  # fills the byte code and disk caches
         seconds(statement)
     pairs = [(seconds(BASE), seconds(OURS)) for _ in range(RUNS)]
     base, ours = (statistics.median(values) for values in zip(*pairs, strict=True))

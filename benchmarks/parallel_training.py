@@ -1,11 +1,11 @@
-"""What `training.parallel_training` saves: folds, and trials of a fold, at the same time against one after the other.
+"""Time saved by `training.parallel_training`: concurrent against sequential folds and trials.
 
     python -m benchmarks.parallel_training [local] [standalone]
 
-On a local session and on a standalone cluster (which this starts), for each algorithm on its own: one trial on all
-folds, and as many trials as there are cores on one fold; the medians of alternating runs, after one that counts for
-nothing. The last line is the worst of the ratios. Where one fit takes all
-cores by itself `training.parallel_training` does nothing, and nothing is measured.
+It runs on a local session and on a standalone cluster, which it starts. For each algorithm, it measures one trial on
+all folds, and as many trials as there are cores on one fold. It compares the medians of alternating runs after a
+warm-up run. The last line is the worst ratio. On a local session, an algorithm whose fit uses all cores is skipped,
+because `training.parallel_training` has no effect on it.
 """
 
 import os
@@ -38,17 +38,17 @@ CORES = os.cpu_count() or 1
 
 
 def ratios(where: str, master: str) -> list[float]:
-    """Time at once over time one by one, of each algorithm."""
+    """Return the ratios of concurrent to sequential time: for each algorithm, of the folds and of the trials."""
     conf = {"spark.executor.memory": "4g"} if master.startswith("spark") else {}
     spark = SparkResource(app_name="parallel_training", master=master, driver_memory="4g", config=conf).session
-    found = []
+    results = []
     with feature_rows("sample", SENSORS) as rows, cached_rows(rows) as train:
         features, folds = usable_features(train, FEATURES), make_folds(train, "random", FOLDS, SEED)
         for name, changes in CHANGES.items():
             algorithm = algorithm_named(name)
             tried = algorithm.hyperparameters.model_validate(changes)
             if where == "local" and algorithm.uses_all_cores(tried):
-                print(f"  {where}, {name}: one fit takes all cores", flush=True)
+                print(f"  {where}, {name}: skipped, because one fit uses all cores", flush=True)
                 continue
             for what, some, trials in (("folds", folds, 1), ("trials", folds[:1], CORES)):
                 seconds: dict[int, list[float]] = {1: [], CORES: []}
@@ -59,24 +59,25 @@ def ratios(where: str, master: str) -> list[float]:
                         validation.evaluate_trials(train, [tried] * trials)
                         if number:
                             taken.append(time.perf_counter() - started)
-                one, at_once = (statistics.median(taken) for taken in seconds.values())
+                sequential, concurrent = (statistics.median(taken) for taken in seconds.values())
                 print(
-                    f"  {where}, {name}, {what}: {one:.1f} s one by one, {at_once:.1f} s at the same time", flush=True
+                    f"  {where}, {name}, {what}: {sequential:.1f} s sequential, {concurrent:.1f} s concurrent",
+                    flush=True,
                 )
-                found.append(at_once / one)
+                results.append(concurrent / sequential)
     spark.stop()
-    return found
+    return results
 
 
 def main() -> int:
-    """Measure, print one line, and return the exit code."""
-    found = []
+    """Measure, print the worst ratio, and return the exit code."""
+    results = []
     os.environ.update({k: v for k, v in spark_env().items() if k.startswith(("SPARK_", "PYSPARK_"))})
     for where in sys.argv[1:] or ["local", "standalone"]:
         with MiniSpark(cores=CORES, memory="5g") if where == "standalone" else nullcontext() as cluster:
-            found += ratios(where, cluster.url if cluster else f"local[{CORES}]")
+            results += ratios(where, cluster.url if cluster else f"local[{CORES}]")
         assert SparkSession.getActiveSession() is None
-    worst = max(found)
+    worst = max(results)
     print(f"parallel_training: ratio {worst:.2f} (goal {GOAL:g})")
     return 0 if worst <= GOAL else 1
 

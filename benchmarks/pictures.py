@@ -1,6 +1,6 @@
-"""The pictures of splits and folds in docs/pictures, drawn from what `splits.py` and `folds.py` make of made-up rows.
+"""The figures of splits and folds in docs/pictures, drawn from generated rows by the code of `ml/splits`.
 
-python -m benchmarks.pictures
+Run it with `python -m benchmarks.pictures`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ FOLD_TITLES = {
 
 
 def main() -> None:
-    """Draw every picture."""
+    """Draw every figure."""
     spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     table = [(f"s{i:02d}", START + step * timedelta(hours=2)) for i in range(SENSORS) for step in range(STEPS)]

@@ -1,10 +1,10 @@
-"""The training of a week as a plain Spark script: no Dagster, nothing of ours, the same rows, fits and saves.
+"""A week's training as a plain Spark script: the same rows, fits and saves, without Dagster and without this package.
 
-    python benchmarks/plain_spark.py INPUT OUTPUT HYPERPARAMETERS_JSON
+    python benchmarks/plain_spark.py INPUT OUTPUT OPTIONS_JSON
 
-It is what `overhead.py` holds the `train` job against. It reads the day files, splits by the same hash, fits the
-preprocessor, cross-validates, fits and saves three models, fits and judges the temporal verdicts, and evaluates the
-models as loaded from disk, with the same pictures' worth of numbers and no pictures.
+It is the baseline of `overhead.py`. It reads the day files, splits by the same hash and fits the preprocessor. It
+cross-validates, fits and saves three models, and evaluates their temporal holdouts. Then it evaluates the models as
+loaded from disk. It collects the points of the figures, but draws none.
 """
 
 import json
@@ -29,31 +29,31 @@ SEED = 42
 
 
 def estimators(hyperparameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the three algorithms; a session has to run."""
-    made: dict[str, Any] = {
+    """Return the three estimators; a Spark session must be running."""
+    result: dict[str, Any] = {
         "linear_regression": LinearRegression(labelCol="speed", standardization=False),
         "random_forest": RandomForestRegressor(labelCol="speed", seed=SEED, cacheNodeIds=True),
         "gradient_boosted_trees": GBTRegressor(labelCol="speed", seed=SEED),
     }
-    for name, given in hyperparameters.items():
-        made[name].setParams(**given)
-    return made
+    for name, values in hyperparameters.items():
+        result[name].setParams(**values)
+    return result
 
 
 def unit_hash(salt: str) -> Column:
-    """Return a number in [0, 1) for each row, by its key."""
+    """Return a number in [0, 1) for each row, from a hash of its key."""
     hashed = F.xxhash64(F.col("sensor_id"), F.col("timestamp").cast("long"), F.lit(SEED), F.lit(salt))
     return F.pmod(hashed, F.lit(2**32)) / 2**32
 
 
 def cached(rows: DataFrame) -> DataFrame:
-    """Return the rows cached in memory, placed by key."""
+    """Cache the rows in memory, partitioned and sorted by key."""
     cores = rows.sparkSession.sparkContext.defaultParallelism
     return rows.repartition(cores, *KEYS).sortWithinPartitions(*KEYS).persist()
 
 
 def preprocessor() -> Pipeline:
-    """Impute, index, one-hot, assemble, standardise."""
+    """Return the pipeline that imputes, indexes, one-hot encodes, assembles and standardizes."""
     imputed, indexed = [f"imputed_{c}" for c in NUMERIC], [f"index_{c}" for c in CATEGORICAL]
     encoded = [f"onehot_{c}" for c in CATEGORICAL]
     return Pipeline(
@@ -70,7 +70,7 @@ def preprocessor() -> Pipeline:
 
 
 def metrics(predicted: DataFrame) -> dict[str, float]:
-    """RMSE, MAE, MAPE and R² in one pass."""
+    """Return RMSE, MAE, MAPE and R², computed in one pass."""
     error = F.col("prediction") - F.col("speed")
     row = predicted.agg(
         F.avg(error * error).alias("mse"),
@@ -84,7 +84,7 @@ def metrics(predicted: DataFrame) -> dict[str, float]:
 
 
 def fitted(train: DataFrame, estimator: Any) -> PipelineModel:
-    """Preprocessor and model on train rows."""
+    """Fit preprocessor and model on train rows, and return both as one pipeline."""
     prepared = preprocessor().fit(train)
     vectors = prepared.transform(train).select("features", "speed").persist()
     model = estimator.fit(vectors)
@@ -92,14 +92,14 @@ def fitted(train: DataFrame, estimator: Any) -> PipelineModel:
     return PipelineModel([*prepared.stages, model])
 
 
-def main(source: str, output: str, asked: str) -> None:
-    """Train the whole week."""
-    given = json.loads(asked)
-    folds: int = given["folds"]
+def main(source: str, output: str, options_json: str) -> None:
+    """Train, save and evaluate the models of a week."""
+    options = json.loads(options_json)
+    folds: int = options["folds"]
     spark = (
         SparkSession.builder.master("local[*]")
         .config("spark.driver.memory", "4g")
-        .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")  # the job's too: the ratio is of the rest
+        .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")  # as in the job
         .config("spark.serializer", "org.apache.spark.serializer.KryoSerializer")  # as in the job
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
@@ -119,32 +119,32 @@ def main(source: str, output: str, asked: str) -> None:
     prepared = preprocessor().fit(train)
     prepared.write().save(f"{output}/preprocessor")
     report: dict[str, Any] = {}
-    for name, estimator in estimators(given["hyperparameters"]).items():
+    for name, estimator in estimators(options["hyperparameters"]).items():
         rows_in_memory = cached(train).withColumn("fold", F.floor(unit_hash("fold") * folds))
-        judged = []
+        fold_metrics = []
         for fold in range(folds):
             fold_model = fitted(rows_in_memory.where(F.col("fold") != fold), estimator)
-            judged.append(metrics(fold_model.transform(rows_in_memory.where(F.col("fold") == fold))))
+            fold_metrics.append(metrics(fold_model.transform(rows_in_memory.where(F.col("fold") == fold))))
         vectors = prepared.transform(cached(train)).select("features", "speed").persist()
         PipelineModel([*prepared.stages, estimator.fit(vectors)]).write().save(f"{output}/{name}/pipeline")
         spark.catalog.clearCache()
 
-        every = cached(spark.read.parquet(f"{output}/splits"))
+        window = cached(spark.read.parquet(f"{output}/splits"))
         seconds = F.col("timestamp").cast("long")
-        boundary = every.agg(F.percentile_approx(seconds, 0.8, 100_000)).collect()[0][0]
-        temporal = fitted(every.where(seconds < boundary), estimator)
-        later = metrics(temporal.transform(every.where(seconds >= boundary)))
+        boundary = window.agg(F.percentile_approx(seconds, 0.8, 100_000)).collect()[0][0]
+        temporal = fitted(window.where(seconds < boundary), estimator)
+        later = metrics(temporal.transform(window.where(seconds >= boundary)))
         spark.catalog.clearCache()
 
         loaded = PipelineModel.load(f"{output}/{name}/pipeline")
         predicted = cached(loaded.transform(test).select("sensor_id", "timestamp", "speed", "prediction"))
-        drawn = predicted.where(unit_hash("plot") < 0.2).limit(2000).select("speed", "prediction")
+        points = predicted.where(unit_hash("plot") < 0.2).limit(2000).select("speed", "prediction")
         report[name] = {
-            "folds": judged,
+            "folds": fold_metrics,
             "train": metrics(loaded.transform(train)),
             "test": metrics(predicted),
             "later": later,
-            "drawn": len(drawn.toPandas()),
+            "drawn": len(points.toPandas()),
         }
         loaded.stages[-1].write().save(f"{output}/{name}/model")  # type: ignore[attr-defined]
         spark.catalog.clearCache()

@@ -1,9 +1,9 @@
-"""The results in docs/: trains each case whole and writes docs/results.json, from which docs/results.md is rendered.
+"""Results for the documentation: trains each case, stores docs/results.json and renders docs/results.md from it.
 
-    python benchmarks/results.py [CASE ...]      all cases if none is named; a case that is done is kept
-    python benchmarks/results.py --render        only the tables
+    python benchmarks/results.py [CASE ...]      train the named cases; by default those without stored results
+    python benchmarks/results.py --render        only render the tables
 
-Real data are found through TRAFFIC_REAL_DATA. Nothing here asserts anything: what falls short is written down.
+TRAFFIC_REAL_DATA names the folder of the real data. Missed thresholds are recorded and do not fail the script.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from traffic_assets_tests.runs import run_features, run_train
 DOCS = Path(__file__).parents[1] / "docs"
 STORE, PAGE = DOCS / "results.json", DOCS / "results.md"
 SAMPLE_DAYS = day_range(date(2026, 1, 5), date(2026, 1, 18))
-WITHOUT_ANSWERS = {"training": {"exclude_features": list(leaky_features())}}
+WITHOUT_LEAKY_FEATURES = {"training": {"exclude_features": list(leaky_features())}}
 ALL_MODELS = {"models": {name: {"enabled": True} for name in ("xgboost", "svr", "ensemble")}}
 QUARTER = 4
 
@@ -72,10 +72,10 @@ def _emeryville(target: Path) -> int:
 
 
 def _real() -> Path:
-    found = real_data.folder()
-    if found is None:
-        sys.exit("TRAFFIC_REAL_DATA does not name the folder of the real data")
-    return found
+    folder = real_data.folder()
+    if folder is None:
+        sys.exit("Set TRAFFIC_REAL_DATA to the folder of the real data.")
+    return folder
 
 
 def _on_san_diego(title: str, every: int, profile: str = "local", changes: Mapping[str, Any] | None = None) -> Case:
@@ -99,22 +99,22 @@ CASES = {
     ),
     "san_diego_100k": _on_san_diego(f"{SD_100K}, profile `local`, all models", QUARTER, changes=ALL_MODELS),
     "san_diego_100k_without_answers": _on_san_diego(
-        f"{SD_100K}, profile `local`, all models, without the columns that contain the answer", QUARTER,
-        changes=merge(ALL_MODELS, WITHOUT_ANSWERS),
+        f"{SD_100K}, profile `local`, all models, without leaky features", QUARTER,
+        changes=merge(ALL_MODELS, WITHOUT_LEAKY_FEATURES),
     ),
     "san_diego_100k_seed_literal": _on_san_diego(f"{SD_100K}, profile `seed_literal`", QUARTER, "seed_literal"),
     "san_diego": _on_san_diego(
         "San Diego, all 98 well-observed sensors, two weeks, profile `local`, all models", 1, changes=ALL_MODELS
     ),
     "san_diego_without_answers": _on_san_diego(
-        "San Diego, all 98 well-observed sensors, two weeks, profile `local`, without the columns that contain the "
-        "answer", 1, changes=WITHOUT_ANSWERS,
+        "San Diego, all 98 well-observed sensors, two weeks, profile `local`, without leaky features", 1,
+        changes=WITHOUT_LEAKY_FEATURES,
     ),
 }  # fmt: skip
 
 
 def run(case: Case) -> dict[str, Any]:
-    """Train a case from raw readings and return what is to be told of it."""
+    """Train a case from raw readings and return its results."""
     with tempfile.TemporaryDirectory(prefix="results-") as base, dg.DagsterInstance.ephemeral() as instance:
         case.write(Path(base, "raw", "readings"))
         settings = load_settings(case.profile, merge(case.changes, {"persistence": {"base_uri": base}}), environ={})
@@ -123,8 +123,8 @@ def run(case: Case) -> dict[str, Any]:
         features = run_features(defs, instance, case.days)
         featured = time.monotonic()
         if not features.success:
-            sys.exit(f"{case.title}: the features failed")
-        run_train(defs, instance, case.week)  # a gate may fail: the table says so
+            sys.exit(f"{case.title}: the features job failed.")
+        run_train(defs, instance, case.week)  # a gate may fail; the table shows it
         trained = time.monotonic()
         hdfs = build_resources(settings)["hdfs"]
         splits = hdfs.dataset(SPLIT_ASSETS["train"]).current(case.week)
@@ -141,19 +141,19 @@ def run(case: Case) -> dict[str, Any]:
 def _model(name: str, hdfs: HdfsResource, settings: Settings, week: str) -> dict[str, Any]:
     current = hdfs.dataset(Lane(name).evaluation).current(week)
     if current is None:
-        sys.exit(f"{name} was not evaluated")
-    found = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
-    trial = Trial.model_validate(found["cross_validation"])
+        sys.exit(f"{name} was not evaluated.")
+    stored = json.loads(hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
+    trial = Trial.model_validate(stored["cross_validation"])
     results = evaluate_thresholds(
-        getattr(settings.evaluation.thresholds, name), Metrics.model_validate(found["test"]), trial
+        getattr(settings.evaluation.thresholds, name), Metrics.model_validate(stored["test"]), trial
     )
-    top, weight = next(iter(found["importances"]["features"].items()))
+    top, weight = next(iter(stored["importances"]["features"].items()))
     return {
         "hyperparameters": trial.hyperparameters,
-        "train": found["train"], "test": found["test"], "temporal": found["temporal"]["metrics"],
+        "train": stored["train"], "test": stored["test"], "temporal": stored["temporal"]["metrics"],
         "cv_r2": trial.summary["r2"].model_dump(), "cv_rmse": trial.summary["rmse"].model_dump(),
-        "top": [top, weight], "importance_kind": found["importances"]["kind"],
-        "megabytes": found["model_bytes"] / 1e6, "training_minutes": found["training_minutes"],
+        "top": [top, weight], "importance_kind": stored["importances"]["kind"],
+        "megabytes": stored["model_bytes"] / 1e6, "training_minutes": stored["training_minutes"],
         "targets_asked": len(results), "targets_missed": describe_missed(results),
     }  # fmt: skip
 
@@ -164,13 +164,13 @@ def render(results: Mapping[str, Any]) -> str:
         "# Results",
         "",
         "`python benchmarks/results.py --render` renders this page from `docs/results.json`, which the same script "
-        "writes. R², RMSE and MAE (mph) are of the model as loaded from storage, on the random holdout. Columns that "
-        "begin with *later* are of the temporal holdout: a second fit on the first 80 % of the time, evaluated on the "
-        "rest. Seconds are of the named machine and differ on another.",
+        "writes. R², RMSE and MAE (mph) are those of the model as loaded from storage, on the random holdout. Columns "
+        "that begin with *later* show the temporal holdout: a second fit on the earliest 80% of the rows, evaluated on "
+        "the rest. Times were measured on the named machine and differ on others.",
         "",
         "A random holdout of autocorrelated rows is optimistic. `traffic_efficiency` is the speed divided by a "
-        "constant: at horizon 0 it contains the target, and so does `congestion_level`. The tables without them show "
-        "what the scores are worth.",
+        "constant: at horizon 0 it contains the target, and so does `congestion_level`. The tables without these leaky "
+        "features show more realistic scores.",
     ]
     for key in CASES:
         if key not in results:
@@ -198,22 +198,22 @@ def render(results: Mapping[str, Any]) -> str:
             )
     lines += [
         "",
-        "Each model computes importances in its own way ([Algorithms](algorithms.md)): a mean decrease of impurity "
-        "(sums to 1) for trees, an absolute standardised coefficient (mph) for the linear model.",
+        "Each model computes importances in its own way ([Algorithms](algorithms.md)): random forest and boosted trees "
+        "as mean decrease in impurity (sums to 1), the linear model as absolute standardized coefficients (mph).",
     ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Run what is asked for, store each case as it is done, and render the page."""
+    """Run the requested cases, store each when it is done, and render the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--render", action="store_true", help="only the tables")
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.cases if name not in CASES]:
-        parser.error(f"no such case: {', '.join(unknown)}; the cases are {', '.join(CASES)}")
+    parser.add_argument("cases", nargs="*", help=f"cases to train: {', '.join(CASES)}")
+    parser.add_argument("--render", action="store_true", help="only render the tables")
+    options = parser.parse_args()
+    if unknown := [name for name in options.cases if name not in CASES]:
+        parser.error(f"unknown case: {', '.join(unknown)}; expected some of {', '.join(CASES)}")
     results = json.loads(STORE.read_text()) if STORE.is_file() else {}
-    todo = [] if asked.render else asked.cases or [name for name in CASES if name not in results]
+    todo = [] if options.render else options.cases or [name for name in CASES if name not in results]
     for name in todo:
         print(f"{name}: {CASES[name].title}", flush=True)
         results[name] = run(CASES[name])

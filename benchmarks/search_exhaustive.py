@@ -1,10 +1,10 @@
-"""The seed grid searched exhaustively, once: every point fitted on every fold, and the winner judged on test.
+"""Exhaustive search of the default forest grid: fits every point on every fold and evaluates the winner on test.
 
     python -m benchmarks.search_exhaustive [sample] [san_diego]
 
-27 points x 5 folds on about 20,000 rows of each dataset, without any sharing of fits. Every fold is written to
-`search_exhaustive.json` as it is done, so that a run that was interrupted goes on. `search.py` holds the fast search
-against what is written there.
+It fits 27 points x 5 folds on about 20,000 rows of each dataset, without shared fits. `search_exhaustive.json` stores
+each fit as soon as it is done, so that an interrupted run continues. `search.py` compares the fast search with these
+results.
 """
 
 import json
@@ -32,57 +32,57 @@ from traffic_assets.settings.training import SplitSettings
 STORE = Path(__file__).with_name("search_exhaustive.json")
 SENSORS, FOLDS, SEED = 5, 5, 42
 FOREST = algorithm_named("random_forest")
-SEED_GRID = RandomForestSettings().grid
-POINTS = grid_points(RandomForestHyperparameters(), SEED_GRID)
+DEFAULT_GRID = RandomForestSettings().grid
+POINTS = grid_points(RandomForestHyperparameters(), DEFAULT_GRID)
 
 
 def split_rows(rows: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Train (validation included) and test rows, 80 to 20, by the project's hash."""
+    """Split rows by the project's hash into 80% train, with the validation rows, and 20% test."""
     placed = with_split(rows, SplitSettings(train=0.7, validation=0.1, test=0.2), SEED)
     return placed.where(F.col(SPLIT) != TEST).withColumn(SPLIT, F.lit(TRAIN)), placed.where(F.col(SPLIT) == TEST)
 
 
 def name_of(point: RandomForestHyperparameters) -> str:
-    """Short name of a point of the grid."""
+    """Return a short name for a point of the grid."""
     return f"{point.numTrees}x{point.maxDepth} min {point.minInstancesPerNode}"
 
 
 def main() -> None:
-    """Run what is asked for, or both datasets."""
-    asked = sys.argv[1:] or list(DATASETS)
+    """Run the requested datasets, by default both."""
+    datasets = sys.argv[1:] or list(DATASETS)
     store: dict[str, Any] = json.loads(STORE.read_text()) if STORE.is_file() else {}
-    for dataset in asked:
-        found = store.setdefault(dataset, {"folds": {}, "winner": None})
+    for dataset in datasets:
+        result = store.setdefault(dataset, {"folds": {}, "winner": None})
         with feature_rows(dataset, SENSORS) as rows:
             train, test = split_rows(rows)
             with cached_rows(train) as fitted:
-                found["train_rows"] = fitted.count()
+                result["train_rows"] = fitted.count()
                 features = usable_features(fitted, FEATURES)
                 for number, fold in enumerate(make_folds(fitted, "random", FOLDS, SEED)):
-                    left = [p for p in POINTS if f"{name_of(p)} fold {number}" not in found["folds"]]
+                    left = [p for p in POINTS if f"{name_of(p)} fold {number}" not in result["folds"]]
                     if not left:
                         continue
                     preprocessing = fit_preprocessor(fitted.where(fold.train), features)
-                    judged = preprocessing.transform(fitted.where(fold.test))
+                    test_vectors = preprocessing.transform(fitted.where(fold.test))
                     with cached_vectors(preprocessing, fitted.where(fold.train)) as vectors:
                         for point in left:
-                            rmse = evaluate(fit_model(vectors, FOREST, point, SEED).transform(judged)).rmse
-                            found["folds"][f"{name_of(point)} fold {number}"] = rmse
+                            rmse = evaluate(fit_model(vectors, FOREST, point, SEED).transform(test_vectors)).rmse
+                            result["folds"][f"{name_of(point)} fold {number}"] = rmse
                             STORE.write_text(json.dumps(store, indent=1) + "\n")
                             print(f"{dataset}: {name_of(point)}, fold {number + 1}: RMSE {rmse:.4f}", flush=True)
                 means = {
-                    name_of(p): sum(found["folds"][f"{name_of(p)} fold {i}"] for i in range(FOLDS)) / FOLDS
+                    name_of(p): sum(result["folds"][f"{name_of(p)} fold {i}"] for i in range(FOLDS)) / FOLDS
                     for p in POINTS
                 }
                 winner = min(POINTS, key=lambda p: means[name_of(p)])
                 pipeline = fit_pipeline(fitted, features, FOREST, winner, SEED)
-                found["winner"] = {
+                result["winner"] = {
                     "point": winner.model_dump(),
                     "cv_rmse": means[name_of(winner)],
                     "test_rmse": evaluate(pipeline.transform(test)).rmse,
                 }
                 STORE.write_text(json.dumps(store, indent=1) + "\n")
-                print(f"{dataset}: {name_of(winner)} wins, {found['winner']}", flush=True)
+                print(f"{dataset}: {name_of(winner)} wins, {result['winner']}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """The XGBoost lane at 1 million rows against XGBoost alone in one process with the same fits, end to end.
 
-    python -m benchmarks.xgboost_lane [hyperparameters as JSON, where they are not the lane's own]
+    python -m benchmarks.xgboost_lane [HYPERPARAMETERS_JSON]      the lane's defaults if omitted
 
-The lane is a whole `train` job with only `xgboost` enabled: splits, preprocessor, five folds, the fit, the temporal
-verdict, evaluation, comparison and registry entry. The other is a process that reads the same days with pyarrow,
-splits by chance in the same shares, and makes the same seven fits with the same threads, rounds and early stopping, on
-the same vectors: medians and one-hot slots of each fit's own rows, by numpy; neither scales them. It has no
-diagnostics (slices, intervals, confidence intervals, residuals), so the job makes none. Both run in turn, and their
-medians are compared. What the lane takes with its diagnostics is told beside, and counts for nothing.
+The lane is a whole `train` job with only `xgboost` enabled: splits, preprocessor, five folds, final fit, temporal
+holdout, evaluation, comparison and registry entry.
+
+The baseline is a process that reads the same days with pyarrow and splits them at random in the same shares. It makes
+the same seven fits with the same threads, rounds and early stopping. Its vectors contain the same slots, which numpy
+imputes and one-hot encodes from each fit's own rows. Neither side scales them.
+
+The baseline has no diagnostics (slices, prediction intervals, confidence intervals, residuals), so the job computes
+none. Both run in turn, and their medians are compared. The time with diagnostics is printed too and is not compared.
 """
 
 import json
@@ -32,17 +35,17 @@ from traffic_assets.simulation.spec import SampleSpec
 from traffic_assets.simulation.writer import write_sample
 
 SENSORS, FOLDS, GOAL, SEED = 255, 5, 2.0, 42
-PAIRS = 3  # one fit of either now and then takes twice as long on a machine that others use as well
+PAIRS = 3  # on a shared machine, a fit sometimes takes twice as long
 WEEK = "2026-01-12"
 THREADS = os.cpu_count() or 1
-NO_TARGET = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
+NO_LIMITS = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
 
 
 def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, object]:
     """Read, split, fit and evaluate with XGBoost's own interface; return the test RMSE."""
     import xgboost
 
-    given = hyperparameters.model_dump(exclude={"num_workers"})
+    parameters = hyperparameters.model_dump(exclude={"num_workers"})
     table = ds.dataset(folder).to_table()
     numeric = np.column_stack([table[c.name].to_numpy().astype(np.float32) for c in NUMERIC_FEATURES])
     coded = [table[c.name].to_numpy() for c in CATEGORICAL_FEATURES]
@@ -51,7 +54,7 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
     place = np.random.default_rng(SEED).random(len(y))
 
     def fit(rows: np.ndarray) -> Callable[[np.ndarray], float]:
-        """Fits on these rows; returns what judges on others."""
+        """Fit on these rows, and return a function that computes the RMSE on others."""
         median, labels = np.nanmedian(numeric[rows], axis=0), [np.unique(values[rows]) for values in coded]
 
         def assembled(rows: np.ndarray) -> np.ndarray:
@@ -62,9 +65,9 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
         x = assembled(rows)
         share = STOPPING_SHARE if hyperparameters.early_stopping_rounds else 0
         stopping = np.random.default_rng(SEED).random(len(rows)) < share
-        told = {"eval_set": [(x[stopping], y[rows[stopping]])]} if share else {}
-        model = xgboost.XGBRegressor(tree_method="hist", n_jobs=THREADS, random_state=SEED, **given)
-        model.fit(x[~stopping], y[rows[~stopping]], verbose=False, **told)
+        validation = {"eval_set": [(x[stopping], y[rows[stopping]])]} if share else {}
+        model = xgboost.XGBRegressor(tree_method="hist", n_jobs=THREADS, random_state=SEED, **parameters)
+        model.fit(x[~stopping], y[rows[~stopping]], verbose=False, **validation)
         if not rounds:
             model.save_model(f"{folder}.ubj")
         rounds.append(model.get_booster().num_boosted_rounds())
@@ -75,20 +78,20 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
 
         return rmse
 
-    every = np.arange(len(y))
-    train, test = every[place < 0.8], every[place >= 0.8]
+    rows = np.arange(len(y))
+    train, test = rows[place < 0.8], rows[place >= 0.8]
     fold = np.random.default_rng(SEED + 1).integers(0, FOLDS, len(train))
     test_rmse = fit(train)(test)
     folds = [fit(train[fold != k])(train[fold == k]) for k in range(FOLDS)]
     boundary = np.sort(at)[int(0.8 * len(at))]
-    later = fit(every[at < boundary])(every[at >= boundary])
+    later = fit(rows[at < boundary])(rows[at >= boundary])
     return {"rows": len(y), "folds": float(np.mean(folds)), "test": test_rmse, "later": later, "rounds": rounds}
 
 
 def environment(
     folder: Path, hyperparameters: XGBoostHyperparameters, diagnostics: Mapping[str, object]
 ) -> dict[str, str]:
-    """Return a deployment below the folder with the XGBoost lane alone."""
+    """Create a deployment in the folder with only the XGBoost lane, and return its environment."""
     off = {"enabled": False}
     profile = {
         "extends": "local",
@@ -97,7 +100,7 @@ def environment(
             "xgboost": {"enabled": True, "hyperparameters": hyperparameters.model_dump()},
         },
         "training": {"folds": FOLDS},
-        "evaluation": {"thresholds": {"xgboost": NO_TARGET}, "diagnostics": diagnostics},
+        "evaluation": {"thresholds": {"xgboost": NO_LIMITS}, "diagnostics": diagnostics},
         "persistence": {"base_uri": str(folder / "data")},
         "spark": {"driver_memory": "6g"},
     }
@@ -109,15 +112,15 @@ def environment(
 
 
 def main() -> int:
-    """Measure, print one line, and return the exit code."""
+    """Measure, print the ratio, and return the exit code."""
     if sys.argv[1:2] == ["--alone"]:
-        started, (folder_given, asked) = time.monotonic(), sys.argv[2:]
-        found = alone(folder_given, XGBoostHyperparameters.model_validate_json(asked))
-        print(f"  alone: {found}, {time.monotonic() - started:.1f} s inside")
+        started, (source_folder, parameters) = time.monotonic(), sys.argv[2:]
+        results = alone(source_folder, XGBoostHyperparameters.model_validate_json(parameters))
+        print(f"  alone: {results}, {time.monotonic() - started:.1f} s inside the process")
         return 0
     hyperparameters = XGBoostHyperparameters(**json.loads(sys.argv[1] if sys.argv[1:] else "{}"))
-    with tempfile.TemporaryDirectory(prefix="xgboost-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="xgboost-") as temporary:
+        folder = Path(temporary)
         environ = environment(folder, hyperparameters, NO_DIAGNOSTICS)
         write_sample(SampleSpec(sensors=SENSORS, first_day=date(2026, 1, 5)), folder / "data/raw/readings")
         days = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-18"}
@@ -128,14 +131,14 @@ def main() -> int:
         for _ in range(PAIRS):
             alone_took = run([*command, hyperparameters.model_dump_json()], environ)
             lane_took = execute("train", {"dagster/partition": WEEK}, environ)
-            print(f"  XGBoost alone: {alone_took:.1f} s; the lane: {lane_took:.1f} s", flush=True)
+            print(f"  XGBoost alone: {alone_took:.1f} s; lane: {lane_took:.1f} s", flush=True)
             pairs.append((alone_took, lane_took))
-        told = execute("train", {"dagster/partition": WEEK}, environment(folder, hyperparameters, {}))
-        print(f"  the lane with its diagnostics, once: {told:.1f} s", flush=True)
+        with_diagnostics = execute("train", {"dagster/partition": WEEK}, environment(folder, hyperparameters, {}))
+        print(f"  lane with diagnostics, one run: {with_diagnostics:.1f} s", flush=True)
         theirs, ours = (median(took) for took in zip(*pairs, strict=True))
-        found = json.loads(next((folder / "data/models/xgboost").glob("v*/metadata.json")).read_text())
-        rmse = found["metrics"]["test"]["rmse"]
-        print(f"  medians: XGBoost alone {theirs:.1f} s, the lane {ours:.1f} s, test RMSE {rmse:.4f} mph")
+        metadata = json.loads(next((folder / "data/models/xgboost").glob("v*/metadata.json")).read_text())
+        rmse = metadata["metrics"]["test"]["rmse"]
+        print(f"  medians: XGBoost alone {theirs:.1f} s, lane {ours:.1f} s; the lane's test RMSE {rmse:.4f} mph")
     print(f"xgboost_lane: ratio {ours / theirs:.2f} (goal {GOAL:g})")
     return 0 if ours <= GOAL * theirs else 1
 

@@ -1,11 +1,11 @@
-"""Write or check constraints.txt: one exact version for each distribution that the extras of pyproject.toml install.
+"""Write or check constraints.txt: one exact version of each distribution that the extras of pyproject.toml install.
 
     python scripts/constraints.py                     add what is missing, drop what is not needed, keep the rest
     python scripts/constraints.py --upgrade           take the newest allowed version of everything
     python scripts/constraints.py --upgrade pyspark   take the newest allowed version of this one
     python scripts/constraints.py --check             compare the file with the environment; needs no package index
 
-Writing needs the standard library only, so that it also works where the current pins cannot be installed.
+Writing needs only the standard library, so it works even if the current pins cannot be installed.
 """
 
 import argparse
@@ -29,12 +29,12 @@ HEADER = """\
 
 
 def canonical(name: str) -> str:
-    """Return a distribution's name in the form in which two spellings of it are equal."""
+    """Return a distribution's normalized name, which is the same for every spelling."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def requirements(project: Mapping[str, Any]) -> list[str]:
-    """Return what a `[project]` table requires, with every extra and without references to its own extras."""
+    """Return the requirements of a `[project]` table and all its extras, without references to its own extras."""
     extras = project.get("optional-dependencies", {}).values()
     own = re.compile(rf"{re.escape(project['name'])}\s*(\[|$)")
     every = [*project.get("dependencies", ()), *(wanted for extra in extras for wanted in extra)]
@@ -55,7 +55,7 @@ def render(versions: Mapping[str, str]) -> str:
 
 
 def resolve(wanted: Iterable[str], pins: Mapping[str, str]) -> dict[str, str]:
-    """Return what pip would install into an empty environment, by name as its distribution spells it."""
+    """Return the versions that pip would install into an empty environment, by the distribution's own name."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         venv.create(folder / "venv", with_pip=True)
@@ -69,11 +69,11 @@ def resolve(wanted: Iterable[str], pins: Mapping[str, str]) -> dict[str, str]:
 
 
 def installed_closure(wanted: Iterable[str]) -> dict[str, str]:
-    """Return the versions that are installed of the requirements and of everything that these require.
+    """Return the installed versions of the requirements and of all their dependencies.
 
     A distribution that is required but not installed has an empty version.
     """
-    from packaging.requirements import Requirement  # not in the standard library; pytest brings it
+    from packaging.requirements import Requirement  # not in the standard library; pytest installs it
 
     closure: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
@@ -124,7 +124,7 @@ def main() -> int:
             print(
                 "constraints.txt differs from what is installed.",
                 *lines,
-                "Fix: make constraints, then install.",
+                "Fix: run `make constraints`, then install.",
                 sep="\n",
             )
         return int(bool(lines))

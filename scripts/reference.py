@@ -1,6 +1,6 @@
 """The reference pages of the documentation site, rendered from the code.
 
-`mkdocs.yml` names this file as a hook. The pages are written while the site is built and are never stored, so they
+`mkdocs.yml` lists this file as a hook. The pages are rendered while the site is built and are never stored, so they
 cannot differ from the code. Prose pages are in `docs/`.
 """
 
@@ -78,11 +78,11 @@ class Setting:
     """One value of the settings.
 
     Attributes:
-        path: dotted path, such as `training.folds`.
-        type: type or allowed values, as Markdown.
-        bounds: range or pattern, as Markdown.
-        default: default value, as Markdown.
-        description: its description.
+        path: Dotted path, such as `training.folds`.
+        type: Type or allowed values, as Markdown.
+        bounds: Range or pattern, as Markdown.
+        default: Default value, as Markdown.
+        description: Description for users.
     """
 
     path: str
@@ -101,15 +101,14 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     | speed | mph |
     """
     head = list(header)
-    lines = [head, *(list(row) for row in rows)]
-    drawn = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([drawn[0], "|" + "---|" * len(head), *drawn[1:]])
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
 def code(value: object) -> str:
-    """Render a value as inline code, in JSON's notation unless it is text.
+    """Render a value as inline code: text as it is, other values as JSON.
 
-    A bar would end the cell of a table, also inside backticks.
+    A vertical bar would end a table cell, even inside backticks.
 
     >>> code({"low": 0.7})
     '`{"low": 0.7}`'
@@ -129,7 +128,7 @@ class SettingsSchema:
         self._root = schema
 
     def section(self, schema: Schema) -> Schema | None:
-        """Return the schema of the section that a property holds, or None if it holds a value.
+        """Return the schema of the section that a property contains, or None if it contains a value.
 
         An object without a single default, such as a range, is a value.
         """
@@ -138,22 +137,22 @@ class SettingsSchema:
         return target if any("default" in p or "$ref" in p for p in properties.values()) else None
 
     def members(self, schema: Schema) -> Schema | None:
-        """Return the schema that all members of a section share, such as the thresholds of every model, if any."""
+        """Return the schema that all members of a section share (such as every model's thresholds), or None."""
         references = {value.get("$ref") for value in schema["properties"].values()}
         return self.section({"$ref": references.pop()}) if len(references) == 1 and None not in references else None
 
     def walk(self, schema: Schema, path: str = "", defaults: Any = None) -> Iterator[tuple[str, Schema, Any]]:
-        """Yield each section below and including a schema as path, schema and defaults."""
+        """Yield path, schema and defaults of a section and of every section below it."""
         yield path, schema, defaults
         if self.members(schema) is not None:
             return
         for name, value in schema["properties"].items():
             if (below := self.section(value)) is not None:
-                given = defaults.get(name) if isinstance(defaults, Mapping) else value.get("default")
-                yield from self.walk(below, f"{path}.{name}" if path else name, given)
+                inner = defaults.get(name) if isinstance(defaults, Mapping) else value.get("default")
+                yield from self.walk(below, f"{path}.{name}" if path else name, inner)
 
     def settings(self, path: str, schema: Schema, defaults: Any = None) -> list[Setting]:
-        """Return the values of one section, without those of the sections in it."""
+        """Return the settings of one section, without those of its subsections."""
         return [
             Setting(
                 path=f"{path}.{name}" if path else name,
@@ -188,12 +187,12 @@ class SettingsSchema:
     def bounds(self, schema: Schema) -> str:
         """Render the range or the pattern of a value."""
         target = self._resolved(schema)
-        said = [text.format(f"{target[key]:,}") for key, text in BOUNDS.items() if key in target]
+        limits = [text.format(f"{target[key]:,}") for key, text in BOUNDS.items() if key in target]
         if "pattern" in target:
-            said.append(code(target["pattern"]))
+            limits.append(code(target["pattern"]))
         for option in (*target.get("anyOf", ()), *target.get("oneOf", ())):
-            said += filter(None, [self.bounds(option)])
-        return ", ".join(dict.fromkeys(said))
+            limits += filter(None, [self.bounds(option)])
+        return ", ".join(dict.fromkeys(limits))
 
     def _resolved(self, schema: Schema) -> Schema:
         if "$ref" in schema:
@@ -234,7 +233,7 @@ def settings_page() -> str:
             lines += ["", "Defaults:", "", table(["", *map(code, names)], cells)]
         elif rows := schema.settings(path, section, defaults):
             lines += ["", _settings_table(rows)]
-    lines += ["", "## Profiles", "", "A profile overrides the defaults above. These come with the package:"]
+    lines += ["", "## Profiles", "", "A profile overrides the defaults above. The package contains these profiles:"]
     folder = package_files("traffic_assets.settings") / "profiles"
     for name in profile_names():
         lines += ["", f"### `{name}`", "", "```json", (folder / f"{name}.json").read_text("utf-8").rstrip(), "```"]
@@ -255,18 +254,18 @@ def columns_page() -> str:
         "# Columns",
         "",
         "The catalogue of columns defines names, types, units and ranges of every table that the project stores. "
-        "`available` says when a value is known, seen from the moment at which the target is observed. A feature that "
-        "is known *with the target* contains it at horizon 0; see [Leakage](../evaluation.md#leakage).",
+        "`available` shows when a value is available, relative to the time at which the target is observed. A feature "
+        "that is available *with the target* contains it at horizon 0; see [Leakage](../evaluation.md#leakage).",
         "",
         "## Readings",
         "",
-        "One row for each sensor and interval.",
+        "One row per sensor and interval.",
         "",
         _column_table(READING_COLUMNS, aliases),
         "",
         "## Sensors",
         "",
-        "One row for each sensor.",
+        "One row per sensor.",
         "",
         _column_table(SENSOR_COLUMNS, aliases),
         "",
@@ -284,7 +283,7 @@ def columns_page() -> str:
         "",
         "## Targets",
         "",
-        "`training.targets` chooses among them.",
+        "`training.targets` selects the targets to predict.",
         "",
         _column_table(TARGETS.values()),
     ]
@@ -292,7 +291,7 @@ def columns_page() -> str:
 
 
 def _column_table(columns: Iterable[Column], aliases: Mapping[str, list[str]] | None = None) -> str:
-    """Render columns with their aliases in the input, or, for features and targets, when they are known."""
+    """Render columns with their aliases in the input or, for features and targets, with their availability."""
     last = "available" if aliases is None else "aliases"
     rows = [
         [
@@ -325,7 +324,7 @@ def commands_page() -> str:
 
 
 def definitions_page() -> str:
-    """Render the Dagster definitions of the default profile, one model's assets for all of them."""
+    """Render the Dagster definitions of the default profile; one model's assets represent those of all models."""
     settings = load_settings("local", environ={})
     defs = build_defs(settings)
     models = list(settings.enabled_models)
@@ -335,7 +334,7 @@ def definitions_page() -> str:
         return not any(key.startswith(f"{model}_") for model in models if model != shown)
 
     def general(text: str) -> str:
-        """Put `<model>` for the names of models, and `Model` for their titles."""
+        """Replace the names of models with `<model>` and their titles with `Model`."""
         for model in models:
             text = text.replace(f"{model}_", "<model>_").replace(algorithm_named(model).title, "Model")
         return text
@@ -345,9 +344,9 @@ def definitions_page() -> str:
     lines = [
         "# Dagster definitions",
         "",
-        f"The definitions of the profile `local`. `<model>` is {', '.join(code(model) for model in models)}. With a "
-        "further target, such as `flow`, the assets that belong to a target exist a second time below the prefix "
-        "`flow/`.",
+        f"These are the definitions of the profile `local`. `<model>` is one of "
+        f"{', '.join(code(model) for model in models)}. For another target, such as `flow`, the target's assets exist "
+        "again with the prefix `flow/`.",
         "",
         "## Assets",
     ]
@@ -424,7 +423,7 @@ def _summary(resource: object) -> str:
 
 def api_page() -> str:
     """Render the public Python API; mkdocstrings fills in the docstrings."""
-    lines = ["# Python API", "", "Imports of this page stay compatible between minor versions."]
+    lines = ["# Python API", "", "The imports on this page stay compatible between minor versions."]
     for title, members in API:
         lines += ["", f"## {title}"]
         for member in members:
@@ -440,8 +439,8 @@ def troubleshooting_page() -> str:
     parts = [
         "# Troubleshooting",
         "",
-        "Every error, warning and check result has a stable code. It is printed with the message, and is in the "
-        "metadata of failed runs and checks. Search this page for the code. The values in the messages are examples.",
+        "Every error, warning and check result has a stable code. The code is printed with the message and stored in "
+        "the metadata of failed runs and checks. Search this page for it. The values in the messages are examples.",
     ]
     for area, messages in areas.items():
         parts += ["", f"## {area}"]
@@ -455,7 +454,7 @@ def troubleshooting_page() -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text in which Markdown and HTML see no markup."""
+    """Escape a text for Markdown and HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
 
 
@@ -470,7 +469,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def contributing_page() -> str:
-    """Render CONTRIBUTING.md, whose links start at the root of the repository."""
+    """Render CONTRIBUTING.md with its links relative to `docs/`."""
     return (ROOT / "CONTRIBUTING.md").read_text("utf-8").replace("](docs/", "](")
 
 
@@ -484,7 +483,7 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
 
 
 def main() -> None:
-    """Write the pages below the folder that is given, to look at them without a build."""
+    """Write the pages to the folder in the first argument, to view them without a build."""
     for path, render in PAGES.items():
         target = Path(sys.argv[1], path)
         target.parent.mkdir(parents=True, exist_ok=True)

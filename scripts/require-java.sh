@@ -1,6 +1,6 @@
 #!/bin/sh
-# Spark 4 needs Java 17 or 21. As root on Debian the headless JRE is installed, and the command is shown;
-# elsewhere the exact command is printed. As for Spark, the Java of JAVA_HOME counts where that is set.
+# Check for Java 17 or 21, which Spark 4 needs. As root on Debian, install the headless JRE and print the command;
+# otherwise print the command only. As in Spark, JAVA_HOME takes precedence over the PATH.
 set -u
 
 version_of() {
@@ -19,12 +19,12 @@ is_good "$java" && exit 0
 if command -v "$java" >/dev/null 2>&1; then
     echo "Java $(version_of "$java") was found ($(command -v "$java")), but Spark 4 needs Java 17 or 21." >&2
 elif [ -n "${JAVA_HOME:-}" ]; then
-    echo "JAVA_HOME is $JAVA_HOME, where no Java is, and Spark 4 needs Java 17 or 21." >&2
+    echo "JAVA_HOME ($JAVA_HOME) contains no Java. Spark 4 needs Java 17 or 21." >&2
 else
-    echo "No Java was found, and Spark 4 needs Java 17 or 21." >&2
+    echo "No Java was found. Spark 4 needs Java 17 or 21." >&2
 fi
 if [ -n "${JAVA_HOME:-}" ] && is_good java; then
-    echo "There is a good one on the PATH ($(command -v java)). Run:  unset JAVA_HOME" >&2
+    echo "A suitable Java is on the PATH ($(command -v java)). Run:  unset JAVA_HOME" >&2
     exit 1
 fi
 
@@ -41,10 +41,10 @@ case "$(uname -s)" in
                 is_good "$java" && exit 0
                 for home in /usr/lib/jvm/java-17-openjdk-* /usr/lib/jvm/java-21-openjdk-*; do
                     [ -x "$home/bin/java" ] || continue
-                    echo "It is installed, but another Java comes first. Run:  export JAVA_HOME=$home" >&2
+                    echo "It is installed, but Spark would use another Java. Run:  export JAVA_HOME=$home" >&2
                     exit 1
                 done
-                echo "It is installed, but Spark would not find it. Set JAVA_HOME to it." >&2
+                echo "It is installed, but Spark would not find it. Set JAVA_HOME to its folder." >&2
             else
                 echo "Install it with:  sudo apt-get install $package" >&2
                 echo "and, if another Java comes first:  export JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64" >&2
@@ -54,8 +54,8 @@ case "$(uname -s)" in
         elif command -v pacman >/dev/null 2>&1; then
             echo "Install it with:  sudo pacman -S jre17-openjdk-headless" >&2
         else
-            echo "Install a Java 17 or 21 runtime with your package manager, and set JAVA_HOME to it." >&2
+            echo "Install a Java 17 or 21 runtime with your package manager, and set JAVA_HOME to its folder." >&2
         fi ;;
-    *) echo "Install a Java 17 or 21 runtime, and set JAVA_HOME to it." >&2 ;;
+    *) echo "Install a Java 17 or 21 runtime, and set JAVA_HOME to its folder." >&2 ;;
 esac
 exit 1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Look for a PostgreSQL server, which one test runs. As root on Debian it is installed, and the command is shown;
-# elsewhere the exact command is printed. Without a server that test is skipped.
+# Check for a PostgreSQL server, which one test needs. As root on Debian, install it and print the command; otherwise
+# print the command only. Without a server, that test is skipped.
 set -u
 
 is_installed() {
@@ -14,7 +14,7 @@ is_installed() {
 is_installed && exit 0
 echo "No PostgreSQL server was found." >&2
 if ! command -v apt-get >/dev/null 2>&1; then
-    echo "Install PostgreSQL with your package manager, and put the folder of initdb on the PATH." >&2
+    echo "Install PostgreSQL with your package manager, and add the folder that contains initdb to the PATH." >&2
     exit 1
 fi
 if [ "$(id -u)" != 0 ]; then

@@ -1,6 +1,6 @@
 """Acme's additions to traffic_assets: an algorithm, a metric and a storage backend.
 
-This is imported whenever settings are read, so pyspark waits until a fit needs it.
+The module is imported whenever settings are read, so pyspark is imported only when a fit needs it.
 """
 
 import os
@@ -65,7 +65,7 @@ CLOSE_SHARE = Metric(name="close_share", title="Within 2 mph", unit="share", bet
 
 
 class AcmeFileSystem(FileSystem):
-    """`acme://store/...` on the disk below $ACME_STORE, whose POSIX calls keep every promise."""
+    """`acme://store/...` on the disk below $ACME_STORE, whose POSIX calls give every guarantee."""
 
     def __init__(self, uri: str, spark: "Callable[[], SparkSession] | None" = None) -> None:
         self._disk, self._root = LocalFileSystem(), os.environ["ACME_STORE"]
