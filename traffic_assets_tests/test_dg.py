@@ -70,7 +70,7 @@ def test_a_range_of_days_and_one_partition_are_launched(commands: Commands) -> N
         assert instance.get_materialized_partitions(dg.AssetKey("feature_table")) == set(DAYS)
 
 
-@pytest.mark.parametrize(("job", "hint"), [("train", "No week was given"), ("features", "No day was given")])
+@pytest.mark.parametrize(("job", "hint"), [("train", "The run has no week"), ("features", "The run has no day")])
 def test_a_run_without_a_partition_is_refused_with_the_option(commands: Commands, job: str, hint: str) -> None:
     done = commands.run("launch", "--job", job)
     assert done.returncode != 0

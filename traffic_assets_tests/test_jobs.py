@@ -18,18 +18,18 @@ JVM_STARTED = "Using incubator modules"
 pytestmark = pytest.mark.usefixtures("processes")
 
 REFUSED = [
-    ("train", {PARTITION: "1999-01-04"}, "The week 1999-01-04 is outside data.first_day"),
-    ("train", {PARTITION: "2999-01-07"}, "The week 2999-01-07 is not over yet"),
+    ("train", {PARTITION: "1999-01-04"}, "The week 1999-01-04 is not between data.first_day"),
+    ("train", {PARTITION: "2999-01-07"}, "The week 2999-01-07 is not complete yet"),
     (
         "train",
         {PARTITION: "2026-01-07"},
         "weeks are named by their Monday. Expected the Monday of a week from",
     ),
-    ("train", {}, "No week was given. Expected the Monday of a week from 2026-01-05 to"),
-    ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "A run trains one week, but a range was given"),
+    ("train", {}, "The run has no week. Expected the Monday of a week from 2026-01-05 to"),
+    ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "A run trains one week, not a range"),
     ("features", {RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "The range ends before it begins"),
-    ("features", {PARTITION: "1999-01-04"}, "The day 1999-01-04 is outside data.first_day"),
-    ("features", {}, "No day was given. Expected a day from 2026-01-05 to"),
+    ("features", {PARTITION: "1999-01-04"}, "The day 1999-01-04 is not between data.first_day"),
+    ("features", {}, "The run has no day. Expected a day from 2026-01-05 to"),
     # a week without its days
     (
         "train",

@@ -125,7 +125,7 @@ def test_the_hint_has_the_options_of_both_command_lines(tmp_path: Path) -> None:
     assert "range" not in str(week), "a run trains one week"
     day = refusal({}, daily(settings), "day")
     assert code_of(day) == "runs.no-day"
-    assert "a range with --partition-range FIRST...LAST" in str(day)
+    assert "For a range, pass --partition-range FIRST...LAST" in str(day)
     assert f"{RANGE_START} and {RANGE_END}" in str(day)
 
 

@@ -37,7 +37,7 @@ def previous_day(key: str, days: int = 1) -> str:
 
 
 def day_range(first: date, last: date) -> list[str]:
-    """Return the keys of the days from first to last, both included."""
+    """Return the keys of the days from first to last, inclusive."""
     return [day_key(first + i * DAY) for i in range((last - first).days + 1)]
 
 
@@ -50,7 +50,7 @@ def bounds(keys: Iterable[str], zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the first instant of the earliest day, and the first instant after the latest, in UTC.
 
     Raises:
-        ValueError: There are no keys.
+        ValueError: If there are no keys.
     """
     ordered = sorted(keys)
     if not ordered:

@@ -16,8 +16,8 @@ class Column:
         role: Use of the column: key, feature, target, measurement or description.
         spark_type: Simple name of its Spark SQL type.
         unit: Unit of its values, empty for codes and shares.
-        low: Smallest allowed value, inclusive.
-        high: Largest allowed value, inclusive.
+        low: Lower bound of its values, inclusive.
+        high: Upper bound of its values, inclusive.
         available_at: Time at which its value is available, relative to the time at which the target is observed.
         source: Columns of a reading or a sensor that it is computed from.
         description: Definition in one line.
@@ -34,6 +34,6 @@ class Column:
     description: str = ""
 
     def is_leaky(self, target: str = "speed") -> bool:
-        """Return true if the feature, at horizon 0, is computed from the value that is to be predicted."""
-        at_once = self.available_at in ("with the reading", "with the target")
-        return at_once and target in self.source and self.role in ("numeric", "categorical")
+        """Return whether the feature, at horizon 0, is computed from the value to predict."""
+        simultaneous = self.available_at in ("with the reading", "with the target")
+        return simultaneous and target in self.source and self.role in ("numeric", "categorical")

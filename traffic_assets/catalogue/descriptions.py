@@ -25,7 +25,7 @@ def column_descriptions() -> dict[str, str]:
     """Return the description of each column by name, with its unit.
 
     >>> column_descriptions()["speed_lag_1"]
-    'speed 1 interval earlier, by time (mph)'
+    'speed one interval earlier, matched by timestamp (mph)'
     """
     columns = (*STORED_COLUMNS, *TARGETS.values(), *SENSOR_COLUMNS, *READING_COLUMNS, *all_features())
     return {column.name: _described(column) for column in columns if column.description}

@@ -27,12 +27,14 @@ LONGEST_LOOKBACK_MINUTES = 24 * 60
 class Feature(Extension):
     """Feature of an installed package.
 
+    The expression is a column over the rows of one or more local days. A row has the columns of its reading
+    (`catalogue/readings.py`) and of its sensor (`catalogue/sensors.py`), and every built-in feature. A window must be
+    partitioned by `sensor_id` and ordered by `timestamp`.
+
     Attributes:
         column: Catalogue entry with the feature's name; its role is numeric or categorical.
-        expression: Returns the feature for some data settings, as a column over the rows of one or more local days. A
-            row has the columns of its reading (`catalogue/readings.py`) and of its sensor (`catalogue/sensors.py`), and
-            every built-in feature. A window has to be partitioned by `sensor_id` and ordered by `timestamp`.
-        lookback_minutes: Minutes before a row that a window of the expression reaches back, at most a day.
+        expression: Function that returns the feature's expression for some data settings.
+        lookback_minutes: Length of the longest window before a row, minutes; at most a day.
     """
 
     group: ClassVar[str] = FEATURE_GROUP

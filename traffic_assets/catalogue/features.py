@@ -109,9 +109,9 @@ NUMERIC_FEATURES = (
             MAX_SPEED_MPH,
             "before",
             ("speed",),
-            f"speed {k} interval{'s' if k > 1 else ''} earlier, by time",
+            f"speed {distance} earlier, matched by timestamp",
         )
-        for k in (1, 2, 3)
+        for k, distance in ((1, "one interval"), (2, "two intervals"), (3, "three intervals"))
     ),
     *(
         Column(

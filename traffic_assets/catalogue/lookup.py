@@ -57,7 +57,7 @@ def feature_columns(
         only: Names of features to keep; None for all.
 
     Raises:
-        ValueError: A name is not a feature, or no feature is left.
+        ValueError: If a name is not a feature, or no feature is left.
     """
     excluded = set(exclude)
     _require_known("training.exclude_features", excluded)

@@ -1,6 +1,6 @@
 """The commands of `traffic-assets`.
 
-A command is a plain function in a file of its own; this module registers it.
+Commands are plain functions in the other files; this module registers them.
 """
 
 import sys

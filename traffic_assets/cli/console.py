@@ -62,7 +62,7 @@ def new_table(*columns: str, named: str = "model", title: str | None = None) -> 
 
 
 def format_number(value: float) -> str:
-    """Return a number with four digits; an empty text for NaN."""
+    """Return a number with four digits; an empty string for NaN."""
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
@@ -88,7 +88,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
 
 
 def with_code(text: str) -> str:
-    """Return a message as the command line prints it: `[code] message`, or the message alone without a code."""
+    """Return a message as the command line prints it: `[code] message`, or only the message if it has no code."""
     return f"[{text.code}] {text}" if isinstance(text, CodedText) else text
 
 

@@ -54,4 +54,4 @@ def print_leaderboard(board: "list[LeaderboardEntry]", week: str, target: str) -
             Text(standing.targets, colours.get(standing.targets, "dim")),
         )
     out.print(table)
-    out.print(f"RMSE and MAE in {TARGETS[target].unit}, on the test split; later: a second fit, on later time")
+    out.print(f"RMSE and MAE in {TARGETS[target].unit} on the test split; later: on the temporal holdout")

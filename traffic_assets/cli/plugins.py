@@ -8,15 +8,15 @@ from traffic_assets.messages import cli as messages
 
 
 def plugins() -> None:
-    """List the algorithms, metrics, features and storage of installed packages. Exit code 1 if one is broken."""
+    """List the algorithms, metrics, features and storage of installed packages. Exits with code 1 if one is broken."""
     from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends
     from traffic_assets.settings.plugins import KINDS
-    from traffic_assets.settings.plugins import plugins as found
+    from traffic_assets.settings.plugins import plugins as installed
 
     rows = [
         (kind.lower(), p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
         for group, kind in KINDS.items()
-        for p in found(group)
+        for p in installed(group)
     ]
     for backend in backends():
         problem = None

@@ -35,20 +35,20 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
 
     Args:
         settings: Settings of the deployment.
-        week: Monday of the week, ISO date; the newest week with a report if absent.
-        to: File to write or replace; `report-<week>.html` in the current folder if absent.
+        week: Monday of the week, ISO date; None for the newest week with a report.
+        to: File to write or replace; None for `report-<week>.html` in the current folder.
         target: Predicted variable, by its name or an alias.
 
     Raises:
-        ValueError: The week has no report, the deployment has no such target, or the file cannot be created.
+        ValueError: If the week has no report, the deployment has no such target, or the file cannot be created.
     """
     from traffic_assets.assets.keys import of_target
     from traffic_assets.assets.report import REPORT, page_uri
     from traffic_assets.resources import build_resources
 
-    given, target = target, resolve_target(target, settings.data.aliases)
+    name, target = target, resolve_target(target, settings.data.aliases)
     if target not in settings.training.targets:
-        raise ValueError(messages.UNKNOWN_TARGET(given=given, targets=settings.training.targets))
+        raise ValueError(messages.UNKNOWN_TARGET(given=name, targets=settings.training.targets))
     hdfs = build_resources(settings)["hdfs"]
     dataset = hdfs.dataset(of_target(REPORT, target))
     weeks = dataset.partitions()
@@ -57,8 +57,8 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     current = dataset.current(week := week or weeks[-1])
     if current is None:
         raise ValueError(messages.NO_REPORT_OF_WEEK(week=week, weeks=weeks))
-    name = "report" if target == DEFAULT_TARGET else f"report-{target}"
-    copy = (to or Path(f"{name}-{week}.html")).absolute()
+    stem = "report" if target == DEFAULT_TARGET else f"report-{target}"
+    copy = (to or Path(f"{stem}-{week}.html")).absolute()
     if copy.is_dir():
         raise ValueError(messages.OUT_IS_A_FOLDER(path=copy))
     if not copy.parent.is_dir():

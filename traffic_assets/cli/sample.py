@@ -17,7 +17,7 @@ def sample(
     days: Annotated[int, typer.Option(help="Number of local days.")] = 14,
     first_day: Annotated[str, typer.Option(help="First local day, YYYY-MM-DD.")] = "2026-01-05",
     seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same readings.")] = 42,
-    bad_share: Annotated[float, typer.Option(help="Share of invalid rows, which the quarantine will show.")] = 0.0,
+    bad_share: Annotated[float, typer.Option(help="Share of invalid rows, to demonstrate the quarantine.")] = 0.0,
     profile: Profile = None,
 ) -> None:
     """Write simulated detector readings."""
@@ -31,7 +31,7 @@ def write_readings(
     """Write simulated readings and print a summary.
 
     Raises:
-        ValueError: The readings of the deployment are not simulated, or not in a local folder.
+        ValueError: If the readings of the deployment are not simulated, or not in a local folder.
     """
     from traffic_assets.dagster_hdfs.uris import is_local, local_path
     from traffic_assets.simulation.spec import SampleSpec

@@ -19,9 +19,9 @@ def settings(
     from traffic_assets.build import build_defs
 
     with exit_on_user_error():
-        found = load_settings(profile)
-        build_defs(found)  # names of features and missing packages are known to the location alone
-        out.print_json(found.model_dump_json())
+        loaded = load_settings(profile)
+        build_defs(loaded)  # only the code location knows features and missing packages
+        out.print_json(loaded.model_dump_json())
         err.print(f"valid; built-in profiles: {', '.join(profile_names())}")
 
 

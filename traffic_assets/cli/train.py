@@ -15,7 +15,10 @@ def train(
     week: Annotated[str, typer.Argument(help="Monday of the week, YYYY-MM-DD.")],
     profile: Profile = None,
 ) -> None:
-    """Train, evaluate and register the models of a week, also by spark-submit. Exit code 1 if a gate or step failed."""
+    """Train, evaluate and register the models of a week. Works with spark-submit too.
+
+    Exits with code 1 if a gate or step fails.
+    """
     with exit_on_user_error():
         settings, notify = load_settings(profile), Progress()
         prepare_spark(settings, notify)
@@ -23,7 +26,7 @@ def train(
 
 
 def build_features(settings: Settings, notify: Progress, first_day: date, last_day: date) -> None:
-    """Run the job features in this process, and exit with code 1 if it failed."""
+    """Run the `features` job in this process, and exit with code 1 if it failed."""
     from traffic_assets import runs
     from traffic_assets.catalogue.clock import day_range
 
@@ -32,7 +35,7 @@ def build_features(settings: Settings, notify: Progress, first_day: date, last_d
 
 
 def train_week(settings: Settings, notify: Progress, week: str) -> None:
-    """Run the job train in this process, print its leaderboard, and exit with code 1 if a gate or a step failed."""
+    """Run the `train` job in this process, print its leaderboard, and exit with code 1 if a gate or a step failed."""
     from traffic_assets import runs
 
     outcome = runs.run_train(settings, week, runs.open_instance(notify), notify)

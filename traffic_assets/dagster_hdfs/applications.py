@@ -13,7 +13,7 @@ PLACEHOLDER = "{application_id}"
 
 
 def active_session() -> Any:
-    """Return the Spark session that this process uses; None without one. Imports nothing."""
+    """Return the Spark session that this process uses; None without one. Does not import pyspark."""
     if "pyspark.sql" not in sys.modules:
         return None
     active = sys.modules["pyspark.sql"].SparkSession.getActiveSession()
@@ -21,7 +21,7 @@ def active_session() -> Any:
 
 
 def record_application(instance: dg.DagsterInstance, run_id: str, history_url: str | None) -> dict[str, Any]:
-    """Tag a run with its Spark application, and return the metadata that names it; nothing without a session.
+    """Tag a run with its Spark application, and return the metadata about it; empty without a session.
 
     Args:
         instance: Dagster instance that records the run.

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 GROUP = "traffic_assets.storage"
 
 Factory = Callable[[str, "Callable[[], SparkSession] | None"], "FileSystem"]
-"""Object of an entry point: creates the file system for a URI. It may call the function that returns the session only
-for the first operation, or later."""
+"""Function or class of an entry point that creates the file system for a URI. It must not call the function for the
+session before the first operation."""
 
 
 class BackendError(ValueError):
@@ -51,7 +51,7 @@ class Backend:
         """Return the function or class that creates the backend's file systems.
 
         Raises:
-            BackendError: The scheme is not free, the import fails, or the entry point names nothing callable.
+            BackendError: If the scheme is not free, the import fails, or the entry point refers to nothing callable.
         """
         if self.scheme == LOCAL:
             raise BackendError(messages.BACKEND_OF_LOCAL_DISK(backend=str(self), scheme=LOCAL))
@@ -101,8 +101,8 @@ def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) ->
         spark: Function that returns the Spark session for Hadoop's client; called for the first operation.
 
     Raises:
-        ValueError: The URI is a relative path, or needs a session and `spark` is None.
-        BackendError: The scheme's backend cannot be used.
+        ValueError: If the URI is a relative path, or needs a session and `spark` is None.
+        BackendError: If the scheme's backend cannot be used.
     """
     if is_local(uri):
         local_path(uri)

@@ -1,9 +1,9 @@
 """Class data archives: files of loaded Java classes that make Spark start in half the time.
 
 Java maps such an archive into memory instead of parsing and verifying some 9,000 classes
-(`-XX:SharedArchiveFile`). An archive fits one Java build and one class path, so its name contains a digest of both.
-It is stored in the user's cache folder and may be deleted at any time. If anything does not fit, Java starts without
-it: no function here raises because of the cache folder, the Java installation or the archive.
+(`-XX:SharedArchiveFile`). An archive belongs to one Java build and one class path, so its name contains a digest of
+both. It is stored in the user's cache folder and may be deleted at any time. If anything does not match, Java starts
+without it. No function here raises because of the cache folder, the Java installation or the archive.
 
     archive = spark_archive()
     create(archive)             # once; a session with a few jobs
@@ -31,25 +31,25 @@ from traffic_assets.dagster_hdfs import messages
 _log = logging.getLogger(__name__)
 
 FIRST_JAVA = 17
-"""First Java version to use: Spark 4 needs it too."""
+"""Minimum Java version; Spark 4 needs it too."""
 
 NEEDED_BYTES = 1 << 30
-"""Free bytes that a creation needs, several times an archive of Spark: a full disk would leave half a file."""
+"""Free bytes needed to create an archive, several times the size of Spark's: a full disk would truncate the file."""
 
 CREATION_SECONDS = 900
-"""Time limit of a creation, in case the JVM hangs: an idle machine needs seconds, a busy one minutes."""
+"""Time limit for creating an archive, in case the JVM hangs: an idle machine needs seconds, a busy one minutes."""
 RETRY_SECONDS = 24 * 3600
-"""A failed creation is not repeated for a day."""
+"""Time after which a failed creation is retried."""
 
 UNUSED_SECONDS = 30 * 24 * 3600
-"""An archive that no process used for so long is deleted when another one is created."""
+"""Time after which an archive that no process has used is deleted, when another one is created."""
 
 QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 _USERS_OPTIONS = ("SharedArchiveFile", "ArchiveClassesAtExit", "-Xshare", "AutoCreateSharedArchive")
 _OPTIONS_VARIABLES = ("SPARK_SUBMIT_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 _JOBS = Path(__file__).with_name("class_data_jobs.py")
 _CLASS_PATH_VARIABLES = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_DIST_CLASSPATH")
-"""Variables that Spark appends to its class path: an archive of the class path before them still fits."""
+"""Variables that Spark appends to its class path: an archive of the class path before them still matches."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Archive:
     def options(self) -> list[str]:
         """JVM options that use the archive; none if it does not exist."""
         path = self.path
-        if path is None or os.pathsep in str(path):  # Java reads two paths then
+        if path is None or os.pathsep in str(path):  # Java would read two paths
             return []
         with suppress(OSError):  # a read-only cache works too
             os.utime(path)
@@ -116,7 +116,8 @@ def archive_for(role: str, java: str, class_path: list[Path]) -> Archive | None:
 def spark_archive() -> Archive | None:
     """Return the archive for the Spark and the Java that pyspark starts; None if they cannot use one.
 
-    A Spark with a configuration folder of its own has none: Java archives no class path with a folder before its jars.
+    A Spark installation with files in its configuration folder has none: Java does not archive a class path with a
+    folder before the jars.
     """
     home = os.environ.get("SPARK_HOME")
     spark = Path(home) if home else _pyspark_folder()
@@ -136,7 +137,7 @@ def java_program() -> str:
 
 
 def jvm_runs() -> bool:
-    """Return whether pyspark's JVM runs already, also if spark-submit started it: it takes no more options."""
+    """Return whether pyspark's JVM is already running, even if spark-submit started it; it takes no more options."""
     pyspark = sys.modules.get("pyspark")
     return "PYSPARK_GATEWAY_PORT" in os.environ or (pyspark is not None and pyspark.SparkContext._gateway is not None)
 
@@ -145,7 +146,7 @@ def jvm_runs() -> bool:
 def started_from(archive: Archive | None, users_options: str = "") -> Iterator[None]:
     """Let a driver that starts inside the block use an archive, unless the user set such Java options.
 
-    The options are in SPARK_SUBMIT_OPTS, which Spark puts before `spark.driver.extraJavaOptions`: both count, and
+    The options are in SPARK_SUBMIT_OPTS, which Spark puts before `spark.driver.extraJavaOptions`: both apply, and
     the user's option wins.
 
     Args:
@@ -169,7 +170,7 @@ def started_from(archive: Archive | None, users_options: str = "") -> Iterator[N
 
 
 def create(archive: Archive | None, notify: Callable[[str], None] = lambda _: None) -> None:
-    """Create Spark's archive by a session with a few typical jobs in another process, unless it exists.
+    """Create Spark's class data archive unless it exists, by running a few typical jobs in another process.
 
     Args:
         archive: Archive from `spark_archive`; None creates nothing.
@@ -198,7 +199,7 @@ def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> N
     """Run a command whose JVM writes an archive, in the folder of the archive.
 
     Raises:
-        RuntimeError: The command fails or writes no archive.
+        RuntimeError: If the command fails or writes no archive.
     """
     with tempfile.TemporaryFile(dir=part.parent) as output:
         done = subprocess.run(
@@ -223,8 +224,8 @@ def writing(archive: Archive | None) -> Iterator[Path | None]:
     """Yield the path to write an archive to, and publish the file afterwards.
 
     The path is None if the archive exists or another process creates it now. It is also None if creating it failed
-    within a day, the disk is nearly full, or the cache folder cannot be written. Each process writes into a folder of
-    its own, and a rename publishes the file. A killed process leaves only its folder, which the next one deletes.
+    within the last day, the disk is nearly full, or the cache folder cannot be written. Each process writes into its
+    own folder, and a rename publishes the file. A killed process leaves only its folder, which the next one deletes.
 
     Args:
         archive: Archive; None yields None too.
@@ -240,7 +241,8 @@ def writing(archive: Archive | None) -> Iterator[Path | None]:
         try:
             _clean(archive)
             if shutil.disk_usage(archive.folder).free < NEEDED_BYTES:
-                raise OSError(messages.ARCHIVE_NO_SPACE(needed=NEEDED_BYTES, folder=archive.folder))
+                needed = f"{NEEDED_BYTES / (1 << 30):g} GiB"
+                raise OSError(messages.ARCHIVE_NO_SPACE(needed=needed, folder=archive.folder))
             folder = Path(tempfile.mkdtemp(prefix=f"{archive.name}.part-", dir=archive.folder))
         except OSError as error:
             _log.debug("no class data archive is created: %s", error)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def start() -> Any:
-    """Start a small local session."""
+    """Start a small local session, and return it."""
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]").appName("class data archive")
@@ -48,7 +48,7 @@ def run_queries(spark: Any, folder: str) -> Any:
 
 
 def fit_models(rows: Any, folder: str) -> None:
-    """Fit, save and load a pipeline of each kind of model."""
+    """Fit, save and load a pipeline for each kind of model."""
     from pyspark.ml import Pipeline, PipelineModel
     from pyspark.ml.evaluation import RegressionEvaluator
     from pyspark.ml.feature import OneHotEncoder, StandardScaler, StringIndexer, VectorAssembler

@@ -1,7 +1,7 @@
 """Cost of a step: wall and CPU time, peak memory, and bytes that Spark shuffled and spilled.
 
 A `Meter` starts when an asset begins and is read when its output is published, because Spark works only then. It reads
-counters that the system and Spark keep already. Counters that do not exist (no session, peak memory outside of Linux)
+counters that the system and Spark keep already. Counters that do not exist (no session, peak memory outside Linux)
 are left out.
 """
 
@@ -32,7 +32,7 @@ class Cost:
         wall_seconds: Wall time.
         cpu_seconds: CPU time of this process, its Spark driver, the Python workers that this one started and, on a
             cluster, the executors' tasks.
-        peak_memory_mb: Peak resident memory of these processes, summed; None outside of Linux.
+        peak_memory_mb: Peak resident memory of these processes, summed; None outside Linux.
         shuffle_bytes: Bytes written for shuffles by the stages that Spark still knows (`spark.ui.retainedStages`).
         spill_bytes: Bytes that the same stages wrote to disk because they did not fit into memory.
     """
@@ -47,7 +47,7 @@ class Cost:
         """Return the metadata of an asset.
 
         Args:
-            rows: Rows of the output, or rows that the step processed; None if there are none.
+            rows: Number of rows of the output, or of rows that the step processed; None if there are none.
             partitions: Number of partitions that the step wrote; the cost is their total.
         """
         metadata: dict[str, Any] = {
@@ -77,7 +77,7 @@ class Meter:
 
     def read(self) -> Cost:
         """Return the cost so far."""
-        family = _processes()  # a process that began meanwhile counts from its start
+        family = _processes()  # a process that was started in between counts from its start
         cpu = max(_cpu_seconds(family) - self._cpu, 0.0)
         peaks = [peak for process in family if (peak := _peak_mb(process.pid)) is not None]
         shuffled, spilled, tasks = _spent_since(self._stage)
@@ -144,7 +144,7 @@ def _cpu_seconds(family: "list[psutil.Process]") -> float:
 
 
 def _newest_stage() -> int:
-    """Return the number of Spark's newest stage; -1 if there is none."""
+    """Return the id of Spark's newest stage; -1 if there is none."""
     stages = known_stages()
     return stages.apply(0).stageId() if stages is not None and stages.size() else -1
 
@@ -164,7 +164,7 @@ def _spent_since(stage: int) -> tuple[int, int, float]:
 
 
 def known_stages() -> Any:
-    """Return Spark's record of its stages, the newest first; Spark keeps it also without its web page."""
+    """Return Spark's record of its stages, the newest first; Spark keeps it even without its web UI."""
     session = active_session()
     if session is None:
         return None

@@ -23,12 +23,16 @@ _DEEPEST_CAUSE = 20  # Java allows a chain of causes to be a cycle
 class StorageError(OSError):
     """Failure of a storage that refused a call or did not answer; the message says why and what to do.
 
+    The kinds are `unreachable`, `frozen`, `safe_mode`, `unknown_host`, `wrong_port`, `no_client`, `session_lost`,
+    `permission`, `name_quota`, `space_quota`, `no_space`, `no_datanode`, `missing_block`, `corrupt_file`,
+    `schema_mismatch`, `no_links` and `failed`. The code of the message is `storage.<kind>` with hyphens.
+
+    Only the first three kinds are retryable. A NameNode that restarts or fails over looks like that from outside, and
+    recovers without help. Any other failure recurs until somebody fixes its cause.
+
     Attributes:
-        kind: One of `unreachable`, `frozen`, `safe_mode`, `unknown_host`, `wrong_port`, `no_client`, `session_lost`,
-            `permission`, `name_quota`, `space_quota`, `no_space`, `no_datanode`, `missing_block`, `corrupt_file`,
-            `schema_mismatch`, `no_links` and `failed`. The code of the message is `storage.<kind>` with hyphens.
-        retryable: True for `unreachable`, `frozen` and `safe_mode` only. A NameNode that restarts or fails over looks
-            like that from outside, and recovers by itself. Any other failure returns until somebody fixes its cause.
+        kind: Kind of the failure.
+        retryable: True if a retry may succeed.
     """
 
     def __init__(self, message: str, kind: str = "failed", retryable: bool = False) -> None:
@@ -44,7 +48,7 @@ class _Rule:
     Attributes:
         message: Message of the failure.
         pattern: Text that only this failure has in its trace.
-        retryable: True if a retry may succeed a little later.
+        retryable: True if a retry may succeed.
     """
 
     message: Message
@@ -114,7 +118,7 @@ def explain(error: BaseException, uri: str) -> OSError | None:
         uri: URI of the call, for the message; credentials in it are left out.
 
     Returns:
-        A StorageError; FileNotFoundError, FileExistsError or NotADirectoryError for a path that is not as expected;
+        A StorageError; or FileNotFoundError, FileExistsError or NotADirectoryError for a path that is not as expected.
         None if the error has nothing to do with storage, or needs no explanation.
     """
     if type(error).__module__.split(".")[0] in ("py4j", "pyspark"):
@@ -135,8 +139,8 @@ def storage_errors(uri: str) -> Iterator[None]:
         uri: URI that the block works on.
 
     Raises:
-        StorageError: Storage refused the call or did not answer.
-        FileNotFoundError, FileExistsError, NotADirectoryError: A path is not as expected.
+        StorageError: If storage refuses the call or does not answer.
+        FileNotFoundError, FileExistsError, NotADirectoryError: If a path is not as expected.
     """
     try:
         yield

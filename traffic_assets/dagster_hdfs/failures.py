@@ -1,7 +1,7 @@
 """Failures that carry the code of their message: the one place where an error becomes what Dagster records.
 
 An error whose message has a code ends its step as a `dagster.Failure` with the metadata `code` and `values`. Errors
-without a code pass unchanged. Not here: which errors are retried (`retries.py`).
+without a code pass unchanged. Not here: retries (`retries.py`).
 """
 
 import functools
@@ -51,7 +51,7 @@ def coded_failures() -> Iterator[None]:
     """Raise an error whose message has a code as a failure with that code in its metadata.
 
     Raises:
-        dagster.Failure: The message of the error has a code; the error is its cause.
+        dagster.Failure: If the message of the error has a code; the error is its cause.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def coded_failures() -> Iterator[None]:
 def fails_with_code(compute: Callable[P, R]) -> Callable[P, R]:
     """Decorate an asset's function whose first argument is `context`: its failures carry the code of their message.
 
-    The last attempt of a step that was retried ends with the error that it was retried for.
+    The last attempt of a step that was retried ends with the error that caused the retries.
     """
 
     @functools.wraps(compute)

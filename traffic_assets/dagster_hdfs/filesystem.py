@@ -67,11 +67,11 @@ class FileSystem(ABC):
         """Return the entries of a folder in any order; raise as `list` does."""
 
     def list_aside(self, uri: str) -> list[FileStatus]:
-        """Return the files that writers have written aside in a folder, also those that a killed writer left.
+        """Return the files that writers have written aside in a folder, including those that a killed writer left.
 
         Raises:
-            FileNotFoundError: The folder does not exist.
-            NotADirectoryError: The URI is a file.
+            FileNotFoundError: If the folder does not exist.
+            NotADirectoryError: If the URI is a file.
         """
         return [entry for entry in self._entries(uri) if entry.name.endswith(_ASIDE)]
 
@@ -79,8 +79,8 @@ class FileSystem(ABC):
         """Return the entries of a folder, sorted by name.
 
         Raises:
-            FileNotFoundError: The folder does not exist.
-            NotADirectoryError: The URI is a file.
+            FileNotFoundError: If the folder does not exist.
+            NotADirectoryError: If the URI is a file.
         """
         return sorted(
             (entry for entry in self._entries(uri) if not entry.name.endswith(_ASIDE)), key=lambda entry: entry.name
@@ -95,7 +95,7 @@ class FileSystem(ABC):
         """Return the content of a file.
 
         Raises:
-            FileNotFoundError: The file does not exist.
+            FileNotFoundError: If the file does not exist.
         """
 
     @abstractmethod
@@ -103,7 +103,7 @@ class FileSystem(ABC):
         """Write a new file, piece by piece, to a path that nobody reads yet; create its parent folders.
 
         Raises:
-            FileExistsError: The path exists.
+            FileExistsError: If the path exists.
         """
 
     def write_bytes(self, uri: str, data: bytes) -> None:
@@ -127,8 +127,8 @@ class FileSystem(ABC):
         """Rename a file or folder; never into an existing folder, and never over an existing path.
 
         Raises:
-            FileExistsError: `dst` exists.
-            FileNotFoundError: `src` or the parent folder of `dst` does not exist.
+            FileExistsError: If `dst` exists.
+            FileNotFoundError: If `src` or the parent folder of `dst` does not exist.
         """
 
     @abstractmethod
@@ -136,8 +136,8 @@ class FileSystem(ABC):
         """Move a file over a file (or to a free name) atomically: `dst` exists at every moment.
 
         Raises:
-            FileNotFoundError: `src` or the parent folder of `dst` does not exist.
-            IsADirectoryError: One of the two is a folder.
+            FileNotFoundError: If `src` or the parent folder of `dst` does not exist.
+            IsADirectoryError: If one of the two is a folder.
         """
 
     @abstractmethod
@@ -145,9 +145,9 @@ class FileSystem(ABC):
         """Remove a file, or a folder with its content, if it exists."""
 
     def discard(self, uri: str) -> None:
-        """Remove a staged path that is not needed any more, without raising.
+        """Remove a staged path that is no longer needed, without raising.
 
-        Failures are only logged, because this runs while another error is raised or after a publish. Retention removes
+        Failures are only logged, because this runs while another error is raised or after publishing. Retention removes
         the path later.
         """
         try:
@@ -163,9 +163,9 @@ class FileSystem(ABC):
         """Copy a file or folder tree, which appears at `dst` atomically; create the parent folders of `dst`.
 
         Raises:
-            FileExistsError: `dst` exists.
-            FileNotFoundError: `src` does not exist.
-            ValueError: `dst` is inside `src`.
+            FileExistsError: If `dst` exists.
+            FileNotFoundError: If `src` does not exist.
+            ValueError: If `dst` is inside `src`.
         """
         if f"{dst.rstrip('/')}/".startswith(f"{src.rstrip('/')}/"):
             raise ValueError(messages.COPY_INTO_ITSELF(source=redact(src), target=redact(dst)))
@@ -179,7 +179,7 @@ class FileSystem(ABC):
         """Return the bytes of a file, or of all files of a tree.
 
         Raises:
-            FileNotFoundError: The path does not exist.
+            FileNotFoundError: If the path does not exist.
         """
 
     def _through_aside(self, uri: str, write: Callable[[str], None], move: Callable[[str, str], None]) -> None:
@@ -198,7 +198,7 @@ class FileSystem(ABC):
 class LocalFileSystem(FileSystem):
     """The local disk with POSIX calls; never starts a JVM.
 
-    Hadoop's own local file system would not do, because its replace is not atomic.
+    Hadoop's own local file system is not suitable, because its replace is not atomic.
     """
 
     def exists(self, uri: str) -> bool:

@@ -27,11 +27,11 @@ FAIL_FAST = {
     "dfs.client.retry.window.base": "500",
     "dfs.client.max.block.acquire.failures": "2",
     "dfs.client.block.write.locateFollowingBlock.retries": "5",
-    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "50",  # doubles; 400 slows small files
+    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "50",  # doubles; the default 400 slows small files
     "dfs.client.failover.max.attempts": "6",  # a pair of NameNodes: long enough for a failover
     "dfs.client.failover.sleep.max.millis": "5000",
 }
-"""Hadoop client settings with which calls to a lost or frozen server fail within seconds. With the prefix
+"""Hadoop client settings that make calls to a lost or frozen server fail within seconds. With the prefix
 `spark.hadoop.` they are Spark settings, which must be set before the session first contacts the server."""
 
 
@@ -103,7 +103,7 @@ class HadoopFileSystem(FileSystem):
                 stream.close()
 
     def _rename(self, src: str, dst: str, option: str) -> None:
-        # FileContext throws, while FileSystem.rename nests or returns False; and it takes the options on every storage
+        # FileContext throws and takes options on every storage; FileSystem.rename nests folders or returns False
         hadoop = self._hadoop()
         source, target = hadoop.Path(src), hadoop.Path(dst)
         gateway = self._spark().sparkContext._gateway

@@ -58,7 +58,7 @@ class Message:
     """A message for users: call it with its values to get the text.
 
     Attributes:
-        code: Stable code, `<area>.<what>`, such as `readings.missing-columns`. Another remedy needs another code.
+        code: Stable code, `<area>.<what>`, such as `readings.missing-columns`. A different fix needs a different code.
         problem: Template of the problem with its value, without a full stop at its end.
         expected: Template of the allowed values, without the word "Expected"; empty if the problem names them.
         fix: Template of the command, setting or action that helps, without the word "Fix".

@@ -1,17 +1,24 @@
-"""The messages of this package."""
+"""Messages about storage, Spark and Java."""
+
+from collections.abc import Sequence
 
 from traffic_assets.dagster_hdfs.message import Message
 
-_FAILURE = {
-    "paths": ["hdfs://namenode:9000/traffic-data/processed/ml-features"],
-    "cause": "org.apache.hadoop.ipc.RemoteException: the server's own words",
-}
-"""Example of a storage failure: the URI of the call, then the file if the failure names one; and the cause."""
+_TABLE = "hdfs://namenode:9000/traffic-data/processed/ml-features"
 
 
-def _failure(code: str, problem: str, fix: str) -> Message:
-    """Return the message of a storage failure, whose text quotes the cause."""
-    return Message(code=code, problem=f"{problem} ({{paths}}). Cause: {{cause}}", fix=fix, example=_FAILURE)
+def _failure(code: str, problem: str, fix: str, cause: str, paths: Sequence[str] = (_TABLE,)) -> Message:
+    """Return the message of a storage failure, whose text quotes the cause.
+
+    Args:
+        code: Code of the message.
+        problem: Problem without its values.
+        fix: Action that helps.
+        cause: Example of the cause.
+        paths: Example of the paths: the URI of the call, then the file if the cause contains one.
+    """
+    example = {"paths": list(paths), "cause": cause}
+    return Message(code=code, problem=f"{problem} ({{paths}}). Cause: {{cause}}", fix=fix, example=example)
 
 
 # Storage failures: the code is `storage.<kind>`, with the kind of `StorageError` and hyphens.
@@ -19,87 +26,115 @@ def _failure(code: str, problem: str, fix: str) -> Message:
 SAFE_MODE = _failure(
     code="storage.safe-mode",
     problem="The NameNode is in safe mode, which allows no changes",
-    fix="wait until the DataNodes have reported if the NameNode has just started; otherwise see "
-    "`hdfs dfsadmin -safemode get` and remove the cause (often a full disk)",
+    fix="if the NameNode has just started, wait until the DataNodes have reported. Otherwise run "
+    "`hdfs dfsadmin -safemode get`, and remove the cause, often a full disk",
+    cause="org.apache.hadoop.hdfs.server.namenode.SafeModeException: Cannot create directory /traffic-data/processed. "
+    "Name node is in safe mode",
 )
 NAME_QUOTA = _failure(
     code="storage.name-quota",
     problem="The namespace quota (number of files and folders) is used up",
     fix="remove old generations, or raise the quota with `hdfs dfsadmin -setQuota`",
+    cause="org.apache.hadoop.hdfs.protocol.NSQuotaExceededException: The NameSpace quota (directories and files) of "
+    "directory /traffic-data is exceeded: quota=1000 file count=1001",
 )
 SPACE_QUOTA = _failure(
     code="storage.space-quota",
     problem="The space quota is used up",
-    fix="remove old generations, or raise the quota with `hdfs dfsadmin -setSpaceQuota`; it counts a whole block times "
-    "the replication for every open file",
+    fix="remove old generations, or raise the quota with `hdfs dfsadmin -setSpaceQuota`. Every open file counts as a "
+    "whole block times the replication",
+    cause="org.apache.hadoop.hdfs.protocol.DSQuotaExceededException: The DiskSpace quota of /traffic-data is exceeded: "
+    "quota = 67108864 B = 64 MB but diskspace consumed = 134217728 B = 128 MB",
 )
 PERMISSION = _failure(
     code="storage.permission",
     problem="Permission denied",
     fix="give this user access (`hdfs dfs -chown`, `-chmod`, `-setfacl`), or run as a user who has it "
     "(HADOOP_USER_NAME, or the Kerberos principal)",
+    cause="org.apache.hadoop.security.AccessControlException: Permission denied: user=jane, access=WRITE, "
+    'inode="/traffic-data":spark:hadoop:drwxr-xr-x',
 )
 NO_SPACE = _failure(
     code="storage.no-space",
     problem="The disk is full",
     fix="free space on the disk that the cause names, or move the storage to a larger disk",
+    cause="[Errno 28] No space left on device",
+    paths=["file:///data/traffic/processed/ml-features"],
 )
 NO_DATANODE = _failure(
     code="storage.no-datanode",
     problem="No DataNode accepted the data",
     fix="start the DataNodes, and check with `hdfs dfsadmin -report` that they have space and that this machine "
     "reaches them",
+    cause="org.apache.hadoop.ipc.RemoteException: File /traffic-data/processed/ml-features/_staging/part-00000 could "
+    "only be written to 0 of the 1 minReplication nodes",
 )
 MISSING_BLOCK = _failure(
     code="storage.missing-block",
-    problem="No DataNode that has this data answers",
+    problem="No DataNode with this data answers",
     fix="start the DataNodes (`hdfs dfsadmin -report`); `hdfs fsck / -list-corruptfileblocks` lists lost blocks",
+    cause="org.apache.hadoop.hdfs.BlockMissingException: Could not obtain block: BP-1:blk_1073741825_1001",
 )
 UNKNOWN_HOST = _failure(
     code="storage.unknown-host",
     problem="The host name of the storage is unknown",
     fix="check the host in the URI, or HADOOP_CONF_DIR if it is the name of a nameservice",
+    cause="java.net.UnknownHostException: namenode",
 )
 NO_CLIENT = _failure(
     code="storage.no-client",
     problem="The Spark session has no client for this kind of URI",
     fix="check the scheme; if it is right, add the client's jar to `spark.jars.packages` (for s3a: "
     "org.apache.hadoop:hadoop-aws)",
+    cause="java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found",
+    paths=["s3a://bucket/traffic-data/processed/ml-features"],
 )
 FROZEN = _failure(
     code="storage.frozen",
     problem="The storage does not answer",
     fix="check whether the NameNode is frozen (long garbage collection, full disk) or a firewall drops packets",
+    cause="java.net.SocketTimeoutException: 10000 millis timeout while waiting for channel to be ready for read",
 )
 UNREACHABLE = _failure(
     code="storage.unreachable",
     problem="No storage service answers at this address",
     fix="check host and port of the URI, and that the NameNode runs",
+    cause="java.net.ConnectException: Call From driver/10.0.0.5 to namenode:9000 failed on connection exception: "
+    "java.net.ConnectException: Connection refused",
 )
 WRONG_PORT = _failure(
     code="storage.wrong-port",
     problem="The service at this address is not a NameNode",
     fix="set the port of the URI to the NameNode's RPC port, not to that of its web page",
+    cause="org.apache.hadoop.ipc.RpcException: RPC response has invalid length",
+    paths=["hdfs://namenode:9870/traffic-data/processed/ml-features"],
 )
 SCHEMA_MISMATCH = _failure(
     code="storage.schema-mismatch",
-    problem="A column of a Parquet file has another type than the reader expects",
-    fix="materialize the partitions again that were written with the earlier type",
+    problem="A column of a Parquet file has a different type from what the reader expects",
+    fix="re-materialize the partitions that were written with the earlier type",
+    cause="[FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH] Data type mismatches when reading Parquet column "
+    "[speed]. Expected Spark type double, actual Parquet type BINARY",
 )
 CORRUPT_FILE = _failure(
     code="storage.corrupt-file",
-    problem="A file cannot be read: it is damaged, or not a Parquet file",
+    problem="A file cannot be read: it is damaged or not a Parquet file",
     fix="materialize its partition again; if it is raw input, replace the file",
+    cause="java.lang.RuntimeException: file:///data/raw/date=2026-01-05/torn.parquet is not a Parquet file",
+    paths=["file:///data/raw", "file:///data/raw/date=2026-01-05/torn.parquet"],
 )
 SESSION_LOST = _failure(
     code="storage.session-lost",
     problem="The JVM of the Spark session is gone: it crashed (often for lack of memory) or was stopped",
     fix="start the run again with a new session, and search its log for `OutOfMemoryError` or `Killed`",
+    cause="Answer from Java side is empty",
 )
 NO_LINKS = _failure(
     code="storage.no-links",
-    problem="The disk does not support hard links, without which two writers could take the same name",
+    problem="The disk does not support hard links, which prevent two writers from taking the same name",
     fix="use a folder on another disk: exFAT, FAT, and some SMB and FUSE mounts have no hard links",
+    cause="[Errno 1] Operation not permitted",
+    paths=["file:///media/usb/traffic/models/random_forest/v1.0.0"],
 )
 FAILED = Message(
     code="storage.failed",
@@ -144,30 +179,30 @@ COPY_TARGET_EXISTS = Message(
 COPY_INTO_ITSELF = Message(
     code="storage.copy-into-itself",
     problem="{source} cannot be copied into itself ({target})",
-    fix="choose a target outside of the source",
+    fix="choose a target outside the source",
     example={"source": "file:///data/traffic", "target": "file:///data/traffic/copy"},
 )
 REPLACE_WITH_FOLDER = Message(
     code="storage.replace-with-folder",
     problem="{uri} is a folder",
-    expected="a file: only a file can replace a file",
+    expected="a file, because only a file can replace a file",
     example={"uri": "file:///data/traffic/models"},
 )
 LIST_OF_FILE = Message(
     code="storage.list-of-file",
     problem="{uri} is a file",
-    expected="a folder: only a folder can be listed",
+    expected="a folder, because only a folder can be listed",
     example={"uri": "hdfs://namenode:9000/traffic-data/raw/day.parquet"},
 )
 DELETE_OF_DISK = Message(
     code="storage.delete-of-disk",
-    problem="{uri} is the root of the disk, and is not deleted",
+    problem="{uri} is the root of the disk, which is never deleted",
     expected="a folder below it",
     example={"uri": "file:///"},
 )
 NOT_REMOVED = Message(
     code="storage.not-removed",
-    problem="{uri} cannot be removed now, and is left to the retention. Cause: {cause}",
+    problem="{uri} could not be removed. A later prune removes it. Cause: {cause}",
     example={"uri": "file:///data/traffic/processed/ml-features/_staging/run-0123abcd", "cause": "Permission denied"},
 )
 
@@ -187,7 +222,7 @@ INVALID_COLUMN = Message(
 )
 INVALID_FOLDER = Message(
     code="storage.invalid-folder",
-    problem="{folder!r} is not a valid folder beside the data",
+    problem="{folder!r} is not a valid folder next to the data",
     expected="one of {allowed}",
     example={"folder": "rejected", "allowed": ["_quarantine", "_files"]},
 )
@@ -199,11 +234,15 @@ NOT_LOCAL = Message(
 )
 NO_SESSION = Message(
     code="storage.no-session",
-    problem="{uri} is reached by Hadoop's client, which needs a Spark session",
+    problem="{uri} needs Hadoop's client, which needs a Spark session",
     fix="pass `spark`, a function that returns the session, or use a file: URI",
     example={"uri": "hdfs://namenode:9000/traffic-data"},
 )
-SESSION_STOPPED = Message(code="storage.session-stopped", problem="The Spark session was stopped")
+SESSION_STOPPED = Message(
+    code="storage.session-stopped",
+    problem="The Spark session was stopped",
+    fix="start the run again with a new session",
+)
 
 # Publishing and reading partitions.
 
@@ -215,7 +254,7 @@ NOT_STAGED = Message(
 )
 NOT_MARKED = Message(
     code="storage.not-marked",
-    problem="{uri} is published, but not marked for the retention, which keeps earlier generations longer. "
+    problem="{uri} is published, but earlier generations could not be marked as replaced, so they are kept longer. "
     "Cause: {cause}",
     example={"uri": "file:///data/traffic/processed/ml-features/_generations/date=2026-01-05/…", "cause": "disk full"},
 )
@@ -230,7 +269,7 @@ DAMAGED_POINTER = Message(
 )
 FOREIGN_POINTER = Message(
     code="storage.foreign-pointer",
-    problem="The pointer {pointer} is damaged: its path {path!r} is not one of partition {partition!r}",
+    problem="The pointer {pointer} is damaged: its path {path!r} does not belong to partition {partition!r}",
     fix="materialize the partition again, or restore the file; the generations are unchanged",
     example={
         "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
@@ -240,7 +279,7 @@ FOREIGN_POINTER = Message(
 )
 SHORT_RETENTION = Message(
     code="storage.short-retention",
-    problem="The retention keep={keep} is too short, because a running job may still read a replaced generation",
+    problem="The retention period keep={keep} is too short, because a running job may still read a replaced generation",
     expected="at least {shortest}",
     fix="pass a longer `keep`",
     example={"keep": "1:00:00", "shortest": "1 day, 0:00:00"},
@@ -254,7 +293,7 @@ NOTHING_PUBLISHED = Message(
 NOTHING_IN_RANGE = Message(
     code="storage.nothing-in-range",
     problem="No partition from {start} to {end} is published in {uri}",
-    expected="partitions from {first} to {last}, which are published",
+    expected="a range that contains some of the published partitions, {first} to {last}",
     example={
         "uri": "hdfs://namenode:9000/traffic-data/processed/ml-features",
         "start": "2026-02-01",
@@ -264,7 +303,7 @@ NOTHING_IN_RANGE = Message(
     },
 )
 NO_GENERATIONS = Message(
-    code="storage.no-generations", problem="The list of generations is empty", expected="one or more"
+    code="storage.no-generations", problem="The list of generations is empty", expected="at least one"
 )
 DIFFERENT_LAYOUTS = Message(
     code="storage.different-layouts",
@@ -295,7 +334,7 @@ RANGE_OF_ONE = Message(
     code="storage.range-of-one",
     problem="{manager} stores one partition at a time, but the range has {count} ({first} to {last})",
     expected="a run of one partition",
-    fix="leave backfill_policy=single_run() out of the asset, or set partition_column for a DataFrame",
+    fix="remove backfill_policy=single_run() from the asset, or set partition_column for a DataFrame",
     example={"manager": "SparkModelIOManager", "count": 3, "first": "2026-01-05", "last": "2026-01-19"},
 )
 RANGE_NOT_COMPLETE = Message(
@@ -305,21 +344,22 @@ RANGE_NOT_COMPLETE = Message(
     fix="return one document for each partition",
     example={"count": 2, "reason": "no document for 2026-01-06"},
 )
-_REFUSED = {"2026-01-05": "120 of 1000 rows are bad"}
+_REFUSED = {"2026-01-05": "Too many rows are bad, 120 of 1000"}
 PARTITION_REFUSED = Message(
     code="storage.partition-refused",
     problem="Partition {partition} is refused and keeps its earlier data. Cause: {reason}",
-    example={"partition": "2026-01-05", "reason": "120 of 1000 rows are bad"},
+    example={"partition": "2026-01-05", "reason": "Too many rows are bad, 120 of 1000"},
 )
 PARTITIONS_REFUSED = Message(
     code="storage.partitions-refused",
-    problem="{asset} has {published} partition(s) published and {count} refused, which keep their data:{refused:lines}",
+    problem="Partitions of {asset}: {published} published, {count} refused. The refused ones keep their earlier "
+    "data:{refused:lines}",
     fix="remove the cause of each refusal, then materialize these partitions again",
     example={"asset": "sensor_readings", "published": 6, "count": 1, "refused": _REFUSED},
 )
 INPUT_REFUSED = Message(
     code="storage.input-refused",
-    problem="{asset} has {count} partition(s) refused in this run:{refused:lines}",
+    problem="This run has refused partitions of {asset} ({count}):{refused:lines}",
     fix="remove the cause of each refusal, then materialize these partitions again",
     example={"asset": "sensor_readings", "count": 1, "refused": _REFUSED},
 )
@@ -328,7 +368,7 @@ UNSUPPORTED_DAGSTER = Message(
     problem="Dagster {version} has no OutputContext.{attribute}, so partitions that a run refuses would be recorded as "
     "materialized",
     expected="a version that has it",
-    fix="install the version that constraints.txt names",
+    fix="install the version that constraints.txt pins",
     example={"version": "1.14.0", "attribute": "_asset_partitions_subset"},
 )
 
@@ -344,7 +384,7 @@ BACKEND_OF_LOCAL_DISK = Message(
 )
 BACKEND_RIVALS = Message(
     code="storage.backend-rivals",
-    problem="The storage backend {backend} cannot be used: several packages have its scheme ({packages})",
+    problem="The storage backend {backend} cannot be used: several packages use its scheme ({packages})",
     fix="uninstall all but one",
     example={"backend": _BACKEND, "packages": ["acme-store 2.1", "other-store 2.1"]},
 )
@@ -384,8 +424,8 @@ ARCHIVE_NOT_WRITTEN = Message(
 )
 ARCHIVE_NO_SPACE = Message(
     code="class-data.no-space",
-    problem="Spark starts without a class data archive: less than {needed} bytes are free in {folder}",
-    example={"needed": 1073741824, "folder": "~/.cache/traffic_assets/class-data"},
+    problem="Spark starts without a class data archive: less than {needed} is free in {folder}",
+    example={"needed": "1 GiB", "folder": "~/.cache/traffic_assets/class-data"},
 )
 NOT_HOTSPOT = Message(
     code="class-data.not-hotspot",

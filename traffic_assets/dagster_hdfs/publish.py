@@ -4,7 +4,7 @@
     {root}/_generations/<partition dir>/<generation>/  immutable; a partition dir is `date=K`, or just `K`
     {root}/_pointers/<K>.json                          current generation of K, and its record
 
-A publish renames the staged folder to its generation, then swaps the pointer. Each is one atomic step, so readers see
+Publishing renames the staged folder to its generation, then swaps the pointer. Each is one atomic step, so readers see
 the old data or the new, never a part. If two runs publish one partition, the later swap wins. File operations are in
 `filesystem.py`; reading with Spark is in `reading.py`. This module does not import dagster.
 """
@@ -37,12 +37,12 @@ _POINTER = ".json"
 
 
 class PointerError(RuntimeError):
-    """A pointer file with other content than a publish writes."""
+    """Error for a pointer file with unexpected content."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One published copy of a partition; `record` contains JSON-able facts, such as rows, schema and provenance."""
+    """One published copy of a partition; `record` contains facts for JSON, such as rows, schema and provenance."""
 
     id: str
     partition: str
@@ -61,7 +61,7 @@ class Dataset:
         partition_column: Column for the partition key when the data is read, such as `date`; None for none.
 
     Raises:
-        ValueError: The root is a relative path, or the column's name is not valid.
+        ValueError: If the root is a relative path, or the column's name is not valid.
     """
 
     def __init__(self, root: str, filesystem: FileSystem, partition_column: str | None = None) -> None:
@@ -88,14 +88,14 @@ class Dataset:
             partition: Partition key (UNPARTITIONED for a dataset without partitions).
             staged_uri: URI from `stage`, or of a folder in it. The folder is moved.
             run_id: Run that produced the data.
-            record: JSON-able facts about the data, stored in the pointer.
+            record: JSON-serializable facts about the data, stored in the pointer.
 
         Raises:
-            ValueError: A name is not a valid path segment, the folder is not below this dataset's staging, or the
-                record contains a number that JSON does not have (NaN, infinity).
-            TypeError: The record is not JSON-able.
-            FileNotFoundError: The staged folder does not exist.
-            StorageError: Storage failed; the partition's current generation is the old or the new one.
+            ValueError: If a name is not a valid path segment, the folder is not below this dataset's staging, or the
+                record contains NaN or infinity.
+            TypeError: If the record is not JSON-serializable.
+            FileNotFoundError: If the staged folder does not exist.
+            StorageError: If storage fails; the partition's current generation is the old or the new one.
         """
         staging = join(self.root, Internal.STAGING)
         below = absolute_uri(staged_uri).removeprefix(f"{staging}/")
@@ -121,9 +121,9 @@ class Dataset:
         self.filesystem.replace(aside, self._pointer_uri(partition))
         _step("pointer swapped", generation)
         try:
-            # marks for retention that this generation replaced those before it; without it they only stay longer
+            # marks for retention that this generation replaced those before it; without it they are only kept longer
             self.filesystem.write_new(join(generation.uri, Internal.PUBLISHED), b"")
-        except OSError as error:  # the publish is complete: readers follow the pointer
+        except OSError as error:  # publishing is complete: readers follow the pointer
             _LOG.warning(messages.NOT_MARKED(uri=redact(generation.uri), cause=str(error)))
         return generation
 
@@ -135,7 +135,7 @@ class Dataset:
         """Return the current generation of a partition; None if it was never published.
 
         Raises:
-            PointerError: The pointer is damaged.
+            PointerError: If the pointer is damaged.
         """
         uri = self._pointer_uri(partition)
         try:
@@ -151,14 +151,14 @@ class Dataset:
             partitions: Partition keys, in the order of the result; None for all.
 
         Raises:
-            PointerError: A pointer is damaged.
+            PointerError: If a pointer is damaged.
         """
         keys = self.partitions() if partitions is None else partitions
         generations = ((key, self.current(key)) for key in keys)
         return {key: generation for key, generation in generations if generation is not None}
 
     def files(self, generation: Generation) -> dict[str, bytes]:
-        """Return the small files published beside the data of a generation, by name."""
+        """Return the small files published with the data of a generation, by name."""
         entries = self._list(join(generation.uri, Internal.FILES))
         return {entry.name: self.filesystem.read_bytes(entry.uri) for entry in entries}
 
@@ -180,15 +180,16 @@ class Dataset:
 
         Args:
             keep: Time for which a reader may still use a replaced generation; at least 24 hours.
-            is_referenced: URIs of generations that must stay because a model names them, or a test of a URI.
+            is_referenced: URIs of generations that must stay because a model refers to them, or a function that tests
+                a URI.
             now: Reference time, for tests.
 
         Returns:
             URIs that were removed.
 
         Raises:
-            ValueError: `keep` is too short.
-            PointerError: A pointer is damaged; nothing was removed.
+            ValueError: If `keep` is too short.
+            PointerError: If a pointer is damaged; nothing is removed.
         """
         if keep < SHORTEST_KEEP:
             raise ValueError(messages.SHORT_RETENTION(keep=keep, shortest=SHORTEST_KEEP))

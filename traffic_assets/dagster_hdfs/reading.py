@@ -31,8 +31,8 @@ def read_current(spark: SparkSession, uri: str, start: str | None = None, end: s
         end: Last partition key, inclusive; None for the last published one.
 
     Raises:
-        FileNotFoundError: No partition between the two keys is published.
-        StorageError: Storage refused a call or did not answer.
+        FileNotFoundError: If no partition between the two keys is published.
+        StorageError: If storage refuses a call or does not answer.
     """
     dataset = Dataset(uri, filesystem_for(uri, lambda: spark))
     keys = dataset.partitions()
@@ -59,8 +59,8 @@ def read_generations(spark: SparkSession, generations: Sequence[Generation]) -> 
         generations: One or more generations of one dataset.
 
     Raises:
-        ValueError: The list is empty, or the generations have different roots or partition columns.
-        StorageError: Storage refused a call or did not answer. Spark reads data when an action runs, so the action
+        ValueError: If the list is empty, or the generations have different roots or partition columns.
+        StorageError: If storage refuses a call or does not answer. Spark reads data when an action runs, so the action
             belongs in a `storage_errors` block too.
     """
     from pyspark.sql.types import StringType, StructType
@@ -91,7 +91,7 @@ def schema_of(spark: SparkSession, generation: Generation) -> StructType:
     """Return the columns of a generation of DataFrames from its record, otherwise from its files.
 
     Raises:
-        StorageError: Storage refused a call or did not answer while the files were read.
+        StorageError: If storage refuses a call or does not answer while the files are read.
     """
     from pyspark.errors import ParseException
     from pyspark.sql.types import StructType

@@ -1,6 +1,6 @@
 """The Dagster resources: a lazy Spark session, and the location of stored assets on HDFS or in a local folder.
 
-Importing this module, or loading the code location, starts nothing. The session starts on first use, and work on
+Importing this module, or loading the code location, starts no session. The session starts on first use, and work on
 `file:` URIs never starts one.
 """
 
@@ -34,7 +34,7 @@ DEFAULTS = {
 }
 
 THROUGHPUT = "-XX:+UseParallelGC"
-"""Garbage collector for batch work; Java's default runs beside the program and takes 10 % on few cores."""
+"""Garbage collector for batch work; Java's default runs concurrently with the program and costs 10% on few cores."""
 
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
@@ -42,8 +42,8 @@ _LOG4J = Path(__file__).with_name("log4j2.properties")
 class SparkResource(dg.ConfigurableResource):
     """One lazy Spark session for each process, from dagster-pyspark.
 
-    An active session (of a notebook, or of an earlier run in the same process) is used unchanged: Spark allows one
-    for each process, and its memory is fixed once its JVM runs. Its time zone must be UTC.
+    An active session (of a notebook, or of an earlier run in the same process) is used unchanged, because Spark allows
+    one per process. Its memory is fixed once its JVM runs. Its time zone must be UTC.
     """
 
     app_name: str = Field(default="dagster", description="name of the application on Spark's web pages")
@@ -82,8 +82,8 @@ class SparkResource(dg.ConfigurableResource):
         """The SparkSession, started on first access.
 
         Raises:
-            ValueError: The active session has another time zone than the configured one (UTC). Otherwise local days
-                and hours would shift silently.
+            ValueError: If the active session has a different time zone from the configured one (UTC). Otherwise local
+                days and hours would shift silently.
         """
         from dagster_pyspark import LazyPySparkResource
         from pyspark.sql import SparkSession
@@ -133,7 +133,7 @@ class HdfsResource(dg.ConfigurableResource):
         """Return a URI below the base.
 
         Raises:
-            ValueError: A part is not a valid path segment.
+            ValueError: If a part is not a valid path segment.
         """
         return join(self.base_uri, *parts)
 

@@ -25,8 +25,8 @@ def retried_connection_errors(uri: str) -> Iterator[None]:
         uri: URI that the block works on.
 
     Raises:
-        dagster.RetryRequested: A storage failure is retryable.
-        StorageError: A storage failure that a retry does not fix.
+        dagster.RetryRequested: If a storage failure is retryable.
+        StorageError: If a retry does not fix the storage failure.
     """
     try:
         with storage_errors(uri):
@@ -38,7 +38,7 @@ def retried_connection_errors(uri: str) -> Iterator[None]:
 
 
 def retries_connection_errors(compute: Callable[P, R]) -> Callable[P, R]:
-    """Decorate an asset's function: its step runs again if storage does not answer meanwhile."""
+    """Decorate an asset's function: its step runs again if storage does not answer while it runs."""
 
     @functools.wraps(compute)
     def retried(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -44,7 +44,7 @@ def safe_name(name: str, what: str = "name") -> str:
         what: Kind of the name for the message, such as "partition key".
 
     Raises:
-        ValueError: The name is empty, too long, begins with `_` or `.`, or contains anything except ASCII letters,
+        ValueError: If the name is empty, too long, begins with `_` or `.`, or contains anything except ASCII letters,
             digits and `. _ = -`.
     """
     if len(name) <= _NAME_LENGTH and _NAME.fullmatch(name):
@@ -61,7 +61,7 @@ def join(base: str, *parts: str | Internal) -> str:
         parts: Valid path segments (see `safe_name`) or members of `Internal`.
 
     Raises:
-        ValueError: A part is not a valid path segment.
+        ValueError: If a part is not a valid path segment.
     """
     for part in parts:
         if not isinstance(part, Internal):
@@ -76,10 +76,10 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def absolute_uri(uri: str) -> str:
-    """Return the URI with its scheme: an absolute local path becomes a `file:` URI, whatever Spark's default is.
+    """Return the URI with its scheme: an absolute local path becomes a `file:` URI, regardless of Spark's default.
 
     Raises:
-        ValueError: The URI is a relative path.
+        ValueError: If the URI is a relative path.
     """
     return uri if not is_local(uri) else f"file://{local_path(uri)}"
 
@@ -99,7 +99,7 @@ def local_path(uri: str) -> Path:
     """Return the path of a local URI.
 
     Raises:
-        ValueError: The URI is not local, names another host or is relative.
+        ValueError: If the URI is not local, names another host or is relative.
     """
     path = _LOCAL_PREFIX.sub("", uri, count=1) if uri[:5].lower() == "file:" else uri
     if not is_local(uri) or not path.startswith("/") or path.startswith("//"):

@@ -1,4 +1,4 @@
-"""The value of an asset together with what is published beside it.
+"""The value of an asset, and the data that is published with it.
 
 An asset returns an `AssetOutput` instead of the bare value if it has a record, small files or a reason to refuse a
 partition. An input annotated `AssetInput` gets the record and the generations; its value is read on first access.
@@ -15,22 +15,24 @@ from traffic_assets.dagster_hdfs.publish import Generation
 
 @dataclass(frozen=True)
 class AssetOutput:
-    """A value to publish, and what is published beside it.
+    """A value to publish, with its record and files.
+
+    If another run has meanwhile replaced a generation in `built_on`, the step runs again. Otherwise that run's data
+    would be lost.
 
     Attributes:
         value: DataFrame, ML model or JSON document.
-        record: JSON-able facts for the pointer of every partition.
+        record: JSON-serializable facts for the pointer of every partition.
         records: Further facts by partition key.
-        files: Small files for the folder `_files` beside the value, by name.
-        opened: Name of the file that people open; the output's metadata has its address.
-        links: Name of a file by metadata key; the output's metadata has the address of each.
-        folders: DataFrames published beside the value, by folder name. The name begins with `_`; otherwise Spark would
-            read them with the value.
+        files: Small files for the folder `_files` next to the value, by name.
+        opened: Name of the file that people open; the output's metadata contains its address.
+        links: Name of a file by metadata key; the output's metadata contains the address of each.
+        folders: DataFrames published with the value, by folder name. The name begins with `_`; otherwise Spark would
+            read them as part of the value.
         refused: Reason by key of each partition that is not published. The others are published before the run fails.
-        built_on: Id of the generation that the value extends, by partition key; None if there was none. If another run
-            has replaced it since, the step runs again. Otherwise the data of that run would be lost.
-        rows: Rows that the step processed, for its cost per row; only for a value that is not a table.
-        after: Callback after the value was written, or failed to be.
+        built_on: Id of the generation that the value extends, by partition key; None if there was none.
+        rows: Number of rows that the step processed, for its cost per row; only for a value that is not a table.
+        after: Callback after the value was written, or writing it failed.
         kept: True if later steps of this process may get the value itself. An IO manager that keeps no values reads it.
     """
 
@@ -56,12 +58,14 @@ def _no_files(_: Generation) -> dict[str, bytes]:
 class AssetInput:
     """The current generations of an input, and access to their values.
 
+    The asset that takes the input must also refuse the partitions in `refused`. They may have an earlier generation,
+    which partitions that look back can use.
+
     Attributes:
         read: Function that reads the value.
         generations: Current generation by partition key, at the time when the input was loaded.
-        refused: Reason by key of each partition that this run has refused to publish. The asset that takes the input
-            must refuse these partitions as well. An earlier generation may exist, for partitions that look back.
-        read_files: Function that reads the small files beside the value of a generation.
+        refused: Reason by key of each partition that this run has refused to publish.
+        read_files: Function that reads the small files published with the value of a generation.
     """
 
     read: Callable[[], Any]
@@ -76,10 +80,10 @@ class AssetInput:
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        """The small files beside the value of the only generation, by name, read on first access.
+        """The small files published with the value of the only generation, by name, read on first access.
 
         Raises:
-            ValueError: There is not exactly one generation.
+            ValueError: If there is not exactly one generation.
         """
         return self.read_files(self.generation)
 
@@ -93,7 +97,7 @@ class AssetInput:
         """The facts of the only generation.
 
         Raises:
-            ValueError: There is not exactly one generation.
+            ValueError: If there is not exactly one generation.
         """
         return self.generation.record
 
@@ -102,7 +106,7 @@ class AssetInput:
         """The only generation.
 
         Raises:
-            ValueError: There is not exactly one generation.
+            ValueError: If there is not exactly one generation.
         """
         if len(self.generations) != 1:
             count, partitions = len(self.generations), list(self.generations)

@@ -33,7 +33,7 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
     Args:
         readings: Validated readings (sensor_id, timestamp, speed, flow, occupancy) of the days and, if it is
             published, of the day before.
-        sensors: Sensor table, one row a sensor.
+        sensors: Sensor table, one row per sensor.
         days: Keys of the local days to return, without gaps.
         data: Settings of interval, time zone, free flow and rush hours.
 
@@ -41,7 +41,7 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
         Key columns, features, target and `date`; one row for each reading with a speed.
 
     Raises:
-        ValueError: `days` is empty.
+        ValueError: If `days` is empty.
     """
     start, end = clock.bounds(days, data.zone)
     seconds = F.col("timestamp").cast("long")
@@ -70,7 +70,7 @@ def build_features(readings: DataFrame, sensors: DataFrame, days: Sequence[str],
 def unknown_sensors(readings: DataFrame, sensors: DataFrame, days: Sequence[str], data: DataSettings) -> dict[str, int]:
     """Count the readings with a speed whose sensor is not in the sensor table.
 
-    Their features of position and highway are null. The arguments are those of `build_features`.
+    Their position and highway features are null. The arguments are those of `build_features`.
 
     Returns:
         The count by local day, without days that have none.

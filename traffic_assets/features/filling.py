@@ -6,7 +6,7 @@
 
 An interval is filled from speeds that were measured before the reading and at most `longest_gap_minutes` away from the
 interval. Values at the time of the reading or later are never used, and the target is never filled. Only lags and means
-use the filled past; the variance uses measured speeds alone. Not here: lags and means without fills (`engineering.py`).
+use the filled past; the variance uses only measured speeds. Not here: lags and means without fills (`engineering.py`).
 """
 
 from functools import reduce

@@ -1,4 +1,4 @@
-"""The sensor table: one row a sensor with position, highway, lanes and the features that are fixed for it.
+"""The sensor table: one row per sensor with position, highway, lanes and the features that are fixed for it.
 
 These features are highway code, cluster, scaled position, distance from the centre and free-flow speed. Codes never
 change; a new highway gets the next free one. Not here: storage (the asset `sensor_table`).
@@ -38,11 +38,13 @@ _DESCRIPTION = [c.name for c in SENSOR_COLUMNS if c.name != "sensor_id"]
 class SensorTable:
     """Sensor table with a record of its inputs.
 
+    The record contains the layout fingerprint in the field `geometry`. Features of tables with different fingerprints
+    must not be mixed. It also contains the fingerprint of each day folder that was read. A folder that cannot be read
+    is tried again next time.
+
     Attributes:
-        rows: One row a sensor.
-        record: Number of sensors, bounding box, centre, clusters, the code of every highway so far, the layout
-            fingerprint (field `geometry`: features of tables with different ones must not be mixed), and the
-            fingerprints of the day folders that were read. A folder that cannot be read is tried again next time.
+        rows: One row per sensor.
+        record: Number of sensors, bounding box, centre, clusters, highway codes and fingerprints.
         refused: Reason for each day whose folder this build left out.
     """
 
@@ -66,11 +68,11 @@ def build_sensor_table(
         spark: Spark session.
         source: Sensor metadata, or readings with the same columns.
         data: Settings of free flow, centre and time zone.
-        previous: Table so far. Its codes are kept, and so are sensors that the source no longer has.
+        previous: Previous table. Its codes are kept, and so are sensors that the source no longer has.
 
     Raises:
-        InputError: The source has no sensor_id, or none of it can be used.
-        StorageError: Storage fails, and the cause is not a single day folder.
+        InputError: If the source has no sensor_id, or no part of it can be used.
+        StorageError: If storage fails, and the cause is not a single day folder.
     """
     folders = source.fingerprints()
     # A table of an earlier version, without a layout fingerprint, is built from all folders again.
@@ -163,8 +165,8 @@ def _describe_sensors(
     """Read parts and aggregate them by sensor.
 
     Returns:
-        Rows with sensor_id, description and free-flow speed (mph; null if unknown, or not configured per sensor), or
-        None if no part can be used; and the reason for each day that is left out.
+        Rows with sensor_id, description and free-flow speed, or None if no part can be used; and the reason for each
+        day that is left out. The speed is in mph, and null if it is unknown or not configured per sensor.
     """
     by_name = {c.name: c for c in (*SENSOR_COLUMNS, *READING_COLUMNS)}
     read, refused = source.read_all(spark, parts)
@@ -234,7 +236,7 @@ def _add_clusters(rows: DataFrame, positioned: int) -> DataFrame:
 
 
 def _layout_fingerprint(sensors: Sequence[Row], frame: Sequence[float | None]) -> str:
-    """Return a short hash of the inputs of the features of position and highway.
+    """Return a short hash of the inputs to the position and highway features.
 
     Args:
         sensors: Rows of the table, ordered by sensor_id.

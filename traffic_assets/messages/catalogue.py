@@ -13,16 +13,16 @@ def catalogue() -> dict[str, Message]:
     """Return every message by code, sorted.
 
     Raises:
-        AssertionError: Two messages have the same code.
+        AssertionError: If two messages have the same code.
     """
-    found: dict[str, Message] = {}
+    by_code: dict[str, Message] = {}
     for module in _modules():
         for message in vars(module).values():
             if not isinstance(message, Message):
                 continue
-            if found.setdefault(message.code, message) is not message:
-                raise AssertionError(f"{module.__name__}: the code {message.code} stands for two messages.")
-    return dict(sorted(found.items()))
+            if by_code.setdefault(message.code, message) is not message:
+                raise AssertionError(f"{module.__name__}: the code {message.code} is used by two messages.")
+    return dict(sorted(by_code.items()))
 
 
 def _modules() -> list[ModuleType]:

@@ -1,4 +1,4 @@
-"""Messages of asset checks that fail or warn."""
+"""Messages about asset checks that fail or warn."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
@@ -22,7 +22,7 @@ ROW_SHARES = Message(
 SENSOR_SHARES = Message(
     code="checks.sensor-shares",
     problem="The splits do not have their configured shares of the sensors ({sensors})",
-    expected="{expected} sensors, each with a tolerance of one, and at least one in each split",
+    expected="{expected}, each with a tolerance of one sensor, and at least one sensor in each split",
     fix="re-run the full train job for this week; if there are fewer than three sensors, use another "
     "training.split.kind",
     example={
@@ -32,23 +32,23 @@ SENSOR_SHARES = Message(
 )
 SHARED_KEYS = Message(
     code="checks.shared-keys",
-    problem="Rows or sensors are in more than one split, or in a wrong one ({counts})",
-    expected="each key, and with training.split.kind sensor each sensor, in its own split only",
+    problem="Rows or sensors are in more than one split, or in the wrong one ({counts})",
+    expected="each key only in its own split, and each sensor too if training.split.kind is sensor",
     fix="re-run the full train job for this week",
     example={"counts": {"shared_keys": 3, "misplaced": 0}},
 )
 INCOMPLETE_VECTOR = Message(
     code="checks.incomplete-vector",
-    problem="The vector of the train rows has nulls, NaN or infinities ({slots})",
+    problem="The vectors of the train rows contain nulls, NaN or infinities ({slots})",
     expected="a finite number in every slot",
     fix="exclude the features with training.exclude_features, or impute them with training.preprocessing.missing",
     example={"slots": {"speed_lag_1": 3}},
 )
 NOT_STANDARDIZED = Message(
     code="checks.not-standardized",
-    problem="Varying columns of the train rows are not standardized (mean off by {mean:.2g}, deviation by "
+    problem="Varying columns of the train rows are not standardized (mean off by {mean:.2g}, standard deviation by "
     "{deviation:.2g})",
-    expected="mean 0 and deviation 1 within {tolerance:g}",
+    expected="mean 0 and standard deviation 1 within {tolerance:g}",
     fix="re-run the full train job for this week, or choose another training.preprocessing.scaler",
     example={"mean": 0.1, "deviation": 0.0, "tolerance": 1e-6},
 )
@@ -68,7 +68,7 @@ SLOW_TRAINING = Message(
 TOP_FEATURE = Message(
     code="checks.top-feature",
     problem="The most important feature is {feature} with an importance of {importance:.3f}",
-    expected="{expected} with {low:g} to {high:g}",
+    expected="{expected} with an importance of {low:g} to {high:g}",
     fix="inspect the importances of the evaluation, or change evaluation.top_feature and "
     "evaluation.top_feature_importance",
     example={
@@ -81,7 +81,7 @@ TOP_FEATURE = Message(
 )
 MODEL_SIZE = Message(
     code="checks.model-size",
-    problem="The stored model has {megabytes:.2f} MB",
+    problem="The stored model is {megabytes:.2f} MB in size",
     expected="{low:g} to {high:g} MB",
     fix="change the number or depth of the trees, or evaluation.model_size_mb",
     example={"megabytes": 60.0, "low": 13.95, "high": 41.85},

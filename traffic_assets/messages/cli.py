@@ -1,17 +1,17 @@
-"""Messages of the command line."""
+"""Messages about the command line."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
 JOB_FAILED = Message(
     code="cli.job-failed",
-    problem="The job {job} failed (run {run}); whatever it published before stays",
+    problem="The {job} job failed (run {run}). Data that it published is kept",
     fix="correct the problems above, then run it again",
     example={"job": "train", "run": "4f6c1d9e"},
 )
 NO_MODELS = Message(
     code="cli.no-models",
     problem="No model is registered below {root}",
-    fix="run `traffic-assets demo` or the job train; if models are registered elsewhere, set persistence.base_uri or "
+    fix="run `traffic-assets demo` or the train job; if models are registered elsewhere, set persistence.base_uri or "
     "change to that folder",
     example={"root": "file:///data/models"},
 )
@@ -25,20 +25,20 @@ UNKNOWN_TARGET = Message(
     code="cli.unknown-target",
     problem="{given!r} is not a target of this deployment",
     expected="one of {targets}",
-    fix="choose one of them, or add it to training.targets",
+    fix="choose one of these, or add it to training.targets",
     example={"given": "flow", "targets": ["speed"]},
 )
 NO_REPORTS = Message(
     code="cli.no-reports",
     problem="No report is stored below {root}",
-    fix="run the job train for a week",
+    fix="run the train job for a week",
     example={"root": "file:///data/training/training_report"},
 )
 NO_REPORT_OF_WEEK = Message(
     code="cli.no-report-of-week",
     problem="Week {week} has no report",
     expected="one of {weeks}",
-    fix="choose one of them, or run the job train for {week}",
+    fix="choose one of these, or run the train job for {week}",
     example={"week": "2026-01-12", "weeks": ["2026-01-05"]},
 )
 OUT_IS_A_FOLDER = Message(
@@ -63,13 +63,13 @@ SAMPLE_NOT_LOCAL = Message(
     code="cli.sample-not-local",
     problem="The readings of this deployment are not in a local folder ({source})",
     expected="a local folder",
-    fix="write the sample to one with --to, then copy it to the source",
+    fix="write the sample to a local folder with --to, then copy it to the source",
     example={"source": "hdfs://namenode:9000/traffic-data/raw/readings"},
 )
 SAMPLE_AMONG_READINGS = Message(
     code="cli.sample-among-readings",
     problem="The sample would be mixed with the readings in data.source ({source})",
     expected="another folder",
-    fix="choose one with --to",
+    fix="choose another folder with --to",
     example={"source": "file:///data/readings"},
 )

@@ -1,23 +1,23 @@
-"""Messages of the evaluation: thresholds, intervals, residuals, importances and tests of difference."""
+"""Messages about the evaluation: thresholds, intervals, residuals, importances and significance tests."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
 NO_CROSS_VALIDATION = Message(
     code="evaluation.no-cross-validation",
-    problem="Thresholds on cross-validation are set ({thresholds}), but the model has no cross-validation",
+    problem="Thresholds for cross-validation are set ({thresholds}), but the model has no cross-validation",
     fix="materialize the cv_report of this model, or set these thresholds to null",
     example={"thresholds": ["cv_r2_mean_min", "cv_r2_std_max"]},
 )
 INVALID_COVERAGE = Message(
     code="evaluation.invalid-coverage",
     problem="{coverage:g} is not a valid coverage",
-    expected="a number between 0 and 1, both excluded",
-    fix="set evaluation.diagnostics.interval_coverage accordingly",
+    expected="a number between 0 and 1, exclusive",
+    fix="correct evaluation.diagnostics.interval_coverage",
     example={"coverage": 1.0},
 )
 TOO_FEW_CALIBRATION_ROWS = Message(
     code="evaluation.too-few-calibration-rows",
-    problem="{rows} rows cannot calibrate prediction intervals of {coverage:.0%}",
+    problem="There are too few rows ({rows}) to calibrate {coverage:.0%} prediction intervals",
     expected="at least {needed} rows",
     fix="increase the validation share, or set a smaller evaluation.diagnostics.interval_coverage",
     example={"rows": 8, "coverage": 0.9, "needed": 9},
@@ -26,11 +26,11 @@ NO_TEST_ROWS = Message(
     code="evaluation.no-test-rows",
     problem="There are no test rows to measure the coverage of the prediction interval on",
     expected="at least one row in the test split",
-    fix="train on more rows or increase the test share",
+    fix="train on more rows, or increase the test share",
 )
 TOO_FEW_HOURS = Message(
     code="evaluation.too-few-hours",
-    problem="{hours} hours of test rows are too few blocks for a confidence interval",
+    problem="The test rows cover too few hours ({hours}) for a confidence interval",
     expected="at least {needed} hours",
     fix="train on a window of more days, or set evaluation.diagnostics.confidence_level to null",
     example={"hours": 7, "needed": 8},

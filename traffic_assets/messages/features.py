@@ -5,7 +5,7 @@ from traffic_assets.dagster_hdfs.message import Message
 UNKNOWN_FEATURES = Message(
     code="features.unknown",
     problem="{setting} contains unknown features ({names})",
-    expected="names among {allowed}",
+    expected="names from {allowed}",
     fix="correct or remove these names in {setting}",
     example={
         "setting": "training.features",
@@ -23,7 +23,7 @@ ALL_EXCLUDED = Message(
 ALL_LEAKY_OR_EXCLUDED = Message(
     code="features.all-leaky-or-excluded",
     problem="Every feature is excluded for the target {target} (training.features, training.exclude_features)",
-    expected="at least one feature that is not computed from the {target} itself (not {leaky})",
+    expected="at least one feature that is not computed from the {target} itself (unlike {leaky})",
     fix="add such a feature to training.features, or remove it from training.exclude_features",
     example={"target": "flow", "leaky": ["flow_rate"]},
 )
@@ -43,7 +43,7 @@ WRONG_ROLE = Message(
 )
 WRONG_LOOKBACK = Message(
     code="features.wrong-lookback",
-    problem="The feature {feature!r} has lookback_minutes of {given}",
+    problem="The feature {feature!r} has lookback_minutes={given}",
     expected="0 to {longest}",
     fix="shorten the window of its expression",
     example={"feature": "queue_length", "given": 2000, "longest": 1440},
@@ -61,6 +61,6 @@ NO_USABLE_DAY = Message(
     fix="correct the files of one of these days",
     example={
         "uri": "file:///data/raw",
-        "reasons": {"2026-01-05": "Files of file:///data/raw/date=2026-01-05 are damaged."},
+        "reasons": {"2026-01-05": "torn.parquet is not a Parquet file"},
     },
 )

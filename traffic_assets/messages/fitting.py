@@ -1,4 +1,4 @@
-"""Messages of fits: columns and folds."""
+"""Messages about fitting: columns and folds."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
@@ -11,6 +11,6 @@ MISSING_TARGET = Message(
     code="fitting.missing-target",
     problem="The feature rows have no column {target!r}",
     expected="the observed target in every feature table",
-    fix="materialize feature_table again with the job features",
+    fix="materialize feature_table again (run the features job)",
     example={"target": "flow"},
 )

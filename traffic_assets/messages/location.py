@@ -1,17 +1,17 @@
-"""Messages of the code location while it loads, and of its sensor."""
+"""Messages about loading the code location, and about its sensor."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
 PACKAGE_MISSING = Message(
     code="location.package-missing",
     problem="The model {model} is enabled, but the package {package} is not installed",
-    fix="{install}, or set models.{model}.enabled to false",
+    fix="run `{install}`, or set models.{model}.enabled to false",
     example={"model": "svr", "package": "sklearn", "install": "pip install 'traffic-assets[svr]'"},
 )
 MEMBER_PACKAGE_MISSING = Message(
     code="location.member-package-missing",
     problem="The model {model} is enabled with the member {member}, but the package {package} is not installed",
-    fix="{install}, or remove {member} from models.{model}.hyperparameters.members",
+    fix="run `{install}`, or remove {member} from models.{model}.hyperparameters.members",
     example={
         "model": "ensemble",
         "member": "svr",
@@ -28,7 +28,7 @@ BROKEN_BACKEND = Message(
 )
 CHECK_WITHOUT_ASSET = Message(
     code="location.check-without-asset",
-    problem="Checks are on assets that do not exist ({checks})",
+    problem="Some checks belong to assets that do not exist ({checks})",
     expected="one of these assets: {assets}",
     fix="correct the asset keys of the checks",
     example={"checks": ["typo on random_forrest_evaluation"], "assets": ["random_forest_evaluation"]},
@@ -36,7 +36,7 @@ CHECK_WITHOUT_ASSET = Message(
 ENTRY_WITHOUT_GATE = Message(
     code="location.entry-without-gate",
     problem="{entry} does not depend on an asset with a blocking {gate} check",
-    expected="a gate in front of every registry entry",
+    expected="a gate before every registry entry",
     fix="add the check {gate} to the evaluation that {entry} depends on",
     example={"entry": "svr_registry_entry", "gate": "meets_targets"},
 )

@@ -10,14 +10,14 @@ NO_ROWS = Message(
 )
 PREDICTIONS_NOT_FINITE = Message(
     code="metrics.predictions-not-finite",
-    problem="{number} of {rows} predictions are null, NaN or infinite",
+    problem="Some predictions are null, NaN or infinite ({number} of {rows})",
     expected="finite numbers",
     fix="fit the model again with other hyperparameters, such as a lower learning rate or more regularization",
     example={"number": 12, "rows": 90_000},
 )
 OBSERVATIONS_NOT_FINITE = Message(
     code="metrics.observations-not-finite",
-    problem="{number} of {rows} observed values of {target} are null, NaN or infinite",
+    problem="Some observed values of {target} are null, NaN or infinite ({number} of {rows})",
     expected="finite numbers",
     fix="remove these rows before the evaluation",
     example={"number": 12, "rows": 90_000, "target": "speed"},
@@ -26,7 +26,7 @@ UNUSABLE = Message(
     code="metrics.unusable",
     problem="Metric {metric!r} of an installed package cannot be computed ({error}: {reason})",
     expected="an aggregate of the observed and the predicted column",
-    fix="correct the metric, or uninstall its package, which `traffic-assets plugins` names",
+    fix="correct the metric, or uninstall its package, which `traffic-assets plugins` lists",
     example={"metric": "far", "error": "ZeroDivisionError", "reason": "division by zero"},
 )
 INVALID_DIRECTION = Message(

@@ -1,4 +1,4 @@
-"""Messages of cross-validation, learning curves and the temporal holdout."""
+"""Messages about cross-validation, learning curves and the temporal holdout."""
 
 from datetime import UTC, datetime
 
@@ -6,30 +6,30 @@ from traffic_assets.dagster_hdfs.message import Message
 
 EMPTY_FOLD = Message(
     code="model-selection.empty-fold",
-    problem="No rows to {purpose} on in {fold}",
+    problem="There are no rows to {purpose} on in {fold}",
     expected="at least one train and one test row in every fold",
-    fix="train on more rows or reduce training.folds",
+    fix="train on more rows, or reduce training.folds",
     example={"purpose": "train", "fold": "fold 1 of 5"},
 )
 EMPTY_SHARE = Message(
     code="model-selection.empty-share",
-    problem="No rows to fit on for a point of the learning curve (share {share:g})",
+    problem="There are no rows to fit on for a point of the learning curve (share {share:g})",
     expected="at least one row",
-    fix="set greater shares in evaluation.diagnostics.learning_curve",
+    fix="set larger shares in evaluation.diagnostics.learning_curve",
     example={"share": 0.001},
 )
 NO_EARLIER_ROWS = Message(
     code="model-selection.no-earlier-rows",
-    problem="No rows before the start of the later part ({boundary:%Y-%m-%d %H:%M} UTC)",
+    problem="There are no rows before the start of the later part ({boundary:%Y-%m-%d %H:%M} UTC)",
     expected="rows in both parts of the temporal holdout",
     fix="train on a window of more days",
     example={"boundary": datetime(2026, 1, 5, tzinfo=UTC)},
 )
 NO_ROWS_IN_WINDOW = Message(
     code="model-selection.no-rows-in-window",
-    problem="No rows to split in time",
+    problem="There are no rows to split in time",
     expected="rows in the training window",
-    fix="materialize feature_table for it",
+    fix="materialize feature_table for the days of the window",
 )
 METRIC_NOT_EVALUATED = Message(
     code="model-selection.metric-not-evaluated",

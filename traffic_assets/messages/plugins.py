@@ -1,64 +1,64 @@
-"""Messages about plugins: why an installed package is left out."""
+"""Messages about plugins: reasons why an installed package is left out."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
 DUPLICATE_NAME = Message(
     code="plugins.duplicate-name",
-    problem="Several packages give the name {name!r} ({packages})",
+    problem="Several packages use the name {name!r} ({packages})",
     fix="uninstall all but one",
     example={"name": "acme", "packages": ["acme-models", "other-models"]},
 )
 IMPORT_FAILED = Message(
     code="plugins.import-failed",
-    problem="It cannot be imported ({error})",
+    problem="The plugin cannot be imported ({error})",
     fix="repair the package, or install what it needs",
     example={"error": "ImportError: no engine here"},
 )
 WRONG_KIND = Message(
     code="plugins.wrong-kind",
-    problem="The entry point does not give an instance of {kind} ({given})",
-    expected="an object of {kind}",
+    problem="The entry point does not refer to an instance of {kind} ({given})",
+    expected="an instance of {kind}",
     example={"kind": "Algorithm", "given": "of type dict"},
 )
 NAME_MISMATCH = Message(
     code="plugins.name-mismatch",
-    problem="The {kind} is named {name!r}, its entry point {entry_point!r}",
-    expected="one name for both",
+    problem="The {kind} is named {name!r}, but its entry point is named {entry_point!r}",
+    expected="the same name for both",
     example={"kind": "Algorithm", "name": "acme", "entry_point": "tree"},
 )
 BUILT_IN_NAME = Message(
     code="plugins.built-in-name",
-    problem="{name!r} is built in",
+    problem="{name!r} is a built-in name",
     expected="a name other than {taken}",
     example={"name": "random_forest", "taken": ["linear_regression", "random_forest"]},
 )
 INVALID_NAME = Message(
     code="plugins.invalid-name",
     problem="{name!r} is not a valid name",
-    expected="lower-case letters, digits and _, and not the name of a pydantic method",
+    expected="lower-case letters, digits and _, beginning with a letter, and not the name of a pydantic method",
     example={"name": "acme-1"},
 )
 WRONG_SETTINGS = Message(
     code="plugins.wrong-settings",
-    problem="Its settings are not a section ({settings})",
+    problem="The plugin's settings are not a section ({settings})",
     expected="a subclass of ModelSettings",
     example={"settings": "<class 'acme_models.Knobs'>"},
 )
 INVALID_DEFAULTS = Message(
     code="plugins.invalid-defaults",
-    problem="Its settings have no valid defaults ({key}: {reason})",
+    problem="The plugin's settings have no valid defaults ({key}: {reason})",
     expected="a section that is valid without any key",
     example={"key": "hyperparameters", "reason": "Field required"},
 )
 OVERRIDES_OLD_METHOD = Message(
     code="plugins.overrides-old-method",
-    problem="It overrides {attribute}, which nothing calls any more",
+    problem="The plugin overrides {attribute}, which is no longer called",
     fix="rename the method to {new}",
     example={"attribute": "DecisionTreeSettings.requested", "new": "override_hyperparameters"},
 )
 UNREADABLE_GATE = Message(
     code="plugins.unreadable-gate",
-    problem="Its gate cannot be read: {reason}",
+    problem="The plugin's gate cannot be read: {reason}",
     fix="declare thresholds: ClassVar[GateThresholds]",
     example={"reason": "Section.targets is a field"},
 )

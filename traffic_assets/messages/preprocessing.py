@@ -11,10 +11,10 @@ INVALID_FORMULA = Message(
 )
 UNUSABLE_FORMULAS = Message(
     code="preprocessing.unusable-formulas",
-    problem="Some formulas of training.preprocessing.create cannot be computed ({reasons})",
+    problem="Some formulas in training.preprocessing.create cannot be computed ({reasons})",
     expected="formulas of numeric features: {numeric}",
-    fix="use features that are listed here, that training.exclude_features does not name, and that training.features "
-    "names if it is set",
+    fix="use features from this list that are not in training.exclude_features and, if training.features is set, are "
+    "in it",
     example={
         "reasons": ["flow_rate/lanes: no such feature: lanes"],
         "numeric": ["flow_rate", "occupancy_ratio"],
@@ -22,8 +22,8 @@ UNUSABLE_FORMULAS = Message(
 )
 NO_TARGET = Message(
     code="preprocessing.no-target",
-    problem="No train row has a value of {target}",
-    expected="at least one; either the window is empty, or the detectors do not report {target}",
+    problem="No train row has a value of {target}, because the window is empty or the detectors do not report {target}",
+    expected="at least one row with a value",
     fix="ingest readings with {target} for the window's days, or remove {target} from training.targets",
     example={"target": "flow"},
 )
@@ -37,7 +37,7 @@ NO_FEATURE_VALUES = Message(
 NO_ROWS_LEFT = Message(
     code="preprocessing.no-rows-left",
     problem="Every train row is dropped by training.preprocessing (missing: {missing}, outliers: {outliers}, "
-    "outlier_action: {action}). Rows without a value, of {rows}: {nulls}",
+    "outlier_action: {action}). Rows without a value, out of {rows}: {nulls}",
     expected="at least one row that is kept",
     fix="set training.preprocessing.missing to median or mean, set outlier_action to clip, or add features that are "
     "mostly missing to training.exclude_features",
@@ -45,7 +45,7 @@ NO_ROWS_LEFT = Message(
 )
 NO_SLOTS_LEFT = Message(
     code="preprocessing.no-slots-left",
-    problem="The variance of no slot is above training.preprocessing.variance_threshold ({threshold:g})",
+    problem="No slot has a variance above training.preprocessing.variance_threshold ({threshold:g})",
     expected="at least one slot above it",
     fix="reduce training.preprocessing.variance_threshold",
     example={"threshold": 1000.0},
@@ -54,7 +54,7 @@ NOT_AN_ARRAY = Message(
     code="preprocessing.not-an-array",
     problem="The preprocessor does more than impute (scaled: {scaled}, missing: {missing}, outliers: {outliers}, "
     "selection: {selection}), so its vector cannot be computed as an array",
-    expected="a preprocessor without scaler, dropped rows, outlier bounds and selection",
+    expected="a preprocessor without scaler, dropped rows, outlier bounds or selection",
     fix="use the preprocessor's own vector",
     example={"scaled": True, "missing": "median", "outliers": "none", "selection": "none"},
 )

@@ -28,7 +28,7 @@ NO_FILES = Message(
 UNREADABLE_FILES = Message(
     code="readings.unreadable-files",
     problem="{path} cannot be read as {format} ({cause})",
-    expected="files in the format of data.format, or of their ending",
+    expected="files in the format of data.format or of their extension",
     fix="correct the files, or set data.format to their format",
     example={"path": _DAY_FOLDER, "format": "parquet", "cause": "[FAILED_READ_FILE] Encountered error"},
 )
@@ -43,13 +43,13 @@ AMBIGUOUS_COLUMN = Message(
     code="readings.ambiguous-column",
     problem="The columns {columns} of {path} both mean {name!r}",
     expected="one column for each meaning",
-    fix="drop one, or give it another meaning in data.aliases",
+    fix="drop one, or map it to another name in data.aliases",
     example={"columns": ["avg_speed", "speed_mph"], "path": _DAY_FOLDER, "name": "speed"},
 )
 UNKNOWN_FORMAT = Message(
     code="readings.unknown-format",
-    problem="The format of {file} cannot be detected from its ending",
-    expected="one of the endings {endings}",
+    problem="The format of {file} cannot be detected from its extension",
+    expected="one of the extensions {endings}",
     fix="set data.format to parquet, csv or json",
     example={"file": f"{_FOLDER}/readings.txt", "endings": [".parquet", ".csv", ".json"]},
 )
@@ -74,7 +74,7 @@ WRONG_COLUMN_TYPE = Message(
 )
 TOO_MANY_BAD_ROWS = Message(
     code="readings.too-many-bad-rows",
-    problem="{bad} of {rows} rows are bad ({reasons})",
+    problem="Too many rows are bad, {bad} of {rows} ({reasons})",
     expected="at most {allowed:.0%}",
     fix="correct the rows of the day, or raise data.max_bad_share",
     example={
@@ -86,7 +86,7 @@ TOO_MANY_BAD_ROWS = Message(
 )
 UNREADABLE_TIMESTAMPS = Message(
     code="readings.unreadable-timestamps",
-    problem="The day has no rows, and {rows} rows of {uri} have a timestamp that cannot be read",
+    problem="The day has no rows, but some rows in {uri} have an unreadable timestamp ({rows})",
     expected="ISO 8601 timestamps, or one of data.timestamp_formats",
     fix="add the timestamps' format to data.timestamp_formats",
     example={"rows": 576, "uri": _FOLDER},

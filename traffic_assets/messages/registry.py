@@ -1,11 +1,11 @@
-"""Messages of the model registry."""
+"""Messages about the model registry."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
 NO_MODEL = Message(
     code="registry.no-model",
     problem="No model is registered as {lane!r} (registered: {lanes})",
-    fix="use a registered name, or register a model with the job `train`",
+    fix="use a registered name, or register a model with the train job",
     example={"lane": "xgboost", "lanes": ["random_forest", "svr"]},
 )
 NO_VERSION = Message(
@@ -34,15 +34,15 @@ NO_FREE_VERSION = Message(
 )
 DAMAGED_VERSION = Message(
     code="registry.damaged-version",
-    problem="{lane} {version} at {uri} is damaged: {files} missing, added or changed (see {manifest})",
-    fix="use another version ({versions})",
+    problem="{lane} {version} at {uri} is damaged: files are missing, added or changed ({files}; see {manifest})",
+    fix="use another version ({versions}), or register a new one with the train job",
     example={
         "lane": "random_forest",
         "version": "v1.1.0",
         "uri": "file:///data/traffic/models/random_forest/v1.1.0",
         "files": ["model/data/part-00000"],
         "manifest": "MANIFEST.json",
-        "versions": ["v1.0.0", "v1.1.0"],
+        "versions": ["v1.0.0"],
     },
 )
 NO_MANIFEST = Message(
@@ -66,7 +66,7 @@ UNKNOWN_MODEL_CLASS = Message(
 )
 UNSAFE_VERSION = Message(
     code="registry.unsafe-version",
-    problem="{lane} {version} is not loaded, because its files could run other code:{reasons:lines}",
+    problem="{lane} {version} is not loaded, because its files could run untrusted code:{reasons:lines}",
     fix="use another version, or register a model without these stages",
     example={
         "lane": "xgboost",
@@ -80,6 +80,7 @@ UNSAFE_VERSION = Message(
 NO_STAGE_METADATA = Message(
     code="registry.no-stage-metadata",
     problem="{uri} contains no {folder}",
+    expected="a folder that Spark ML saved",
     example={"uri": "file:///data/traffic/models/xgboost/v1.0.0/model", "folder": "metadata"},
 )
 INVALID_STAGE_METADATA = Message(
@@ -90,7 +91,7 @@ INVALID_STAGE_METADATA = Message(
 )
 UNKNOWN_STAGE_CLASS = Message(
     code="registry.unknown-stage-class",
-    problem="{file} names the class {name!r}",
+    problem="{file} specifies the class {name!r}, which is not allowed",
     expected="one of {known}",
     example={
         "file": "file:///data/traffic/models/xgboost/v1.0.0/model/metadata/part-00000",
@@ -100,7 +101,7 @@ UNKNOWN_STAGE_CLASS = Message(
 )
 PICKLED_STAGE = Message(
     code="registry.pickled-stage",
-    problem="{file} contains a pickle ({field}), which loading would run",
+    problem="{file} contains a pickle ({field}), which would run code when it is loaded",
     fix="fit the model without callbacks",
     example={
         "file": "file:///data/traffic/models/xgboost/v1.0.0/model/metadata/part-00000",
@@ -109,6 +110,7 @@ PICKLED_STAGE = Message(
 )
 STAGE_OUTSIDE = Message(
     code="registry.stage-outside",
-    problem="{file} names a stage outside of its folder",
+    problem="{file} refers to a stage outside its folder",
+    expected="stages inside the folder of the model",
     example={"file": "file:///data/traffic/models/xgboost/v1.0.0/pipeline/metadata/part-00000"},
 )

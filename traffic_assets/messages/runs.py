@@ -9,31 +9,31 @@ NO_DAGSTER_HOME = Message(
 )
 NO_PARTITION_YET = Message(
     code="runs.no-partition-yet",
-    problem="No {kind} that starts on {start} or later is over yet",
+    problem="No {kind} since {start} is complete yet",
     expected="at least one complete {kind} since data.first_day",
-    fix="wait until the first {kind} is over, or set an earlier data.first_day",
+    fix="wait until the first {kind} is complete, or set an earlier data.first_day",
     example={"kind": "week", "start": "2026-01-05"},
 )
 _ALLOWED = "{first} to {last}"
 _ONE = '--partition {last} (dg launch) or --tags \'{{"dagster/partition": "{last}"}}\' (dagster job execute)'
 NO_DAY = Message(
     code="runs.no-day",
-    problem="No day was given",
+    problem="The run has no day",
     expected=f"a day from {_ALLOWED}",
-    fix=f"pass one with {_ONE}, or a range with --partition-range FIRST...LAST (dg launch) or with the tags "
-    "dagster/asset_partition_range_start and dagster/asset_partition_range_end",
+    fix=f"pass one with {_ONE}. For a range, pass --partition-range FIRST...LAST (dg launch), or the tags "
+    "dagster/asset_partition_range_start and dagster/asset_partition_range_end (dagster job execute)",
     example={"first": "2026-01-05", "last": "2026-01-18"},
 )
 NO_WEEK = Message(
     code="runs.no-week",
-    problem="No week was given",
+    problem="The run has no week",
     expected=f"the Monday of a week from {_ALLOWED}",
     fix=f"pass one with {_ONE}",
     example={"first": "2026-01-05", "last": "2026-01-12"},
 )
 RANGE_OF_WEEKS = Message(
     code="runs.range-of-weeks",
-    problem="A run trains one week, but a range was given ({given})",
+    problem="A run trains one week, not a range ({given})",
     expected=f"one week from {_ALLOWED}",
     fix=f"start one run for each week, with {_ONE}",
     example={
@@ -44,7 +44,7 @@ RANGE_OF_WEEKS = Message(
 )
 HALF_RANGE = Message(
     code="runs.half-range",
-    problem="A range has two ends, but only one was given ({given})",
+    problem="The range has only one end ({given})",
     expected=f"two days from {_ALLOWED}",
     fix="add the tag {missing}",
     example={
@@ -58,7 +58,7 @@ REVERSED_RANGE = Message(
     code="runs.reversed-range",
     problem="The range ends before it begins ({given})",
     expected=f"days from {_ALLOWED}",
-    fix="give the earlier day first",
+    fix="put the earlier day first",
     example={
         "given": {
             "dagster/asset_partition_range_start": "2026-01-07",
@@ -84,9 +84,9 @@ NOT_A_MONDAY = Message(
 )
 NOT_OVER = Message(
     code="runs.not-over",
-    problem="The {kind} {given} is not over yet (time zone {zone})",
+    problem="The {kind} {given} is not complete yet (time zone {zone})",
     expected=f"a complete {{kind}} from {_ALLOWED}",
-    fix="wait until the {kind} has ended, or choose an earlier one",
+    fix="wait until the {kind} is complete, or choose an earlier one",
     example={
         "kind": "week",
         "given": "2026-01-19",
@@ -97,17 +97,17 @@ NOT_OVER = Message(
 )
 OUTSIDE_DATA = Message(
     code="runs.outside-data",
-    problem="The {kind} {given} is outside data.first_day and data.last_day",
+    problem="The {kind} {given} is not between data.first_day and data.last_day",
     expected=f"a {{kind}} from {_ALLOWED}",
     fix="choose another {kind}, or change data.first_day or data.last_day",
     example={"kind": "day", "given": "2025-12-31", "first": "2026-01-05", "last": "2026-01-18"},
 )
 BAD_HYPERPARAMETERS = Message(
     code="runs.bad-hyperparameters",
-    problem="The run config has {count} hyperparameter(s) out of range ({errors})",
+    problem="The run config contains hyperparameters that are out of range ({count}):{errors:lines}",
     fix="correct the run config (Launchpad or --config)",
     example={
         "count": 1,
-        "errors": ["random_forest_cv_report.maxDepth: given 99, input should be less than or equal to 30"],
+        "errors": ["random_forest_cv_report.maxDepth: Out of range (99). Expected a number of at most 30."],
     },
 )

@@ -1,4 +1,4 @@
-"""Messages of the search for hyperparameters."""
+"""Messages about the search for hyperparameters."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
@@ -6,14 +6,14 @@ UNKNOWN_METRIC = Message(
     code="search.unknown-metric",
     problem="{metric!r} is not a known metric",
     expected="one of {metrics}",
-    fix="set evaluation.primary_metric to one of them, or install the package of the metric",
+    fix="set evaluation.primary_metric to one of them, or install the metric's package",
     example={"metric": "accuracy", "metrics": ["rmse", "mae", "mape", "r2"]},
 )
 NO_HYPERPARAMETERS = Message(
     code="search.no-hyperparameters",
     problem="The search has no hyperparameters to try",
-    expected="at least one set",
-    fix="set values in the grid of the model, or turn its tuning off",
+    expected="at least one set of hyperparameters",
+    fix="set models.<model>.grid, or set models.<model>.tune to false",
 )
 NO_SURROGATE = Message(
     code="search.no-surrogate",
@@ -23,7 +23,7 @@ NO_SURROGATE = Message(
 )
 TOO_FEW_ROWS_TO_SCREEN = Message(
     code="search.too-few-rows-to-screen",
-    problem="The sample for screening is too small ({rows} rows)",
+    problem="The sample for screening has too few rows ({rows})",
     expected="rows in its train and in its test part",
     fix="train on more rows, or set training.search.screen to null",
     example={"rows": 1},
@@ -31,6 +31,6 @@ TOO_FEW_ROWS_TO_SCREEN = Message(
 MISSING_OPTUNA = Message(
     code="search.missing-optuna",
     problem="The search strategy 'tpe' needs Optuna, which is not installed",
-    fix="run {command}, or set another training.search.strategy",
+    fix="run `{command}`, or set another training.search.strategy",
     example={"command": "pip install 'traffic-assets[tpe]'"},
 )

@@ -1,6 +1,6 @@
-"""Messages of the settings: profiles, the environment, every section, and settings that have no effect.
+"""Messages about the settings: profiles, the environment, every section, and settings that have no effect.
 
-The path of a setting is written in front of its message (`settings/layer.py`), so that no template repeats it.
+The path of a setting precedes its message (`settings/layer.py`), so no template repeats it.
 """
 
 from traffic_assets.dagster_hdfs.message import Message
@@ -22,7 +22,7 @@ UNKNOWN_PROFILE = Message(
 )
 PROFILE_CIRCLE = Message(
     code="settings.profile-circle",
-    problem="Profiles extend each other in a circle ({circle})",
+    problem="Profiles extend each other in a cycle ({circle})",
     fix="remove one `extends`",
     example={"circle": "one.json -> two.json -> one.json"},
 )
@@ -55,17 +55,17 @@ MISSPELLED_VARIABLE = Message(
     code="settings.misspelled-variable",
     problem="No setting has this name ({key})",
     expected="one of {allowed} after {prefix}",
-    fix="did you mean {suggestion}? Rename the variable",
+    fix="rename the variable, for example to {suggestion}",
     example={
         "key": "SEEDS",
         "prefix": "TRAFFIC_TRAINING__",
         "allowed": ["TARGETS", "FOLDS", "SEED"],
-        "suggestion": "SEED",
+        "suggestion": "TRAFFIC_TRAINING__SEED",
     },
 )
 BOTH_NAMES = Message(
     code="settings.both-names",
-    problem="{old} is the old name of {new}, and both are given",
+    problem="{old} is the old name of {new}, and both are set",
     expected="one of them",
     fix="move its values to {new}",
     example={"old": "evaluation.targets", "new": "evaluation.thresholds"},
@@ -84,7 +84,7 @@ MISSPELLED_KEY = Message(
     code="settings.misspelled-key",
     problem="Not a setting ({key})",
     expected="one of {allowed}",
-    fix="did you mean {suggestion}? Rename the key",
+    fix="rename the key, for example to {suggestion}",
     example={"key": "fold", "allowed": ["folds", "seed"], "suggestion": "folds"},
 )
 UNUSABLE_PLUGIN = Message(
@@ -93,7 +93,7 @@ UNUSABLE_PLUGIN = Message(
     fix="repair or uninstall that package, or remove this setting",
     example={
         "plugin": "acme of acme-models 2.1 (entry point acme = acme_models:ACME in traffic_assets.algorithms)",
-        "reason": "It cannot be imported (ImportError: no engine here)",
+        "reason": "The plugin cannot be imported (ImportError: no engine here)",
     },
 )
 NOT_A_SECTION = Message(
@@ -155,7 +155,7 @@ CREDENTIALS_IN_URI = Message(
 )
 EMPTY_URI = Message(
     code="settings.empty-uri",
-    problem="The folder is empty text ({uri!r})",
+    problem="The value is empty ({uri!r})",
     expected="a folder or a URI",
     example={"uri": ""},
 )
@@ -176,7 +176,7 @@ DAYS_OUT_OF_ORDER = Message(
 )
 INVALID_RUSH_HOURS = Message(
     code="settings.invalid-rush-hours",
-    problem="Not a span of rush hours ({start:g} to {end:g})",
+    problem="Not a valid span of rush hours ({start:g} to {end:g})",
     expected="pairs [from, to] with from < to",
     example={"start": 9.0, "end": 8.0},
 )
@@ -184,7 +184,7 @@ FILLED_FEATURE_TABLE = Message(
     code="settings.filled-feature-table",
     problem="Fills (data.fill) apply to readings, but data.kind is features",
     expected="a ready-made feature table without fill",
-    fix="switch off data.fill.forward_fill and data.fill.interpolation, or set data.kind to readings",
+    fix="turn off data.fill.forward_fill and data.fill.interpolation, or set data.kind to readings",
 )
 
 # training
@@ -197,7 +197,7 @@ SHARES_NOT_ONE = Message(
 )
 INVALID_FORMULA = Message(
     code="settings.invalid-formula",
-    problem="Not a formula ({formula!r})",
+    problem="Not a valid formula ({formula!r})",
     expected="a product a*b, a ratio a/b, or a power a^2 or a^3 of numeric features",
     example={"formula": "a-b"},
 )
@@ -221,8 +221,8 @@ DUPLICATE_FORMULAS = Message(
 )
 SCREENED_STRATEGY = Message(
     code="settings.screened-strategy",
-    problem="Screening ({screen}) does not go with strategy {strategy!r}, which chooses points as it proceeds",
-    expected="screening of a grid or of random draws",
+    problem="Screening ({screen}) cannot be combined with strategy {strategy!r}, which chooses points as it proceeds",
+    expected="screening of a grid or random draws",
     fix="set strategy to grid or random, or set screen to null",
     example={"screen": 5, "strategy": "tpe"},
 )
@@ -234,7 +234,7 @@ DUPLICATE_TARGETS = Message(
 )
 TOO_MANY_DAYS = Message(
     code="settings.too-many-days",
-    problem="The required days (minimum_days {minimum_days}) are more than the {window_days} days of the window",
+    problem="The number of required days (minimum_days {minimum_days}) exceeds the {window_days} days of the window",
     fix="lower minimum_days, or raise window_weeks",
     example={"minimum_days": 15, "window_days": 14},
 )
@@ -276,14 +276,15 @@ UNKNOWN_MODEL_THRESHOLDS = Message(
 
 INVALID_REGISTRY_FOLDER = Message(
     code="settings.invalid-registry-folder",
-    problem="Not a folder below persistence.base_uri (hdfs_model_path) ({folder!r})",
-    expected="the folder of the registry below it, such as models",
+    problem="Not a valid folder for the registry ({folder!r})",
+    expected="a folder below persistence.base_uri, such as models (in a scikit-learn-style configuration, base_uri is "
+    "hdfs_model_path)",
     example={"folder": "../elsewhere"},
 )
 RESERVED_REGISTRY_FOLDER = Message(
     code="settings.reserved-registry-folder",
     problem="Versions would be stored among assets ({folder!r})",
-    expected="a folder that is not in {reserved}",
+    expected="a folder outside {reserved}",
     example={"folder": "training", "reserved": ["raw", "processed", "training"]},
 )
 
@@ -303,7 +304,7 @@ RESERVED_SPARK_SETTINGS = Message(
 )
 SECRET_IN_SPARK_CONFIG = Message(
     code="settings.secret-in-spark-config",
-    problem="Secrets in spark.config ({keys}), which the Dagster UI and `traffic-assets settings` would show",
+    problem="Secrets are in spark.config ({keys}), where the Dagster UI and `traffic-assets settings` would show them",
     fix="put them in the files of HADOOP_CONF_DIR, or in a Hadoop credential provider named by "
     "spark.hadoop.hadoop.security.credential.provider.path",
     example={"keys": ["spark.hadoop.fs.s3a.secret.key"]},
@@ -339,7 +340,7 @@ MISSPELLED_HYPERPARAMETER = Message(
     code="settings.misspelled-hyperparameter",
     problem="Not a hyperparameter ({name})",
     expected="one of {allowed}",
-    fix="did you mean {suggestion}? Rename the key",
+    fix="rename the key, for example to {suggestion}",
     example={"name": "n_estimator", "allowed": ["numTrees", "maxDepth"], "suggestion": "numTrees"},
 )
 EMPTY_GRID_VALUES = Message(
@@ -370,7 +371,7 @@ CONTRADICTED_PENALTY = Message(
 )
 INVALID_GAMMA = Message(
     code="settings.invalid-gamma",
-    problem="Not a kernel coefficient ({gamma!r})",
+    problem="Not a valid kernel coefficient ({gamma!r})",
     expected="scale, auto or a number above 0",
     example={"gamma": "wide"},
 )
@@ -388,13 +389,13 @@ UNKNOWN_MEMBER = Message(
 )
 WEIGHTS_WITHOUT_WEIGHTED = Message(
     code="settings.weights-without-weighted",
-    problem="Weights are given, but the method {method!r} computes its own",
+    problem="Weights are set, but the method {method!r} computes its own",
     fix="remove weights, or set method to weighted",
     example={"method": "stacking"},
 )
 WEIGHTS_OF_OTHER_MEMBERS = Message(
     code="settings.weights-of-other-members",
-    problem="Weights are given for {weights}, but the members are {members}",
+    problem="Weights are set for {weights}, but the members are {members}",
     expected="one weight for each member",
     example={"weights": ["svr"], "members": ["svr", "xgboost"]},
 )
@@ -416,7 +417,7 @@ EMPTY_SEARCH = Message(
 UNUSED_TIME_LIMIT = Message(
     code="settings.unused-time-limit",
     problem="The limit of {minutes:g} minutes has no effect: it applies to searches, and no model is tuned",
-    fix="set models.<model>.tune",
+    fix="set models.<model>.tune to true",
     example={"minutes": 120.0},
 )
 PARALLEL_ON_ONE_CORE = Message(
@@ -427,7 +428,7 @@ PARALLEL_ON_ONE_CORE = Message(
 )
 EXECUTORS_OF_LOCAL_SESSION = Message(
     code="settings.executors-of-local-session",
-    problem="{keys}: no effect, because spark.master {master} has no executors",
+    problem="Executor settings have no effect ({keys}), because spark.master {master} has no executors",
     fix="set spark.driver_memory, or a master with executors",
     example={"keys": ["spark.executor.memory"], "master": "local[*]"},
 )

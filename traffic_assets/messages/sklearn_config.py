@@ -1,4 +1,4 @@
-"""Messages of the scikit-learn-style configuration: keys that act differently here, and keys that cannot act."""
+"""Messages about the scikit-learn-style configuration: keys with a different effect, and unsupported keys."""
 
 from traffic_assets.dagster_hdfs.message import Message
 
@@ -6,7 +6,7 @@ from traffic_assets.dagster_hdfs.message import Message
 
 CONFLICT = Message(
     code="sklearn-config.conflict",
-    problem="Given {given!r}, but {other} is {value!r}; both mean {setting}",
+    problem="Conflicting values ({given!r} here, {value!r} in {other}); both set {setting}",
     fix="keep one",
     example={
         "given": 7,
@@ -29,19 +29,19 @@ UNKNOWN_KEY = Message(
 )
 DUPLICATE_MODEL = Message(
     code="sklearn-config.duplicate-model",
-    problem="Two sections are of the same model ({model})",
+    problem="Two sections configure the same model ({model})",
     fix="keep one",
     example={"model": "gradient_boosted_trees"},
 )
 DUPLICATE_HYPERPARAMETER = Message(
     code="sklearn-config.duplicate-hyperparameter",
-    problem="{name} is given twice (here: {given!r})",
+    problem="{name} is set twice (here: {given!r})",
     fix="keep one",
     example={"name": "numTrees", "given": 10},
 )
 DUPLICATE_MEMBER = Message(
     code="sklearn-config.duplicate-member",
-    problem="The member {name} is given twice (here: {given!r})",
+    problem="The member {name} is set twice (here: {given!r})",
     fix="keep one",
     example={"name": "gradient_boosted_trees", "given": {}},
 )
@@ -49,7 +49,7 @@ UNLISTED_MODELS = Message(
     code="sklearn-config.unlisted-models",
     problem="Models that the file does not list are off ({models}), because {key} is a key of a scikit-learn-style "
     "configuration",
-    fix="list these models too, or set their enabled",
+    fix="list these models too, or set models.<model>.enabled",
     example={"models": ["linear_regression"], "key": "training.primary_metric"},
 )
 
@@ -57,8 +57,8 @@ UNLISTED_MODELS = Message(
 
 INVALID_FEATURE_COLUMNS = Message(
     code="sklearn-config.invalid-feature-columns",
-    problem="Not a choice of features ({given!r})",
-    expected="['auto_detect'] alone for all of them, or the names of those to train on",
+    problem="Not a valid choice of features ({given!r})",
+    expected="['auto_detect'] for all features, or the names of the features to train on",
     example={"given": ["auto_detect", "hour_sin"]},
 )
 INVALID_TIME_COLUMN = Message(
@@ -72,9 +72,9 @@ INVALID_TIME_COLUMN = Message(
 
 DISABLED_CROSS_VALIDATION = Message(
     code="sklearn-config.disabled-cross-validation",
-    problem="Cross-validation cannot be switched off ({given!r}), because it chooses the best model",
+    problem="Cross-validation cannot be turned off ({given!r}), because it chooses the best model",
     expected="true",
-    fix="set folds to 2, the least",
+    fix="remove the key, or set folds to 2, the minimum",
     example={"given": False},
 )
 UNSHUFFLED_FOLDS = Message(
@@ -90,32 +90,32 @@ UNSHUFFLED_FOLDS = Message(
 UNKNOWN_METRICS = Message(
     code="sklearn-config.unknown-metrics",
     problem="Unknown metrics ({given!r})",
-    expected="a list of {known}, or of a metric that an installed package adds",
+    expected="a list of {known}, or of metrics that an installed package adds",
     example={"given": ["auc"], "known": ["rmse", "mae", "mape", "r2", "bias", "p95"]},
 )
 ALL_METRICS = Message(
     code="sklearn-config.all-metrics",
-    problem="All of {known} are computed in one pass, not only {given}",
+    problem="The list has no effect ({given}), because all metrics are computed in one pass ({known})",
     example={"known": ["rmse", "mae", "mape", "r2", "bias", "p95"], "given": ["rmse"]},
 )
 INVALID_PREDICTION_INTERVALS = Message(
     code="sklearn-config.invalid-prediction-intervals",
-    problem="Not a setting of prediction intervals ({given!r})",
-    expected="true (intervals that cover 0.9 of the rows), false, or a share above 0 and below 1",
+    problem="Not a valid setting for prediction intervals ({given!r})",
+    expected="true (intervals that cover 90% of the rows), false, or a share above 0 and below 1",
     example={"given": "yes"},
 )
 PLOTS_OFF = Message(
     code="sklearn-config.plots-off",
-    problem="Plots are part of every evaluation and cannot be switched off ({given!r})",
+    problem="Figures are part of every evaluation and cannot be turned off ({given!r})",
     expected="true",
     fix="remove the key",
     example={"given": False},
 )
 COMPARISON_OFF = Message(
     code="sklearn-config.comparison-off",
-    problem="The model comparison has no switch ({given!r})",
+    problem="The model comparison cannot be turned off ({given!r})",
     expected="true",
-    fix="materialize the models and not model_comparison",
+    fix="leave model_comparison out of the materialization",
     example={"given": False},
 )
 
@@ -123,14 +123,14 @@ COMPARISON_OFF = Message(
 
 SAVING_OFF = Message(
     code="sklearn-config.saving-off",
-    problem="Saving models has no switch ({given!r})",
+    problem="Saving models cannot be turned off ({given!r})",
     expected="true",
-    fix="materialize the evaluations and no registry entry, to keep no model",
+    fix="materialize the evaluations without the registry entries",
     example={"given": False},
 )
 UNKNOWN_VERSIONING = Message(
     code="sklearn-config.unknown-versioning",
-    problem="Not a versioning strategy ({given!r})",
+    problem="Not a supported versioning strategy ({given!r})",
     expected="semantic, because versions are v1.0.0, v1.1.0 and so on",
     example={"given": "timestamp"},
 )
@@ -165,37 +165,37 @@ NO_VALUES = Message(
 SEED_IN_GRID = Message(
     code="sklearn-config.seed-in-grid",
     problem="A seed is not a hyperparameter to search ({given!r})",
-    fix="set training.seed, the one for all models",
+    fix="set training.seed, which applies to all models",
     example={"given": [1, 2]},
 )
 INVALID_NORMALIZE = Message(
     code="sklearn-config.invalid-normalize",
-    problem="Not a setting of normalize ({given!r})",
+    problem="Not a valid value of normalize ({given!r})",
     expected="true or false",
     example={"given": "l2"},
 )
 UNNORMALIZED = Message(
     code="sklearn-config.unnormalized",
-    problem="Features are scaled before every fit (training.preprocessing.scaler), although normalize is false; "
-    "without a penalty the predictions are the same, with one (alpha, l1_ratio) they are not",
+    problem="Features are scaled before every fit (training.preprocessing.scaler), although normalize is false. "
+    "This changes the predictions only with a penalty (alpha, l1_ratio)",
 )
 ALPHA = Message(
     code="sklearn-config.alpha",
-    problem="Penalty alpha ({given}) becomes regParam, which weighs against half the mean squared error, as in Lasso "
-    "and ElasticNet; MLlib divides the part on squares by the target's standard deviation, and Ridge's alpha weighs "
-    "against a sum",
-    fix="for a ridge, give alpha times that deviation, divided by the number of rows",
+    problem="Penalty alpha ({given}) becomes regParam. It is relative to half the mean squared error, as in Lasso and "
+    "ElasticNet. Ridge's alpha is relative to the sum of squared errors. MLlib also divides the L2 term by the "
+    "target's standard deviation",
+    fix="for a ridge, multiply alpha by that standard deviation and divide it by the number of rows",
     example={"given": 0.3},
 )
 AUTO_MAX_FEATURES = Message(
     code="sklearn-config.auto-max-features",
-    problem="Option auto of max_features becomes all features, as in scikit-learn's regressors; MLlib's own auto is a "
-    "third of them in a forest",
+    problem="The value auto of max_features becomes all features, as in scikit-learn's regressors. In MLlib's forests, "
+    "auto is a third of them",
     fix="set featureSubsetStrategy to auto for MLlib's meaning",
 )
 NO_DEPTH_LIMIT = Message(
     code="sklearn-config.no-depth-limit",
-    problem="A depth of null becomes {depth}, the deepest that Spark MLlib grows a tree",
+    problem="A depth of null becomes {depth}, the maximum depth of a tree in Spark MLlib",
     example={"depth": 30},
 )
 
@@ -222,16 +222,16 @@ def _fixed(name: str, actual: str, fix: str, example: object) -> tuple[Message, 
 
 
 N_JOBS, N_JOBS_REFUSED = _fixed(
-    "n_jobs", "Spark decides what runs at once", "remove it, and set spark.master, such as local[4]", 4
+    "n_jobs", "Spark decides how many tasks run in parallel", "remove it, and set spark.master, such as local[4]", 4
 )
 MIN_SAMPLES_SPLIT, MIN_SAMPLES_SPLIT_REFUSED = _fixed(
     "min_samples_split",
-    "MLlib limits the rows of the children",
+    "MLlib limits the number of rows in child nodes",
     "remove it, and set minInstancesPerNode (min_samples_leaf)",
     4,
 )
 MAX_LEAF_NODES, MAX_LEAF_NODES_REFUSED = _fixed(
-    "max_leaf_nodes", "MLlib limits the levels", "remove it, and set maxDepth (max_depth)", 8
+    "max_leaf_nodes", "MLlib limits the depth", "remove it, and set maxDepth (max_depth)", 8
 )
 WARM_START, WARM_START_REFUSED = _fixed(
     "warm_start",
@@ -239,17 +239,17 @@ WARM_START, WARM_START_REFUSED = _fixed(
     "remove it",
     True,
 )
-POSITIVE, POSITIVE_REFUSED = _fixed("positive", "MLlib has no such limit", "remove it", True)
+POSITIVE, POSITIVE_REFUSED = _fixed("positive", "MLlib has no such constraint", "remove it", True)
 COPY_X, COPY_X_REFUSED = _fixed("copy_X", "Spark never changes its input", "remove it", False)
 CRITERION, CRITERION_REFUSED = _fixed(
-    "criterion", "MLlib's regression trees split by the variance", "remove it", "absolute_error"
+    "criterion", "MLlib's regression trees split by variance", "remove it", "absolute_error"
 )
 BOOTSTRAP, BOOTSTRAP_REFUSED = _fixed(
     "bootstrap", "every tree is grown on rows drawn with replacement", "remove it", False
 )
 N_ITER_NO_CHANGE, N_ITER_NO_CHANGE_REFUSED = _fixed(
     "n_iter_no_change",
-    "boosting stops early by other settings",
+    "other settings control early stopping",
     "remove it, and set earlyStopping to true and validationTol",
     5,
 )

@@ -10,7 +10,8 @@ NO_ROWS = Message(
 )
 TOO_FEW_SENSORS = Message(
     code="splits.too-few-sensors",
-    problem="The window has {sensors} sensor(s): validation takes {validation}, test {test}, and train gets none",
+    problem="The window has too few sensors ({sensors}): validation takes {validation}, test takes {test}, and none is "
+    "left for train",
     expected="at least one sensor in each split, because training.split.kind is sensor",
     fix="use more sensors, increase training.split.train, or set training.split.kind to random or temporal",
     example={"sensors": 2, "validation": 1, "test": 1},

@@ -26,11 +26,12 @@ from traffic_assets.settings.data import DataSettings
 class Ingested:
     """Validated days.
 
+    Bad rows `without_day` in `counts` are counted with the first day, but may belong to any.
+
     Attributes:
         rows: Good rows with `date`, in the catalogue's columns and types.
         quarantined: Bad rows with `date` and `_reason`.
-        counts: For each day the number of good rows, bad rows, bad rows by reason, and rows without the target. Bad
-            rows `without_day` are counted with the first day, but may belong to any.
+        counts: Number of good rows, bad rows, bad rows by reason, and rows without the target, by day.
         refused: Reason for each day that must not be published.
         missing_columns: Columns of the catalogue that at least one day lacks.
         cached: Rows to unpersist once `rows` and `quarantined` are written.
@@ -50,7 +51,7 @@ class _Input:
 
     Attributes:
         spark: Spark session.
-        source: Files of the users.
+        source: Files that users provide.
         days: Local days to read.
         data: Settings of the input.
         columns: Columns of the catalogue to return.
@@ -69,7 +70,7 @@ def ingest_readings(spark: SparkSession, source: Source, days: Sequence[str], da
     """Read and validate the readings of some local days.
 
     Raises:
-        InputError: The source itself cannot be used. Problems of a single day are in `refused`.
+        InputError: If the source itself cannot be used. Problems of a single day are in `refused`.
     """
     return _ingest(_Input(spark, source, days, data, READING_COLUMNS, REQUIRED_READING_COLUMNS))
 
@@ -81,7 +82,7 @@ def ingest_feature_table(spark: SparkSession, source: Source, days: Sequence[str
     Categorical columns are returned as text, because such a table may have names, codes or booleans.
 
     Raises:
-        InputError: As for `ingest_readings`.
+        InputError: If the source itself cannot be used, as for `ingest_readings`.
     """
     columns = [replace(c, spark_type="string") if c.role == "categorical" else c for c in feature_table_columns()]
     return _ingest(_Input(spark, source, days, data, columns, REQUIRED_READING_COLUMNS))
@@ -140,7 +141,7 @@ def _summarize_counts(
 
     Args:
         counted: Number of rows by day and reason.
-        days: Local days, also those without rows.
+        days: Local days, including those without rows.
         by_folder: True if a row's day is known from its folder even without a timestamp.
 
     Returns:
@@ -187,11 +188,11 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
     """Read and validate parts.
 
     Returns:
-        Every row with its local day and the reason that makes it bad; refused days with their reason; and columns of
-        the catalogue that a part lacks.
+        Every row with its local day and the reason that makes it bad; the reason for each refused day; and the
+        catalogue's columns that a part lacks.
 
     Raises:
-        InputError: A part without days cannot be used.
+        InputError: If a part without days cannot be used.
     """
     read, refused = request.source.read_all(request.spark, parts)
     names = [c.name for c in request.columns]
@@ -222,8 +223,8 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
 def _add_local_day(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings) -> DataFrame:
     """Add the local day to every row, so that each is counted.
 
-    A row in a day folder belongs to that day, and is bad if its timestamp has another day. In other layouts, a row
-    whose timestamp cannot be read is counted with the first of `days`, but not in that day's share of bad rows.
+    A row in a day folder belongs to that day, and is bad if its timestamp is on another day. In other layouts, a row
+    with an unreadable timestamp is counted with the first of `days`. It does not count in that day's share of bad rows.
     """
     own_day = clock.local_day("timestamp", data.zone)
     if part.days is None:

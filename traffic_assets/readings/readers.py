@@ -1,8 +1,8 @@
-"""Readers of the users' files: raw readings, sensor metadata and ready-made feature tables.
+"""Readers of files that users provide: raw readings, sensor metadata and ready-made feature tables.
 
-Files are Parquet, CSV with a header, or JSON lines, on any Hadoop URI; their ending names the format. In a folder of
-`date=YYYY-MM-DD` folders (local days) only the requested days are read. Any other layout is filtered by time. Columns
-get their names in the catalogue and keep their types. Not here: types and ranges (`validation.py`).
+Files are Parquet, CSV with a header, or JSON lines, on any Hadoop URI; their extension determines the format. In a
+folder of `date=YYYY-MM-DD` folders (local days) only the requested days are read. Any other layout is filtered by time.
+Columns get their names in the catalogue and keep their types. Not here: types and ranges (`validation.py`).
 """
 
 import hashlib
@@ -50,19 +50,19 @@ class Part:
 
     @property
     def place(self) -> str:
-        """Return the location of the files for messages."""
+        """Location of the files for messages."""
         return self.paths[0] if len(self.paths) == 1 else f"{self.paths[0]} (and {len(self.paths) - 1} more)"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file or folder of the users, with the way to read it.
+    """A file or folder that a user provides, and how to read it.
 
     Attributes:
         uri: Hadoop URI of the file or folder.
         filesystem: File system of the URI.
-        format: `parquet`, `csv` or `json`; `auto` detects it from the files' ending.
-        aliases: Column of the catalogue by the input's name for it, beside those of `settings.data.ALIASES`.
+        format: `parquet`, `csv` or `json`; `auto` detects it from the files' extension.
+        aliases: Column of the catalogue by the input's name for it, in addition to `settings.data.ALIASES`.
     """
 
     uri: str
@@ -71,10 +71,10 @@ class Source:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def entries(self) -> list[FileStatus]:
-        """Return the visible files and folders of the source, nothing for a single file.
+        """Return the visible files and folders of the source; none for a single file.
 
         Raises:
-            InputError: The source is empty or does not exist.
+            InputError: If the source is empty or does not exist.
         """
         try:
             entries = [e for e in self.filesystem.list(self.uri) if not e.name.startswith(("_", "."))]
@@ -87,7 +87,7 @@ class Source:
         return entries
 
     def day_folders(self) -> dict[str, FileStatus]:
-        """Return the `date=` folders by day, empty for another layout."""
+        """Return the `date=` folders by day; none for another layout."""
         return {
             e.name.removeprefix(_DAY_PREFIX): e for e in self.entries() if e.is_dir and e.name.startswith(_DAY_PREFIX)
         }
@@ -137,8 +137,8 @@ class Source:
         """Return the rows of a part, with columns named as in the catalogue.
 
         Raises:
-            InputError: Two columns have the same meaning, the format is unknown, or Spark does not support a type.
-            StorageError: A file cannot be read.
+            InputError: If two columns have the same meaning, the format is unknown, or Spark does not support a type.
+            StorageError: If a file cannot be read.
         """
         kind = self._detect_format(part.paths[0])
         reader = spark.read.option("recursiveFileLookup", "true")
@@ -165,8 +165,8 @@ class Source:
             Pairs of part and rows, and the reason for each refused day.
 
         Raises:
-            InputError: A part without days cannot be read.
-            StorageError: A part without days cannot be read because of storage, or a retry may succeed.
+            InputError: If a part without days cannot be read.
+            StorageError: If a part without days cannot be read because of storage, or a retry may succeed.
         """
         by_schema: dict[tuple[str, str], list[Part]] = defaultdict(list)
         refused: dict[str, str] = {}
@@ -188,7 +188,7 @@ class Source:
         return [(group, self.read(spark, group)) for group in groups], refused
 
     def _rename_columns(self, frame: DataFrame, part: Part) -> DataFrame:
-        """Give the columns their names in the catalogue. Names are compared without case, as Spark does."""
+        """Rename the columns to their names in the catalogue. Names are compared without case, as in Spark."""
         aliases = ALIASES | dict(self.aliases)
         # An alias from the settings wins over a column that has the catalogue's name.
         replaced = {
@@ -212,8 +212,8 @@ class Source:
         if self.format != "auto":
             return self.format
         name = self._first_file(path)
-        for ending, kind in FORMATS.items():
-            if name.lower().endswith(ending):
+        for extension, kind in FORMATS.items():
+            if name.lower().endswith(extension):
                 return kind
         raise InputError(messages.UNKNOWN_FORMAT(file=name, endings=list(FORMATS)))
 

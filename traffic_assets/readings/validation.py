@@ -35,7 +35,7 @@ _IMPOSSIBLE: dict[str, tuple[type, ...]] = {
     "int": (*_NESTED, DateType, TimestampType, TimestampNTZType),
 }
 _PER_MILE = {"mph": KM_PER_MILE, "mph²": KM_PER_MILE**2}
-_BEGINS_WITH_DATE = r"^\s*\d{4}-\d"  # Spark's cast accepts 12:30, too, and adds today's date
+_BEGINS_WITH_DATE = r"^\s*\d{4}-\d"  # Spark's cast accepts 12:30 too, and adds today's date
 _ZONE_AFTER_TIME = r"\d:\d[\d:.]*\s*[A-Za-z+-]"
 _ZONE_LETTERS = re.compile("[VzOXxZ]")
 
@@ -49,7 +49,7 @@ def require_columns(frame: DataFrame, required: Sequence[str], where: str) -> No
         where: Location of the input for messages.
 
     Raises:
-        InputError: A column is missing.
+        InputError: If a column is missing.
     """
     missing = [name for name in required if name not in frame.columns]
     if missing:
@@ -74,7 +74,7 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
         The columns and `_reason`, which is null for a good row.
 
     Raises:
-        InputError: No value of a column's type can be converted to the catalogue's type.
+        InputError: If no value of a column's type can be converted to the catalogue's type.
     """
     present = {f.name: f.dataType for f in frame.schema.fields}
     values: dict[str, Column] = {}
@@ -96,7 +96,7 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
         if column.spark_type == "timestamp":
             value = _timestamp(raw, present[column.name], data)
         elif column.spark_type == "int":
-            value = _whole_number(raw)
+            value = _integer(raw)
         else:
             value = raw.try_cast(column.spark_type)
         if column.unit in _PER_MILE and data.speed_unit == "km/h":
@@ -154,8 +154,8 @@ def _has_zone(timestamp_format: str) -> bool:
     return bool(_ZONE_LETTERS.search(re.sub("'[^']*'", "", timestamp_format)))
 
 
-def _whole_number(raw: Column) -> Column:
-    """Return an int, also for 4.0: pandas writes whole numbers so if some are missing."""
+def _integer(raw: Column) -> Column:
+    """Return an integer, including for 4.0: pandas writes integers like that if some are missing."""
     number = raw.try_cast("double")
     return F.when(number == F.rint(number), number).try_cast("int")
 

@@ -64,7 +64,7 @@ class RegistryReader:
         try:
             return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
         except (FileNotFoundError, ValidationError) as error:
-            raise self._damaged(lane, version, uri, METADATA) from error
+            raise self._damaged(lane, uri, METADATA) from error
 
     def all_versions(self, notify: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
         """Return the metadata of every version of every lane.
@@ -109,14 +109,16 @@ class RegistryReader:
         try:
             changed = changed_files(uri, self.filesystem)
         except ValueError as error:
-            raise self._damaged(lane, version, uri, MANIFEST) from error
+            raise self._damaged(lane, uri, MANIFEST) from error
         if changed:
-            raise self._damaged(lane, version, uri, *changed)
+            raise self._damaged(lane, uri, *changed)
 
-    def _damaged(self, lane: str, version: str, uri: str, *files: str) -> RegistryError:
+    def _damaged(self, lane: str, uri: str, *files: str) -> RegistryError:
+        version = uri.rpartition("/")[2]
+        others = [other for other in self.versions(lane) if other != version]
         return RegistryError(
             messages.DAMAGED_VERSION(
-                lane=lane, version=version, uri=uri, files=files, manifest=MANIFEST, versions=self.versions(lane)
+                lane=lane, version=version, uri=uri, files=files, manifest=MANIFEST, versions=others
             )
         )
 

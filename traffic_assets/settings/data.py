@@ -31,7 +31,7 @@ ALIASES = {
     "freeway": "highway",
     "road": "highway",
 }
-"""Common column names of input files, to columns of the catalogue; the setting `aliases` extends or replaces them."""
+"""Column of the catalogue by common column name of input files; the setting `aliases` extends or replaces them."""
 
 
 class FillSettings(Section):
@@ -48,7 +48,7 @@ class FillSettings(Section):
         description="Fill a missing speed by linear interpolation between its neighbours, before `forward_fill`.",
     )
     longest_gap_minutes: Annotated[int, Field(ge=1, le=360)] = Field(
-        default=15, description="Longest distance in minutes between a missing speed and a speed that fills it."
+        default=15, description="Maximum distance in minutes between a missing speed and a speed that fills it."
     )
 
     @property
@@ -66,13 +66,14 @@ class DataSettings(Section):
         description="`readings` for raw detector readings, `features` for a ready-made feature table.",
     )
     format: Literal["auto", "parquet", "csv", "json"] = Field(
-        default="auto", description="File format of the input. `auto` decides by the file's ending."
+        default="auto", description="File format of the input. `auto` uses the file extension."
     )
     sensors_source: str | None = Field(
-        default=None, description="URI of a table of sensors. Default: positions are taken from the readings."
+        default=None, description="URI of a table of sensors. Default: sensors are derived from the readings."
     )
     aliases: dict[Name, Name] = Field(
-        default_factory=dict, description="Further column names, as column in the file to column of the catalogue."
+        default_factory=dict,
+        description="Additional column names: maps a column of the file to a column of the catalogue.",
     )
     time_zone: str = Field(
         default="America/Los_Angeles", description="IANA time zone of the network. Days and weeks are local."
@@ -91,7 +92,7 @@ class DataSettings(Section):
         default="mph", description="Unit of speeds in the input. Speeds are converted to mph when they are read."
     )
     first_day: date = Field(default=date(2024, 1, 1), description="First daily partition.")
-    last_day: date | None = Field(default=None, description="Last daily partition. Default: every day that is over.")
+    last_day: date | None = Field(default=None, description="Last daily partition. Default: the last complete day.")
     free_flow_speed: Annotated[float, Field(gt=0)] | Literal["per_sensor"] = Field(
         default=65.0,
         description="Free-flow speed in mph, or `per_sensor` for each sensor's 85th percentile at night.",
@@ -104,7 +105,7 @@ class DataSettings(Section):
         default=[(7, 10), (16, 19)], description="Rush hours on weekdays, as pairs of local hours [from, to]."
     )
     max_bad_share: Percent = Field(
-        default=0.05, description="Largest share of quarantined rows. A day with more is refused."
+        default=0.05, description="Maximum share of quarantined rows. A day with more is refused."
     )
     fill: FillSettings = Field(default_factory=FillSettings)
 

@@ -66,9 +66,9 @@ def _known_part(parts: list[str]) -> list[str]:
 
 
 def _match(parts: list[str], model: Any) -> list[str] | None:
-    """Return the path of a name's parts below a model, in any case and also by old names, or None.
+    """Return the path of a name's parts below a model, or None. Case is ignored, and old names are accepted.
 
-    Names below a free mapping stay as given.
+    Names below a free mapping are unchanged.
     """
     if not parts:
         return []

@@ -36,7 +36,7 @@ class Band(Section):
 
 
 class DiagnosticsSettings(Section):
-    """Diagnostics that an evaluation computes beside its metrics."""
+    """Diagnostics that an evaluation computes in addition to its metrics."""
 
     slices: bool = Field(
         default=True, description="Compute errors by hour, weekday, highway, sensor and congestion level."
@@ -48,11 +48,11 @@ class DiagnosticsSettings(Section):
         default=0.95, description="Level of the metrics' confidence intervals (block bootstrap). `null` computes none."
     )
     residuals: bool = Field(
-        default=True, description="Plot the distribution of the residuals and the residuals over the day."
+        default=True, description="Compute and plot the distribution of the residuals and the residuals over time."
     )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,
-        description="Increasing shares of the train rows to fit, one fit each, such as `[0.1, 0.25, 0.5, 1]`.",
+        description="Increasing shares of the train rows, such as `[0.1, 0.25, 0.5, 1]`; each is fitted once.",
     )
 
     @field_validator("learning_curve")
@@ -94,10 +94,10 @@ class EvaluationSettings(Section):
         default=0.05, description="Significance level of the model comparison, applied to corrected p-values."
     )
     max_training_minutes: Annotated[float, Field(gt=0)] = Field(
-        default=10.0, description="Expected duration of a fit, in minutes. A check warns above it."
+        default=10.0, description="Longest expected duration of the final fit, in minutes. A check warns above it."
     )
     plot_points: Annotated[int, Field(ge=100, le=20_000)] = Field(
-        default=2000, description="Test rows drawn in a scatter plot, sampled by hash."
+        default=2000, description="Number of test rows in a scatter plot, sampled by hash."
     )
 
     @field_validator("other_thresholds", mode="wrap")

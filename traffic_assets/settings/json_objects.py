@@ -30,7 +30,7 @@ def parse_json(text: str) -> Any:
 
 
 def duplicate_keys(content: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every key that occurs more than once in its object, also in objects of a list."""
+    """Yield the path of every key that occurs more than once in its object, including objects in lists."""
     if isinstance(content, JsonObject):
         yield from ((*at, key) for key in content.duplicates)
         for key, value in content.items():

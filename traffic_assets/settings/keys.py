@@ -44,27 +44,27 @@ def find_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def suggestion(given: str, allowed: Sequence[str], old_names: Mapping[str, str] | None = None) -> str | None:
-    """Return the name that is most like a misspelled one, or None.
+def suggestion(misspelled: str, allowed: Sequence[str], old_names: Mapping[str, str] | None = None) -> str | None:
+    """Return the name that is most similar to a misspelled one, or None.
 
     Args:
-        given: The misspelled name.
+        misspelled: Misspelled name.
         allowed: Allowed names.
-        old_names: Current name by old name. A name that is like an old one gets the current one as suggestion.
+        old_names: Current name by old name. For a name similar to an old one, the suggestion is the current name.
     """
     current = dict(old_names or {}) | {name: name for name in allowed}
-    near = difflib.get_close_matches(given, current, 1)
+    near = difflib.get_close_matches(misspelled, current, 1)
     return current[near[0]] if near else None
 
 
-def did_you_mean(given: str, allowed: Sequence[str]) -> str:
-    """Return a hint in brackets at the name that is most like a misspelled one; empty if there is none.
+def did_you_mean(misspelled: str, allowed: Sequence[str]) -> str:
+    """Return a hint in parentheses with the name that is most similar to a misspelled one; empty if there is none.
 
     Args:
-        given: The misspelled name.
+        misspelled: Misspelled name.
         allowed: Allowed names.
     """
-    near = suggestion(given, allowed)
+    near = suggestion(misspelled, allowed)
     return f" (did you mean {near}?)" if near else ""
 
 

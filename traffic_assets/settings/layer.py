@@ -16,9 +16,9 @@ class Layer:
 
     Attributes:
         content: Nested mapping of sections and keys.
-        warnings: Keys that act differently than their name suggests.
-        problems: Keys that cannot act.
-        origins: Path under which a value was given (in a file or the environment), by its current path, if they differ.
+        warnings: Messages about keys whose effect differs from what their name suggests.
+        problems: Messages about keys that cannot be used.
+        origins: Path under which a value was set (in a file or the environment), by its current path, if they differ.
         sklearn_key: Path of the first key of a scikit-learn-style configuration, if there is one.
         listed_models: Models that a scikit-learn-style configuration lists; the others are off.
         has_feature_table: True if a key names columns of the input, which then is a ready-made feature table.
@@ -57,7 +57,7 @@ def merge_layers(base: Layer, top: Layer) -> Layer:
     """
     models = top.content.get("models")
     named = frozenset(models) if isinstance(models, Mapping) else frozenset[str]()
-    kept = {path: given for path, given in base.origins.items() if not _contains(top.content, path)}
+    kept = {path: origin for path, origin in base.origins.items() if not _contains(top.content, path)}
     return Layer(
         merge(base.content, top.content),
         warnings=base.warnings + top.warnings,
@@ -70,7 +70,7 @@ def merge_layers(base: Layer, top: Layer) -> Layer:
 
 
 def given_path(path: Path, origins: Mapping[Path, Path]) -> Path:
-    """Return the path under which a value was given, by the longest part of its path that has an origin."""
+    """Return the path under which a value was set, by the longest part of its path that has an origin."""
     for length in range(len(path), 0, -1):
         if path[:length] in origins:
             return origins[path[:length]] + path[length:]

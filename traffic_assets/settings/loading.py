@@ -29,11 +29,11 @@ _PROFILES = files("traffic_assets.settings") / "profiles"
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; the message lists every error with its path and what is allowed."""
+    """Settings that cannot be used; the message lists every error with its path and the allowed values."""
 
     @property
     def problems(self) -> list[CodedText]:
-        """Every error with a code of its own; one that ends the loading is the only one."""
+        """Every error with its own code; an error that ends the loading is the only one."""
         text: CodedText = self.args[0]
         return text.values.get("problems", [text])
 
@@ -64,7 +64,7 @@ def load_settings(
     override_layer = use_current_names(Layer(dict(overrides or {})), settings_class())
     merged = merge_layers(merge_layers(file_layer, environment_layer), override_layer)
     settings, errors = validate({**complete(merged.content, file_layer), "profile": chosen})
-    # several current settings may come from one key, which is wrong only once
+    # several current settings may come from one key; report its error once
     problems = list(dict.fromkeys([*merged.problems, *describe(errors, merged.origins)]))
     unlisted = unlisted_warnings(merged.content, file_layer)
     if settings is None or problems:

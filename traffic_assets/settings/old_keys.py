@@ -1,7 +1,7 @@
 """Keys of the settings that were renamed: old files and environments keep working.
 
 Each layer is translated into the current names before the layers are merged. An error is reported under the key
-that was given.
+that was used.
 """
 
 from collections.abc import Mapping
@@ -46,12 +46,12 @@ def _renamed(layer: Layer, content: Mapping[str, Any], model: type[BaseModel], a
 
 
 def _given_names(layer: Layer, path: Path) -> str:
-    """Return the names under which the values at a path were given, such as variables of the environment."""
-    below = [".".join(given) for current, given in layer.origins.items() if current[: len(path)] == path]
+    """Return the names under which the values at a path were set, such as environment variables."""
+    below = [".".join(origin) for current, origin in layer.origins.items() if current[: len(path)] == path]
     return ", ".join(below) or ".".join(path)
 
 
 def _move_origins(layer: Layer, old: Path, new: Path) -> None:
-    moved = {new + path[len(old) :]: given for path, given in layer.origins.items() if path[: len(old)] == old}
-    kept = {path: given for path, given in layer.origins.items() if path[: len(old)] != old}
+    moved = {new + path[len(old) :]: origin for path, origin in layer.origins.items() if path[: len(old)] == old}
+    kept = {path: origin for path, origin in layer.origins.items() if path[: len(old)] != old}
     layer.origins = {new: old} | kept | moved

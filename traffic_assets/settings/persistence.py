@@ -23,7 +23,7 @@ class PersistenceSettings(Section):
     )
     registry_folder: str = Field(default="models", description="Folder of the model registry, below `base_uri`.")
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
-        default=None, description="Hours that a replaced generation is kept. Default: forever."
+        default=None, description="Hours for which a replaced generation is kept. Default: forever."
     )
     browse_url: Annotated[str, Field(pattern=r"^https?://.*\{path\}")] | None = Field(
         default=None,

@@ -1,8 +1,8 @@
-"""Plugins: algorithms, metrics and features of installed packages, by entry point, and the settings with them.
+"""Plugins: algorithms, metrics and features of installed packages, by entry point, and the settings that include them.
 
 `docs/extending.md` shows such a package. Plugins are looked up when they are needed, not at import, because a plugin
 imports this package itself. Algorithms and metrics are defined in `ml`, features in `catalogue/extension.py`; storage
-backends are found in `dagster_hdfs/backends.py`.
+backends are in `dagster_hdfs/backends.py`.
 """
 
 import re
@@ -26,7 +26,7 @@ from traffic_assets.settings.section import subsection, with_fields
 ALGORITHM_GROUP, METRIC_GROUP = "traffic_assets.algorithms", "traffic_assets.metrics"
 FEATURE_GROUP = "traffic_assets.features"
 KINDS = {ALGORITHM_GROUP: "Algorithm", METRIC_GROUP: "Metric", FEATURE_GROUP: "Feature"}
-"""Class of the objects that the entry points of a group give, by group."""
+"""Class of the objects that the entry points of a group provide, by group."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 METRIC_NAMES: tuple[str, ...] = get_args(EvaluationSettings.model_fields["primary_metric"].annotation)
@@ -43,7 +43,7 @@ class PluginWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Extension:
-    """Base class of the objects that entry points give, such as `Algorithm` and `Metric` in `ml`.
+    """Base class of the objects that entry points provide, such as `Algorithm` and `Metric` in `ml`.
 
     Attributes:
         group: Entry point group.
@@ -71,8 +71,8 @@ class Plugin:
         source: Object that it refers to, as `module:object`.
         distribution: Name of the package.
         version: Version of the package.
-        extension: Extension that it gives, if it can be used.
-        problem: Reason why it cannot be used, otherwise.
+        extension: Extension that it provides, if it can be used.
+        problem: Reason why it cannot be used; otherwise None.
     """
 
     group: str
@@ -94,7 +94,7 @@ class Plugin:
 
 @cache
 def plugins(group: str) -> tuple[Plugin, ...]:
-    """Return the plugins of a group in the order of their names, usable or not; each is imported once a process."""
+    """Return the plugins of a group, sorted by name, usable or not; each is imported once per process."""
     points = sorted(entry_points(group=group), key=lambda point: (point.name, _package(point)))
     return tuple(_plugin(point, [_package(p) for p in points if p.name == point.name]) for point in points)
 
@@ -165,8 +165,8 @@ def _plugin(point: EntryPoint, packages: Sequence[tuple[str, str]]) -> Plugin:
 def _find_problem(point: EntryPoint, loaded: Any) -> CodedText | None:
     kind, name = KINDS[point.group], point.name
     if not isinstance(loaded, Extension) or loaded.group != point.group:
-        given = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"of type {type(loaded).__name__}"
-        return messages.WRONG_KIND(kind=kind, given=given)
+        actual = f"the class {loaded.__name__}" if isinstance(loaded, type) else f"of type {type(loaded).__name__}"
+        return messages.WRONG_KIND(kind=kind, given=actual)
     if loaded.name != name:
         return messages.NAME_MISMATCH(kind=kind, name=loaded.name, entry_point=name)
     taken = {ALGORITHM_GROUP: ModelsSettings.model_fields, METRIC_GROUP: TAKEN_METRIC_NAMES}.get(

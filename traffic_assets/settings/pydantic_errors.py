@@ -16,7 +16,7 @@ from traffic_assets.messages import settings as messages
 from traffic_assets.settings.uri import mask_credentials
 
 HIDDEN = "not shown"
-"""Replacement of a value that a message does not repeat."""
+"""Replacement for a value that a message does not repeat."""
 
 OBJECT = "an object"
 """Replacement of a mapping in a message."""
@@ -37,7 +37,7 @@ def coded_error(path: tuple[str | int, ...], text: CodedText, value: Any) -> Ini
     Args:
         path: Path of the value below the class that is validated.
         text: Message about the value.
-        value: The value.
+        value: Value that the message is about.
     """
     return InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(text)})
 
@@ -62,7 +62,7 @@ def coded_text(error: ErrorDetails, hide: bool = False) -> CodedText:
 
     Args:
         error: Error as `ValidationError.errors()` lists it.
-        hide: Do not repeat the value, which may be a secret.
+        hide: True if the message must not repeat the value, which may be a secret.
     """
     context: Mapping[str, Any] = error.get("ctx", {})
     cause = context.get("error")  # of a wrong date, pydantic's own words

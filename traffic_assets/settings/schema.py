@@ -121,13 +121,13 @@ class Settings(Section):
         return {name: model for name, model in self.models.named().items() if model.enabled}
 
     def get_thresholds(self, target: Target, model: str) -> GateThresholds:
-        """Return the thresholds of a lane's gate; without limits if the settings have none for it."""
+        """Return the thresholds of a lane's gate; without limits if the settings have none for the lane."""
         if target == DEFAULT_TARGET:
             return getattr(self.evaluation.thresholds, model)
         return self.evaluation.other_thresholds.get(target, {}).get(model, GateThresholds())
 
     def targets_of(self, target: Target, model: str) -> GateThresholds:
-        """Return the same as `get_thresholds`, under its old name."""
+        """Return `get_thresholds`; the old name works until 1.0."""
         warn_renamed("Settings.targets_of", "Settings.get_thresholds")
         return self.get_thresholds(target, model)
 

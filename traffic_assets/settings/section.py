@@ -41,7 +41,7 @@ class Section(BaseModel):
 
         Args:
             update: New value by key. Pydantic does not validate them.
-            deep: Copy the values too.
+            deep: True to copy the values too.
 
         Raises:
             ValueError: If a value has both its old and its current name.

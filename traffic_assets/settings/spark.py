@@ -9,7 +9,7 @@ from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Name, Section
 
 _SECRET = re.compile(r"(?i)secret|password|token|access[._-]?key|account\.key\.")
-"""Names of Spark settings that hold secrets: Spark's own `spark.redaction.regex`, and the key of an Azure account."""
+"""Names of Spark settings with secrets: Spark's own `spark.redaction.regex`, and the key of an Azure account."""
 
 EXECUTOR_SETTINGS = ("spark.executor.memory", "spark.executor.cores", "spark.executor.instances")
 """Spark settings that have no effect in a local session."""
@@ -38,7 +38,7 @@ class SparkSettings(Section):
         "`http://history:18080/history/{application_id}`. The Dagster UI links to it.",
     )
     config: dict[Name, str] = Field(
-        default_factory=dict, description="Any other `spark.*` setting. Secrets are refused: the UI shows these values."
+        default_factory=dict, description="Any other `spark.*` setting. Secrets are refused, because the UI shows them."
     )
     class_data_archive: bool = Field(
         default=True,

@@ -30,11 +30,11 @@ def resolve_target(name: Any, aliases: Mapping[str, Any]) -> Any:
     return meant if meant in get_args(Target) else name
 
 
-def _ours(name: Any, info: ValidationInfo) -> Any:
+def _resolve(name: Any, info: ValidationInfo) -> Any:
     return resolve_target(name, (info.context or {}).get("aliases", {}))
 
 
-TargetName = Annotated[Target, BeforeValidator(_ours)]
+TargetName = Annotated[Target, BeforeValidator(_resolve)]
 """A target in the settings, by its own name or by an alias of its column.
 
 The loader passes `data.aliases` as the validation context.

@@ -18,7 +18,7 @@ class SplitSettings(Section):
     )
     train: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.8, description="Share of the train split.")
     validation: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="Share of the validation split. 0 takes `carved_validation` of train instead."
+        default=0.0, description="Share of the validation split. 0 uses `carved_validation` of train instead."
     )
     test: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.2, description="Share of the test split.")
     carved_validation: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -37,7 +37,7 @@ _FORMULA = re.compile(r"([^\W\d]\w*)(?:\*([^\W\d]\w*)|/([^\W\d]\w*)|\^([23]))")
 
 
 def _formula(value: str) -> str:
-    """Return a formula in its one form: no spaces, and the factors of a product in alphabetical order."""
+    """Return a formula in its canonical form: no spaces, and the factors of a product in alphabetical order."""
     text = "".join(value.split())
     parts = _FORMULA.fullmatch(text)
     if parts is None:
@@ -62,14 +62,16 @@ class PreprocessingSettings(Section):
     )
     missing: Literal["median", "mean", "drop"] = Field(
         default="median",
-        description="Imputation of missing numbers. `drop` skips the row in the fit and imputes the median elsewhere.",
+        description="Imputation of missing numbers. `drop` leaves the row out of the fit, and imputes the median in "
+        "predictions.",
     )
     outliers: Literal["none", "iqr", "z_score"] = Field(
         default="none", description="Detection of outliers, by interquartile range or by standard deviation."
     )
     outlier_factor: Annotated[float, Field(gt=0)] = Field(
         default=3.0,
-        description="Distance of the bounds: interquartile ranges beyond the quartiles, or standard deviations.",
+        description="Distance of the bounds, in interquartile ranges from the quartiles or in standard deviations from "
+        "the mean.",
     )
     outlier_action: Literal["clip", "drop"] = Field(
         default="clip", description="`clip` sets an outlier to its bound, `drop` leaves the row out of the fit."
@@ -107,21 +109,24 @@ class SearchSettings(Section):
     )
     batch: Annotated[int, Field(ge=1, le=100)] = Field(
         default=4,
-        description="Trials that `tpe` proposes at once. The result depends on it, so it does not follow the cores.",
+        description="Trials that `tpe` proposes per round. The result depends on it, so it is not derived from the "
+        "number of cores.",
     )
     reduction: Annotated[int, Field(ge=2, le=10)] = Field(
-        default=3, description="`halving` keeps one point in so many and multiplies the rows by the same number."
+        default=3,
+        description="Reduction factor n of `halving`: each rung keeps 1/n of the points and uses n times the rows.",
     )
     screen: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="Number of points that a fast surrogate selects for cross-validation. `null` evaluates all points.",
     )
     screen_rows: Annotated[int, Field(ge=100, le=200_000)] = Field(
-        default=20_000, description="Largest number of train rows that the surrogate fits."
+        default=20_000, description="Maximum number of train rows that the surrogate is fitted on."
     )
     share_fits: bool = Field(
         default=True,
-        description="Evaluate the smaller forests of a grid from one large fit. The winner is always fitted itself.",
+        description="Evaluate the smaller forests of a grid from one large fit. The winner is always fitted "
+        "separately.",
     )
 
     @model_validator(mode="after")
@@ -157,16 +162,16 @@ class TrainingSettings(Section):
     search: SearchSettings = Field(default_factory=SearchSettings)
     max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="Time budget in minutes for all searches of a run, in equal parts. The best trial so far wins.",
+        description="Time budget in minutes for all searches of a run, split equally. The best trial so far wins.",
     )
     parallel_training: bool = Field(
         default=False, description="Fit several folds and trials at the same time, up to the number of Spark's cores."
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        default=42, description="Seed of splits, folds, searches and fits."
+        default=42, description="Seed for splits, folds, searches and fits."
     )
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.8, description="First share of the window's time that the temporal holdout evaluation fits."
+        default=0.8, description="Share of the window, from its start, that the temporal holdout is fitted on."
     )
     features: Annotated[list[Name], Field(min_length=1)] | None = Field(
         default=None, description="Features to train on. Default: every feature of the catalogue."

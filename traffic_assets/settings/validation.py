@@ -55,7 +55,7 @@ def describe(errors: Sequence[ErrorDetails], origins: Mapping[Path, Path] | None
 
     Args:
         errors: Errors of `validate`.
-        origins: Path under which a value was given, in a file or in the environment, by its current path.
+        origins: Path under which a value was set, in a file or in the environment, by its current path.
     """
     return [at_path(_given_path(error, origins or {}), _message(error)) for error in errors]
 
@@ -71,15 +71,15 @@ def _given_path(error: ErrorDetails, origins: Mapping[Path, Path]) -> Path:
 
 def _message(error: ErrorDetails) -> CodedText:
     """Return the message of an error, without its path."""
-    path, given, kind = error["loc"], error.get("input"), error["type"]
-    named = [*map(str, path), *([given] if isinstance(given, str) else [])]
+    path, value, kind = error["loc"], error.get("input"), error["type"]
+    named = [*map(str, path), *([value] if isinstance(value, str) else [])]
     if kind in ("extra_forbidden", "literal_error") and (plugin := find_unusable(named)):
         return unusable(plugin)
     if kind == "extra_forbidden":
         return _unknown_key(path)
     hide = path[:2] in _SECRETS
     if kind == "model_type" and (allowed := keys_at(path)):
-        return messages.NOT_A_SECTION(given=HIDDEN if hide else shown(given), allowed=allowed)
+        return messages.NOT_A_SECTION(given=HIDDEN if hide else shown(value), allowed=allowed)
     text = coded_text(error, hide)
     return _unknown_hyperparameter(path, text) if text.code == messages.UNKNOWN_HYPERPARAMETER.code else text
 
@@ -106,7 +106,7 @@ def _at_its_key(item: ErrorDetails) -> ErrorDetails:
 
 
 def _aliases(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `data.aliases` as given: other sections may use its names, and no section sees another."""
+    """Return `data.aliases` as configured: other sections may use its names, and no section sees another."""
     data = content.get("data")
     aliases = data.get("aliases") if isinstance(data, Mapping) else None
     return aliases if isinstance(aliases, Mapping) else {}

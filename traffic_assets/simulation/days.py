@@ -24,9 +24,9 @@ def simulate_days(spec: SampleSpec) -> Iterator[tuple[date, pa.Table]]:
 
     Yields:
         Each local day with its readings in `READING_SCHEMA`, sorted by sensor, then by time. `timestamp` is the
-        interval's start in UTC, `speed` is in mph (null if not measured), `flow` in vehicles per interval over all
-        lanes, and `occupancy` the share of time (0 to 1) for which a lane's detector is covered. Missing intervals
-        have no row.
+        interval's start in UTC. `speed` is in mph, and null if it was not measured. `flow` is in vehicles per interval
+        over all lanes. `occupancy` is the share of time (0 to 1) for which a lane's detector is covered. Missing
+        intervals have no row.
     """
     net = build_network(spec)
     together = max(1, CELLS_AT_ONCE // len(net.cells))

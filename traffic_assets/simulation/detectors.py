@@ -35,11 +35,10 @@ def detect(
     count = np.clip(np.round(count + 0.6 * np.sqrt(count) * rng.standard_normal(shape)), 0.0, None)
     covered = count / per_interval / speed / cells["lanes"] * net.vehicle_feet / 5280.0
     occupancy = np.clip(covered * (1.0 + 0.04 * rng.standard_normal(shape)), 0.0, 1.0)
-    speed[(count == 0.0) | (rng.random(shape) < 0.002)] = (
-        np.nan
-    )  # intervals without vehicles, and faults of the speed alone
+    # Intervals without vehicles have no speed, and some faults lose only the speed.
+    speed[(count == 0.0) | (rng.random(shape) < 0.002)] = np.nan
 
-    # Isolated losses are a fixed number for each sensor, so that at least 2 % are missing every day.
+    # Isolated losses are a fixed number for each sensor, so that at least 2% are missing every day.
     lost = rng.random(shape).argsort(axis=0) < np.ceil(0.024 * shape[0])
     for sensor in range(shape[1]):
         if rng.random() < 0.04:  # outage of some hours

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from traffic_assets.simulation.spec import Array, SampleSpec
 
-WAVE_SPEED_MPH = 12.0  # how fast a change inside a queue travels upstream
+WAVE_SPEED_MPH = 12.0  # speed at which a change inside a queue travels upstream
 JAM_DENSITY = 190.0  # vehicles per mile and lane in a queue that does not move
 CELL_MILES = 0.5  # no vehicle may cross a whole cell in one step: 69 mph * 20 s = 0.38 miles
 # Highway, its two directions, the middle of its instrumented stretch, and the bearing of the first direction.
@@ -54,7 +54,7 @@ CELL = np.dtype(
         ("entering", np.float64),  # share of the corridor's demand that enters here: upstream end or on-ramp
         ("staying", np.float64),  # share of outflow that goes on to the next cell; 0 at the downstream end
         ("carried", np.float64),  # share of the corridor's demand that passes here without queues
-        ("merging", np.float64),  # largest share of the free space for entering vehicles
+        ("merging", np.float64),  # maximum share of the free space for entering vehicles
     ]
 )
 

@@ -31,7 +31,7 @@ class SampleSpec(BaseModel):
         sensors: Number of sensors.
         first_day: First local day.
         days: Number of local days.
-        seed: Seed of all random numbers.
+        seed: Seed for all random numbers.
         interval_minutes: Interval of the readings, minutes.
         time_zone: IANA name of the local time zone.
         bad_share: Share of rows that are bad on purpose, to demonstrate the quarantine. Half of them repeat a row, the

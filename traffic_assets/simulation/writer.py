@@ -46,7 +46,7 @@ def require_simulated(folder: Path) -> None:
     """Raise if a folder has files that are not simulated, so that real and simulated readings are never mixed.
 
     Raises:
-        ValueError: A file is not simulated.
+        ValueError: If a file is not simulated.
     """
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))):
         try:
@@ -65,10 +65,10 @@ def write_sample(spec: SampleSpec, folder: Path, progress: Callable[[int, int], 
     Args:
         spec: Sample to write.
         folder: Folder of the files.
-        progress: Called after each day with the number of days written and in total.
+        progress: Callback after each day, with the number of days written and in total.
 
     Raises:
-        OSError: The folder cannot be written.
+        OSError: If the folder cannot be written.
     """
     ids = sensors(spec)["sensor_id"].combine_chunks()
     ahead = 15 // spec.interval_minutes

@@ -71,7 +71,7 @@ def test_a_refused_day_keeps_its_data_and_the_good_days_are_published(
     result = run(tmp_path, DAYS)
     assert not result.success
     said = failures(result)["feature_table"]
-    assert f"{DAYS[1]}: 1 of 1 rows are bad (1 x timestamp: unparsable). Expected at most 5%." in said
+    assert f"{DAYS[1]}: Too many rows are bad, 1 of 1 (1 x timestamp: unparsable). Expected at most 5%." in said
     assert f"{DAYS[2]}: " in said
     assert "lacks required columns (speed); it has sensor_id, timestamp, fast" in said
     after = {key: resource.dataset(key).current_generations(DAYS) for key in both}
@@ -109,7 +109,7 @@ def test_a_run_of_only_the_readings_fails_too(spark: SparkSession, tmp_path: Pat
             run_config=QUIET,
             asset_selection=[dg.AssetKey("sensor_readings")],
         )
-    assert f"{DAYS[1]}: 1 of 1 rows are bad" in failures(result)["sensor_readings"]
+    assert f"{DAYS[1]}: Too many rows are bad, 1 of 1" in failures(result)["sensor_readings"]
     assert resource.dataset("sensor_readings").partitions() == DAYS[:1]
 
 

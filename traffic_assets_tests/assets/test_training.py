@@ -181,11 +181,11 @@ def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Pat
     [
         (
             {"features": ["hour_sin", "hour_sine"]},
-            r"training\.features contains unknown features \(hour_sine .*Expected names among hour_sin,",
+            r"training\.features contains unknown features \(hour_sine .*Expected names from hour_sin,",
         ),
         (
             {"exclude_features": ["lanes"]},
-            r"training\.exclude_features contains unknown features \(lanes\)\. Expected names among hour_",
+            r"training\.exclude_features contains unknown features \(lanes\)\. Expected names from hour_",
         ),
         (
             {"targets": ["speed", "flow"], "features": ["flow_rate"]},

@@ -39,7 +39,7 @@ def test_the_name_of_a_built_in_column_is_refused(install: Install) -> None:
     install("acme-features", CODE, {FEATURE_GROUP: {"speed_lag_1": "SPEED_LAG_1"}})
     (plugin,) = plugins(FEATURE_GROUP)
     assert plugin.problem is not None
-    assert "'speed_lag_1' is built in" in plugin.problem
+    assert "'speed_lag_1' is a built-in name" in plugin.problem
     assert all_features() == FEATURES
 
 

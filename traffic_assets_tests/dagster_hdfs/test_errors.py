@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from traffic_assets.dagster_hdfs import errors
 from traffic_assets.dagster_hdfs.errors import StorageError, explain, storage_errors
 from traffic_assets.messages.catalogue import catalogue
 from traffic_assets_tests.codes import code_of, values_of
@@ -82,9 +83,15 @@ def test_other_errors_pass_unchanged(error: BaseException) -> None:
 
 
 def test_the_code_of_each_kind_is_its_name_with_hyphens() -> None:
-    kinds = re.findall(r"`(\w+)`", (StorageError.__doc__ or "").split("kind:")[1].split(". The code")[0])
+    kinds = re.findall(r"`(\w+)`", (StorageError.__doc__ or "").split("The kinds are")[1].split(". The code")[0])
     assert len(kinds) == 17
     assert {f"storage.{kind.replace('_', '-')}" for kind in kinds} <= catalogue().keys()
+
+
+def test_the_example_of_each_message_has_a_cause_of_its_kind() -> None:
+    for rule in errors._RULES:
+        cause = str(rule.message.example["cause"])
+        assert next(other for other in errors._RULES if other.pattern.search(cause)) is rule, cause
 
 
 def test_a_storage_error_survives_pickling() -> None:

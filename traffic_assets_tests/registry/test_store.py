@@ -384,8 +384,8 @@ def test_a_damaged_file_is_found_and_named(local: ModelRegistry, file: str, dama
                 call(version)
             assert code_of(caught.value) == "registry.damaged-version"
             values = values_of(caught.value)
-            assert (values["lane"], values["files"]) == (FOREST, (file,))
-            assert values["versions"] == ["v1.0.0", "v1.1.0"]
+            assert (values["lane"], values["version"], values["files"]) == (FOREST, "v1.1.0", (file,))
+            assert values["versions"] == ["v1.0.0"], "the other versions, without the damaged one"
     local.verify(FOREST, "v1.0.0")
 
 
@@ -422,6 +422,7 @@ def test_a_damaged_version_stops_pruning_but_not_registration_or_the_list(local:
     for error in (*errors, caught.value):
         assert code_of(error) == "registry.damaged-version"
         assert values_of(error)["version"] == "v1.0.0"
+        assert values_of(error)["versions"] == ["v1.1.0", "v1.2.0"]
     assert len(errors) == 1
 
 

@@ -119,7 +119,7 @@ def test_an_algorithm_has_default_thresholds(install: Install, imports: str, att
         ("targets: Targets = Targets(r2_min=0.7)", "Section.targets is a field"),
         (
             "targets: ClassVar[Any] = {}\n    thresholds: ClassVar[Any] = {}",
-            "Section.targets is the old name of Section.thresholds, and both are given",
+            "Section.targets is the old name of Section.thresholds, and both are set",
         ),
     ],
 )

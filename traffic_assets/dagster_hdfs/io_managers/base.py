@@ -5,7 +5,7 @@ The order of calls is the same for each kind:
     handle_output: stage -> _write (aside) -> publish each partition (rename, pointer) -> metadata
     load_input:    pointers -> _read the current generations
 
-If some partitions of a range are refused, the others are published, and the run fails. It fails at once if no later
+If some partitions of a range are refused, the others are published, and the run fails. It fails immediately if no later
 step of the run loads the output. Otherwise it fails at the last reader: each reader gets the refusals with its input,
 and must pass them on.
 """
@@ -49,15 +49,15 @@ FILE, OPEN = "file", "open"
 
 
 class MissingPartitionError(RuntimeError):
-    """A partition that an asset needs and that was never published."""
+    """Error for a partition that an asset needs and that was never published."""
 
 
 class ReplacedMeanwhileError(RuntimeError):
-    """The generation that a value extends, and that is no longer current."""
+    """Error for a value that extends a generation that is no longer current."""
 
 
 class RangeError(ValueError):
-    """A value that cannot be split over the partitions of a range."""
+    """Error for a value that cannot be split over the partitions of a range."""
 
 
 class HdfsIOManager(dg.ConfigurableIOManager):
@@ -79,7 +79,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         """Return the value of a range as `_write` takes it, before anything is written.
 
         Raises:
-            RangeError: The IO manager or the value has only one partition.
+            RangeError: If the IO manager or the value has only one partition.
         """
         if self.partition_column is None:
             raise RangeError(
@@ -98,7 +98,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         """Publish every partition of the output that is not refused; refusals fail the run at its end.
 
         Raises:
-            dagster.Failure: Partitions were refused, and no later step of the run loads the output.
+            dagster.Failure: If partitions are refused, and no later step of the run loads the output.
         """
         stored = obj if isinstance(obj, AssetOutput) else AssetOutput(obj)
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
@@ -143,11 +143,11 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
     @coded_failures()
     def load_input(self, context: dg.InputContext) -> Any:
-        """Return the value; if the input is annotated `AssetInput`, one that reads the value on first access.
+        """Return the value, or an `AssetInput` that reads it on first access if the input is annotated so.
 
         Raises:
-            MissingPartitionError: Some partitions were never published.
-            dagster.Failure: Some were refused in this run, and the input is not annotated `AssetInput`.
+            MissingPartitionError: If some partitions were never published.
+            dagster.Failure: If some were refused in this run, and the input is not annotated `AssetInput`.
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
@@ -318,7 +318,7 @@ def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> No
 
 
 def _facts(generation: Generation, descriptions: Mapping[str, str]) -> dict[str, Any]:
-    """Return the metadata of a publish for the UI, from its record alone."""
+    """Return the metadata of a published generation for the UI, from its record only."""
     record = generation.record
     facts: dict[str, Any] = {
         "path": dg.MetadataValue.path(generation.uri),

@@ -34,9 +34,9 @@ def require_partitions_subset() -> None:
     Dagster has no public way to record that a step published fewer partitions than its range.
 
     Raises:
-        UnsupportedDagsterError: The attribute is missing.
+        UnsupportedDagsterError: If the attribute is missing.
     """
-    # a context of its own would open a Dagster instance, which takes longer than loading the code location
+    # creating a context would open a Dagster instance, which takes longer than loading the code location
     if PARTITIONS_SUBSET not in inspect.unwrap(dg.OutputContext.__init__).__code__.co_names:
         raise UnsupportedDagsterError(messages.UNSUPPORTED_DAGSTER(version=dg.__version__, attribute=PARTITIONS_SUBSET))
 
@@ -75,7 +75,7 @@ def refusals_of_run(context: dg.InputContext, generations: Mapping[str, Generati
 
     Args:
         context: Context of the input.
-        generations: Current generation by partition key. A refusal before its publish does not count.
+        generations: Current generation by partition key. A refusal that is older does not count.
     """
     instance = context.step_context.instance
     run: dg.DagsterRun | None = context.step_context.dagster_run

@@ -1,6 +1,6 @@
 """Base classes of a model's settings: hyperparameters, search grid and the section of its lane.
 
-The settings of each model are in the module of its name beside this one.
+The settings of each model are in the module of its name next to this one.
 """
 
 import itertools
@@ -19,12 +19,12 @@ from traffic_assets.settings.pydantic_errors import coded_error, error_at
 
 
 class Range(BaseModel):
-    """A range of values, for searches that draw.
+    """A range of values, for searches that sample.
 
     Attributes:
-        low: Smallest value.
-        high: Largest value.
-        log: Logarithmic scale, on which each order of magnitude is equally likely.
+        low: Lower bound, inclusive.
+        high: Upper bound, inclusive.
+        log: True for a logarithmic scale, on which each order of magnitude is equally likely.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,7 +46,7 @@ class Range(BaseModel):
 
         Args:
             share: Share of the way, from 0 to 1.
-            whole: Round to the nearest integer.
+            whole: True to round to the nearest integer.
         """
         if self.log:
             value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
@@ -68,7 +68,7 @@ GridValues = Annotated[
     Discriminator(_tag),  # without it, a wrong range is reported as a wrong list too
 ]
 Grid = Annotated[dict[str, GridValues], Field(description="Values to try, by hyperparameter: a list or a range.")]
-"""Search grid by hyperparameter: values to try, or the range to draw from."""
+"""Search grid by hyperparameter: values to try, or the range to sample from."""
 
 
 class Hyperparameters(BaseModel):
@@ -84,7 +84,7 @@ class Hyperparameters(BaseModel):
 
     @classmethod
     def whole(cls, name: str) -> bool:
-        """Return `is_integer`; the old name."""
+        """Return `is_integer`; the old name works until 1.0."""
         warn_renamed("Hyperparameters.whole", "Hyperparameters.is_integer")
         return cls.is_integer(name)
 
@@ -147,10 +147,10 @@ class ModelSettings(BaseModel):
 
     @classmethod
     def default_thresholds(cls) -> GateThresholds:
-        """Return the default thresholds of the gate, also from a class that still names them `targets`.
+        """Return the default thresholds of the gate, even from a class that still names them `targets`.
 
         Raises:
-            TypeError: If a class gives them under both names, as a field, or not as thresholds.
+            TypeError: If a class defines them under both names, as a field, or not as thresholds.
         """
         for name in ("thresholds", "targets"):
             if name in cls.model_fields:
@@ -192,7 +192,7 @@ class ModelSettings(BaseModel):
         return type(self.hyperparameters).model_validate(given)
 
     def requested(self, given: Mapping[str, Any]) -> Hyperparameters:
-        """Return `override_hyperparameters`; the old name."""
+        """Return `override_hyperparameters`; the old name works until 1.0."""
         warn_renamed("ModelSettings.requested", "ModelSettings.override_hyperparameters")
         return self.override_hyperparameters(given)
 

@@ -15,8 +15,8 @@ from traffic_assets.settings.pydantic_errors import coded_error, error_at
 class EnsembleHyperparameters(Hyperparameters):
     """Hyperparameters of a weighted sum of other models' predictions.
 
-    Stacking fits non-negative weights by least squares, on predictions for rows that the members were not fitted on. Of
-    given weights, only the ratios count.
+    Stacking fits non-negative weights by least squares, on predictions for rows that the members were not fitted on. If
+    weights are set, only their ratios count.
     """
 
     method: Literal["weighted", "stacking"] = Field(
@@ -30,7 +30,7 @@ class EnsembleHyperparameters(Hyperparameters):
         default=None, description="Weights of `weighted` by member. Default: the inverse mean squared error."
     )
     folds: Annotated[int, Field(ge=2, le=20)] = Field(
-        default=3, description="Parts of the rows for out-of-fold predictions of the members."
+        default=3, description="Number of parts of the rows for the members' out-of-fold predictions."
     )
 
     def __hash__(self) -> int:
@@ -44,12 +44,13 @@ class EnsembleHyperparameters(Hyperparameters):
             raise ValueError(messages.TOO_FEW_MEMBERS(count=len(value), allowed=list(allowed)))
         errors: list[InitErrorDetails] = []
         members = {}
-        for name, given in value.items():
+        for name, hyperparameters in value.items():
             if name not in allowed:
-                errors.append(coded_error((name,), messages.UNKNOWN_MEMBER(name=name, allowed=list(allowed)), given))
+                text = messages.UNKNOWN_MEMBER(name=name, allowed=list(allowed))
+                errors.append(coded_error((name,), text, hyperparameters))
                 continue
             try:
-                members[name] = allowed[name].model_validate(given).model_dump(exclude_unset=True)
+                members[name] = allowed[name].model_validate(hyperparameters).model_dump(exclude_unset=True)
             except ValidationError as error:
                 errors += [_member_error(name, allowed[name], item) for item in error.errors()]
         if errors:
@@ -72,7 +73,7 @@ class EnsembleHyperparameters(Hyperparameters):
     def member_hyperparameters(self) -> dict[str, Hyperparameters]:
         """Hyperparameters of each member, as an object of the member's own class."""
         kinds = member_classes()
-        return {name: kinds[name].model_validate(given) for name, given in self.members.items()}
+        return {name: kinds[name].model_validate(values) for name, values in self.members.items()}
 
     def complete_from(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleHyperparameters":
         """Return the ensemble with missing hyperparameters of its members taken from lanes.
@@ -81,9 +82,9 @@ class EnsembleHyperparameters(Hyperparameters):
             lanes: Hyperparameters by model.
 
         Raises:
-            pydantic.ValidationError: If the combination of given and added hyperparameters is not allowed.
+            pydantic.ValidationError: If the combination of configured and added hyperparameters is not allowed.
         """
-        members = {n: (lanes[n].model_dump() if n in lanes else {}) | given for n, given in self.members.items()}
+        members = {n: (lanes[n].model_dump() if n in lanes else {}) | values for n, values in self.members.items()}
         return type(self).model_validate(self.model_dump() | {"members": members})
 
 
@@ -98,7 +99,7 @@ class EnsembleSettings(ModelSettings):
     @model_validator(mode="before")
     @classmethod
     def _weights_leave_no_default_grid(cls, values: Any) -> Any:
-        """Leave out the default grid if weights are given: it tries both methods, and weights belong to one."""
+        """Leave out the default grid if weights are set: it tries both methods, and weights belong to one."""
         hyperparameters = values.get("hyperparameters") if isinstance(values, dict) else None
         if isinstance(hyperparameters, EnsembleHyperparameters):
             hyperparameters = hyperparameters.model_dump()
@@ -106,7 +107,7 @@ class EnsembleSettings(ModelSettings):
         return {"grid": {}, **values} if weighted else values
 
     def with_lanes(self, lanes: Mapping[str, Hyperparameters]) -> "EnsembleSettings":
-        """Return the settings with missing hyperparameters of members taken from lanes, also in later requests."""
+        """Return the settings with the members' missing hyperparameters taken from lanes, as in later overrides."""
         grid = dict(self.grid)
         if isinstance(tried := grid.get("members"), list):
             others = self.hyperparameters.model_dump()

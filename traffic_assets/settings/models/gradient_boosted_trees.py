@@ -22,7 +22,8 @@ class GradientBoostedTreesHyperparameters(Hyperparameters):
     lossType: Literal["squared", "absolute"] = Field(default="squared", description="Loss function.")
     earlyStopping: bool = Field(default=False, description="Stop adding trees when the validation error stops falling.")
     validationTol: Annotated[float, Field(ge=0)] = Field(
-        default=0.01, description="Smallest relative fall of the validation error that counts, with `earlyStopping`."
+        default=0.01,
+        description="Smallest relative decrease in the validation error that counts as progress, with `earlyStopping`.",
     )
 
 

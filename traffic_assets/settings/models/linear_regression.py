@@ -14,17 +14,17 @@ from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSett
 class LinearRegressionHyperparameters(Hyperparameters):
     """Hyperparameters of MLlib's LinearRegression: least squares with an elastic-net penalty."""
 
-    maxIter: Annotated[int, Field(ge=1)] = Field(default=100, description="Largest number of iterations.")
+    maxIter: Annotated[int, Field(ge=1)] = Field(default=100, description="Maximum number of iterations.")
     regParam: Annotated[float, Field(ge=0)] = Field(default=0.01, description="Strength of the penalty. 0 is none.")
     elasticNetParam: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="Mixture of the penalty, from 0 (ridge) to 1 (lasso)."
+        default=0.0, description="Elastic-net mixing parameter, from 0 (ridge) to 1 (lasso)."
     )
     fitIntercept: bool = Field(default=True, description="Fit an intercept.")
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """A penalty by name, as MLlib's `regParam` (strength) and `elasticNetParam` (mixture).
+    """A penalty by name, as MLlib's `regParam` (strength) and `elasticNetParam` (mixing parameter).
 
     Attributes:
         defaults: Values of hyperparameters that the settings leave out.
@@ -61,7 +61,7 @@ PENALTIES = {
         {"regParam": _STRENGTHS, "elasticNetParam": [0.2, 0.5, 0.8]},
     ),
 }
-"""Penalties by name: ordinary least squares, squares of the coefficients, their absolute values, both."""
+"""Penalties by name: none, on squared coefficients, on their absolute values, or on both."""
 
 
 class LinearRegressionSettings(ModelSettings):
@@ -71,7 +71,7 @@ class LinearRegressionSettings(ModelSettings):
     hyperparameters: LinearRegressionHyperparameters = LinearRegressionHyperparameters()
     penalty: Literal["none", "ridge", "lasso", "elastic_net"] | None = Field(
         default=None,
-        description="Penalty by name. Sets `regParam`, `elasticNetParam` and the grid unless they are given.",
+        description="Penalty by name. Sets `regParam`, `elasticNetParam` and the grid unless they are set.",
     )
     grid: Grid = {"regParam": [0.0, 0.01, 0.1], "elasticNetParam": [0.0, 0.5]}
 

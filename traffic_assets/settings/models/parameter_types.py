@@ -19,7 +19,7 @@ SubsetStrategy = Annotated[
     ),
 ]
 Trees = Annotated[int, Field(ge=1, le=10_000, description="Number of trees.")]
-Depth = Annotated[int, Field(ge=1, le=30, description="Largest depth of a tree.")]
-Bins = Annotated[int, Field(ge=2, le=65_536, description="Largest number of candidate thresholds of a feature.")]
-Rows = Annotated[int, Field(ge=1, description="Smallest number of rows in a child node.")]
+Depth = Annotated[int, Field(ge=1, le=30, description="Maximum depth of a tree.")]
+Bins = Annotated[int, Field(ge=2, le=65_536, description="Maximum number of candidate thresholds per feature.")]
+Rows = Annotated[int, Field(ge=1, description="Minimum number of rows in a child node.")]
 Share = Annotated[float, Field(gt=0, le=1)]

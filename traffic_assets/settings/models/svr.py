@@ -32,12 +32,12 @@ class SVRHyperparameters(Hyperparameters):
     """Hyperparameters of scikit-learn's SVR on a bounded sample of the train rows, under scikit-learn's names.
 
     The fit standardizes the target, so that `C` and `epsilon` mean the same for every target. An epsilon of 0.05
-    ignores errors below 5 % of the target's standard deviation.
+    ignores errors below 5% of the target's standard deviation.
     """
 
     kernel: Literal["linear", "rbf", "poly"] = Field(default="rbf", description="Kernel.")
     C: Annotated[float, Field(gt=0)] = Field(
-        default=10.0, description="Weight of errors against the flatness of the function."
+        default=10.0, description="Regularization parameter: weight of errors relative to the flatness of the function."
     )
     epsilon: Annotated[float, Field(ge=0)] = Field(
         default=0.05, description="Error without a penalty, in standard deviations of the target."
@@ -46,7 +46,8 @@ class SVRHyperparameters(Hyperparameters):
     degree: Annotated[int, Field(ge=1, le=10)] = Field(default=3, description="Degree of the `poly` kernel.")
     coef0: float = Field(default=0.0, description="Constant term of the `poly` kernel.")
     max_rows: Annotated[int, Field(ge=2, le=100_000)] = Field(
-        default=10_000, description="Largest number of train rows to fit, drawn by hash. Time grows with their square."
+        default=10_000,
+        description="Maximum number of train rows to fit on, sampled by hash. Time grows with their square.",
     )
 
 

@@ -15,7 +15,7 @@ class XGBoostHyperparameters(Hyperparameters):
     max_depth: Depth = 8
     learning_rate: Share = Field(default=0.1, description="Learning rate.")
     min_child_weight: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="Smallest sum of row weights in a child node."
+        default=1.0, description="Minimum sum of row weights in a child node."
     )
     subsample: Share = Field(default=1.0, description="Share of the rows drawn for each tree.")
     colsample_bytree: Share = Field(default=1.0, description="Share of the slots drawn for each tree.")

@@ -10,10 +10,10 @@ from traffic_assets.settings.layer import Path
 from traffic_assets.settings.plugins import METRIC_NAMES
 
 OMITTED: Any = object()
-"""Value of a key that sets nothing, because it requests what always happens."""
+"""Value of a key that sets nothing, because it requests fixed behaviour."""
 
 DEEPEST = 30
-"""Depth that replaces scikit-learn's `max_depth: null`: the deepest that MLlib grows."""
+"""Depth that replaces scikit-learn's `max_depth: null`: MLlib's maximum."""
 
 _LOSSES = {"squared_error": "squared", "ls": "squared", "absolute_error": "absolute", "lad": "absolute"}
 _FORMATS = ("spark", "pickle", "onnx", "pmml")
@@ -48,7 +48,7 @@ def only(accepted: Any, refused: Message) -> Conversion:
     """Return the conversion of a key that has one possible value here.
 
     Args:
-        accepted: The value, which sets nothing.
+        accepted: Possible value, which sets nothing.
         refused: Message for any other value.
     """
 
@@ -63,7 +63,7 @@ def fixed(accepted: Sequence[Any], ignored: Message, refused: Message) -> Conver
     """Return the conversion of a hyperparameter that cannot be chosen here.
 
     Args:
-        accepted: Values that request what always happens.
+        accepted: Values that request the fixed behaviour.
         ignored: Message for these values.
         refused: Message for any other value.
     """
@@ -101,7 +101,7 @@ def shuffle(value: Any) -> Converted:
 
 
 def metrics(known: Sequence[str]) -> Conversion:
-    """Return the conversion of a list of metrics, which sets nothing: all known ones are computed."""
+    """Return the conversion of a list of metrics. It sets nothing, because all known metrics are computed."""
 
     def convert(value: Any) -> Converted:
         unknown = [name for name in value if name not in known] if isinstance(value, list) else value

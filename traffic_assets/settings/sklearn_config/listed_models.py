@@ -18,7 +18,7 @@ def complete(content: Mapping[str, Any], files: Layer) -> dict[str, Any]:
 
     Args:
         content: Merged settings of all layers.
-        files: Layer of the files alone.
+        files: Layer of the files, without the environment and overrides.
     """
     if files.has_feature_table and isinstance(data := content.get("data"), Mapping):
         content = {**content, "data": {"kind": "features", **data}}
@@ -39,7 +39,7 @@ def unlisted_warnings(content: Mapping[str, Any], files: Layer) -> list[CodedTex
 
     Args:
         content: Merged settings of all layers.
-        files: Layer of the files alone.
+        files: Layer of the files, without the environment and overrides.
     """
     models = content.get("models")
     if files.listed_models is None or files.sklearn_key is None or not isinstance(models, Mapping):
@@ -56,9 +56,9 @@ def _unlisted(models: Mapping[str, Any], listed: Iterable[str]) -> list[str]:
     return [n for n, model in defaults.items() if model.enabled and n not in listed and n not in switched]
 
 
-def _with_default(default: dict[str, Any], given: Any) -> Any:
-    """Return a mapping merged over a default; anything else stays for the validation to refuse."""
-    return {**default, **given} if isinstance(given, Mapping) else default if given is None else given
+def _with_default(default: dict[str, Any], value: Any) -> Any:
+    """Return a mapping merged over a default, and any other value unchanged; validation refuses it."""
+    return {**default, **value} if isinstance(value, Mapping) else default if value is None else value
 
 
 def _has_penalty(linear: Mapping[str, Any]) -> bool:

@@ -11,11 +11,11 @@ from traffic_assets.settings.sklearn_config.conversions import Conversion, fixed
 
 @dataclass(frozen=True)
 class Rule:
-    """A key of a section.
+    """Rule for a key of a section.
 
     Attributes:
         key: Path of the key in a scikit-learn-style configuration.
-        current: Current paths that get the converted value; none if the key requests what always happens.
+        current: Current paths that get the converted value; none if the key requests fixed behaviour.
         convert: Conversion of the value.
     """
 
@@ -26,7 +26,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class HyperparameterRule:
-    """A hyperparameter of a model, also in a grid.
+    """Rule for a hyperparameter of a model and its values in a grid.
 
     Attributes:
         current: Current name; the path of a setting outside the model; or None for one that cannot be chosen here.
@@ -41,7 +41,7 @@ def section_rules(metrics: Sequence[str]) -> dict[Path, Rule]:
     """Return the rules of the sections other than `models`, by path.
 
     Args:
-        metrics: Names of all metrics, those of installed packages included.
+        metrics: Names of all metrics, including those of installed packages.
     """
     split, diagnostics, folds = ("training", "split"), ("evaluation", "diagnostics"), ("training", "cross_validation")
     rules = [
@@ -84,10 +84,10 @@ MODEL_NAMES = {
     "gbt": "gradient_boosted_trees",
     "support_vector_regression": "svr",
 }
-"""Current name of each model that has another one."""
+"""Current name of each model that has a different name here."""
 
 MODEL_KEYS = {"hyperparameter_tuning": "tune", "hyperparameter_grid": "grid"}
-"""Current name of each key of a model that has another one."""
+"""Current name of each key of a model that has a different name here."""
 
 _EVERY_MODEL = {
     "random_state": HyperparameterRule(SEED),

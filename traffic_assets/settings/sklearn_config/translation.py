@@ -1,4 +1,4 @@
-"""The translation of a scikit-learn-style configuration into current settings, by the tables beside it.
+"""The translation of a scikit-learn-style configuration into current settings, by the rules in `tables.py`.
 
 Current keys stay as they are, so that a file may contain both.
 """
@@ -40,13 +40,13 @@ def translate(
     rules = section_rules((*METRIC_NAMES, *DESCRIBING, *installed_metrics))
     keys = {path[:2] for path in rules}
     for section in dict.fromkeys(path[0] for path in rules):
-        given = layer.content.get(section)
-        if not isinstance(given, dict):
+        values = layer.content.get(section)
+        if not isinstance(values, dict):
             continue
-        for key in [key for key in given if (section, key) in keys]:
+        for key in [key for key in values if (section, key) in keys]:
             _note_key(layer, (section, key))
             layer.has_feature_table |= (section, key) in FEATURE_TABLE_KEYS
-            _apply(layer, rules, (section, key), given.pop(key))
+            _apply(layer, rules, (section, key), values.pop(key))
     models = layer.content.get("models")
     if isinstance(models, dict):
         layer.content["models"] = _models(layer, models, installed_models)
@@ -77,7 +77,7 @@ def _apply(layer: Layer, rules: Mapping[Path, Rule], path: Path, value: Any) -> 
 def _models(layer: Layer, models: Mapping[str, Any], installed: Collection[str]) -> dict[str, Any]:
     """Return the sections of the models under their current names."""
     result: dict[str, Any] = {}
-    for key, given in models.items():
+    for key, section in models.items():
         name = key if key in installed else MODEL_NAMES.get(key, key)
         if name != key:
             if name in models or name in result:
@@ -85,24 +85,24 @@ def _models(layer: Layer, models: Mapping[str, Any], installed: Collection[str])
                 continue
             layer.origins["models", name] = ("models", key)
             _note_key(layer, ("models", key))
-        if isinstance(given, Mapping):
-            result[name] = _model(layer, name, ("models", key), given, translated=name not in installed)
+        if isinstance(section, Mapping):
+            result[name] = _model(layer, name, ("models", key), section, translated=name not in installed)
         else:
-            result[name] = given
+            result[name] = section
     return result
 
 
-def _model(layer: Layer, name: str, path: Path, given: Mapping[str, Any], translated: bool) -> dict[str, Any]:
+def _model(layer: Layer, name: str, path: Path, content: Mapping[str, Any], translated: bool) -> dict[str, Any]:
     """Return the section of a model.
 
     Args:
         layer: Layer that gets warnings, problems and origins.
         name: Current name of the model.
         path: Path of the section in the file.
-        given: The section.
-        translated: Translate the hyperparameters too, which a model of another package defines itself.
+        content: Keys and values of the section.
+        translated: True to translate the hyperparameters too; False if another package defines the model.
     """
-    model = dict(given)
+    model = dict(content)
     for key, current in MODEL_KEYS.items():
         if key not in model:
             continue
@@ -135,27 +135,27 @@ def _hyperparameters(layer: Layer, model: str, path: Path, values: Mapping[str, 
     rules, result = hyperparameter_rules(model), dict[str, Any]()
     for key, value in values.items():
         rule = rules.get(key, HyperparameterRule(key))
-        given = (*path, key)
+        at = (*path, key)
         if isinstance(rule.current, tuple):
             if "grid" in place:
-                _refuse(layer, given, messages.SEED_IN_GRID(given=value))
+                _refuse(layer, at, messages.SEED_IN_GRID(given=value))
             else:
-                _place(layer, rule.current, value, given)
+                _place(layer, rule.current, value, at)
         elif model == _ENSEMBLE and key in ("members", "weights"):
-            result[key] = _by_member(layer, given, value, (*place, key))
+            result[key] = _by_member(layer, at, value, (*place, key))
         elif rule.current in result:
-            _refuse(layer, given, messages.DUPLICATE_HYPERPARAMETER(name=rule.current, given=value))
+            _refuse(layer, at, messages.DUPLICATE_HYPERPARAMETER(name=rule.current, given=value))
         else:
             converted = _convert_all(rule.convert, value) if place[-1] == "grid" else rule.convert(value)
-            _report(layer, given, converted)
+            _report(layer, at, converted)
             if rule.current is None and converted.value == []:
-                layer.warnings.append(at_path(given, messages.NO_VALUES(name=key)))
+                layer.warnings.append(at_path(at, messages.NO_VALUES(name=key)))
             elif rule.current is not None and converted.value is not OMITTED:
                 result[rule.current] = converted.value
                 if rule.current != key:
-                    layer.origins[*place, rule.current] = given
+                    layer.origins[*place, rule.current] = at
         if key not in result:
-            _note_key(layer, given)
+            _note_key(layer, at)
     return result
 
 
@@ -171,14 +171,14 @@ def _convert_all(convert: Conversion, values: Any) -> Converted:
     return Converted(kept if kept or not each else OMITTED, warnings=tuple(warnings.values()))
 
 
-def _by_member(layer: Layer, path: Path, given: Any, place: Path) -> Any:
+def _by_member(layer: Layer, path: Path, values: Any, place: Path) -> Any:
     """Return an ensemble's hyperparameters or weights by current name of the member; for a grid, a list of them."""
-    if isinstance(given, list):
-        return [_by_member(layer, (*path, str(i)), each, (*place, str(i))) for i, each in enumerate(given)]
-    if not isinstance(given, Mapping):
-        return given
+    if isinstance(values, list):
+        return [_by_member(layer, (*path, str(i)), each, (*place, str(i))) for i, each in enumerate(values)]
+    if not isinstance(values, Mapping):
+        return values
     result: dict[str, Any] = {}
-    for key, value in given.items():
+    for key, value in values.items():
         name = MODEL_NAMES.get(str(key), str(key))
         if name in result:
             _refuse(layer, (*path, key), messages.DUPLICATE_MEMBER(name=name, given=value))
@@ -191,7 +191,7 @@ def _by_member(layer: Layer, path: Path, given: Any, place: Path) -> Any:
     return result
 
 
-def _place(layer: Layer, path: Path, value: Any, given: Path) -> None:
+def _place(layer: Layer, path: Path, value: Any, origin: Path) -> None:
     """Put a value at its current path, or refuse it if another value is there already."""
     section: Any = layer.content
     for key in path[:-1]:
@@ -202,10 +202,10 @@ def _place(layer: Layer, path: Path, value: Any, given: Path) -> None:
         other = ".".join(layer.origins.get(path, path))
         values = {"given": shown(value), "value": shown(section[path[-1]])}
         text = messages.CONFLICT(other=other, setting=".".join(path), **values)
-        _refuse(layer, given, text)
+        _refuse(layer, origin, text)
         return
     section[path[-1]] = value
-    layer.origins[path] = given
+    layer.origins[path] = origin
 
 
 def _note_key(layer: Layer, path: Path) -> None:

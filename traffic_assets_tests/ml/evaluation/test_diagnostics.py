@@ -63,7 +63,7 @@ def test_parts_that_cannot_be_computed_are_noted_and_others_only_computed_if_con
     found = diagnose(pipeline, predicted, few, ZONE, 42, DiagnosticsSettings(slices=False, residuals=False))
     assert (found.slices, found.interval, found.confidence, found.residuals) == ([], None, None, None)
     assert len(found.notes) == 2
-    assert "rows cannot calibrate" in found.notes[0]
-    assert "too few blocks" in found.notes[1]
+    assert "to calibrate" in found.notes[0]
+    assert "too few hours" in found.notes[1]
     nothing = DiagnosticsSettings(slices=False, interval_coverage=None, confidence_level=None, residuals=False)
     assert diagnose(pipeline, predicted, few, ZONE, 42, nothing).notes == []

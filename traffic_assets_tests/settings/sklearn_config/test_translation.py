@@ -134,7 +134,7 @@ def test_the_size_of_executors_is_reported_for_a_local_session(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(tmp_path, content())
-    assert "spark.executor.memory, spark.executor.cores: " in caplog.text
+    assert "(spark.executor.memory, spark.executor.cores)" in caplog.text
     assert "[settings.executors-of-local-session]" in caplog.text
     caplog.clear()
     load(tmp_path, with_changes("spark", master="spark://spark-master:7077"))
