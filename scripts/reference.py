@@ -24,6 +24,7 @@ from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import CATEGORICAL_FEATURES, FEATURES, NUMERIC_FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.stored import STORED_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
 from traffic_assets.dagster_hdfs.backends import filesystem_for
@@ -286,6 +287,10 @@ def columns_page() -> str:
         "`training.targets` selects the targets to predict.",
         "",
         _column_table(TARGETS.values()),
+        "",
+        "## Other columns of stored tables",
+        "",
+        _column_table(STORED_COLUMNS),
     ]
     return "\n".join(lines) + "\n"
 

@@ -16,6 +16,7 @@ from traffic_assets.build import build_defs
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.stored import STORED_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.cli.app import app
 from traffic_assets.messages.catalogue import catalogue
@@ -87,7 +88,7 @@ def test_every_profile_is_shown(reference: ModuleType) -> None:
 def test_every_column_has_its_row(reference: ModuleType) -> None:
     page = reference.columns_page()
     named = [row[0] for row in _rows(page)]
-    columns = (*READING_COLUMNS, *SENSOR_COLUMNS, *FEATURES, *TARGETS.values())
+    columns = (*READING_COLUMNS, *SENSOR_COLUMNS, *FEATURES, *TARGETS.values(), *STORED_COLUMNS)
     assert [column.name for column in columns if f"`{column.name}`" not in named] == []
     assert f"{len(FEATURES)} features:" in page
 

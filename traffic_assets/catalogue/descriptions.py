@@ -2,23 +2,10 @@
 
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.lookup import all_features
-from traffic_assets.catalogue.readings import MAX_SPEED_MPH, READING_COLUMNS
+from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.stored import STORED_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
-
-STORED_COLUMNS = (
-    Column("date", "description", "string", description="local day of the network, YYYY-MM-DD"),
-    Column(
-        "free_flow_speed",
-        "description",
-        "double",
-        "mph",
-        0,
-        MAX_SPEED_MPH,
-        description="speed of the sensor without congestion",
-    ),
-)
-"""Columns that only stored tables have."""
 
 
 def column_descriptions() -> dict[str, str]:

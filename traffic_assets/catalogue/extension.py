@@ -12,6 +12,7 @@ from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
+from traffic_assets.catalogue.stored import STORED_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.messages import features as messages
 from traffic_assets.settings.data import DataSettings
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
 
 LONGEST_LOOKBACK_MINUTES = 24 * 60
+
+INTERNAL_COLUMNS = (
+    *("split", "row", "held_out", "is_test", "is_it", "stops_fit", "fits", "tested"),
+    *("numbers", "categories", "y", "assembled", "assembled_and_target", "selected", "features", "prediction"),
+    *("half_width", "own_half_width", "rank"),
+)
+"""Columns that training adds beside the features; a feature with one of these names would be overwritten."""
+
+TYPES = {"numeric": ("double",), "categorical": ("int", "bigint", "string")}
+"""Spark types that a feature can have, by role."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,15 @@ class Feature(Extension):
             raise ValueError(messages.WRONG_COLUMN_NAME(feature=self.name, column=self.column.name))
         if self.column.role not in ("numeric", "categorical"):
             raise ValueError(messages.WRONG_ROLE(feature=self.name, role=self.column.role))
+        allowed = TYPES[self.column.role]
+        if self.column.spark_type not in allowed:
+            raise ValueError(
+                messages.WRONG_TYPE(
+                    feature=self.name, role=self.column.role, type=self.column.spark_type, allowed=allowed
+                )
+            )
+        if not callable(self.expression):
+            raise ValueError(messages.NO_EXPRESSION(feature=self.name, type=type(self.expression).__name__))
         if not 0 <= self.lookback_minutes <= LONGEST_LOOKBACK_MINUTES:
             raise ValueError(
                 messages.WRONG_LOOKBACK(
@@ -56,6 +76,6 @@ class Feature(Extension):
 
     @classmethod
     def taken_names(cls) -> tuple[str, ...]:
-        """Return the names that a package's feature cannot have: the columns of the built-in tables."""
-        columns = (*FEATURES, *READING_COLUMNS, *SENSOR_COLUMNS, *TARGETS.values())
-        return (*dict.fromkeys(column.name for column in columns), "date")
+        """Return the names that a package's feature cannot have: columns of the built-in tables and of training."""
+        columns = (*FEATURES, *READING_COLUMNS, *SENSOR_COLUMNS, *TARGETS.values(), *STORED_COLUMNS)
+        return (*dict.fromkeys(column.name for column in columns), *INTERNAL_COLUMNS)

@@ -41,6 +41,20 @@ WRONG_ROLE = Message(
     fix="change the role of its Column",
     example={"feature": "queue_length", "role": "target"},
 )
+WRONG_TYPE = Message(
+    code="features.wrong-type",
+    problem="The {role} feature {feature!r} has the type {type}",
+    expected="one of {allowed}",
+    fix="change spark_type of its Column, and cast its expression",
+    example={"feature": "queue_length", "role": "numeric", "type": "string", "allowed": ("double",)},
+)
+NO_EXPRESSION = Message(
+    code="features.no-expression",
+    problem="The expression of the feature {feature!r} is not a function ({type})",
+    expected="a function of the data settings that returns a Spark column",
+    fix="pass the function itself",
+    example={"feature": "queue_length", "type": "NoneType"},
+)
 WRONG_LOOKBACK = Message(
     code="features.wrong-lookback",
     problem="The feature {feature!r} has lookback_minutes={given}",
