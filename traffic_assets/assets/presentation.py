@@ -146,7 +146,7 @@ def report_summary(report: Report) -> dg.MarkdownMetadataValue:
         f"{findings.number(lane.standing.temporal.rmse)} | {lane.standing.targets} |"
         for i, lane in enumerate(board.lanes, 1)
     ]
-    head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | targets |\n|---|---|---|---|---|"
+    head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | thresholds |\n|---|---|---|---|---|"
     table = "\n".join([head, *rows])
     option = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
     command = f"traffic-assets report {report.week}{option} --open"
@@ -168,7 +168,7 @@ def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
                     "later RMSE": round(s.temporal.rmse, 4),
                     **_custom(s.test),
                     **{f"later {label}": value for label, value in _custom(s.temporal).items()},
-                    "targets": "; ".join(s.targets_missed) or s.targets,
+                    "thresholds": "; ".join(s.targets_missed) or s.targets,
                 }
             )
             for s in board
@@ -193,7 +193,7 @@ def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadat
                     "difference": round(c.difference, 6),
                     "p": float(f"{c.p_value:.3g}"),
                     "p corrected": float(f"{c.adjusted:.3g}"),
-                    "verdict": c.describe(level),
+                    "result": c.describe(level),
                 }
             )
             for c in compared
@@ -248,7 +248,7 @@ _SLICES = _schema(
 )  # fmt: skip
 _DIFFERENCES = _schema(
     model="string", against="string", test="string", difference="float", p="float", p_corrected="float",
-    verdict="string",
+    result="string",
 )  # fmt: skip
 
 
@@ -263,7 +263,7 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
             {
                 "chosen": "yes" if i == search.chosen else "",
                 **{name: str(value) for name, value in trial.hyperparameters.items()},
-                "judged": "fitted" if trial.read_from is None else "read from a larger fit",
+                "evaluated": "fitted" if trial.read_from is None else "read from a larger fit",
                 "folds": len(trial.folds),
                 "share of rows": round(trial.row_share, 4),
                 **{f"{m}_mean": round(spread.mean, 6) for m, spread in trial.summary.items()},
@@ -275,7 +275,7 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
             {
                 "chosen": "",
                 **{name: str(value) for name, value in left_out.hyperparameters.items()},
-                "judged": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: ranked too low",
+                "evaluated": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: ranked too low",
                 "folds": 0,
                 "share of rows": 0.0,
                 **{f"{m}_mean": float("nan") for m in search.best.summary},
@@ -287,7 +287,7 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
 
 def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
     rows = [
-        dg.TableRecord({"verdict": name, "rows": m.rows, **_rounded(m)})
+        dg.TableRecord({"evaluation": name, "rows": m.rows, **_rounded(m)})
         for name, m in (("test split", test), ("temporal holdout", temporal))
     ]
     return dg.MetadataValue.table(records=rows)

@@ -39,7 +39,7 @@ def print_leaderboard(board: "list[LeaderboardEntry]", week: str, target: str) -
     title = f"Week {week}: {target}"
     added = custom_metrics()
     more = [f"{later}{metric.label}" for metric in added.values() for later in ("", "later ")]
-    table = new_table("model", "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "targets", title=title)
+    table = new_table("model", "R²", "RMSE", "MAE", "later R²", "later RMSE", *more, "thresholds", title=title)
     colours = {"missed": "red", "met": "green"}
     for standing in board:
         test, later = standing.test, standing.temporal

@@ -20,7 +20,7 @@ def test_the_evaluation_shows_both_holdouts_and_figures(trained: Deployment, nam
     ):
         assert trained.hdfs.filesystem.read_bytes(shown[picture]).startswith(b"\x89PNG")
     assert shown["picture_file"].endswith(f"/{THUMBNAIL}.png"), "the figure of the thumbnail at full size"
-    assert [record.data["verdict"] for record in shown["verdicts"].records] == ["test split", "temporal holdout"]
+    assert [record.data["evaluation"] for record in shown["verdicts"].records] == ["test split", "temporal holdout"]
     assert all({"rmse", "bias", "p95"} <= record.data.keys() for record in shown["verdicts"].records)
     stored = trained.document(Lane(name).evaluation)
     assert shown["rmse"] == stored["test"]["rmse"]

@@ -39,7 +39,7 @@ def test_a_tuned_lane_shows_its_trials(retrainable: Deployment) -> None:
     trials = metadata_of(result, lane.cv_report)["trials"].records
     assert [record.data["maxDepth"] for record in trials] == ["1", "4"]
     assert [record.data["chosen"] for record in trials] == ["", "yes"]
-    assert [record.data["judged"] for record in trials] == ["read from a larger fit", "fitted"]
+    assert [record.data["evaluated"] for record in trials] == ["read from a larger fit", "fitted"]
     assert metadata_of(result, lane.cv_report)["fits"] == 2, "one per fold, for both trials"
     assert not list(retrainable.base.rglob("_staging/*")), "staged models are removed"
     assert metadata_of(result, lane.model)["hyperparameters"]["maxDepth"] == 4
@@ -76,6 +76,6 @@ def test_a_screened_search_evaluates_the_kept_points_and_shows_the_others(retrai
     assert result.success, failures(result)
     shown = metadata_of(result, lane.cv_report)
     rows = [record.data for record in shown["trials"].records]
-    assert [row["judged"].split()[0] for row in rows] == ["fitted", "by", "by", "by"]
+    assert [row["evaluated"].split()[0] for row in rows] == ["fitted", "by", "by", "by"]
     assert (rows[0]["maxBins"], rows[0]["maxDepth"], rows[0]["chosen"]) == ("32", "4", "yes")
     assert shown["fits"] == 2, "one per fold"

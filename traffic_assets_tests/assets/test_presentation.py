@@ -84,7 +84,7 @@ def test_the_leaderboard_lists_missed_thresholds() -> None:
     ]
     rows = [record.data for record in leaderboard(board).records]
     assert [row["model"] for row in rows] == ["a", "b", "c"]
-    assert [row["targets"] for row in rows] == ["met", "too slow; too large", "none set"]
+    assert [row["thresholds"] for row in rows] == ["met", "too slow; too large", "none set"]
     assert rows[0]["RMSE"] == 1.2346
 
 
