@@ -339,7 +339,7 @@ RANGE_OF_ONE = Message(
 )
 RANGE_NOT_COMPLETE = Message(
     code="storage.range-not-complete",
-    problem="The value of a range of {count} partitions is not complete ({reason})",
+    problem="The value of a range of {count} partitions does not fit the range ({reason})",
     expected="a mapping of partition key to document",
     fix="return one document for each partition",
     example={"count": 2, "reason": "no document for 2026-01-06"},

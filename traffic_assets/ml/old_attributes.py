@@ -51,7 +51,7 @@ _RENAMED = {
 }
 _PARTS = {
     "stops_early": _Part("early_stopping", EarlyStopping, "applies", _never),
-    "stop_on": _Part("early_stopping", EarlyStopping, "with_validation_indicator", _without_indicator),
+    "stop_on": _Part("early_stopping", EarlyStopping, "with_validation_indicator"),
     "all_cores": _Part("own_threads", OwnThreads, "applies", _never),
     "fold_task": _Part("own_threads", OwnThreads, "fold_task"),
     "package": _Part("requirements", Requirements, "package"),
@@ -115,6 +115,8 @@ def _current(named: Mapping[str, Any]) -> dict[str, Any]:
         before = result.get(field)
         values = {part.attribute: part.default if before is None else getattr(before, part.attribute) for part in kinds}
         values |= changes
+        if field == "early_stopping" and values["with_validation_indicator"] is None:
+            values["with_validation_indicator"] = _without_indicator
         missing = field == "requirements" and values["package"] is None
         result[field] = None if missing else kinds[0].kind(**values)
     return result

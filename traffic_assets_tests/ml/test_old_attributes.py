@@ -77,6 +77,11 @@ def test_old_keywords_keep_their_meaning() -> None:
     assert (built.made, marked, rows) == ((STRONG, 7, "speed", "features"), "marked", 9)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_algorithm_that_never_stops_early_has_no_old_function_for_it() -> None:
+    assert _algorithm().stop_on is None
+
+
 @pytest.mark.parametrize("name", [name for name in OLD if name not in ("stops_early", "extra")])
 def test_each_old_attribute_is_accepted_and_read_with_a_warning(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=rf"Algorithm\({name}=\.\.\.\) is now "):

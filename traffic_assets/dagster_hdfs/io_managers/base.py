@@ -12,7 +12,7 @@ and must pass them on.
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -75,8 +75,13 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _write(self, value: Any, folder: str, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Write the value below `folder`, or its `<column>=K`, and return facts by partition."""
 
-    def _value_of_range(self, value: Any, partitions: Sequence[str]) -> Any:
+    def _value_of_range(self, value: Any, partitions: Sequence[str], refused: Collection[str]) -> Any:
         """Return the value of a range as `_write` takes it, before anything is written.
+
+        Args:
+            value: Value of the output.
+            partitions: Keys of the partitions to publish.
+            refused: Keys of the others.
 
         Raises:
             RangeError: If the IO manager or the value has only one partition.
@@ -197,7 +202,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         if not accepted:
             return
         if len(partitions) > 1:
-            stored = replace(stored, value=self._value_of_range(stored.value, accepted))
+            stored = replace(stored, value=self._value_of_range(stored.value, accepted, stored.refused))
         with retried_connection_errors(dataset.root):
             staged = dataset.stage(run_id)
             try:

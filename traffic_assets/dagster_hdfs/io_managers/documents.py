@@ -1,7 +1,7 @@
 """JSON documents."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from traffic_assets.dagster_hdfs import messages
@@ -31,11 +31,16 @@ class JsonIOManager(HdfsIOManager):
             self.storage.filesystem.write_new(f"{self._folder(folder, key)}/{DOCUMENT}", content)
         return {key: {} for key in partitions}
 
-    def _value_of_range(self, value: Any, partitions: Sequence[str]) -> Any:
-        if isinstance(value, Mapping) and not (missing := sorted(set(partitions) - set(value))):
+    def _value_of_range(self, value: Any, partitions: Sequence[str], refused: Collection[str]) -> Any:
+        if not isinstance(value, Mapping):
+            reason = type(value).__name__
+        elif missing := sorted(set(partitions) - set(value)):
+            reason = f"no document for {', '.join(missing)}"
+        elif other := sorted(set(value) - {*partitions, *refused}):
+            reason = f"documents for {', '.join(other)}, which the run does not materialize"
+        else:
             return _Documents({key: value[key] for key in partitions})
-        problem = f"no document for {', '.join(missing)}" if isinstance(value, Mapping) else type(value).__name__
-        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), reason=problem))
+        raise RangeError(messages.RANGE_NOT_COMPLETE(count=len(partitions), reason=reason))
 
     def _folder(self, base: str, key: str) -> str:
         return join(base, key)

@@ -61,7 +61,8 @@ def test_a_range_is_a_mapping_of_partition_to_document(resource: HdfsResource, i
 
 
 @pytest.mark.parametrize(
-    ("value", "named"), [({"n": 1}, "no document for b, c"), ([1, 2], "list"), ({"b": 1}, "for c")]
+    ("value", "named"),
+    [({"n": 1}, "no document for b, c"), ([1, 2], "list"), ({"b": 1}, "for c"), ({"b": 1, "c": 2, "d": 3}, "for d")],
 )
 def test_anything_else_is_refused_before_it_is_written(
     value: Any, named: str, resource: HdfsResource, instance: dg.DagsterInstance
