@@ -79,7 +79,8 @@ def test_old_keywords_keep_their_meaning() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_algorithm_that_never_stops_early_has_no_old_function_for_it() -> None:
-    assert _algorithm().stop_on is None
+    plain: Any = _algorithm()
+    assert plain.stop_on is None
 
 
 @pytest.mark.parametrize("name", [name for name in OLD if name not in ("stops_early", "extra")])
