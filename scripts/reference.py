@@ -1,7 +1,8 @@
 """The reference pages of the documentation site, rendered from the code.
 
-`mkdocs.yml` lists this file as a hook. The pages are rendered while the site is built and are never stored, so they
-cannot differ from the code. Prose pages are in `docs/`.
+`mkdocs.yml` lists this file as a hook. The reference pages are rendered while the site is built and are never stored,
+so they cannot differ from the code. `docs/troubleshooting.md` is stored, because people also read it without the site.
+A test compares it with the messages. Prose pages are in `docs/`.
 """
 
 import json
@@ -464,7 +465,6 @@ def _plain(text: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "troubleshooting.md": troubleshooting_page,
     "reference/settings.md": settings_page,
     "reference/columns.md": columns_page,
     "reference/commands.md": commands_page,

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import importlib.util
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,13 @@ def test_every_name_of_the_python_api_can_be_imported(reference: ModuleType) -> 
     named = re.findall(r"^::: (\S+)\.(\w+)$", reference.api_page(), re.MULTILINE)
     assert len(named) == sum(len(members) for _, members in reference.API)
     assert [f"{module}.{name}" for module, name in named if not hasattr(importlib.import_module(module), name)] == []
+
+
+def test_the_stored_page_of_the_messages_is_that_of_the_code(reference: ModuleType) -> None:
+    stored = ROOT / "docs" / "troubleshooting.md"
+    if os.environ.get("UPDATE_SNAPSHOT"):
+        stored.write_text(reference.troubleshooting_page(), encoding="utf-8")
+    assert stored.read_text("utf-8") == reference.troubleshooting_page()
 
 
 def test_every_message_is_under_its_code_with_its_fix(reference: ModuleType) -> None:
