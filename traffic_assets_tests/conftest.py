@@ -26,6 +26,7 @@ from traffic_assets_tests.processes import Processes
 from traffic_assets_tests.refused import Refused, refuse
 from traffic_assets_tests.runs import run_train
 from traffic_assets_tests.tiny import ALL_DIAGNOSTICS, WEEK
+from traffic_assets_tests.wheels import build_wheel
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -76,6 +77,12 @@ def spark_cluster() -> Iterator[MiniSpark]:
 def processes() -> Processes:
     """Runner of programs, which every test that starts a process requests."""
     return Processes()
+
+
+@pytest.fixture(scope="session")
+def wheel(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this project."""
+    return build_wheel(processes, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

@@ -1,37 +1,16 @@
 """The wheel: it contains only the package, and the installed command works."""
 
 import os
-import shutil
 import sys
-from collections.abc import Mapping
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 from zipfile import ZipFile
 
-import pytest
-
 from traffic_assets_tests.processes import Processes
+from traffic_assets_tests.wheels import ROOT, install_wheel
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = "traffic_assets"
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", PACKAGE, "traffic_assets_tests")
-PIP = ("-m", "pip", "--disable-pip-version-check")
-
-
-@pytest.fixture(scope="module")
-def wheel(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy, because a build writes next to its sources."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, source / name)
-    done = processes.python(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", target, source)
-    assert done.returncode == 0, done.stderr
-    (built,) = target.glob("*.whl")
-    return built
 
 
 def _metadata(wheel: Path) -> Message:
@@ -65,9 +44,7 @@ def test_its_classifiers_name_the_python_that_runs_the_tests(wheel: Path) -> Non
 
 def test_its_command_runs_from_where_it_is_installed(processes: Processes, wheel: Path, tmp_path: Path) -> None:
     installed = tmp_path / "site"
-    done = processes.python(*PIP, "install", "--no-deps", "--no-index", "--target", installed, wheel)
-    assert done.returncode == 0, done.stderr
-    environ: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(installed)}
+    environ = {**os.environ, **install_wheel(processes, wheel, installed)}
     shown = processes.run([installed / "bin" / "traffic-assets", "--help"], cwd=tmp_path, env=environ)
     assert shown.returncode == 0, shown.stderr
     assert "demo" in shown.stdout

@@ -1,4 +1,4 @@
-"""The whole demo, whose models must meet the limits of the users' plan on the sample."""
+"""The whole demo as an installed wheel runs it, whose models must meet the limits of the users' plan on the sample."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.registry import ModelRegistry
 from traffic_assets_tests.processes import Processes
+from traffic_assets_tests.wheels import install_wheel
 
 # minimum R², maximum RMSE and MAE (mph) in the users' plan, which do not depend on settings
 TARGETS = {
@@ -21,13 +22,13 @@ TIMEOUT = 1800.0  # seconds; a timeout for a hanging run
 
 
 @pytest.fixture(scope="module")
-def demo(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Run the demo in a folder of its own; return the folder and what the command printed."""
+def demo(processes: Processes, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Run the demo of the installed wheel in a folder of its own; return the folder and what the command printed."""
     folder = tmp_path_factory.mktemp("demo")
     mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
     home = folder / "home"
     home.mkdir()
-    environ = {**mine, "DAGSTER_HOME": str(home)}
+    environ = {**mine, "DAGSTER_HOME": str(home), **install_wheel(processes, wheel, folder / "site")}
     done = processes.python("-m", "traffic_assets", "demo", cwd=folder, env=environ, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr[-4000:]
     return folder, done
@@ -37,6 +38,7 @@ def demo(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Demo
 def test_the_demo_meets_the_targets(demo: Demo) -> None:
     folder, done = demo
     assert done.stderr.count("Using incubator modules") == 1, "one JVM runs everything"
+    assert "dagster dev -m traffic_assets.definitions" in done.stdout, "a wheel has no Makefile"
     registry = ModelRegistry(f"file://{folder}/traffic-data/models", LocalFileSystem())
     assert registry.lanes() == sorted(TARGETS)
     for lane, (r2, rmse, mae) in TARGETS.items():

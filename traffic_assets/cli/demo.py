@@ -10,6 +10,7 @@ from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, ou
 from traffic_assets.cli.sample import write_readings
 from traffic_assets.cli.train import build_features, train_week
 from traffic_assets.settings import load_settings
+from traffic_assets.settings.extras import is_clone
 
 
 def demo(profile: Profile = None) -> None:
@@ -30,7 +31,20 @@ def demo(profile: Profile = None) -> None:
         train_week(settings, notify, week.isoformat())
         minutes, seconds = divmod(round(time.monotonic() - started), 60)
         out.print(f"\nDone in {minutes} min {seconds:02d} s. Next steps:")
-        out.print("  make dev                                 the Dagster UI on this data")
-        out.print("  .venv/bin/traffic-assets report --open   the report of the week in your browser")
-        out.print("  .venv/bin/traffic-assets models list     the registered models")
+        for command, result in next_steps(is_clone()).items():
+            out.print(f"  {command:<42}{result}")
         out.print(f"  {escape(settings.persistence.base_uri)}")
+
+
+def next_steps(clone: bool) -> dict[str, str]:
+    """Return commands to continue with, and what each shows.
+
+    Args:
+        clone: True if the package is run from a clone, with a Makefile and a `.venv`.
+    """
+    command = ".venv/bin/traffic-assets" if clone else "traffic-assets"
+    return {
+        "make dev" if clone else "dagster dev -m traffic_assets.definitions": "the Dagster UI on this data",
+        f"{command} report --open": "the report of the week in your browser",
+        f"{command} models list": "the registered models",
+    }
