@@ -102,7 +102,8 @@ def environment(
         "training": {"folds": FOLDS},
         "evaluation": {"thresholds": {"xgboost": NO_LIMITS}, "diagnostics": diagnostics},
         "persistence": {"base_uri": str(folder / "data")},
-        "spark": {"driver_memory": "6g"},
+        # a class data archive would shorten the lane alone, and only on a machine that has one
+        "spark": {"driver_memory": "6g", "class_data_archive": False},
     }
     (folder / "profile.json").write_text(json.dumps(profile))
     (folder / "home").mkdir(exist_ok=True)
