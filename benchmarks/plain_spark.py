@@ -46,7 +46,7 @@ def unit_hash(salt: str) -> Column:
     return F.pmod(hashed, F.lit(2**32)) / 2**32
 
 
-def cached(rows: DataFrame) -> DataFrame:
+def cache_rows(rows: DataFrame) -> DataFrame:
     """Cache the rows in memory, partitioned and sorted by key."""
     cores = rows.sparkSession.sparkContext.defaultParallelism
     return rows.repartition(cores, *KEYS).sortWithinPartitions(*KEYS).persist()
@@ -83,7 +83,7 @@ def metrics(predicted: DataFrame) -> dict[str, float]:
     return {"rmse": row.mse**0.5, "mae": row.mae, "mape": row.mape, "r2": 1 - row.mse / row.variance}
 
 
-def fitted(train: DataFrame, estimator: Any) -> PipelineModel:
+def fit_pipeline(train: DataFrame, estimator: Any) -> PipelineModel:
     """Fit preprocessor and model on train rows, and return both as one pipeline."""
     prepared = preprocessor().fit(train)
     vectors = prepared.transform(train).select("features", "speed").persist()
@@ -120,24 +120,24 @@ def main(source: str, output: str, options_json: str) -> None:
     prepared.write().save(f"{output}/preprocessor")
     report: dict[str, Any] = {}
     for name, estimator in estimators(options["hyperparameters"]).items():
-        rows_in_memory = cached(train).withColumn("fold", F.floor(unit_hash("fold") * folds))
+        rows_in_memory = cache_rows(train).withColumn("fold", F.floor(unit_hash("fold") * folds))
         fold_metrics = []
         for fold in range(folds):
-            fold_model = fitted(rows_in_memory.where(F.col("fold") != fold), estimator)
+            fold_model = fit_pipeline(rows_in_memory.where(F.col("fold") != fold), estimator)
             fold_metrics.append(metrics(fold_model.transform(rows_in_memory.where(F.col("fold") == fold))))
-        vectors = prepared.transform(cached(train)).select("features", "speed").persist()
+        vectors = prepared.transform(cache_rows(train)).select("features", "speed").persist()
         PipelineModel([*prepared.stages, estimator.fit(vectors)]).write().save(f"{output}/{name}/pipeline")
         spark.catalog.clearCache()
 
-        window = cached(spark.read.parquet(f"{output}/splits"))
+        window = cache_rows(spark.read.parquet(f"{output}/splits"))
         seconds = F.col("timestamp").cast("long")
         boundary = window.agg(F.percentile_approx(seconds, 0.8, 100_000)).collect()[0][0]
-        temporal = fitted(window.where(seconds < boundary), estimator)
+        temporal = fit_pipeline(window.where(seconds < boundary), estimator)
         later = metrics(temporal.transform(window.where(seconds >= boundary)))
         spark.catalog.clearCache()
 
         loaded = PipelineModel.load(f"{output}/{name}/pipeline")
-        predicted = cached(loaded.transform(test).select("sensor_id", "timestamp", "speed", "prediction"))
+        predicted = cache_rows(loaded.transform(test).select("sensor_id", "timestamp", "speed", "prediction"))
         points = predicted.where(unit_hash("plot") < 0.2).limit(2000).select("speed", "prediction")
         report[name] = {
             "folds": fold_metrics,

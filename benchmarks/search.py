@@ -25,9 +25,19 @@ from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
 from pyspark.sql import DataFrame
 
 from benchmarks.feature_rows import DATASETS, feature_rows
-from benchmarks.search_exhaustive import DEFAULT_GRID, FOLDS, FOREST, POINTS, SEED, SENSORS, STORE, name_of, split_rows
+from benchmarks.search_exhaustive import (
+    DEFAULT_GRID,
+    FOLDS,
+    FOREST,
+    POINTS,
+    SEED,
+    SENSORS,
+    STORE,
+    format_point,
+    split_rows,
+)
 from traffic_assets.catalogue.features import FEATURES
-from traffic_assets.ml.fitting.caching import cached, cached_rows, cached_vectors
+from traffic_assets.ml.fitting.caching import cache_frame, cached_rows, cached_vectors
 from traffic_assets.ml.fitting.pipeline import fit_pipeline, fit_preprocessor
 from traffic_assets.ml.metrics.metrics import TARGET, evaluate
 from traffic_assets.ml.model_selection.trials import Search
@@ -69,7 +79,7 @@ def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
     seconds: dict[tuple[int, int], float] = {}
     forest = RandomForestRegressor(featuresCol=VECTOR, labelCol=TARGET, seed=SEED)
     evaluator = RegressionEvaluator(labelCol=TARGET)
-    with cached_vectors(preprocessing, fit_rows) as vectors, cached(rows.where(fold.test)) as test_rows:
+    with cached_vectors(preprocessing, fit_rows) as vectors, cache_frame(rows.where(fold.test)) as test_rows:
         test_vectors = preprocessing.transform(test_rows)
         vectors.count(), test_rows.count()
         for point in (p for p in POINTS if p.minInstancesPerNode == 1):
@@ -77,7 +87,10 @@ def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
             started = time.monotonic()
             evaluator.evaluate(plain.fit(vectors).transform(test_vectors))
             seconds[point.numTrees, point.maxDepth] = time.monotonic() - started
-            print(f"  one fit of {name_of(point)}, scored: {seconds[point.numTrees, point.maxDepth]:.1f} s", flush=True)
+            print(
+                f"  one fit of {format_point(point)}, scored: {seconds[point.numTrees, point.maxDepth]:.1f} s",
+                flush=True,
+            )
     grid = ParamGridBuilder().baseOn({forest.numTrees: PROBE.numTrees, forest.maxDepth: PROBE.maxDepth}).build()
     pipeline = Pipeline(stages=[*preprocessor(features).getStages(), forest])
     started = time.monotonic()
@@ -87,7 +100,7 @@ def exhaustive_seconds(rows: DataFrame, features: FeatureSet) -> float:
     ).fit(rows)  # fmt: skip
     real = time.monotonic() - started
     extra = real / (FOLDS + 1) - seconds[PROBE.numTrees, PROBE.maxDepth]
-    print(f"  CrossValidator on {name_of(PROBE)}: {real:.1f} s, {extra:.2f} s per fit more than the timed fit")
+    print(f"  CrossValidator on {format_point(PROBE)}: {real:.1f} s, {extra:.2f} s per fit more than the timed fit")
     whole = [seconds[point.numTrees, point.maxDepth] + extra for point in POINTS]
     return FOLDS * sum(whole) + max(whole)
 
@@ -103,8 +116,8 @@ def choice(dataset: str) -> float:
             rmse = evaluate(fit_pipeline(fitted, features, FOREST, best, SEED).transform(test)).rmse
     winner = RandomForestHyperparameters.model_validate(known["point"])
     print(
-        f"  {dataset}: the search chooses {name_of(best)}, test RMSE {rmse:.4f}; exhaustive winner {name_of(winner)}, "
-        f"test RMSE {known['test_rmse']:.4f}"
+        f"  {dataset}: the search chooses {format_point(best)}, test RMSE {rmse:.4f}; "
+        f"exhaustive winner {format_point(winner)}, test RMSE {known['test_rmse']:.4f}"
     )
     return float(rmse / known["test_rmse"])
 

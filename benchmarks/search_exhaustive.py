@@ -42,7 +42,7 @@ def split_rows(rows: DataFrame) -> tuple[DataFrame, DataFrame]:
     return placed.where(F.col(SPLIT) != TEST).withColumn(SPLIT, F.lit(TRAIN)), placed.where(F.col(SPLIT) == TEST)
 
 
-def name_of(point: RandomForestHyperparameters) -> str:
+def format_point(point: RandomForestHyperparameters) -> str:
     """Return a short name for a point of the grid."""
     return f"{point.numTrees}x{point.maxDepth} min {point.minInstancesPerNode}"
 
@@ -59,7 +59,7 @@ def main() -> None:
                 result["train_rows"] = fitted.count()
                 features = usable_features(fitted, FEATURES)
                 for number, fold in enumerate(make_folds(fitted, "random", FOLDS, SEED)):
-                    left = [p for p in POINTS if f"{name_of(p)} fold {number}" not in result["folds"]]
+                    left = [p for p in POINTS if f"{format_point(p)} fold {number}" not in result["folds"]]
                     if not left:
                         continue
                     preprocessing = fit_preprocessor(fitted.where(fold.train), features)
@@ -67,22 +67,22 @@ def main() -> None:
                     with cached_vectors(preprocessing, fitted.where(fold.train)) as vectors:
                         for point in left:
                             rmse = evaluate(fit_model(vectors, FOREST, point, SEED).transform(test_vectors)).rmse
-                            result["folds"][f"{name_of(point)} fold {number}"] = rmse
+                            result["folds"][f"{format_point(point)} fold {number}"] = rmse
                             STORE.write_text(json.dumps(store, indent=1) + "\n")
-                            print(f"{dataset}: {name_of(point)}, fold {number + 1}: RMSE {rmse:.4f}", flush=True)
+                            print(f"{dataset}: {format_point(point)}, fold {number + 1}: RMSE {rmse:.4f}", flush=True)
                 means = {
-                    name_of(p): sum(result["folds"][f"{name_of(p)} fold {i}"] for i in range(FOLDS)) / FOLDS
+                    format_point(p): sum(result["folds"][f"{format_point(p)} fold {i}"] for i in range(FOLDS)) / FOLDS
                     for p in POINTS
                 }
-                winner = min(POINTS, key=lambda p: means[name_of(p)])
+                winner = min(POINTS, key=lambda p: means[format_point(p)])
                 pipeline = fit_pipeline(fitted, features, FOREST, winner, SEED)
                 result["winner"] = {
                     "point": winner.model_dump(),
-                    "cv_rmse": means[name_of(winner)],
+                    "cv_rmse": means[format_point(winner)],
                     "test_rmse": evaluate(pipeline.transform(test)).rmse,
                 }
                 STORE.write_text(json.dumps(store, indent=1) + "\n")
-                print(f"{dataset}: {name_of(winner)} wins, {result['winner']}", flush=True)
+                print(f"{dataset}: {format_point(winner)} wins, {result['winner']}", flush=True)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ THREADS = os.cpu_count() or 1
 NO_LIMITS = {"r2_min": None, "rmse_max": None, "mae_max": None, "cv_r2_mean_min": None, "cv_r2_std_max": None}
 
 
-def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, object]:
+def run_alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, object]:
     """Read, split, fit and evaluate with XGBoost's own interface; return the test RMSE."""
     import xgboost
 
@@ -57,12 +57,12 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
         """Fit on these rows, and return a function that computes the RMSE on others."""
         median, labels = np.nanmedian(numeric[rows], axis=0), [np.unique(values[rows]) for values in coded]
 
-        def assembled(rows: np.ndarray) -> np.ndarray:
+        def assemble(rows: np.ndarray) -> np.ndarray:
             numbers = np.where(np.isnan(numeric[rows]), median, numeric[rows])
             one_hot = [values[rows][:, None] == seen for values, seen in zip(coded, labels, strict=True)]
             return np.hstack([numbers, *one_hot], dtype=np.float32)
 
-        x = assembled(rows)
+        x = assemble(rows)
         share = STOPPING_SHARE if hyperparameters.early_stopping_rounds else 0
         stopping = np.random.default_rng(SEED).random(len(rows)) < share
         validation = {"eval_set": [(x[stopping], y[rows[stopping]])]} if share else {}
@@ -73,7 +73,7 @@ def alone(folder: str, hyperparameters: XGBoostHyperparameters) -> dict[str, obj
         rounds.append(model.get_booster().num_boosted_rounds())
 
         def rmse(others: np.ndarray) -> float:
-            predicted = model.predict(assembled(others))
+            predicted = model.predict(assemble(others))
             return float(np.sqrt(np.mean((predicted - y[others]) ** 2)))
 
         return rmse
@@ -116,7 +116,7 @@ def main() -> int:
     """Measure, print the ratio, and return the exit code."""
     if sys.argv[1:2] == ["--alone"]:
         started, (source_folder, parameters) = time.monotonic(), sys.argv[2:]
-        results = alone(source_folder, XGBoostHyperparameters.model_validate_json(parameters))
+        results = run_alone(source_folder, XGBoostHyperparameters.model_validate_json(parameters))
         print(f"  alone: {results}, {time.monotonic() - started:.1f} s inside the process")
         return 0
     hyperparameters = XGBoostHyperparameters(**json.loads(sys.argv[1] if sys.argv[1:] else "{}"))

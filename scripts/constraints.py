@@ -28,7 +28,7 @@ HEADER = """\
 """
 
 
-def canonical(name: str) -> str:
+def canonicalize(name: str) -> str:
     """Return a distribution's normalized name, which is the same for every spelling."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -45,13 +45,13 @@ def read_pins(text: str) -> dict[str, str]:
     """Return the versions that a constraints file pins, by canonical name."""
     lines = [line.strip() for line in text.splitlines()]
     pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {canonical(name): version for name, version in pairs}
+    return {canonicalize(name): version for name, version in pairs}
 
 
 def render(versions: Mapping[str, str]) -> str:
     """Return the text of a constraints file, sorted by name."""
     header = HEADER.format(python=".".join(map(str, sys.version_info[:2])), platform=sys.platform)
-    return header + "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=canonical))
+    return header + "".join(f"{name}=={versions[name]}\n" for name in sorted(versions, key=canonicalize))
 
 
 def resolve(wanted: Iterable[str], pins: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +82,7 @@ def installed_closure(wanted: Iterable[str]) -> dict[str, str]:
         requirement, parent_extra = waiting.pop()
         if requirement.marker and not requirement.marker.evaluate({"extra": parent_extra}):
             continue
-        name = canonical(requirement.name)
+        name = canonicalize(requirement.name)
         try:
             installed = distribution(name)
         except PackageNotFoundError:
@@ -129,7 +129,7 @@ def main() -> int:
             )
         return int(bool(lines))
     if options.upgrade is not None:
-        names = {canonical(name) for name in options.upgrade} or pins.keys()
+        names = {canonicalize(name) for name in options.upgrade} or pins.keys()
         pins = {name: version for name, version in pins.items() if name not in names}
     file.write_text(render(resolve(wanted, pins)))
     return 0

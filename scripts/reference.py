@@ -134,7 +134,7 @@ class SettingsSchema:
 
         An object without a single default, such as a range, is a value.
         """
-        target = self._resolved(schema)
+        target = self._resolve(schema)
         properties = target.get("properties", {})
         return target if any("default" in p or "$ref" in p for p in properties.values()) else None
 
@@ -169,7 +169,7 @@ class SettingsSchema:
 
     def type(self, schema: Schema) -> str:
         """Render the type of a value, or its allowed values."""
-        target = self._resolved(schema)
+        target = self._resolve(schema)
         if options := target.get("anyOf") or target.get("oneOf"):
             return " or ".join(dict.fromkeys(self.type(option) for option in options))
         if values := target.get("enum") or ([target["const"]] if "const" in target else None):
@@ -188,7 +188,7 @@ class SettingsSchema:
 
     def bounds(self, schema: Schema) -> str:
         """Render the range or the pattern of a value."""
-        target = self._resolved(schema)
+        target = self._resolve(schema)
         limits = [text.format(f"{target[key]:,}") for key, text in BOUNDS.items() if key in target]
         if "pattern" in target:
             limits.append(code(target["pattern"]))
@@ -196,7 +196,7 @@ class SettingsSchema:
             limits += filter(None, [self.bounds(option)])
         return ", ".join(dict.fromkeys(limits))
 
-    def _resolved(self, schema: Schema) -> Schema:
+    def _resolve(self, schema: Schema) -> Schema:
         if "$ref" in schema:
             return self._root["$defs"][schema["$ref"].rpartition("/")[2]]
         return schema
@@ -453,13 +453,13 @@ def troubleshooting_page() -> str:
         for message in messages:
             text = message(**message.example)
             problem, *fix = re.split(r"\sFix: ", text, maxsplit=1)
-            parts += ["", f"### {message.code}", "", _plain(problem).replace("\n  ", "\n\n- ")]
+            parts += ["", f"### {message.code}", "", _escape(problem).replace("\n  ", "\n\n- ")]
             if fix:
-                parts += ["", f"**Fix:** {_plain(fix[0])}"]
+                parts += ["", f"**Fix:** {_escape(fix[0])}"]
     return "\n".join(parts) + "\n"
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """Escape a text for Markdown and HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
 

@@ -3,12 +3,12 @@
 # otherwise print the command only. As in Spark, JAVA_HOME takes precedence over the PATH.
 set -u
 
-version_of() {
+print_version() {
     "$1" -version 2>&1 | sed -n 's/.*version "\(1\.\)\{0,1\}\([0-9]*\).*/\2/p' | head -n 1
 }
 
 is_good() {
-    case "$(version_of "$1" 2>/dev/null)" in
+    case "$(print_version "$1" 2>/dev/null)" in
         17 | 21) return 0 ;;
     esac
     return 1
@@ -17,7 +17,7 @@ is_good() {
 java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
 is_good "$java" && exit 0
 if command -v "$java" >/dev/null 2>&1; then
-    echo "Java $(version_of "$java") was found ($(command -v "$java")), but Spark 4 needs Java 17 or 21." >&2
+    echo "Java $(print_version "$java") was found ($(command -v "$java")), but Spark 4 needs Java 17 or 21." >&2
 elif [ -n "${JAVA_HOME:-}" ]; then
     echo "JAVA_HOME ($JAVA_HOME) contains no Java. Spark 4 needs Java 17 or 21." >&2
 else

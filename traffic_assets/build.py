@@ -14,8 +14,8 @@ from traffic_assets import checks, guards, jobs, sensors
 from traffic_assets.assets.group import IO_MANAGERS
 from traffic_assets.assets.groups import build_assets, pruned_keys
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import Lane, lanes_of
-from traffic_assets.dagster_hdfs.backends import BackendError, backend_of
+from traffic_assets.assets.lanes import Lane, list_lanes
+from traffic_assets.dagster_hdfs.backends import BackendError, find_backend
 from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import absolute_uri
@@ -84,7 +84,7 @@ def _build_defs(
     require_free_folders(extra_assets, own, resources["hdfs"])
     assets = [*own, *extra_assets]
     all_checks = [*checks.build(settings), *extra_checks]
-    lanes = lanes_of(settings)
+    lanes = list_lanes(settings)
     for lane in lanes:
         all_checks += checks.build_lane(lane, settings)
     require_sound(assets, all_checks, lanes)
@@ -182,7 +182,7 @@ def require_storage(settings: Settings) -> None:
     }
     for setting, uri in uris.items():
         try:
-            if uri and (backend := backend_of(uri)):
+            if uri and (backend := find_backend(uri)):
                 backend.factory()
         except BackendError as error:
             raise BrokenLocationError(messages.BROKEN_BACKEND(setting=setting, reason=str(error))) from error

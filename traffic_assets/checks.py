@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.assets.keys import add_target_prefix, asset_key
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
@@ -21,7 +21,7 @@ from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.messages import checks as messages
 from traffic_assets.ml.splits.shares import SPLITS, Shares, sensor_counts
-from traffic_assets.partitions import weekly
+from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.training import SplitSettings
 
@@ -58,7 +58,7 @@ def ratio_tolerance(share: float, rows: int) -> float:
 def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """Return the checks on the assets that all lanes share."""
     train, split = SPLIT_ASSETS["train"], settings.training.split
-    preprocessors = [of_target(PREPROCESSOR, target) for target in settings.training.targets]
+    preprocessors = [add_target_prefix(PREPROCESSOR, target) for target in settings.training.targets]
     return [
         _record_check("split_ratios_hold", train, lambda record: evaluate_split(record, split), settings),
         _record_check("no_shared_key", train, evaluate_shared_keys, settings),
@@ -167,7 +167,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         asset=asset_key(lane.evaluation),
         name=GATE,
         blocking=True,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         description=DESCRIPTIONS[GATE],
     )
     def gate(context: dg.AssetCheckExecutionContext, evaluation: AssetInput) -> dg.AssetCheckResult:
@@ -249,7 +249,7 @@ def _record_check(
         asset=asset_key(asset),
         name=name,
         blocking=True,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         description=DESCRIPTIONS[name],
     )
     @fails_with_code
@@ -267,7 +267,10 @@ def _warning(
     name: str, lane: Lane, evaluate_value: Callable[[dict[str, Any]], dg.AssetCheckResult], settings: Settings
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=asset_key(lane.evaluation), name=name, partitions_def=weekly(settings), description=DESCRIPTIONS[name]
+        asset=asset_key(lane.evaluation),
+        name=name,
+        partitions_def=build_weekly_partitions(settings),
+        description=DESCRIPTIONS[name],
     )
     def check(evaluation: AssetInput) -> dg.AssetCheckResult:
         return evaluate_value(evaluation.value)

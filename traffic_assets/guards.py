@@ -12,8 +12,8 @@ import dagster as dg
 
 from traffic_assets.assets.group import DAY_GUARD, WEEK_GUARD
 from traffic_assets.assets.launchpad import require_valid_config
-from traffic_assets.dagster_hdfs.message import coded_text_of
-from traffic_assets.partitions import daily, require_partition, weekly
+from traffic_assets.dagster_hdfs.message import find_coded_text
+from traffic_assets.partitions import build_daily_partitions, build_weekly_partitions, require_partition
 from traffic_assets.settings import Settings
 
 MAX_RETRIES = "dagster/max_retries"
@@ -28,7 +28,7 @@ def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def day_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
             with _without_retry(context, run):
-                require_partition(run.tags, daily(settings), "day")
+                require_partition(run.tags, build_daily_partitions(settings), "day")
 
     @dg.resource(
         description="Refuses a run without a valid week, or with hyperparameters out of range, before its first step."
@@ -36,7 +36,7 @@ def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def week_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
             with _without_retry(context, run):
-                require_partition(run.tags, weekly(settings), "week")
+                require_partition(run.tags, build_weekly_partitions(settings), "week")
                 require_valid_config(run.run_config, settings)
 
     return {DAY_GUARD: day_guard, WEEK_GUARD: week_guard}
@@ -53,7 +53,7 @@ def _without_retry(context: dg.InitResourceContext, run: dg.DagsterRun) -> Itera
         yield
     except dg.Failure as failure:
         if context.instance is not None:
-            text = coded_text_of(failure)
+            text = find_coded_text(failure)
             context.instance.add_run_tags(run.run_id, {MAX_RETRIES: "0", **({CODE_TAG: text.code} if text else {})})
         raise
 

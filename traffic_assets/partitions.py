@@ -18,7 +18,7 @@ PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
-def daily(settings: Settings) -> dg.DailyPartitionsDefinition:
+def build_daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     """Return one partition for each local day."""
     data = settings.data
     return dg.DailyPartitionsDefinition(
@@ -28,7 +28,7 @@ def daily(settings: Settings) -> dg.DailyPartitionsDefinition:
     )
 
 
-def weekly(settings: Settings) -> dg.WeeklyPartitionsDefinition:
+def build_weekly_partitions(settings: Settings) -> dg.WeeklyPartitionsDefinition:
     """Return one partition for each training week, from the Monday on or before the first day."""
     data = settings.data
     return dg.WeeklyPartitionsDefinition(
@@ -66,7 +66,7 @@ def first_whole_week(settings: Settings) -> str:
     return (first + timedelta(weeks=settings.training.window_weeks - 1)).isoformat()
 
 
-def week_of(day: str) -> str:
+def get_week(day: str) -> str:
     """Return the key of the training week that contains a day."""
     return _monday(date.fromisoformat(day)).isoformat()
 
@@ -87,22 +87,22 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
     """
     keys = partitions.get_partition_keys()
     if not keys:
-        raise _refused(messages.NO_PARTITION_YET(kind=kind, start=partitions.start.date().isoformat()))
+        raise _make_failure(messages.NO_PARTITION_YET(kind=kind, start=partitions.start.date().isoformat()))
     allowed = {"first": keys[0], "last": keys[-1]}
     ends = {name: tags[name] for name in (RANGE_START, RANGE_END) if tags.get(name)}
     single = [tags[PARTITION]] if tags.get(PARTITION) else []
     if kind == "week" and ends:
-        raise _refused(messages.RANGE_OF_WEEKS(given=ends, **allowed))
+        raise _make_failure(messages.RANGE_OF_WEEKS(given=ends, **allowed))
     if not single and not ends:
-        raise _refused((messages.NO_DAY if kind == "day" else messages.NO_WEEK)(**allowed))
+        raise _make_failure((messages.NO_DAY if kind == "day" else messages.NO_WEEK)(**allowed))
     for key in [*single, *ends.values()]:
         if not _is_key(key, partitions):
-            raise _refused(_invalid_key(key, kind, partitions, allowed))
+            raise _make_failure(_invalid_key(key, kind, partitions, allowed))
     if len(ends) == 1:
         (missing,) = {RANGE_START, RANGE_END}.difference(ends)
-        raise _refused(messages.HALF_RANGE(given=ends, missing=missing, **allowed))
+        raise _make_failure(messages.HALF_RANGE(given=ends, missing=missing, **allowed))
     if ends and ends[RANGE_START] > ends[RANGE_END]:
-        raise _refused(messages.REVERSED_RANGE(given=ends, **allowed))
+        raise _make_failure(messages.REVERSED_RANGE(given=ends, **allowed))
 
 
 def _is_key(key: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
@@ -127,7 +127,7 @@ def _invalid_key(
     return messages.OUTSIDE_DATA(given=key, kind=kind, **allowed)
 
 
-def _refused(text: CodedText) -> dg.Failure:
+def _make_failure(text: CodedText) -> dg.Failure:
     return dg.Failure(text, allow_retries=False)
 
 

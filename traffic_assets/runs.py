@@ -85,7 +85,7 @@ def innermost_message(error: Any) -> str:
     return text if error.cls_name in _EXPLAINED and name.rpartition(".")[2] == error.cls_name else message
 
 
-def problems_of(events: Sequence[dg.DagsterEvent], run_tags: Mapping[str, str]) -> list[str]:
+def list_problems(events: Sequence[dg.DagsterEvent], run_tags: Mapping[str, str]) -> list[str]:
     """Return a line for each failed step and check of a run, with the code of its message if there is one.
 
     Args:
@@ -126,7 +126,7 @@ def _run(
         )
     )
     run = instance.get_run_by_id(result.run_id)
-    return RunOutcome(result.success, problems_of(result.all_events, run.tags if run else {}), result.run_id)
+    return RunOutcome(result.success, list_problems(result.all_events, run.tags if run else {}), result.run_id)
 
 
 def _progress_logger(notify: Notify) -> dg.LoggerDefinition:

@@ -14,7 +14,7 @@ import dagster as dg
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.messages import location as messages
-from traffic_assets.partitions import PARTITION, training_window, week_of, weekly
+from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
 from traffic_assets.settings import Settings
 
 SENSOR = "train_on_new_features"
@@ -88,13 +88,13 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
         if len(ids := {day: newest[day] for day in training_window(week, settings) if day in newest})
         >= settings.training.required_days
     }
-    included = _included_in_splits(instance, windows, checked)
+    included = _get_ids_in_splits(instance, windows, checked)
     windows = _with_newer(windows, included)
     # on most ticks few weeks or none remain, so the following queries are cheap
-    for week, storage_id in _included_in_runs(instance, windows, train_job):
+    for week, storage_id in _list_ids_in_runs(instance, windows, train_job):
         included[week] = max(included.get(week, 0), storage_id)
     windows = _with_newer(windows, included)
-    filled = _filled(instance, {storage_id for ids in windows.values() for storage_id in ids.values()})
+    filled = _select_filled(instance, {storage_id for ids in windows.values() for storage_id in ids.values()})
     windows = {week: {day: i for day, i in ids.items() if i in filled} for week, ids in windows.items()}
     return {
         week: max(ids.values())
@@ -105,9 +105,9 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
 
 def candidate_weeks(days: Iterable[str], settings: Settings) -> list[str]:
     """Return the completed weeks whose training window includes any of the days."""
-    mondays = {week_of(day) for day in days}
+    mondays = {get_week(day) for day in days}
     weeks = {_weeks_later(monday, offset) for monday in mondays for offset in range(settings.training.window_weeks)}
-    return sorted(weeks.intersection(weekly(settings).get_partition_keys()))
+    return sorted(weeks.intersection(build_weekly_partitions(settings).get_partition_keys()))
 
 
 def _with_newer(windows: Mapping[str, dict[str, int]], included: Mapping[str, int]) -> dict[str, dict[str, int]]:
@@ -120,7 +120,7 @@ def _latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int
     return dict(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION))
 
 
-def _filled(instance: dg.DagsterInstance, storage_ids: Collection[int]) -> set[int]:
+def _select_filled(instance: dg.DagsterInstance, storage_ids: Collection[int]) -> set[int]:
     """Return the ids of the feature materializations that have rows; an empty day counts as missing."""
     return {
         record.storage_id
@@ -129,7 +129,7 @@ def _filled(instance: dg.DagsterInstance, storage_ids: Collection[int]) -> set[i
     }
 
 
-def _included_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], checked: int) -> dict[str, int]:
+def _get_ids_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], checked: int) -> dict[str, int]:
     """Return the newest storage id of the features that the splits of each week include."""
     latest = {week: storage_id for week, storage_id in _latest_ids(instance, TRAIN_SPLIT).items() if week in weeks}
     unchecked = [storage_id for storage_id in latest.values() if storage_id > checked]
@@ -141,14 +141,14 @@ def _included_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], ch
     }
 
 
-def _included_in_runs(instance: dg.DagsterInstance, weeks: Collection[str], job: str) -> Iterator[tuple[str, int]]:
+def _list_ids_in_runs(instance: dg.DagsterInstance, weeks: Collection[str], job: str) -> Iterator[tuple[str, int]]:
     """Yield each finished training of the weeks, with the newest storage id of the features that it was started for."""
     if not weeks:
         return
     tags = {PARTITION: sorted(weeks)}
     for record in instance.get_run_records(dg.RunsFilter(tags=tags, statuses=ENDED)):
         if _trains(record.dagster_run, job):
-            yield record.dagster_run.tags[PARTITION], _included_in(instance, record)
+            yield record.dagster_run.tags[PARTITION], _get_id_in_run(instance, record)
 
 
 def _weeks_under_way(instance: dg.DagsterInstance, job: str) -> set[str]:
@@ -162,7 +162,7 @@ def _trains(run: dg.DagsterRun, job: str) -> bool:
     return TRAIN_SPLIT in run.asset_selection if run.asset_selection else run.job_name == job
 
 
-def _included_in(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
+def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
     """Return the storage id of the features that a run was started for; 0 if that is unknown.
 
     A run that this sensor started always counts; otherwise the sensor would restart a run that always fails. A manual

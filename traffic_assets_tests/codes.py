@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from traffic_assets.dagster_hdfs.message import CodedText, coded_text_of
+from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 
 
 def code_of(error: BaseException) -> str:
@@ -16,6 +16,6 @@ def values_of(error: BaseException) -> dict[str, Any]:
 
 
 def _text_of(error: BaseException) -> CodedText:
-    text = coded_text_of(error)
+    text = find_coded_text(error)
     assert text is not None, f"no message with a code: {error!r}"
     return text

@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.presentation import document
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.presentation import dump_document
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.cli.leaderboard import show_leaderboard
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
@@ -39,7 +39,7 @@ def main(profile: str) -> dict[str, Any]:
         return json.loads(hdfs.filesystem.read_bytes(f"{hdfs.dataset(key).current(WEEK).uri}/{DOCUMENT}"))
 
     show_leaderboard(settings, WEEK, train.run_id)
-    loaded = registry_of(hdfs).load("decision_tree")
+    loaded = get_registry(hdfs).load("decision_tree")
     rows = read_current(resources["spark"].session, hdfs.dataset("feature_table").root, DAYS[0], DAYS[-1])
     metadata = metadata_of(train, "decision_tree_evaluation")
     return found | {
@@ -50,7 +50,7 @@ def main(profile: str) -> dict[str, Any]:
         "leaderboard": stored("model_comparison")["leaderboard"],
         "registered": json.loads(loaded.metadata.model_dump_json()),
         "model": type(loaded.model).__name__,
-        "loaded_back": document(evaluate(loaded.pipeline.transform(rows))),
+        "loaded_back": dump_document(evaluate(loaded.pipeline.transform(rows))),
         "filesystem": type(hdfs.filesystem).__name__,
     }
 

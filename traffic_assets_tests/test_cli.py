@@ -8,8 +8,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from traffic_assets.assets.evaluation import COMPARISON
-from traffic_assets.assets.keys import of_target
-from traffic_assets.assets.presentation import document
+from traffic_assets.assets.keys import add_target_prefix
+from traffic_assets.assets.presentation import dump_document
 from traffic_assets.assets.report import REPORT, page_uri
 from traffic_assets.cli.app import app
 from traffic_assets.cli.leaderboard import show_leaderboard
@@ -36,7 +36,7 @@ def _standing(model: str, rmse: float) -> dict[str, object]:
     standing = LeaderboardEntry(
         model=model, kind="alternative", test=metrics, temporal=metrics, targets_asked=0, targets_missed=[]
     )
-    return document(standing)
+    return dump_document(standing)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ class TestUserErrors:
         changes = {"training": {"targets": ["speed", "flow"]}, "data": {"aliases": {"volume_5min": "flow"}}}
         profile = tmp_path / "both.json"
         profile.write_text(json.dumps(tiny_profile(tmp_path / "base", changes)))
-        self._publish(str(profile), of_target(REPORT, "flow"))
+        self._publish(str(profile), add_target_prefix(REPORT, "flow"))
         monkeypatch.chdir(tmp_path)
         done = runner.invoke(app, ["report", "--target", name, "-p", str(profile)])
         assert done.exit_code == 0, done.output
@@ -233,7 +233,7 @@ def test_each_target_has_its_own_leaderboard_that_fits_a_terminal(
     hdfs = build_resources(settings)["hdfs"]
     for target, order in orders.items():
         board = [_standing(name, 11.078 + 101 * place) for place, name in enumerate(order)]
-        dataset = hdfs.dataset(of_target(COMPARISON, target))
+        dataset = hdfs.dataset(add_target_prefix(COMPARISON, target))
         staged = dataset.stage("mine")
         hdfs.filesystem.write_new(f"{staged}/{DOCUMENT}", json.dumps({"leaderboard": board}).encode())
         dataset.publish(WEEK, staged, "mine", {})

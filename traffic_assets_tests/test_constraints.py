@@ -68,7 +68,7 @@ def test_the_repositorys_file_matches_pyproject(constraints: ModuleType) -> None
     text = (ROOT / "constraints.txt").read_text()
     pins = constraints.read_pins(text)
     for wanted in map(Requirement, constraints.requirements(project)):
-        assert pins.get(constraints.canonical(wanted.name), "") in wanted.specifier, wanted
+        assert pins.get(constraints.canonicalize(wanted.name), "") in wanted.specifier, wanted
     names = [line.split("==")[0] for line in text.splitlines() if not line.startswith("#")]
-    assert names == sorted(names, key=constraints.canonical)
+    assert names == sorted(names, key=constraints.canonicalize)
     assert "make constraints" in text

@@ -12,7 +12,7 @@ from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_run
 from traffic_assets.build import build_defs
 from traffic_assets.guards import CODE_TAG
 from traffic_assets.partitions import PARTITION
-from traffic_assets.runs import problems_of
+from traffic_assets.runs import list_problems
 from traffic_assets_tests.runs import QUIET
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
@@ -94,7 +94,7 @@ def test_a_refused_run_is_not_retried(
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert run.tags[CODE_TAG] == code
-    assert problems_of(result.all_events, run.tags)[0].startswith(f"[{code}] ")
+    assert list_problems(result.all_events, run.tags)[0].startswith(f"[{code}] ")
 
 
 def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:

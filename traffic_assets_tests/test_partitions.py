@@ -9,12 +9,12 @@ from traffic_assets.partitions import (
     PARTITION,
     RANGE_END,
     RANGE_START,
-    daily,
+    build_daily_partitions,
+    build_weekly_partitions,
     first_whole_week,
+    get_week,
     require_partition,
     training_window,
-    week_of,
-    weekly,
 )
 from traffic_assets_tests.codes import code_of, values_of
 from traffic_assets_tests.tiny import tiny_settings
@@ -22,17 +22,17 @@ from traffic_assets_tests.tiny import tiny_settings
 
 def test_weeks_begin_on_monday_and_in_the_networks_time_zone(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"first_day": "2026-01-07", "time_zone": "Europe/Berlin"}})
-    weeks = weekly(settings)
+    weeks = build_weekly_partitions(settings)
     assert weeks.get_first_partition_key() == "2026-01-05"
     window = weeks.time_window_for_partition_key("2026-01-05")
     assert window.start.isoformat() == "2026-01-05T00:00:00+01:00"
-    assert daily(settings).get_first_partition_key() == "2026-01-07"
+    assert build_daily_partitions(settings).get_first_partition_key() == "2026-01-07"
 
 
 def test_the_last_day_ends_both(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}})
-    assert daily(settings).get_last_partition_key() == "2026-01-14"
-    assert weekly(settings).get_last_partition_key() == "2026-01-12"
+    assert build_daily_partitions(settings).get_last_partition_key() == "2026-01-14"
+    assert build_weekly_partitions(settings).get_last_partition_key() == "2026-01-12"
 
 
 def test_a_window_is_the_week_and_those_before_it(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_first_whole_week_has_a_complete_window(tmp_path: Path, first_day: s
 
 @pytest.mark.parametrize(("day", "week"), [("2026-01-05", "2026-01-05"), ("2026-01-11", "2026-01-05")])
 def test_a_day_belongs_to_the_week_of_its_monday(day: str, week: str) -> None:
-    assert week_of(day) == week
+    assert get_week(day) == week
 
 
 def refusal(tags: dict[str, str], partitions: dg.TimeWindowPartitionsDefinition, kind: str) -> dg.Failure:
@@ -69,7 +69,7 @@ def refusal(tags: dict[str, str], partitions: dg.TimeWindowPartitionsDefinition,
 
 
 def test_a_range_needs_both_ends_to_be_days(tmp_path: Path) -> None:
-    days = daily(tiny_settings(tmp_path))
+    days = build_daily_partitions(tiny_settings(tmp_path))
     require_partition({RANGE_START: "2026-01-05", RANGE_END: "2026-01-07"}, days, "day")
     refused = refusal({RANGE_START: "2025-12-31", RANGE_END: "2026-01-07"}, days, "day")
     assert code_of(refused) == "runs.outside-data"
@@ -88,7 +88,7 @@ def test_a_range_needs_both_ends_to_be_days(tmp_path: Path) -> None:
 def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
     tmp_path: Path, tags: dict[str, str], code: str
 ) -> None:
-    days = daily(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
+    days = build_daily_partitions(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
     refused = refusal(tags, days, "day")
     assert code_of(refused) == code
     values = values_of(refused)
@@ -109,7 +109,7 @@ def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
     ],
 )
 def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> None:
-    weeks = weekly(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
+    weeks = build_weekly_partitions(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
     refused = refusal(tags, weeks, "week")
     assert code_of(refused) == "runs.range-of-weeks"
     values = values_of(refused)
@@ -119,11 +119,11 @@ def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> No
 
 def test_the_hint_has_the_options_of_both_command_lines(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}})
-    week = refusal({}, weekly(settings), "week")
+    week = refusal({}, build_weekly_partitions(settings), "week")
     assert code_of(week) == "runs.no-week"
     assert f'--partition 2026-01-12 (dg launch) or --tags \'{{"{PARTITION}": "2026-01-12"}}\'' in str(week)
     assert "range" not in str(week), "a run trains one week"
-    day = refusal({}, daily(settings), "day")
+    day = refusal({}, build_daily_partitions(settings), "day")
     assert code_of(day) == "runs.no-day"
     assert "For a range, pass --partition-range FIRST...LAST" in str(day)
     assert f"{RANGE_START} and {RANGE_END}" in str(day)
@@ -131,7 +131,7 @@ def test_the_hint_has_the_options_of_both_command_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
 def test_an_invalid_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
-    refused = refusal({PARTITION: key}, weekly(tiny_settings(tmp_path)), "week")
+    refused = refusal({PARTITION: key}, build_weekly_partitions(tiny_settings(tmp_path)), "week")
     assert code_of(refused) == ("runs.not-a-date" if key else "runs.no-week")
     if key:
         assert values_of(refused)["given"] == key
@@ -139,19 +139,19 @@ def test_an_invalid_key_is_refused_with_the_form(tmp_path: Path, key: str) -> No
 
 
 def test_a_day_that_is_not_a_monday_is_refused_as_a_week(tmp_path: Path) -> None:
-    refused = refusal({PARTITION: "2026-01-07"}, weekly(tiny_settings(tmp_path)), "week")
+    refused = refusal({PARTITION: "2026-01-07"}, build_weekly_partitions(tiny_settings(tmp_path)), "week")
     assert code_of(refused) == "runs.not-a-monday"
     assert values_of(refused)["monday"] == "2026-01-05"
 
 
 def test_a_week_that_is_not_over_is_refused(tmp_path: Path) -> None:
-    refused = refusal({PARTITION: "2999-01-07"}, weekly(tiny_settings(tmp_path)), "week")
+    refused = refusal({PARTITION: "2999-01-07"}, build_weekly_partitions(tiny_settings(tmp_path)), "week")
     assert code_of(refused) == "runs.not-over"
     assert values_of(refused)["zone"] == "America/Los_Angeles"
 
 
 def test_before_the_first_week_is_over_there_is_none(tmp_path: Path) -> None:
-    weeks = weekly(tiny_settings(tmp_path, {"data": {"first_day": "2999-01-07"}}))
+    weeks = build_weekly_partitions(tiny_settings(tmp_path, {"data": {"first_day": "2999-01-07"}}))
     refused = refusal({PARTITION: "2999-01-05"}, weeks, "week")
     assert code_of(refused) == "runs.no-partition-yet"
     assert values_of(refused)["kind"] == "week"

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from pyspark.sql import SparkSession
 
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.resources import build_resources
 from traffic_assets.settings.loading import merge
@@ -63,7 +63,7 @@ def test_from_raw_readings_to_registered_models(
         assert features.success, failures(features)
         train = run_train(build_defs(given), instance, week)
     assert train.success, failures(train)
-    registry = registry_of(build_resources(given)["hdfs"])
+    registry = get_registry(build_resources(given)["hdfs"])
     for name in names:
         metadata = registry.metadata(name)
         assert set(metadata.features["missing"]) == missing

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from traffic_assets.assets.groups import build_assets, pruned_keys
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.dagster_hdfs import publish
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
@@ -52,7 +52,7 @@ class TestRetention:
     def replaced(self, resource: HdfsResource, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         """URIs of two generations per asset, replaced two days ago; the first model is registered."""
         made = {}
-        registry = local_path(registry_of(resource).root)
+        registry = local_path(get_registry(resource).root)
         for killed in ("random_forest/_staging/v1.0.0-0123abcd", "xgboost/_staging/v1.0.0-0123abcd"):
             registry.joinpath(killed).mkdir(parents=True)
             os.utime(registry / killed, (1, 1))
@@ -62,17 +62,17 @@ class TestRetention:
                 made[key] = [_published(resource.dataset(key)) for _ in range(3)][:2]
         kept = made["random_forest_model"][0]
         new = made_up(resource.filesystem, resource.base_uri, "random_forest", "g", training=training(kept))
-        registry_of(resource).register(new)
+        get_registry(resource).register(new)
         return made
 
     def test_references_of_a_version_stay_and_the_rest_is_removed(
         self, resource: HdfsResource, replaced: dict[str, list[str]]
     ) -> None:
         notices: list[Any] = []
-        removed = prune(resource, registry_of(resource), 24, notices.append)
+        removed = prune(resource, get_registry(resource), 24, notices.append)
         kept = replaced["random_forest_model"][0]
         left = [
-            f"{registry_of(resource).root}/{lane}/_staging/v1.0.0-0123abcd" for lane in ("random_forest", "xgboost")
+            f"{get_registry(resource).root}/{lane}/_staging/v1.0.0-0123abcd" for lane in ("random_forest", "xgboost")
         ]
         assert sorted(removed) == sorted([*left, *(uri for uris in replaced.values() for uri in uris if uri != kept)])
         assert resource.filesystem.exists(f"{kept}/part-0")
@@ -99,7 +99,7 @@ class TestRetention:
 
         monkeypatch.setattr(LocalFileSystem, "delete", refuse)
         notices: list[Any] = []
-        assert prune(resource, registry_of(resource), 24, notices.append) == replaced[fine]
+        assert prune(resource, get_registry(resource), 24, notices.append) == replaced[fine]
         assert [text.code for text in notices] == [
             "retention.dataset-not-pruned",
             "retention.dataset-not-pruned",
@@ -109,7 +109,7 @@ class TestRetention:
         assert [text.values["root"] for text in notices] == [
             resource.dataset(damaged).root,
             resource.dataset(forbidden).root,
-            registry_of(resource).root,
+            get_registry(resource).root,
         ]
         assert f"{WEEK}.json is damaged" in notices[0].values["cause"]
         assert [text.values["cause"] for text in notices[1:]] == ["Permission denied"] * 2
@@ -118,10 +118,10 @@ class TestRetention:
     def test_nothing_is_removed_while_the_references_are_unknown(
         self, resource: HdfsResource, replaced: dict[str, list[str]]
     ) -> None:
-        (version,) = local_path(registry_of(resource).root).glob("random_forest/v*/metadata.json")
+        (version,) = local_path(get_registry(resource).root).glob("random_forest/v*/metadata.json")
         version.write_text("{")
         notices: list[Any] = []
-        assert prune(resource, registry_of(resource), 24, notices.append) == []
+        assert prune(resource, get_registry(resource), 24, notices.append) == []
         (notice,) = notices
         assert notice.code == "retention.references-unknown"
         assert str(version.parent) in notice.values["cause"]

@@ -8,7 +8,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.message import Message, code_metadata
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.runs import problems_of
+from traffic_assets.runs import list_problems
 from traffic_assets_tests.runs import QUIET, failures
 
 NO_SPEED = Message(code="readings.no-speed", problem="{rows} rows have no speed", example={"rows": 3})
@@ -62,7 +62,7 @@ def test_a_problem_of_a_step_begins_with_the_code_of_its_message() -> None:
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([thing, other, speeds], instance=instance, raise_on_error=False, run_config=QUIET)
-    assert sorted(problems_of(result.all_events, {})) == [
+    assert sorted(list_problems(result.all_events, {})) == [
         "[readings.no-speed] other: warning speeds: 5 rows have no speed.",
         "[readings.no-speed] thing: 3 rows have no speed.",
     ]

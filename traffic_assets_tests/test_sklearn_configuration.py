@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 from pyspark.sql import SparkSession
 
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.reading import read_current
@@ -53,7 +53,7 @@ def test_the_users_file_trains_a_week_and_registers_its_models(
         train = run_train(defs, instance, WEEK)
     assert train.success, failures(train)
 
-    registry = registry_of(hdfs)
+    registry = get_registry(hdfs)
     for target, prefix in (("speed", ""), ("flow", "flow/")):
         for model in ("linear_regression", "random_forest"):
             metadata = registry.metadata(f"{prefix}{model}")

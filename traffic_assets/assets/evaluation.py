@@ -9,13 +9,13 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
-from traffic_assets.assets.keys import asset_key, of_target, step_of
+from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.partitions import weekly
+from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
 
@@ -32,7 +32,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
     lanes = [Lane(name, target) for name in settings.enabled_models]
     # the number of inputs depends on the settings, so the function collects them by name
     names = [key for lane in lanes for key in (lane.diagnostics, lane.temporal_verdict)]
-    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
+    ins = {get_step_name(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def compare(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
@@ -48,9 +48,9 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
         entries, trials, temporal = {}, {}, {}
         for lane in lanes:
-            name, diagnosed = lane.model_name, inputs[step_of(lane.diagnostics)].value
+            name, diagnosed = lane.model_name, inputs[get_step_name(lane.diagnostics)].value
             trials[name] = Trial.model_validate(diagnosed["cross_validation"])
-            temporal[name] = TemporalEvaluation.model_validate(inputs[step_of(lane.temporal_verdict)].value)
+            temporal[name] = TemporalEvaluation.model_validate(inputs[get_step_name(lane.temporal_verdict)].value)
             entries[name] = _entry(lane, diagnosed, trials[name], temporal[name].metrics, settings)
             test, later = entries[name].test.rmse, temporal[name].metrics.rmse
             context.log.info(f"{lane.title}: test RMSE {test:.3f} {unit}, temporal holdout RMSE {later:.3f} {unit}")
@@ -59,28 +59,28 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         figure = plot_comparison(board, target)
         context.add_output_metadata(
             {
-                "leaderboard": presentation.leaderboard(board),
-                "differences": presentation.differences(compared, settings.evaluation.significance_level),
+                "leaderboard": presentation.describe_leaderboard(board),
+                "differences": presentation.describe_comparisons(compared, settings.evaluation.significance_level),
                 "correction": CORRECTION,
-                "picture": presentation.picture(figure),
+                "picture": presentation.embed_picture(figure),
                 "best": board[0].model,
             }
         )
         return AssetOutput(
             {
-                "leaderboard": [presentation.document(s) for s in board],
-                "differences": [presentation.document(c) for c in compared],
+                "leaderboard": [presentation.dump_document(s) for s in board],
+                "differences": [presentation.dump_document(c) for c in compared],
             },
             record={"split_id": split},
             files={PICTURE: figure},
-            links=presentation.links([PICTURE], PICTURE),
+            links=presentation.name_links([PICTURE], PICTURE),
         )
 
     return dg.asset(
         compare,
-        key=asset_key(of_target(COMPARISON, target)),
+        key=asset_key(add_target_prefix(COMPARISON, target)),
         group_name=EVALUATION,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
         description=f"Leaderboard of the week's models that predict the {target}: metrics on the random and on the "

@@ -10,7 +10,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import DAILY_FRAMES, AssetGroup, Guard
 from traffic_assets.assets.group import FEATURES as FEATURES_JOB
-from traffic_assets.assets.readings import publishable, source_of
+from traffic_assets.assets.readings import get_source, prepare_days
 from traffic_assets.catalogue.clock import previous_day
 from traffic_assets.catalogue.lookup import all_features
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK
@@ -18,7 +18,7 @@ from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.messages import assets as messages
-from traffic_assets.partitions import daily
+from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import FillSettings
 from traffic_assets.settings.persistence import PROCESSED
@@ -29,14 +29,14 @@ FEATURE_TABLE = "feature_table"
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """Return the feature table, computed from readings or taken from a ready-made table."""
-    return [_from_readings(settings) if settings.data.kind == "readings" else _ready_made(settings)]
+    return [_build_from_readings(settings) if settings.data.kind == "readings" else _build_ready_made(settings)]
 
 
-def _from_readings(settings: Settings) -> dg.AssetsDefinition:
+def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         name=FEATURE_TABLE,
         group_name=GROUP,
-        partitions_def=daily(settings),
+        partitions_def=build_daily_partitions(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
         # the end of the day before, for lags; a partition mapping would split backfills in two
@@ -71,11 +71,11 @@ def _from_readings(settings: Settings) -> dg.AssetsDefinition:
     return feature_table
 
 
-def _ready_made(settings: Settings) -> dg.AssetsDefinition:
+def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         name=FEATURE_TABLE,
         group_name=GROUP,
-        partitions_def=daily(settings),
+        partitions_def=build_daily_partitions(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description="Rows of a local day from a ready-made feature table, validated by type and range.",
@@ -87,24 +87,24 @@ def _ready_made(settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.readings.ingestion import ingest_feature_table
 
         days = list(context.partition_keys)
-        source = source_of(settings.source_uri, settings, spark)
+        source = get_source(settings.source_uri, settings, spark)
         ingested = ingest_feature_table(spark.session, source, days, settings.data)
-        return publishable(context, ingested, ingested.rows.where("speed IS NOT NULL"), days)
+        return prepare_days(context, ingested, ingested.rows.where("speed IS NOT NULL"), days)
 
     return feature_table
 
 
 def _record(day: str, readings: AssetInput, sensors: AssetInput) -> dict[str, Any]:
     """Return the record of a day: the generations that it comes from, and what they lack."""
-    facts, of_readings = sensors.record["facts"], readings.records[day]
+    facts, readings_record = sensors.record["facts"], readings.records[day]
     return {
         "sensor_table": sensors.generation.id,
         "geometry": facts["geometry"],
         "sensor_readings": readings.generations[day].id,
-        "lookback": _published_before(day, readings),
-        "rows_without_target": of_readings["without_target"],
-        "missing_columns": of_readings["missing_columns"],
-        "missing_features": _missing_features(of_readings["missing_columns"], facts),
+        "lookback": _find_day_before(day, readings),
+        "rows_without_target": readings_record["without_target"],
+        "missing_columns": readings_record["missing_columns"],
+        "missing_features": _missing_features(readings_record["missing_columns"], facts),
         "sensors_without_lanes": facts["sensors_without_lanes"],
     }
 
@@ -121,7 +121,7 @@ def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSet
     }
 
 
-def _published_before(day: str, readings: AssetInput) -> str | None:
+def _find_day_before(day: str, readings: AssetInput) -> str | None:
     before = previous_day(day)
     return before if before in readings.generations else None
 

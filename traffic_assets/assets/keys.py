@@ -8,7 +8,7 @@ import dagster as dg
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 
-def of_target(name: str, target: str) -> str:
+def add_target_prefix(name: str, target: str) -> str:
     """Return the text of the key of a target's asset: `[<target>/]<name>`."""
     return name if target == DEFAULT_TARGET else f"{target}/{name}"
 
@@ -18,6 +18,6 @@ def asset_key(text: str) -> dg.AssetKey:
     return dg.AssetKey.from_user_string(text)
 
 
-def step_of(text: str) -> str:
+def get_step_name(text: str) -> str:
     """Return the name of an asset's step in run configuration and logs."""
     return "__".join(asset_key(text).path)

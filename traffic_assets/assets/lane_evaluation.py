@@ -11,13 +11,13 @@ import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import EVALUATION, Lane, lanes_of, model_folder, require_same_split, scratch_folder
+from traffic_assets.assets.lanes import EVALUATION, Lane, list_lanes, model_folder, require_same_split, scratch_folder
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
-from traffic_assets.partitions import weekly
+from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 
 THUMBNAIL = "predicted_against_actual"
@@ -40,7 +40,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
     @dg.asset(
         key=asset_key(lane.temporal_verdict),
         group_name=EVALUATION,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=DOCUMENTS,
         ins={
             PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
@@ -61,7 +61,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
     ) -> AssetOutput:
-        from traffic_assets.assets.presentation import document, searched
+        from traffic_assets.assets.presentation import describe_search, dump_document
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.model_selection.temporal import evaluate_temporal_holdout
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
@@ -94,11 +94,11 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 "boundary": result.boundary.isoformat(),
                 **result.metrics.by_name,
                 "hyperparameters": dg.MetadataValue.json(result.hyperparameters),
-                **(searched(result.search) if result.search else {}),
+                **(describe_search(result.search) if result.search else {}),
             }
         )
         return AssetOutput(
-            document(result), record={"split_id": split}, rows=sum(train_split.record["counts"].values())
+            dump_document(result), record={"split_id": split}, rows=sum(train_split.record["counts"].values())
         )
 
     return temporal_verdict
@@ -108,7 +108,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
     @dg.asset(
         key=asset_key(lane.diagnostics),
         group_name=EVALUATION,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=DOCUMENTS,
         ins={"model": dg.AssetIn(asset_key(lane.model))},
         description=f"{lane.title}: metrics of the stored model on train and test rows, errors by slice, prediction "
@@ -125,7 +125,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         validation_split: AssetInput,
         test_split: AssetInput,
     ) -> AssetOutput:
-        from traffic_assets.assets.presentation import document, scores
+        from traffic_assets.assets.presentation import describe_scores, dump_document
         from traffic_assets.ml.evaluation.diagnostics import diagnose, predicted_rows
         from traffic_assets.ml.evaluation.scores import sample_points, score_model
         from traffic_assets.ml.fitting.caching import cached_rows
@@ -146,10 +146,10 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
                 model.value, predicted, validation, settings.data.zone, training.seed, evaluation.diagnostics, target
             )
         context.log.info(f"{lane.title}: test RMSE {scored.test.rmse:.3f}, R² {scored.test.r2:.5f}")
-        context.add_output_metadata(scores(scored))
+        context.add_output_metadata(describe_scores(scored))
         value = {
-            **document(scored),
-            "diagnostics": document(errors),
+            **dump_document(scored),
+            "diagnostics": dump_document(errors),
             "cross_validation": model.record["cross_validation"],
             "model_generation": model.generation.uri,
             "model_bytes": hdfs.filesystem.size(model_folder(model.generation.uri, hdfs)),
@@ -169,7 +169,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=asset_key(lane.evaluation),
         group_name=EVALUATION,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=DOCUMENTS,
         ins={
             "diagnosed": dg.AssetIn(asset_key(lane.diagnostics)),
@@ -192,15 +192,15 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         figures = diagnosed.files
         context.add_output_metadata(
             {
-                **presentation.evaluation(evaluated),
-                **presentation.diagnostics(Diagnostics.model_validate(value["diagnostics"])),
+                **presentation.describe_evaluation(evaluated),
+                **presentation.describe_diagnostics(Diagnostics.model_validate(value["diagnostics"])),
                 "model_bytes": value["model_bytes"],
-                THUMBNAIL: presentation.picture(figures[f"{THUMBNAIL}.png"]),
+                THUMBNAIL: presentation.embed_picture(figures[f"{THUMBNAIL}.png"]),
             }
         )
         # the registry stores the figures with the version
         record = {"split_id": split, "model_generation": value["model_generation"]}
-        links = presentation.links(figures, f"{THUMBNAIL}.png")
+        links = presentation.name_links(figures, f"{THUMBNAIL}.png")
         return AssetOutput(value, record=record, files=figures, links=links)
 
     return evaluation
@@ -212,7 +212,7 @@ def _by_split(train: AssetInput, validation: AssetInput, test: AssetInput) -> di
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """Return the assets of every lane."""
-    return [asset for lane in lanes_of(settings) for asset in build_lane(lane, settings)]
+    return [asset for lane in list_lanes(settings) for asset in build_lane(lane, settings)]
 
 
 ASSETS = AssetGroup(name=EVALUATION, job=TRAIN, build=build, pruned=True)

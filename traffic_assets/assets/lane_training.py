@@ -10,14 +10,14 @@ import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, MODELS, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import TRAINING, Lane, lanes_of, require_same_split, require_scaler, scratch_folder
+from traffic_assets.assets.lanes import TRAINING, Lane, list_lanes, require_same_split, require_scaler, scratch_folder
 from traffic_assets.assets.launchpad import TUNE, config_class
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
-from traffic_assets.partitions import weekly
+from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.models.base import ModelSettings
 
@@ -39,7 +39,7 @@ def _cv_report(
     @dg.asset(
         key=asset_key(lane.cv_report),
         group_name=TRAINING,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=DOCUMENTS,
         ins={PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor))},
         description=f"{lane.title}: metrics of each fold of the train rows, the trials of a search, and the chosen "
@@ -90,18 +90,18 @@ def _cv_report(
                 "effective": dg.MetadataValue.json(search.best.hyperparameters),
                 "profile": dg.MetadataValue.json(model_settings.hyperparameters.model_dump()),
                 "tuned": tune,
-                **presentation.cross_validation(search),
-                "picture": presentation.picture(files[FOLDS_FIGURE]),
-                **(presentation.learning(curve) if curve else {}),
+                **presentation.describe_cross_validation(search),
+                "picture": presentation.embed_picture(files[FOLDS_FIGURE]),
+                **(presentation.describe_learning_curve(curve) if curve else {}),
             }
         )
         value = {
             "requested": requested.model_dump(),
             "tuned": tune,
-            "search": presentation.document(search),
-            "learning_curve": presentation.document(curve) if curve else None,
+            "search": presentation.dump_document(search),
+            "learning_curve": presentation.dump_document(curve) if curve else None,
         }
-        links = presentation.links(files, FOLDS_FIGURE)
+        links = presentation.name_links(files, FOLDS_FIGURE)
         return AssetOutput(value, record={"split_id": split}, files=files, links=links, rows=rows_fitted)
 
     return cv_report
@@ -134,7 +134,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
     @dg.asset(
         key=asset_key(lane.model),
         group_name=TRAINING,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=MODELS,
         ins={
             PREPROCESSOR: dg.AssetIn(asset_key(lane.preprocessor)),
@@ -206,10 +206,10 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
 
 def _origin(search: Any, fitted_preprocessor: AssetInput, train_split: AssetInput) -> dict[str, Any]:
     """Return the provenance in a model's record: trial, features and rows."""
-    from traffic_assets.assets.presentation import document
+    from traffic_assets.assets.presentation import dump_document
 
     return {
-        "cross_validation": document(search.best),
+        "cross_validation": dump_document(search.best),
         **{name: fitted_preprocessor.record[name] for name in ("features", "slots")},
         "preprocessor": fitted_preprocessor.generation.uri,
         "splits": train_split.generation.uri,
@@ -219,7 +219,7 @@ def _origin(search: Any, fitted_preprocessor: AssetInput, train_split: AssetInpu
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """Return the assets of every lane."""
-    return [asset for lane in lanes_of(settings) for asset in build_lane(lane, settings)]
+    return [asset for lane in list_lanes(settings) for asset in build_lane(lane, settings)]
 
 
 ASSETS = AssetGroup(name=TRAINING, job=TRAIN, build=build, pruned=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from traffic_assets.assets.group import MODEL_TAG, TARGET_TAG
-from traffic_assets.assets.keys import of_target
+from traffic_assets.assets.keys import add_target_prefix
 from traffic_assets.assets.launchpad import CV_REPORT
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -43,7 +43,7 @@ class Lane:
     @property
     def id(self) -> str:
         """Name in asset keys, storage paths and on the command line: `[<target>/]<model>`."""
-        return of_target(self.model_name, self.target)
+        return add_target_prefix(self.model_name, self.target)
 
     @property
     def title(self) -> str:
@@ -69,7 +69,7 @@ class Lane:
     @property
     def preprocessor(self) -> str:
         """Key of the preprocessor that the lanes of its target share."""
-        return of_target(PREPROCESSOR, self.target)
+        return add_target_prefix(PREPROCESSOR, self.target)
 
     @property
     def cv_report(self) -> str:
@@ -102,7 +102,7 @@ class Lane:
         return self.key("registry_entry")
 
 
-def lanes_of(settings: Settings) -> list[Lane]:
+def list_lanes(settings: Settings) -> list[Lane]:
     """Return the lanes of a deployment: each enabled model for each target."""
     return [Lane(name, target) for target in settings.training.targets for name in settings.enabled_models]
 

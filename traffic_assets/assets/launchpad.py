@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError, create_model
 
-from traffic_assets.assets.keys import of_target, step_of
+from traffic_assets.assets.keys import add_target_prefix, get_step_name
 from traffic_assets.messages import runs as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.settings import Settings
@@ -46,7 +46,7 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
     lanes = [(name, target) for target in settings.training.targets for name in settings.enabled_models]
     for name, target in lanes:
         model_settings = settings.enabled_models[name]
-        step = step_of(of_target(f"{name}_{CV_REPORT}", target))
+        step = get_step_name(add_target_prefix(f"{name}_{CV_REPORT}", target))
         config = dict(run_config.get("ops", {}).get(step, {}).get("config", {}))
         config.pop(TUNE, None)
         try:

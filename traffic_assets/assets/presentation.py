@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from traffic_assets.assets.thumbnail import thumbnail
+from traffic_assets.assets.thumbnail import make_thumbnail
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores
@@ -42,27 +42,27 @@ TABLE_BYTES = 35_000
 """Maximum size of a table in an event, in bytes; further rows are counted."""
 
 
-def document(model: BaseModel) -> Any:
+def dump_document(model: BaseModel) -> Any:
     """Return a pydantic model as JSON values, with NaN as null."""
     return json.loads(model.model_dump_json())
 
 
-def picture(content: bytes) -> dg.MarkdownMetadataValue:
+def embed_picture(content: bytes) -> dg.MarkdownMetadataValue:
     """Return the thumbnail of a PNG, which the UI shows inline; an event has room for one."""
-    small = thumbnail(content, THUMBNAIL_BYTES)
+    small = make_thumbnail(content, THUMBNAIL_BYTES)
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(small).decode()})")
 
 
-def links(figures: Iterable[str], inline: str) -> dict[str, str]:
+def name_links(figures: Iterable[str], inline: str) -> dict[str, str]:
     """Return the file of each figure by metadata key: its name without extension, or `picture_file` for the inline one.
 
-    >>> links(["folds.png", "fold_rows.png"], "folds.png")
+    >>> name_links(["folds.png", "fold_rows.png"], "folds.png")
     {'picture_file': 'folds.png', 'fold_rows': 'fold_rows.png'}
     """
     return {PICTURE_FILE if name == inline else name.removesuffix(".png"): name for name in figures}
 
 
-def ingested_day(ingested: Ingested, day: str) -> dict[str, Any]:
+def describe_day(ingested: Ingested, day: str) -> dict[str, Any]:
     """Return what was quarantined or missing on a day."""
     count = ingested.counts[day]
     return {
@@ -73,22 +73,22 @@ def ingested_day(ingested: Ingested, day: str) -> dict[str, Any]:
     }
 
 
-def cross_validation(search: Search) -> dict[str, Any]:
+def describe_cross_validation(search: Search) -> dict[str, Any]:
     """Return the folds of the chosen trial, the trials, and the numbers that the UI plots over weeks."""
     best = search.best
     return {
         "folds": _fold_table(best),
-        **searched(search),
+        **describe_search(search),
         **{f"cv_{m}_{k}": getattr(spread, k) for m, spread in best.summary.items() for k in ("mean", "std")},
     }
 
 
-def searched(search: Search) -> dict[str, Any]:
+def describe_search(search: Search) -> dict[str, Any]:
     """Return the trials of a search, their cost, and the reason if it ended early."""
     trials = _trial_records(search)
-    shown = _fitting(trials)
+    shown = _select_fitting(trials)
     if len(shown) < len(trials):  # the chosen one first, since the table has no room for all
-        shown = _fitting(sorted(trials, key=lambda row: row.data["chosen"] != "yes"))
+        shown = _select_fitting(sorted(trials, key=lambda row: row.data["chosen"] != "yes"))
     return {
         "trials": dg.MetadataValue.table(records=shown),
         "strategy": search.strategy,
@@ -99,7 +99,7 @@ def searched(search: Search) -> dict[str, Any]:
     }
 
 
-def learning(curve: LearningCurve) -> dict[str, Any]:
+def describe_learning_curve(curve: LearningCurve) -> dict[str, Any]:
     """Return the learning curve as a table."""
     rows = [
         dg.TableRecord(
@@ -115,7 +115,7 @@ def learning(curve: LearningCurve) -> dict[str, Any]:
     return {"learning_curve_points": dg.MetadataValue.table(records=rows)}
 
 
-def scores(scored: Scores) -> dict[str, Any]:
+def describe_scores(scored: Scores) -> dict[str, Any]:
     """Return the metrics on test and train rows as numbers; the evaluation shows tables and figures."""
     return {
         **_all_metrics(scored.test),
@@ -123,19 +123,19 @@ def scores(scored: Scores) -> dict[str, Any]:
     }
 
 
-def evaluation(evaluated: Evaluation) -> dict[str, Any]:
+def describe_evaluation(evaluated: Evaluation) -> dict[str, Any]:
     """Return both holdout evaluations side by side, and the numbers that the UI plots over weeks."""
     top, weight = evaluated.importances.top
     return {
         "verdicts": _verdict_table(evaluated.test, evaluated.temporal.metrics),
-        **scores(evaluated),
+        **describe_scores(evaluated),
         **{f"temporal_{m}": value for m, value in evaluated.temporal.metrics.by_name.items()},
         "top_feature": top,
         "top_feature_importance": weight,
     }
 
 
-def report_summary(report: Report) -> dg.MarkdownMetadataValue:
+def summarize_report(report: Report) -> dg.MarkdownMetadataValue:
     """Return the headline and the table of a report, and the command that opens it.
 
     A browser follows no link from the Dagster UI to a local file.
@@ -153,7 +153,7 @@ def report_summary(report: Report) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nOpen the report: `{command}`")
 
 
-def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
+def describe_leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
     """Return the models of the week as a table, the best first."""
     return dg.MetadataValue.table(
         records=[
@@ -166,8 +166,8 @@ def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
                     "MAE": round(s.test.mae, 4),
                     "later R²": round(s.temporal.r2, 6),
                     "later RMSE": round(s.temporal.rmse, 4),
-                    **_custom(s.test),
-                    **{f"later {label}": value for label, value in _custom(s.temporal).items()},
+                    **_get_custom_metrics(s.test),
+                    **{f"later {label}": value for label, value in _get_custom_metrics(s.temporal).items()},
                     "thresholds": "; ".join(s.targets_missed) or s.targets,
                 }
             )
@@ -176,12 +176,12 @@ def leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataValue:
     )
 
 
-def _custom(metrics: Metrics) -> dict[str, float]:
+def _get_custom_metrics(metrics: Metrics) -> dict[str, float]:
     """Return the metrics of installed packages by label; NaN if the package was installed after the evaluation."""
     return {m.label: round(metrics.extra.get(name, math.nan), 6) for name, m in custom_metrics().items()}
 
 
-def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
+def describe_comparisons(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
     """Return a table that compares every other model with the best, with the results of the tests."""
     return dg.MetadataValue.table(
         records=[
@@ -202,7 +202,7 @@ def differences(compared: Sequence[Comparison], level: float) -> dg.TableMetadat
     )
 
 
-def diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
+def describe_diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
     """Return the worst slices, the slices by dimension, and intervals as numbers."""
     shown: dict[str, Any] = {}
     if diagnosed.slices:
@@ -228,10 +228,10 @@ def diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
 
 def _slice_table(slices: Sequence[Slice]) -> dg.TableMetadataValue:
     records = [dg.TableRecord(row) for row in as_records(list(slices[:ROWS_SHOWN]))]
-    return dg.MetadataValue.table(records=_fitting(records), schema=_SLICES)
+    return dg.MetadataValue.table(records=_select_fitting(records), schema=_SLICES)
 
 
-def _fitting(rows: Sequence[dg.TableRecord]) -> list[dg.TableRecord]:
+def _select_fitting(rows: Sequence[dg.TableRecord]) -> list[dg.TableRecord]:
     """Return the first rows that an event has room for."""
     sizes = itertools.accumulate(len(dg.serialize_value(row)) for row in rows[:ROWS_SHOWN])
     return [row for row, size in zip(rows, sizes, strict=False) if size <= TABLE_BYTES]
@@ -253,7 +253,7 @@ _DIFFERENCES = _schema(
 
 
 def _fold_table(trial: Trial) -> dg.TableMetadataValue:
-    rows = [dg.TableRecord({"fold": i + 1, "rows": f.rows, **_rounded(f)}) for i, f in enumerate(trial.folds)]
+    rows = [dg.TableRecord({"fold": i + 1, "rows": f.rows, **_round_metrics(f)}) for i, f in enumerate(trial.folds)]
     return dg.MetadataValue.table(records=rows)
 
 
@@ -287,13 +287,13 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
 
 def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
     rows = [
-        dg.TableRecord({"evaluation": name, "rows": m.rows, **_rounded(m)})
+        dg.TableRecord({"evaluation": name, "rows": m.rows, **_round_metrics(m)})
         for name, m in (("test split", test), ("temporal holdout", temporal))
     ]
     return dg.MetadataValue.table(records=rows)
 
 
-def _rounded(metrics: Metrics) -> dict[str, float]:
+def _round_metrics(metrics: Metrics) -> dict[str, float]:
     return {m: round(value, 6) for m, value in _all_metrics(metrics).items()}
 
 

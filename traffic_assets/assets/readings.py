@@ -9,7 +9,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, AssetGroup, Guard
 from traffic_assets.dagster_hdfs.backends import filesystem_for
-from traffic_assets.dagster_hdfs.failures import shortened
+from traffic_assets.dagster_hdfs.failures import shorten
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -17,21 +17,21 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets.messages import assets as messages
-from traffic_assets.partitions import daily
+from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import PROCESSED
 
 GROUP = "readings"
 
 
-def source_of(uri: str, settings: Settings, spark: SparkResource) -> Any:
+def get_source(uri: str, settings: Settings, spark: SparkResource) -> Any:
     """Return the source files at a URI with the configured format and aliases (a `readings.readers.Source`)."""
     from traffic_assets.readings.readers import Source
 
     return Source(uri, filesystem_for(uri, lambda: spark.session), settings.data.format, settings.data.aliases)
 
 
-def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> AssetOutput:
+def prepare_days(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> AssetOutput:
     """Return validated days ready to publish, and report the quarantined rows in the log and the UI.
 
     Args:
@@ -40,7 +40,7 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
         rows: Rows to publish.
         days: Days of the run, ISO dates.
     """
-    from traffic_assets.assets.presentation import ingested_day
+    from traffic_assets.assets.presentation import describe_day
 
     records = {day: {**ingested.counts[day], "missing_columns": ingested.missing_columns} for day in days}
     for day, record in records.items():
@@ -54,7 +54,7 @@ def publishable(context: dg.AssetExecutionContext, ingested: Any, rows: Any, day
             )
         if record["without_day"]:
             context.log.warning(messages.ROWS_WITHOUT_DAY(day=day, rows=record["without_day"]))
-        shown = {**ingested_day(ingested, day), "quarantined_without_day": record["without_day"]}
+        shown = {**describe_day(ingested, day), "quarantined_without_day": record["without_day"]}
         context.add_asset_metadata(shown, partition_key=day)
     return AssetOutput(
         rows,
@@ -83,7 +83,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
     def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> AssetOutput:
         from traffic_assets.features.sensors import SensorTable, build_sensor_table
 
-        source = source_of(data.sensors_source or settings.source_uri, settings, spark)
+        source = get_source(data.sensors_source or settings.source_uri, settings, spark)
         current = hdfs.dataset(context.asset_key).current(UNPARTITIONED)
         previous = SensorTable(read_generations(spark.session, [current]), current.record["facts"]) if current else None
         table = build_sensor_table(spark.session, source, data, previous)
@@ -95,7 +95,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         context.add_output_metadata(
             {
                 **{k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")},
-                "refused": dg.MetadataValue.json(shortened(dict(table.refused))),
+                "refused": dg.MetadataValue.json(shorten(dict(table.refused))),
             }
         )
         built_on = {UNPARTITIONED: current.id if current else None}  # two concurrent runs could assign a code twice
@@ -103,7 +103,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         group_name=GROUP,
-        partitions_def=daily(settings),
+        partitions_def=build_daily_partitions(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description="Validated detector readings of a local day. Invalid rows are stored separately, with the reason.",
@@ -114,8 +114,8 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         from traffic_assets.readings.ingestion import ingest_readings
 
         days = list(context.partition_keys)
-        ingested = ingest_readings(spark.session, source_of(settings.source_uri, settings, spark), days, data)
-        return publishable(context, ingested, ingested.rows, days)
+        ingested = ingest_readings(spark.session, get_source(settings.source_uri, settings, spark), days, data)
+        return prepare_days(context, ingested, ingested.rows, days)
 
     return [sensor_table, sensor_readings]
 

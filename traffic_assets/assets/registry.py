@@ -12,7 +12,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import Lane, lanes_of, model_folder
+from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -23,7 +23,7 @@ from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
-from traffic_assets.partitions import weekly
+from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.registry.metadata import Training, VersionMetadata, code_version, library_versions
 from traffic_assets.registry.store import ModelRegistry, NewVersion
 from traffic_assets.retention import prune
@@ -32,7 +32,7 @@ from traffic_assets.settings import Settings
 GROUP = "registry"
 
 
-def registry_of(hdfs: HdfsResource) -> ModelRegistry:
+def get_registry(hdfs: HdfsResource) -> ModelRegistry:
     """Return the registry of a deployment."""
     return ModelRegistry(hdfs.uri(*hdfs.locations[REGISTRY].split("/")), hdfs.filesystem)
 
@@ -45,7 +45,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=asset_key(lane.registry_entry),
         group_name=GROUP,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         ins={"evaluation": dg.AssetIn(asset_key(lane.evaluation))},
         description=f"{lane.title}: an immutable version of the model that passed its gate, with metrics, figures, "
         f"features and provenance. Load it with ModelRegistry, or list it with `traffic-assets models list`.",
@@ -69,7 +69,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             raise dg.Failure(text, allow_retries=False)
         with retried_connection_errors(hdfs.base_uri):
             new = _new_version(context, hdfs, lane, algorithm, settings, evaluation, evaluated.gap, results)
-            registry = registry_of(hdfs)
+            registry = get_registry(hdfs)
             metadata = registry.register(new)
             removed = prune(hdfs, registry, settings.persistence.keep_generations_hours, context.log.warning)
         if removed:
@@ -156,7 +156,7 @@ def _origin(generation: Generation, settings: Settings) -> Training:
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
     """Return the registry entry of every lane."""
-    return [asset for lane in lanes_of(settings) for asset in build_lane(lane, settings)]
+    return [asset for lane in list_lanes(settings) for asset in build_lane(lane, settings)]
 
 
 ASSETS = AssetGroup(name=GROUP, job=TRAIN, build=build, pruned=False)

@@ -11,7 +11,7 @@ import dagster as dg
 
 from traffic_assets.assets.evaluation import COMPARISON, LOADED
 from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
-from traffic_assets.assets.keys import asset_key, of_target, step_of
+from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
@@ -19,7 +19,7 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
-from traffic_assets.partitions import weekly
+from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
 
@@ -39,15 +39,15 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
-    train, comparison = SPLIT_ASSETS["train"], of_target(COMPARISON, target)
+    train, comparison = SPLIT_ASSETS["train"], add_target_prefix(COMPARISON, target)
     lanes = [Lane(name, target) for name in settings.enabled_models]
-    of_lanes = [key for lane in lanes for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
-    names = (train, comparison, *of_lanes)
-    ins = {step_of(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
+    lane_inputs = [key for lane in lanes for key in (lane.cv_report, lane.diagnostics, lane.temporal_verdict)]
+    names = (train, comparison, *lane_inputs)
+    ins = {get_step_name(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
     def report(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
-        from traffic_assets.assets.presentation import report_summary
+        from traffic_assets.assets.presentation import summarize_report
         from traffic_assets.report import findings
         from traffic_assets.report.contents import Report
         from traffic_assets.report.page import render
@@ -68,7 +68,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             board=_board(context, target, settings, inputs),
         )
         page = render(content).encode()
-        context.add_output_metadata({"summary": report_summary(content), "page_bytes": len(page)})
+        context.add_output_metadata({"summary": summarize_report(content), "page_bytes": len(page)})
         value = {
             "week": week,
             "best": content.board.best.id,
@@ -79,9 +79,9 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
     return dg.asset(
         report,
-        key=asset_key(of_target(REPORT, target)),
+        key=asset_key(add_target_prefix(REPORT, target)),
         group_name=EVALUATION,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=DOCUMENTS,
         ins=ins,
         description=f"One HTML page for reading and sharing: leaderboard of the {target} models, with metrics, "
@@ -97,7 +97,7 @@ def _board(context: dg.AssetExecutionContext, target: Target, settings: Settings
     from traffic_assets.ml.evaluation.significance import Comparison
     from traffic_assets.report.contents import Board
 
-    compared = inputs[step_of(of_target(COMPARISON, target))]
+    compared = inputs[get_step_name(add_target_prefix(COMPARISON, target))]
     standings = [LeaderboardEntry.model_validate(row) for row in compared.value["leaderboard"]]
     return Board(
         target=target,
@@ -122,7 +122,7 @@ def _lane_report(
     from traffic_assets.report.contents import LaneReport
 
     keys = (lane.cv_report, lane.diagnostics, lane.temporal_verdict)
-    cv_report, diagnosed, temporal = (inputs[step_of(key)] for key in keys)
+    cv_report, diagnosed, temporal = (inputs[get_step_name(key)] for key in keys)
     values, search = diagnosed.value, Search.model_validate(cv_report.value["search"])
     curve = cv_report.value.get("learning_curve")
     return LaneReport(

@@ -7,7 +7,7 @@ WIDTHS = (640, 480, 360, 240, 160, 96)
 COLORS = 48
 
 
-def thumbnail(content: bytes, limit: int) -> bytes:
+def make_thumbnail(content: bytes, limit: int) -> bytes:
     """Return a PNG at the largest of some widths that fits into a number of bytes.
 
     Args:

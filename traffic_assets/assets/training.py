@@ -14,7 +14,7 @@ import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
-from traffic_assets.assets.keys import asset_key, of_target
+from traffic_assets.assets.keys import add_target_prefix, asset_key
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.lookup import all_features, feature_columns
 from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
@@ -34,7 +34,13 @@ from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
-from traffic_assets.partitions import days_without_data, first_whole_week, training_window, weekly, window_mapping
+from traffic_assets.partitions import (
+    build_weekly_partitions,
+    days_without_data,
+    first_whole_week,
+    training_window,
+    window_mapping,
+)
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import TRAINING
 from traffic_assets.settings.training import TrainingSettings
@@ -142,7 +148,7 @@ def newest_id(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
 
 
 def _splits(settings: Settings) -> dg.AssetsDefinition:
-    weeks = weekly(settings)
+    weeks = build_weekly_partitions(settings)
     specs = [
         dg.AssetSpec(
             name,
@@ -254,12 +260,12 @@ def _split_figure(written: Any, total: int, settings: Settings) -> bytes | None:
 
 
 def _figure_metadata(figure: bytes | None, generation: Generation, hdfs: HdfsResource) -> dict[str, Any]:
-    from traffic_assets.assets.presentation import PICTURE_FILE, picture
+    from traffic_assets.assets.presentation import PICTURE_FILE, embed_picture
 
     if figure is None:
         return {}
     uri = join(generation.uri, Internal.FILES, SPLIT_FIGURE)
-    return {"picture": picture(figure), PICTURE_FILE: hdfs.located(uri)}
+    return {"picture": embed_picture(figure), PICTURE_FILE: hdfs.describe_file(uri)}
 
 
 def _split_metadata(
@@ -284,9 +290,9 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     scaled = not all(algorithm_named(name).scale_invariant for name in settings.enabled_models)
 
     @dg.asset(
-        key=asset_key(of_target(PREPROCESSOR, target)),
+        key=asset_key(add_target_prefix(PREPROCESSOR, target)),
         group_name=GROUP,
-        partitions_def=weekly(settings),
+        partitions_def=build_weekly_partitions(settings),
         io_manager_key=MODELS,
         description=f"Spark pipeline that turns feature columns into the vector for the {target} models: imputed, "
         f"encoded and, if a model needs it, scaled. It is fitted on the train rows only.",

@@ -15,8 +15,8 @@ def column_descriptions() -> dict[str, str]:
     'speed one interval earlier, matched by timestamp (mph)'
     """
     columns = (*STORED_COLUMNS, *TARGETS.values(), *SENSOR_COLUMNS, *READING_COLUMNS, *all_features())
-    return {column.name: _described(column) for column in columns if column.description}
+    return {column.name: _describe(column) for column in columns if column.description}
 
 
-def _described(column: Column) -> str:
+def _describe(column: Column) -> str:
     return f"{column.description} ({column.unit})" if column.unit else column.description

@@ -12,13 +12,13 @@ from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.messages import features as messages
 from traffic_assets.settings.keys import did_you_mean
-from traffic_assets.settings.plugins import FEATURE_GROUP, usable
+from traffic_assets.settings.plugins import FEATURE_GROUP, select_usable
 from traffic_assets.settings.target import DEFAULT_TARGET
 
 
 def installed_features() -> tuple[Feature, ...]:
     """Return the features of installed packages, by name."""
-    return tuple(usable(FEATURE_GROUP).values())
+    return tuple(select_usable(FEATURE_GROUP).values())
 
 
 def all_features() -> tuple[Column, ...]:

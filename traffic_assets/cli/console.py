@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from traffic_assets.dagster_hdfs.message import CodedText, coded_text_of
+from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import SettingsError
 
@@ -97,5 +97,5 @@ def error_text(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:  # of the operating system
         return f"{error.filename}: {error.strerror}"
     message = str(error) if isinstance(error, ValueError | OSError) else " ".join(str(error).split())
-    text = coded_text_of(error)
+    text = find_coded_text(error)
     return f"[{text.code}] {message}" if text else message

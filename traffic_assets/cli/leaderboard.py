@@ -17,14 +17,14 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
     import json
 
     from traffic_assets.assets.evaluation import COMPARISON
-    from traffic_assets.assets.keys import of_target
+    from traffic_assets.assets.keys import add_target_prefix
     from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
     from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
     from traffic_assets.resources import build_resources
 
     hdfs = build_resources(settings)["hdfs"]
     for target in settings.training.targets:
-        current = hdfs.dataset(of_target(COMPARISON, target)).current(week)
+        current = hdfs.dataset(add_target_prefix(COMPARISON, target)).current(week)
         if current is not None and current.run_id == run_id:
             document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
             board = [LeaderboardEntry.model_validate(row) for row in json.loads(document)["leaderboard"]]

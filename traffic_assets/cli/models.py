@@ -42,7 +42,7 @@ def _print_warning(error: Exception) -> None:
 
 
 def _registry(settings: Settings) -> Any:
-    from traffic_assets.assets.registry import registry_of
+    from traffic_assets.assets.registry import get_registry
     from traffic_assets.resources import build_resources
 
-    return registry_of(build_resources(settings)["hdfs"])
+    return get_registry(build_resources(settings)["hdfs"])

@@ -42,7 +42,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     Raises:
         ValueError: If the week has no report, the deployment has no such target, or the file cannot be created.
     """
-    from traffic_assets.assets.keys import of_target
+    from traffic_assets.assets.keys import add_target_prefix
     from traffic_assets.assets.report import REPORT, page_uri
     from traffic_assets.resources import build_resources
 
@@ -50,7 +50,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     if target not in settings.training.targets:
         raise ValueError(messages.UNKNOWN_TARGET(given=name, targets=settings.training.targets))
     hdfs = build_resources(settings)["hdfs"]
-    dataset = hdfs.dataset(of_target(REPORT, target))
+    dataset = hdfs.dataset(add_target_prefix(REPORT, target))
     weeks = dataset.partitions()
     if not weeks:
         raise ValueError(messages.NO_REPORTS(root=dataset.root))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
-from traffic_assets.dagster_hdfs.uris import LOCAL, is_local, local_path, redact, scheme_of
+from traffic_assets.dagster_hdfs.uris import LOCAL, get_scheme, is_local, local_path, redact
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -86,9 +86,9 @@ def backends() -> tuple[Backend, ...]:
     return tuple(sorted(unsorted, key=lambda backend: (backend.scheme, backend.distribution)))
 
 
-def backend_of(uri: str) -> Backend | None:
+def find_backend(uri: str) -> Backend | None:
     """Return the backend for a URI's scheme; None if no installed package has one, and for the local disk."""
-    scheme = scheme_of(uri)
+    scheme = get_scheme(uri)
     return None if scheme == LOCAL else next((backend for backend in backends() if backend.scheme == scheme), None)
 
 
@@ -107,7 +107,7 @@ def filesystem_for(uri: str, spark: Callable[[], SparkSession] | None = None) ->
     if is_local(uri):
         local_path(uri)
         return LocalFileSystem()
-    if backend := backend_of(uri):
+    if backend := find_backend(uri):
         created: object = backend.factory()(uri, spark)
         if not isinstance(created, FileSystem):
             name, shown = type(created).__name__, redact(uri)

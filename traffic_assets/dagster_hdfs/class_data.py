@@ -7,7 +7,7 @@ without it. No function here raises because of the cache folder, the Java instal
 
     archive = spark_archive()
     create(archive)             # once; a session with a few jobs
-    with started_from(archive): # no effect without the file
+    with use_archive(archive): # no effect without the file
         spark = SparkSession.builder.getOrCreate()
 """
 
@@ -143,7 +143,7 @@ def jvm_runs() -> bool:
 
 
 @contextmanager
-def started_from(archive: Archive | None, users_options: str = "") -> Iterator[None]:
+def use_archive(archive: Archive | None, users_options: str = "") -> Iterator[None]:
     """Let a driver that starts inside the block use an archive, unless the user set such Java options.
 
     The options are in SPARK_SUBMIT_OPTS, which Spark puts before `spark.driver.extraJavaOptions`: both apply, and
@@ -176,26 +176,26 @@ def create(archive: Archive | None, notify: Callable[[str], None] = lambda _: No
         archive: Archive from `spark_archive`; None creates nothing.
         notify: Callback with a message before the work starts.
     """
-    with writing(archive) as part:
+    with write_archive(archive) as part:
         if archive is None or part is None:
             return
         notify(f"Preparing Java for Spark, once for this version: a class data archive (240 MB) in {archive.folder}")
         dropped = (*_CLASS_PATH_VARIABLES, *_OPTIONS_VARIABLES, "PYSPARK_SUBMIT_ARGS")
         environ = {key: value for key, value in os.environ.items() if key not in dropped}
         environ |= {
-            "SPARK_SUBMIT_OPTS": shlex.join(creating_options(part)),
+            "SPARK_SUBMIT_OPTS": shlex.join(get_creation_options(part)),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": sys.executable,
         }
-        run_writing(part, [sys.executable, "-P", str(_JOBS)], environ)
+        run_writer(part, [sys.executable, "-P", str(_JOBS)], environ)
 
 
-def creating_options(part: Path) -> list[str]:
+def get_creation_options(part: Path) -> list[str]:
     """Return the JVM options that write an archive when the JVM ends."""
     return [f"-XX:ArchiveClassesAtExit={part}", *QUIET.split()]
 
 
-def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
+def run_writer(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
     """Run a command whose JVM writes an archive, in the folder of the archive.
 
     Raises:
@@ -220,7 +220,7 @@ def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> N
 
 
 @contextmanager
-def writing(archive: Archive | None) -> Iterator[Path | None]:
+def write_archive(archive: Archive | None) -> Iterator[Path | None]:
     """Yield the path to write an archive to, and publish the file afterwards.
 
     The path is None if the archive exists or another process creates it now. It is also None if creating it failed

@@ -90,21 +90,21 @@ class Meter:
         )
 
 
-def measured(compute: Callable[P, R]) -> Callable[P, R]:
+def measure_cost(compute: Callable[P, R]) -> Callable[P, R]:
     """Decorate an asset's function whose first argument is `context`: its IO manager records the cost."""
 
     @functools.wraps(compute)
-    def metered(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run_with_meter(*args: P.args, **kwargs: P.kwargs) -> R:
         context: Any = kwargs.get("context", args[0] if args else None)
         if key := _key(context):
             _METERS[key] = Meter()
         return compute(*args, **kwargs)
 
-    return metered
+    return run_with_meter
 
 
 def cost_of_output(context: dg.OutputContext) -> Cost | None:
-    """Return the cost of an output's step; None if its asset is not `measured`."""
+    """Return the cost of an output's step; None if its asset lacks `measure_cost`."""
     meter = _METERS.pop((context.run_id, context.op_def.name), None)
     return meter.read() if meter else None
 

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 
-from traffic_assets.dagster_hdfs.message import CodedText, code_metadata, coded_text_of
+from traffic_assets.dagster_hdfs.message import CodedText, code_metadata, find_coded_text
 
 VALUES = "values"
 """Metadata of a failure: the values of its message, as JSON."""
@@ -29,13 +29,13 @@ R = TypeVar("R")
 def failure_metadata(text: CodedText) -> dict[str, Any]:
     """Return the metadata of a failure: code and values of its message."""
     values = json.loads(json.dumps(text.values, default=str))
-    return {**code_metadata(text), VALUES: dg.MetadataValue.json({key: shortened(v) for key, v in values.items()})}
+    return {**code_metadata(text), VALUES: dg.MetadataValue.json({key: shorten(v) for key, v in values.items()})}
 
 
-def shortened(value: Any) -> Any:
+def shorten(value: Any) -> Any:
     """Return a collection with its first `ITEMS_KEPT` items and the number of those left out; other values as they are.
 
-    >>> shortened({"2026-01-05": "120 of 1000 rows are bad"})
+    >>> shorten({"2026-01-05": "120 of 1000 rows are bad"})
     {'2026-01-05': '120 of 1000 rows are bad'}
     """
     if not isinstance(value, Mapping | list) or len(value) <= ITEMS_KEPT:
@@ -58,11 +58,11 @@ def coded_failures() -> Iterator[None]:
     except dg.RetryRequested:
         raise
     except dg.Failure as failure:
-        if text := coded_text_of(failure):
+        if text := find_coded_text(failure):
             failure.metadata = {**dg.Failure(metadata=failure_metadata(text)).metadata, **failure.metadata}
         raise
     except Exception as error:
-        if text := coded_text_of(error):
+        if text := find_coded_text(error):
             raise dg.Failure(text, metadata=failure_metadata(text)) from error
         raise
 
@@ -74,7 +74,7 @@ def fails_with_code(compute: Callable[P, R]) -> Callable[P, R]:
     """
 
     @functools.wraps(compute)
-    def coded(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with coded_failures():
             try:
                 return compute(*args, **kwargs)
@@ -85,7 +85,7 @@ def fails_with_code(compute: Callable[P, R]) -> Callable[P, R]:
                 last = retry.__cause__
             raise last
 
-    return coded
+    return run
 
 
 def _attempts(context: dg.AssetExecutionContext) -> int:

@@ -94,7 +94,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def coded_text_of(error: BaseException | None) -> CodedText | None:
+def find_coded_text(error: BaseException | None) -> CodedText | None:
     """Return the coded text of an error, or of the nearest error that it was raised from; None without one."""
     while error is not None:
         for text in (*error.args, getattr(error, "description", None)):

@@ -201,7 +201,7 @@ class Dataset:
         old = [
             uri
             for generations in by_folder
-            for uri, replaced_at in self._replaced(generations, current)
+            for uri, replaced_at in self._find_replacement_times(generations, current)
             if replaced_at < before and uri not in current and not referenced(uri)
         ]
         staged = self._list(join(self.root, Internal.STAGING))
@@ -215,7 +215,7 @@ class Dataset:
         matches = [(entry.uri, _ID.fullmatch(entry.name)) for entry in self._list(folder.uri)]
         return [(uri, datetime.strptime(match[1], _ID_TIME).replace(tzinfo=UTC)) for uri, match in matches if match]
 
-    def _replaced(
+    def _find_replacement_times(
         self, generations: Sequence[tuple[str, datetime]], current: Collection[str]
     ) -> list[tuple[str, datetime]]:
         """Return URI of each generation with the time when another replaced it; otherwise its own time."""

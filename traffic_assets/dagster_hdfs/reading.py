@@ -73,7 +73,7 @@ def read_generations(spark: SparkSession, generations: Sequence[Generation]) -> 
         raise ValueError(messages.DIFFERENT_LAYOUTS(count=len(generations), layouts=described))
     root, column = layouts.pop()
     # an explicit schema saves Spark from opening every folder, and keeps the key 007 a string
-    schema = schema_of(spark, generations[-1])
+    schema = read_schema(spark, generations[-1])
     with storage_errors(root):
         reader = spark.read
         if column:
@@ -87,7 +87,7 @@ def recorded_schema(schema: StructType) -> list[dict[str, str]]:
     return [{"name": field.name, "type": field.dataType.simpleString()} for field in schema.fields]
 
 
-def schema_of(spark: SparkSession, generation: Generation) -> StructType:
+def read_schema(spark: SparkSession, generation: Generation) -> StructType:
     """Return the columns of a generation of DataFrames from its record, otherwise from its files.
 
     Raises:

@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr
 
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.backends import filesystem_for
-from traffic_assets.dagster_hdfs.class_data import jvm_runs, spark_archive, started_from
+from traffic_assets.dagster_hdfs.class_data import jvm_runs, spark_archive, use_archive
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
@@ -101,7 +101,7 @@ class SparkResource(dg.ConfigurableResource):
         config = self.spark_config()
         self._lazy = LazyPySparkResource(spark_config=config)
         archive = None if jvm_runs() or not self.class_data_archive else spark_archive()
-        with started_from(archive, users_options=config.get("spark.driver.extraJavaOptions", "")):
+        with use_archive(archive, users_options=config.get("spark.driver.extraJavaOptions", "")):
             return self._lazy.spark_session
 
 
@@ -144,7 +144,7 @@ class HdfsResource(dg.ConfigurableResource):
         path = uri.removeprefix(f"{absolute_uri(self.base_uri).rstrip('/')}/")
         return self.browse_url.replace("{path}", quote(path))
 
-    def located(self, uri: str) -> dg.MetadataValue:
+    def describe_file(self, uri: str) -> dg.MetadataValue:
         """Return a file below the base as metadata: a link if browsers can open it, otherwise its path."""
         link = self.link(uri)
         return dg.MetadataValue.url(link) if link else dg.MetadataValue.path(uri)

@@ -41,8 +41,8 @@ def retries_connection_errors(compute: Callable[P, R]) -> Callable[P, R]:
     """Decorate an asset's function: its step runs again if storage does not answer while it runs."""
 
     @functools.wraps(compute)
-    def retried(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with retried_connection_errors("the storage of this run"):
             return compute(*args, **kwargs)
 
-    return retried
+    return run

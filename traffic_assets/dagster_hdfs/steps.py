@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from traffic_assets.dagster_hdfs.costs import measured
+from traffic_assets.dagster_hdfs.costs import measure_cost
 from traffic_assets.dagster_hdfs.failures import fails_with_code
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 
@@ -17,4 +17,4 @@ def storage_step(compute: Callable[P, R]) -> Callable[P, R]:
     The step is retried when storage does not answer (`retries.py`), its cost is recorded (`costs.py`), and its failure
     carries the code of its message (`failures.py`).
     """
-    return measured(fails_with_code(retries_connection_errors(compute)))
+    return measure_cost(fails_with_code(retries_connection_errors(compute)))

@@ -84,7 +84,7 @@ def absolute_uri(uri: str) -> str:
     return uri if not is_local(uri) else f"file://{local_path(uri)}"
 
 
-def scheme_of(uri: str) -> str:
+def get_scheme(uri: str) -> str:
     """Return the scheme in lower case; that of the local disk if the URI has none."""
     scheme = _SCHEME.match(uri)
     return scheme[1].lower() if scheme else LOCAL
@@ -92,7 +92,7 @@ def scheme_of(uri: str) -> str:
 
 def is_local(uri: str) -> bool:
     """Return whether the URI is on the local disk: `file:`, or no scheme at all."""
-    return scheme_of(uri) == LOCAL
+    return get_scheme(uri) == LOCAL
 
 
 def local_path(uri: str) -> Path:

@@ -90,8 +90,8 @@ def build_sensor_table(
     center = data.center or (facts["mean_latitude"], facts["mean_longitude"])
     rows = described.withColumns(
         {
-            "lat_normalized": _scaled("latitude", facts["min_latitude"], facts["max_latitude"]),
-            "lon_normalized": _scaled("longitude", facts["min_longitude"], facts["max_longitude"]),
+            "lat_normalized": _scale("latitude", facts["min_latitude"], facts["max_latitude"]),
+            "lon_normalized": _scale("longitude", facts["min_longitude"], facts["max_longitude"]),
             "distance_from_center": _great_circle_km(center) if None not in center else F.lit(None).cast("double"),
         }
     )
@@ -243,10 +243,10 @@ def _layout_fingerprint(sensors: Sequence[Row], frame: Sequence[float | None]) -
         frame: Bounding box and centre, degrees.
     """
 
-    def rounded(values: Sequence[Any]) -> list[Any]:
+    def round_floats(values: Sequence[Any]) -> list[Any]:
         return [round(v, _LAYOUT_DIGITS) if isinstance(v, float) else v for v in values]
 
-    inputs = [rounded(frame), *([row["sensor_id"], *rounded([row[c] for c in _LAYOUT])] for row in sensors)]
+    inputs = [round_floats(frame), *([row["sensor_id"], *round_floats([row[c] for c in _LAYOUT])] for row in sensors)]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
@@ -254,7 +254,7 @@ def _has_position() -> Column:
     return F.col("latitude").isNotNull() & F.col("longitude").isNotNull()
 
 
-def _scaled(name: str, low: float | None, high: float | None) -> Column:
+def _scale(name: str, low: float | None, high: float | None) -> Column:
     if low is None or high is None:
         return F.lit(None).cast("double")
     if high == low:

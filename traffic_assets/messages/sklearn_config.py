@@ -200,7 +200,7 @@ NO_DEPTH_LIMIT = Message(
 )
 
 
-def _fixed(name: str, actual: str, fix: str, example: object) -> tuple[Message, Message]:
+def _define_fixed(name: str, actual: str, fix: str, example: object) -> tuple[Message, Message]:
     """Return the messages of a scikit-learn hyperparameter that has one possible value here.
 
     Args:
@@ -221,33 +221,33 @@ def _fixed(name: str, actual: str, fix: str, example: object) -> tuple[Message, 
     )
 
 
-N_JOBS, N_JOBS_REFUSED = _fixed(
+N_JOBS, N_JOBS_REFUSED = _define_fixed(
     "n_jobs", "Spark decides how many tasks run in parallel", "remove it, and set spark.master, such as local[4]", 4
 )
-MIN_SAMPLES_SPLIT, MIN_SAMPLES_SPLIT_REFUSED = _fixed(
+MIN_SAMPLES_SPLIT, MIN_SAMPLES_SPLIT_REFUSED = _define_fixed(
     "min_samples_split",
     "MLlib limits the number of rows in child nodes",
     "remove it, and set minInstancesPerNode (min_samples_leaf)",
     4,
 )
-MAX_LEAF_NODES, MAX_LEAF_NODES_REFUSED = _fixed(
+MAX_LEAF_NODES, MAX_LEAF_NODES_REFUSED = _define_fixed(
     "max_leaf_nodes", "MLlib limits the depth", "remove it, and set maxDepth (max_depth)", 8
 )
-WARM_START, WARM_START_REFUSED = _fixed(
+WARM_START, WARM_START_REFUSED = _define_fixed(
     "warm_start",
     "one fit already covers the smaller models of a grid (training.search.share_fits)",
     "remove it",
     True,
 )
-POSITIVE, POSITIVE_REFUSED = _fixed("positive", "MLlib has no such constraint", "remove it", True)
-COPY_X, COPY_X_REFUSED = _fixed("copy_X", "Spark never changes its input", "remove it", False)
-CRITERION, CRITERION_REFUSED = _fixed(
+POSITIVE, POSITIVE_REFUSED = _define_fixed("positive", "MLlib has no such constraint", "remove it", True)
+COPY_X, COPY_X_REFUSED = _define_fixed("copy_X", "Spark never changes its input", "remove it", False)
+CRITERION, CRITERION_REFUSED = _define_fixed(
     "criterion", "MLlib's regression trees split by variance", "remove it", "absolute_error"
 )
-BOOTSTRAP, BOOTSTRAP_REFUSED = _fixed(
+BOOTSTRAP, BOOTSTRAP_REFUSED = _define_fixed(
     "bootstrap", "every tree is grown on rows drawn with replacement", "remove it", False
 )
-N_ITER_NO_CHANGE, N_ITER_NO_CHANGE_REFUSED = _fixed(
+N_ITER_NO_CHANGE, N_ITER_NO_CHANGE_REFUSED = _define_fixed(
     "n_iter_no_change",
     "other settings control early stopping",
     "remove it, and set earlyStopping to true and validationTol",

@@ -16,7 +16,7 @@ from traffic_assets.ml.capabilities import EarlyStopping, Fill, OwnThreads, Requ
 from traffic_assets.ml.old_attributes import accept_old_attributes
 from traffic_assets.settings.models import BUILT_IN
 from traffic_assets.settings.models.base import Hyperparameters, ModelSettings
-from traffic_assets.settings.plugins import ALGORITHM_GROUP, Extension, usable
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, Extension, select_usable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,7 +167,7 @@ def built_in_algorithms() -> dict[str, Algorithm]:
 
 def algorithms() -> dict[str, Algorithm]:
     """Return every algorithm by name: the built-in ones, then those of installed packages."""
-    return built_in_algorithms() | usable(ALGORITHM_GROUP)
+    return built_in_algorithms() | select_usable(ALGORITHM_GROUP)
 
 
 def algorithm_named(name: str) -> Algorithm:

@@ -78,7 +78,7 @@ def accept_old_attributes(algorithm: type[A]) -> type[A]:
                 f"{len(positional)} attributes by position. Expected at most {_REQUIRED + len(_OLD_ORDER)}."
             )
         by_position = dict(zip(_OLD_ORDER, optional, strict=False))
-        generated(self, *positional[:_REQUIRED], **_current(by_position | named))
+        generated(self, *positional[:_REQUIRED], **_use_current_names(by_position | named))
 
     def init_subclass(cls: type) -> None:
         overridden = {*vars(cls), *inspect.get_annotations(cls)}
@@ -98,7 +98,7 @@ def _current_name(old: str) -> str:
     return f"{part.field}.{part.attribute}" if part else _RENAMED[old]
 
 
-def _current(named: Mapping[str, Any]) -> dict[str, Any]:
+def _use_current_names(named: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keywords with current names; an old one replaces that part of a current one, as `replace` does."""
     result = {name: value for name, value in named.items() if name not in _RENAMED and name not in _PARTS}
     parts: dict[str, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
-from traffic_assets.dagster_hdfs.message import coded_text_of
+from traffic_assets.dagster_hdfs.message import find_coded_text
 from traffic_assets.messages import readings as messages
 from traffic_assets.settings.data import ALIASES
 
@@ -248,7 +248,7 @@ def find_broken_parts(parts: Sequence[Part], error: StorageError) -> list[Part]:
 
 def problem_text(error: BaseException) -> str:
     """Return the text of an error with its code if it has one, otherwise the first line."""
-    return coded_text_of(error) or first_line(error)
+    return find_coded_text(error) or first_line(error)
 
 
 def first_line(error: BaseException) -> str:

@@ -64,7 +64,7 @@ class RegistryReader:
         try:
             return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
         except (FileNotFoundError, ValidationError) as error:
-            raise self._damaged(lane, uri, METADATA) from error
+            raise self._make_damage_error(lane, uri, METADATA) from error
 
     def all_versions(self, notify: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
         """Return the metadata of every version of every lane.
@@ -109,11 +109,11 @@ class RegistryReader:
         try:
             changed = changed_files(uri, self.filesystem)
         except ValueError as error:
-            raise self._damaged(lane, uri, MANIFEST) from error
+            raise self._make_damage_error(lane, uri, MANIFEST) from error
         if changed:
-            raise self._damaged(lane, uri, *changed)
+            raise self._make_damage_error(lane, uri, *changed)
 
-    def _damaged(self, lane: str, uri: str, *files: str) -> RegistryError:
+    def _make_damage_error(self, lane: str, uri: str, *files: str) -> RegistryError:
         version = uri.rpartition("/")[2]
         others = [other for other in self.versions(lane) if other != version]
         return RegistryError(

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from traffic_assets.dagster_hdfs.filesystem import FileStatus
-from traffic_assets.dagster_hdfs.message import coded_text_of
+from traffic_assets.dagster_hdfs.message import find_coded_text
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import registry as messages
@@ -85,7 +85,7 @@ class ModelRegistry(RegistryReader):
             try:
                 metadata = self.metadata(new.lane, known)
             except RegistryError as error:  # damage of an old version must not prevent a new one
-                _LOG.warning(coded_text_of(error))
+                _LOG.warning(find_coded_text(error))
                 continue
             if metadata.training.model == new.identity:
                 self._point_to_latest(new.lane)

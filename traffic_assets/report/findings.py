@@ -4,7 +4,7 @@ import math
 
 from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, TITLES, UNTESTED
 from traffic_assets.ml.evaluation.significance import CORRECTION, Comparison
-from traffic_assets.ml.metrics.metrics import better_first, custom_metrics
+from traffic_assets.ml.metrics.metrics import custom_metrics, make_sort_key
 from traffic_assets.ml.preprocessing.formulas import is_leaky
 from traffic_assets.report.contents import Board, LaneReport, Report
 
@@ -16,7 +16,7 @@ _HELD_OUT = {
 _NAMES = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
 
 
-def name_of(metric: str) -> str:
+def get_title(metric: str) -> str:
     """Return the title of a metric."""
     custom = custom_metrics().get(metric)
     return custom.title if custom else _NAMES.get(metric, metric)
@@ -57,15 +57,15 @@ def headline(board: Board) -> str:
     """Return which model is best, by how much, and whether the difference is statistically significant."""
     best, chosen_by = board.best, board.primary_metric
     result = (
-        f"{best.title} is the best model of the week: its mean {name_of(chosen_by)} over "
+        f"{best.title} is the best model of the week: its mean {get_title(chosen_by)} over "
         f"{len(best.search.best.folds)} folds of the train rows is {metric(chosen_by, _folds_mean(best), board.unit)}."
     )
     if len(board.lanes) == 1:
         return f"{result} It is the only model, so there is no comparison."
-    return f"{result} {against_best(board)[0]}"
+    return f"{result} {describe_differences(board)[0]}"
 
 
-def against_best(board: Board) -> list[str]:
+def describe_differences(board: Board) -> list[str]:
     """Return a sentence for each other model: its distance to the best, and whether that is significant."""
     return [f"{_distance(board, lane)} {_significance(board, lane)}" for lane in board.lanes[1:]]
 
@@ -94,12 +94,12 @@ def threshold_summary(board: Board) -> str:
     if not limited:
         return "These models have no thresholds."
     if not missed:
-        return f"All thresholds are met ({_listed(limited)})."
+        return f"All thresholds are met ({_join_names(limited)})."
     verbs = ("misses", "is") if len(missed) == 1 else ("miss", "are")
-    return f"{_listed(missed)} {verbs[0]} thresholds and {verbs[1]} not registered."
+    return f"{_join_names(missed)} {verbs[0]} thresholds and {verbs[1]} not registered."
 
 
-def held_out(report: Report) -> str:
+def describe_test_split(report: Report) -> str:
     """Return a description of the test split."""
     return _HELD_OUT[report.split_kind]
 
@@ -130,8 +130,8 @@ def caveats(report: Report) -> list[str]:
     if leaky := sorted(name for name in features if is_leaky(name, board.target)):
         verb, pronoun = ("is", "it") if len(leaky) == 1 else ("are", "them")
         sentences.append(
-            f"{_listed(leaky)} {verb} computed from the observed {board.target} itself. With {pronoun} the models only "
-            f"restate the target; to see how they predict without {pronoun}, set training.exclude_features."
+            f"{_join_names(leaky)} {verb} computed from the observed {board.target} itself. With {pronoun} the "
+            f"models only restate the target; to see how they predict without {pronoun}, set training.exclude_features."
         )
     if board.differences:
         sentences.append(
@@ -180,13 +180,13 @@ def _folds_mean(lane: LaneReport) -> float:
 
 def _distance(board: Board, other: LaneReport) -> str:
     chosen_by, unit = board.primary_metric, board.unit
-    name = name_of(chosen_by)
+    name = get_title(chosen_by)
     best, theirs = _folds_mean(board.best), _folds_mean(other)
     if not math.isfinite(best - theirs):
         return f"{other.title} cannot be compared by {name}."
     if best == theirs:
         return f"The mean {name} of {other.title} is the same."
-    less_is_better = better_first(chosen_by, 1.0) > 0
+    less_is_better = make_sort_key(chosen_by, 1.0) > 0
     share = f" ({abs(theirs - best) / best:.0%})" if less_is_better and best > 0 else ""
     size = metric(chosen_by, abs(theirs - best), unit)
     return f"The mean {name} of {other.title} is {'larger' if theirs > best else 'smaller'} by {size}{share}."
@@ -222,5 +222,5 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

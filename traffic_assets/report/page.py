@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from traffic_assets.ml.evaluation.slices import Slice, select_worst_slices
-from traffic_assets.ml.metrics.metrics import better_first, known_metrics
+from traffic_assets.ml.metrics.metrics import known_metrics, make_sort_key
 from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
@@ -40,9 +40,9 @@ def render(report: Report) -> str:
         report=report,
         words=findings,
         metrics=known_metrics(),
-        trials_of=_trials,
+        list_trials=_list_trials,
         select_worst_slices=lambda slices: select_worst_slices(slices, 10),
-        dimensions_of=_by_dimension,
+        group_slices=_group_slices,
     )
 
 
@@ -70,7 +70,7 @@ def _duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
-def _trials(search: Search) -> list[tuple[int, Trial]]:
+def _list_trials(search: Search) -> list[tuple[int, Trial]]:
     """Return the trials with their numbers, the best first, up to `_TRIALS_SHOWN`."""
     numbered = list(enumerate(search.trials, 1))
     order = sorted(numbered, key=lambda pair: (pair[0] - 1 != search.chosen, _rank(search, pair[1]), pair[0]))
@@ -78,10 +78,10 @@ def _trials(search: Search) -> list[tuple[int, Trial]]:
 
 
 def _rank(search: Search, trial: Trial) -> float:
-    return better_first(search.primary_metric, trial.over_folds(search.primary_metric).mean)
+    return make_sort_key(search.primary_metric, trial.over_folds(search.primary_metric).mean)
 
 
-def _by_dimension(slices: list[Slice]) -> dict[str, list[Slice]]:
+def _group_slices(slices: list[Slice]) -> dict[str, list[Slice]]:
     groups: dict[str, list[Slice]] = {}
     for each in slices:
         groups.setdefault(each.dimension, []).append(each)

@@ -6,11 +6,11 @@ from typing import Any
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.json_objects import duplicate_keys, parse_json
-from traffic_assets.settings.keys import find_model, get_old_names, keys_at, old_names_at, suggestion
+from traffic_assets.settings.keys import find_model, get_old_names, keys_at, old_names_at, suggest_name
 from traffic_assets.settings.layer import Layer, at_path, merge
 from traffic_assets.settings.old_keys import use_current_names
 from traffic_assets.settings.plugins import find_unusable, settings_class
-from traffic_assets.settings.validation import unusable
+from traffic_assets.settings.validation import describe_unusable
 
 PREFIX = "TRAFFIC_"
 PROFILE = "TRAFFIC_PROFILE"
@@ -29,7 +29,7 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
         parts = name.removeprefix(PREFIX).split("__")
         path = _match(parts, settings_class())
         if path is None:
-            layer.problems.append(at_path((name,), _unknown(parts)))
+            layer.problems.append(at_path((name,), _describe_unknown(parts)))
             continue
         nested = _value(text)
         for at in duplicate_keys(nested):
@@ -41,16 +41,16 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
     return use_current_names(layer, settings_class())
 
 
-def _unknown(parts: list[str]) -> CodedText:
+def _describe_unknown(parts: list[str]) -> CodedText:
     """Return the message for the parts of a variable's name that are not a setting."""
     if plugin := find_unusable([part.lower() for part in parts]):
-        return unusable(plugin)
+        return describe_unusable(plugin)
     path = _known_part(parts)
     known, key = parts[: len(path)], parts[len(path)]
     allowed = [name.upper() for name in keys_at(path)]
     prefix = PREFIX + "".join(f"{part}__" for part in known)
     old_names = {old.upper(): new.upper() for old, new in old_names_at(path).items()}
-    if near := suggestion(key.upper(), allowed, old_names):
+    if near := suggest_name(key.upper(), allowed, old_names):
         full = PREFIX + near.replace(".", "__") if "." in near else prefix + near
         return messages.MISSPELLED_VARIABLE(key=key, prefix=prefix, allowed=allowed, suggestion=full)
     return messages.UNKNOWN_VARIABLE(key=key, prefix=prefix, allowed=allowed)

@@ -44,7 +44,7 @@ def find_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def suggestion(misspelled: str, allowed: Sequence[str], old_names: Mapping[str, str] | None = None) -> str | None:
+def suggest_name(misspelled: str, allowed: Sequence[str], old_names: Mapping[str, str] | None = None) -> str | None:
     """Return the name that is most similar to a misspelled one, or None.
 
     Args:
@@ -64,7 +64,7 @@ def did_you_mean(misspelled: str, allowed: Sequence[str]) -> str:
         misspelled: Misspelled name.
         allowed: Allowed names.
     """
-    near = suggestion(misspelled, allowed)
+    near = suggest_name(misspelled, allowed)
     return f" (did you mean {near}?)" if near else ""
 
 

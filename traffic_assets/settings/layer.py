@@ -69,7 +69,7 @@ def merge_layers(base: Layer, top: Layer) -> Layer:
     )
 
 
-def given_path(path: Path, origins: Mapping[Path, Path]) -> Path:
+def find_origin(path: Path, origins: Mapping[Path, Path]) -> Path:
     """Return the path under which a value was set, by the longest part of its path that has an origin."""
     for length in range(len(path), 0, -1):
         if path[:length] in origins:

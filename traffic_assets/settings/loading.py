@@ -14,9 +14,9 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.environment import PROFILE, from_environment
 from traffic_assets.settings.json_objects import duplicate_keys, parse_json
-from traffic_assets.settings.layer import Layer, at_path, given_path, merge, merge_layers
+from traffic_assets.settings.layer import Layer, at_path, find_origin, merge, merge_layers
 from traffic_assets.settings.old_keys import use_current_names
-from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, settings_class, usable
+from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, select_usable, settings_class
 from traffic_assets.settings.schema import Settings
 from traffic_assets.settings.sklearn_config.listed_models import complete, unlisted_warnings
 from traffic_assets.settings.sklearn_config.translation import translate
@@ -69,14 +69,14 @@ def load_settings(
     unlisted = unlisted_warnings(merged.content, file_layer)
     if settings is None or problems:
         source = f"{chosen}, environment" if environment_layer.content or environment_layer.problems else chosen
-        raise SettingsError(_invalid(source, problems, unlisted))
-    idle = [at_path(given_path(path, merged.origins), text) for path, text in settings.without_effect]
+        raise SettingsError(_describe_invalid(source, problems, unlisted))
+    idle = [at_path(find_origin(path, merged.origins), text) for path, text in settings.without_effect]
     for text in [*merged.warnings, *unlisted, *idle]:
         _LOG.warning("%s: %s", chosen, _with_code(text))
     return settings
 
 
-def _invalid(source: str, problems: Sequence[CodedText], unlisted: Sequence[CodedText]) -> CodedText:
+def _describe_invalid(source: str, problems: Sequence[CodedText], unlisted: Sequence[CodedText]) -> CodedText:
     """Return the text of an error: a heading and a line for every problem.
 
     Args:
@@ -114,7 +114,7 @@ def _read(profile: str, seen: tuple[str, ...] = ()) -> Layer:
     if not isinstance(content, dict):
         raise SettingsError(messages.NOT_AN_OBJECT(file=str(path), given=type(content).__name__))
     base = content.pop("extends", None)
-    translated = translate(content, usable(ALGORITHM_GROUP), tuple(usable(METRIC_GROUP)))
+    translated = translate(content, select_usable(ALGORITHM_GROUP), tuple(select_usable(METRIC_GROUP)))
     layer = use_current_names(translated, settings_class())
     layer.problems[:0] = [at_path(at, messages.DUPLICATE_KEY(key=at[-1])) for at in duplicate_keys(content)]
     if base is None:

@@ -23,29 +23,29 @@ def use_current_names(layer: Layer, model: type[BaseModel]) -> Layer:
         layer: One layer of the settings, with current or old keys.
         model: Class of the settings.
     """
-    layer.content = _renamed(layer, layer.content, model, ())
+    layer.content = _rename_keys(layer, layer.content, model, ())
     return layer
 
 
-def _renamed(layer: Layer, content: Mapping[str, Any], model: type[BaseModel], at: Path) -> dict[str, Any]:
+def _rename_keys(layer: Layer, content: Mapping[str, Any], model: type[BaseModel], at: Path) -> dict[str, Any]:
     """Return a section with the current names of its keys and of those below it."""
     old_names, result = get_old_names(model), dict[str, Any]()
     for key, value in content.items():
         name = old_names.get(key, key)
         if name != key:
             if name in content:
-                old, new = _given_names(layer, (*at, key)), _given_names(layer, (*at, name))
+                old, new = _format_origins(layer, (*at, key)), _format_origins(layer, (*at, name))
                 layer.problems.append(at_path((old,), messages.BOTH_NAMES(old=old, new=new)))
                 continue
             _move_origins(layer, (*at, key), (*at, name))
         field = model.model_fields.get(name)
         below = find_model(field.annotation) if field else None
         nested = below is not None and isinstance(value, Mapping)
-        result[name] = _renamed(layer, value, below, (*at, name)) if nested and below else value
+        result[name] = _rename_keys(layer, value, below, (*at, name)) if nested and below else value
     return result
 
 
-def _given_names(layer: Layer, path: Path) -> str:
+def _format_origins(layer: Layer, path: Path) -> str:
     """Return the names under which the values at a path were set, such as environment variables."""
     below = [".".join(origin) for current, origin in layer.origins.items() if current[: len(path)] == path]
     return ", ".join(below) or ".".join(path)

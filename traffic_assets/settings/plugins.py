@@ -99,7 +99,7 @@ def plugins(group: str) -> tuple[Plugin, ...]:
     return tuple(_plugin(point, [_package(p) for p in points if p.name == point.name]) for point in points)
 
 
-def usable(group: str) -> dict[str, Any]:
+def select_usable(group: str) -> dict[str, Any]:
     """Return the extensions of a group that can be used, by name."""
     return {plugin.name: plugin.extension for plugin in plugins(group) if plugin.extension is not None}
 
@@ -108,9 +108,9 @@ def find_unusable(path: Sequence[str]) -> Plugin | None:
     """Return the plugin that a path of the settings names, if it cannot be used."""
     for section in (("models",), ("evaluation", "thresholds"), ("evaluation", "targets")):
         if tuple(path[: len(section)]) == section and len(path) > len(section):
-            return _unusable(ALGORITHM_GROUP, path[len(section)])
+            return _find_unusable(ALGORITHM_GROUP, path[len(section)])
     if tuple(path[:2]) == ("evaluation", "primary_metric") and len(path) > 2:
-        return _unusable(METRIC_GROUP, path[2])
+        return _find_unusable(METRIC_GROUP, path[2])
     return None
 
 
@@ -123,8 +123,8 @@ def settings_class() -> type[Settings]:
     """
     for plugin in (plugin for group in KINDS for plugin in plugins(group)):
         if plugin.problem:
-            warnings.warn(_left_out(plugin, plugin.problem), PluginWarning, stacklevel=2)
-    algorithms, metrics = usable(ALGORITHM_GROUP), usable(METRIC_GROUP)
+            warnings.warn(_describe_left_out(plugin, plugin.problem), PluginWarning, stacklevel=2)
+    algorithms, metrics = select_usable(ALGORITHM_GROUP), select_usable(METRIC_GROUP)
     if not algorithms and not metrics:
         return Settings
     models = with_fields({name: subsection(a.settings) for name, a in algorithms.items()})(ModelsSettings)
@@ -139,7 +139,7 @@ def settings_class() -> type[Settings]:
     return with_fields({"models": subsection(models), "evaluation": subsection(evaluation)})(Settings)
 
 
-def _left_out(plugin: Plugin, problem: CodedText) -> CodedText:
+def _describe_left_out(plugin: Plugin, problem: CodedText) -> CodedText:
     return CodedText(f"{plugin} is left out: {problem}", problem.code, {**problem.values, "plugin": str(plugin)})
 
 
@@ -197,7 +197,7 @@ def _find_settings_problem(algorithm: Any) -> CodedText | None:
     return None
 
 
-def _unusable(group: str, name: str) -> Plugin | None:
+def _find_unusable(group: str, name: str) -> Plugin | None:
     if name in (*ModelsSettings.model_fields, *METRIC_NAMES):
         return None  # a built-in one, even if a plugin took its name
     return next((p for p in plugins(group) if p.name == name and p.problem), None)

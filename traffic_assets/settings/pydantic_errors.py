@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
-from traffic_assets.dagster_hdfs.message import CodedText, coded_text_of
+from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.uri import mask_credentials
 
@@ -66,9 +66,9 @@ def coded_text(error: ErrorDetails, hide: bool = False) -> CodedText:
     """
     context: Mapping[str, Any] = error.get("ctx", {})
     cause = context.get("error")  # of a wrong date, pydantic's own words
-    if isinstance(cause, BaseException) and (text := coded_text_of(cause)):
+    if isinstance(cause, BaseException) and (text := find_coded_text(cause)):
         return text
-    value = HIDDEN if hide else shown(error.get("input"))
+    value = HIDDEN if hide else format_value(error.get("input"))
     kind, reason = error["type"], error["msg"]
     if kind in _LIMITS:
         limits = {name: int(limit) if float(limit).is_integer() else limit for name, limit in context.items()}
@@ -95,7 +95,7 @@ def _without_subject(reason: str) -> str:
     )
 
 
-def shown(value: Any) -> Any:
+def format_value(value: Any) -> Any:
     """Return a value as a message repeats it: a section by its class, an object as such, URIs without credentials."""
     if isinstance(value, BaseModel):
         return type(value).__name__

@@ -38,7 +38,7 @@ class ModelsSettings(Section):
     def _complete_from_lanes_before(cls, value: ModelSettings, info: ValidationInfo) -> ModelSettings:
         return value.with_lanes({name: lane.hyperparameters for name, lane in info.data.items()})
 
-    def named(self) -> dict[str, ModelSettings]:
+    def get_sections(self) -> dict[str, ModelSettings]:
         """Return the settings of every model by name, in the order of the lanes."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
@@ -71,7 +71,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _limits_are_on_lanes(self) -> "Settings":
-        models = self.models.named()
+        models = self.models.get_sections()
         for target, limits in self.evaluation.other_thresholds.items():
             if target == DEFAULT_TARGET:
                 raise ValueError(messages.MISPLACED_THRESHOLDS(target=target))
@@ -118,7 +118,7 @@ class Settings(Section):
     @cached_property
     def enabled_models(self) -> dict[str, ModelSettings]:
         """Settings of the enabled models by name, in the order of the lanes."""
-        return {name: model for name, model in self.models.named().items() if model.enabled}
+        return {name: model for name, model in self.models.get_sections().items() if model.enabled}
 
     def get_thresholds(self, target: Target, model: str) -> GateThresholds:
         """Return the thresholds of a lane's gate; without limits if the settings have none for the lane."""

@@ -11,11 +11,11 @@ from pydantic_core import ErrorDetails
 
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import settings as messages
-from traffic_assets.settings.keys import keys_at, old_names_at, suggestion
-from traffic_assets.settings.layer import Path, at_path, given_path
+from traffic_assets.settings.keys import keys_at, old_names_at, suggest_name
+from traffic_assets.settings.layer import Path, at_path, find_origin
 from traffic_assets.settings.models.base import LIST_TAG, RANGE_TAG
 from traffic_assets.settings.plugins import Plugin, find_unusable, settings_class
-from traffic_assets.settings.pydantic_errors import HIDDEN, coded_text, shown
+from traffic_assets.settings.pydantic_errors import HIDDEN, coded_text, format_value
 from traffic_assets.settings.schema import Settings
 
 _SECRETS = {("spark",), ("spark", "config")}
@@ -57,16 +57,16 @@ def describe(errors: Sequence[ErrorDetails], origins: Mapping[Path, Path] | None
         errors: Errors of `validate`.
         origins: Path under which a value was set, in a file or in the environment, by its current path.
     """
-    return [at_path(_given_path(error, origins or {}), _message(error)) for error in errors]
+    return [at_path(_find_origin(error, origins or {}), _message(error)) for error in errors]
 
 
-def unusable(plugin: Plugin) -> CodedText:
+def describe_unusable(plugin: Plugin) -> CodedText:
     """Return the message for a setting of a plugin that cannot be used."""
     return messages.UNUSABLE_PLUGIN(plugin=str(plugin), reason=str(plugin.problem).removesuffix("."))
 
 
-def _given_path(error: ErrorDetails, origins: Mapping[Path, Path]) -> Path:
-    return given_path(tuple(map(str, error["loc"])), origins) or ("settings",)
+def _find_origin(error: ErrorDetails, origins: Mapping[Path, Path]) -> Path:
+    return find_origin(tuple(map(str, error["loc"])), origins) or ("settings",)
 
 
 def _message(error: ErrorDetails) -> CodedText:
@@ -74,12 +74,12 @@ def _message(error: ErrorDetails) -> CodedText:
     path, value, kind = error["loc"], error.get("input"), error["type"]
     named = [*map(str, path), *([value] if isinstance(value, str) else [])]
     if kind in ("extra_forbidden", "literal_error") and (plugin := find_unusable(named)):
-        return unusable(plugin)
+        return describe_unusable(plugin)
     if kind == "extra_forbidden":
         return _unknown_key(path)
     hide = path[:2] in _SECRETS
     if kind == "model_type" and (allowed := keys_at(path)):
-        return messages.NOT_A_SECTION(given=HIDDEN if hide else shown(value), allowed=allowed)
+        return messages.NOT_A_SECTION(given=HIDDEN if hide else format_value(value), allowed=allowed)
     text = coded_text(error, hide)
     return _unknown_hyperparameter(path, text) if text.code == messages.UNKNOWN_HYPERPARAMETER.code else text
 
@@ -87,14 +87,14 @@ def _message(error: ErrorDetails) -> CodedText:
 def _unknown_hyperparameter(path: Location, text: CodedText) -> CodedText:
     """Return the message for an unknown hyperparameter, with a suggestion if its name is like another one."""
     name, allowed = text.values["name"], text.values["allowed"]
-    if near := suggestion(name, allowed, old_names_at(path[:-1])):
+    if near := suggest_name(name, allowed, old_names_at(path[:-1])):
         return messages.MISSPELLED_HYPERPARAMETER(name=name, allowed=allowed, suggestion=near)
     return text
 
 
 def _unknown_key(path: Location) -> CodedText:
     key, allowed = str(path[-1]), keys_at(path[:-1])
-    if near := suggestion(key, allowed, old_names_at(path[:-1])):
+    if near := suggest_name(key, allowed, old_names_at(path[:-1])):
         return messages.MISSPELLED_KEY(key=key, allowed=allowed, suggestion=near)
     return messages.UNKNOWN_KEY(key=key, allowed=allowed)
 

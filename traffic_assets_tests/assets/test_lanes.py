@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from traffic_assets.assets import lane_evaluation, lane_training
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.launchpad import config_class
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.message import CODE
@@ -42,7 +42,7 @@ def test_a_week_is_trained_evaluated_compared_and_registered(trained: Deployment
         lane = Lane(name)
         assert {lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics} <= made
         assert {lane.evaluation, lane.registry_entry} <= made
-        assert registry_of(trained.hdfs).versions(name) == ["v1.0.0"]
+        assert get_registry(trained.hdfs).versions(name) == ["v1.0.0"]
     assert {"train_split", "validation_split", "test_split", "fitted_preprocessor", "model_comparison"} <= made
     assert "training_report" in made
 
@@ -180,7 +180,7 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
     assert shown["train_rows"] > 100
     assert metadata_of(first, Lane("xgboost").model)["trees"] == 8
 
-    registry, train = registry_of(deployment.hdfs), deployment.hdfs.dataset("train_split").current(WEEK)
+    registry, train = get_registry(deployment.hdfs), deployment.hdfs.dataset("train_split").current(WEEK)
     assert train is not None
     rows, validation = (
         SparkSession.active().read.parquet(f"{train.uri}/split={name}") for name in ("train", "validation")
@@ -251,7 +251,7 @@ def test_another_target_has_lanes_of_its_own_under_its_name(refused: Refused) ->
     assert Lane("linear_regression", "flow").registry_entry == "flow/linear_regression_registry_entry"
     assert "flow/gradient_boosted_trees_registry_entry" not in made
 
-    registry = registry_of(deployment.hdfs)
+    registry = get_registry(deployment.hdfs)
     registered = registry.metadata("flow/linear_regression")
     assert registered.target == "flow"
     assert "flow_rate" not in registered.features["numeric"], "it is computed from the flow"

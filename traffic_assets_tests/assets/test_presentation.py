@@ -9,11 +9,11 @@ from traffic_assets.assets.presentation import (
     EVENT_BYTES,
     ROWS_SHOWN,
     THUMBNAIL_BYTES,
-    cross_validation,
-    diagnostics,
-    document,
-    leaderboard,
-    picture,
+    describe_cross_validation,
+    describe_diagnostics,
+    describe_leaderboard,
+    dump_document,
+    embed_picture,
 )
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
@@ -27,7 +27,7 @@ METRICS = Metrics(rows=2, rmse=1.23456789, mae=1.0, mape=math.nan, r2=0.98765432
 
 
 def test_a_small_figure_is_shown_unchanged() -> None:
-    shown = picture(b"png")
+    shown = embed_picture(b"png")
     assert shown.value == f"![](data:image/png;base64,{base64.b64encode(b'png').decode()})"
 
 
@@ -36,7 +36,7 @@ def test_a_table_of_slices_is_short_enough_for_an_event_and_counts_the_rest() ->
         Slice(dimension="sensor", value=f"station {i}", rows=100, rmse=1.0 + i, mae=1.0, bias=0.1, p95=2.0)
         for i in range(5_000)
     ]
-    shown = diagnostics(Diagnostics(slices=slices, interval=None, confidence=None, notes=[]))
+    shown = describe_diagnostics(Diagnostics(slices=slices, interval=None, confidence=None, notes=[]))
     assert len(shown["slices"].records) == ROWS_SHOWN
     assert shown["slices_not_shown"] == 5_000 - ROWS_SHOWN
     assert shown["worst_slices"].records[0].data["value"] == "station 4999"
@@ -53,7 +53,7 @@ def test_a_search_of_long_hyperparameters_fits_into_an_event_with_the_chosen_tri
     summary = {name: Spread(mean=1 / 3, std=1 / 7) for name in METRICS.by_name}
     trial = Trial(hyperparameters=hyperparameters.model_dump(), folds=folds, summary=summary)
     search = Search(primary_metric="rmse", trials=[trial] * 100, chosen=90, confirmed=trial)
-    shown = cross_validation(search)
+    shown = describe_cross_validation(search)
     rows = [record.data for record in shown["trials"].records]
     assert [row["chosen"] for row in rows[:2]] == ["yes", ""]
     assert shown["trials_not_shown"] == 100 - len(rows) > 0
@@ -62,7 +62,7 @@ def test_a_search_of_long_hyperparameters_fits_into_an_event_with_the_chosen_tri
 
 
 def test_a_document_has_null_for_nan() -> None:
-    assert document(METRICS)["mape"] is None
+    assert dump_document(METRICS)["mape"] is None
 
 
 def test_the_leaderboard_lists_missed_thresholds() -> None:
@@ -82,7 +82,7 @@ def test_the_leaderboard_lists_missed_thresholds() -> None:
             model="c", kind="alternative", test=METRICS, temporal=METRICS, targets_asked=0, targets_missed=[]
         ),
     ]
-    rows = [record.data for record in leaderboard(board).records]
+    rows = [record.data for record in describe_leaderboard(board).records]
     assert [row["model"] for row in rows] == ["a", "b", "c"]
     assert [row["thresholds"] for row in rows] == ["met", "too slow; too large", "none set"]
     assert rows[0]["RMSE"] == 1.2346
@@ -93,6 +93,6 @@ def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
     board = [
         LeaderboardEntry(model="a", kind="baseline", test=known, temporal=METRICS, targets_asked=2, targets_missed=[])
     ]
-    (row,) = [record.data for record in leaderboard(board).records]
+    (row,) = [record.data for record in describe_leaderboard(board).records]
     assert row["Far, mph"] == 2.5
     assert str(row["later Far, mph"]) == "nan", "the metric was not installed when the holdout was evaluated"

@@ -3,7 +3,7 @@
 import pytest
 
 from traffic_assets.assets.lanes import Lane
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
@@ -14,7 +14,7 @@ from traffic_assets_tests.tiny import DAYS, LANES, WEEK
 
 @pytest.mark.parametrize("name", LANES)
 def test_a_version_records_its_provenance(trained: Deployment, name: str) -> None:
-    metadata = registry_of(trained.hdfs).metadata(name)
+    metadata = get_registry(trained.hdfs).metadata(name)
     assert metadata.kind == algorithm_named(name).kind
     assert sorted(metadata.training.days) == DAYS
     for day, generation in metadata.training.days.items():
@@ -35,8 +35,8 @@ def test_a_version_records_its_provenance(trained: Deployment, name: str) -> Non
 
 def test_a_registry_entry_without_its_gate_still_refuses_a_model_that_missed_it(refused: Refused) -> None:
     made = refused.deployment
-    before = registry_of(made.hdfs).versions("linear_regression")
+    before = get_registry(made.hdfs).versions("linear_regression")
     alone = run_train(build_defs(made.settings), made.instance, WEEK, only=["linear_regression_registry_entry"])
     assert not alone.success
     assert failure_codes(alone) == {"linear_regression_registry_entry": "assets.not-registered"}
-    assert registry_of(made.hdfs).versions("linear_regression") == before == []
+    assert get_registry(made.hdfs).versions("linear_regression") == before == []

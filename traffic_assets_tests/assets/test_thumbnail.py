@@ -6,7 +6,7 @@ import random
 from PIL import Image
 
 from traffic_assets.assets.presentation import THUMBNAIL_BYTES
-from traffic_assets.assets.thumbnail import WIDTHS, thumbnail
+from traffic_assets.assets.thumbnail import WIDTHS, make_thumbnail
 
 
 def noise(width: int, height: int) -> bytes:
@@ -19,7 +19,7 @@ def noise(width: int, height: int) -> bytes:
 
 def test_a_large_figure_is_scaled_until_it_fits() -> None:
     figure = noise(1200, 900)
-    small = thumbnail(figure, THUMBNAIL_BYTES)
+    small = make_thumbnail(figure, THUMBNAIL_BYTES)
     assert len(figure) > 1_000_000
     assert len(small) <= THUMBNAIL_BYTES
     width, height = Image.open(io.BytesIO(small)).size
@@ -29,4 +29,4 @@ def test_a_large_figure_is_scaled_until_it_fits() -> None:
 
 def test_a_small_figure_is_not_changed() -> None:
     figure = noise(10, 10)
-    assert thumbnail(figure, THUMBNAIL_BYTES) == figure
+    assert make_thumbnail(figure, THUMBNAIL_BYTES) == figure

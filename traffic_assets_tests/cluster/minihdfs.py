@@ -27,7 +27,13 @@ from xml.sax.saxutils import escape
 
 import pyspark
 
-from traffic_assets.dagster_hdfs.class_data import Archive, archive_for, creating_options, java_program, writing
+from traffic_assets.dagster_hdfs.class_data import (
+    Archive,
+    archive_for,
+    get_creation_options,
+    java_program,
+    write_archive,
+)
 from traffic_assets.dagster_hdfs.hadoop import FAIL_FAST
 
 PYSPARK_JARS = Path(pyspark.__file__).parent / "jars"
@@ -122,9 +128,9 @@ def class_data() -> dict[str, Archive | None]:
     """Return each server's class data archive, created on first use by a cluster that starts and ends."""
     jars = [Path(entry).parent for entry in server_classpath().split(":")]
     archives = {main: archive_for(f"hdfs-{_role(main)}", java_program(), jars) for main in (NAMENODE, DATANODE)}
-    with writing(archives[NAMENODE]) as name_part, writing(archives[DATANODE]) as data_part:
+    with write_archive(archives[NAMENODE]) as name_part, write_archive(archives[DATANODE]) as data_part:
         parts = {NAMENODE: name_part, DATANODE: data_part}
-        options = {main: creating_options(part) for main, part in parts.items() if part is not None}
+        options = {main: get_creation_options(part) for main, part in parts.items() if part is not None}
         if options:
             with MiniHdfs(options=options) as cluster:
                 cluster.terminate()

@@ -18,7 +18,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.assets.lanes import Lane
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
@@ -73,7 +73,7 @@ class OnHdfs:
     @property
     def registry(self) -> ModelRegistry:
         """The registry in which the killed runs register."""
-        return registry_of(self.hdfs)
+        return get_registry(self.hdfs)
 
     def current(self) -> Generation:
         """Return the current generation of the splits."""

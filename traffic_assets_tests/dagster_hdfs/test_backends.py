@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backend_of, backends, filesystem_for
+from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends, filesystem_for, find_backend
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
 from traffic_assets_tests.codes import code_of, values_of
@@ -42,7 +42,7 @@ def test_a_backend_serves_its_scheme_and_others_are_unchanged(install: Install) 
 def test_a_backend_is_not_imported_before_its_scheme_is_used(install: Install) -> None:
     install("acme-store", "raise ImportError('no client')", {GROUP: {"acme": "Store"}})
     assert isinstance(filesystem_for("hdfs://x/y", _no_session), HadoopFileSystem)  # type: ignore[arg-type]
-    assert backend_of("acme://x") is not None
+    assert find_backend("acme://x") is not None
     assert "acme_store" not in sys.modules
 
 
@@ -77,7 +77,7 @@ def test_one_scheme_of_two_packages_is_refused(install: Install) -> None:
 def test_no_backend_has_the_scheme_of_the_local_disk(install: Install) -> None:
     install("acme-store", STORE, {GROUP: {"file": "Store"}})
     assert type(filesystem_for("file:///data")) is LocalFileSystem
-    assert backend_of("file:///data") is None
+    assert find_backend("file:///data") is None
     with pytest.raises(BackendError) as caught:
         backends()[0].factory()
     assert code_of(caught.value) == "storage.backend-of-local-disk"

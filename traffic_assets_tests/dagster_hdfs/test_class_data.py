@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs import class_data, class_data_jobs
-from traffic_assets.dagster_hdfs.class_data import Archive, archive_for, java_program, spark_archive, started_from
+from traffic_assets.dagster_hdfs.class_data import Archive, archive_for, java_program, spark_archive, use_archive
 from traffic_assets_tests.cluster import minispark
 from traffic_assets_tests.processes import Processes
 
@@ -42,7 +42,7 @@ def made(archive: Archive) -> Archive:
 
 def write(archive: Archive, content: str = "classes") -> bool:
     """Create an archive, and return whether it was missing."""
-    with class_data.writing(archive) as part:
+    with class_data.write_archive(archive) as part:
         if part is not None:
             part.write_text(content)
     return part is not None
@@ -76,7 +76,7 @@ class TestWriting:
         assert archive.options == []
 
     def test_only_one_process_writes_an_archive(self, archive: Archive) -> None:
-        with class_data.writing(archive) as part:
+        with class_data.write_archive(archive) as part:
             assert part is not None
             assert not write(archive)
             assert archive.path is None, "not published before it is complete"
@@ -84,7 +84,7 @@ class TestWriting:
         assert archive.path is not None
 
     def test_a_creator_that_is_interrupted_leaves_nothing(self, archive: Archive) -> None:
-        with pytest.raises(KeyboardInterrupt), class_data.writing(archive) as part:
+        with pytest.raises(KeyboardInterrupt), class_data.write_archive(archive) as part:
             assert part is not None
             part.write_text("cla")
             raise KeyboardInterrupt
@@ -94,8 +94,8 @@ class TestWriting:
     def test_a_creator_that_is_killed_leaves_nothing_that_is_used(self, archive: Archive, processes: Processes) -> None:
         program = (
             "import sys; from pathlib import Path\n"
-            "from traffic_assets.dagster_hdfs.class_data import Archive, writing\n"
-            "with writing(Archive(Path(sys.argv[1]), sys.argv[2])) as part:\n"
+            "from traffic_assets.dagster_hdfs.class_data import Archive, write_archive\n"
+            "with write_archive(Archive(Path(sys.argv[1]), sys.argv[2])) as part:\n"
             "    part.write_text('cla'); print(part, flush=True); sys.stdin.read()\n"
         )
         command: list[str | Path] = [sys.executable, "-c", program, archive.folder, archive.name]
@@ -109,7 +109,7 @@ class TestWriting:
         assert not left.exists(), "the next one cleans up"
 
     def test_a_failure_is_not_repeated_for_a_day(self, archive: Archive) -> None:
-        with class_data.writing(archive):
+        with class_data.write_archive(archive):
             pass  # nothing was written
         (failed,) = archive.folder.glob("*.failed")
         assert not write(archive)
@@ -145,11 +145,11 @@ class TestCreating:
         """The commands that would write an archive, with their environments."""
         found = []
 
-        def run_writing(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
+        def run_writer(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
             found.append((command, environ))
             part.write_text("classes")
 
-        monkeypatch.setattr(class_data, "run_writing", run_writing)
+        monkeypatch.setattr(class_data, "run_writer", run_writer)
         return found
 
     def test_a_session_of_its_own_writes_it_with_one_message(
@@ -174,11 +174,11 @@ class TestCreating:
 
 class TestUse:
     def test_the_options_are_there_while_a_driver_starts(self, made: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-        with started_from(made):
+        with use_archive(made):
             assert os.environ["SPARK_SUBMIT_OPTS"] == " ".join(made.options)
         assert "SPARK_SUBMIT_OPTS" not in os.environ
         monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Dmine=1")
-        with started_from(made):
+        with use_archive(made):
             assert os.environ["SPARK_SUBMIT_OPTS"].endswith(" -Dmine=1")
         assert os.environ["SPARK_SUBMIT_OPTS"] == "-Dmine=1"
 
@@ -187,11 +187,11 @@ class TestUse:
         self, made: Archive, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         monkeypatch.setenv(name, "-XX:SharedArchiveFile=/mine.jsa")
-        with started_from(made):
+        with use_archive(made):
             assert os.environ.get("SPARK_SUBMIT_OPTS", "") in ("", "-XX:SharedArchiveFile=/mine.jsa")
 
     def test_options_of_the_settings_for_an_archive_are_kept(self, made: Archive) -> None:
-        with started_from(made, users_options="-Xshare:off"):
+        with use_archive(made, users_options="-Xshare:off"):
             assert "SPARK_SUBMIT_OPTS" not in os.environ
 
     @pytest.mark.parametrize("cache", ["", "relative"])
@@ -280,9 +280,9 @@ class TestJava:
     def small(self, processes: Processes, tmp_path: Path) -> Archive:
         """An archive of a short program."""
         archive = Archive(tmp_path / "a folder", "small")
-        with class_data.writing(archive) as part:
+        with class_data.write_archive(archive) as part:
             assert part is not None
-            class_data.run_writing(part, self.command(class_data.creating_options(part)), self.ENVIRON)
+            class_data.run_writer(part, self.command(class_data.get_creation_options(part)), self.ENVIRON)
         return archive
 
     def command(self, options: list[str], class_path: str = "") -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from traffic_assets.dagster_hdfs.costs import Meter, measured
+from traffic_assets.dagster_hdfs.costs import Meter, measure_cost
 from traffic_assets.dagster_hdfs.io_managers.documents import JsonIOManager
 from traffic_assets.dagster_hdfs.io_managers.frames import DataFrameIOManager
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -67,17 +67,17 @@ def test_data_that_exceeds_the_memory_is_counted_as_spilled(spark: SparkSession)
 
 def test_every_materialization_has_its_cost_including_the_write(spark: SparkSession, tmp_path: Path) -> None:
     @dg.asset(io_manager_key="frames")
-    @measured
+    @measure_cost
     def rows(context: dg.AssetExecutionContext) -> object:
         return spark.range(1000).repartition(2)  # computed when it is written
 
     @dg.asset
-    @measured
+    @measure_cost
     def document(context: dg.AssetExecutionContext) -> dict[str, int]:
         return {"a": 1}
 
     @dg.asset
-    @measured
+    @measure_cost
     def report(context: dg.AssetExecutionContext) -> AssetOutput:
         return AssetOutput({"a": 1}, rows=500)
 

@@ -5,7 +5,7 @@ import pickle
 import dagster as dg
 import pytest
 
-from traffic_assets.dagster_hdfs.message import LINES_SHOWN, CodedText, Message, code_metadata, coded_text_of
+from traffic_assets.dagster_hdfs.message import LINES_SHOWN, CodedText, Message, code_metadata, find_coded_text
 
 MISSING = Message(
     code="readings.missing-columns",
@@ -55,9 +55,9 @@ def test_a_value_at_the_end_may_have_its_own_full_stop() -> None:
 def test_the_text_of_an_error_is_found_through_its_causes() -> None:
     text = MISSING(columns=["speed"], expected="x")
     for error in (ValueError(text), dg.Failure(text)):
-        assert coded_text_of(error) is text
+        assert find_coded_text(error) is text
         wrapped = RuntimeError("a step failed")
         wrapped.__cause__ = error
-        assert coded_text_of(wrapped) is text
-    assert coded_text_of(ValueError("plain")) is None
+        assert find_coded_text(wrapped) is text
+    assert find_coded_text(ValueError("plain")) is None
     assert (code_metadata(text), code_metadata("plain")) == ({"code": MISSING.code}, {})

@@ -10,7 +10,7 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
-from traffic_assets.dagster_hdfs.reading import read_current, read_generations, recorded_schema, schema_of
+from traffic_assets.dagster_hdfs.reading import read_current, read_generations, read_schema, recorded_schema
 from traffic_assets_tests.codes import code_of, values_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_recorded_columns_are_not_read_from_files(local: Dataset, spark: SparkSe
     sc = spark.sparkContext
     sc.setJobGroup(local.root, "a look into a file is a job")
     try:
-        found = schema_of(spark, generation)
+        found = read_schema(spark, generation)
         assert not sc.statusTracker().getJobIdsForGroup(local.root)
         spark.read.parquet(generation.uri)
         assert sc.statusTracker().getJobIdsForGroup(local.root), "otherwise the previous assertion proves nothing"
@@ -134,7 +134,7 @@ def test_columns_whose_type_has_no_name_in_sql_are_read_from_files(local: Datase
     from pyspark.ml.linalg import Vectors, VectorUDT
 
     generation = _recorded(local, DAYS[0], spark.createDataFrame([(Vectors.dense([1.0, 2.0]),)], ["vector"]))
-    assert isinstance(schema_of(spark, generation)["vector"].dataType, VectorUDT)
+    assert isinstance(read_schema(spark, generation)["vector"].dataType, VectorUDT)
     assert read_generations(spark, [generation]).collect()[0]["vector"] == Vectors.dense([1.0, 2.0])
 
 

@@ -78,7 +78,7 @@ def test_the_table_in_the_docs_is_up_to_date(algorithm: Algorithm) -> None:
     _, _, needs, on, hyperparameters, importances, exports, _ = (cell.strip() for cell in line.split("|"))
     assert hyperparameters.replace("`", "").split() == list(algorithm.hyperparameters.model_fields)
     assert ("extra `" in needs) == (algorithm.requirements is not None)
-    assert on == ("yes" if ModelsSettings().named()[algorithm.name].enabled else "no")
+    assert on == ("yes" if ModelsSettings().get_sections()[algorithm.name].enabled else "no")
     assert importances == algorithm.importance_kind
     assert (
         tuple(word.lower() for word in exports.replace(" planned", "").replace(";", ",").split(", "))

@@ -14,7 +14,7 @@ from traffic_assets.ml.evaluation.residuals import Distribution, Hour, Residuals
 from traffic_assets.ml.evaluation.scores import Scores
 from traffic_assets.ml.evaluation.significance import Comparison
 from traffic_assets.ml.evaluation.slices import Slice
-from traffic_assets.ml.metrics.metrics import METRICS, Metrics, spread
+from traffic_assets.ml.metrics.metrics import METRICS, Metrics, compute_spread
 from traffic_assets.ml.model_selection.learning_curves import LearningCurve, LearningPoint
 from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.model_selection.trials import Search, Trial
@@ -31,7 +31,7 @@ def metrics(rmse: float, r2: float = 0.99, rows: int = 1234) -> Metrics:
 
 def trial(rmse: float, **hyperparameters: Any) -> Trial:
     folds = [metrics(rmse - 0.1), metrics(rmse + 0.1)]
-    summary = {m: spread(getattr(f, m) for f in folds) for m in METRICS}
+    summary = {m: compute_spread(getattr(f, m) for f in folds) for m in METRICS}
     return Trial(hyperparameters={"maxDepth": 5, **hyperparameters}, folds=folds, summary=summary)
 
 

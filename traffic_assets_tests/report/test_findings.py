@@ -34,7 +34,7 @@ def test_a_test_that_was_not_done_is_listed_with_the_reason() -> None:
 def test_the_text_names_the_model_that_is_better_on_the_temporal_holdout() -> None:
     other = "linear_regression"
     found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
-    assert findings.against_best(found) == [
+    assert findings.describe_differences(found) == [
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On the temporal holdout, by squared error, "
         "Linear regression is significantly better (corrected p < 0.001)."
     ]
@@ -113,7 +113,7 @@ def test_caveats_are_about_shown_results_only() -> None:
 
 def test_what_is_held_out_is_named_after_the_split() -> None:
     kinds: tuple[str, ...] = get_args(SplitSettings.model_fields["kind"].annotation)
-    text = [findings.held_out(report(split_kind=kind)) for kind in kinds]
+    text = [findings.describe_test_split(report(split_kind=kind)) for kind in kinds]
     assert len(set(text)) == len(kinds)
     assert [kind for kind, words in zip(kinds, text, strict=True) if "random" in words] == ["random"]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from traffic_assets.settings.layer import Layer, given_path, merge, merge_layers
+from traffic_assets.settings.layer import Layer, find_origin, merge, merge_layers
 
 
 def test_merge_goes_as_deep_as_both_have_mappings_and_changes_neither() -> None:
@@ -17,5 +17,5 @@ def test_the_origin_of_a_value_is_that_of_the_layer_that_set_it() -> None:
     base = Layer({"a": {"b": 1, "c": 2}}, origins={("a", "b"): ("old", "b"), ("a", "c"): ("old", "c")})
     merged = merge_layers(base, Layer({"a": {"c": 3}}))
     assert merged.content == {"a": {"b": 1, "c": 3}}
-    assert given_path(("a", "b", "0"), merged.origins) == ("old", "b", "0")
-    assert given_path(("a", "c"), merged.origins) == ("a", "c")
+    assert find_origin(("a", "b", "0"), merged.origins) == ("old", "b", "0")
+    assert find_origin(("a", "c"), merged.origins) == ("a", "c")

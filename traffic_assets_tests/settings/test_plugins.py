@@ -18,8 +18,8 @@ from traffic_assets.settings.plugins import (
     TAKEN_METRIC_NAMES,
     PluginWarning,
     plugins,
+    select_usable,
     settings_class,
-    usable,
 )
 from traffic_assets.settings.schema import ModelsSettings
 from traffic_assets_tests.packages import ALGORITHM, METRIC, Install
@@ -46,7 +46,7 @@ def _warning(warned: pytest.WarningsRecorder) -> CodedText:
 
 def test_without_plugins_the_settings_are_the_built_in_ones(install: Install) -> None:
     assert settings_class() is Settings
-    assert usable(ALGORITHM_GROUP) == usable(METRIC_GROUP) == {}
+    assert select_usable(ALGORITHM_GROUP) == select_usable(METRIC_GROUP) == {}
 
 
 def test_an_algorithm_has_a_section_thresholds_and_a_lane(install: Install) -> None:
@@ -139,7 +139,7 @@ def test_an_algorithm_whose_gate_cannot_be_read_is_left_out_by_the_name_of_the_a
 def test_old_attributes_are_read_and_unknown_ones_are_named(install: Install) -> None:
     code = ALGORITHM.replace("describe=None,", "describe=None, scale_free=True, package='acme_engine',")
     install("acme-models", code, ACME)
-    acme = usable(ALGORITHM_GROUP)["acme"]
+    acme = select_usable(ALGORITHM_GROUP)["acme"]
     assert (acme.scale_invariant, acme.requirements.package) == (True, "acme_engine")
     unknown = ALGORITHM.replace("acme", "other").replace("describe=None,", "describe=None, warm_start=True,")
     install("other-models", unknown, {ALGORITHM_GROUP: {"other": "ACME"}})
@@ -238,7 +238,7 @@ def test_a_broken_algorithm_is_left_out_with_a_warning_and_refused_if_it_is_conf
     assert (text.code, text.values) == (code, {**values, "plugin": plugin})
     assert plugin.startswith(f"{point} of acme-models 2.1 (entry point {point} = ")
     assert list(settings.enabled_models) == ["linear_regression", "random_forest", "gradient_boosted_trees"]
-    assert not usable(ALGORITHM_GROUP)
+    assert not select_usable(ALGORITHM_GROUP)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_settings("local", {}, {})  # the warning comes once

@@ -82,7 +82,7 @@ def test_settings_without_effect_are_listed() -> None:
 
 
 def test_every_lane_has_thresholds() -> None:
-    assert list(EvaluationSettings().thresholds.model_dump()) == list(ModelsSettings().named())
+    assert list(EvaluationSettings().thresholds.model_dump()) == list(ModelsSettings().get_sections())
 
 
 def test_an_ensemble_reads_the_sections_of_its_members() -> None:

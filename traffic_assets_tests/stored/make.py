@@ -22,7 +22,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs import publish
 from traffic_assets.dagster_hdfs.reading import read_current
@@ -97,7 +97,7 @@ def make_ensemble(base: Path, week: Path, instance: dg.DagsterInstance) -> list[
     require_success(run_train(build_defs(settings), instance, WEEK))
     resources = build_resources(settings)
     features = read_current(resources["spark"].session, resources["hdfs"].dataset("feature_table").root)
-    loaded = registry_of(resources["hdfs"]).load("ensemble")
+    loaded = get_registry(resources["hdfs"]).load("ensemble")
     predicted = (
         loaded.pipeline.transform(features).selectExpr("sensor_id", SECONDS, "prediction").sort("sensor_id", "at")
     )

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from traffic_assets.assets.groups import build_assets, pruned_keys
-from traffic_assets.assets.registry import registry_of
+from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
 from traffic_assets.cli.app import app
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
@@ -139,7 +139,7 @@ def test_the_week_is_trained_again_and_what_it_replaces_is_kept_or_pruned(spark:
     cheaper = {"evaluation": {"diagnostics": NO_DIAGNOSTICS}}
     settings = load_settings(copy_base(tmp_path, keep_generations_hours=24), cheaper, environ={})
     hdfs = storage(settings)
-    registry = registry_of(hdfs)
+    registry = get_registry(hdfs)
     first = {lane: registry.metadata(lane) for lane in WEEK_LANES}
     replaced, current = generations(hdfs, EVALUATION)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -165,7 +165,7 @@ def test_retention_prunes_what_was_replaced_and_nothing_else(settings: Settings)
     os.utime(folder, (1, 1))
     told: list[str] = []
     hours = settings.persistence.keep_generations_hours
-    assert sorted(prune(hdfs, registry_of(hdfs), hours, told.append)) == sorted([replaced, killed])
+    assert sorted(prune(hdfs, get_registry(hdfs), hours, told.append)) == sorted([replaced, killed])
     assert told == []
     assert generations(hdfs, EVALUATION) == [current]
-    assert prune(hdfs, registry_of(hdfs), hours, told.append) == []
+    assert prune(hdfs, get_registry(hdfs), hours, told.append) == []

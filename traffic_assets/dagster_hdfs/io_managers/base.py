@@ -23,7 +23,7 @@ from pydantic import Field
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import cost_of_output
-from traffic_assets.dagster_hdfs.failures import coded_failures, shortened
+from traffic_assets.dagster_hdfs.failures import coded_failures, shorten
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     REFUSED,
     pass_on_refusals,
@@ -110,7 +110,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         published: dict[str, Generation] = {}
         try:
-            with _afterwards(stored.after):
+            with _release_afterwards(stored.after):
                 self._publish(dataset, stored, partitions, context.run_id, published)
         except Exception as error:
             if context.has_asset_partitions and not _is_tried_again(context, error):  # a retry publishes all again
@@ -137,7 +137,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             )
             raise dg.Failure(
                 text,
-                metadata={REFUSED: dg.MetadataValue.json(shortened(dict(stored.refused))), **code_metadata(text)},
+                metadata={REFUSED: dg.MetadataValue.json(shorten(dict(stored.refused))), **code_metadata(text)},
                 allow_retries=False,
             )
         if len(partitions) == 1:
@@ -156,7 +156,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
-        earlier = self._earlier(context, partitions[0])
+        earlier = self._list_earlier(context, partitions[0])
         subfolder = ((context.upstream_output and context.upstream_output.definition_metadata) or {}).get(SUBFOLDER)
         with retried_connection_errors(dataset.root):
             generations = dataset.current_generations([*earlier, *partitions])
@@ -265,12 +265,12 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             metadata[FILE] = dg.MetadataValue.path(uri)
             if link := self.storage.link(uri):
                 metadata[OPEN] = dg.MetadataValue.url(link)
-        return metadata | {key: self.storage.located(join(files, name)) for key, name in stored.links.items()}
+        return metadata | {key: self.storage.describe_file(join(files, name)) for key, name in stored.links.items()}
 
     def _folder(self, base: str, key: str) -> str:
         return f"{base}/{self.partition_column}={key}" if self.partition_column else base
 
-    def _earlier(self, context: dg.InputContext, first: str) -> list[str]:
+    def _list_earlier(self, context: dg.InputContext, first: str) -> list[str]:
         lookback = int((context.definition_metadata or {}).get(LOOKBACK, 0))
         if not lookback:
             return []
@@ -280,7 +280,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
 
 @contextmanager
-def _afterwards(release: Callable[[], object] | None) -> Iterator[None]:
+def _release_afterwards(release: Callable[[], object] | None) -> Iterator[None]:
     """Call the release function of a value after the block, whether the block fails or not."""
     try:
         yield

@@ -5,7 +5,7 @@ from typing import Any
 
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
 from traffic_assets.dagster_hdfs.publish import Generation
-from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema, schema_of
+from traffic_assets.dagster_hdfs.reading import read_generations, read_schema, recorded_schema
 
 
 class DataFrameIOManager(HdfsIOManager):
@@ -40,5 +40,5 @@ class DataFrameIOManager(HdfsIOManager):
         spark = self.storage.spark.session
         if subfolder is not None:
             (generation,) = generations
-            return spark.read.schema(schema_of(spark, generation)).parquet(f"{generation.uri}/{subfolder}")
+            return spark.read.schema(read_schema(spark, generation)).parquet(f"{generation.uri}/{subfolder}")
         return read_generations(spark, generations)

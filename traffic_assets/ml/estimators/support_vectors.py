@@ -178,13 +178,13 @@ class SupportVectorRegressionModel(Model, Columns, MLWritable, MLReadable["Suppo
         fitted, sent = self.expansion, self._broadcast(dataset.sparkSession)
         score, intercept = scorer(fitted.kernel, fitted.gamma, fitted.coef0, fitted.degree), fitted.intercept
 
-        def predicted(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        def predict_batches(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
             vectors, coefficients = sent.value
             for batch in batches:
                 rows = np.stack(batch.to_numpy()) if len(batch) else np.empty((0, vectors.shape[1]))
                 yield pd.Series(score(rows, vectors, coefficients) + intercept)
 
-        udf = F.pandas_udf(predicted, "double")  # type: ignore[call-overload]
+        udf = F.pandas_udf(predict_batches, "double")  # type: ignore[call-overload]
         return dataset.withColumn(self.getPredictionCol(), udf(vector_to_array(F.col(self.getFeaturesCol()))))
 
     def _broadcast(self, spark: SparkSession) -> Broadcast[tuple[NDArray[np.float64], NDArray[np.float64]]]:

@@ -133,7 +133,7 @@ def _from_table(nodes: pa.Table, weights: dict[int, float]) -> Trees:
     )
 
 
-def ends(trees: Trees, min_rows: int) -> NDArray[np.int64]:
+def find_ends(trees: Trees, min_rows: int) -> NDArray[np.int64]:
     """Return the node at which a row that reaches each node stops, if splits with a child below `min_rows` are undone.
 
     Returns:
@@ -173,7 +173,7 @@ def predict(trees: Trees, vectors: NDArray[np.float64], cuts: Sequence[Cut], ave
 
         raise ValueError(TOO_FEW_TREES(trees=most, fitted=len(trees.roots)))
     depths, mins = sorted({c.depth for c in cuts}), sorted({c.min_rows for c in cuts})
-    values = {m: trees.value[ends(trees, m)] for m in mins}
+    values = {m: trees.value[find_ends(trees, m)] for m in mins}
     feature = np.maximum(trees.feature, 0)
     rows = np.arange(len(vectors))
     sums = {(d, m): np.zeros(len(vectors)) for d in depths for m in mins}
@@ -220,7 +220,7 @@ def evaluate_cuts(
     """
     schema = ", ".join(["cut int", *(f"{name} double" for name in _SUMS)])
     arrays = vectors.select(vector_to_array(F.col(vector)).alias("x"), F.col(target).cast("double").alias("y"))
-    sums = arrays.mapInArrow(_summing(trees, list(cuts), average), schema)
+    sums = arrays.mapInArrow(_make_summer(trees, list(cuts), average), schema)
     rows = sums.groupBy("cut").agg(*(F.sum(name).alias(name) for name in _SUMS)).collect()
     if not rows:
         raise ValueError(NO_ROWS())
@@ -233,7 +233,7 @@ def evaluate_cuts(
 
 
 def _p95(arrays: DataFrame, trees: Trees, cut: Cut, average: bool) -> float:
-    predicted = arrays.mapInArrow(_predicting(trees, [cut], average), "y double, p array<double>")
+    predicted = arrays.mapInArrow(_make_predictor(trees, [cut], average), "y double, p array<double>")
     error = F.get("p", F.lit(0)) - F.col("y")
     return float(predicted.agg(p95_column(error).alias("p95")).collect()[0]["p95"])
 
@@ -243,7 +243,7 @@ def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) 
     metrics = custom_metrics()
     if not metrics:
         return [{} for _ in cuts]
-    predicted = arrays.mapInArrow(_predicting(trees, list(cuts), average), "y double, p array<double>")
+    predicted = arrays.mapInArrow(_make_predictor(trees, list(cuts), average), "y double, p array<double>")
     requested = [
         (metric, F.col("y"), F.get("p", F.lit(i)), f"{name}_{i}")
         for name, metric in metrics.items()
@@ -253,10 +253,10 @@ def _extra(arrays: DataFrame, trees: Trees, cuts: Sequence[Cut], average: bool) 
     return [{name: row[f"{name}_{i}"] for name in metrics} for i in range(len(cuts))]
 
 
-def _predicting(
+def _make_predictor(
     trees: Trees, cuts: list[Cut], average: bool
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def predicted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def predict_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             if not batch.num_rows:
                 continue
@@ -266,7 +266,7 @@ def _predicting(
             lists = pa.ListArray.from_arrays(ends, pa.array(predictions.ravel()))
             yield pa.RecordBatch.from_arrays([batch.column("y"), lists], names=["y", "p"])
 
-    return predicted
+    return predict_batches
 
 
 def _observed_and_vectors(batch: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -274,10 +274,10 @@ def _observed_and_vectors(batch: pa.RecordBatch) -> tuple[NDArray[np.float64], N
     return y, batch.column("x").flatten().to_numpy(zero_copy_only=False).reshape(len(y), -1)
 
 
-def _summing(
+def _make_summer(
     trees: Trees, cuts: list[Cut], average: bool
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def summed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def sum_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total = np.zeros((len(cuts), len(_SUMS)))
         for batch in batches:
             if not batch.num_rows:
@@ -297,7 +297,7 @@ def _summing(
             columns = [pa.array(np.arange(len(cuts), dtype=np.int32)), *(pa.array(sums) for sums in total.T)]
             yield pa.RecordBatch.from_arrays(columns, names=["cut", *_SUMS])
 
-    return summed
+    return sum_batches
 
 
 def _metrics(sums: Any, extra: dict[str, float]) -> Metrics:

@@ -15,7 +15,7 @@ from traffic_assets.ml.evaluation.significance import (
     corrected_t_test,
     diebold_mariano,
 )
-from traffic_assets.ml.metrics.metrics import better_first
+from traffic_assets.ml.metrics.metrics import make_sort_key
 from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.model_selection.trials import Trial
 
@@ -59,7 +59,7 @@ def compare_models(
 def _compare_folds(other: Trial, best: Trial, metric: str) -> Difference | None:
     """Return the result of the t-test over folds; None if it cannot be applied."""
     losses, best_losses = (
-        [better_first(metric, fold.by_name.get(metric, math.nan)) for fold in trial.folds] for trial in (other, best)
+        [make_sort_key(metric, fold.by_name.get(metric, math.nan)) for fold in trial.folds] for trial in (other, best)
     )
     if len(losses) != len(best_losses) or len(losses) < 2 or not np.isfinite([losses, best_losses]).all():
         return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
+from traffic_assets.ml.metrics.metrics import Metrics, Spread, make_sort_key
 
 
 class LeaderboardEntry(BaseModel):
@@ -44,6 +44,6 @@ def rank_models(entries: Mapping[str, LeaderboardEntry], primary_metric: str) ->
 
     def value(entry: LeaderboardEntry) -> float:
         known = entry.folds.mean if entry.folds else entry.test.by_name[primary_metric]
-        return better_first(primary_metric, known)
+        return make_sort_key(primary_metric, known)
 
     return sorted(entries.values(), key=lambda entry: (value(entry), entry.model))

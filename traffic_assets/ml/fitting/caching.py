@@ -32,7 +32,7 @@ def vectors_to_fit(preprocessing: PipelineModel, rows: DataFrame) -> DataFrame:
 
 
 @contextmanager
-def cached(frame: DataFrame) -> Iterator[DataFrame]:
+def cache_frame(frame: DataFrame) -> Iterator[DataFrame]:
     """Keep the rows in Spark's memory (or on its disks) inside the block."""
     kept = frame.persist()
     try:
@@ -58,7 +58,7 @@ def order_rows(rows: DataFrame, partitions: int | None = None) -> DataFrame:
 @contextmanager
 def cached_rows(rows: DataFrame, partitions: int | None = None) -> Iterator[DataFrame]:
     """Order the rows (`order_rows`), and keep them in Spark's memory (or on its disks) inside the block."""
-    with cached(order_rows(rows, partitions)) as ordered:
+    with cache_frame(order_rows(rows, partitions)) as ordered:
         yield ordered
 
 
@@ -75,7 +75,7 @@ def cached_vectors(
         again: False if the rows are read only once; they are then not kept.
     """
     vectors = _select_fit_columns(vectors_to_fit(preprocessing, rows), target)
-    with cached(vectors) if again else nullcontext(vectors) as kept:
+    with cache_frame(vectors) if again else nullcontext(vectors) as kept:
         yield kept
 
 

@@ -20,7 +20,7 @@ from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import ROW, Algorithm, Fill
 from traffic_assets.ml.estimators.cores import all_cores, task_threads
 from traffic_assets.ml.estimators.tree_arrays import Cut
-from traffic_assets.ml.fitting.caching import cached
+from traffic_assets.ml.fitting.caching import cache_frame
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize, PreparedFold
 from traffic_assets.ml.metrics.metrics import PREDICTION, Metrics, evaluate
@@ -86,17 +86,17 @@ class _FoldTask(PreparedFold):
         if cuts:
             raise ValueError(messages.FITS_NOT_SHARED())
         with all_cores(self._tasks.rows.sparkSession):
-            return [evaluate(self._predicted(hyperparameters), self._tasks.target)]
+            return [evaluate(self._plan_predictions(hyperparameters), self._tasks.target)]
 
     @contextmanager
     def predictions(self, hyperparameters: Hyperparameters) -> Iterator[DataFrame]:
         """Impute, fit and predict in a task that uses all cores of a local session, and keep the predictions."""
-        with cached(self._predicted(hyperparameters)) as rows:
+        with cache_frame(self._plan_predictions(hyperparameters)) as rows:
             with all_cores(rows.sparkSession):
                 rows.count()
             yield rows
 
-    def _predicted(self, hyperparameters: Hyperparameters) -> DataFrame:
+    def _plan_predictions(self, hyperparameters: Hyperparameters) -> DataFrame:
         """Return the predictions as a plan: each action on them fits again."""
         tasks, fold = self._tasks, self._fold
         assert tasks.algorithm.fold_task is not None
@@ -148,7 +148,7 @@ def open_fold_tasks(
         *extra_columns,
     )
     columns = [replace(fold, train=F.col(f"train_{i}"), test=F.col(f"test_{i}")) for i, fold in enumerate(folds)]
-    with cached(prepared) if len(folds) > 1 else nullcontext(prepared) as kept:
+    with cache_frame(prepared) if len(folds) > 1 else nullcontext(prepared) as kept:
         yield FoldTasks(
             kept, algorithm, columns, seed, fill=fill, target=features.target, extra_columns=tuple(extra_columns)
         )

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from traffic_assets.messages import fitting as messages
 from traffic_assets.ml.algorithm import Algorithm, SharedFit
 from traffic_assets.ml.estimators.tree_arrays import Cut, evaluate_cuts, read_trees
-from traffic_assets.ml.fitting.caching import cached, cached_vectors
+from traffic_assets.ml.fitting.caching import cache_frame, cached_vectors
 from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize, PreparedFold
 from traffic_assets.ml.fitting.pipeline import fit_model, fit_preprocessor
@@ -97,7 +97,7 @@ class _SparkFold(PreparedFold):
     def predictions(self, hyperparameters: Hyperparameters) -> Iterator[DataFrame]:
         """Fit on the vectors, and keep Spark's predictions."""
         names = [name for name in self._test.columns if name != VECTOR]
-        with cached(self._fit(hyperparameters).transform(self._test).select(*names, PREDICTION)) as kept:
+        with cache_frame(self._fit(hyperparameters).transform(self._test).select(*names, PREDICTION)) as kept:
             yield kept
 
     def _fit(self, hyperparameters: Hyperparameters) -> Model:

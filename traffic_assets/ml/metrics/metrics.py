@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.messages import metrics as messages
 from traffic_assets.ml.metrics.spec import Metric
-from traffic_assets.settings.plugins import METRIC_GROUP, METRIC_NAMES, usable
+from traffic_assets.settings.plugins import METRIC_GROUP, METRIC_NAMES, select_usable
 
 TARGET, PREDICTION = "speed", "prediction"
 MAPE_FLOOR = 5.0
@@ -69,7 +69,7 @@ class Spread(BaseModel):
 
 def custom_metrics() -> dict[str, Metric]:
     """Return the metrics of installed packages, by name."""
-    return usable(METRIC_GROUP)
+    return select_usable(METRIC_GROUP)
 
 
 def known_metrics() -> tuple[str, ...]:
@@ -94,8 +94,8 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
     counted = y.isNotNull() & (F.abs(y) >= MAPE_FLOOR)
     standard = [
         F.count(F.lit(1)).alias("rows"),
-        F.count_if(_not_finite(p)).alias("not_finite"),
-        F.count_if(_not_finite(y)).alias("not_observed"),
+        F.count_if(_is_not_finite(p)).alias("not_finite"),
+        F.count_if(_is_not_finite(y)).alias("not_observed"),
         F.avg(error * error).alias("mse"),
         F.avg(F.abs(error)).alias("mae"),
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
@@ -153,18 +153,18 @@ def aggregate_metrics(
             try:
                 predicted.agg(column)
             except AnalysisException as error:
-                raise _unusable(metric, error) from error
+                raise _make_error(metric, error) from error
         raise
 
 
-def better_first(metric: str, value: float) -> float:
+def make_sort_key(metric: str, value: float) -> float:
     """Return a sort key that puts the best value first and NaN last."""
     custom = custom_metrics().get(metric)
     more = metric == "r2" if custom is None else custom.better == "high"
     return math.inf if math.isnan(value) else -value if more else value
 
 
-def spread(values: Iterable[float]) -> Spread:
+def compute_spread(values: Iterable[float]) -> Spread:
     """Return mean and sample standard deviation."""
     array = np.asarray(list(values), dtype=float)
     return Spread(mean=float(array.mean()), std=float(array.std(ddof=1)) if len(array) > 1 else 0.0)
@@ -174,13 +174,13 @@ def _column(metric: Metric, observed: Column, predicted: Column) -> Column:
     try:
         return metric.aggregate(observed, predicted).cast("double")
     except Exception as error:  # a package's function may raise anything
-        raise _unusable(metric, error) from error
+        raise _make_error(metric, error) from error
 
 
-def _unusable(metric: Metric, error: Exception) -> ValueError:
+def _make_error(metric: Metric, error: Exception) -> ValueError:
     first = str(error).strip().partition("\n")[0]
     return ValueError(messages.UNUSABLE(metric=metric.name, error=type(error).__name__, reason=first))
 
 
-def _not_finite(value: Column) -> Column:
+def _is_not_finite(value: Column) -> Column:
     return value.isNull() | F.isnan(value) | (F.abs(value) == math.inf)

@@ -17,7 +17,7 @@ from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
-from traffic_assets.ml.metrics.metrics import Metrics, spread
+from traffic_assets.ml.metrics.metrics import Metrics, compute_spread
 from traffic_assets.ml.model_selection.executors import executor_for
 from traffic_assets.ml.model_selection.fit_scheduler import FitResult, FitScheduler
 from traffic_assets.ml.model_selection.shared_fits import TrialGroup, group_trials, single_group
@@ -198,7 +198,7 @@ def _make_trial(
     return Trial(
         hyperparameters=tried[position].model_dump(),
         folds=metrics,
-        summary={name: spread(one.by_name[name] for one in metrics) for name in metrics[0].by_name},
+        summary={name: compute_spread(one.by_name[name] for one in metrics) for name in metrics[0].by_name},
         row_share=row_share,
         read_from=None if position == group.exact_member else group.superset.model_dump(),
         fitted_rows=[evaluation.fitted_rows for evaluation in evaluations],

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from traffic_assets.messages import model_selection as messages
-from traffic_assets.ml.metrics.metrics import Metrics, Spread, better_first
+from traffic_assets.ml.metrics.metrics import Metrics, Spread, make_sort_key
 
 
 class Screened(BaseModel):
@@ -107,4 +107,4 @@ def choose_best_trial(trials: list[Trial], metric: str) -> int:
         raise ValueError(messages.NO_TRIALS())
     most = max((t.row_share, len(t.folds)) for t in trials)
     fair = [i for i, t in enumerate(trials) if (t.row_share, len(t.folds)) == most]
-    return min(fair, key=lambda i: (better_first(metric, trials[i].over_folds(metric).mean), i))
+    return min(fair, key=lambda i: (make_sort_key(metric, trials[i].over_folds(metric).mean), i))

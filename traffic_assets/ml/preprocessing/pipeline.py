@@ -60,7 +60,7 @@ def rows_to_fit(train: DataFrame, features: FeatureSet, bounds: Mapping[str, tup
     """
     if not features.preparation.drops:
         return train
-    kept = add_created(train, features).where(_kept(features, bounds)).select(*train.columns)
+    kept = add_created(train, features).where(_build_kept_sql(features, bounds)).select(*train.columns)
     if not kept.take(1):
         preparation = features.preparation
         raise ValueError(
@@ -88,18 +88,20 @@ def preprocessor(
     preparation, columns, bounds = features.preparation, features.numbers, bounds or {}
     stages: list[Any] = []
     if features.created:
-        stages.append(_computed({feature.column: feature.sql for feature in features.created}))
+        stages.append(_add_columns({feature.column: feature.sql for feature in features.created}))
     if preparation.drops:
-        stages.append(_computed({KEPT: _kept(features, bounds)}))
+        stages.append(_add_columns({KEPT: _build_kept_sql(features, bounds)}))
     if bounds and preparation.outlier_action == "clip":
-        stages.append(_computed({f"clipped_{columns[n]}": clip_sql(columns[n], *ends) for n, ends in bounds.items()}))
+        stages.append(
+            _add_columns({f"clipped_{columns[n]}": clip_sql(columns[n], *ends) for n, ends in bounds.items()})
+        )
         columns = {name: f"clipped_{column}" if name in bounds else column for name, column in columns.items()}
-    imputed = _prefixed("imputed", list(features.numbers.values()))
+    imputed = _add_prefix("imputed", list(features.numbers.values()))
     if columns:
         strategy = "mean" if preparation.missing == "mean" else "median"
         stages.append(Imputer(strategy=strategy, inputCols=list(columns.values()), outputCols=imputed))
     if features.categorical:
-        indexed = _prefixed("index", features.categorical)
+        indexed = _add_prefix("index", features.categorical)
         stages += [
             # alphabetical, so that the order of slots does not depend on the frequency of values
             StringIndexer(
@@ -108,9 +110,9 @@ def preprocessor(
                 handleInvalid="keep",
                 stringOrderType="alphabetAsc",
             ),
-            OneHotEncoder(inputCols=indexed, outputCols=_prefixed("onehot", features.categorical), dropLast=False),
+            OneHotEncoder(inputCols=indexed, outputCols=_add_prefix("onehot", features.categorical), dropLast=False),
         ]
-    assembled = imputed + _prefixed("onehot", features.categorical)
+    assembled = imputed + _add_prefix("onehot", features.categorical)
     whole = ASSEMBLED if scaled or preparation.selection != "none" else VECTOR
     chosen = SELECTED if scaled else VECTOR
     # "keep" passes a null on as NaN, so that the check on the vector reports it
@@ -146,7 +148,7 @@ def predicting_stages(preprocessing: PipelineModel) -> list[Any]:
     ]
 
 
-def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> str:
+def _build_kept_sql(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> str:
     """Return SQL that is true for rows to fit. Created numbers may be missing, like a ratio to 0."""
     preparation, columns = features.preparation, features.numbers
     conditions = []
@@ -157,7 +159,7 @@ def _kept(features: FeatureSet, bounds: Mapping[str, tuple[float, float]]) -> st
     return " AND ".join(conditions) or "true"
 
 
-def _computed(columns: Mapping[str, str]) -> SQLTransformer:
+def _add_columns(columns: Mapping[str, str]) -> SQLTransformer:
     """Return a stage that adds columns, each with its SQL."""
     added = ", ".join(f"{sql} AS `{name}`" for name, sql in columns.items())
     return SQLTransformer(statement=f"SELECT *, {added} FROM __THIS__")
@@ -170,5 +172,5 @@ _SCALERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _prefixed(prefix: str, names: Sequence[str]) -> list[str]:
+def _add_prefix(prefix: str, names: Sequence[str]) -> list[str]:
     return [f"{prefix}_{name}" for name in names]

@@ -51,7 +51,7 @@ class SlotSelector(Estimator[VectorSlicer]):
             ValueError: If no slot is left.
         """
         if self.method == "variance":
-            chosen = self._varying(dataset)
+            chosen = self._select_varying(dataset)
         else:
             weights = self._f_order(dataset) if self.method == "univariate" else self._importances(dataset)
             chosen = sorted(int(i) for i in np.argsort(-weights, kind="stable")[: self.top])
@@ -59,7 +59,7 @@ class SlotSelector(Estimator[VectorSlicer]):
             raise ValueError(messages.NO_SLOTS_LEFT(threshold=self.threshold))
         return VectorSlicer(inputCol=self.vector, outputCol=self.output, indices=chosen)
 
-    def _varying(self, dataset: DataFrame) -> list[int]:
+    def _select_varying(self, dataset: DataFrame) -> list[int]:
         selector = VarianceThresholdSelector(featuresCol=self.vector, varianceThreshold=self.threshold)
         return sorted(selector.fit(dataset).selectedFeatures)
 

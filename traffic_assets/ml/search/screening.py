@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.messages import search as messages
 from traffic_assets.ml.algorithm import Algorithm
-from traffic_assets.ml.fitting.caching import cached
+from traffic_assets.ml.fitting.caching import cache_frame
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import MAPE_FLOOR
 from traffic_assets.ml.model_selection.trials import Screened
@@ -131,7 +131,7 @@ def _sample(train: DataFrame, features: FeatureSet, rows: int, seed: int, scaled
     # the order is fixed, because XGBoost samples by the position of a row
     sample = train.where(unit_hash(seed, "screen") < share).orderBy(unit_hash(seed, "screen"), *KEYS).limit(rows)
     sample = sample.withColumn("is_test", unit_hash(seed, "screen fold") < TEST_SHARE)
-    with cached(sample):
+    with cache_frame(sample):
         counts = {row["is_test"]: row["count"] for row in sample.groupBy("is_test").count().collect()}
         if len(counts) < 2:
             raise ValueError(messages.TOO_FEW_ROWS_TO_SCREEN(rows=sum(counts.values())))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from traffic_assets.messages import search as messages
-from traffic_assets.ml.metrics.metrics import better_first
+from traffic_assets.ml.metrics.metrics import make_sort_key
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range, grid_points
@@ -105,7 +105,7 @@ def _halving(tried: Sequence[Hyperparameters], reduction: int, metric: str) -> S
     left = list(tried)
     for rung in reversed(range(rungs)):
         trials = yield Round(left, row_share=1 / reduction**rung)
-        order = sorted(range(len(trials)), key=lambda i: (better_first(metric, trials[i].over_folds(metric).mean), i))
+        order = sorted(range(len(trials)), key=lambda i: (make_sort_key(metric, trials[i].over_folds(metric).mean), i))
         left = [left[i] for i in order[: max(1, -(-len(left) // reduction))]]
 
 
@@ -132,7 +132,7 @@ def _tpe(base: Hyperparameters, grid: Grid, trials: int, batch: int, metric: str
         results = yield Round(different)
         for suggestion, point in zip(suggestions, points, strict=True):
             result = results[different.index(point)]
-            study.tell(suggestion, better_first(metric, result.over_folds(metric).mean))
+            study.tell(suggestion, make_sort_key(metric, result.over_folds(metric).mean))
         left -= len(suggestions)
 
 

@@ -39,12 +39,12 @@ class Converted:
 Conversion = Callable[[Any], Converted]
 
 
-def unchanged(value: Any) -> Converted:
+def keep_value(value: Any) -> Converted:
     """Return a value as it is."""
     return Converted(value)
 
 
-def only(accepted: Any, refused: Message) -> Conversion:
+def require_value(accepted: Any, refused: Message) -> Conversion:
     """Return the conversion of a key that has one possible value here.
 
     Args:
@@ -59,7 +59,7 @@ def only(accepted: Any, refused: Message) -> Conversion:
     return convert
 
 
-def fixed(accepted: Sequence[Any], ignored: Message, refused: Message) -> Conversion:
+def accept_fixed(accepted: Sequence[Any], ignored: Message, refused: Message) -> Conversion:
     """Return the conversion of a hyperparameter that cannot be chosen here.
 
     Args:
@@ -154,7 +154,7 @@ def max_features(value: Any) -> Converted:
     """Return the features tried at a split as MLlib names them."""
     if value == "auto":
         return Converted("all", warnings=(messages.AUTO_MAX_FEATURES(),))
-    return no_null("all")(value)
+    return replace_null("all")(value)
 
 
 def loss(value: Any) -> Converted:
@@ -169,6 +169,6 @@ def max_depth(value: Any) -> Converted:
     return Converted(value)
 
 
-def no_null(replacement: Any) -> Conversion:
+def replace_null(replacement: Any) -> Conversion:
     """Return the conversion that replaces null."""
     return lambda value: Converted(replacement if value is None else value)

@@ -25,7 +25,7 @@ def complete(content: Mapping[str, Any], files: Layer) -> dict[str, Any]:
     models, listed = content.get("models"), files.listed_models
     if listed is None or not isinstance(models, Mapping):
         return dict(content)
-    off = {name: _with_default({"enabled": False}, models.get(name)) for name in _unlisted(models, listed)}
+    off = {name: _with_default({"enabled": False}, models.get(name)) for name in _find_unlisted(models, listed)}
     models = {**models, **off}
     linear = models.get(_LINEAR)
     if not {_LINEAR, _ENSEMBLE}.isdisjoint(listed) and isinstance(linear, Mapping) and not _has_penalty(linear):
@@ -44,15 +44,15 @@ def unlisted_warnings(content: Mapping[str, Any], files: Layer) -> list[CodedTex
     models = content.get("models")
     if files.listed_models is None or files.sklearn_key is None or not isinstance(models, Mapping):
         return []
-    unlisted = _unlisted(models, files.listed_models)
+    unlisted = _find_unlisted(models, files.listed_models)
     text = messages.UNLISTED_MODELS(models=unlisted, key=".".join(files.sklearn_key))
     return [at_path(("models",), text)] if unlisted else []
 
 
-def _unlisted(models: Mapping[str, Any], listed: Iterable[str]) -> list[str]:
+def _find_unlisted(models: Mapping[str, Any], listed: Iterable[str]) -> list[str]:
     """Return the models that are on by default, not listed, and have no `enabled`."""
     switched = {name for name, model in models.items() if isinstance(model, Mapping) and "enabled" in model}
-    defaults = settings_class()().models.named()
+    defaults = settings_class()().models.get_sections()
     return [n for n, model in defaults.items() if model.enabled and n not in listed and n not in switched]
 
 

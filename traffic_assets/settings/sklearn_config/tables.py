@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from traffic_assets.messages import sklearn_config as messages
 from traffic_assets.settings.layer import Path
 from traffic_assets.settings.sklearn_config import conversions
-from traffic_assets.settings.sklearn_config.conversions import Conversion, fixed, no_null, only, refuse, unchanged
+from traffic_assets.settings.sklearn_config.conversions import (
+    Conversion,
+    accept_fixed,
+    keep_value,
+    refuse,
+    replace_null,
+    require_value,
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class Rule:
 
     key: Path
     current: tuple[Path, ...] = ()
-    convert: Conversion = unchanged
+    convert: Conversion = keep_value
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class HyperparameterRule:
     """
 
     current: str | Path | None
-    convert: Conversion = unchanged
+    convert: Conversion = keep_value
 
 
 def section_rules(metrics: Sequence[str]) -> dict[Path, Rule]:
@@ -52,21 +59,21 @@ def section_rules(metrics: Sequence[str]) -> dict[Path, Rule]:
         Rule(("data", "target_columns"), (("training", "targets"),)),
         Rule(("data", "time_column"), (("data", "aliases"),), conversions.time_column),
         Rule(("training", "primary_metric"), (("evaluation", "primary_metric"),)),
-        Rule((*folds, "enabled"), (), only(True, messages.DISABLED_CROSS_VALIDATION)),
+        Rule((*folds, "enabled"), (), require_value(True, messages.DISABLED_CROSS_VALIDATION)),
         Rule((*folds, "folds"), (("training", "folds"),)),
         Rule((*folds, "shuffle"), (("training", "fold_kind"),), conversions.shuffle),
         Rule((*folds, "random_state"), (SEED,)),
         Rule(("evaluation", "metrics"), (), conversions.metrics(metrics)),
-        Rule(("evaluation", "generate_plots"), (), only(True, messages.PLOTS_OFF)),
+        Rule(("evaluation", "generate_plots"), (), require_value(True, messages.PLOTS_OFF)),
         Rule(
             ("evaluation", "prediction_intervals"),
             ((*diagnostics, "interval_coverage"),),
             conversions.prediction_intervals,
         ),
         Rule(("evaluation", "residual_analysis"), ((*diagnostics, "residuals"), (*diagnostics, "slices"))),
-        Rule(("evaluation", "model_comparison"), (), only(True, messages.COMPARISON_OFF)),
-        Rule(("persistence", "save_models"), (), only(True, messages.SAVING_OFF)),
-        Rule(("persistence", "versioning_strategy"), (), only("semantic", messages.UNKNOWN_VERSIONING)),
+        Rule(("evaluation", "model_comparison"), (), require_value(True, messages.COMPARISON_OFF)),
+        Rule(("persistence", "save_models"), (), require_value(True, messages.SAVING_OFF)),
+        Rule(("persistence", "versioning_strategy"), (), require_value("semantic", messages.UNKNOWN_VERSIONING)),
         Rule(("persistence", "model_registry_path"), (("persistence", "registry_folder"),)),
         Rule(("persistence", "hdfs_model_path"), (("persistence", "base_uri"),)),
         Rule(("persistence", "export_formats"), (), conversions.export_formats),
@@ -91,27 +98,27 @@ MODEL_KEYS = {"hyperparameter_tuning": "tune", "hyperparameter_grid": "grid"}
 
 _EVERY_MODEL = {
     "random_state": HyperparameterRule(SEED),
-    "n_jobs": HyperparameterRule(None, fixed((None,), messages.N_JOBS, messages.N_JOBS_REFUSED)),
+    "n_jobs": HyperparameterRule(None, accept_fixed((None,), messages.N_JOBS, messages.N_JOBS_REFUSED)),
     "min_samples_split": HyperparameterRule(
-        None, fixed((2,), messages.MIN_SAMPLES_SPLIT, messages.MIN_SAMPLES_SPLIT_REFUSED)
+        None, accept_fixed((2,), messages.MIN_SAMPLES_SPLIT, messages.MIN_SAMPLES_SPLIT_REFUSED)
     ),
     "max_leaf_nodes": HyperparameterRule(
-        None, fixed((None,), messages.MAX_LEAF_NODES, messages.MAX_LEAF_NODES_REFUSED)
+        None, accept_fixed((None,), messages.MAX_LEAF_NODES, messages.MAX_LEAF_NODES_REFUSED)
     ),
-    "warm_start": HyperparameterRule(None, fixed((False,), messages.WARM_START, messages.WARM_START_REFUSED)),
-    "positive": HyperparameterRule(None, fixed((False,), messages.POSITIVE, messages.POSITIVE_REFUSED)),
-    "copy_X": HyperparameterRule(None, fixed((True,), messages.COPY_X, messages.COPY_X_REFUSED)),
+    "warm_start": HyperparameterRule(None, accept_fixed((False,), messages.WARM_START, messages.WARM_START_REFUSED)),
+    "positive": HyperparameterRule(None, accept_fixed((False,), messages.POSITIVE, messages.POSITIVE_REFUSED)),
+    "copy_X": HyperparameterRule(None, accept_fixed((True,), messages.COPY_X, messages.COPY_X_REFUSED)),
 }
 _TREES = {
     "max_depth": HyperparameterRule("maxDepth", conversions.max_depth),
     "maxDepth": HyperparameterRule("maxDepth", conversions.max_depth),
     "min_samples_leaf": HyperparameterRule("minInstancesPerNode"),
     "max_features": HyperparameterRule("featureSubsetStrategy", conversions.max_features),
-    "featureSubsetStrategy": HyperparameterRule("featureSubsetStrategy", no_null("all")),
-    "subsamplingRate": HyperparameterRule("subsamplingRate", no_null(1.0)),
+    "featureSubsetStrategy": HyperparameterRule("featureSubsetStrategy", replace_null("all")),
+    "subsamplingRate": HyperparameterRule("subsamplingRate", replace_null(1.0)),
     "criterion": HyperparameterRule(
         None,
-        fixed(("squared_error", "friedman_mse", "mse"), messages.CRITERION, messages.CRITERION_REFUSED),
+        accept_fixed(("squared_error", "friedman_mse", "mse"), messages.CRITERION, messages.CRITERION_REFUSED),
     ),
 }
 _BY_MODEL: Mapping[str, Mapping[str, HyperparameterRule]] = {
@@ -125,17 +132,17 @@ _BY_MODEL: Mapping[str, Mapping[str, HyperparameterRule]] = {
     "random_forest": {
         **_TREES,
         "n_estimators": HyperparameterRule("numTrees"),
-        "max_samples": HyperparameterRule("subsamplingRate", no_null(1.0)),
-        "bootstrap": HyperparameterRule(None, fixed((True,), messages.BOOTSTRAP, messages.BOOTSTRAP_REFUSED)),
+        "max_samples": HyperparameterRule("subsamplingRate", replace_null(1.0)),
+        "bootstrap": HyperparameterRule(None, accept_fixed((True,), messages.BOOTSTRAP, messages.BOOTSTRAP_REFUSED)),
     },
     "gradient_boosted_trees": {
         **_TREES,
         "n_estimators": HyperparameterRule("maxIter"),
         "learning_rate": HyperparameterRule("stepSize"),
-        "subsample": HyperparameterRule("subsamplingRate", no_null(1.0)),
+        "subsample": HyperparameterRule("subsamplingRate", replace_null(1.0)),
         "loss": HyperparameterRule("lossType", conversions.loss),
         "n_iter_no_change": HyperparameterRule(
-            None, fixed((None,), messages.N_ITER_NO_CHANGE, messages.N_ITER_NO_CHANGE_REFUSED)
+            None, accept_fixed((None,), messages.N_ITER_NO_CHANGE, messages.N_ITER_NO_CHANGE_REFUSED)
         ),
         "validation_fraction": HyperparameterRule(None, refuse(messages.VALIDATION_FRACTION_REFUSED)),
     },
@@ -162,7 +169,7 @@ def names_at(path: Path) -> dict[str, str]:
     if path[:1] == ("models",):
         model = path[-1] if "members" in path else path[1]
         rules = hyperparameter_rules(MODEL_NAMES.get(model, model))
-        return {name: _dotted(rule.current) or name for name, rule in rules.items()}
+        return {name: _join_path(rule.current) or name for name, rule in rules.items()}
     names = {}
     for rule in section_rules(()).values():
         if rule.key[: len(path)] == path and len(rule.key) > len(path) > 0:
@@ -172,5 +179,5 @@ def names_at(path: Path) -> dict[str, str]:
     return names
 
 
-def _dotted(path: str | Path | None) -> str | None:
+def _join_path(path: str | Path | None) -> str | None:
     return ".".join(path) if isinstance(path, tuple) else path

@@ -11,7 +11,7 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import sklearn_config as messages
 from traffic_assets.settings.layer import Layer, Path, at_path
 from traffic_assets.settings.plugins import DESCRIBING, METRIC_NAMES
-from traffic_assets.settings.pydantic_errors import shown
+from traffic_assets.settings.pydantic_errors import format_value
 from traffic_assets.settings.sklearn_config.conversions import OMITTED, Conversion, Converted
 from traffic_assets.settings.sklearn_config.tables import (
     FEATURE_TABLE_KEYS,
@@ -200,7 +200,7 @@ def _place(layer: Layer, path: Path, value: Any, origin: Path) -> None:
             return  # the validation reports that this is not a section
     if path[-1] in section and section[path[-1]] != value:
         other = ".".join(layer.origins.get(path, path))
-        values = {"given": shown(value), "value": shown(section[path[-1]])}
+        values = {"given": format_value(value), "value": format_value(section[path[-1]])}
         text = messages.CONFLICT(other=other, setting=".".join(path), **values)
         _refuse(layer, origin, text)
         return

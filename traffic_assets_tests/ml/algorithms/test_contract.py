@@ -107,7 +107,7 @@ def test_scale_invariant_algorithms_are_as_good_without_a_scaler(fitted: Fitted)
 
 def test_every_algorithm_is_tested_and_has_settings() -> None:
     assert set(SMALL) == set(WRONG) == set(built_in_algorithms()), "a new algorithm needs small hyperparameters here"
-    settings = ModelsSettings().named()
+    settings = ModelsSettings().get_sections()
     assert set(settings) == set(built_in_algorithms())
     for name, algorithm in built_in_algorithms().items():
         assert algorithm.name == name

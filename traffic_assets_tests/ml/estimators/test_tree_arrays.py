@@ -16,7 +16,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressor, RandomForestRegressor
 from pyspark.sql import functions as F
 
-from traffic_assets.ml.estimators.tree_arrays import LEAF, Cut, Trees, ends, evaluate_cuts, predict, read_trees
+from traffic_assets.ml.estimators.tree_arrays import LEAF, Cut, Trees, evaluate_cuts, find_ends, predict, read_trees
 from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
@@ -115,9 +115,9 @@ def test_an_undone_split_undoes_the_splits_below() -> None:
         value=np.array([10.0, 20.0, 30.0, 40.0, 50.0]),
         rows=np.array([104, 100, 50, 50, 4]),
     )
-    assert ends(trees, 1).tolist() == nodes.tolist()
-    assert ends(trees, 5).tolist() == [0, 0, 0, 0, 0]
-    assert ends(replace(trees, rows=np.array([104, 50, 3, 47, 54])), 5).tolist() == [0, 1, 1, 1, 4]
+    assert find_ends(trees, 1).tolist() == nodes.tolist()
+    assert find_ends(trees, 5).tolist() == [0, 0, 0, 0, 0]
+    assert find_ends(replace(trees, rows=np.array([104, 50, 3, 47, 54])), 5).tolist() == [0, 1, 1, 1, 4]
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     assert predict(trees, x, [Cut(1, 9), Cut(1, 1), Cut(1, 0), Cut(1, 9, 5)], True).tolist() == [
         [30.0, 20.0, 10.0, 10.0],

@@ -7,7 +7,7 @@ import pytest
 
 from traffic_assets.ml.evaluation.comparison import FOLDS_TEST, TIME_TEST, compare_models
 from traffic_assets.ml.evaluation.significance import corrected_t_test, diebold_mariano
-from traffic_assets.ml.metrics.metrics import Metrics, spread
+from traffic_assets.ml.metrics.metrics import Metrics, compute_spread
 from traffic_assets.ml.model_selection.temporal import TemporalEvaluation
 from traffic_assets.ml.model_selection.trials import Trial
 
@@ -17,7 +17,7 @@ def _metrics(rmse: float) -> Metrics:
 
 
 def _trial(*rmse: float) -> Trial:
-    return Trial(hyperparameters={}, folds=[_metrics(r) for r in rmse], summary={"rmse": spread(rmse)})
+    return Trial(hyperparameters={}, folds=[_metrics(r) for r in rmse], summary={"rmse": compute_spread(rmse)})
 
 
 def _temporal(losses: np.ndarray, first: int = 0) -> TemporalEvaluation:

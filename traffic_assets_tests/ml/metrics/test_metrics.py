@@ -15,10 +15,10 @@ from traffic_assets.ml.metrics.metrics import (
     METRICS,
     Metrics,
     Spread,
-    better_first,
+    compute_spread,
     evaluate,
     known_metrics,
-    spread,
+    make_sort_key,
 )
 from traffic_assets.settings.plugins import METRIC_GROUP, TAKEN_METRIC_NAMES
 from traffic_assets_tests.codes import code_of, values_of
@@ -128,10 +128,10 @@ def test_the_list_of_metrics_is_complete() -> None:
 
 
 def test_spread_is_mean_and_sample_standard_deviation() -> None:
-    assert spread([1.0, 2.0, 6.0]).mean == pytest.approx(3)
-    assert spread([1.0, 2.0, 6.0]).std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
-    assert spread([4.0]) == Spread(mean=4, std=0)
-    assert math.isnan(spread([1.0, math.nan]).mean), "a fold without a value is not hidden"
+    assert compute_spread([1.0, 2.0, 6.0]).mean == pytest.approx(3)
+    assert compute_spread([1.0, 2.0, 6.0]).std == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+    assert compute_spread([4.0]) == Spread(mean=4, std=0)
+    assert math.isnan(compute_spread([1.0, math.nan]).mean), "a fold without a value is not hidden"
 
 
 def test_an_installed_metric_is_computed_with_the_others(spark: SparkSession, far: str) -> None:
@@ -182,7 +182,7 @@ def test_the_best_value_sorts_first_and_nan_last(far: str) -> None:
     values = [2.0, math.nan, 3.0, 1.0]
 
     def ordered(metric: str) -> list[float]:
-        return sorted(values, key=lambda value: better_first(metric, value))
+        return sorted(values, key=lambda value: make_sort_key(metric, value))
 
     assert ordered("rmse")[:3] == [1.0, 2.0, 3.0]
     assert ordered("r2")[:3] == [3.0, 2.0, 1.0]

@@ -220,7 +220,7 @@ def test_max_features_means_what_it_means_in_scikit_learns_regressors(
 ) -> None:
     """Check that 1.0 means all features and 1 means one, in MLlib as in scikit-learn."""
     section = {"hyperparameters": {"max_features": given}, "hyperparameter_grid": {"max_features": ["sqrt", given]}}
-    settings = load(tmp_path, {"models": {model: section}}).models.named()[MODEL_NAMES.get(model, model)]
+    settings = load(tmp_path, {"models": {model: section}}).models.get_sections()[MODEL_NAMES.get(model, model)]
     tried = [settings.hyperparameters, *grid_points(settings.hyperparameters, settings.grid)]
     assert [h.model_dump()["featureSubsetStrategy"] for h in tried] == [current, "sqrt", current]
     warnings = translate({"models": {model: section}}).warnings
