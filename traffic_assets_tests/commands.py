@@ -60,11 +60,11 @@ def run_commands(
         environ: Environment of the process.
         timeout: Seconds for all command lines.
     """
-    given, results = folder / "commands.json", folder / "results.json"
-    given.write_text(json.dumps([dataclasses.asdict(command) for command in commands]))
+    requests, results = folder / "commands.json", folder / "results.json"
+    requests.write_text(json.dumps([dataclasses.asdict(command) for command in commands]))
     results.unlink(missing_ok=True)
     process = subprocess.run(
-        [sys.executable, "-m", __name__, str(given), str(results)],
+        [sys.executable, "-m", __name__, str(requests), str(results)],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -120,9 +120,9 @@ def _redirected(target: int) -> Iterator[None]:
             os.close(kept)
 
 
-def main(given: str, results: str) -> int:
+def main(requests: str, results: str) -> int:
     """Run the command lines and write their results; return the last exit code."""
-    done = [_run(Command(**command)) for command in json.loads(Path(given).read_text())]
+    done = [_run(Command(**command)) for command in json.loads(Path(requests).read_text())]
     Path(results).write_text(json.dumps([dataclasses.asdict(one) for one in done]))
     return done[-1].returncode
 

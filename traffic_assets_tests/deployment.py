@@ -44,9 +44,9 @@ class Deployment:
         """Return the stored JSON document of an asset."""
         current = self.hdfs.dataset(key).current(week)
         assert current is not None, key
-        found = json.loads(self.hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
-        assert isinstance(found, dict)
-        return found
+        content = json.loads(self.hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}"))
+        assert isinstance(content, dict)
+        return content
 
 
 def copied(

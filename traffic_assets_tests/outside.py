@@ -29,9 +29,9 @@ def main(profile: str) -> dict[str, Any]:
     with dg.DagsterInstance.ephemeral() as instance:
         features = run_features(defs, instance, DAYS)
         train = run_train(defs, instance, WEEK)
-    found: dict[str, Any] = {"failures": {**failures(features), **failures(train)}}
-    if found["failures"]:
-        return found
+    facts: dict[str, Any] = {"failures": {**failures(features), **failures(train)}}
+    if facts["failures"]:
+        return facts
     resources = build_resources(settings)
     hdfs = resources["hdfs"]
 
@@ -42,7 +42,7 @@ def main(profile: str) -> dict[str, Any]:
     loaded = get_registry(hdfs).load("decision_tree")
     rows = read_current(resources["spark"].session, hdfs.dataset("feature_table").root, DAYS[0], DAYS[-1])
     metadata = metadata_of(train, "decision_tree_evaluation")
-    return found | {
+    return facts | {
         "evaluation_metadata": {name: value for name, value in metadata.items() if isinstance(value, int | float)},
         "cv_report_metadata": list(metadata_of(train, "decision_tree_cv_report")),
         "leaderboard_columns": list(metadata_of(train, "model_comparison")["leaderboard"].records[0].data),

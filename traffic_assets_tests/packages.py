@@ -60,8 +60,8 @@ def installing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instal
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n")
         points = [
-            f"[{group}]\n" + "".join(f"{point} = {module}:{found}\n" for point, found in given.items())
-            for group, given in groups.items()
+            f"[{group}]\n" + "".join(f"{point} = {module}:{target}\n" for point, target in objects.items())
+            for group, objects in groups.items()
         ]
         (info / "entry_points.txt").write_text("\n".join(points))
         _forget()

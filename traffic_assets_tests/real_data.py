@@ -30,8 +30,8 @@ EMERYVILLE_SETTINGS: Mapping[str, Any] = {
 
 def folder() -> Path | None:
     """Return the folder of the real data, or None if there is none."""
-    given = os.environ.get("TRAFFIC_REAL_DATA")
-    return Path(given) if given and Path(given, SAN_DIEGO).is_file() else None
+    path = os.environ.get("TRAFFIC_REAL_DATA")
+    return Path(path) if path and Path(path, SAN_DIEGO).is_file() else None
 
 
 def write_san_diego(data: Path, target: Path, every: int = 1) -> int:

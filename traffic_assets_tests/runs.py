@@ -32,13 +32,13 @@ def run_train(
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Return the message of each failed step's innermost cause, or of the run if it was refused before a step."""
-    found = {}
+    messages = {}
     for event in result.all_events:
         if event.is_step_failure:
-            found[event.step_key or ""] = innermost_message(event.step_failure_data.error)
-        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not found:
-            found["run"] = innermost_message(event.job_failure_data.error)
-    return found
+            messages[event.step_key or ""] = innermost_message(event.step_failure_data.error)
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not messages:
+            messages["run"] = innermost_message(event.job_failure_data.error)
+    return messages
 
 
 def failure_codes(result: dg.ExecuteInProcessResult) -> dict[str, str]:

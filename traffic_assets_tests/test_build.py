@@ -143,11 +143,11 @@ def write_snapshot(described: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_location_equals_its_snapshot(case: str, tmp_path: Path) -> None:
-    found = describe(build_defs(tiny_settings(tmp_path, CASES[case])))
+    described = describe(build_defs(tiny_settings(tmp_path, CASES[case])))
     if os.environ.get("UPDATE_SNAPSHOT"):
-        kept = json.loads(SNAPSHOT.read_text()) | {case: found}
+        kept = json.loads(SNAPSHOT.read_text()) | {case: described}
         write_snapshot({name: kept[name] for name in CASES if name in kept})
-    assert found == json.loads(SNAPSHOT.read_text())[case], (
+    assert described == json.loads(SNAPSHOT.read_text())[case], (
         "if the change is intended: UPDATE_SNAPSHOT=1 .venv/bin/pytest -m pure traffic_assets_tests/test_build.py"
     )
 
@@ -273,8 +273,8 @@ def test_loading_starts_no_session_and_imports_nothing_heavy(processes: Processe
         "print([m for m in ('pyspark', 'numpy', 'pandas', 'matplotlib', 'pyarrow') if m in sys.modules])"
     )
     environ = {k: v for k, v in os.environ.items() if not k.startswith("TRAFFIC_")}
-    found = processes.python("-c", program, check=True, env=environ)
-    assert found.stdout.strip() == "[]"
+    done = processes.python("-c", program, check=True, env=environ)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(("lane", "extra"), [("xgboost", "xgboost"), ("svr", "svr")])
@@ -334,18 +334,18 @@ def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
 def test_an_installed_algorithm_has_a_whole_lane_and_changes_no_other(install: Install, tmp_path: Path) -> None:
     agreed = json.loads(SNAPSHOT.read_text())["default"]
     install("acme-models", ALGORITHM, {ALGORITHM_GROUP: {"acme": "ACME"}})
-    found = describe(build_defs(tiny_settings(tmp_path)))
+    described = describe(build_defs(tiny_settings(tmp_path)))
     for section in ("assets", "checks"):
-        lane = {key: node for key, node in found[section].items() if key not in agreed[section]}
+        lane = {key: node for key, node in described[section].items() if key not in agreed[section]}
         renamed = json.loads(json.dumps(lane).replace("acme", "gradient_boosted_trees"))
         ours = {key: node for key, node in agreed[section].items() if key.startswith("gradient_boosted_trees_")}
         assert set(renamed) == set(ours)
         for key, node in renamed.items():
             node.get("depends_on", []).sort()
             assert node | {"config": None} == ours[key] | {"config": None}, "the same dependencies and gate"
-        changed = {key for key, node in agreed[section].items() if found[section][key] != node}
+        changed = {key for key, node in agreed[section].items() if described[section][key] != node}
         assert changed == ({"model_comparison", "training_report"} if section == "assets" else set())
-    config = found["assets"]["acme_cv_report"]["config"]
+    config = described["assets"]["acme_cv_report"]["config"]
     assert {name: field["default"] for name, field in config.items()} == {"depth": 3, "tune": False}
     keys = (
         build_defs(tiny_settings(tmp_path, {"models": {"acme": {"enabled": False}}}))

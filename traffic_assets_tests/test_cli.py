@@ -84,9 +84,9 @@ def test_the_stored_report_is_copied_and_opened(profile: str, tmp_path: Path, mo
     assert str(copy) in done.output
     assert opened == [copy.as_uri()]
     assert f"Training week {WEEK}" in copy.read_text()
-    given = tmp_path / "mine.html"
-    assert runner.invoke(app, ["report", WEEK, "-o", str(given), "-p", profile]).exit_code == 0
-    assert given.read_bytes() == copy.read_bytes()
+    chosen = tmp_path / "mine.html"
+    assert runner.invoke(app, ["report", WEEK, "-o", str(chosen), "-p", profile]).exit_code == 0
+    assert chosen.read_bytes() == copy.read_bytes()
     assert len(opened) == 1
 
 
@@ -243,8 +243,8 @@ def test_each_target_has_its_own_leaderboard_that_fits_a_terminal(
     for shown, (target, order) in zip(output.split("Week")[1:], orders.items(), strict=True):
         assert target in shown
         lines = [line.split() for line in shown.splitlines()]
-        found = [(line[0], line[2]) for line in lines if line and line[0] in order]
-        assert found == list(zip(order, ["11.078", "112.078"], strict=True))
+        shown_rows = [(line[0], line[2]) for line in lines if line and line[0] in order]
+        assert shown_rows == list(zip(order, ["11.078", "112.078"], strict=True))
         assert shown.count("none set") == 2
     assert "0.99747" in output
     assert "…" not in output
@@ -255,11 +255,11 @@ def test_simulated_readings_are_never_written_among_real_ones(tmp_path: Path, co
     real = tmp_path / "data" / "raw" / "readings" / "mine.csv"
     real.parent.mkdir(parents=True)
     real.write_text("sensor_id,timestamp,speed\n")
-    given, default = tmp_path / "given.json", tmp_path / "default.json"
-    given.write_text(json.dumps(tiny_profile(tmp_path / "data", {"data": {"source": str(real.parent)}})))
+    configured, default = tmp_path / "configured.json", tmp_path / "default.json"
+    configured.write_text(json.dumps(tiny_profile(tmp_path / "data", {"data": {"source": str(real.parent)}})))
     default.write_text(json.dumps(tiny_profile(tmp_path / "data")))
     for profile, text in (
-        (given, "[cli.sample-among-readings]"),
+        (configured, "[cli.sample-among-readings]"),
         (default, "mine.csv is not a simulated file"),
     ):
         done = runner.invoke(app, [command, "-p", str(profile)])

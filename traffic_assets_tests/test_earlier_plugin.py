@@ -46,10 +46,10 @@ def settings(installed: None, tmp_path: Path) -> Settings:
 
 
 def test_the_plugin_is_accepted(settings: Settings) -> None:
-    found = {
+    problems = {
         (plugin.group, plugin.name): plugin.problem for plugin in (*plugins(ALGORITHM_GROUP), *plugins(METRIC_GROUP))
     }
-    assert found == {(ALGORITHM_GROUP, "decision_tree"): None, (METRIC_GROUP, "close_share"): None}
+    assert problems == {(ALGORITHM_GROUP, "decision_tree"): None, (METRIC_GROUP, "close_share"): None}
     assert list(settings.enabled_models) == ["decision_tree"]
 
 

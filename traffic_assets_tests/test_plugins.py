@@ -95,30 +95,30 @@ def outcome(installed_earlier: Path, tmp_path_factory: pytest.TempPathFactory) -
     done = _run(installed_earlier, "-m", "traffic_assets_tests.outside", str(path), ACME_STORE=str(store))
     assert done.returncode == 0, done.stderr[-5000:]
     *printed, last = done.stdout.strip().splitlines()
-    found = json.loads(last)
-    assert found["failures"] == {}
-    return found, "\n".join(printed), store
+    facts = json.loads(last)
+    assert facts["failures"] == {}
+    return facts, "\n".join(printed), store
 
 
 def test_the_lane_of_the_plugin_is_searched_and_chosen_by_its_metric(
     outcome: tuple[dict[str, Any], str, Path],
 ) -> None:
-    found, _, _ = outcome
-    search = found["search"]
+    facts, _, _ = outcome
+    search = facts["search"]
     assert search["primary_metric"] == "close_share"
     shares = [trial["summary"]["close_share"]["mean"] for trial in search["trials"]]
     assert shares[0] < shares[1], "six levels are more accurate than one"
     assert search["chosen"] == 1
     assert [trial["hyperparameters"]["maxDepth"] for trial in search["trials"]] == [1, 6]
     assert all(0 <= fold["extra"]["close_share"] <= 1 for fold in search["confirmed"]["folds"])
-    (standing,) = found["leaderboard"]
+    (standing,) = facts["leaderboard"]
     assert standing["model"] == "decision_tree"
     assert standing["folds"] == search["confirmed"]["summary"]["close_share"]
 
 
 def test_a_plugin_for_earlier_code_has_its_own_gate(outcome: tuple[dict[str, Any], str, Path]) -> None:
-    found, _, _ = outcome
-    (limit,) = found["registered"]["targets"]
+    facts, _, _ = outcome
+    (limit,) = facts["registered"]["targets"]
     assert (limit["target"], limit["asked"], limit["passed"]) == ("RMSE on test, mph", "<= 50", True)
 
 
@@ -143,33 +143,33 @@ def test_the_plugin_of_the_docs_equals_the_earlier_one_with_current_names(
 
 
 def test_the_metric_is_shown_with_the_others(outcome: tuple[dict[str, Any], str, Path]) -> None:
-    found, printed, _ = outcome
-    shown = found["evaluation_metadata"]
+    facts, printed, _ = outcome
+    shown = facts["evaluation_metadata"]
     assert {"close_share", "train_close_share", "temporal_close_share", "rmse"} <= set(shown)
-    assert {"cv_close_share_mean", "cv_close_share_std"} <= set(found["cv_report_metadata"])
-    columns = found["leaderboard_columns"]
+    assert {"cv_close_share_mean", "cv_close_share_std"} <= set(facts["cv_report_metadata"])
+    columns = facts["leaderboard_columns"]
     assert {"Within 2 mph, share", "later Within 2 mph, share"} <= set(columns)
     assert "Within 2 mph, share" in printed
     assert "decision_tree" in printed
-    assert found["registered"]["metrics"]["test"]["extra"] == {"close_share": pytest.approx(shown["close_share"])}
+    assert facts["registered"]["metrics"]["test"]["extra"] == {"close_share": pytest.approx(shown["close_share"])}
 
 
 def test_the_model_is_registered_and_loaded_back(outcome: tuple[dict[str, Any], str, Path]) -> None:
-    found, _, _ = outcome
-    registered = found["registered"]
+    facts, _, _ = outcome
+    registered = facts["registered"]
     assert registered["lane"] == registered["algorithm"] == "decision_tree"
     assert registered["facts"]["depth"] <= 6
     assert registered["targets"][0]["asked"] == "<= 50"
     assert registered["libraries"]["acme-traffic"] == "1.0"
-    assert found["model"] == "DecisionTreeRegressionModel"
-    assert found["loaded_back"]["rows"] == sum(registered["training"]["rows"].values())
-    assert found["loaded_back"]["rmse"] < 50
+    assert facts["model"] == "DecisionTreeRegressionModel"
+    assert facts["loaded_back"]["rows"] == sum(registered["training"]["rows"].values())
+    assert facts["loaded_back"]["rmse"] < 50
 
 
 def test_everything_is_stored_by_the_storage_backend(outcome: tuple[dict[str, Any], str, Path]) -> None:
-    found, _, store = outcome
-    assert found["filesystem"] == "AcmeFileSystem"
-    assert found["registered"]["training"]["model"].startswith("acme://store/traffic/training/decision_tree_model/")
+    facts, _, store = outcome
+    assert facts["filesystem"] == "AcmeFileSystem"
+    assert facts["registered"]["training"]["model"].startswith("acme://store/traffic/training/decision_tree_model/")
     version = store / "traffic" / "models" / "decision_tree" / "v1.0.0"
     assert (version / "MANIFEST.json").is_file()
     assert list((version / "pipeline").rglob("part-*")), "written by Spark, by the same URI"
@@ -191,9 +191,9 @@ def without_spark(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     done = _run(installed, "-m", "traffic_assets_tests.plugged", str(good), str(bad))
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+    facts = json.loads(done.stdout)
+    assert isinstance(facts, dict)
+    return facts
 
 
 def test_the_command_line_lists_the_plugins_with_their_packages(without_spark: dict[str, Any]) -> None:

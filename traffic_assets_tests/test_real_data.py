@@ -57,13 +57,13 @@ def test_from_raw_readings_to_registered_models(
     names = ("linear_regression", "gradient_boosted_trees")
     window = {"training": {"window_weeks": -(-len(days) // 7), "minimum_days": len(days)}}
     changes = merge(merge(only_lanes(*names), window), settings)
-    given = tiny_settings(tmp_path, changes)
+    configured = tiny_settings(tmp_path, changes)
     with dg.DagsterInstance.ephemeral() as instance:
-        features = run_features(build_defs(given), instance, days)
+        features = run_features(build_defs(configured), instance, days)
         assert features.success, failures(features)
-        train = run_train(build_defs(given), instance, week)
+        train = run_train(build_defs(configured), instance, week)
     assert train.success, failures(train)
-    registry = get_registry(build_resources(given)["hdfs"])
+    registry = get_registry(build_resources(configured)["hdfs"])
     for name in names:
         metadata = registry.metadata(name)
         assert set(metadata.features["missing"]) == missing

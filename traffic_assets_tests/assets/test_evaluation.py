@@ -73,12 +73,14 @@ def test_the_comparison_has_the_metrics_of_the_evaluations(trained: Deployment) 
 
 def test_every_model_is_compared_with_the_best_with_corrected_p_values(trained: Deployment) -> None:
     assert trained.train is not None
-    found = trained.document(COMPARISON)
-    best = found["leaderboard"][0]["model"]
-    assert {(c["model"], c["best"]) for c in found["differences"]} == {(name, best) for name in LANES if name != best}
-    assert all(c["adjusted"] >= c["p_value"] for c in found["differences"])
+    comparison = trained.document(COMPARISON)
+    best = comparison["leaderboard"][0]["model"]
+    assert {(c["model"], c["best"]) for c in comparison["differences"]} == {
+        (name, best) for name in LANES if name != best
+    }
+    assert all(c["adjusted"] >= c["p_value"] for c in comparison["differences"])
     shown = metadata_of(trained.train, COMPARISON)
-    assert len(shown["differences"].records) == len(found["differences"])
+    assert len(shown["differences"].records) == len(comparison["differences"])
     assert shown["correction"] == "Holm (1979)"
 
 

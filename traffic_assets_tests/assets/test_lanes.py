@@ -126,8 +126,8 @@ def off_by_default(with_features: Deployment, tmp_path_factory: pytest.TempPathF
     """The lanes that are off by default; lanes complete the members that the Launchpad sets."""
     made = copied(with_features, tmp_path_factory.mktemp("off"), with_features.instance, OFF_CHANGES)
     defs = build_defs(made.settings)
-    given = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}
-    config = {"ops": {"ensemble_cv_report": {"config": given}}}
+    ensemble = {"members": {"linear_regression": {"regParam": 0.5}, "svr": {}}, "folds": 2}
+    config = {"ops": {"ensemble_cv_report": {"config": ensemble}}}
     fit, fitted, raising = Algorithm.fit, list[tuple[int, int]](), True
 
     def watched(self: Algorithm, vectors: DataFrame, *args: Any) -> Any:
@@ -233,11 +233,11 @@ def test_each_step_of_a_lane_is_retried_if_storage_does_not_answer(what: str, tm
 
     record = {"split_id": "one", "slots": [], "features": {}}
     generation = Generation("id", WEEK, "file:///nowhere", datetime(2026, 1, 12, tzinfo=UTC), "run", record)
-    given: dict[str, Any] = {
+    known: dict[str, Any] = {
         "context": dg.build_asset_context(partition_key=WEEK),
         "config": config_class(algorithm_named(lane.model_name), settings.enabled_models[lane.model_name])(),
     }
-    arguments = {n: given.get(n, AssetInput(silent, {WEEK: generation})) for n in inspect.signature(compute).parameters}
+    arguments = {n: known.get(n, AssetInput(silent, {WEEK: generation})) for n in inspect.signature(compute).parameters}
     with pytest.raises(dg.RetryRequested):
         compute(**arguments)
 

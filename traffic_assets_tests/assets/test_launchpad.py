@@ -25,8 +25,8 @@ def test_the_defaults_are_the_profiles(name: str) -> None:
     assert shown == model_settings.hyperparameters.model_dump()
 
 
-def run_with(given: dict[str, Any], base: Path) -> dg.ExecuteInProcessResult:
-    config = {"ops": {"random_forest_cv_report": {"config": given}}}
+def run_with(form: dict[str, Any], base: Path) -> dg.ExecuteInProcessResult:
+    config = {"ops": {"random_forest_cv_report": {"config": form}}}
     with dg.DagsterInstance.ephemeral() as instance:
         return run_train(build_defs(tiny_settings(base)), instance, WEEK, config=config)
 
@@ -50,24 +50,24 @@ def test_members_of_an_ensemble_can_be_set() -> None:
     settings = load_settings("local", EVERY, environ={})
     model_settings = settings.enabled_models["ensemble"]
     form: Any = config_class(algorithm_named("ensemble"), model_settings)
-    found = []
+    passed_on = []
 
     @dg.op
     def report(config: form) -> None:
-        found.append(config.model_dump())
+        passed_on.append(config.model_dump())
 
     @dg.job
     def job() -> None:
         report()
 
-    given = {
+    entered = {
         "method": "weighted",
         "members": {"random_forest": {"maxDepth": 3}, "svr": {}},
         "weights": {"random_forest": 2.0, "svr": 1},
     }
-    assert job.execute_in_process(run_config={"ops": {"report": {"config": given}}}).success
-    assert found[0].pop("tune") is False
-    requested: Any = model_settings.override_hyperparameters(found[0])
+    assert job.execute_in_process(run_config={"ops": {"report": {"config": entered}}}).success
+    assert passed_on[0].pop("tune") is False
+    requested: Any = model_settings.override_hyperparameters(passed_on[0])
     profile: Any = settings.enabled_models["random_forest"].hyperparameters
     assert requested.member_hyperparameters["random_forest"] == profile.model_copy(update={"maxDepth": 3})
     assert requested.weights == {"random_forest": 2.0, "svr": 1.0}

@@ -131,8 +131,8 @@ def test_runs_at_the_same_time_do_not_move_highway_codes(
     write_day(tmp_path, DAYS[0], [f"{row},I-8" for row in good_rows(DAYS[0])], header)
     build, others = sensors.build_sensor_table, ["one other run"]
 
-    def overtaken(*given: Any) -> sensors.SensorTable:
-        table = build(*given)
+    def overtaken(*arguments: Any) -> sensors.SensorTable:
+        table = build(*arguments)
         if others and others.pop():
             write_day(tmp_path, DAYS[1], [f"B{row},I-5" for row in good_rows(DAYS[1])], header)
             assert run(tmp_path, DAYS[1:2]).success

@@ -88,11 +88,11 @@ def test_a_day_that_is_published_while_the_splits_are_made_is_new_to_the_sensor(
     current_generations = Dataset.current_generations
 
     def late(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
-        found = current_generations(self, partitions)
+        generations = current_generations(self, partitions)
         with_features.instance.report_runless_asset_event(
             dg.AssetMaterialization("feature_table", partition=DAYS[0], metadata={ROW_COUNT: 10})
         )
-        return found
+        return generations
 
     monkeypatch.setattr(Dataset, "current_generations", late)
     defs = build_defs(with_features.settings)
@@ -225,17 +225,17 @@ def test_the_id_of_a_split_depends_on_days_and_settings(tmp_path: Path) -> None:
     assert len({same, *others}) == 4
 
 
-def refusal(week: str, found: dict[str, Generation], settings: Settings) -> dg.Failure:
+def refusal(week: str, generations: dict[str, Generation], settings: Settings) -> dg.Failure:
     with pytest.raises(dg.Failure) as refused:
-        require_days(week, found, settings)
+        require_days(week, generations, settings)
     assert not refused.value.allow_retries
     assert "training.minimum_days" in str(refused.value)
     return refused.value
 
 
 def test_missing_and_empty_days_are_listed(tmp_path: Path) -> None:
-    found = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
-    refused = refusal(WEEK, found, tiny_settings(tmp_path))
+    generations = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
+    refused = refusal(WEEK, generations, tiny_settings(tmp_path))
     assert code_of(refused) == "assets.days-missing"
     values = values_of(refused)
     assert (values["week"], values["available"], values["required"]) == (WEEK, 1, 3)
@@ -325,8 +325,8 @@ def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch
     current_generations = Dataset.current_generations
 
     def mixed(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
-        found = current_generations(self, partitions)
-        return {day: replace(g, record={**g.record, LAYOUT_FINGERPRINT: day}) for day, g in found.items()}
+        generations = current_generations(self, partitions)
+        return {day: replace(g, record={**g.record, LAYOUT_FINGERPRINT: day}) for day, g in generations.items()}
 
     monkeypatch.setattr(Dataset, "current_generations", mixed)
     result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
@@ -335,5 +335,5 @@ def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch
 
 
 def test_an_empty_day_that_is_not_required_is_left_out(tmp_path: Path) -> None:
-    found = {day: generation(day) for day in DAYS} | {"2026-01-08": generation("2026-01-08", rows=0)}
-    assert list(require_days(WEEK, found, tiny_settings(tmp_path))) == DAYS
+    generations = {day: generation(day) for day in DAYS} | {"2026-01-08": generation("2026-01-08", rows=0)}
+    assert list(require_days(WEEK, generations, tiny_settings(tmp_path))) == DAYS

@@ -22,8 +22,8 @@ CODE = """
 from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.extension import Feature
 
-def feature(name, **given):
-    column = Column(name, **{"role": "numeric", "spark_type": "double", "source": ("speed",), **given})
+def feature(name, **changes):
+    column = Column(name, **{"role": "numeric", "spark_type": "double", "source": ("speed",), **changes})
     return Feature(name=name, title=name, column=column, expression=lambda data: None)
 
 LEVEL = feature("level", available_at="with the target")

@@ -20,7 +20,7 @@ USER = "traffic"
 
 def find_programs() -> Path | None:
     """Return the folder of the newest PostgreSQL server's programs, or None if none is installed."""
-    folders = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    folders = [Path(program).resolve().parent for program in [shutil.which("initdb")] if program]
     folders += sorted(DEBIAN.glob("*/bin"), key=lambda folder: float(folder.parent.name), reverse=True)
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 

@@ -122,8 +122,8 @@ class MiniSpark:
         end = time.monotonic() + timeout
         while True:
             text = (self.folder / f"{name}.log").read_text(errors="replace")
-            if found := re.search(pattern, text):
-                return found
+            if match := re.search(pattern, text):
+                return match
             if self._processes[name].poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{name} did not start:\n{text[-3000:]}")
             time.sleep(0.1)

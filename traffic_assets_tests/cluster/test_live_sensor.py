@@ -83,11 +83,11 @@ def test_the_sensor_trains_a_week_once(spark: SparkSession, environ: dict[str, s
             return list(instance.get_run_records(dg.RunsFilter(job_name="train")))
 
         def ticks_after(timestamp: float) -> list[Any]:
-            found: list[Any] = []
+            ticks: list[Any] = []
             for state in instance.all_instigator_state():
                 if state.instigator_name == SENSOR:
-                    found += instance.get_ticks(state.instigator_origin_id, state.selector_id, after=timestamp)
-            return found
+                    ticks += instance.get_ticks(state.instigator_origin_id, state.selector_id, after=timestamp)
+            return ticks
 
         def ended() -> bool:
             return any(record.dagster_run.is_finished for record in trainings())

@@ -143,14 +143,14 @@ class TestCreating:
     @pytest.fixture
     def commands(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Mapping[str, str]]]:
         """The commands that would write an archive, with their environments."""
-        found = []
+        run = []
 
         def run_writer(part: Path, command: list[str], environ: Mapping[str, str]) -> None:
-            found.append((command, environ))
+            run.append((command, environ))
             part.write_text("classes")
 
         monkeypatch.setattr(class_data, "run_writer", run_writer)
-        return found
+        return run
 
     def test_a_session_of_its_own_writes_it_with_one_message(
         self, archive: Archive, commands: list[Any], monkeypatch: pytest.MonkeyPatch

@@ -91,13 +91,13 @@ def test_every_materialization_has_its_cost_including_the_write(spark: SparkSess
         result = dg.materialize(
             [rows, document, report, unmeasured], resources=resources, instance=instance, run_config=QUIET
         )
-    found: dict[str, dict[str, Any]] = {
+    costs: dict[str, dict[str, Any]] = {
         node: {k: v.value for k, v in result.asset_materializations_for_node(node)[0].metadata.items() if "cost_" in k}
         for node in ("rows", "document", "report", "unmeasured")
     }
-    assert set(found["rows"]) == FIGURES | {"cost_rows_per_second"}
-    assert set(found["document"]) == FIGURES
-    assert set(found["report"]) == FIGURES | {"cost_rows_per_second"}
-    assert found["unmeasured"] == {}
-    assert found["rows"]["cost_shuffle_bytes"] > 0
-    assert found["rows"]["cost_rows_per_second"] * found["rows"]["cost_wall_seconds"] == pytest.approx(1000, rel=0.02)
+    assert set(costs["rows"]) == FIGURES | {"cost_rows_per_second"}
+    assert set(costs["document"]) == FIGURES
+    assert set(costs["report"]) == FIGURES | {"cost_rows_per_second"}
+    assert costs["unmeasured"] == {}
+    assert costs["rows"]["cost_shuffle_bytes"] > 0
+    assert costs["rows"]["cost_rows_per_second"] * costs["rows"]["cost_wall_seconds"] == pytest.approx(1000, rel=0.02)

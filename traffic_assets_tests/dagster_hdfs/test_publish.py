@@ -65,9 +65,9 @@ def _content(dataset: Dataset, key: str) -> str | None:
     if generation is None:
         return None
     parts = _parts(dataset, generation)
-    found = {dataset.filesystem.read_bytes(part.uri).decode() for part in parts}
-    assert (len(parts), found) == (PARTS, {generation.record["content"]})
-    return found.pop()
+    contents = {dataset.filesystem.read_bytes(part.uri).decode() for part in parts}
+    assert (len(parts), contents) == (PARTS, {generation.record["content"]})
+    return contents.pop()
 
 
 @contextmanager

@@ -118,13 +118,13 @@ def test_recorded_columns_are_not_read_from_files(local: Dataset, spark: SparkSe
     sc = spark.sparkContext
     sc.setJobGroup(local.root, "a look into a file is a job")
     try:
-        found = read_schema(spark, generation)
+        schema = read_schema(spark, generation)
         assert not sc.statusTracker().getJobIdsForGroup(local.root)
         spark.read.parquet(generation.uri)
         assert sc.statusTracker().getJobIdsForGroup(local.root), "otherwise the previous assertion proves nothing"
     finally:
         sc._jsc.clearJobGroup()
-    assert [(f.name, f.dataType) for f in found] == [
+    assert [(f.name, f.dataType) for f in schema] == [
         (f.name, f.dataType) for f in spark.read.parquet(generation.uri).schema
     ]
     assert read_generations(spark, [generation]).drop("date").collect() == made.collect()

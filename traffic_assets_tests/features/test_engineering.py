@@ -184,14 +184,14 @@ def test_the_local_clock_of_weekdays_and_weekends(spark: SparkSession) -> None:
     }
     readings = [("A", epoch(local), 60.0) for local in expected]
     rows = features(spark, readings, [SATURDAY, SUNDAY, MONDAY])
-    found = {local: at(rows, "A", local) for local in expected}
+    clock = {local: at(rows, "A", local) for local in expected}
     assert {
-        local: (r["is_weekend"], r["is_rush_hour"], r["time_since_midnight"]) for local, r in found.items()
+        local: (r["is_weekend"], r["is_rush_hour"], r["time_since_midnight"]) for local, r in clock.items()
     } == expected
-    assert {local: r["date"] for local, r in found.items()} == {local: local[:10] for local in expected}
-    noon = found[f"{MONDAY} 12:00"]
+    assert {local: r["date"] for local, r in clock.items()} == {local: local[:10] for local in expected}
+    noon = clock[f"{MONDAY} 12:00"]
     assert (noon["hour_sin"], noon["hour_cos"]) == (pytest.approx(0, abs=1e-12), -1)
-    evening = found[f"{MONDAY} 18:55"]
+    evening = clock[f"{MONDAY} 18:55"]
     assert evening["hour_sin"] == pytest.approx(sin(2 * pi * (18 + 55 / 60) / 24))
 
 
@@ -248,8 +248,8 @@ def test_efficiency_and_congestion_level(spark: SparkSession, setting: Any, free
         DataSettings(free_flow_speed=setting),
         sensors,
     )
-    found = {r["speed"]: (r["traffic_efficiency"], r["congestion_level"]) for r in rows}
-    assert found == {speed: (pytest.approx(share), level) for speed, (share, level) in expected.items()}
+    computed = {r["speed"]: (r["traffic_efficiency"], r["congestion_level"]) for r in rows}
+    assert computed == {speed: (pytest.approx(share), level) for speed, (share, level) in expected.items()}
 
 
 def test_sensors_with_incomplete_descriptions(spark: SparkSession) -> None:
@@ -261,8 +261,8 @@ def test_sensors_with_incomplete_descriptions(spark: SparkSession) -> None:
     ]
     readings = [(name, epoch(f"{MONDAY} 00:00"), 25.0) for name in names]
     rows = features(spark, readings, [MONDAY], DataSettings(free_flow_speed="per_sensor"), table)
-    found = {r["sensor_id"]: (r["traffic_efficiency"], r["congestion_level"], r["flow_rate"]) for r in rows}
-    assert found == {
+    computed = {r["sensor_id"]: (r["traffic_efficiency"], r["congestion_level"], r["flow_rate"]) for r in rows}
+    assert computed == {
         "own": (0.5, 2, 600.0),
         "stood still": (None, None, 1200.0),  # one lane if the number of lanes is unknown
         "unknown night": (None, None, 400.0),
@@ -304,8 +304,8 @@ def expected_past(slots: Slots, slot: int) -> tuple[float | None, ...]:
     """Compute the past of a reading naively; `slots` has the speed by number of the 5-minute interval."""
 
     def speeds(intervals: int) -> list[float]:
-        found = (slots.get(earlier) for earlier in range(slot - intervals, slot))
-        return [speed for speed in found if speed is not None]
+        window = (slots.get(earlier) for earlier in range(slot - intervals, slot))
+        return [speed for speed in window if speed is not None]
 
     def mean(values: list[float]) -> float | None:
         return sum(values) / len(values) if values else None
@@ -331,14 +331,14 @@ def test_the_past_of_series_with_gaps_equals_a_naive_search(spark: SparkSession,
         for slot, speed in slots.items()
     ]
     rows = features(spark, readings, [MONDAY])
-    found = {(int(r["sensor_id"]), (_moment(r) - midnight) // 300): past(r) for r in rows}
+    computed = {(int(r["sensor_id"]), (_moment(r) - midnight) // 300): past(r) for r in rows}
     expected = {
         (number, slot): expected_past(slots, slot)
         for number, slots in enumerate(sensors)
         for slot, speed in slots.items()
         if slot >= 0 and speed is not None
     }
-    assert found == {key: tuple(v if v is None else pytest.approx(v) for v in row) for key, row in expected.items()}
+    assert computed == {key: tuple(v if v is None else pytest.approx(v) for v in row) for key, row in expected.items()}
 
 
 ADDED = """

@@ -78,10 +78,10 @@ def test_fills_use_the_day_before(spark: SparkSession) -> None:
     noon = [("B", epoch(f"{MONDAY} 10:05"), 10.0), ("B", epoch(f"{MONDAY} 11:30"), 50.0)]
     ends = [("A", epoch(f"{MONDAY} 00:00"), 1.0), ("B", epoch(f"{MONDAY} 12:00"), 1.0)]
     rows = features(spark, [*night, *noon, *ends], [MONDAY], filling(fill))
-    found = past(at(rows, "A", f"{MONDAY} 00:00"))
-    assert found == past(at(rows, "B", f"{MONDAY} 12:00"))
+    filled = past(at(rows, "A", f"{MONDAY} 00:00"))
+    assert filled == past(at(rows, "B", f"{MONDAY} 12:00"))
     # 23:00 and 23:05 from 22:05, nothing near enough until 23:30, then 50
-    assert found[5] == pytest.approx((2 * 10 + 6 * 50) / 8)
+    assert filled[5] == pytest.approx((2 * 10 + 6 * 50) / 8)
 
 
 def test_lags_of_long_intervals_use_the_day_before_too(spark: SparkSession) -> None:
@@ -141,14 +141,14 @@ def test_the_filled_past_equals_a_naive_search(
     midnight = epoch(f"{MONDAY} 00:00")
     readings = [(str(i), midnight + t, speed) for i, series in enumerate(sensors) for t, speed in series.items()]
     rows = features(spark, readings, [MONDAY], filling(fill))
-    found = {(int(r["sensor_id"]), int(r["timestamp"].timestamp()) - midnight): past(r) for r in rows}
+    filled = {(int(r["sensor_id"]), int(r["timestamp"].timestamp()) - midnight): past(r) for r in rows}
     expected = {
         (i, now): tuple(v if v is None else pytest.approx(v) for v in expected_past(series, now, fill))
         for i, series in enumerate(sensors)
         for now, speed in series.items()
         if now >= 0 and speed is not None
     }
-    assert found == expected
+    assert filled == expected
 
 
 NEAR = st.dictionaries(st.integers(-24, 24).map(lambda half: half * INTERVAL // 2), SPEEDS, max_size=20)

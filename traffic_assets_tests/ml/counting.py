@@ -14,9 +14,9 @@ def counting(algorithm: Algorithm) -> tuple[Algorithm, list[Any]]:
     assert own is not None and own.fold_task is not None
     make = own.fold_task
 
-    def counted(*given: Any) -> Any:
-        made.append(given)
-        return make(*given)
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return make(*arguments)
 
     return replace(algorithm, own_threads=OwnThreads(own.applies, counted)), made
 

@@ -20,12 +20,12 @@ PLAIN = LinearRegressionHyperparameters(regParam=0.5)
 
 
 def test_a_fit_builds_the_estimator_and_fits_it() -> None:
-    def build(*given: Any) -> Any:
-        return SimpleNamespace(fit=lambda rows: (given, rows))
+    def build(*arguments: Any) -> Any:
+        return SimpleNamespace(fit=lambda rows: (arguments, rows))
 
     algorithm = replace(LINEAR, build=build)
-    found: Any = algorithm.fit("rows", PLAIN, seed=7, target="speed", vector="features")
-    assert found == ((PLAIN, 7, "speed", "features"), "rows")
+    fitted: Any = algorithm.fit("rows", PLAIN, seed=7, target="speed", vector="features")
+    assert fitted == ((PLAIN, 7, "speed", "features"), "rows")
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(None, 3), (5, 5)])

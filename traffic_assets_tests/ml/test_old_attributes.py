@@ -14,7 +14,7 @@ from traffic_assets_tests.codes import code_of, values_of
 
 CORE: dict[str, Any] = {
     "name": "acme", "title": "Acme", "kind": "alternative", "settings": LinearRegressionSettings,
-    "build": lambda *given: Estimator(given), "model_class": "acme.Model", "importances": abs,
+    "build": lambda *arguments: Estimator(arguments), "model_class": "acme.Model", "importances": abs,
     "importance_kind": "gain", "describe": vars,
 }  # fmt: skip
 OLD: dict[str, Any] = {
@@ -25,7 +25,7 @@ OLD: dict[str, Any] = {
     "scale_free": True,
     "reads_once": True,
     "all_cores": lambda h: h.regParam > 1,
-    "fold_task": lambda *given: given,
+    "fold_task": lambda *arguments: arguments,
     "package": "acme_engine",
     "quick": lambda h, seed, slots: (h, seed, slots),
     "extra": "acme",
@@ -50,16 +50,16 @@ class Estimator:
         return self
 
 
-def _algorithm(*given: Any, **named: Any) -> Algorithm:
+def _algorithm(*positional: Any, **named: Any) -> Algorithm:
     """Return an algorithm, hiding the old arguments from type checkers."""
     make: Any = Algorithm
-    return make(*given, **(CORE | named if not given else named))
+    return make(*positional, **(CORE | named if not positional else named))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_keywords_keep_their_meaning() -> None:
-    found = _algorithm(**OLD)
-    assert found == _algorithm(
+    algorithm = _algorithm(**OLD)
+    assert algorithm == _algorithm(
         shared_fit=OLD["sharing"],
         early_stopping=EarlyStopping(OLD["stops_early"], OLD["stop_on"]),
         configure_for_rows=OLD["suited"],
@@ -69,9 +69,9 @@ def test_old_keywords_keep_their_meaning() -> None:
         requirements=Requirements("acme_engine", "acme"),
         surrogate=OLD["quick"],
     )
-    assert (found.stops_early(PLAIN), found.stops_early(STRONG)) == (False, True)
-    assert (found.uses_all_cores(PLAIN), found.uses_all_cores(STRONG)) == (False, True)
-    fitted: Any = found.fit("rows", STRONG, 7, "speed", "features", stop="marked", rows=9)
+    assert (algorithm.stops_early(PLAIN), algorithm.stops_early(STRONG)) == (False, True)
+    assert (algorithm.uses_all_cores(PLAIN), algorithm.uses_all_cores(STRONG)) == (False, True)
+    fitted: Any = algorithm.fit("rows", STRONG, 7, "speed", "features", stop="marked", rows=9)
     configured, rows = fitted.made
     built, marked = configured.made
     assert (built.made, marked, rows) == ((STRONG, 7, "speed", "features"), "marked", 9)
@@ -86,12 +86,12 @@ def test_an_algorithm_that_never_stops_early_has_no_old_function_for_it() -> Non
 @pytest.mark.parametrize("name", [name for name in OLD if name not in ("stops_early", "extra")])
 def test_each_old_attribute_is_accepted_and_read_with_a_warning(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=rf"Algorithm\({name}=\.\.\.\) is now "):
-        found = _algorithm(**{name: OLD[name]})
+        algorithm = _algorithm(**{name: OLD[name]})
     if name == "fold_task":
-        assert found.fold_task is OLD[name]
+        assert algorithm.fold_task is OLD[name]
         return
     with pytest.warns(DeprecationWarning, match=rf"Algorithm\.{name} is now "):
-        assert getattr(found, name) is OLD[name]
+        assert getattr(algorithm, name) is OLD[name]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -99,9 +99,9 @@ def test_an_old_attribute_without_a_value_changes_nothing() -> None:
     for name in ("sharing", "suited", "quick", "package", "extra"):
         assert _algorithm(**{name: None}) == _algorithm()
     assert _algorithm(extra="acme") == _algorithm(), "without a package there is nothing to install"
-    found = _algorithm(stop_on=OLD["stop_on"], fold_task=OLD["fold_task"])
-    assert not found.stops_early(STRONG)
-    assert not found.uses_all_cores(STRONG)
+    algorithm = _algorithm(stop_on=OLD["stop_on"], fold_task=OLD["fold_task"])
+    assert not algorithm.stops_early(STRONG)
+    assert not algorithm.uses_all_cores(STRONG)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -126,15 +126,15 @@ def test_a_copy_with_an_old_attribute_keeps_the_rest_of_its_object() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fit_that_stops_early_without_an_indicator_is_refused_as_before() -> None:
-    found = _algorithm(stops_early=OLD["stops_early"])
+    algorithm = _algorithm(stops_early=OLD["stops_early"])
     with pytest.raises(ValueError) as caught:
-        found.fit("rows", STRONG, 7, "speed", "features")
+        algorithm.fit("rows", STRONG, 7, "speed", "features")
     assert code_of(caught.value) == "algorithms.no-validation-rows"
     with pytest.raises(ValueError) as caught:
-        found.fit("rows", STRONG, 7, "speed", "features", stop="marked")
+        algorithm.fit("rows", STRONG, 7, "speed", "features", stop="marked")
     assert code_of(caught.value) == "algorithms.no-validation-indicator"
     assert values_of(caught.value) == {"column": "marked"}
-    assert found.fit("rows", PLAIN, 7, "speed", "features")
+    assert algorithm.fit("rows", PLAIN, 7, "speed", "features")
 
 
 def test_attributes_that_nothing_reads_are_refused_by_name() -> None:
@@ -159,8 +159,8 @@ def test_a_subclass_without_old_attributes_is_accepted() -> None:
             return self.title
 
     with pytest.warns(DeprecationWarning, match="scale_invariant"):
-        found: Any = Own(**CORE, scale_free=True)  # type: ignore[call-arg]
-    assert (found.scale_invariant, found.describe_more()) == (True, "Acme")
+        algorithm: Any = Own(**CORE, scale_free=True)  # type: ignore[call-arg]
+    assert (algorithm.scale_invariant, algorithm.describe_more()) == (True, "Acme")
 
 
 def test_the_core_is_required_and_the_rest_is_optional() -> None:

@@ -56,10 +56,10 @@ def text(path: Path, content: str) -> None:
 
 
 def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    names_by_day: dict[str, list[str]] = {}
     for row in ingested.rows.select("date", "sensor_id").collect():
-        found.setdefault(row["date"], []).append(row["sensor_id"])
-    return {day: sorted(sensors) for day, sensors in found.items()}
+        names_by_day.setdefault(row["date"], []).append(row["sensor_id"])
+    return {day: sorted(sensors) for day, sensors in names_by_day.items()}
 
 
 def reason_code(ingested: Ingested, day: str) -> str:

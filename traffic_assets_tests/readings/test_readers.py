@@ -240,8 +240,8 @@ def test_csv_columns_are_read_by_name_and_files_must_agree(spark: SparkSession, 
     of = source(tmp_path)
     read_parts, refused = of.read_all(spark, of.parts())
     assert refused == {}
-    found = [row for _, frame in read_parts for row in rows(frame, "sensor_id", "speed", "flow")]
-    assert sorted(found) == [("A", "60", "5"), ("B", "61", "6")]
+    values = [row for _, frame in read_parts for row in rows(frame, "sensor_id", "speed", "flow")]
+    assert sorted(values) == [("A", "60", "5"), ("B", "61", "6")]
 
     text(tmp_path / "date=2026-01-05" / "z.csv", "sensor_id,flow,speed\nC,7,62\n")
     frame = of.read(spark, of.parts(["2026-01-05"])[0])
@@ -269,8 +269,8 @@ def test_days_with_the_same_columns_in_other_formats_are_read_separately(spark: 
     of = source(tmp_path)
     read_parts, refused = of.read_all(spark, of.parts())
     assert refused == {}
-    found = [row for _, frame in read_parts for row in rows(frame, "sensor_id", "speed")]
-    assert sorted(found) == [("A", "1"), ("B", "2"), ("C", "3")]
+    values = [row for _, frame in read_parts for row in rows(frame, "sensor_id", "speed")]
+    assert sorted(values) == [("A", "1"), ("B", "2"), ("C", "3")]
 
 
 def test_days_that_cannot_be_read_are_refused_and_the_others_are_kept(spark: SparkSession, tmp_path: Path) -> None:

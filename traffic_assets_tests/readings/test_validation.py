@@ -39,8 +39,8 @@ def stamps(frame: DataFrame, data: DataSettings) -> dict[str, str | None]:
     return {row["given"]: row["found"] and row["found"][:-3] for row in rows}
 
 
-def texts(spark: SparkSession, given: Sequence[str]) -> DataFrame:
-    return spark.createDataFrame([(text, text) for text in given], "timestamp string, given string")
+def texts(spark: SparkSession, timestamps: Sequence[str]) -> DataFrame:
+    return spark.createDataFrame([(text, text) for text in timestamps], "timestamp string, given string")
 
 
 def reasons(spark: SparkSession, columns: Sequence[Column], rows: Sequence[dict[str, Any]], schema: str) -> list[Any]:
@@ -105,10 +105,10 @@ def test_timestamp_formats_are_tried_in_order_and_may_have_a_zone(spark: SparkSe
 
 
 def test_other_texts_are_unparsable_or_missing_timestamps(spark: SparkSession) -> None:
-    given = ["yesterday", "2026-02-30 00:00:00", "12:30", "T12:30:00", "1767600000", "", "  ", None]
-    rows = [{"sensor_id": "A", "timestamp": text, "speed": 1.0} for text in given]
-    found = reasons(spark, READING_COLUMNS, rows, "sensor_id string, timestamp string, speed double")
-    assert found == ["timestamp: unparsable"] * 5 + ["timestamp: missing"] * 3
+    timestamps = ["yesterday", "2026-02-30 00:00:00", "12:30", "T12:30:00", "1767600000", "", "  ", None]
+    rows = [{"sensor_id": "A", "timestamp": text, "speed": 1.0} for text in timestamps]
+    refused = reasons(spark, READING_COLUMNS, rows, "sensor_id string, timestamp string, speed double")
+    assert refused == ["timestamp: unparsable"] * 5 + ["timestamp: missing"] * 3
 
 
 def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> Non
     }
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
     frame = spark.read.parquet(str(tmp_path / "x.parquet"))
-    found = {}
+    by_convention = {}
     for data in (UTC_INPUT, LOCAL_INPUT):
         one = None
         for name in columns:
@@ -132,12 +132,16 @@ def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> Non
             typed = validate_rows(part, [READING_COLUMNS[1], Column("given", "description", "string")], data, "x")
             one = typed if one is None else one.unionByName(typed)
         assert one is not None
-        found[data.timestamps] = {
+        by_convention[data.timestamps] = {
             row[0]: row[1] for row in one.selectExpr("given", "date_format(timestamp, 'MM-dd HH:mm:ss')").collect()
         }
     with_zone = {"utc": "01-05 08:00:00", "pacific": "01-05 16:00:00", "epoch": "01-05 08:00:00"}
-    assert found["utc"] == with_zone | {"naive": "01-05 08:00:00", "millis": "01-05 08:00:00", "day": "01-05 00:00:00"}
-    assert found["local"] == with_zone | {
+    assert by_convention["utc"] == with_zone | {
+        "naive": "01-05 08:00:00",
+        "millis": "01-05 08:00:00",
+        "day": "01-05 00:00:00",
+    }
+    assert by_convention["local"] == with_zone | {
         "naive": "01-05 16:00:00",
         "millis": "01-05 16:00:00",
         "day": "01-05 08:00:00",
@@ -147,8 +151,8 @@ def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("minutes", "floored"), [(1, "08:59"), (15, "08:45"), (60, "08:00")])
 def test_timestamps_are_floored_to_the_interval(spark: SparkSession, minutes: int, floored: str) -> None:
     text = "1969-12-31 08:59:59" if minutes == 60 else "2026-01-05 08:59:59"  # before 1970 too
-    found = stamps(texts(spark, [text]), DataSettings(interval_minutes=minutes))
-    assert found == {text: f"{text[:10]} {floored}"}
+    timestamps = stamps(texts(spark, [text]), DataSettings(interval_minutes=minutes))
+    assert timestamps == {text: f"{text[:10]} {floored}"}
 
 
 def test_readings_out_of_range_unparsable_or_without_key(spark: SparkSession) -> None:
@@ -173,13 +177,13 @@ def test_readings_out_of_range_unparsable_or_without_key(spark: SparkSession) ->
         ({"timestamp": None}, "timestamp: missing"),
         ({"timestamp": "x", "speed": "x"}, "timestamp: unparsable"),  # the first in the catalogue's order
     ]
-    found = reasons(
+    refused = reasons(
         spark,
         READING_COLUMNS,
         [good | case for case, _ in cases],
         "sensor_id string, timestamp string, speed string, flow string, occupancy string",
     )
-    assert found == [reason for _, reason in cases]
+    assert refused == [reason for _, reason in cases]
 
 
 def test_sensor_descriptions(spark: SparkSession) -> None:
@@ -236,8 +240,8 @@ def test_kilometres_are_converted_in_every_column_of_speeds(spark: SparkSession)
 
 def test_a_feature_without_upper_limit_is_finite(spark: SparkSession) -> None:
     rows = [{"sensor_id": "A", "timestamp": AT, "speed_variance": v} for v in (0.0, 1e9, INF, float("nan"), -1.0)]
-    found = reasons(spark, feature_table_columns(), rows, "sensor_id string, timestamp string, speed_variance double")
-    assert found == [
+    refused = reasons(spark, feature_table_columns(), rows, "sensor_id string, timestamp string, speed_variance double")
+    assert refused == [
         None,
         None,
         "speed_variance: infinite",
@@ -299,15 +303,15 @@ def test_the_same_duplicate_is_kept_in_any_order_of_rows(spark: SparkSession) ->
         ("C", "t1", 15.0, 1.0, "speed: NaN"),
     ]
     schema = f"sensor_id string, timestamp string, speed double, flow double, {REASON} string"
-    found = []
+    results = []
     for order in (rows, rows[::-1]):
         frame = spark.createDataFrame(order, schema).repartition(3)
         marked = mark_duplicates(frame, KEYS, ["speed", "flow"])
         assert marked.columns == frame.columns
-        found.append(sorted((tuple(row) for row in marked.collect()), key=str))
-    assert found[0] == found[1]
+        results.append(sorted((tuple(row) for row in marked.collect()), key=str))
+    assert results[0] == results[1]
     duplicate = "duplicate key (sensor_id, timestamp)"
-    assert {row[:4]: row[4] for row in found[0]} == {
+    assert {row[:4]: row[4] for row in results[0]} == {
         ("A", "t1", 50.0, 9.0): duplicate,
         ("A", "t1", 50.0, 3.0): None,
         ("A", "t1", 60.0, 1.0): duplicate,

@@ -40,24 +40,24 @@ def test_unknown_and_missing_fields_are_refused() -> None:
 
 
 def test_metadata_cannot_be_changed() -> None:
-    found = metadata("a", "v1.0.0")
+    stored = metadata("a", "v1.0.0")
     with pytest.raises(ValidationError, match="frozen"):
-        found.version = "v9.0.0"  # type: ignore[misc]
+        stored.version = "v9.0.0"  # type: ignore[misc]
 
 
 def test_references_are_the_generations_that_must_stay() -> None:
     """Check references by id, which remain valid if the base is moved or has another address."""
-    found = training("file:///base/generations/g7")
-    assert found.references == {"g1", "g7", *found.days.values(), *found.sensor_tables}
-    assert found.days
-    assert found.sensor_tables
+    described = training("file:///base/generations/g7")
+    assert described.references == {"g1", "g7", *described.days.values(), *described.sensor_tables}
+    assert described.days
+    assert described.sensor_tables
 
 
 def test_versions_of_libraries_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = library_versions()
-    assert set(found) == {"python", *LIBRARIES}
-    assert found["python"] == platform.python_version()
-    assert found["pyspark"] == pyspark.__version__
+    versions = library_versions()
+    assert set(versions) == {"python", *LIBRARIES}
+    assert versions["python"] == platform.python_version()
+    assert versions["pyspark"] == pyspark.__version__
     assert code_version() == traffic_assets.__version__ == version("traffic-assets")
     monkeypatch.setattr("traffic_assets.registry.metadata.LIBRARIES", ("no-such-library",))
     assert library_versions()["no-such-library"] == "not installed"

@@ -76,8 +76,8 @@ def test_an_ensemble_is_registered_and_predicts_as_it_did(
     ensemble: PipelineModel, rows: DataFrame, tmp_path: Path
 ) -> None:
     loaded = _registered(ensemble, "ensemble", tmp_path).load("ensemble")
-    found, expected = ([r.prediction for r in p.transform(rows).collect()] for p in (loaded.pipeline, ensemble))
-    assert found == expected
+    predictions, expected = ([r.prediction for r in p.transform(rows).collect()] for p in (loaded.pipeline, ensemble))
+    assert predictions == expected
     assert type(loaded.model).__name__ == "EnsembleModel"
     for file in (tmp_path / "models").rglob("*"):
         assert not file.is_file() or not file.read_bytes().startswith((b"\x80\x04", b"\x80\x05"))

@@ -66,7 +66,7 @@ def _register(registry: ModelRegistry, name: str, lane: str = FOREST) -> str:
 
 def _contents(registry: ModelRegistry, lane: str = FOREST) -> dict[str, str]:
     """Return the name of the model by version, and require it in every file of the manifest."""
-    found = {}
+    contents = {}
     for version in registry.versions(lane):
         uri = f"{registry.root}/{lane}/{version}"
         files = {
@@ -85,8 +85,8 @@ def _contents(registry: ModelRegistry, lane: str = FOREST) -> dict[str, str]:
         assert manifest["version"] == registry.metadata(lane, version).version == version
         assert set(manifest["sha256"]) == {*files, "metadata.json"}
         registry.verify(lane, version)
-        found[version] = names.pop()
-    return found
+        contents[version] = names.pop()
+    return contents
 
 
 def _pointer(registry: ModelRegistry, lane: str = FOREST) -> str:
@@ -502,12 +502,12 @@ def test_a_loaded_version_predicts_as_the_model_did(registry: ModelRegistry, row
     loaded = registry.load(FOREST)
     assert loaded.metadata == metadata_of
     assert type(loaded.model).__name__ == "RandomForestRegressionModel"
-    expected, found = (
+    expected, predictions = (
         [row.prediction for row in pipeline.transform(rows).collect()]
         for pipeline in (PipelineModel.load(f"file://{real_model}"), loaded.pipeline)
     )
-    assert found == expected
-    assert len(set(found)) > 3
+    assert predictions == expected
+    assert len(set(predictions)) > 3
     vectors = get_preprocessor(loaded.pipeline).transform(rows)
     assert [row.prediction for row in loaded.model.transform(vectors).collect()] == expected
 

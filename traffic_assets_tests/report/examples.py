@@ -58,9 +58,9 @@ def diagnostics(sensor: str = "s1") -> Diagnostics:
 
 
 def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **changes: Any) -> LaneReport:
-    test, later, found = metrics(rmse), metrics(2 * rmse, 0.97), search(rmse, trials)
+    test, later, own_search = metrics(rmse), metrics(2 * rmse, 0.97), search(rmse, trials)
     target = ThresholdResult(target="RMSE on test, mph", asked="<= 2", measured=rmse, passed=not missed)
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "id": name,
         "title": TITLES[name],
         "standing": LeaderboardEntry(
@@ -70,7 +70,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
             temporal=later,
             targets_asked=len(changes.get("targets", [target])),
             targets_missed=["RMSE on test, mph is too much"] if missed else [],
-            folds=found.best.summary["rmse"],
+            folds=own_search.best.summary["rmse"],
         ),
         "scores": Scores(
             train=metrics(rmse / 2),
@@ -81,7 +81,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
         "temporal": TemporalEvaluation(
             boundary=START + timedelta(days=11), fit_rows=4321, metrics=later, hyperparameters={"maxDepth": 5}
         ),
-        "search": found,
+        "search": own_search,
         "targets": [target],
         "model_bytes": 1_234_567,
         "training_minutes": 1.5,
@@ -99,7 +99,7 @@ def lane(name: str, rmse: float, missed: bool = False, trials: int = 1, **change
             PNG,
         ),
     }
-    return LaneReport(**{**given, **changes})
+    return LaneReport(**{**defaults, **changes})
 
 
 def difference(model: str, best: str, test: str, size: float, adjusted: float) -> Comparison:
@@ -111,7 +111,7 @@ def difference(model: str, best: str, test: str, size: float, adjusted: float) -
 def board(**changes: Any) -> Board:
     """Return two models: the forest leads significantly over the folds, but not on the temporal holdout."""
     first, second = "random_forest", "linear_regression"
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "target": "speed",
         "unit": "mph",
         "primary_metric": "rmse",
@@ -123,12 +123,12 @@ def board(**changes: Any) -> Board:
         ],
         "pictures": {"comparison": PNG},
     }
-    return Board(**{**given, **changes})
+    return Board(**{**defaults, **changes})
 
 
 def report(of: Board | None = None, **changes: Any) -> Report:
     """Return a week with this board, or with the default one."""
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "week": "2026-01-12",
         "profile": "local",
         "made_at": START,
@@ -141,4 +141,4 @@ def report(of: Board | None = None, **changes: Any) -> Report:
         "split_kind": "random",
         "board": of or board(),
     }
-    return Report(**{**given, **changes})
+    return Report(**{**defaults, **changes})

@@ -33,8 +33,8 @@ def test_a_test_that_was_not_done_is_listed_with_the_reason() -> None:
 
 def test_the_text_names_the_model_that_is_better_on_the_temporal_holdout() -> None:
     other = "linear_regression"
-    found = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
-    assert findings.describe_differences(found) == [
+    example = board(differences=[difference(other, "random_forest", TIME_TEST, -0.2, 0.0001)])
+    assert findings.describe_differences(example) == [
         "The mean RMSE of Linear regression is larger by 0.5000 mph (50%). On the temporal holdout, by squared error, "
         "Linear regression is significantly better (corrected p < 0.001)."
     ]
@@ -46,9 +46,11 @@ def test_a_difference_at_the_level_is_not_significant() -> None:
 
 
 def test_without_tests_nothing_is_claimed() -> None:
-    found = board(differences=[])
-    assert findings.headline(found).endswith("Whether the difference is statistically significant could not be tested.")
-    assert findings.describe_tests(found).count("Not tested: ") == 2
+    example = board(differences=[])
+    assert findings.headline(example).endswith(
+        "Whether the difference is statistically significant could not be tested."
+    )
+    assert findings.describe_tests(example).count("Not tested: ") == 2
 
 
 def test_the_text_uses_the_primary_metric() -> None:

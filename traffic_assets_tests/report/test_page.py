@@ -86,11 +86,11 @@ def test_numbers_that_are_missing_are_dashes() -> None:
 
 def test_a_search_that_was_stopped_is_noted_with_its_trials() -> None:
     whole, out = search(1.0, 2), search(1.0, 2).model_copy(update={"stopped": "the search was stopped"})
-    given = lane("random_forest", 1.0)
+    forest = lane("random_forest", 1.0)
 
-    def text(found: Search, own: Search | None) -> str:
-        temporal = given.temporal.model_copy(update={"search": own, "hyperparameters": {"maxDepth": 6}})
-        page = Page(render(report(board(lanes=[replace(given, search=found, temporal=temporal)]))))
+    def text(searched: Search, own: Search | None) -> str:
+        temporal = forest.temporal.model_copy(update={"search": own, "hyperparameters": {"maxDepth": 6}})
+        page = Page(render(report(board(lanes=[replace(forest, search=searched, temporal=temporal)]))))
         return " ".join(page.text.split())
 
     assert "stopped" not in text(whole, None)

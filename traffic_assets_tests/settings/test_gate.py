@@ -23,7 +23,7 @@ def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "limits"),
+    ("changes", "limits"),
     [
         ({}, {"r2_min": 0.9996, "rmse_max": 0.752, "mae_max": 0.289, "cv_r2_mean_min": 0.999, "cv_r2_std_max": 0.001}),
         ({"evaluation": {"thresholds": {"random_forest": {"r2_min": 0.5}}}}, {"r2_min": 0.5}),
@@ -31,6 +31,6 @@ def test_a_limit_that_can_be_set_stops_a_model_that_misses_it(limit: str) -> Non
         ({"evaluation": {"thresholds": {"random_forest": {}}}}, {}),
     ],
 )
-def test_configured_limits_replace_all_defaults_of_the_model(given: dict[str, Any], limits: dict[str, float]) -> None:
-    thresholds = load_settings("local", given, {}).get_thresholds("speed", "random_forest")
+def test_configured_limits_replace_all_defaults_of_the_model(changes: dict[str, Any], limits: dict[str, float]) -> None:
+    thresholds = load_settings("local", changes, {}).get_thresholds("speed", "random_forest")
     assert thresholds.model_dump(exclude_none=True) == limits

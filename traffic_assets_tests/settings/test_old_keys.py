@@ -74,7 +74,7 @@ def test_an_error_is_reported_under_the_key_that_was_used(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "suggestion"),
+    ("misspelled", "suggestion"),
     [
         ("target", "thresholds"),
         ("tagrets", "thresholds"),
@@ -82,12 +82,14 @@ def test_an_error_is_reported_under_the_key_that_was_used(tmp_path: Path) -> Non
         ("other_target", "other_thresholds"),
     ],
 )
-def test_a_misspelled_old_key_gets_the_current_one_as_suggestion(tmp_path: Path, given: str, suggestion: str) -> None:
-    text = problem(_write(tmp_path / "mine.json", {given: LIMIT}))
+def test_a_misspelled_old_key_gets_the_current_one_as_suggestion(
+    tmp_path: Path, misspelled: str, suggestion: str
+) -> None:
+    text = problem(_write(tmp_path / "mine.json", {misspelled: LIMIT}))
     assert text.code == "settings.misspelled-key"
-    assert (text.values["path"], text.values["suggestion"]) == (f"evaluation.{given}", suggestion)
+    assert (text.values["path"], text.values["suggestion"]) == (f"evaluation.{misspelled}", suggestion)
     assert text.values["allowed"] == list(EvaluationSettings.model_fields)
-    text = problem("local", {f"TRAFFIC_EVALUATION__{given.upper()}__SVR__R2_MIN": "0.5"})
+    text = problem("local", {f"TRAFFIC_EVALUATION__{misspelled.upper()}__SVR__R2_MIN": "0.5"})
     assert text.code == "settings.misspelled-variable"
     assert text.values["suggestion"] == f"TRAFFIC_EVALUATION__{suggestion.upper()}"
 

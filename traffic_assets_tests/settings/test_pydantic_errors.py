@@ -55,8 +55,8 @@ def _error(**values: Any) -> Any:
 )
 def test_each_kind_of_error_has_a_code(values: dict[str, Any], code: str, rest: dict[str, Any]) -> None:
     text = coded_text(_error(**values))
-    (given,) = values.values()
-    assert (text.code, text.values) == (code, {"given": given, **rest})
+    (value,) = values.values()
+    assert (text.code, text.values) == (code, {"given": value, **rest})
 
 
 def test_a_value_is_hidden_on_request() -> None:

@@ -42,8 +42,8 @@ def test_enabled_models_in_the_order_of_the_file() -> None:
 
 
 def test_thresholds_of_other_targets_belong_to_existing_lanes() -> None:
-    given = {"flow": {"random_forest": {"r2_min": 0.5}}}
-    settings = Settings(evaluation=EvaluationSettings(other_thresholds=given))
+    thresholds = {"flow": {"random_forest": {"r2_min": 0.5}}}
+    settings = Settings(evaluation=EvaluationSettings(other_thresholds=thresholds))
     assert settings.get_thresholds("flow", "random_forest").r2_min == 0.5
     assert settings.get_thresholds("flow", "linear_regression") == GateThresholds()
     assert settings.get_thresholds("speed", "random_forest").r2_min == 0.9996

@@ -16,7 +16,7 @@ LIMITS = {"random_forest": {"r2_min": 0.5}}
 
 
 @pytest.mark.parametrize(
-    ("given", "target"),
+    ("name", "target"),
     [
         ("flow", "flow"), ("traffic_volume", "flow"), ("avg_speed", "speed"), ("volume_5min", "flow"),
         ("volume", "volume"),  # the aliases give it another meaning here
@@ -24,8 +24,8 @@ LIMITS = {"random_forest": {"r2_min": 0.5}}
         ("Flow", "Flow"), (3, 3), (["flow"], ["flow"]),
     ],
 )  # fmt: skip
-def test_a_name_is_resolved_to_its_target(given: Any, target: Any) -> None:
-    assert resolve_target(given, NAMED) == target
+def test_a_name_is_resolved_to_its_target(name: Any, target: Any) -> None:
+    assert resolve_target(name, NAMED) == target
 
 
 def test_the_name_of_a_target_always_refers_to_it() -> None:

@@ -15,8 +15,8 @@ def test_a_folder_becomes_a_file_uri(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
-    def base(given: str) -> str:
-        return PersistenceSettings(base_uri=given).base_uri
+    def base(uri: str) -> str:
+        return PersistenceSettings(base_uri=uri).base_uri
 
     here = f"file://{tmp_path.resolve()}"
     assert PersistenceSettings().base_uri == f"{here}/traffic-data"

@@ -224,9 +224,9 @@ def test_no_value_of_a_spark_setting_is_repeated_in_a_message(spark: Any) -> Non
 
 
 def test_models_that_are_off_because_the_file_lists_others_are_reported_with_an_error(tmp_path: Path) -> None:
-    given = {"training": {"primary_metric": "mae"}, "models": {"random_forest": {"enabled": False}}}
+    content = {"training": {"primary_metric": "mae"}, "models": {"random_forest": {"enabled": False}}}
     with pytest.raises(SettingsError) as caught:
-        load_settings(write(tmp_path / "sklearn.json", given), environ={})
+        load_settings(write(tmp_path / "sklearn.json", content), environ={})
     assert [text.code for text in caught.value.problems] == ["settings.no-model-enabled"]
     assert values_of(caught.value)["count"] == 1
     last = str(caught.value).splitlines()[-1]

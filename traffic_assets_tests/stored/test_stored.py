@@ -87,11 +87,11 @@ def test_a_stored_ensemble_predicts_the_same(spark: SparkSession) -> None:
     assert all(member.weight > 0 for member in loaded.model.members)
     rows = read_current(spark, f"file://{STORED}/base/processed/ml-features")
     predicted = loaded.pipeline.transform(rows).selectExpr("sensor_id", SECONDS, "prediction").collect()
-    found = {(row["sensor_id"], row["at"]): row["prediction"] for row in predicted}
+    predictions = {(row["sensor_id"], row["at"]): row["prediction"] for row in predicted}
     expected = json.loads((STORED / "predictions.json").read_text())
     assert len(expected) == 20
     for row in expected:
-        assert found[row["sensor_id"], row["at"]] == pytest.approx(row["prediction"], abs=1e-9)
+        assert predictions[row["sensor_id"], row["at"]] == pytest.approx(row["prediction"], abs=1e-9)
 
 
 def test_stored_versions_are_undamaged() -> None:

@@ -82,8 +82,8 @@ def run(
 
 def newest_of(instance: dg.DagsterInstance, key: str) -> dict[str, int]:
     """Return the storage id of the newest materialization of each partition that Dagster knows."""
-    found = instance.get_latest_storage_id_by_partition(dg.AssetKey(key), dg.DagsterEventType.ASSET_MATERIALIZATION)
-    return dict(found)
+    newest = instance.get_latest_storage_id_by_partition(dg.AssetKey(key), dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return dict(newest)
 
 
 def recorded(instance: dg.DagsterInstance, key: str) -> list[str]:
@@ -162,8 +162,8 @@ def test_only_a_kept_model_is_passed_on_in_its_process_and_other_values_are_read
 
     assert run([thing, later], manager_class(hdfs=hdfs_resource), instance).success
     assert run([thing, later], manager_class(hdfs=hdfs_resource), instance, only=["later"]).success
-    assert [found is value for found in seen] == [handed_on, False], "another process has its own manager"
-    assert [essence(found) for found in seen] == [essence(value)] * 2
+    assert [loaded is value for loaded in seen] == [handed_on, False], "another process has its own manager"
+    assert [essence(loaded) for loaded in seen] == [essence(value)] * 2
 
 
 @pytest.mark.parametrize("browse_url", [None, "http://namenode:9870/webhdfs/v1/traffic/{path}?op=OPEN"])
@@ -194,11 +194,11 @@ def test_a_second_materialization_replaces_the_first_and_a_failed_one_does_not(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
 ) -> None:
     manager_class, value, _ = values_of(spark)[kind]
-    given: list[Any] = [value, value, object()]
+    outputs: list[Any] = [value, value, object()]
 
     @dg.asset
     def thing() -> Any:
-        return given.pop(0)
+        return outputs.pop(0)
 
     manager = manager_class(hdfs=hdfs_resource)
     dataset = hdfs_resource.dataset("thing")

@@ -29,7 +29,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def materialize(value: Any, resource: HdfsResource, instance: dg.DagsterInstance) -> tuple[bool, dict[str, Any], str]:
     """Return the success of a run over b to c, the value of its reader, and the message of its failure."""
-    given: dict[str, Any] = {}
+    documents: dict[str, Any] = {}
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
     def notes() -> Any:
@@ -37,7 +37,7 @@ def materialize(value: Any, resource: HdfsResource, instance: dg.DagsterInstance
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run(), io_manager_key="nothing")
     def reader(notes: Mapping[str, Any]) -> None:
-        given.update(notes)
+        documents.update(notes)
 
     result = dg.materialize(
         [notes, reader],
@@ -49,13 +49,13 @@ def materialize(value: Any, resource: HdfsResource, instance: dg.DagsterInstance
     errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     while errors and errors[0] is not None and errors[0].cause is not None:
         errors[0] = errors[0].cause
-    return result.success, given, errors[0].message if errors and errors[0] else ""
+    return result.success, documents, errors[0].message if errors and errors[0] else ""
 
 
 def test_a_range_is_a_mapping_of_partition_to_document(resource: HdfsResource, instance: dg.DagsterInstance) -> None:
-    success, given, _ = materialize({"b": {"n": 1}, "c": {"n": 2}}, resource, instance)
+    success, documents, _ = materialize({"b": {"n": 1}, "c": {"n": 2}}, resource, instance)
     assert success
-    assert given == {"b": {"n": 1}, "c": {"n": 2}}
+    assert documents == {"b": {"n": 1}, "c": {"n": 2}}
     assert set(resource.dataset(KEY).partitions()) == {"b", "c"}
     assert set(instance.get_materialized_partitions(KEY)) == {"b", "c"}
 

@@ -80,8 +80,8 @@ def _fit(train: DataFrame, features: FeatureSet, algorithm: Algorithm, seed: int
 
 
 def _predictions(pipeline: PipelineModel, rows: DataFrame) -> Predictions:
-    found = pipeline.transform(rows).select("sensor_id", F.col("timestamp").cast("long"), "prediction").collect()
-    return {(row[0], row[1]): row[2] for row in found}
+    predicted = pipeline.transform(rows).select("sensor_id", F.col("timestamp").cast("long"), "prediction").collect()
+    return {(row[0], row[1]): row[2] for row in predicted}
 
 
 @pytest.fixture(scope="module", params=list(built_in_algorithms()))
@@ -123,10 +123,10 @@ def test_every_algorithm_is_tested_and_has_settings() -> None:
 
 
 def test_metrics_are_finite_and_better_than_the_mean(fitted: Fitted) -> None:
-    found = evaluate(fitted.pipeline.transform(fitted.test))
-    assert all(math.isfinite(getattr(found, metric)) for metric in METRICS)
-    assert found.rows == 160
-    assert found.r2 > 0.8, "the speed is almost a function of the features"
+    metrics = evaluate(fitted.pipeline.transform(fitted.test))
+    assert all(math.isfinite(getattr(metrics, metric)) for metric in METRICS)
+    assert metrics.rows == 160
+    assert metrics.r2 > 0.8, "the speed is almost a function of the features"
 
 
 def test_a_loaded_model_predicts_the_same(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -159,10 +159,12 @@ def test_importances_align_with_the_slots(fitted: Fitted) -> None:
     assert weights.shape == (len(named),)
     assert np.isfinite(weights).all()
     assert (weights >= 0).all()
-    found = compute_importances(model, fitted.algorithm, named)
-    assert found.features["traffic_efficiency"] > 5 * found.features["flow_rate"], "the speed was computed from it"
-    assert found.features["lon_normalized"] == 0, "it is constant"
-    assert found.kind == fitted.algorithm.importance_kind
+    importances = compute_importances(model, fitted.algorithm, named)
+    assert importances.features["traffic_efficiency"] > 5 * importances.features["flow_rate"], (
+        "the speed was computed from it"
+    )
+    assert importances.features["lon_normalized"] == 0, "it is constant"
+    assert importances.kind == fitted.algorithm.importance_kind
 
 
 def test_model_class_is_the_class_of_a_fitted_model(fitted: Fitted) -> None:
@@ -178,9 +180,10 @@ def test_facts_of_a_model_are_json(fitted: Fitted) -> None:
 
 def test_the_hyperparameters_reach_the_estimator(fitted: Fitted) -> None:
     algorithm = fitted.algorithm
-    given: dict[str, Any] = SMALL[algorithm.name].model_dump(exclude={"earlyStopping"})  # not a param of the estimator
+    # earlyStopping is not a param of the estimator
+    configured: dict[str, Any] = SMALL[algorithm.name].model_dump(exclude={"earlyStopping"})
     estimator: Any = algorithm.build(SMALL[algorithm.name], SEED, "flow", "vector")
-    assert {name: estimator.getOrDefault(name) for name in given} == given
+    assert {name: estimator.getOrDefault(name) for name in configured} == configured
     assert estimator.getLabelCol() == "flow"
     assert estimator.getFeaturesCol() == "vector"
 

@@ -74,8 +74,8 @@ def test_configured_weights_average_the_members(vectors: DataFrame) -> None:
     weights = {"linear_regression": 3, "random_forest": 1}
     model = _fit(vectors.drop("row", "stops").withColumn("row", F.lit(0)), method="weighted", weights=weights)
     alone = {name: _predictions(_fit_member(vectors, name), vectors) for name in MEMBERS}
-    found = _predictions(model, vectors)
-    assert found == pytest.approx(0.75 * alone["linear_regression"] + 0.25 * alone["random_forest"], abs=1e-12)
+    predictions = _predictions(model, vectors)
+    assert predictions == pytest.approx(0.75 * alone["linear_regression"] + 0.25 * alone["random_forest"], abs=1e-12)
     assert ENSEMBLE.describe(model) == {
         "method": "weighted",
         "weight_linear_regression": 0.75,

@@ -74,10 +74,10 @@ def test_predictions_equal_scikit_learn(vectors: DataFrame, changes: dict[str, A
     rest = hyperparameters.model_dump(exclude={"gamma", "max_rows"})
     reference = Reference(gamma=gamma, **rest).fit(x, (y - y.mean()) / y.std())
     scored = model.transform(vectors).collect()
-    found = np.array([row.prediction for row in scored])
+    predictions = np.array([row.prediction for row in scored])
     expected = reference.predict(np.array([row.features.toArray() for row in scored])) * y.std() + y.mean()
-    assert np.abs(found - expected).max() < 1e-9
-    assert found.std() > 1
+    assert np.abs(predictions - expected).max() < 1e-9
+    assert predictions.std() > 1
     facts = SVR.describe(model)
     assert facts["support_vectors"] == len(reference.support_)
     assert facts["kernel"] == hyperparameters.kernel
@@ -97,8 +97,8 @@ def test_the_sample_is_bounded_and_does_not_depend_on_partitions(vectors: DataFr
 def test_a_target_in_another_unit_is_the_same_fit(vectors: DataFrame) -> None:
     expected = _predictions(_fit(vectors), vectors)
     other = vectors.withColumn("speed", 1.609 * F.col("speed") + 100)
-    found = _predictions(_fit(other), vectors)
-    assert found == pytest.approx({row: 1.609 * value + 100 for row, value in expected.items()}, abs=0.01)
+    predictions = _predictions(_fit(other), vectors)
+    assert predictions == pytest.approx({row: 1.609 * value + 100 for row, value in expected.items()}, abs=0.01)
     assert SVR.describe(_fit(other))["target_deviation"] == pytest.approx(1.609 * _arrays(vectors)[1].std())
 
 
@@ -154,11 +154,11 @@ def test_rows_are_scored_in_pieces() -> None:
     """Score rows whose kernel matrix exceeds one piece."""
     draw = np.random.default_rng(1)
     rows, vectors, coefficients = draw.normal(size=(2100, 2)), draw.normal(size=(3000, 2)), draw.normal(size=3000)
-    found = scorer("rbf", 0.5, 0.0, 3)(rows, vectors, coefficients)
+    scores = scorer("rbf", 0.5, 0.0, 3)(rows, vectors, coefficients)
     some = [0, 1333, 1334, 2099]
     squares = ((rows[some][:, None, :] - vectors[None, :, :]) ** 2).sum(axis=2)
-    assert found.shape == (2100,)
-    assert found[some] == pytest.approx(np.exp(-0.5 * squares) @ coefficients)
+    assert scores.shape == (2100,)
+    assert scores[some] == pytest.approx(np.exp(-0.5 * squares) @ coefficients)
 
 
 def test_workers_need_neither_scikit_learn_nor_this_package(processes: Processes, tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ def test_it_stops_when_the_validation_error_no_longer_falls(vectors: DataFrame) 
 
     stopped = _fit(vectors)
     assert XGBOOST.describe(stopped)["trees"] < 20
-    found = _predictions(stopped, vectors)
-    assert found[0.0, 1.0] - found[0.0, 0.0] < 4, "less than half of the step in b was fitted"
-    assert found[1.0, 0.0] - found[0.0, 0.0] > 20, "as in the fitted rows"
+    predictions = _predictions(stopped, vectors)
+    assert predictions[0.0, 1.0] - predictions[0.0, 0.0] < 4, "less than half of the step in b was fitted"
+    assert predictions[1.0, 0.0] - predictions[0.0, 0.0] > 20, "as in the fitted rows"
     with pytest.raises(ValueError) as caught:
         _fit(vectors, None)
     assert code_of(caught.value) == "algorithms.no-validation-rows"

@@ -15,7 +15,7 @@ class Example(Columns):
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "expected"),
+    ("name", "value", "expected"),
     [
         ("text", "rbf", "rbf"),
         ("integer", 3.0, 3),
@@ -23,18 +23,18 @@ class Example(Columns):
         ("value", {"svr": [1, None]}, {"svr": [1, None]}),
     ],
 )
-def test_a_value_is_converted_to_the_type_of_its_param(name: str, given: Any, expected: Any) -> None:
+def test_a_value_is_converted_to_the_type_of_its_param(name: str, value: Any, expected: Any) -> None:
     example = Example()
-    example._set(**{name: given})
-    found: Any = example.getOrDefault(name)
-    assert (found, type(found)) == (expected, type(expected))
+    example._set(**{name: value})
+    converted: Any = example.getOrDefault(name)
+    assert (converted, type(converted)) == (expected, type(expected))
 
 
-@pytest.mark.parametrize(("name", "given"), [("text", 5), ("integer", 2.5), ("integer", "2"), ("number", "2")])
-def test_a_value_of_another_type_is_refused_by_the_name_of_the_param(name: str, given: Any) -> None:
+@pytest.mark.parametrize(("name", "value"), [("text", 5), ("integer", 2.5), ("integer", "2"), ("number", "2")])
+def test_a_value_of_another_type_is_refused_by_the_name_of_the_param(name: str, value: Any) -> None:
     example = Example()
     with pytest.raises(TypeError, match=f'"{name}"'):
-        example._set(**{name: given})
+        example._set(**{name: value})
     assert not example.isSet(name)
 
 

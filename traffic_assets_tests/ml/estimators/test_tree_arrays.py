@@ -63,16 +63,18 @@ def test_numpy_predicts_like_spark(
 ) -> None:
     model = request.getfixturevalue(name)
     x, _ = _arrays(vectors)
-    found = predict(read_trees(model, scratch), x, [Cut(TREES, 30)], average)[:, 0]
+    predictions = predict(read_trees(model, scratch), x, [Cut(TREES, 30)], average)[:, 0]
     expected = [row["prediction"] for row in model.transform(vectors).collect()]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(predictions, expected, rtol=1e-12)
 
 
 def test_the_first_boosted_trees_equal_the_smaller_model(vectors: DataFrame, boosted: Any, scratch: str) -> None:
     smaller = GBTRegressor(featuresCol=VECTOR, labelCol="speed", maxIter=3, maxDepth=3, seed=1).fit(vectors)
     x, _ = _arrays(vectors)
-    found = predict(read_trees(boosted, scratch), x, [Cut(3, 30)], average=False)[:, 0]
-    np.testing.assert_allclose(found, [row["prediction"] for row in smaller.transform(vectors).collect()], rtol=1e-12)
+    predictions = predict(read_trees(boosted, scratch), x, [Cut(3, 30)], average=False)[:, 0]
+    np.testing.assert_allclose(
+        predictions, [row["prediction"] for row in smaller.transform(vectors).collect()], rtol=1e-12
+    )
 
 
 def _by_hand(tree: DecisionTreeRegressionModel, row: Any, depth: int, min_rows: int) -> float:
@@ -95,11 +97,11 @@ def test_a_cut_forest_averages_its_first_trees_cut_by_hand(
     cut: Cut, vectors: DataFrame, forest: Any, scratch: str
 ) -> None:
     x, _ = _arrays(vectors)
-    found = predict(read_trees(forest, scratch), x[:25], [cut, Cut(TREES, DEPTH)], average=True)[:, 0]
+    predictions = predict(read_trees(forest, scratch), x[:25], [cut, Cut(TREES, DEPTH)], average=True)[:, 0]
     expected = [
         np.mean([_by_hand(tree, row, cut.depth, cut.min_rows) for tree in forest.trees[: cut.trees]]) for row in x[:25]
     ]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(predictions, expected, rtol=1e-12)
 
 
 def test_an_undone_split_undoes_the_splits_below() -> None:
@@ -153,12 +155,12 @@ def test_installed_metrics_of_cuts_equal_those_of_the_predictions(
 ) -> None:
     trees = read_trees(forest, scratch)
     cuts = [Cut(TREES, DEPTH), Cut(4, 3), Cut(1, 1)]
-    found = evaluate_cuts(vectors.repartition(3), VECTOR, "speed", trees, cuts, average=True)
-    assert found[0].extra == {far: pytest.approx(evaluate(forest.transform(vectors)).extra[far])}
+    evaluated = evaluate_cuts(vectors.repartition(3), VECTOR, "speed", trees, cuts, average=True)
+    assert evaluated[0].extra == {far: pytest.approx(evaluate(forest.transform(vectors)).extra[far])}
     x, y = _arrays(vectors)
     expected = np.abs(predict(trees, x, cuts, average=True) - y[:, None]).mean(axis=0)
-    assert [metrics.extra[far] for metrics in found] == pytest.approx(expected.tolist())
-    assert len({round(metrics.extra[far], 6) for metrics in found}) == 3
+    assert [metrics.extra[far] for metrics in evaluated] == pytest.approx(expected.tolist())
+    assert len({round(metrics.extra[far], 6) for metrics in evaluated}) == 3
 
 
 def test_metrics_of_cuts_equal_those_of_the_predictions(vectors: DataFrame, forest: Any, scratch: str) -> None:

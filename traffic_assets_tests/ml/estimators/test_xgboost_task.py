@@ -47,7 +47,7 @@ def test_fits_and_predictions_have_their_threads_if_openmp_is_limited_to_one(
     seen: list[int] = []
 
     def watch() -> None:
-        seen.append(max(found["num_threads"] for found in threadpool_info() if found["user_api"] == "openmp"))
+        seen.append(max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"))
 
     class Watch(TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
@@ -74,10 +74,10 @@ def test_workers_fit_without_this_package(processes: Processes, tmp_path: Path) 
 
 def test_workers_evaluate_folds_without_this_package(processes: Processes, tmp_path: Path) -> None:
     task = fold_task({"n_estimators": 50, "early_stopping_rounds": 3}, 1, "median")
-    found = _in_a_bare_worker(processes, task, _fold().to_batches(max_chunksize=9), tmp_path)
-    assert set(found) == {"y", "stops_fit", "note", "prediction"}
-    assert found["note"] == [f"row {i}" for i in range(30, 40)], "each row keeps its other columns"
-    assert found["prediction"] == pytest.approx(found["y"], abs=0.2)
+    columns = _in_a_bare_worker(processes, task, _fold().to_batches(max_chunksize=9), tmp_path)
+    assert set(columns) == {"y", "stops_fit", "note", "prediction"}
+    assert columns["note"] == [f"row {i}" for i in range(30, 40)], "each row keeps its other columns"
+    assert columns["prediction"] == pytest.approx(columns["y"], abs=0.2)
 
 
 def _in_a_bare_worker(
@@ -113,8 +113,8 @@ def test_both_matrices_give_the_booster_of_xgboosts_own_regressor(early: bool, m
     fit, stop = (x[~marked], y[~marked]), (x[marked], y[marked])
     own.fit(*(fit if early else (x, y)), eval_set=[stop] if early else None, verbose=False)
     assert own.get_booster().num_boosted_rounds() < 30 if early else True
-    found = [XGBRegressor(), XGBRegressor()]
-    for model, batch in zip(found, (small, large), strict=True):
+    models = [XGBRegressor(), XGBRegressor()]
+    for model, batch in zip(models, (small, large), strict=True):
         model.load_model(bytearray(batch["booster"][0].as_py()))
         assert (model.predict(x) == own.predict(x)).all()
 

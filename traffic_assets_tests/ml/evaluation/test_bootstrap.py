@@ -51,15 +51,15 @@ def test_days_are_resampled_if_there_are_enough_otherwise_hours(spark: SparkSess
 
 def test_the_interval_contains_the_metric_and_is_deterministic(spark: SparkSession) -> None:
     predicted = _predicted(spark, 10 * 24, [2.0])
-    found = estimate_confidence(predicted, ZONE, 42)
-    assert found == estimate_confidence(predicted, ZONE, 42)
+    confidence = estimate_confidence(predicted, ZONE, 42)
+    assert confidence == estimate_confidence(predicted, ZONE, 42)
     sums = block_sums(predicted, ZONE, "day").sum(axis=0)
     rmse, mae = np.sqrt(sums[1] / sums[0]), sums[2] / sums[0]
-    assert found.rmse[0] < rmse < found.rmse[1]
-    assert found.mae[0] < mae < found.mae[1]
-    assert found.r2[0] < found.r2[1] < 1
+    assert confidence.rmse[0] < rmse < confidence.rmse[1]
+    assert confidence.mae[0] < mae < confidence.mae[1]
+    assert confidence.r2[0] < confidence.r2[1] < 1
     wider = estimate_confidence(predicted, ZONE, 42, level=0.99)
-    assert wider.rmse[0] < found.rmse[0] < found.rmse[1] < wider.rmse[1]
+    assert wider.rmse[0] < confidence.rmse[0] < confidence.rmse[1] < wider.rmse[1]
 
 
 def test_errors_that_depend_on_the_day_make_the_interval_wide(spark: SparkSession) -> None:

@@ -37,11 +37,11 @@ LOSSES = {"line": DRAW.chisquare(2, 100), "forest": DRAW.chisquare(2, 100) * 4, 
 
 
 def test_each_model_is_compared_with_the_best_by_both_tests() -> None:
-    found = compare_models("line", TRIALS, {name: _temporal(losses) for name, losses in LOSSES.items()})
-    assert [(c.model, c.test) for c in found] == [
+    comparisons = compare_models("line", TRIALS, {name: _temporal(losses) for name, losses in LOSSES.items()})
+    assert [(c.model, c.test) for c in comparisons] == [
         (model, test) for test in (FOLDS_TEST, TIME_TEST) for model in ("forest", "boosted")
     ]
-    forest, boosted, forest_later, _ = found
+    forest, boosted, forest_later, _ = comparisons
     assert (forest.difference, forest.statistic, forest.p_value) == pytest.approx(
         corrected_t_test([2.0, 2.2, 1.9], [1.0, 1.1, 0.9], 0.5)
     )
@@ -59,12 +59,12 @@ def test_the_folds_are_compared_by_the_primary_metric() -> None:
         return Trial(hyperparameters={}, folds=folds, summary={})
 
     trials = {name: trial(name) for name in rmse}
-    found = {
+    comparisons = {
         metric: compare_models("line", trials, {name: _temporal(LOSSES[name]) for name in trials}, metric)
         for metric in ("rmse", "r2", "of_another_package")
     }
-    assert [found[metric][0].difference for metric in ("rmse", "r2")] == pytest.approx([-1.0, 0.2])
-    assert [c.test for c in found["of_another_package"]] == [TIME_TEST], "folds without values are not compared"
+    assert [comparisons[metric][0].difference for metric in ("rmse", "r2")] == pytest.approx([-1.0, 0.2])
+    assert [c.test for c in comparisons["of_another_package"]] == [TIME_TEST], "folds without values are not compared"
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_the_correction_uses_the_rows_that_the_folds_fit_and_test(
         "line": TRIALS["line"].model_copy(update={"fitted_rows": ours}),
         "boosted": TRIALS["boosted"].model_copy(update={"fitted_rows": theirs}),
     }
-    (found, _) = compare_models("line", trials, {name: _temporal(LOSSES[name]) for name in trials})
+    (by_folds, _) = compare_models("line", trials, {name: _temporal(LOSSES[name]) for name in trials})
     expected = corrected_t_test([1.0, 1.2, 0.9], [1.0, 1.1, 0.9], share)
-    assert (found.difference, found.statistic, found.p_value) == pytest.approx(expected)
+    assert (by_folds.difference, by_folds.statistic, by_folds.p_value) == pytest.approx(expected)
 
 
 def test_folds_and_instants_that_do_not_match_are_left_out() -> None:

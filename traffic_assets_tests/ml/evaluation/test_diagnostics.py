@@ -32,27 +32,33 @@ def pipeline(feature_rows: DataFrame, features: FeatureSet) -> PipelineModel:
 
 def test_all_parts_come_from_the_model_and_the_right_rows(pipeline: PipelineModel, feature_rows: DataFrame) -> None:
     validation, test = feature_rows.where("sensor_id in ('s4', 's5')"), feature_rows.where("sensor_id > 's5'")
-    found = diagnose(pipeline, predicted_rows(pipeline, test), validation, ZONE, 42, DiagnosticsSettings())
-    assert found.interval is not None
+    diagnostics = diagnose(pipeline, predicted_rows(pipeline, test), validation, ZONE, 42, DiagnosticsSettings())
+    assert diagnostics.interval is not None
     width, rows = calibrate_half_width(pipeline.transform(validation.where(calibration_half(42))), 0.9)
-    assert (found.interval.half_width, found.interval.calibration_rows) == (width, rows)
+    assert (diagnostics.interval.half_width, diagnostics.interval.calibration_rows) == (width, rows)
     assert rows < validation.count(), "the other half calibrates nothing"
-    assert found.interval.test_rows == test.count()
-    assert found.confidence is not None
-    assert found.confidence.block == "hour", "the window is too short for days"
-    assert {s.dimension for s in found.slices} == {
+    assert diagnostics.interval.test_rows == test.count()
+    assert diagnostics.confidence is not None
+    assert diagnostics.confidence.block == "hour", "the window is too short for days"
+    assert {s.dimension for s in diagnostics.slices} == {
         "hour", "weekday", "sensor", "highway", "congestion level", "regime",
     }  # fmt: skip
-    assert {s.value for s in found.slices if s.dimension == "sensor"} == {"s6", "s7"}
-    assert all(s.covered is not None for s in found.slices)
+    assert {s.value for s in diagnostics.slices if s.dimension == "sensor"} == {"s6", "s7"}
+    assert all(s.covered is not None for s in diagnostics.slices)
     calibrating = pipeline.transform(validation.where(calibration_half(42)))
-    free_flow = next(s for s in found.slices if s.value == "free flow")
+    free_flow = next(s for s in diagnostics.slices if s.value == "free flow")
     assert free_flow.own_half_width == calibrate_half_width(calibrating.where("congestion_level = 0"), 0.9)[0]
-    assert all(s.own_half_width is None for s in found.slices if s.dimension == "sensor"), "no sensor is in both splits"
-    assert found.residuals is not None
-    assert found.residuals.distribution.rows == sum(hour.rows for hour in found.residuals.hours) == test.count()
-    assert found.notes == []
-    assert Diagnostics.model_validate_json(found.model_dump_json()) == found
+    assert all(s.own_half_width is None for s in diagnostics.slices if s.dimension == "sensor"), (
+        "no sensor is in both splits"
+    )
+    assert diagnostics.residuals is not None
+    assert (
+        diagnostics.residuals.distribution.rows
+        == sum(hour.rows for hour in diagnostics.residuals.hours)
+        == test.count()
+    )
+    assert diagnostics.notes == []
+    assert Diagnostics.model_validate_json(diagnostics.model_dump_json()) == diagnostics
 
 
 def test_parts_that_cannot_be_computed_are_noted_and_others_only_computed_if_configured(
@@ -60,10 +66,15 @@ def test_parts_that_cannot_be_computed_are_noted_and_others_only_computed_if_con
 ) -> None:
     few = feature_rows.where("sensor_id = 's4'").orderBy("timestamp").limit(6)
     predicted = predicted_rows(pipeline, few)
-    found = diagnose(pipeline, predicted, few, ZONE, 42, DiagnosticsSettings(slices=False, residuals=False))
-    assert (found.slices, found.interval, found.confidence, found.residuals) == ([], None, None, None)
-    assert len(found.notes) == 2
-    assert "to calibrate" in found.notes[0]
-    assert "too few hours" in found.notes[1]
+    diagnostics = diagnose(pipeline, predicted, few, ZONE, 42, DiagnosticsSettings(slices=False, residuals=False))
+    assert (diagnostics.slices, diagnostics.interval, diagnostics.confidence, diagnostics.residuals) == (
+        [],
+        None,
+        None,
+        None,
+    )
+    assert len(diagnostics.notes) == 2
+    assert "to calibrate" in diagnostics.notes[0]
+    assert "too few hours" in diagnostics.notes[1]
     nothing = DiagnosticsSettings(slices=False, interval_coverage=None, confidence_level=None, residuals=False)
     assert diagnose(pipeline, predicted, few, ZONE, 42, nothing).notes == []

@@ -107,6 +107,6 @@ def test_default_thresholds_at_their_limits() -> None:
     assert others, "models that are off by default have no thresholds"
     assert all(evaluate_thresholds(getattr(seed, name), _metrics(), None) == [] for name in others)
     for name, (metrics, trial, missed) in limits.items():
-        found = describe_missed(evaluate_thresholds(getattr(seed, name), metrics, trial))
-        assert [any(line.startswith(m) for m in missed) for line in found] == [True] * len(missed), (name, found)
+        texts = describe_missed(evaluate_thresholds(getattr(seed, name), metrics, trial))
+        assert [any(line.startswith(m) for m in missed) for line in texts] == [True] * len(missed), (name, texts)
         assert describe_missed(evaluate_thresholds(getattr(seed, name), _metrics(0.5, 99, 99), trial))

@@ -21,24 +21,24 @@ ALGORITHM = replace(
 
 
 def test_slots_of_a_feature_are_summed_and_sorted() -> None:
-    found = compute_importances(MODEL, ALGORITHM, SLOTS)
-    assert found.kind == "a kind"
-    assert found.features == pytest.approx({"c": 0.45, "b": 0.3, "a": 0.1, "d": 0.1})
-    assert list(found.features) == ["c", "b", "a", "d"], "the largest first, ties by name"
-    assert found.top == ("c", pytest.approx(0.45))
+    importances = compute_importances(MODEL, ALGORITHM, SLOTS)
+    assert importances.kind == "a kind"
+    assert importances.features == pytest.approx({"c": 0.45, "b": 0.3, "a": 0.1, "d": 0.1})
+    assert list(importances.features) == ["c", "b", "a", "d"], "the largest first, ties by name"
+    assert importances.top == ("c", pytest.approx(0.45))
 
 
 def test_slots_stay_in_the_order_of_the_vector() -> None:
-    found = compute_importances(MODEL, ALGORITHM, SLOTS)
-    assert list(found.slots.items()) == list(zip([slot.name for slot in SLOTS], MODEL.weights, strict=True))
+    importances = compute_importances(MODEL, ALGORITHM, SLOTS)
+    assert list(importances.slots.items()) == list(zip([slot.name for slot in SLOTS], MODEL.weights, strict=True))
 
 
 def test_the_order_survives_json() -> None:
-    found = compute_importances(MODEL, ALGORITHM, SLOTS)
-    back = Importances.model_validate_json(found.model_dump_json())
-    assert back == found
-    assert list(back.features) == list(found.features)
-    assert back.top == found.top
+    importances = compute_importances(MODEL, ALGORITHM, SLOTS)
+    back = Importances.model_validate_json(importances.model_dump_json())
+    assert back == importances
+    assert list(back.features) == list(importances.features)
+    assert back.top == importances.top
 
 
 @pytest.mark.parametrize("slots", [SLOTS[:-1], [*SLOTS, Slot("e", "e")], []])

@@ -37,20 +37,20 @@ def test_on_exchangeable_rows_the_coverage_is_kept(spark: SparkSession, coverage
         rank = int(np.ceil(61 * coverage))
         covered.append(np.mean(test <= np.sort(calibration)[rank - 1]))
     assert coverage - 0.012 <= np.mean(covered) <= coverage + 1 / 61 + 0.012
-    found = calibrate_interval(
+    interval = calibrate_interval(
         _predicted(spark, draw.standard_t(3, 400)), _predicted(spark, draw.standard_t(3, 4000)), coverage
     )
-    assert found.covered == pytest.approx(coverage, abs=0.06)
-    assert found.width == 2 * found.half_width
-    assert (found.calibration_rows, found.test_rows) == (400, 4000)
+    assert interval.covered == pytest.approx(coverage, abs=0.06)
+    assert interval.width == 2 * interval.half_width
+    assert (interval.calibration_rows, interval.test_rows) == (400, 4000)
 
 
 def test_a_lower_coverage_on_other_rows_is_measured(spark: SparkSession) -> None:
     draw = np.random.default_rng(8)
-    found = calibrate_interval(
+    interval = calibrate_interval(
         _predicted(spark, draw.normal(0, 1, 500)), _predicted(spark, draw.normal(0, 3, 500)), 0.9
     )
-    assert found.covered < 0.6
+    assert interval.covered < 0.6
 
 
 @pytest.mark.parametrize(("coverage", "rows"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99)])

@@ -43,19 +43,19 @@ def predicted(spark: SparkSession) -> Iterator[DataFrame]:
 
 def test_the_distribution_counts_every_row_once(predicted: DataFrame) -> None:
     errors = np.array([p - y for _, _, y, p in _table()])
-    found = compute_distribution(predicted, bins=20)
-    assert found.rows == len(errors) == sum(found.counts) + found.below + found.above
-    assert found.mean == pytest.approx(errors.mean())
-    assert found.std == pytest.approx(errors.std())
-    assert (found.least, found.greatest) == pytest.approx((errors.min(), errors.max()))
+    distribution = compute_distribution(predicted, bins=20)
+    assert distribution.rows == len(errors) == sum(distribution.counts) + distribution.below + distribution.above
+    assert distribution.mean == pytest.approx(errors.mean())
+    assert distribution.std == pytest.approx(errors.std())
+    assert (distribution.least, distribution.greatest) == pytest.approx((errors.min(), errors.max()))
     ordered = np.sort(errors)
-    for value, share in ((found.p5, 0.05), (found.median, 0.5), (found.p95, 0.95)):
+    for value, share in ((distribution.p5, 0.05), (distribution.median, 0.5), (distribution.p95, 0.95)):
         assert value == pytest.approx(ordered[int(np.ceil(share * len(ordered))) - 1])
-    edges = found.start + found.width * np.arange(21)
+    edges = distribution.start + distribution.width * np.arange(21)
     expected, _ = np.histogram(errors[(errors >= edges[0]) & (errors <= edges[-1])], edges)
-    assert np.abs(np.array(found.counts) - expected).max() <= 1, "an edge may round to either side"
-    assert 0 < found.below + found.above <= 0.011 * len(errors), "outliers are counted and not drawn"
-    assert len(found.counts) == 20
+    assert np.abs(np.array(distribution.counts) - expected).max() <= 1, "an edge may round to either side"
+    assert 0 < distribution.below + distribution.above <= 0.011 * len(errors), "outliers are counted and not drawn"
+    assert len(distribution.counts) == 20
 
 
 def test_hours_are_local_and_a_gap_stays_a_gap(predicted: DataFrame) -> None:
@@ -63,11 +63,11 @@ def test_hours_are_local_and_a_gap_stays_a_gap(predicted: DataFrame) -> None:
     for _, at, speed, prediction in _table():
         local = at.astimezone(ZONE).replace(minute=0, tzinfo=None)
         groups.setdefault(local, []).append(prediction - speed)
-    found = summarize_hours(predicted, ZONE)
-    assert [hour.at for hour in found] == sorted(groups)
-    assert found[0].at == datetime(2026, 1, 5)
-    assert datetime(2026, 1, 5, 11) not in {hour.at for hour in found}, "no row, no hour"
-    for hour in found:
+    hours = summarize_hours(predicted, ZONE)
+    assert [hour.at for hour in hours] == sorted(groups)
+    assert hours[0].at == datetime(2026, 1, 5)
+    assert datetime(2026, 1, 5, 11) not in {hour.at for hour in hours}, "no row, no hour"
+    for hour in hours:
         errors = np.sort(groups[hour.at])
         assert hour.rows == len(errors)
         assert hour.mean == pytest.approx(errors.mean())
@@ -76,16 +76,16 @@ def test_hours_are_local_and_a_gap_stays_a_gap(predicted: DataFrame) -> None:
 
 
 def test_it_survives_json(predicted: DataFrame) -> None:
-    found = summarize_residuals(predicted, ZONE)
-    assert Residuals.model_validate_json(found.model_dump_json()) == found
+    residuals = summarize_residuals(predicted, ZONE)
+    assert Residuals.model_validate_json(residuals.model_dump_json()) == residuals
 
 
 def test_a_perfect_model_has_one_full_bin(spark: SparkSession) -> None:
     rows = [("s", START + i * EVERY, 50.0, 50.0) for i in range(40)]
-    found = compute_distribution(spark.createDataFrame(rows, SCHEMA))
-    assert found.std == 0
-    assert sorted(found.counts)[-2:] == [0, 40]
-    assert found.start < 0 < found.start + found.width * len(found.counts)
+    distribution = compute_distribution(spark.createDataFrame(rows, SCHEMA))
+    assert distribution.std == 0
+    assert sorted(distribution.counts)[-2:] == [0, 40]
+    assert distribution.start < 0 < distribution.start + distribution.width * len(distribution.counts)
 
 
 def test_without_rows_there_are_no_residuals(spark: SparkSession) -> None:

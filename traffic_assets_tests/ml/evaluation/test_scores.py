@@ -54,15 +54,15 @@ def named(stored: PipelineModel, features: FeatureSet) -> list[Slot]:
 def test_metrics_of_train_and_test_and_importances(
     stored: PipelineModel, train: DataFrame, test_rows: DataFrame, named: list[Slot]
 ) -> None:
-    found = score_model(stored, train, predicted_rows(stored, test_rows), LINEAR, named)
-    assert (found.train.rows, found.test.rows) == (500, 300)
-    assert found.train == evaluate(stored.transform(train))
+    scores = score_model(stored, train, predicted_rows(stored, test_rows), LINEAR, named)
+    assert (scores.train.rows, scores.test.rows) == (500, 300)
+    assert scores.train == evaluate(stored.transform(train))
     pairs: np.ndarray = np.array(stored.transform(test_rows).select("speed", "prediction").collect())
-    assert found.test.mae == pytest.approx(np.abs(pairs[:, 0] - pairs[:, 1]).mean())
-    assert found.importances.top[0] == "traffic_efficiency", "the speed was computed from it"
-    assert list(found.importances.slots) == [slot.name for slot in named]
-    assert Scores.model_validate_json(found.model_dump_json()) == found
-    both = Evaluation(**dict(found), temporal=TEMPORAL)
+    assert scores.test.mae == pytest.approx(np.abs(pairs[:, 0] - pairs[:, 1]).mean())
+    assert scores.importances.top[0] == "traffic_efficiency", "the speed was computed from it"
+    assert list(scores.importances.slots) == [slot.name for slot in named]
+    assert Scores.model_validate_json(scores.model_dump_json()) == scores
+    both = Evaluation(**dict(scores), temporal=TEMPORAL)
     assert Evaluation.model_validate_json(both.model_dump_json()) == both
 
 

@@ -57,27 +57,27 @@ HOURS = INSTANTS / 12
 
 def _autocorrelated(draw: np.random.Generator, series: int, correlation: float) -> np.ndarray:
     """Return autoregressions of mean 0, shape (series, INSTANTS); the first 300 values are dropped."""
-    found = draw.normal(size=(series, INSTANTS + 300))
-    for i in range(1, found.shape[1]):
-        found[:, i] += correlation * found[:, i - 1]
-    return found[:, 300:]
+    values = draw.normal(size=(series, INSTANTS + 300))
+    for i in range(1, values.shape[1]):
+        values[:, i] += correlation * values[:, i - 1]
+    return values[:, 300:]
 
 
 @pytest.mark.parametrize(("correlation", "most"), [(0.0, 0.065), (0.8, 0.07), (0.9, 0.08), (0.95, 0.09)])
 def test_diebold_mariano_rejects_equal_models_at_about_the_nominal_rate(correlation: float, most: float) -> None:
     """Check that the rate is about 5% for every autocorrelation. A plain t-test rejects far too often."""
-    found = _autocorrelated(np.random.default_rng(2), 1500, correlation)
+    differences = _autocorrelated(np.random.default_rng(2), 1500, correlation)
     nothing = np.zeros(INSTANTS)
-    ours = np.mean([diebold_mariano(difference, nothing, HOURS)[2] < 0.05 for difference in found])
+    ours = np.mean([diebold_mariano(difference, nothing, HOURS)[2] < 0.05 for difference in differences])
     assert 0.035 < ours < most
     if correlation:
-        assert np.mean(stats.ttest_1samp(found, 0, axis=1).pvalue < 0.05) > 0.4
+        assert np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05) > 0.4
 
 
 def test_diebold_mariano_detects_most_differences() -> None:
     """Test with a difference that a test with known standard deviation detects in 85% of the cases."""
-    found = _autocorrelated(np.random.default_rng(3), 500, 0.9) + 3 / (0.1 * math.sqrt(INSTANTS))
-    seen = [diebold_mariano(difference, np.zeros(INSTANTS), HOURS)[2] < 0.05 for difference in found]
+    differences = _autocorrelated(np.random.default_rng(3), 500, 0.9) + 3 / (0.1 * math.sqrt(INSTANTS))
+    seen = [diebold_mariano(difference, np.zeros(INSTANTS), HOURS)[2] < 0.05 for difference in differences]
     assert np.mean(seen) > 0.7
 
 

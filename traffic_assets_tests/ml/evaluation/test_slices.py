@@ -52,7 +52,7 @@ def predicted(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
-    found = {(s.dimension, s.value): s for s in slice_errors(predicted, slice_columns(predicted, ZONE), INTERVAL)}
+    slices = {(s.dimension, s.value): s for s in slice_errors(predicted, slice_columns(predicted, ZONE), INTERVAL)}
     groups: dict[tuple[str, str], list[float]] = {}
     for sensor, at, speed, prediction, highway, level in _table():
         local = at.astimezone(ZONE)
@@ -65,9 +65,9 @@ def test_every_slice_has_the_errors_of_its_rows(predicted: DataFrame) -> None:
             ("regime", "free flow" if level == 0 else "congested"),
         ):
             groups.setdefault(key, []).append(prediction - speed)
-    assert found.keys() == groups.keys()
+    assert slices.keys() == groups.keys()
     for key, errors in groups.items():
-        slice_ = found[key]
+        slice_ = slices[key]
         assert slice_.rows == len(errors)
         assert slice_.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))))
         assert slice_.mae == pytest.approx(np.mean(np.abs(errors)))
@@ -89,10 +89,10 @@ def test_the_worst_come_first_up_to_the_limit(predicted: DataFrame) -> None:
 def test_a_slice_with_enough_rows_has_its_own_interval(predicted: DataFrame) -> None:
     by = {name: slice_columns(predicted, ZONE)[name] for name in ("sensor", "hour")}
     calibration = predicted.where("sensor_id != 's2' or timestamp < '2026-01-05 12:00:00'")  # 8 of s2, 8 per hour
-    found = {(s.dimension, s.value): s for s in slice_errors(predicted, by, INTERVAL, calibration)}
+    slices = {(s.dimension, s.value): s for s in slice_errors(predicted, by, INTERVAL, calibration)}
     widths = []
     for sensor in ("s0", "s1"):
-        own, rows = found["sensor", sensor], predicted.where(f"sensor_id = '{sensor}'")
+        own, rows = slices["sensor", sensor], predicted.where(f"sensor_id = '{sensor}'")
         assert own.own_half_width == calibrate_half_width(rows, 0.9)[0]
         assert own.own_half_width is not None
         assert own.own_covered is not None
@@ -102,20 +102,20 @@ def test_a_slice_with_enough_rows_has_its_own_interval(predicted: DataFrame) -> 
         assert own.own_covered == pytest.approx(np.mean(errors <= own.own_half_width))
         assert own.own_covered >= 0.9
     assert widths[1] > 3 * widths[0], "its errors are larger"
-    assert (found["sensor", "s1"].covered or 1) < 0.5, "the interval for all rows is too narrow for it"
-    few = found["sensor", "s2"]
+    assert (slices["sensor", "s1"].covered or 1) < 0.5, "the interval for all rows is too narrow for it"
+    few = slices["sensor", "s2"]
     assert (few.rows, few.own_half_width, few.own_covered) == (96, None, None), "a 90% interval needs 9 rows"
     assert few.covered is not None
-    record = {r["value"]: r for r in as_records(list(found.values()))}
+    record = {r["value"]: r for r in as_records(list(slices.values()))}
     assert record["s2"]["own width"] == record["s2"]["own covered"] == ""
     assert record["s1"]["own width"] == f"{widths[1]:.4g}"
 
 
 def test_slices_with_few_rows_are_never_among_the_worst(predicted: DataFrame) -> None:
-    found = slice_errors(predicted, slice_columns(predicted, ZONE))
-    hours = [s for s in found if s.dimension == "hour"]
+    slices = slice_errors(predicted, slice_columns(predicted, ZONE))
+    hours = [s for s in slices if s.dimension == "hour"]
     assert all(s.rows < FEWEST_ROWS for s in hours)
-    worst = select_worst_slices(found)
+    worst = select_worst_slices(slices)
     assert worst[0].value == "s1"
     assert all(s.dimension != "hour" for s in worst)
     assert as_records(worst)[0]["value"] == "s1"

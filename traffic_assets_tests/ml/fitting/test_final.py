@@ -59,14 +59,14 @@ def test_it_equals_the_fit_on_the_vectors_of_spark(
     name: str, parts: tuple[DataFrame, DataFrame], prepared: tuple[FeatureSet, PipelineModel]
 ) -> None:
     (train, validation), (features, preprocessing), algorithm = parts, prepared, algorithm_named(name)
-    found = fit_final_model(preprocessing, train, validation, features, algorithm, FITS[name], seed=42, partitions=2)
-    assert is_scaled(get_preprocessor(found)) is not algorithm.scale_invariant
+    model = fit_final_model(preprocessing, train, validation, features, algorithm, FITS[name], seed=42, partitions=2)
+    assert is_scaled(get_preprocessor(model)) is not algorithm.scale_invariant
     early = algorithm.stops_early(FITS[name])
     rows = order_rows(with_validation_rows(train, validation, 42) if early else train, 2)
     ready = without_scaler(preprocessing) if algorithm.scale_invariant else preprocessing
     with cached_vectors(ready, rows) as vectors:
         expected = PipelineModel([*ready.stages, fit_model(vectors, algorithm, FITS[name], 42)])
-    assert _predicted(found, validation) == pytest.approx(_predicted(expected, validation), rel=1e-6)
+    assert _predicted(model, validation) == pytest.approx(_predicted(expected, validation), rel=1e-6)
 
 
 def test_validation_rows_end_the_fit_except_those_that_calibrate(
@@ -78,8 +78,8 @@ def test_validation_rows_end_the_fit_except_those_that_calibrate(
     def trees(half: Any) -> int:
         turned = F.when(half, 130 - F.col("speed")).otherwise(F.col("speed"))
         changed = validation.withColumn("speed", turned)
-        found = fit_final_model(preprocessing, train, changed, features, xgboost, FITS["xgboost"], seed=42)
-        kept: int = xgboost.describe(get_model(found))["trees"]
+        pipeline = fit_final_model(preprocessing, train, changed, features, xgboost, FITS["xgboost"], seed=42)
+        kept: int = xgboost.describe(get_model(pipeline))["trees"]
         return kept
 
     assert trees(calibration_half(42)) == trees(F.lit(False))

@@ -39,11 +39,11 @@ def _both(
     in_tasks_counted, made = counting(XGBOOST)
     algorithms = [in_tasks_counted, ON_SPARK]
     with cached_rows(rows) as ordered:
-        found = [
+        evaluated = [
             CrossValidation(features, algorithm, folds, 42).evaluate_trials(ordered, tried) for algorithm in algorithms
         ]
     assert len(made) == len(folds) * len(tried), "one task per fold and trial, and none for Spark"
-    return found
+    return evaluated
 
 
 @pytest.mark.parametrize("kind", ["random", "sliding"])

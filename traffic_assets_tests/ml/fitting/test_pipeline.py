@@ -51,8 +51,8 @@ def _placement(rows: DataFrame) -> list[list[tuple[str, int]]]:
 def test_the_same_rows_are_in_the_same_partitions_in_any_input_order(feature_rows: DataFrame, partitions: int) -> None:
     shuffled = feature_rows.orderBy(F.rand(5)).repartition(7)
     with cached_rows(feature_rows, partitions) as one, cached_rows(shuffled, partitions) as other:
-        expected, found = _placement(one), _placement(other)
-    assert found == expected
+        expected, placed = _placement(one), _placement(other)
+    assert placed == expected
     assert len(expected) == partitions
     assert all(part == sorted(part) for part in expected)
     assert sum(len(part) for part in expected) == 800
@@ -126,13 +126,13 @@ def test_a_pipeline_is_preprocessor_and_model(feature_rows: DataFrame, features:
     pipeline = fit_pipeline(feature_rows, features, LINEAR, PLAIN, 42)
     uri = f"file://{tmp_path}/pipeline"
     pipeline.write().save(uri)
-    for found in (pipeline, PipelineModel.load(uri)):
-        vectors = get_preprocessor(found).transform(feature_rows)
+    for each in (pipeline, PipelineModel.load(uri)):
+        vectors = get_preprocessor(each).transform(feature_rows)
         assert "prediction" not in vectors.columns
-        by_parts: np.ndarray = np.array(get_model(found).transform(vectors).select("prediction").collect())
+        by_parts: np.ndarray = np.array(get_model(each).transform(vectors).select("prediction").collect())
         whole: np.ndarray = np.array(pipeline.transform(feature_rows).select("prediction").collect())
         assert (by_parts == whole).all()
-        assert type(get_model(found)).__name__ == "LinearRegressionModel"
+        assert type(get_model(each)).__name__ == "LinearRegressionModel"
 
 
 def test_fit_pipeline_equals_the_fits_of_its_parts(feature_rows: DataFrame, features: FeatureSet) -> None:
@@ -141,9 +141,9 @@ def test_fit_pipeline_equals_the_fits_of_its_parts(feature_rows: DataFrame, feat
     by_parts = build_pipeline(preprocessing, fit_model(preprocessing.transform(train), LINEAR, PLAIN, 42))
     at_once = fit_pipeline(train, features, LINEAR, PLAIN, 42)
     expected: np.ndarray = np.array(by_parts.transform(rest).select("prediction").collect()).ravel()
-    found: np.ndarray = np.array(at_once.transform(rest).select("prediction").collect()).ravel()
-    assert found == pytest.approx(expected, rel=1e-9)
-    assert np.std(found) > 1
+    predictions: np.ndarray = np.array(at_once.transform(rest).select("prediction").collect()).ravel()
+    assert predictions == pytest.approx(expected, rel=1e-9)
+    assert np.std(predictions) > 1
 
 
 def test_a_pipeline_fitted_on_some_rows_predicts_every_row(feature_rows: DataFrame, features: FeatureSet) -> None:
@@ -151,10 +151,11 @@ def test_a_pipeline_fitted_on_some_rows_predicts_every_row(feature_rows: DataFra
     missing = "occupancy_ratio IS NULL OR speed_lag_1 IS NULL OR speed_lag_2 IS NULL OR speed_lag_3 IS NULL"
     complete = feature_rows.where(f"NOT ({missing})")
     expected = fit_pipeline(complete, features, LINEAR, PLAIN, 42).transform(feature_rows)
-    found = fit_pipeline(feature_rows, dropping, LINEAR, PLAIN, 42).transform(feature_rows)
-    assert found.where(f"prediction IS NULL AND ({missing})").count() == 0
+    predicted = fit_pipeline(feature_rows, dropping, LINEAR, PLAIN, 42).transform(feature_rows)
+    assert predicted.where(f"prediction IS NULL AND ({missing})").count() == 0
     ordered: list[np.ndarray] = [
-        np.array(frame.orderBy("sensor_id", "timestamp").select("prediction").collect()) for frame in (expected, found)
+        np.array(frame.orderBy("sensor_id", "timestamp").select("prediction").collect())
+        for frame in (expected, predicted)
     ]
     assert ordered[1].shape == (800, 1)
     assert ordered[1] == pytest.approx(ordered[0], rel=1e-6)
@@ -177,8 +178,8 @@ def test_rows_that_end_a_fit_are_never_dropped(feature_rows: DataFrame, features
     dropping = replace(features, preparation=Preparation(missing="drop"))
     train, validation = feature_rows.where("sensor_id < 's4'"), feature_rows.where("sensor_id >= 's4'")
     rows = with_validation_rows(train, validation, 42)
-    found = vectors_to_fit(fit_preprocessor(train, dropping), rows)
-    counts = {row[STOP]: row["count"] for row in found.groupBy(STOP).count().collect()}
+    vectors = vectors_to_fit(fit_preprocessor(train, dropping), rows)
+    counts = {row[STOP]: row["count"] for row in vectors.groupBy(STOP).count().collect()}
     assert counts[True] == rows.where(STOP).count() > 0
     assert 0 < counts[False] < train.count()
     assert rows.where(f"{STOP} AND occupancy_ratio IS NULL").count() > 0, "some of them would be dropped from train"

@@ -35,14 +35,14 @@ def _frame(spark: SparkSession, pairs: Sequence[tuple[float | None, float | None
 
 def test_metrics_equal_values_computed_by_hand(spark: SparkSession) -> None:
     """Errors 1, -2, 3, 0 around a mean speed of 25: SS_res 14, SS_tot 500."""
-    found = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
-    assert found.rows == 4
-    assert found.rmse == pytest.approx(math.sqrt(14 / 4))
-    assert found.mae == pytest.approx(6 / 4)
-    assert found.mape == pytest.approx((1 / 10 + 2 / 20 + 3 / 30 + 0) / 4)
-    assert found.r2 == pytest.approx(1 - 14 / 500)
-    assert found.bias == pytest.approx(2 / 4)
-    assert found.p95 == pytest.approx(3)
+    metrics = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
+    assert metrics.rows == 4
+    assert metrics.rmse == pytest.approx(math.sqrt(14 / 4))
+    assert metrics.mae == pytest.approx(6 / 4)
+    assert metrics.mape == pytest.approx((1 / 10 + 2 / 20 + 3 / 30 + 0) / 4)
+    assert metrics.r2 == pytest.approx(1 - 14 / 500)
+    assert metrics.bias == pytest.approx(2 / 4)
+    assert metrics.p95 == pytest.approx(3)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -50,37 +50,37 @@ def test_metrics_equal_numpy(spark: SparkSession, seed: int) -> None:
     draw = np.random.default_rng(seed)
     y = draw.uniform(0, 90, 300)
     p = y + draw.normal(0, 4, 300)
-    found = evaluate(_frame(spark, list(zip(y.tolist(), p.tolist(), strict=True))).repartition(5))
+    metrics = evaluate(_frame(spark, list(zip(y.tolist(), p.tolist(), strict=True))).repartition(5))
     fast = y >= MAPE_FLOOR
-    assert found.rows == len(y)
-    assert found.rmse == pytest.approx(np.sqrt(np.mean((p - y) ** 2)))
-    assert found.mae == pytest.approx(np.mean(np.abs(p - y)))
-    assert found.mape == pytest.approx(np.mean(np.abs(p - y)[fast] / y[fast]))
-    assert found.r2 == pytest.approx(1 - np.sum((p - y) ** 2) / np.sum((y - y.mean()) ** 2))
-    assert found.bias == pytest.approx(np.mean(p - y))
-    assert found.p95 == pytest.approx(np.sort(np.abs(p - y))[int(0.95 * len(y)) - 1])
+    assert metrics.rows == len(y)
+    assert metrics.rmse == pytest.approx(np.sqrt(np.mean((p - y) ** 2)))
+    assert metrics.mae == pytest.approx(np.mean(np.abs(p - y)))
+    assert metrics.mape == pytest.approx(np.mean(np.abs(p - y)[fast] / y[fast]))
+    assert metrics.r2 == pytest.approx(1 - np.sum((p - y) ** 2) / np.sum((y - y.mean()) ** 2))
+    assert metrics.bias == pytest.approx(np.mean(p - y))
+    assert metrics.p95 == pytest.approx(np.sort(np.abs(p - y))[int(0.95 * len(y)) - 1])
 
 
 def test_mape_ignores_observations_below_the_floor(spark: SparkSession) -> None:
     assert MAPE_FLOOR == 5.0
-    found = evaluate(_frame(spark, [(0.0, 50.0), (4.999, 9.0), (5.0, 6.0), (50.0, 50.0)]))
-    assert found.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts; 4.999 and 0 do not"
-    assert found.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "other metrics use every row"
+    metrics = evaluate(_frame(spark, [(0.0, 50.0), (4.999, 9.0), (5.0, 6.0), (50.0, 50.0)]))
+    assert metrics.mape == pytest.approx((1 / 5 + 0) / 2), "5 mph counts; 4.999 and 0 do not"
+    assert metrics.mae == pytest.approx((50 + 4.001 + 1 + 0) / 4), "other metrics use every row"
 
 
 def test_mape_is_nan_without_a_row_above_the_floor(spark: SparkSession) -> None:
-    found = evaluate(_frame(spark, [(0.0, 1.0), (2.0, 2.0)]))
-    assert math.isnan(found.mape)
-    assert found.r2 == pytest.approx(0.5)
+    metrics = evaluate(_frame(spark, [(0.0, 1.0), (2.0, 2.0)]))
+    assert math.isnan(metrics.mape)
+    assert metrics.r2 == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 5])
 def test_r2_is_nan_for_a_constant_speed(spark: SparkSession, partitions: int) -> None:
     """Check that sums over several partitions do not leave a variance of 1e-29."""
     pairs = [(50.1, 50.0 + i) for i in range(11)]
-    found = evaluate(_frame(spark, pairs).repartition(partitions))
-    assert math.isnan(found.r2)
-    assert found.mae == pytest.approx(np.mean([abs(i - 0.1) for i in range(11)]))
+    metrics = evaluate(_frame(spark, pairs).repartition(partitions))
+    assert math.isnan(metrics.r2)
+    assert metrics.mae == pytest.approx(np.mean([abs(i - 0.1) for i in range(11)]))
 
 
 def test_other_column_names(spark: SparkSession) -> None:
@@ -135,20 +135,26 @@ def test_spread_is_mean_and_sample_standard_deviation() -> None:
 
 
 def test_an_installed_metric_is_computed_with_the_others(spark: SparkSession, far: str) -> None:
-    found = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
-    assert found.extra == {far: pytest.approx(6 / 4)}
-    assert found.by_name == {"rmse": found.rmse, "mae": found.mae, "mape": found.mape, "r2": found.r2, far: found.mae}
-    assert Metrics.model_validate_json(found.model_dump_json()) == found
+    metrics = evaluate(_frame(spark, [(10, 11), (20, 18), (30, 33), (40, 40)]))
+    assert metrics.extra == {far: pytest.approx(6 / 4)}
+    assert metrics.by_name == {
+        "rmse": metrics.rmse,
+        "mae": metrics.mae,
+        "mape": metrics.mape,
+        "r2": metrics.r2,
+        far: metrics.mae,
+    }
+    assert Metrics.model_validate_json(metrics.model_dump_json()) == metrics
     assert known_metrics() == (*METRICS, far)
 
 
 def test_an_undefined_installed_metric_is_nan_and_null_in_json(spark: SparkSession, install: Install) -> None:
     code = METRIC.replace("F.avg(F.abs(p - y))", "F.avg(F.when(y > 1000, p))")
     install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
-    found = evaluate(_frame(spark, [(10, 11), (20, 18)]))
-    assert math.isnan(found.extra["far"])
-    assert '"extra":{"far":null}' in found.model_dump_json()
-    assert math.isnan(Metrics.model_validate_json(found.model_dump_json()).extra["far"])
+    metrics = evaluate(_frame(spark, [(10, 11), (20, 18)]))
+    assert math.isnan(metrics.extra["far"])
+    assert '"extra":{"far":null}' in metrics.model_dump_json()
+    assert math.isnan(Metrics.model_validate_json(metrics.model_dump_json()).extra["far"])
 
 
 @pytest.mark.parametrize(

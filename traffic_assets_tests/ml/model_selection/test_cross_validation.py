@@ -98,9 +98,9 @@ def test_fold_metrics_are_those_of_a_hand_made_loop(
             train.where(fold_column(FOLDS, SEED) != fold),
             train.where(fold_column(FOLDS, SEED) == fold),
         )
-        for found, preprocessing in ((refitted, fit_preprocessor(fit_rows, features)), (leaking, whole)):
+        for errors, preprocessing in ((refitted, fit_preprocessor(fit_rows, features)), (leaking, whole)):
             model = fit_model(preprocessing.transform(fit_rows), LINEAR, PLAIN, SEED)
-            found.append(_rmse(build_pipeline(preprocessing, model), test_rows))
+            errors.append(_rmse(build_pipeline(preprocessing, model), test_rows))
         rows.append(test_rows.count())
     measured = [fold.rmse for fold in trials[1].folds]
     assert measured == pytest.approx(refitted, rel=1e-9)
@@ -241,9 +241,9 @@ def test_trials_that_a_deadline_cut_short_are_compared_on_the_folds_they_share(
     done: list[str] = []
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(done) < 3 else 9.0)
     monkeypatch.setattr("traffic_assets.ml.model_selection.fit_scheduler.time", clock)
-    found = _validation(train, features, notify=done.append).evaluate_trials(train, [USELESS, PLAIN], deadline=1.0)
-    assert [len(trial.folds) for trial in found] == [1, 1]
-    assert [trial.folds[0] for trial in found] == [trial.folds[0] for trial in trials]
+    evaluated = _validation(train, features, notify=done.append).evaluate_trials(train, [USELESS, PLAIN], deadline=1.0)
+    assert [len(trial.folds) for trial in evaluated] == [1, 1]
+    assert [trial.folds[0] for trial in evaluated] == [trial.folds[0] for trial in trials]
 
 
 @pytest.mark.parametrize(
@@ -271,9 +271,9 @@ def test_a_feature_without_a_value_in_a_folds_fit_is_left_out_of_it(
     rows = train.withColumn("b", F.when(fold_column(FOLDS, SEED) == 0, F.col("noise")))
     more = usable_features(rows, [Column("a", "numeric", "double"), Column("b", "numeric", "double")])
     assert more.numeric == ("a", "b")
-    found = _validation(train, more).evaluate(rows, PLAIN)
-    assert found.folds[0].by_name == pytest.approx(trials[1].folds[0].by_name)
-    assert found.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "values in train rows are learned"
+    trial = _validation(train, more).evaluate(rows, PLAIN)
+    assert trial.folds[0].by_name == pytest.approx(trials[1].folds[0].by_name)
+    assert trial.folds[1].rmse != pytest.approx(trials[1].folds[1].rmse), "values in train rows are learned"
 
 
 @pytest.mark.parametrize(
@@ -297,9 +297,9 @@ def test_vectors_are_cached_if_they_are_read_more_than_once(
 
     spec = {field.name: getattr(LINEAR, field.name) for field in fields(LINEAR)} | {"single_pass": single_pass}
     folds = make_folds(train, "random", FOLDS, SEED)
-    found = CrossValidation(features, Watched(**spec), folds, SEED).evaluate_trials(train, tried)
+    trials = CrossValidation(features, Watched(**spec), folds, SEED).evaluate_trials(train, tried)
     assert seen == [kept] * FOLDS * len(tried)
-    assert found == CrossValidation(features, LINEAR, folds, SEED).evaluate_trials(train, tried)
+    assert trials == CrossValidation(features, LINEAR, folds, SEED).evaluate_trials(train, tried)
 
 
 def test_the_rows_that_a_fold_fits_are_counted(train: DataFrame, features: FeatureSet, trials: list[Trial]) -> None:

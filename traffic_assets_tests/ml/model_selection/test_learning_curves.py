@@ -45,19 +45,19 @@ def test_each_share_is_fitted_on_its_rows_and_evaluated_on_those_of_the_last_fol
 ) -> None:
     folds = make_folds(feature_rows, kind, 2, 42)
     reported: list[str] = []
-    found = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, reported.append)
+    curve = learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (0.4, 1.0), 42, reported.append)
     fold = folds[-1]
     test_rows = feature_rows.where(fold.test)
-    assert (found.fold, found.judged_rows) == (fold.title, test_rows.count())
-    assert [p.share for p in found.points] == [0.4, 1.0]
+    assert (curve.fold, curve.judged_rows) == (fold.title, test_rows.count())
+    assert [p.share for p in curve.points] == [0.4, 1.0]
     assert len(reported) == 2
-    for point in found.points:
+    for point in curve.points:
         rows = feature_rows.where(fold.train & subset_condition(point.share, 42))
         assert not _keys(rows) & _keys(test_rows)
         assert point.rows == rows.count()
     everything = fit_pipeline(feature_rows.where(fold.train), features, LINEAR, PLAIN, 42)
-    assert found.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(test_rows)).rmse)
-    assert LearningCurve.model_validate_json(found.model_dump_json()) == found
+    assert curve.points[-1].validation_rmse == pytest.approx(evaluate(everything.transform(test_rows)).rmse)
+    assert LearningCurve.model_validate_json(curve.model_dump_json()) == curve
 
 
 @pytest.mark.parametrize("early", [None, 3])
@@ -104,9 +104,9 @@ def test_rows_that_end_a_fit_early_do_not_count_as_fitted(feature_rows: DataFram
     boosted = algorithm_named("gradient_boosted_trees")
     early = GradientBoostedTreesHyperparameters(maxIter=2, maxDepth=1, maxBins=8, earlyStopping=True)
     folds = make_folds(feature_rows, "random", 2, 42)
-    found = learning_curve(feature_rows, features, boosted, early, folds, (1.0,), 42)
+    curve = learning_curve(feature_rows, features, boosted, early, folds, (1.0,), 42)
     whole = feature_rows.where(folds[-1].train).count()
-    assert 0.8 * whole < found.points[0].rows < whole
+    assert 0.8 * whole < curve.points[0].rows < whole
 
 
 def test_a_share_without_rows_is_refused_with_the_setting(feature_rows: DataFrame, features: FeatureSet) -> None:

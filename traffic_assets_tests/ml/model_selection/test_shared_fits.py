@@ -24,10 +24,10 @@ forests = st.builds(
 
 @given(st.lists(forests, min_size=1, max_size=12))
 def test_every_trial_is_in_one_group_and_contained_in_its_superset(tried: list[RandomForestHyperparameters]) -> None:
-    found = group_trials(tried, FOREST, ROWS)
-    assert sorted(i for group in found for i in group.members) == list(range(len(tried)))
-    assert found == sorted(found, key=lambda group: group.members)
-    for group in found:
+    groups = group_trials(tried, FOREST, ROWS)
+    assert sorted(i for group in groups for i in group.members) == list(range(len(tried)))
+    assert groups == sorted(groups, key=lambda group: group.members)
+    for group in groups:
         superset = group.superset
         assert FOREST is not None
         assert not group.cuts or most_nodes(superset.model_dump(), FOREST, ROWS) <= MOST_NODES
@@ -62,9 +62,9 @@ def test_shared_fits_are_bounded_and_the_largest_trials_are_fitted_separately() 
     deep = [RandomForestHyperparameters(numTrees=n, maxDepth=30) for n in (100, 200)]
     small = [RandomForestHyperparameters(numTrees=n, maxDepth=d) for n in (50, 100) for d in (5, 10)]
     tried = [small[0], deep[0], *small[1:], deep[1]]
-    found = group_trials(tried, FOREST, ROWS)
-    assert [group.members for group in found] == [(0, 2, 3, 4), (1,), (5,)]
-    assert [group.cuts == () for group in found] == [False, True, True]
+    groups = group_trials(tried, FOREST, ROWS)
+    assert [group.members for group in groups] == [(0, 2, 3, 4), (1,), (5,)]
+    assert [group.cuts == () for group in groups] == [False, True, True]
     assert [group.members for group in group_trials(tried, FOREST, 5000)] == [tuple(range(6))], "few rows, few leaves"
     wide, narrow = (
         [RandomForestHyperparameters(numTrees=n + i, maxDepth=d) for i in range(2)] for n, d in ((900, 8), (10, 16))
@@ -80,15 +80,15 @@ def test_boosting_is_bounded_by_its_depth_even_though_it_is_not_cut() -> None:
 
 def test_boosting_shares_only_its_first_trees() -> None:
     tried = [GradientBoostedTreesHyperparameters(maxIter=i, maxDepth=d) for d in (3, 4) for i in (10, 20)]
-    found = group_trials(tried, BOOSTED, ROWS)
-    assert [group.members for group in found] == [(0, 1), (2, 3)]
-    assert [group.exact_member for group in found] == [1, 3], "the others are fitted separately if they win"
+    groups = group_trials(tried, BOOSTED, ROWS)
+    assert [group.members for group in groups] == [(0, 1), (2, 3)]
+    assert [group.exact_member for group in groups] == [1, 3], "the others are fitted separately if they win"
 
 
 def test_without_sharing_each_trial_has_its_own_fit() -> None:
     tried = [LinearRegressionHyperparameters(regParam=r) for r in (0.0, 1.0)]
-    found = group_trials(tried, algorithm_named("linear_regression").shared_fit, ROWS)
-    assert [(group.superset, group.members, group.cuts) for group in found] == [
+    groups = group_trials(tried, algorithm_named("linear_regression").shared_fit, ROWS)
+    assert [(group.superset, group.members, group.cuts) for group in groups] == [
         (tried[0], (0,), ()),
         (tried[1], (1,), ()),
     ]

@@ -159,7 +159,7 @@ def test_a_search_on_the_earlier_rows_leaves_out_features_that_its_first_fold_la
         return PLAIN
 
     evaluate_temporal_holdout(begins, both, LINEAR, choose, share=0.8, seed=42)
-    assert [(found.names, found.rows) for found in seen] == [(("a", "b"), CHANGE * SENSORS)]
+    assert [(searched.names, searched.rows) for searched in seen] == [(("a", "b"), CHANGE * SENSORS)]
 
 
 def _step() -> Any:

@@ -17,9 +17,9 @@ def _diagnostics(sliced: bool = True, interval: Interval | None = INTERVAL) -> D
     )
 
 
-def _drawn(found: Diagnostics) -> set[str]:
+def _drawn(diagnostics: Diagnostics) -> set[str]:
     scores = Scores(train=metrics(1), test=metrics(1), importances=importances(1.0))
-    return set(plot_diagnostics(points(1.0), scores, found, "Model", "UTC"))
+    return set(plot_diagnostics(points(1.0), scores, diagnostics, "Model", "UTC"))
 
 
 def test_parts_that_were_not_computed_are_not_drawn() -> None:

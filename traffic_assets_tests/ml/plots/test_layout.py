@@ -10,11 +10,11 @@ from traffic_assets_tests.ml.plots.examples import SIGNATURE
 
 
 def test_a_sensor_may_have_any_name() -> None:
-    found = Placement(
+    placement = Placement(
         at=np.arange(4) * 300,
         sensors=(r"$\foo$", "B_1"),
         sensor=np.array([0, 0, 1, 1]),
         names=("train", "validation", "test"),
         roles={"": np.array([0, 1, 2, 0])},
     )
-    assert plot_layout(found, "split").startswith(SIGNATURE)
+    assert plot_layout(placement, "split").startswith(SIGNATURE)

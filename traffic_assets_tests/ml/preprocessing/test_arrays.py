@@ -58,8 +58,8 @@ def test_imputed_vectors_equal_those_of_the_preprocessor(feature_rows: DataFrame
     keys = ["sensor_id", "timestamp"]
     listed = imputed_vectors(rows, features, model).select(*keys, VECTOR).orderBy(*keys).collect()
     staged = model.transform(rows).select(*keys, VECTOR).orderBy(*keys).collect()
-    found, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
-    assert np.array_equal(np.array(found, np.float32), np.array([v.toArray() for v in expected], np.float32))
+    vectors, expected = ([row[VECTOR] for row in table] for table in (listed, staged))
+    assert np.array_equal(np.array(vectors, np.float32), np.array([v.toArray() for v in expected], np.float32))
 
 
 @pytest.mark.parametrize("created", [(), ("a*b",)])
@@ -69,9 +69,9 @@ def test_imputed_vectors_have_categories_of_any_type_and_created_numbers(spark: 
     rows = spark.createDataFrame(table, "a double, b double, c string, d double, speed double")
     features = usable_features(rows, [C, D, *([A, B] if created else [])], Preparation(create=created))
     model = fit_preprocessor(rows.where("a > 1"), features, scaled=False)
-    found = [row[0] for row in imputed_vectors(rows, features, model).select(VECTOR).collect()]
-    assert found == [row[0].toArray().tolist() for row in model.transform(rows).select(VECTOR).collect()]
-    assert len(found[0]) == len(slots(model, features))
+    vectors = [row[0] for row in imputed_vectors(rows, features, model).select(VECTOR).collect()]
+    assert vectors == [row[0].toArray().tolist() for row in model.transform(rows).select(VECTOR).collect()]
+    assert len(vectors[0]) == len(slots(model, features))
 
 
 def test_scaled_or_selected_vectors_are_refused(feature_rows: DataFrame) -> None:
@@ -87,10 +87,10 @@ def test_scaled_or_selected_vectors_are_refused(feature_rows: DataFrame) -> None
 def test_categories_that_are_not_integers_are_hashed(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 1), ("b", 2), ("a", None), (None, 2)], "c string, d int")
     features = usable_features(rows.withColumn("speed", F.lit(1.0)), [C, D])
-    found = [row["categories"] for row in encoded_rows(rows, features).collect()]
-    assert [whole for _, whole in found] == [1, 2, NO_CATEGORY, 2]
-    assert found[0][0] == found[2][0] != found[1][0]
-    assert found[3][0] == NO_CATEGORY
+    encoded = [row["categories"] for row in encoded_rows(rows, features).collect()]
+    assert [whole for _, whole in encoded] == [1, 2, NO_CATEGORY, 2]
+    assert encoded[0][0] == encoded[2][0] != encoded[1][0]
+    assert encoded[3][0] == NO_CATEGORY
 
 
 @pytest.mark.parametrize("column", [A, C])

@@ -49,15 +49,15 @@ def test_a_feature_without_a_value_in_train_is_left_out_and_listed(features: Fea
 
 
 def test_a_column_that_is_not_in_the_table_is_missing_too(train: DataFrame) -> None:
-    found = usable_features(train.drop("a", "d"), [A, B, C, D])
-    assert (found.numeric, found.categorical, found.missing) == (("b",), ("c",), ("a", "d"))
+    features = usable_features(train.drop("a", "d"), [A, B, C, D])
+    assert (features.numeric, features.categorical, features.missing) == (("b",), ("c",), ("a", "d"))
 
 
 def test_nan_is_a_missing_value(spark: SparkSession) -> None:
     """Treat NaN as missing, as pandas writes it and as the imputer reads it."""
     rows = spark.createDataFrame([(1.0, math.nan), (math.nan, math.nan), (None, None)], "a double, b double")
-    found = usable_features(rows, [A, B])
-    assert (found.numeric, found.missing, found.nulls) == (("a",), ("b",), {"a": 2})
+    features = usable_features(rows, [A, B])
+    assert (features.numeric, features.missing, features.nulls) == (("a",), ("b",), {"a": 2})
 
 
 def test_rows_without_target_or_feature_values_are_refused(train: DataFrame) -> None:

@@ -22,8 +22,8 @@ from traffic_assets_tests.codes import code_of, values_of
 def test_a_formula_is_one_expression_over_the_row(
     formula: str, sources: tuple[str, ...], sql: str, column: str
 ) -> None:
-    found = parse_formula(formula)
-    assert (found.name, found.sources, found.sql, found.column) == (formula, sources, sql, column)
+    parsed = parse_formula(formula)
+    assert (parsed.name, parsed.sources, parsed.sql, parsed.column) == (formula, sources, sql, column)
 
 
 @pytest.mark.parametrize("formula", ["a", "a+b", "a*b*c", "a*", ""])

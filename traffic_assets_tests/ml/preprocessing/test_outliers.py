@@ -44,10 +44,10 @@ def test_without_a_method_or_columns_there_are_no_bounds(rows: DataFrame, method
 
 
 def test_missing_values_are_neither_outside_nor_clipped(rows: DataFrame) -> None:
-    found = rows.select(
+    checked = rows.select(
         "a", F.expr(inside_sql("a", 2.0, 8.0)).alias("inside"), F.expr(clip_sql("a", 2.0, 8.0)).alias("to")
     )
-    by_value = {str(row["a"]): (row["inside"], str(row["to"])) for row in found.collect()}
+    by_value = {str(row["a"]): (row["inside"], str(row["to"])) for row in checked.collect()}
     assert by_value["None"] == (True, "None")
     assert by_value["nan"] == (True, "nan")
     assert by_value["1.0"] == (False, "2.0")

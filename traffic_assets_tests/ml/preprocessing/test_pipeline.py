@@ -96,9 +96,9 @@ def test_train_is_standardized(spark: SparkSession, fitted: PipelineModel, featu
 
 @pytest.mark.parametrize(("columns", "names"), [([A], ["a"]), ([D], ["d=0", "d=other"])])
 def test_only_numeric_or_only_categorical_features(train: DataFrame, columns: list[Column], names: list[str]) -> None:
-    found = usable_features(train, columns)
-    model = preprocessor(found).fit(train)
-    assert [slot.name for slot in slots(model, found)] == names
+    features = usable_features(train, columns)
+    model = preprocessor(features).fit(train)
+    assert [slot.name for slot in slots(model, features)] == names
     assert model.transform(train).select(VECTOR).collect()[0][0].size == len(names)
 
 
@@ -163,11 +163,11 @@ def test_outliers_are_clipped_to_bounds_of_train(
     assert "b" not in bounds, "all its values are equal"
     assert outlier_counts(numbers, features, bounds) == {"a": 2}
     clipped = fit_preprocessor(numbers, features).transform(numbers)
-    found = [row["clipped_a"] for row in clipped.select("clipped_a").collect()]
-    finite = sorted(v for v in found if v is not None and not math.isnan(v))
+    clipped_values = [row["clipped_a"] for row in clipped.select("clipped_a").collect()]
+    finite = sorted(v for v in clipped_values if v is not None and not math.isnan(v))
     assert (finite[0], finite[-1]) == pytest.approx(bounds["a"])
     assert finite[1:-1] == [float(v) for v in range(1, 100)]
-    assert len(found) - len(finite) == 2, "missing values are left for the imputer"
+    assert len(clipped_values) - len(finite) == 2, "missing values are left for the imputer"
     assert clipped.where("imputed_a is null or isnan(imputed_a)").count() == 0
 
 
@@ -201,11 +201,11 @@ def test_spark_stores_and_loads_clipping_and_every_scaler(numbers: DataFrame, tm
     features = usable_features(numbers, [A, B], Preparation(outliers="iqr", scaler=scaler))  # type: ignore[arg-type]
     model = fit_preprocessor(numbers, features)
     model.write().save(f"file://{tmp_path}/p")
-    expected, found = (
+    expected, loaded = (
         [row[0].toArray().tolist() for row in m.transform(numbers.orderBy("a")).select(VECTOR).collect()]
         for m in (model, PipelineModel.load(f"file://{tmp_path}/p"))
     )
-    assert found == expected
+    assert loaded == expected
     assert [slot.name for slot in slots(model, features)] == ["a", "b"]
     assert FeatureSet.from_dict(json.loads(json.dumps(asdict(features)))) == features
 
@@ -226,11 +226,11 @@ def test_created_features_are_computed_by_row_and_imputed_if_missing(spark: Spar
     assert features.numeric == ("a", "b"), "the columns that the table must have"
     assert features.nulls == {"b": 1, "a*b": 1, "a/b": 2, "b^2": 1}
     model = fit_preprocessor(rows, features)
-    found = _values(model, rows, features, ASSEMBLED)
-    assert found["a*b"] == [2.0, 0.0, 2.0, 32.0], "the third is imputed with the median of 0, 2 and 32"
-    assert found["a/b"] == [0.5, 0.5, 0.5, 0.5], "a ratio to 0 or to a missing number is missing"
-    assert found["b^2"] == [4.0, 0.0, 4.0, 64.0]
-    assert found["a^3"] == [1.0, 8.0, 27.0, 64.0]
+    values = _values(model, rows, features, ASSEMBLED)
+    assert values["a*b"] == [2.0, 0.0, 2.0, 32.0], "the third is imputed with the median of 0, 2 and 32"
+    assert values["a/b"] == [0.5, 0.5, 0.5, 0.5], "a ratio to 0 or to a missing number is missing"
+    assert values["b^2"] == [4.0, 0.0, 4.0, 64.0]
+    assert values["a^3"] == [1.0, 8.0, 27.0, 64.0]
     assert [slot.feature for slot in slots(model, features)] == list(features.names)
     report = vector_report(model.transform(rows), slots(model, features))
     assert report.nulls == {}
@@ -244,8 +244,8 @@ def test_created_features_are_clipped_too(numbers: DataFrame) -> None:
     bounds = outlier_bounds(numbers, features)
     assert set(bounds) == {"a", "a^2"}
     assert outlier_counts(numbers, features, bounds) == {"a": 2, "a^2": 2}
-    found = _values(fit_preprocessor(numbers, features), numbers, features, ASSEMBLED)
-    assert max(found["a^2"]) == pytest.approx(bounds["a^2"][1])
+    values = _values(fit_preprocessor(numbers, features), numbers, features, ASSEMBLED)
+    assert max(values["a^2"]) == pytest.approx(bounds["a^2"][1])
 
 
 def test_rows_with_a_missing_number_are_dropped_from_the_fit_only(spark: SparkSession) -> None:
@@ -356,11 +356,11 @@ def test_a_preprocessor_without_its_scaler_equals_one_fitted_without_it(
     without = without_scaler(whole)
     assert len(without.stages) == len(never.stages) == len(whole.stages) - 1
     without.write().save(f"file://{tmp_path}/unscaled")
-    given = ASSEMBLED if selection == "none" else SELECTED
-    expected = [row[0].toArray().tolist() for row in whole.transform(feature_rows).select(given).collect()]
+    unscaled = ASSEMBLED if selection == "none" else SELECTED
+    expected = [row[0].toArray().tolist() for row in whole.transform(feature_rows).select(unscaled).collect()]
     for model in (without, PipelineModel.load(f"file://{tmp_path}/unscaled"), never):
-        found = [row[0].toArray().tolist() for row in model.transform(feature_rows).select(VECTOR).collect()]
-        assert found == expected
+        vectors = [row[0].toArray().tolist() for row in model.transform(feature_rows).select(VECTOR).collect()]
+        assert vectors == expected
         assert slots(model, features) == slots(whole, features)
 
 
@@ -380,8 +380,8 @@ def test_spark_stores_and_loads_a_preprocessor_with_all_stages(feature_rows: Dat
     assert len(expected[0]) == 5
     for name in ("fitted", "predicting"):
         loaded = PipelineModel.load(f"file://{tmp_path}/{name}")
-        found = [row[0].toArray().tolist() for row in loaded.transform(feature_rows).select(VECTOR).collect()]
-        assert found == expected
+        vectors = [row[0].toArray().tolist() for row in loaded.transform(feature_rows).select(VECTOR).collect()]
+        assert vectors == expected
         assert slots(loaded, features) == slots(fitted, features)
         assert (KEPT in loaded.transform(feature_rows).columns) is (name == "fitted")
     loaded = PipelineModel.load(f"file://{tmp_path}/fitted")

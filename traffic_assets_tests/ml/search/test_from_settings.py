@@ -53,10 +53,10 @@ def _search(
 ) -> tuple[Search, list[str]]:
     reported: list[str] = []
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    found = search_from_settings(
+    search = search_from_settings(
         train, features, LINEAR, _settings(changes), requested, tune, f"file://{scratch}/models", notify=reported.append
     )
-    return found, reported
+    return search, reported
 
 
 @pytest.mark.parametrize("kind", ["random", "sensor", "expanding", "sliding"])
@@ -74,17 +74,17 @@ def test_folds_have_the_configured_kind_and_number(train: DataFrame, kind: str) 
 def test_without_tuning_only_the_requested_hyperparameters_are_tried(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
-    found, reported = _search(train, features, tmp_path, {}, tune=False)
-    assert (found.strategy, [t.hyperparameters["regParam"] for t in found.trials]) == ("none", [0.5])
+    search, reported = _search(train, features, tmp_path, {}, tune=False)
+    assert (search.strategy, [t.hyperparameters["regParam"] for t in search.trials]) == ("none", [0.5])
     assert len(reported) == 2
 
 
 def test_the_grid_is_searched_by_the_configured_metric(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
     changes = {"evaluation": {"primary_metric": "mae"}, "training": {"parallel_training": True}}
-    found, _ = _search(train, features, tmp_path, changes)
-    assert (found.strategy, found.primary_metric) == ("grid", "mae")
-    assert [t.hyperparameters["regParam"] for t in found.trials] == GRID["regParam"]
-    assert found.best.hyperparameters["regParam"] == 0.01
+    search, _ = _search(train, features, tmp_path, changes)
+    assert (search.strategy, search.primary_metric) == ("grid", "mae")
+    assert [t.hyperparameters["regParam"] for t in search.trials] == GRID["regParam"]
+    assert search.best.hyperparameters["regParam"] == 0.01
 
 
 @pytest.mark.parametrize("strategy", ["random", "tpe", "halving"])
@@ -96,21 +96,21 @@ def test_the_strategy_is_the_configured_one(
     models = {"linear_regression": {"grid": grid}}
     settings = load_settings("local", {"models": models, "training": {"folds": 2, "search": configured}}, environ={})
     requested = LinearRegressionHyperparameters(regParam=0.5)
-    found = search_from_settings(
+    search = search_from_settings(
         train, features, LINEAR, settings, requested, True, f"file://{tmp_path}/m", lambda reported: None
     )
-    assert found.strategy == strategy
-    drawn = {trial.hyperparameters["regParam"] for trial in found.trials}
+    assert search.strategy == strategy
+    drawn = {trial.hyperparameters["regParam"] for trial in search.trials}
     assert len(drawn) == 4
     assert all(0.01 <= value <= 100 for value in drawn)
-    shares = sorted({trial.row_share for trial in found.trials})
+    shares = sorted({trial.row_share for trial in search.trials})
     assert shares == ([0.5, 1.0] if strategy == "halving" else [1.0])
 
 
 def test_a_lane_without_a_surrogate_reports_it(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
-    found, reported = _search(train, features, tmp_path, {"training": {"search": {"screen": 1}}})
+    search, reported = _search(train, features, tmp_path, {"training": {"search": {"screen": 1}}})
     assert "training.search.screen has no effect on Linear regression, which has no surrogate" in reported
-    assert len(found.trials) == len(GRID["regParam"])
+    assert len(search.trials) == len(GRID["regParam"])
 
 
 @pytest.mark.parametrize("share", [True, False])
@@ -119,7 +119,7 @@ def test_fits_are_shared_if_configured(train: DataFrame, features: FeatureSet, t
     configured = {"models": {"random_forest": forest}, "training": {"search": {"share_fits": share}}}
     settings = _settings(configured)
     requested = settings.models.random_forest.hyperparameters
-    found = search_from_settings(
+    search = search_from_settings(
         train,
         features,
         algorithm_named("random_forest"),
@@ -129,7 +129,7 @@ def test_fits_are_shared_if_configured(train: DataFrame, features: FeatureSet, t
         f"file://{tmp_path}",
         lambda reported: None,
     )
-    read = [trial for trial in found.trials if trial.read_from]
+    read = [trial for trial in search.trials if trial.read_from]
     assert bool(read) == share
 
 
@@ -149,9 +149,9 @@ def test_a_time_limit_is_shared_by_the_searches_of_a_run() -> None:
 
 def test_a_search_reports_its_share_of_the_time_limit(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
     changes = {"training": {"max_training_time_minutes": 120}, "models": {"random_forest": {"tune": True}}}
-    found, reported = _search(train, features, tmp_path, changes)
+    search, reported = _search(train, features, tmp_path, changes)
     assert reported[0].startswith("the search has 30 of the 120 minutes")
-    assert found.stopped is None
+    assert search.stopped is None
 
 
 def test_a_time_limit_applies_to_a_search_and_not_to_a_single_fit(
@@ -172,7 +172,7 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
     )
     reported: list[str] = []
     requested = settings.models.random_forest.hyperparameters
-    found = search_from_settings(
+    search = search_from_settings(
         train,
         features,
         algorithm_named("random_forest"),
@@ -182,11 +182,11 @@ def test_screening_counts_for_the_time_limit(train: DataFrame, features: Feature
         f"file://{tmp_path}",
         reported.append,
     )
-    assert found.stopped is not None
+    assert search.stopped is not None
     assert any("2 trials screened by XGBoost on" in line and "3 not screened because" in line for line in reported)
     assert any("the best 2 by MAE are cross-validated" in line for line in reported), "by the metric that chooses"
-    assert found.screened == []
-    assert [t.hyperparameters["maxBins"] for t in found.trials] == [4]
+    assert search.screened == []
+    assert [t.hyperparameters["maxBins"] for t in search.trials] == [4]
 
 
 def test_fits_are_as_concurrent_as_spark_has_cores_if_configured(
@@ -243,9 +243,9 @@ def test_rows_are_ordered_and_cached_except_for_folds_in_tasks(
 def test_a_learning_curve_is_computed_if_shares_are_configured(
     train: DataFrame, features: FeatureSet, tmp_path: Path
 ) -> None:
-    found, _ = _search(train, features, tmp_path, {}, tune=False)
-    assert learning_curve_from_settings(train, features, LINEAR, _settings({}), found) is None
+    search, _ = _search(train, features, tmp_path, {}, tune=False)
+    assert learning_curve_from_settings(train, features, LINEAR, _settings({}), search) is None
     wish = _settings({"evaluation": {"diagnostics": {"learning_curve": [0.5, 1.0]}}})
-    curve = learning_curve_from_settings(train, features, LINEAR, wish, found)
+    curve = learning_curve_from_settings(train, features, LINEAR, wish, search)
     assert curve is not None
     assert [point.share for point in curve.points] == [0.5, 1.0]

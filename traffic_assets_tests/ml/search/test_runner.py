@@ -89,12 +89,12 @@ def test_the_confirmed_trial_is_the_cross_validation_of_the_winner_itself(
     )
     worst: Grid = {"numTrees": [5, 1], "minInstancesPerNode": [300]}
     lone = _search(train, features, folds, worst, scratch=f"file://{tmp_path}")
-    for found in (search, lone):
+    for each in (search, lone):
         expected = CrossValidation(features, FOREST, folds, SEED).evaluate(
-            train, RandomForestHyperparameters.model_validate(found.best.hyperparameters)
+            train, RandomForestHyperparameters.model_validate(each.best.hyperparameters)
         )
-        assert found.best.hyperparameters == expected.hyperparameters
-        for one, other in zip(found.best.folds, expected.folds, strict=True):
+        assert each.best.hyperparameters == expected.hyperparameters
+        for one, other in zip(each.best.folds, expected.folds, strict=True):
             assert one.by_name == pytest.approx(other.by_name, rel=1e-9)
             assert one.rows == other.rows
     assert any("now fitted itself on every fold" in line for line in reported) == (

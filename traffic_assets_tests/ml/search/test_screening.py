@@ -37,12 +37,12 @@ def test_the_better_hyperparameters_are_kept(
     feature_rows: DataFrame, features: FeatureSet, name: str, tried: list[Hyperparameters], best: int
 ) -> None:
     reported: list[str] = []
-    found = screen(
+    ranking = screen(
         feature_rows, features, algorithm_named(name), tried, keep=1, rows=10_000, seed=42, notify=reported.append
     )
-    assert found.kept == [tried[best]]
-    assert [left.hyperparameters for left in found.screened] == [h.model_dump() for h in tried if h != tried[best]]
-    assert all(left.rmse > 0 for left in found.screened)
+    assert ranking.kept == [tried[best]]
+    assert [left.hyperparameters for left in ranking.screened] == [h.model_dump() for h in tried if h != tried[best]]
+    assert all(left.rmse > 0 for left in ranking.screened)
     assert (
         f"{len(tried)} trials screened by XGBoost on 800 train rows; the best 1 by RMSE are cross-validated"
         in reported[0]
@@ -79,11 +79,11 @@ def test_they_are_ranked_by_the_primary_metric(
     errs = dict(zip(FORESTS[:3], [_Erring(2.5, 2.5), _Erring(12, 0), _Erring(0, 2.9)], strict=True))
     engine = replace(algorithm_named("random_forest"), surrogate=lambda h, seed, slots: errs[h], scale_invariant=True)
     reported: list[str] = []
-    found = screen(
+    ranking = screen(
         rows, replace(features, numeric=("traffic_efficiency",), categorical=()), engine, FORESTS[:3],
         keep=1, rows=10_000, seed=1, metric=metric, notify=reported.append,
     )  # fmt: skip
-    assert found.kept == [FORESTS[best]]
+    assert ranking.kept == [FORESTS[best]]
     assert f"best 1 by {word} are cross-validated" in reported[0]
 
 
@@ -101,9 +101,9 @@ def test_the_sample_is_bounded_and_the_same_for_a_seed(feature_rows: DataFrame, 
 
 
 def test_trials_are_not_ranked_if_all_are_kept(feature_rows: DataFrame, features: FeatureSet) -> None:
-    found = screen(feature_rows, features, algorithm_named("random_forest"), FORESTS, keep=4, rows=100, seed=1)
-    assert found.kept == FORESTS
-    assert found.screened == []
+    ranking = screen(feature_rows, features, algorithm_named("random_forest"), FORESTS, keep=4, rows=100, seed=1)
+    assert ranking.kept == FORESTS
+    assert ranking.screened == []
 
 
 def test_an_algorithm_without_a_surrogate_is_refused(feature_rows: DataFrame, features: FeatureSet) -> None:
@@ -120,11 +120,11 @@ def test_a_feature_that_only_test_rows_have_is_left_out(feature_rows: DataFrame,
     is_test = unit_hash(3, "screen fold") < TEST_SHARE
     rows = feature_rows.withColumn("flow_rate", F.when(is_test, F.col("flow_rate")))
     without = replace(features, numeric=tuple(name for name in features.numeric if name != "flow_rate"))
-    found, expected = (
+    ranking, expected = (
         screen(rows, some, algorithm_named("random_forest"), FORESTS, keep=1, rows=10_000, seed=3)
         for some in (features, without)
     )
-    assert found == expected
+    assert ranking == expected
 
 
 @pytest.mark.parametrize("which", ["sensor_id = 'none'", "sensor_id = 's1' AND timestamp = '2026-01-05 00:00:00'"])

@@ -26,9 +26,9 @@ SEEDS = st.integers(0, 2**31 - 1)
 
 
 def placed_rows(rows: DataFrame, split: SplitSettings, seed: int) -> Placed:
-    found = with_split(rows, split, seed).select("sensor_id", F.col("timestamp").cast("long"), SPLIT).collect()
-    placed = {(row[0], row[1]): row[2] for row in found}
-    assert len(placed) == len(found), "each key occurs once"
+    collected = with_split(rows, split, seed).select("sensor_id", F.col("timestamp").cast("long"), SPLIT).collect()
+    placed = {(row[0], row[1]): row[2] for row in collected}
+    assert len(placed) == len(collected), "each key occurs once"
     return placed
 
 

@@ -145,7 +145,7 @@ def test_any_split_by_sensor_has_whole_sensors_in_the_configured_numbers(
     placed = placed_rows(rows.orderBy(F.rand(seed)).repartition(4), split, seed)
     held = _sensors(placed)
     assert len(placed) == sensors * STEPS
-    assert {name: len(found) for name, found in held.items()} == expected
+    assert {name: len(part) for name, part in held.items()} == expected
     assert sum(map(len, held.values())) == len(set().union(*held.values())) == sensors
     assert placed == placed_rows(rows, split, seed)
 
@@ -172,7 +172,7 @@ def test_too_few_sensors_are_refused(keys: DataFrame) -> None:
         assert code_of(caught.value) == "splits.too-few-sensors"
         assert values_of(caught.value) == {"sensors": sensors, "validation": 1, "test": 1}
     three = _sensors(placed_rows(keys.where("sensor_id in ('s1', 's2', 's3')"), split, 42))
-    assert [len(found) for found in three.values()] == [1, 1, 1]
+    assert [len(part) for part in three.values()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("kind", ["random", "temporal", "sensor"])
@@ -185,7 +185,7 @@ def test_70_20_10(keys: DataFrame, kind: Any) -> None:
         assert all(is_near(counts[name] / ROWS, exact[name] / ROWS, ROWS) for name in SPLITS), counts
     elif kind == "sensor":
         assert counts == exact
-        assert {name: len(found) for name, found in _sensors(placed).items()} == {TRAIN: 28, VALIDATION: 8, TEST: 4}
+        assert {name: len(part) for name, part in _sensors(placed).items()} == {TRAIN: 28, VALIDATION: 8, TEST: 4}
     else:
         assert all(abs(counts[name] - exact[name]) <= 2 * SENSORS for name in SPLITS), "within an interval"
 

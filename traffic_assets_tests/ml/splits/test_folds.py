@@ -32,14 +32,14 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 
 
 def _held(rows: DataFrame, kind: FoldKind, number: int, gap: int = 0) -> list[tuple[set[Row], set[Row]]]:
-    found = []
+    held = []
     for fold in make_folds(rows, kind, number, 42, gap):
         parts = []
         for condition in (fold.train, fold.test):
             part = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
             parts.append({(row["sensor_id"], (row["at"] - int(START.timestamp())) // 60) for row in part})
-        found.append((parts[0], parts[1]))
-    return found
+        held.append((parts[0], parts[1]))
+    return held
 
 
 @pytest.mark.parametrize("kind", get_args(FoldKind))

@@ -24,8 +24,8 @@ def test_the_hash_itself_never_changes(spark: SparkSession) -> None:
     """Compare fixed values. Another hash would change the test rows of every registered model."""
     later = START + timedelta(minutes=5)
     rows = spark.createDataFrame([("s1", START), ("s2", START), ("s1", later)], "sensor_id string, timestamp timestamp")
-    found = [row[0] for row in rows.select(unit_hash(42, "split")).collect()]
-    assert found == pytest.approx([0.3857614828739315, 0.25466025969944894, 0.6030844380147755], abs=1e-12)
+    hashes = [row[0] for row in rows.select(unit_hash(42, "split")).collect()]
+    assert hashes == pytest.approx([0.3857614828739315, 0.25466025969944894, 0.6030844380147755], abs=1e-12)
 
 
 def test_another_seed_or_purpose_is_another_draw(keys: DataFrame) -> None:
@@ -45,12 +45,12 @@ def test_folds_are_even_and_depend_only_on_the_key(keys: DataFrame, folds: int) 
     def of(rows: DataFrame) -> dict[tuple[str, datetime], int]:
         return {(r[0], r[1]): r[2] for r in rows.select("sensor_id", "timestamp", fold_column(folds, 42)).collect()}
 
-    found = of(keys)
-    counts = Counter(found.values())
+    by_key = of(keys)
+    counts = Counter(by_key.values())
     assert set(counts) == set(range(folds))
     assert all(is_near(count / ROWS, 1 / folds, ROWS) for count in counts.values()), counts
     part = of(keys.where(F.col("sensor_id") < "s2").repartition(5))
-    assert part == {key: found[key] for key in part}
+    assert part == {key: by_key[key] for key in part}
     assert len(part) > 0
 
 

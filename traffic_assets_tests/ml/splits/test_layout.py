@@ -35,17 +35,17 @@ def rows(spark: SparkSession) -> Iterator[DataFrame]:
 @pytest.mark.parametrize("kind", get_args(FoldKind))
 def test_every_row_has_its_role_in_the_fold(rows: DataFrame, kind: FoldKind) -> None:
     folds = make_folds(rows, kind, 3, SEED, GAP_MINUTES)
-    found = place_folds(rows, folds, TOTAL, TOTAL, SEED)
-    assert found.at.size == TOTAL
-    assert found.sensors == tuple(f"s{i}" for i in range(SENSORS))
+    placement = place_folds(rows, folds, TOTAL, TOTAL, SEED)
+    assert placement.at.size == TOTAL
+    assert placement.sensors == tuple(f"s{i}" for i in range(SENSORS))
     for fold in folds:
-        role = found.roles[fold.title]
+        role = placement.roles[fold.title]
         for name, condition in (("train", fold.train), ("test", fold.test)):
             held = rows.where(condition).select("sensor_id", F.col("timestamp").cast("long").alias("at")).collect()
-            these = role == found.names.index(name)
-            drawn = zip(found.sensor[these], found.at[these], strict=True)
-            assert {(found.sensors[s], at) for s, at in drawn} == {(row["sensor_id"], row["at"]) for row in held}
-        gap = found.at[role == found.names.index("gap")]
+            these = role == placement.names.index(name)
+            drawn = zip(placement.sensor[these], placement.at[these], strict=True)
+            assert {(placement.sensors[s], at) for s, at in drawn} == {(row["sensor_id"], row["at"]) for row in held}
+        gap = placement.at[role == placement.names.index("gap")]
         if kind in ("random", "sensor"):
             assert gap.size == 0
         else:
@@ -54,9 +54,11 @@ def test_every_row_has_its_role_in_the_fold(rows: DataFrame, kind: FoldKind) -> 
 
 def test_every_row_has_its_split(rows: DataFrame) -> None:
     settings = SplitSettings(kind="temporal", train=0.7, validation=0.2, test=0.1)
-    found = place_split(with_split(rows, settings, SEED), "the week", TOTAL, TOTAL, SEED)
-    role = found.roles["the week"]
-    ends = {name: (found.at[role == i].min(), found.at[role == i].max()) for i, name in enumerate(found.names)}
+    placement = place_split(with_split(rows, settings, SEED), "the week", TOTAL, TOTAL, SEED)
+    role = placement.roles["the week"]
+    ends = {
+        name: (placement.at[role == i].min(), placement.at[role == i].max()) for i, name in enumerate(placement.names)
+    }
     assert ends["train"][1] < ends["validation"][0] < ends["validation"][1] < ends["test"][0]
 
 

@@ -142,7 +142,7 @@ def test_integers_are_known_by_their_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high", "code", "given"),
+    ("name", "low", "high", "code", "refused"),
     [
         ("maxIter", 1.5, 9, "settings.invalid-type", 1.5),
         ("maxIter", 0, 9, "settings.out-of-range", 0),
@@ -151,11 +151,11 @@ def test_integers_are_known_by_their_type() -> None:
     ],
 )
 def test_a_range_with_a_value_that_is_not_allowed_is_refused(
-    name: str, low: float, high: float, code: str, given: float
+    name: str, low: float, high: float, code: str, refused: float
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         LinearRegressionSettings.model_validate({"grid": {name: {"low": low, "high": high}}})
-    assert (code, given) in [(text.code, text.values["given"]) for text in texts(caught.value)]
+    assert (code, refused) in [(text.code, text.values["given"]) for text in texts(caught.value)]
     assert {error["loc"] for error in caught.value.errors()} == {("grid", name)}
 
 

@@ -66,8 +66,8 @@ def test_invalid_weights_are_refused(method: Any, weights: dict[str, float], cod
 
 def test_weights_leave_out_the_default_grid_which_tries_stacking() -> None:
     hyperparameters = {"method": "weighted", "weights": {"linear_regression": 1, "random_forest": 3}}
-    for given in (hyperparameters, EnsembleHyperparameters.model_validate(hyperparameters)):
-        settings = EnsembleSettings.model_validate({"enabled": True, "hyperparameters": given})
+    for weighted in (hyperparameters, EnsembleHyperparameters.model_validate(hyperparameters)):
+        settings = EnsembleSettings.model_validate({"enabled": True, "hyperparameters": weighted})
         assert settings.grid == {}
         assert settings.hyperparameters.weights == hyperparameters["weights"]
         assert settings.with_lanes({}).hyperparameters.weights == hyperparameters["weights"]
@@ -81,8 +81,8 @@ def test_weights_leave_out_the_default_grid_which_tries_stacking() -> None:
 def test_missing_hyperparameters_of_members_come_from_their_lanes() -> None:
     lanes = {"random_forest": RandomForestHyperparameters(numTrees=7, maxDepth=4)}
     grid = {"members": [{"random_forest": {}, "svr": {}}, {"random_forest": {"numTrees": 9}, "svr": {}}]}
-    given = {"members": {"random_forest": {"maxDepth": 2}, "linear_regression": {}}}
-    settings = EnsembleSettings.model_validate({"hyperparameters": given, "grid": grid}).with_lanes(lanes)
+    hyperparameters = {"members": {"random_forest": {"maxDepth": 2}, "linear_regression": {}}}
+    settings = EnsembleSettings.model_validate({"hyperparameters": hyperparameters, "grid": grid}).with_lanes(lanes)
     assert isinstance(settings.hyperparameters, EnsembleHyperparameters)
     members = settings.hyperparameters.member_hyperparameters
     assert members["random_forest"] == RandomForestHyperparameters(numTrees=7, maxDepth=2)

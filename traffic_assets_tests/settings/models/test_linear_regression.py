@@ -24,14 +24,14 @@ def test_a_penalty_sets_missing_hyperparameters(name: str) -> None:
 
 
 def test_hyperparameters_that_are_set_with_a_penalty_are_kept() -> None:
-    given = {"penalty": "elastic_net", "hyperparameters": {"regParam": 0.3, "elasticNetParam": 0.9, "maxIter": 7}}
-    settings = LinearRegressionSettings.model_validate(given | {"grid": {"elasticNetParam": [0.1]}})
-    assert settings.hyperparameters.model_dump(exclude={"fitIntercept"}) == given["hyperparameters"]
+    content = {"penalty": "elastic_net", "hyperparameters": {"regParam": 0.3, "elasticNetParam": 0.9, "maxIter": 7}}
+    settings = LinearRegressionSettings.model_validate(content | {"grid": {"elasticNetParam": [0.1]}})
+    assert settings.hyperparameters.model_dump(exclude={"fitIntercept"}) == content["hyperparameters"]
     assert settings.grid == {"elasticNetParam": [0.1]}
 
 
 @pytest.mark.parametrize(
-    ("given", "penalty", "section", "reg_param", "elastic_net_param"),
+    ("content", "penalty", "section", "reg_param", "elastic_net_param"),
     [
         ({"hyperparameters": {"elasticNetParam": 0.3}}, "lasso", "hyperparameters", 0.01, 0.3),
         ({"hyperparameters": {"regParam": 0.1}}, "none", "hyperparameters", 0.1, 0),
@@ -42,10 +42,10 @@ def test_hyperparameters_that_are_set_with_a_penalty_are_kept() -> None:
     ],
 )
 def test_values_that_contradict_a_penalty_are_refused(
-    given: dict[str, Any], penalty: str, section: str, reg_param: float, elastic_net_param: float
+    content: dict[str, Any], penalty: str, section: str, reg_param: float, elastic_net_param: float
 ) -> None:
     with pytest.raises(ValidationError) as caught:
-        LinearRegressionSettings.model_validate({"penalty": penalty, **given})
+        LinearRegressionSettings.model_validate({"penalty": penalty, **content})
     (text,) = texts(caught.value)
     assert text.code == "settings.contradicted-penalty"
     assert text.values == {

@@ -116,12 +116,12 @@ def test_the_reported_key_is_in_the_first_file_that_lists_models(
     assert " models.random_forest.hyperparameters.n_estimators " in message
 
 
-@pytest.mark.parametrize(("given", "penalty"), [({}, 0.0), ({"alpha": 0.5}, 0.5)])
+@pytest.mark.parametrize(("linear", "penalty"), [({}, 0.0), ({"alpha": 0.5}, 0.5)])
 @pytest.mark.parametrize("listed", [True, False])
 def test_a_linear_member_has_no_penalty_by_default(
-    tmp_path: Path, given: dict[str, Any], penalty: float, listed: bool
+    tmp_path: Path, linear: dict[str, Any], penalty: float, listed: bool
 ) -> None:
-    members = {"linear_regression": given, "random_forest": {"n_estimators": 5}}
+    members = {"linear_regression": linear, "random_forest": {"n_estimators": 5}}
     models = {"ensemble": {"enabled": True, "hyperparameters": {"members": members}}}
     settings = load(tmp_path, {"models": {**models, **({"linear_regression": {}} if listed else {})}})
     assert ("linear_regression" in settings.enabled_models) is listed

@@ -44,29 +44,39 @@ def test_unknown_hyperparameters_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_hyperparameter_under_two_names_is_refused(tmp_path: Path) -> None:
-    given = {"n_estimators": 10, "numTrees": 10}
-    text = refusal(tmp_path, {"models": {"random_forest": {"hyperparameters": given}}})
+    hyperparameters = {"n_estimators": 10, "numTrees": 10}
+    text = refusal(tmp_path, {"models": {"random_forest": {"hyperparameters": hyperparameters}}})
     assert text.code == "sklearn-config.duplicate-hyperparameter"
     path = "models.random_forest.hyperparameters.numTrees"
     assert text.values == {"path": path, "name": "numTrees", "given": 10}
 
 
 def test_scikit_learns_own_defaults_are_accepted(tmp_path: Path) -> None:
-    given = {"n_jobs": None, "min_samples_split": 2, "max_leaf_nodes": None, "warm_start": False, "criterion": "mse"}
+    hyperparameters = {
+        "n_jobs": None,
+        "min_samples_split": 2,
+        "max_leaf_nodes": None,
+        "warm_start": False,
+        "criterion": "mse",
+    }
     boosted = {"n_iter_no_change": None, "n_estimators": 9}
-    models = {"random_forest": {"hyperparameters": given}, "gradient_boosting": {"hyperparameters": boosted}}
+    models = {"random_forest": {"hyperparameters": hyperparameters}, "gradient_boosting": {"hyperparameters": boosted}}
     assert list(load(tmp_path, {"models": models}).enabled_models) == ["random_forest", "gradient_boosted_trees"]
     reported = {
         values["path"].rpartition(".")[2]: code for code, values in translation_warnings({"models": models}).items()
     }
-    names = [*given, "n_iter_no_change"]
+    names = [*hyperparameters, "n_iter_no_change"]
     assert reported == {name: f"sklearn-config.{name.replace('_', '-')}-has-no-effect" for name in names}
 
 
 @pytest.mark.parametrize("section", ["hyperparameters", "hyperparameter_grid"])
 def test_a_hyperparameter_without_effect_is_reported(tmp_path: Path, section: str) -> None:
-    given = {"bootstrap": True, "criterion": "squared_error", "n_estimators": 7}
-    forest = {section: {name: [value] for name, value in given.items()} if section.endswith("grid") else given}
+    hyperparameters = {"bootstrap": True, "criterion": "squared_error", "n_estimators": 7}
+    forest = {
+        section: {name: [value] for name, value in hyperparameters.items()}
+        if section.endswith("grid")
+        else hyperparameters
+    }
     settings = load(tmp_path, {"models": {"random_forest": forest}}).models.random_forest
     assert (
         (settings.grid == {"numTrees": [7]}) if section.endswith("grid") else (settings.hyperparameters.numTrees == 7)
@@ -107,17 +117,17 @@ def test_a_grid_keeps_the_order_of_its_file() -> None:
     ],
 )
 def test_two_names_of_one_key_are_refused_if_they_differ(tmp_path: Path, section: dict[str, Any], current: str) -> None:
-    (given,) = set(section) - {current}
+    (alternative,) = set(section) - {current}
     text = refusal(tmp_path, {"models": {"gradient_boosting": section}})
     assert text.code == "sklearn-config.conflict"
     assert text.values == {
-        "path": f"models.gradient_boosting.{given}",
-        "given": section[given],
+        "path": f"models.gradient_boosting.{alternative}",
+        "given": section[alternative],
         "other": f"models.gradient_boosting.{current}",
         "value": section[current],
         "setting": f"models.gradient_boosted_trees.{current}",
     }
-    same = {current: section[given], given: section[given]}
+    same = {current: section[alternative], alternative: section[alternative]}
     load(tmp_path, {"models": {"gradient_boosting": {"grid": {"n_estimators": [7]}} | same}})
 
 
@@ -194,16 +204,16 @@ def test_losses_of_boosting_can_have_scikit_learns_names(tmp_path: Path, key: st
 @pytest.mark.parametrize("section", ["hyperparameters", "hyperparameter_grid"])
 @pytest.mark.parametrize(("alpha", "reported"), [(0.3, True), (0, False), (0.0, False)])
 def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported: bool) -> None:
-    given = [0.0, alpha] if section == "hyperparameter_grid" else alpha
+    configured = [0.0, alpha] if section == "hyperparameter_grid" else alpha
     path = f"models.linear_regression.{section}.alpha"
     expected = {"sklearn-config.alpha": {"path": path, "given": alpha}} if reported else {}
-    assert translation_warnings({"models": {"linear_regression": {section: {"alpha": given}}}}) == expected
+    assert translation_warnings({"models": {"linear_regression": {section: {"alpha": configured}}}}) == expected
     assert translation_warnings({"models": {"linear_regression": {"hyperparameters": {"regParam": 0.3}}}}) == {}
 
 
 @pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"])
 @pytest.mark.parametrize(
-    ("given", "current"),
+    ("max_features", "current"),
     [
         ("auto", "all"),
         (None, "all"),
@@ -216,17 +226,20 @@ def test_an_alpha_other_than_0_is_reported(section: str, alpha: float, reported:
     ],
 )
 def test_max_features_means_what_it_means_in_scikit_learns_regressors(
-    tmp_path: Path, model: str, given: Any, current: str
+    tmp_path: Path, model: str, max_features: Any, current: str
 ) -> None:
     """Check that 1.0 means all features and 1 means one, in MLlib as in scikit-learn."""
-    section = {"hyperparameters": {"max_features": given}, "hyperparameter_grid": {"max_features": ["sqrt", given]}}
+    section = {
+        "hyperparameters": {"max_features": max_features},
+        "hyperparameter_grid": {"max_features": ["sqrt", max_features]},
+    }
     settings = load(tmp_path, {"models": {model: section}}).models.get_sections()[MODEL_NAMES.get(model, model)]
     tried = [settings.hyperparameters, *grid_points(settings.hyperparameters, settings.grid)]
     assert [h.model_dump()["featureSubsetStrategy"] for h in tried] == [current, "sqrt", current]
     warnings = translate({"models": {model: section}}).warnings
     paths = [f"models.{model}.{key}.max_features" for key in section]
     assert [(text.code, text.values["path"]) for text in warnings] == [
-        ("sklearn-config.auto-max-features", path) for path in (paths if given == "auto" else [])
+        ("sklearn-config.auto-max-features", path) for path in (paths if max_features == "auto" else [])
     ]
 
 

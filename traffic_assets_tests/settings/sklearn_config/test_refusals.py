@@ -182,12 +182,12 @@ FOLD_KEYS = ["enabled", "folds", "shuffle", "random_state"]
         *(
             (
                 "evaluation",
-                {"prediction_intervals": given},
+                {"prediction_intervals": wrong},
                 "evaluation.prediction_intervals",
                 "sklearn-config.invalid-prediction-intervals",
-                {"given": given},
+                {"given": wrong},
             )
-            for given in ("true", 1, 0, None)
+            for wrong in ("true", 1, 0, None)
         ),
         (
             "training",

@@ -101,18 +101,18 @@ def test_every_key_of_the_example_file_is_read() -> None:
     assert {path for path in paths if not _acts(path)} == always | twice
 
 
-@pytest.mark.parametrize(("given", "coverage"), [(True, 0.9), (False, None), (0.95, 0.95), (0.5, 0.5)])
+@pytest.mark.parametrize(("configured", "coverage"), [(True, 0.9), (False, None), (0.95, 0.95), (0.5, 0.5)])
 def test_prediction_intervals_are_a_switch_or_a_share(
-    tmp_path: Path, given: bool | float, coverage: float | None
+    tmp_path: Path, configured: bool | float, coverage: float | None
 ) -> None:
-    settings = load(tmp_path, with_changes("evaluation", prediction_intervals=given))
+    settings = load(tmp_path, with_changes("evaluation", prediction_intervals=configured))
     assert settings.evaluation.diagnostics.interval_coverage == coverage
 
 
 def test_export_formats_are_reported_because_only_sparks_is_written() -> None:
-    given = {"persistence": {"export_formats": ["spark", "pickle", "onnx", "pmml"]}}
+    content = {"persistence": {"export_formats": ["spark", "pickle", "onnx", "pmml"]}}
     path = "persistence.export_formats"
-    assert translation_warnings(given) == {
+    assert translation_warnings(content) == {
         "sklearn-config.pickle-format": {"path": path},
         "sklearn-config.unwritten-formats": {"path": path, "formats": ["onnx", "pmml"]},
     }
