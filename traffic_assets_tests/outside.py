@@ -18,7 +18,7 @@ from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings
-from traffic_assets_tests.runs import failures, metadata_of, run_features, run_train
+from traffic_assets_tests.runs import failures, get_metadata, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK
 
 
@@ -41,11 +41,11 @@ def main(profile: str) -> dict[str, Any]:
     show_leaderboard(settings, WEEK, train.run_id)
     loaded = get_registry(hdfs).load("decision_tree")
     rows = read_current(resources["spark"].session, hdfs.dataset("feature_table").root, DAYS[0], DAYS[-1])
-    metadata = metadata_of(train, "decision_tree_evaluation")
+    metadata = get_metadata(train, "decision_tree_evaluation")
     return facts | {
         "evaluation_metadata": {name: value for name, value in metadata.items() if isinstance(value, int | float)},
-        "cv_report_metadata": list(metadata_of(train, "decision_tree_cv_report")),
-        "leaderboard_columns": list(metadata_of(train, "model_comparison")["leaderboard"].records[0].data),
+        "cv_report_metadata": list(get_metadata(train, "decision_tree_cv_report")),
+        "leaderboard_columns": list(get_metadata(train, "model_comparison")["leaderboard"].records[0].data),
         "search": stored("decision_tree_cv_report")["search"],
         "leaderboard": stored("model_comparison")["leaderboard"],
         "registered": json.loads(loaded.metadata.model_dump_json()),

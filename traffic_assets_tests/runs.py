@@ -56,7 +56,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
     }
 
 
-def metadata_of(result: dg.ExecuteInProcessResult, node: str, key: str | None = None) -> dict[str, Any]:
+def get_metadata(result: dg.ExecuteInProcessResult, node: str, key: str | None = None) -> dict[str, Any]:
     """Return the metadata of a materialization; of one asset, if the node materializes several."""
     wanted = dg.AssetKey(key or node)
     (event,) = [event for event in result.asset_materializations_for_node(node) if event.asset_key == wanted]

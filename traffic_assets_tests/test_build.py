@@ -21,7 +21,7 @@ from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
 from traffic_assets.settings.schema import ModelsSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.processes import Processes
 from traffic_assets_tests.tiny import LANES, tiny_settings
@@ -226,9 +226,9 @@ def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None
 
     with pytest.raises(BrokenLocationError) as refused:
         build_defs(tiny_settings(tmp_path), extra_checks=[typo])
-    assert code_of(refused.value) == "location.check-without-asset"
-    assert values_of(refused.value)["checks"] == ["typo on random_forrest_evaluation"]
-    assert "random_forest_evaluation" in values_of(refused.value)["assets"]
+    assert get_code(refused.value) == "location.check-without-asset"
+    assert get_values(refused.value)["checks"] == ["typo on random_forrest_evaluation"]
+    assert "random_forest_evaluation" in get_values(refused.value)["assets"]
 
 
 def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
@@ -240,8 +240,8 @@ def test_a_registry_entry_without_a_gate_is_refused(tmp_path: Path) -> None:
     require_sound(assets, gated, [lane])
     with pytest.raises(BrokenLocationError) as refused:
         require_sound(assets, [check for check in gated if checks.GATE not in str(check.check_keys)], [lane])
-    assert code_of(refused.value) == "location.entry-without-gate"
-    assert values_of(refused.value)["entry"] == "linear_regression_registry_entry"
+    assert get_code(refused.value) == "location.entry-without-gate"
+    assert get_values(refused.value)["entry"] == "linear_regression_registry_entry"
 
 
 @pytest.mark.parametrize("name", LANES)
@@ -286,9 +286,9 @@ def test_a_lane_whose_package_is_missing_is_refused_with_the_command(
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
     with pytest.raises(BrokenLocationError) as refused:
         build_defs(settings)
-    assert code_of(refused.value) == "location.package-missing"
-    assert values_of(refused.value)["model"] == lane
-    assert values_of(refused.value)["install"] == install_command(extra)
+    assert get_code(refused.value) == "location.package-missing"
+    assert get_values(refused.value)["model"] == lane
+    assert get_values(refused.value)["install"] == install_command(extra)
     assert build_defs(tiny_settings(tmp_path)), "without that lane nothing is missing"
 
 
@@ -301,8 +301,8 @@ def test_a_member_whose_package_is_missing_is_refused_too(tmp_path: Path, monkey
     monkeypatch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
     with pytest.raises(BrokenLocationError) as refused:
         build_defs(settings)
-    assert code_of(refused.value) == "location.member-package-missing"
-    assert values_of(refused.value) == {
+    assert get_code(refused.value) == "location.member-package-missing"
+    assert get_values(refused.value) == {
         "model": "ensemble",
         "member": "svr",
         "package": "sklearn",
@@ -325,10 +325,10 @@ def test_a_location_that_needs_a_broken_backend_is_refused_when_it_loads(
     assert build_defs(tiny_settings(tmp_path)), "no setting needs it here"
     with pytest.raises(BrokenLocationError) as refused:
         build_defs(tiny_settings(tmp_path, changes))
-    assert code_of(refused.value) == "location.broken-backend"
-    assert values_of(refused.value)["setting"] == setting
-    assert "acme" in values_of(refused.value)["reason"]
-    assert "ImportError: no client" in values_of(refused.value)["reason"]
+    assert get_code(refused.value) == "location.broken-backend"
+    assert get_values(refused.value)["setting"] == setting
+    assert "acme" in get_values(refused.value)["reason"]
+    assert "ImportError: no client" in get_values(refused.value)["reason"]
 
 
 def test_an_installed_algorithm_has_a_whole_lane_and_changes_no_other(install: Install, tmp_path: Path) -> None:

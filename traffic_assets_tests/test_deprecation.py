@@ -7,7 +7,7 @@ import pytest
 
 from traffic_assets.deprecation import moved_names
 from traffic_assets.settings.models.random_forest import RandomForestSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 SHOWN = [("traffic_assets.ml.metric_spec", "Metric", "traffic_assets.ml.metrics.spec")]
 
@@ -19,8 +19,8 @@ def test_an_old_import_gives_the_same_object_with_a_warning(old: str, name: str,
     assert moved is getattr(importlib.import_module(new), name)
     (warning,) = warned
     assert isinstance(warning.message, Warning)
-    assert code_of(warning.message) == "deprecation.moved"
-    assert values_of(warning.message) == {"old": f"{old}.{name}", "new": new}
+    assert get_code(warning.message) == "deprecation.moved"
+    assert get_values(warning.message) == {"old": f"{old}.{name}", "new": new}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -16,7 +16,7 @@ from traffic_assets.partitions import (
     require_partition,
     training_window,
 )
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.tiny import tiny_settings
 
 
@@ -72,8 +72,8 @@ def test_a_range_needs_both_ends_to_be_days(tmp_path: Path) -> None:
     days = build_daily_partitions(tiny_settings(tmp_path))
     require_partition({RANGE_START: "2026-01-05", RANGE_END: "2026-01-07"}, days, "day")
     refused = refusal({RANGE_START: "2025-12-31", RANGE_END: "2026-01-07"}, days, "day")
-    assert code_of(refused) == "runs.outside-data"
-    assert values_of(refused)["given"] == "2025-12-31"
+    assert get_code(refused) == "runs.outside-data"
+    assert get_values(refused)["given"] == "2025-12-31"
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
 ) -> None:
     days = build_daily_partitions(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
     refused = refusal(tags, days, "day")
-    assert code_of(refused) == code
-    values = values_of(refused)
+    assert get_code(refused) == code
+    values = get_values(refused)
     assert (values["first"], values["last"]) == ("2026-01-05", "2026-01-14")
     ends = {name: value for name, value in tags.items() if name != PARTITION}
     assert values["given"] == ends
@@ -111,8 +111,8 @@ def test_half_a_range_and_a_reversed_one_are_refused_with_what_is_allowed(
 def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> None:
     weeks = build_weekly_partitions(tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}}))
     refused = refusal(tags, weeks, "week")
-    assert code_of(refused) == "runs.range-of-weeks"
-    values = values_of(refused)
+    assert get_code(refused) == "runs.range-of-weeks"
+    values = get_values(refused)
     assert values["given"][RANGE_START] == "2026-01-05"
     assert (values["first"], values["last"]) == ("2026-01-05", "2026-01-12")
 
@@ -120,11 +120,11 @@ def test_a_range_of_weeks_is_refused(tmp_path: Path, tags: dict[str, str]) -> No
 def test_the_hint_has_the_options_of_both_command_lines(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-14"}})
     week = refusal({}, build_weekly_partitions(settings), "week")
-    assert code_of(week) == "runs.no-week"
+    assert get_code(week) == "runs.no-week"
     assert f'--partition 2026-01-12 (dg launch) or --tags \'{{"{PARTITION}": "2026-01-12"}}\'' in str(week)
     assert "range" not in str(week), "a run trains one week"
     day = refusal({}, build_daily_partitions(settings), "day")
-    assert code_of(day) == "runs.no-day"
+    assert get_code(day) == "runs.no-day"
     assert "For a range, pass --partition-range FIRST...LAST" in str(day)
     assert f"{RANGE_START} and {RANGE_END}" in str(day)
 
@@ -132,26 +132,26 @@ def test_the_hint_has_the_options_of_both_command_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["2026-1-5", "latest", "../../etc/passwd", "2026-01-05/..", ""])
 def test_an_invalid_key_is_refused_with_the_form(tmp_path: Path, key: str) -> None:
     refused = refusal({PARTITION: key}, build_weekly_partitions(tiny_settings(tmp_path)), "week")
-    assert code_of(refused) == ("runs.not-a-date" if key else "runs.no-week")
+    assert get_code(refused) == ("runs.not-a-date" if key else "runs.no-week")
     if key:
-        assert values_of(refused)["given"] == key
+        assert get_values(refused)["given"] == key
         assert "YYYY-MM-DD" in str(refused)
 
 
 def test_a_day_that_is_not_a_monday_is_refused_as_a_week(tmp_path: Path) -> None:
     refused = refusal({PARTITION: "2026-01-07"}, build_weekly_partitions(tiny_settings(tmp_path)), "week")
-    assert code_of(refused) == "runs.not-a-monday"
-    assert values_of(refused)["monday"] == "2026-01-05"
+    assert get_code(refused) == "runs.not-a-monday"
+    assert get_values(refused)["monday"] == "2026-01-05"
 
 
 def test_a_week_that_is_not_over_is_refused(tmp_path: Path) -> None:
     refused = refusal({PARTITION: "2999-01-07"}, build_weekly_partitions(tiny_settings(tmp_path)), "week")
-    assert code_of(refused) == "runs.not-over"
-    assert values_of(refused)["zone"] == "America/Los_Angeles"
+    assert get_code(refused) == "runs.not-over"
+    assert get_values(refused)["zone"] == "America/Los_Angeles"
 
 
 def test_before_the_first_week_is_over_there_is_none(tmp_path: Path) -> None:
     weeks = build_weekly_partitions(tiny_settings(tmp_path, {"data": {"first_day": "2999-01-07"}}))
     refused = refusal({PARTITION: "2999-01-05"}, weeks, "week")
-    assert code_of(refused) == "runs.no-partition-yet"
-    assert values_of(refused)["kind"] == "week"
+    assert get_code(refused) == "runs.no-partition-yet"
+    assert get_values(refused)["kind"] == "week"

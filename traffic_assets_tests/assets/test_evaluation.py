@@ -7,7 +7,7 @@ from traffic_assets.assets.presentation import EVENT_BYTES
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.applications import APPLICATION_ID, TAG
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import metadata_of
+from traffic_assets_tests.runs import get_metadata
 from traffic_assets_tests.tiny import LANES
 
 
@@ -21,7 +21,7 @@ def test_the_leaderboard_is_in_order_and_has_both_holdouts(trained: Deployment) 
 
 def test_the_comparison_shows_the_leaderboard_the_best_model_and_a_figure(trained: Deployment) -> None:
     assert trained.train is not None
-    shown = metadata_of(trained.train, COMPARISON)
+    shown = get_metadata(trained.train, COMPARISON)
     board = trained.document(COMPARISON)["leaderboard"]
     assert shown["best"] == board[0]["model"]
     assert len(shown["leaderboard"].records) == len(LANES)
@@ -79,7 +79,7 @@ def test_every_model_is_compared_with_the_best_with_corrected_p_values(trained: 
         (name, best) for name in LANES if name != best
     }
     assert all(c["adjusted"] >= c["p_value"] for c in comparison["differences"])
-    shown = metadata_of(trained.train, COMPARISON)
+    shown = get_metadata(trained.train, COMPARISON)
     assert len(shown["differences"].records) == len(comparison["differences"])
     assert shown["correction"] == "Holm (1979)"
 
@@ -87,7 +87,7 @@ def test_every_model_is_compared_with_the_best_with_corrected_p_values(trained: 
 def test_an_evaluation_shows_slices_and_intervals(trained: Deployment) -> None:
     assert trained.train is not None
     for name in LANES:
-        shown = metadata_of(trained.train, f"{name}_evaluation")
+        shown = get_metadata(trained.train, f"{name}_evaluation")
         stored = trained.document(f"{name}_evaluation")["diagnostics"]
         assert shown["interval_asked"] == 0.9
         assert shown["interval_covered"] == stored["interval"]["covered"]

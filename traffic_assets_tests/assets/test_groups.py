@@ -10,7 +10,7 @@ from traffic_assets.assets.groups import GROUPS, build_assets, pruned_keys
 from traffic_assets.build import BrokenLocationError, build_defs
 from traffic_assets.resources import build_resources
 from traffic_assets.settings.persistence import OWN_FOLDERS
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.tiny import tiny_settings
 
 
@@ -54,8 +54,8 @@ def test_an_extra_asset_in_a_folder_of_ours_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BrokenLocationError) as caught:
         build_defs(tiny_settings(tmp_path), extra_assets=[splits])
-    assert code_of(caught.value) == "location.extra-asset-in-used-folder"
-    assert values_of(caught.value)["folder"] == "training/splits"
+    assert get_code(caught.value) == "location.extra-asset-in-used-folder"
+    assert get_values(caught.value)["folder"] == "training/splits"
 
 
 def test_an_extra_asset_that_stores_elsewhere_may_have_any_name(tmp_path: Path) -> None:

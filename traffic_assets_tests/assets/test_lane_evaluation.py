@@ -5,14 +5,14 @@ import pytest
 from traffic_assets.assets.lane_evaluation import THUMBNAIL
 from traffic_assets.assets.lanes import Lane
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import metadata_of
+from traffic_assets_tests.runs import get_metadata
 from traffic_assets_tests.tiny import LANES
 
 
 @pytest.mark.parametrize("name", LANES)
 def test_the_evaluation_shows_both_holdouts_and_figures(trained: Deployment, name: str) -> None:
     assert trained.train is not None
-    shown = metadata_of(trained.train, Lane(name).evaluation)
+    shown = get_metadata(trained.train, Lane(name).evaluation)
     assert shown[THUMBNAIL].startswith("![](data:image/png;base64,")
     for picture in (
         *("picture_file", "residuals", "importances", "residual_distribution"),

@@ -29,7 +29,7 @@ from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets_tests.deployment import Deployment, copied
 from traffic_assets_tests.refused import Refused
-from traffic_assets_tests.runs import failure_codes, failures, materialized, metadata_of, run_features, run_train
+from traffic_assets_tests.runs import failure_codes, failures, get_metadata, materialized, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings, write_tiny_readings
 
 
@@ -83,7 +83,7 @@ def test_a_failed_gate_stops_only_its_lane(refused: Refused) -> None:
     made = materialized(result)
     assert "linear_regression_registry_entry" not in made
     assert {"gradient_boosted_trees_registry_entry", "model_comparison"} <= made
-    gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed and _of_speed(c))
+    gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed and _is_for_speed(c))
     assert gate.asset_key == dg.AssetKey("linear_regression_evaluation")
     assert gate.partition == WEEK
     assert gate.metadata[CODE].value == "checks.missed-thresholds"
@@ -92,7 +92,7 @@ def test_a_failed_gate_stops_only_its_lane(refused: Refused) -> None:
     assert [row["model"] for row in board if row["targets_missed"]] == ["linear_regression"]
 
 
-def _of_speed(check: dg.AssetCheckEvaluation) -> bool:
+def _is_for_speed(check: dg.AssetCheckEvaluation) -> bool:
     return len(check.asset_key.path) == 1
 
 
@@ -169,16 +169,16 @@ def test_lanes_that_are_off_by_default_run_from_the_data_to_a_registered_version
     assert failures(again) == {}
     assert {Lane(name).registry_entry for name in OFF_BY_DEFAULT} <= materialized(first) | materialized(again)
 
-    effective = metadata_of(again, Lane("ensemble").cv_report)["effective"]
+    effective = get_metadata(again, Lane("ensemble").cv_report)["effective"]
     assert effective["members"]["svr"]["max_rows"] == 100, "as in its lane"
     assert effective["members"]["linear_regression"] == {
         **settings.models.linear_regression.hyperparameters.model_dump(),
         "regParam": 0.5,
     }
-    shown = metadata_of(first, Lane("svr").model)
+    shown = get_metadata(first, Lane("svr").model)
     assert (shown["sample_rows"], shown["kernel"]) == (100, "linear")
     assert shown["train_rows"] > 100
-    assert metadata_of(first, Lane("xgboost").model)["trees"] == 8
+    assert get_metadata(first, Lane("xgboost").model)["trees"] == 8
 
     registry, train = get_registry(deployment.hdfs), deployment.hdfs.dataset("train_split").current(WEEK)
     assert train is not None
@@ -265,7 +265,7 @@ def test_another_target_has_lanes_of_its_own_under_its_name(refused: Refused) ->
     speed, flow = ({row["model"]: row["test"] for row in board} for board in boards.values())
     assert speed["linear_regression"]["rows"] == flow["linear_regression"]["rows"]
     assert speed["linear_regression"]["rmse"] != flow["linear_regression"]["rmse"]
-    gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed and not _of_speed(c))
+    gate = next(c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed and not _is_for_speed(c))
     assert gate.asset_key == dg.AssetKey(["flow", "gradient_boosted_trees_evaluation"])
     reported = deployment.document("flow/training_report")
     assert reported["best"] == f"flow/{boards['flow/model_comparison'][0]['model']}"

@@ -10,7 +10,7 @@ from traffic_assets.assets.launchpad import config_class, require_valid_config
 from traffic_assets.build import build_defs
 from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
 from traffic_assets.settings import load_settings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.runs import failures, run_train
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
@@ -75,6 +75,6 @@ def test_members_of_an_ensemble_can_be_set() -> None:
         require_valid_config(
             {"ops": {"ensemble_cv_report": {"config": {"members": {"svr": {"C": 0}, "xgboost": {}}}}}}, settings
         )
-    assert code_of(refused.value) == "runs.bad-hyperparameters"
-    (error,) = values_of(refused.value)["errors"]
+    assert get_code(refused.value) == "runs.bad-hyperparameters"
+    (error,) = get_values(refused.value)["errors"]
     assert error.startswith("ensemble_cv_report.members.svr.C: Out of range (0). Expected ")

@@ -8,7 +8,7 @@ from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.refused import Refused
 from traffic_assets_tests.report.pages import Page, require_self_contained
-from traffic_assets_tests.runs import failures, materialized, metadata_of, run_train
+from traffic_assets_tests.runs import failures, get_metadata, materialized, run_train
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK, tiny_settings
 
 
@@ -52,12 +52,12 @@ def test_the_cost_of_every_step_is_on_the_page(trained: Deployment, page: Page) 
     for name in LANES:
         for step in ("cv_report", "model", "diagnostics", "temporal_verdict"):
             assert f"{name}_{step}" in page.text
-            assert metadata_of(trained.train, f"{name}_{step}")["cost_rows_per_second"] > 0
+            assert get_metadata(trained.train, f"{name}_{step}")["cost_rows_per_second"] > 0
 
 
 def test_the_ui_shows_a_summary_and_the_uri_of_the_page(trained: Deployment) -> None:
     assert trained.train is not None
-    shown = metadata_of(trained.train, REPORT)
+    shown = get_metadata(trained.train, REPORT)
     assert "is the best model of the week" in shown["summary"]
     assert f"traffic-assets report {WEEK} --open" in shown["summary"]
     assert shown["file"].endswith(f"_files/{PAGE}")
@@ -72,7 +72,7 @@ def test_a_failed_gate_does_not_hide_the_report(refused: Refused) -> None:
     page = Page(stored_page(made))
     assert "misses its thresholds" in page.text
     assert "Linear regression misses thresholds and is not registered." in page.text
-    shown = metadata_of(result, REPORT)
+    shown = get_metadata(result, REPORT)
     below = shown["file"].removeprefix(f"file://{made.base}/")
     assert shown["open"] == f"http://127.0.0.1:8000/{below}", "a link, because browse_url is set"
 
@@ -89,6 +89,6 @@ def test_a_learning_curve_is_on_the_report(retrainable: Deployment) -> None:
     assert "Learning curve, Linear regression" in stored_page(retrainable)
     curve = retrainable.document(f"{name}_cv_report")["learning_curve"]
     assert [p["share"] for p in curve["points"]] == [0.5, 1.0]
-    curve_link = metadata_of(result, f"{name}_cv_report")["learning_curve"]
+    curve_link = get_metadata(result, f"{name}_cv_report")["learning_curve"]
     assert curve_link.startswith("http://127.0.0.1:8000/"), "a link, because browse_url is set"
     assert curve_link.endswith("_files/learning_curve.png")

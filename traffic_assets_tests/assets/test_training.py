@@ -33,9 +33,9 @@ from traffic_assets.ml.splits.shares import SPLITS
 from traffic_assets.partitions import training_window
 from traffic_assets.sensors import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.settings import Settings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import failure_codes, failures, materialized, metadata_of, run_train
+from traffic_assets_tests.runs import failure_codes, failures, get_metadata, materialized, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
@@ -69,7 +69,7 @@ def test_whole_sensors_are_split_if_configured(spark: SparkSession, with_feature
     assert current.record["sensors"] == dict.fromkeys(SPLITS, 1)
     rows = spark.read.parquet(current.uri).select("sensor_id", "split").distinct().collect()
     assert len({row["sensor_id"] for row in rows}) == len({row["split"] for row in rows}) == len(rows) == 3
-    shown = metadata_of(result, "splits", "test_split")
+    shown = get_metadata(result, "splits", "test_split")
     assert shown["sensors"] == 1
     assert "data:image/png;base64," in shown["picture"]
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
@@ -130,7 +130,7 @@ def test_the_preprocessor_reports_how_values_were_treated(with_features: Deploym
     only = [*SPLIT_ASSETS.values(), "fitted_preprocessor"]
     result = run_train(build_defs(settings), with_features.instance, WEEK, only=only)
     assert result.success, failures(result)
-    shown = metadata_of(result, "fitted_preprocessor")
+    shown = get_metadata(result, "fitted_preprocessor")
     assert shown["answer_features"] == ["traffic_efficiency", "occupancy_ratio*traffic_efficiency", "congestion_level"]
     assert shown["slots"] == 7
     assert shown["dropped_nulls"]["speed_lag_3"] > 0
@@ -236,8 +236,8 @@ def refusal(week: str, generations: dict[str, Generation], settings: Settings) -
 def test_missing_and_empty_days_are_listed(tmp_path: Path) -> None:
     generations = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], rows=0)}
     refused = refusal(WEEK, generations, tiny_settings(tmp_path))
-    assert code_of(refused) == "assets.days-missing"
-    values = values_of(refused)
+    assert get_code(refused) == "assets.days-missing"
+    values = get_values(refused)
     assert (values["week"], values["available"], values["required"]) == (WEEK, 1, 3)
     assert values["empty"] == [DAYS[1]]
     assert DAYS[2] in values["missing"]
@@ -248,8 +248,8 @@ def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> Non
     days = training_window(WEEK, settings)
     assert len(days) == 7
     refused = refusal(WEEK, {day: generation(day) for day in days}, settings)
-    assert code_of(refused) == "assets.days-before-data"
-    assert values_of(refused) == {
+    assert get_code(refused) == "assets.days-before-data"
+    assert get_values(refused) == {
         "week": WEEK,
         "available": 7,
         "required": 14,
@@ -260,29 +260,29 @@ def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> Non
         "first_week": "2026-01-12",
     }
     incomplete = refusal(WEEK, {day: generation(day) for day in days[1:]}, settings)
-    assert code_of(incomplete) == "assets.days-before-data"
-    assert values_of(incomplete)["missing"] == ["2026-01-05"]
+    assert get_code(incomplete) == "assets.days-before-data"
+    assert get_values(incomplete)["missing"] == ["2026-01-05"]
 
 
 def test_days_before_the_first_day_are_not_listed_if_enough_days_can_follow(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": 7}})
-    assert code_of(refusal(WEEK, {day: generation(day) for day in DAYS}, settings)) == "assets.days-missing"
+    assert get_code(refusal(WEEK, {day: generation(day) for day in DAYS}, settings)) == "assets.days-missing"
 
 
 def test_days_after_the_last_day_have_their_own_message(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"data": {"last_day": "2026-01-07"}, "training": {"minimum_days": 7}})
     refused = refusal(WEEK, {day: generation(day) for day in DAYS}, settings)
-    assert code_of(refused) == "assets.days-after-data"
-    assert values_of(refused)["last_day"] == "2026-01-07"
-    assert values_of(refused)["after"] == "2026-01-08 to 2026-01-11"
+    assert get_code(refused) == "assets.days-after-data"
+    assert get_values(refused)["last_day"] == "2026-01-07"
+    assert get_values(refused)["after"] == "2026-01-08 to 2026-01-11"
 
 
 def test_days_on_both_sides_of_the_data_are_listed_together(tmp_path: Path) -> None:
     changes = {"data": {"last_day": "2026-01-07"}, "training": {"window_weeks": 2, "minimum_days": None}}
     refused = refusal(WEEK, {day: generation(day) for day in DAYS}, tiny_settings(tmp_path, changes))
-    assert code_of(refused) == "assets.days-beyond-data"
-    assert values_of(refused)["before"] == "2025-12-29 to 2026-01-04"
-    assert values_of(refused)["after"] == "2026-01-08 to 2026-01-11"
+    assert get_code(refused) == "assets.days-beyond-data"
+    assert get_values(refused)["before"] == "2025-12-29 to 2026-01-04"
+    assert get_values(refused)["after"] == "2026-01-08 to 2026-01-11"
 
 
 def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
@@ -321,7 +321,7 @@ def test_days_that_were_filled_in_another_way_are_reported_by_name(tmp_path: Pat
 def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     defs = build_defs(with_features.settings)
     alike = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
-    assert metadata_of(alike, "splits", "train_split")["geometries"] == "the same on every day"
+    assert get_metadata(alike, "splits", "train_split")["geometries"] == "the same on every day"
     current_generations = Dataset.current_generations
 
     def mixed(self: Dataset, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
@@ -331,7 +331,7 @@ def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch
     monkeypatch.setattr(Dataset, "current_generations", mixed)
     result = run_train(defs, with_features.instance, WEEK, only=list(SPLIT_ASSETS.values()))
     assert result.success, failures(result)
-    assert "are not fully comparable" in metadata_of(result, "splits", "train_split")["geometries"]
+    assert "are not fully comparable" in get_metadata(result, "splits", "train_split")["geometries"]
 
 
 def test_an_empty_day_that_is_not_required_is_left_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from traffic_assets.catalogue import clock
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -62,7 +62,7 @@ def test_a_day_starts_at_one_if_the_clock_changes_at_midnight() -> None:
 def test_bounds_need_at_least_one_day() -> None:
     with pytest.raises(ValueError) as caught:
         clock.bounds([], LA)
-    assert code_of(caught.value) == "features.no-days"
+    assert get_code(caught.value) == "features.no-days"
 
 
 def test_a_timestamp_belongs_to_its_local_day(spark: SparkSession) -> None:

@@ -15,7 +15,7 @@ from traffic_assets.ml.metrics.metrics import PREDICTION
 from traffic_assets.ml.preprocessing.pipeline import ASSEMBLED, SELECTED, VECTOR
 from traffic_assets.ml.splits.shares import SPLIT
 from traffic_assets.settings.plugins import FEATURE_GROUP, plugins
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.packages import Install
 
 CODE = """
@@ -76,12 +76,12 @@ def test_the_name_of_a_column_that_training_adds_is_refused(install: Install, na
 def test_an_invalid_feature_is_refused(column: Column, lookback: int, code: str, values: dict[str, object]) -> None:
     with pytest.raises(ValueError) as caught:
         Feature(name="level", title="Level", column=column, expression=lambda _: Mock(), lookback_minutes=lookback)
-    assert code_of(caught.value) == code
-    assert values_of(caught.value) == {"feature": "level", **values}
+    assert get_code(caught.value) == code
+    assert get_values(caught.value) == {"feature": "level", **values}
 
 
 def test_a_feature_without_a_function_is_refused() -> None:
     broken: Any = None
     with pytest.raises(ValueError) as caught:
         Feature(name="level", title="Level", column=Column("level", "numeric", "double"), expression=broken)
-    assert code_of(caught.value) == "features.no-expression"
+    assert get_code(caught.value) == "features.no-expression"

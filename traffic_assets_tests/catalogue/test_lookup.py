@@ -4,7 +4,7 @@ import pytest
 
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.lookup import feature_columns, feature_table_columns, leaky_features
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 NAMES = tuple(column.name for column in FEATURES)
 
@@ -38,23 +38,23 @@ def test_only_named_features_are_kept_in_the_order_of_the_catalogue() -> None:
     assert {c.name for c in feature_columns(target="flow", only=only)} == {"hour_sin", "speed_lag_1"}
     with pytest.raises(ValueError) as caught:
         feature_columns(only=["hour_sine"])
-    assert code_of(caught.value) == "features.unknown"
-    assert values_of(caught.value)["setting"] == "training.features"
+    assert get_code(caught.value) == "features.unknown"
+    assert get_values(caught.value)["setting"] == "training.features"
 
 
 def test_unknown_names_and_excluding_every_feature_are_refused() -> None:
     with pytest.raises(ValueError) as caught:
         feature_columns(["speed_lag_4", "hour_sin", "speed"])
-    assert code_of(caught.value) == "features.unknown"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "features.unknown"
+    values = get_values(caught.value)
     assert values["setting"] == "training.exclude_features"
     assert [name.partition(" (did you mean ")[0] for name in values["names"]] == ["speed", "speed_lag_4"]
     assert "(did you mean speed_lag_" in values["names"][1]
     assert values["allowed"] == list(NAMES)
     with pytest.raises(ValueError) as caught:
         feature_columns(NAMES)
-    assert code_of(caught.value) == "features.all-excluded"
+    assert get_code(caught.value) == "features.all-excluded"
     with pytest.raises(ValueError) as caught:
         feature_columns(NAMES, target="flow")
-    assert code_of(caught.value) == "features.all-leaky-or-excluded"
-    assert values_of(caught.value) == {"target": "flow", "leaky": ("flow_rate",)}
+    assert get_code(caught.value) == "features.all-leaky-or-excluded"
+    assert get_values(caught.value) == {"target": "flow", "leaky": ("flow_rate",)}

@@ -15,7 +15,7 @@ from traffic_assets.dagster_hdfs.hadoop import FAIL_FAST, HadoopFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets_tests.cluster.minihdfs import MiniHdfs, free_port
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,8 +69,8 @@ def _assert_fault(kind: str, cause: str, uri: str, *actions: Callable[[], Any]) 
         with pytest.raises(StorageError) as caught, storage_errors(uri):
             action()
         assert caught.value.kind == kind, caught.value
-        assert code_of(caught.value) == f"storage.{kind.replace('_', '-')}"
-        assert re.search(cause, values_of(caught.value)["cause"]), caught.value
+        assert get_code(caught.value) == f"storage.{kind.replace('_', '-')}"
+        assert re.search(cause, get_values(caught.value)["cause"]), caught.value
         assert caught.value.retryable == (kind in {"unreachable", "frozen", "safe_mode"})
         assert uri in str(caught.value)
         assert caught.value.__cause__ is not None

@@ -9,7 +9,7 @@ import pytest
 from traffic_assets.dagster_hdfs.backends import GROUP, BackendError, backends, filesystem_for, find_backend
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.packages import Install
 
 STORE = """
@@ -60,9 +60,9 @@ def test_a_broken_backend_is_refused_by_name_and_cause(
     install("acme-store", source, {GROUP: {"acme": "Store"}})
     with pytest.raises(BackendError) as caught:
         filesystem_for("acme://x/y")
-    assert code_of(caught.value) == code
+    assert get_code(caught.value) == code
     backend = f"acme of acme-store 2.1 (entry point acme = acme_store:Store in {GROUP})"
-    assert values_of(caught.value) == {"backend": backend, **values}
+    assert get_values(caught.value) == {"backend": backend, **values}
 
 
 def test_one_scheme_of_two_packages_is_refused(install: Install) -> None:
@@ -70,8 +70,8 @@ def test_one_scheme_of_two_packages_is_refused(install: Install) -> None:
     install("other-store", STORE, {GROUP: {"ACME": "Store"}})
     with pytest.raises(BackendError) as caught:
         filesystem_for("acme://x")
-    assert code_of(caught.value) == "storage.backend-rivals"
-    assert values_of(caught.value)["packages"] == ["acme-store 2.1", "other-store 2.1"]
+    assert get_code(caught.value) == "storage.backend-rivals"
+    assert get_values(caught.value)["packages"] == ["acme-store 2.1", "other-store 2.1"]
 
 
 def test_no_backend_has_the_scheme_of_the_local_disk(install: Install) -> None:
@@ -80,5 +80,5 @@ def test_no_backend_has_the_scheme_of_the_local_disk(install: Install) -> None:
     assert find_backend("file:///data") is None
     with pytest.raises(BackendError) as caught:
         backends()[0].factory()
-    assert code_of(caught.value) == "storage.backend-of-local-disk"
-    assert values_of(caught.value)["scheme"] == "file"
+    assert get_code(caught.value) == "storage.backend-of-local-disk"
+    assert get_values(caught.value)["scheme"] == "file"

@@ -14,7 +14,7 @@ import pytest
 from traffic_assets.dagster_hdfs import errors
 from traffic_assets.dagster_hdfs.errors import StorageError, explain, storage_errors
 from traffic_assets.messages.catalogue import catalogue
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ os._exit(0)
 def test_errors_of_the_operating_system(number: int, kind: str, code: str) -> None:
     with pytest.raises(StorageError) as caught, storage_errors("file:///data/x"):
         raise OSError(number, os.strerror(number), "/data/x")
-    assert (caught.value.kind, code_of(caught.value)) == (kind, code)
+    assert (caught.value.kind, get_code(caught.value)) == (kind, code)
     assert caught.value.retryable == (kind == "frozen")
-    values = values_of(caught.value)
+    values = get_values(caught.value)
     assert values["paths"] == ["file:///data/x"]
     assert os.strerror(number) in values["cause"]
     assert "file:///data/x" in str(caught.value)
@@ -110,8 +110,8 @@ def test_a_missing_path_is_file_not_found(spark: SparkSession, tmp_path: Path) -
     uri = f"file://{tmp_path}/nothing"
     with pytest.raises(FileNotFoundError) as caught, storage_errors(uri):
         spark.read.parquet(uri)
-    assert code_of(caught.value) == "storage.path-missing"
-    assert values_of(caught.value)["uri"] == uri
+    assert get_code(caught.value) == "storage.path-missing"
+    assert get_values(caught.value)["uri"] == uri
 
 
 def test_an_error_in_a_query_is_not_a_storage_error(spark: SparkSession) -> None:
@@ -128,8 +128,8 @@ def test_a_corrupt_parquet_file_is_named(spark: SparkSession, tmp_path: Path, co
     with pytest.raises(StorageError) as caught, storage_errors(f"file://{tmp_path}/data"):
         spark.read.schema("id long").parquet(f"file://{tmp_path}/data").collect()
     assert (caught.value.kind, caught.value.retryable) == ("corrupt_file", False)
-    assert code_of(caught.value) == "storage.corrupt-file"
-    folder, file = values_of(caught.value)["paths"]
+    assert get_code(caught.value) == "storage.corrupt-file"
+    folder, file = get_values(caught.value)["paths"]
     assert folder == f"file://{tmp_path}/data"
     assert file.endswith("/part-bad.parquet")
 
@@ -150,7 +150,7 @@ def test_a_column_of_another_type_is_not_a_corrupt_file(spark: SparkSession, tmp
     spark.range(10).selectExpr("cast(id as string) as speed").write.parquet(uri)
     with pytest.raises(StorageError) as caught, storage_errors(uri):
         spark.read.schema("speed double").parquet(uri).collect()
-    assert (caught.value.kind, code_of(caught.value)) == ("schema_mismatch", "storage.schema-mismatch")
+    assert (caught.value.kind, get_code(caught.value)) == ("schema_mismatch", "storage.schema-mismatch")
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_missing(spark: SparkSession, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_missing(spark: SparkSession, t
         part.unlink()
     with pytest.raises(FileNotFoundError) as caught, storage_errors(f"file://{tmp_path}/data"):
         frame.collect()
-    assert code_of(caught.value) == "storage.path-missing"
+    assert get_code(caught.value) == "storage.path-missing"
 
 
 def test_an_unknown_host_and_an_unknown_scheme(spark: SparkSession) -> None:

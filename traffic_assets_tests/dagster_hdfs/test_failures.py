@@ -18,7 +18,7 @@ NO_SPEED = Message(code="readings.no-speed", problem="{rows} rows of {file} have
 TEXT = NO_SPEED(rows=3, file=Path("/data/a.csv"))
 
 
-def failure_of(raises: Callable[[], object]) -> tuple[dict[str, Any], str]:
+def get_failure(raises: Callable[[], object]) -> tuple[dict[str, Any], str]:
     """Return the metadata of the failure of an asset that raises, and its message."""
 
     @dg.asset
@@ -38,7 +38,7 @@ def test_an_error_with_a_code_becomes_a_failure_with_code_and_values() -> None:
     def raises() -> None:
         raise ValueError(TEXT)
 
-    metadata, message = failure_of(raises)
+    metadata, message = get_failure(raises)
     assert metadata[CODE] == "readings.no-speed"
     assert metadata[VALUES] == {"rows": 3, "file": "/data/a.csv"}
     assert "3 rows of /data/a.csv have no speed. Fix: correct them." in message
@@ -68,7 +68,7 @@ def test_an_error_that_was_raised_from_one_with_a_code_has_that_code() -> None:
         except ValueError as error:
             raise RuntimeError("the day cannot be read") from error
 
-    metadata, _ = failure_of(raises)
+    metadata, _ = get_failure(raises)
     assert metadata[CODE] == "readings.no-speed"
 
 
@@ -85,7 +85,7 @@ def test_the_last_attempt_of_a_retried_step_has_the_code(monkeypatch: pytest.Mon
         attempts.append(1)
         raise StorageError(TEXT, "unreachable", retryable=True)
 
-    metadata, _ = failure_of(raises)
+    metadata, _ = get_failure(raises)
     assert metadata[CODE] == "readings.no-speed"
     assert len(attempts) == 1 + retries.RETRIES
 

@@ -19,7 +19,7 @@ from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.processes import Processes
 
 Storage = tuple[FileSystem, str]
@@ -89,7 +89,7 @@ def test_a_file_is_not_a_folder(storage: Storage) -> None:
     with pytest.raises(NotADirectoryError, match=r"/file") as caught:
         fs.list(f"{base}/file")
     if isinstance(fs, HadoopFileSystem):  # on the local disk it is the operating system's error
-        assert code_of(caught.value) == "storage.list-of-file"
+        assert get_code(caught.value) == "storage.list-of-file"
     for path in ("file", "file/below"):
         with pytest.raises((NotADirectoryError, FileExistsError), match=r"/file"):
             fs.mkdirs(f"{base}/{path}")
@@ -146,8 +146,8 @@ def test_replace_is_for_files_only(storage: Storage) -> None:
         with pytest.raises(IsADirectoryError) as caught:
             fs.replace(f"{base}/{source}", f"{base}/{target}")
         if isinstance(fs, HadoopFileSystem) or source == "folder":  # otherwise it is the operating system's error
-            assert code_of(caught.value) == "storage.replace-with-folder"
-            assert values_of(caught.value) == {"uri": f"{base}/folder"}
+            assert get_code(caught.value) == "storage.replace-with-folder"
+            assert get_values(caught.value) == {"uri": f"{base}/folder"}
         else:
             assert "folder" in str(caught.value)
     assert fs.read_bytes(f"{base}/free") == b"new"
@@ -196,12 +196,12 @@ def test_copy_of_files_and_trees(storage: Storage) -> None:
     for target in ("new/copy", "new/file"):
         with pytest.raises(FileExistsError) as exists:
             fs.copy(f"{base}/tree", f"{base}/{target}")
-        assert code_of(exists.value) == "storage.copy-target-exists"
-        assert values_of(exists.value) == {"uri": f"{base}/{target}"}
+        assert get_code(exists.value) == "storage.copy-target-exists"
+        assert get_values(exists.value) == {"uri": f"{base}/{target}"}
     with pytest.raises(ValueError, match="into itself") as caught:
         fs.copy(f"{base}/tree", f"{base}/tree/deep/copy")
-    assert code_of(caught.value) == "storage.copy-into-itself"
-    assert values_of(caught.value) == {"source": f"{base}/tree", "target": f"{base}/tree/deep/copy"}
+    assert get_code(caught.value) == "storage.copy-into-itself"
+    assert get_values(caught.value) == {"source": f"{base}/tree", "target": f"{base}/tree/deep/copy"}
 
 
 def test_size_of_files_and_trees(storage: Storage) -> None:
@@ -257,7 +257,7 @@ def test_exclusive_create_has_one_winner_among_processes(processes: Processes, t
 def test_the_local_disk_is_never_deleted_whole() -> None:
     with pytest.raises(ValueError, match="root of the disk") as caught:
         LocalFileSystem().delete("file:///")
-    assert code_of(caught.value) == "storage.delete-of-disk"
+    assert get_code(caught.value) == "storage.delete-of-disk"
 
 
 def test_local_files_start_no_jvm(processes: Processes, tmp_path: Path) -> None:
@@ -279,11 +279,11 @@ def test_the_scheme_chooses_the_file_system() -> None:
         assert isinstance(filesystem_for(uri, no_session), HadoopFileSystem)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="pass `spark`") as caught:
         filesystem_for("hdfs://namenode:9000/data")
-    assert code_of(caught.value) == "storage.no-session"
-    assert values_of(caught.value) == {"uri": "hdfs://namenode:9000/data"}
+    assert get_code(caught.value) == "storage.no-session"
+    assert get_values(caught.value) == {"uri": "hdfs://namenode:9000/data"}
     with pytest.raises(ValueError, match="absolute path") as caught:
         filesystem_for("data")
-    assert code_of(caught.value) == "storage.not-local"
+    assert get_code(caught.value) == "storage.not-local"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that root cannot write to either")
@@ -291,8 +291,8 @@ def test_a_read_only_local_folder_is_a_storage_error() -> None:
     with pytest.raises(StorageError) as caught:
         LocalFileSystem().mkdirs("file:///sys/traffic")
     assert caught.value.kind == "permission"
-    assert code_of(caught.value) == "storage.permission"
-    assert values_of(caught.value)["paths"] == ["file:///sys/traffic"]
+    assert get_code(caught.value) == "storage.permission"
+    assert get_values(caught.value)["paths"] == ["file:///sys/traffic"]
     assert not caught.value.retryable
 
 
@@ -307,7 +307,7 @@ def test_a_disk_without_hard_links_is_named_as_the_cause(
     with pytest.raises(StorageError) as caught:
         LocalFileSystem().create_exclusive(f"file://{tmp_path}/claim.json", b"{}")
     assert caught.value.kind == "no_links"
-    assert code_of(caught.value) == "storage.no-links"
-    assert values_of(caught.value)["paths"] == [f"file://{tmp_path}/claim.json"]
-    assert os.strerror(number) in values_of(caught.value)["cause"]
+    assert get_code(caught.value) == "storage.no-links"
+    assert get_values(caught.value)["paths"] == [f"file://{tmp_path}/claim.json"]
+    assert os.strerror(number) in get_values(caught.value)["cause"]
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 Storage = tuple[FileSystem, str]
 STEPS = ("staging written", "renamed", "pointer written aside", "pointer swapped")
@@ -283,8 +283,8 @@ def test_an_orphan_of_a_killed_publisher_replaces_no_generation(tmp_path: Path, 
 def test_a_retention_period_that_is_too_short_is_refused(local: Dataset) -> None:
     with pytest.raises(ValueError, match="too short") as caught:
         local.prune_generations(timedelta(hours=23), [])
-    assert code_of(caught.value) == "storage.short-retention"
-    assert values_of(caught.value) == {"keep": timedelta(hours=23), "shortest": DAY}
+    assert get_code(caught.value) == "storage.short-retention"
+    assert get_values(caught.value) == {"keep": timedelta(hours=23), "shortest": DAY}
 
 
 @pytest.mark.parametrize(
@@ -313,13 +313,13 @@ def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, cause: str | No
     ):
         with pytest.raises(PointerError) as caught:
             call()
-        values = values_of(caught.value)
+        values = get_values(caught.value)
         assert values["pointer"] == f"file://{pointer}"
         if cause is None:
-            assert code_of(caught.value) == "storage.foreign-pointer"
+            assert get_code(caught.value) == "storage.foreign-pointer"
             assert (values["partition"], "date=2026-01-06" in values["path"]) == ("2026-01-05", True)
         else:
-            assert code_of(caught.value) == "storage.damaged-pointer"
+            assert get_code(caught.value) == "storage.damaged-pointer"
             assert cause in values["cause"]
     assert dataset.filesystem.exists(old.uri), "nothing is removed while the current generation is unknown"
     assert _content_after_repair(dataset) == "third"
@@ -350,7 +350,7 @@ def test_invalid_publications_are_refused(tmp_path: Path) -> None:
     for call, code, values in calls:
         with pytest.raises(ValueError, match="Expected") as caught:
             call()
-        assert (code_of(caught.value), values_of(caught.value)) == (code, values)
+        assert (get_code(caught.value), get_values(caught.value)) == (code, values)
     with pytest.raises(TypeError, match="JSON"):
         dataset.publish("2026-01-05", staged, "run-1", {"when": datetime.now(UTC)})
     with pytest.raises(ValueError, match="JSON"):

@@ -11,7 +11,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.dagster_hdfs.reading import read_current, read_generations, read_schema, recorded_schema
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -63,14 +63,14 @@ def test_an_empty_partition_has_columns_and_no_rows(local: Dataset, spark: Spark
 def test_an_empty_selection_names_the_published_range(local: Dataset, spark: SparkSession) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         read_current(spark, local.root)
-    assert code_of(caught.value) == "storage.nothing-published"
-    assert values_of(caught.value) == {"uri": local.root}
+    assert get_code(caught.value) == "storage.nothing-published"
+    assert get_values(caught.value) == {"uri": local.root}
     _publish(local, DAYS[0], spark.range(1))
     _publish(local, DAYS[2], spark.range(1))
     with pytest.raises(FileNotFoundError) as caught:
         read_current(spark, local.root, "2026-02-01", "2026-02-07")
-    assert code_of(caught.value) == "storage.nothing-in-range"
-    assert values_of(caught.value) == {
+    assert get_code(caught.value) == "storage.nothing-in-range"
+    assert get_values(caught.value) == {
         "uri": local.root,
         "start": "2026-02-01",
         "end": "2026-02-07",
@@ -152,11 +152,11 @@ def test_datasets_without_partition_column(
     other = _publish(dataset, DAYS[0], spark.range(1))
     with pytest.raises(ValueError, match="different roots or partition columns") as caught:
         read_generations(spark, [week, other])
-    assert code_of(caught.value) == "storage.different-layouts"
-    assert values_of(caught.value)["count"] == 2
+    assert get_code(caught.value) == "storage.different-layouts"
+    assert get_values(caught.value)["count"] == 2
     with pytest.raises(ValueError, match="empty") as caught:
         read_generations(spark, [])
-    assert code_of(caught.value) == "storage.no-generations"
+    assert get_code(caught.value) == "storage.no-generations"
 
 
 def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_generation_that_was_removed_is_missing(dataset: Dataset, spark: Spark
     dataset.filesystem.delete(generation.uri)
     with pytest.raises(FileNotFoundError, match=generation.id) as caught:
         read_current(spark, dataset.root)
-    assert code_of(caught.value) == "storage.path-missing"
+    assert get_code(caught.value) == "storage.path-missing"
 
 
 def test_a_column_that_changed_its_type_is_explained(local: Dataset, spark: SparkSession) -> None:
@@ -186,4 +186,4 @@ def test_a_column_that_changed_its_type_is_explained(local: Dataset, spark: Spar
     _publish(local, DAYS[1], spark.range(1).selectExpr("1.0D as speed"))
     with pytest.raises(StorageError) as caught, storage_errors(local.root):
         read_current(spark, local.root).collect()
-    assert code_of(caught.value) == "storage.schema-mismatch"
+    assert get_code(caught.value) == "storage.schema-mismatch"

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.processes import Processes
 
 
@@ -51,8 +51,8 @@ def test_a_session_with_another_time_zone_is_refused(spark: SparkSession) -> Non
     try:
         with pytest.raises(ValueError, match=r"Fix: call spark\.conf\.set") as caught:
             _ = SparkResource().session
-        assert code_of(caught.value) == "spark.wrong-time-zone"
-        assert values_of(caught.value) == {
+        assert get_code(caught.value) == "spark.wrong-time-zone"
+        assert get_values(caught.value) == {
             "setting": "spark.sql.session.timeZone",
             "zone": "America/Los_Angeles",
             "expected": "UTC",
@@ -102,4 +102,4 @@ def test_no_name_leads_out_of_the_base(tmp_path: Path, name: str) -> None:
     hdfs = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}")
     with pytest.raises(ValueError, match="is not a valid") as caught:
         hdfs.dataset(name)
-    assert code_of(caught.value) == "storage.invalid-name"
+    assert get_code(caught.value) == "storage.invalid-name"

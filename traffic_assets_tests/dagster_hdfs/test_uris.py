@@ -18,7 +18,7 @@ from traffic_assets.dagster_hdfs.uris import (
     safe_name,
     split,
 )
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 BASES = ("/data", "file:///data/x", "hdfs://namenode:9000/traffic-data", "hdfs://namenode:9000")
 NASTY = [
@@ -46,12 +46,12 @@ NASTY = [
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a valid") as caught:
         safe_name(name, "partition key")
-    assert code_of(caught.value) == "storage.invalid-name"
-    assert values_of(caught.value)["what"] == "partition key"
-    assert values_of(caught.value)["length"] == 200
+    assert get_code(caught.value) == "storage.invalid-name"
+    assert get_values(caught.value)["what"] == "partition key"
+    assert get_values(caught.value)["length"] == 200
     with pytest.raises(ValueError, match="is not a valid") as caught:
         join("/data", "fine", name)
-    assert values_of(caught.value)["what"] == "path segment"
+    assert get_values(caught.value)["what"] == "path segment"
 
 
 @pytest.mark.parametrize("name", ["2026-01-05", "date=2026-01-05", "v1.0.0", "a..b", "h15", "x" * 200])
@@ -83,7 +83,7 @@ def test_internal_folders_are_named_by_their_own_constants_only() -> None:
     assert join("/data", Internal.POINTERS, "2026-01-05.json") == "/data/_pointers/2026-01-05.json"
     with pytest.raises(ValueError, match="_pointers") as caught:
         join("/data", "_pointers")
-    assert code_of(caught.value) == "storage.invalid-name"
+    assert get_code(caught.value) == "storage.invalid-name"
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_local_uris(uri: str) -> None:
 def test_uris_that_are_not_local(uri: str) -> None:
     with pytest.raises(ValueError, match="Expected an absolute path") as caught:
         local_path(uri)
-    assert code_of(caught.value) == "storage.not-local"
-    assert values_of(caught.value) == {"path": uri}
+    assert get_code(caught.value) == "storage.not-local"
+    assert get_values(caught.value) == {"path": uri}
 
 
 def test_relative_paths_have_no_absolute_uri() -> None:
     with pytest.raises(ValueError, match="data/x") as caught:
         absolute_uri("data/x")
-    assert code_of(caught.value) == "storage.not-local"
+    assert get_code(caught.value) == "storage.not-local"
     assert absolute_uri("hdfs://h:1/x") == "hdfs://h:1/x"
 
 

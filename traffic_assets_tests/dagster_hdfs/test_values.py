@@ -7,7 +7,7 @@ import pytest
 
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.values import AssetInput
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 def generation(key: str) -> Generation:
@@ -37,8 +37,8 @@ def test_none_or_many_have_no_single_generation_or_record(keys: list[str]) -> No
     for name in ("generation", "record", "files"):
         with pytest.raises(ValueError, match="exactly one") as caught:
             getattr(loaded, name)
-        assert code_of(caught.value) == "storage.not-one-generation"
-        assert values_of(caught.value) == {"count": len(keys), "partitions": keys}
+        assert get_code(caught.value) == "storage.not-one-generation"
+        assert get_values(caught.value) == {"count": len(keys), "partitions": keys}
 
 
 def test_files_are_read_once_on_first_access() -> None:

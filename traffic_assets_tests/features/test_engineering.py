@@ -15,7 +15,7 @@ from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.features.engineering import build_features
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.plugins import FEATURE_GROUP
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 from traffic_assets_tests.packages import Install
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def test_another_interval_changes_lags_and_flow_but_not_the_minutes_of_the_means
 def test_no_days_are_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError) as caught:
         features(spark, [], [])
-    assert code_of(caught.value) == "features.no-days"
+    assert get_code(caught.value) == "features.no-days"
 
 
 def test_types_and_order_of_the_columns(spark: SparkSession) -> None:

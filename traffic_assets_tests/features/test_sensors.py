@@ -18,7 +18,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.features.sensors import SensorTable, build_sensor_table
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -230,8 +230,8 @@ def test_a_day_that_cannot_be_read_is_left_out_and_tried_again(spark: SparkSessi
     monday.write_bytes(b"PAR1 and then nothing")
     with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
-    assert code_of(caught.value) == "features.no-usable-day"
-    assert "x.parquet" in values_of(caught.value)["reasons"][MONDAY]
+    assert get_code(caught.value) == "features.no-usable-day"
+    assert "x.parquet" in get_values(caught.value)["reasons"][MONDAY]
     day_file(tmp_path, TUESDAY, [sensor("t")], 2)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert list(by_sensor(first)) == ["t"]
@@ -291,8 +291,8 @@ def test_metadata_without_sensor_id_is_refused(spark: SparkSession, tmp_path: Pa
     parquet(tmp_path / "x.parquet", [{"id": "a", "lat": 32.0}])
     with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
-    assert code_of(caught.value) == "readings.missing-columns"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "readings.missing-columns"
+    values = get_values(caught.value)
     assert (values["columns"], values["present"]) == (["sensor_id"], ["id", "latitude"])
 
 
@@ -319,11 +319,11 @@ def test_unusable_days_are_left_out_with_a_reason(spark: SparkSession, tmp_path:
     assert list(table.record["folders_seen"]) == [MONDAY, saturday], "days that were left out are tried again"
     assert set(table.refused) == {TUESDAY, WEDNESDAY, thursday, friday}
     tuesday, wednesday = (InputError(table.refused[day]) for day in (TUESDAY, WEDNESDAY))
-    assert code_of(tuesday) == "readings.missing-columns"
-    assert values_of(tuesday)["path"].endswith(f"date={TUESDAY}")
-    assert values_of(tuesday)["present"] == ["id", "latitude"]
-    assert code_of(wednesday) == "readings.wrong-column-type"
-    assert values_of(wednesday)["column"] == "latitude"
+    assert get_code(tuesday) == "readings.missing-columns"
+    assert get_values(tuesday)["path"].endswith(f"date={TUESDAY}")
+    assert get_values(tuesday)["present"] == ["id", "latitude"]
+    assert get_code(wednesday) == "readings.wrong-column-type"
+    assert get_values(wednesday)["column"] == "latitude"
     for day in (thursday, friday):
         assert f"date={day}/x.parquet" in table.refused[day]
 
@@ -332,8 +332,8 @@ def test_without_a_usable_day_the_error_has_the_reason_of_each(spark: SparkSessi
     spoil(day_file(tmp_path, MONDAY, [sensor(f"s{i}") for i in range(50)], 1))
     with pytest.raises(InputError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
-    assert code_of(caught.value) == "features.no-usable-day"
-    assert "date=2026-01-05/x.parquet" in values_of(caught.value)["reasons"][MONDAY]
+    assert get_code(caught.value) == "features.no-usable-day"
+    assert "date=2026-01-05/x.parquet" in get_values(caught.value)["reasons"][MONDAY]
 
 
 def test_a_broken_file_outside_day_folders_is_an_error(spark: SparkSession, tmp_path: Path) -> None:

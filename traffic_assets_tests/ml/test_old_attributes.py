@@ -10,7 +10,7 @@ import pytest
 from traffic_assets.ml import algorithm as current
 from traffic_assets.ml.algorithm import Algorithm, EarlyStopping, OwnThreads, Requirements, SharedFit, algorithm_named
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters, LinearRegressionSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 CORE: dict[str, Any] = {
     "name": "acme", "title": "Acme", "kind": "alternative", "settings": LinearRegressionSettings,
@@ -129,11 +129,11 @@ def test_a_fit_that_stops_early_without_an_indicator_is_refused_as_before() -> N
     algorithm = _algorithm(stops_early=OLD["stops_early"])
     with pytest.raises(ValueError) as caught:
         algorithm.fit("rows", STRONG, 7, "speed", "features")
-    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    assert get_code(caught.value) == "algorithms.no-validation-rows"
     with pytest.raises(ValueError) as caught:
         algorithm.fit("rows", STRONG, 7, "speed", "features", stop="marked")
-    assert code_of(caught.value) == "algorithms.no-validation-indicator"
-    assert values_of(caught.value) == {"column": "marked"}
+    assert get_code(caught.value) == "algorithms.no-validation-indicator"
+    assert get_values(caught.value) == {"column": "marked"}
     assert algorithm.fit("rows", PLAIN, 7, "speed", "features")
 
 

@@ -16,7 +16,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.readings.ingestion import Ingested, ingest_feature_table, ingest_readings
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -64,12 +64,12 @@ def sensors_by_day(ingested: Ingested) -> dict[str, list[str]]:
 
 def reason_code(ingested: Ingested, day: str) -> str:
     """Return the code of the reason for refusing a day."""
-    return code_of(InputError(ingested.refused[day]))
+    return get_code(InputError(ingested.refused[day]))
 
 
 def reason_values(ingested: Ingested, day: str) -> dict[str, Any]:
     """Return the values of the reason for refusing a day."""
-    return values_of(InputError(ingested.refused[day]))
+    return get_values(InputError(ingested.refused[day]))
 
 
 def count(
@@ -277,8 +277,8 @@ def test_a_source_without_a_required_column_is_an_error(spark: SparkSession, tmp
     parquet(tmp_path / "x.parquet", [{"sensor_id": "A", "timestamp": at(MONDAY)}])
     with pytest.raises(InputError) as caught:
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
-    assert code_of(caught.value) == "readings.missing-columns"
-    assert values_of(caught.value)["columns"] == ["speed"]
+    assert get_code(caught.value) == "readings.missing-columns"
+    assert get_values(caught.value)["columns"] == ["speed"]
 
 
 def test_a_file_that_was_replaced_is_read_again_in_the_same_session(spark: SparkSession, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, LocalFileSystem
 from traffic_assets.readings.readers import InputError, Part, Source, first_line
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -83,8 +83,8 @@ def test_a_configured_format_is_used_without_detection(spark: SparkSession, tmp_
     assert rows(read(spark, source(tmp_path, "csv")), "sensor_id") == [("A",), ("B",)]
     with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
-    assert code_of(caught.value) == "readings.unknown-format"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "readings.unknown-format"
+    values = get_values(caught.value)
     assert values["file"].endswith("/readings.txt")
     assert values["endings"][:2] == [".parquet", ".csv"]
 
@@ -174,18 +174,18 @@ def test_sources_without_day_folders_are_one_part(tmp_path: Path) -> None:
 def test_missing_and_empty_sources_are_refused(tmp_path: Path, spark: SparkSession) -> None:
     with pytest.raises(InputError) as caught:
         source(tmp_path / "nowhere").parts()
-    assert code_of(caught.value) == "readings.no-input"
-    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/nowhere"}
+    assert get_code(caught.value) == "readings.no-input"
+    assert get_values(caught.value) == {"uri": f"file://{tmp_path}/nowhere"}
     text(tmp_path / "empty" / "_SUCCESS", "")
     with pytest.raises(InputError) as caught:
         source(tmp_path / "empty").entries()
-    assert code_of(caught.value) == "readings.empty-folder"
-    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/empty"}
+    assert get_code(caught.value) == "readings.empty-folder"
+    assert get_values(caught.value) == {"uri": f"file://{tmp_path}/empty"}
     (tmp_path / "hollow" / "inner").mkdir(parents=True)
     with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path / "hollow"))
-    assert code_of(caught.value) == "readings.no-files"
-    assert values_of(caught.value) == {"uri": f"file://{tmp_path}/hollow"}
+    assert get_code(caught.value) == "readings.no-files"
+    assert get_values(caught.value) == {"uri": f"file://{tmp_path}/hollow"}
 
 
 def test_columns_get_the_catalogues_names(spark: SparkSession, tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Pat
     parquet(tmp_path / "x.parquet", avg_speed=[1.0], speed_mph=[2.0])
     with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
-    assert code_of(caught.value) == "readings.ambiguous-column"
-    assert values_of(caught.value) == {
+    assert get_code(caught.value) == "readings.ambiguous-column"
+    assert get_values(caught.value) == {
         "columns": ["avg_speed", "speed_mph"],
         "path": f"file://{tmp_path}",
         "name": "speed",
@@ -230,8 +230,8 @@ def test_two_columns_for_one_name_are_refused(spark: SparkSession, tmp_path: Pat
     parquet(tmp_path / "x.parquet", Speed=[1.0], avg_speed=[2.0])  # to Spark, Speed is speed
     with pytest.raises(InputError) as caught:
         read(spark, source(tmp_path))
-    assert code_of(caught.value) == "readings.ambiguous-column"
-    assert values_of(caught.value)["columns"] == ["Speed", "avg_speed"]
+    assert get_code(caught.value) == "readings.ambiguous-column"
+    assert get_values(caught.value)["columns"] == ["Speed", "avg_speed"]
 
 
 def test_csv_columns_are_read_by_name_and_files_must_agree(spark: SparkSession, tmp_path: Path) -> None:
@@ -289,13 +289,13 @@ def test_days_that_cannot_be_read_are_refused_and_the_others_are_kept(spark: Spa
     assert set(refused) == {f"2026-01-{day}" for day in ("06", "07", "08", "09", "10")}
     assert "torn.parquet" in refused["2026-01-06"]
     errors = {day: InputError(reason) for day, reason in refused.items() if day != "2026-01-06"}
-    assert {day: code_of(error) for day, error in errors.items()} == {
+    assert {day: get_code(error) for day, error in errors.items()} == {
         "2026-01-07": "readings.no-files",
         "2026-01-08": "readings.unknown-format",
         "2026-01-09": "readings.ambiguous-column",
         "2026-01-10": "readings.nanosecond-timestamps",
     }
-    values = {day: values_of(error) for day, error in errors.items()}
+    values = {day: get_values(error) for day, error in errors.items()}
     assert values["2026-01-07"]["uri"].endswith("date=2026-01-07")
     assert values["2026-01-08"]["file"].endswith("notes.txt")
     assert values["2026-01-09"]["name"] == "flow"
@@ -313,8 +313,8 @@ def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: Spa
     parquet(tmp_path / "twice.parquet", volume=[1], traffic_volume=[1])
     with pytest.raises(InputError) as ambiguous:
         of.read_all(spark, of.parts())
-    assert code_of(ambiguous.value) == "readings.ambiguous-column"
-    assert values_of(ambiguous.value)["name"] == "flow"
+    assert get_code(ambiguous.value) == "readings.ambiguous-column"
+    assert get_values(ambiguous.value)["name"] == "flow"
 
 
 def test_unreachable_storage_does_not_refuse_a_day(

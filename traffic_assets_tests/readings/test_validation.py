@@ -18,7 +18,7 @@ from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.readings.readers import InputError
 from traffic_assets.readings.validation import REASON, mark_duplicates, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -267,8 +267,8 @@ def test_columns_of_an_impossible_type_are_refused(
     frame = spark.createDataFrame([], f"{column} {sql_type}")
     with pytest.raises(InputError) as caught:
         validate_rows(frame, READING_COLUMNS, UTC_INPUT, "file:///in/x.parquet")
-    assert code_of(caught.value) == "readings.wrong-column-type"
-    assert values_of(caught.value) == {
+    assert get_code(caught.value) == "readings.wrong-column-type"
+    assert get_values(caught.value) == {
         "column": column,
         "path": "file:///in/x.parquet",
         "type": sql_type,
@@ -281,8 +281,8 @@ def test_missing_columns_are_named_with_what_is_there(spark: SparkSession) -> No
     require_columns(frame, ["sensor_id"], "x")
     with pytest.raises(InputError) as caught:
         require_columns(frame, ["sensor_id", "timestamp", "speed"], "x")
-    assert code_of(caught.value) == "readings.missing-columns"
-    assert values_of(caught.value) == {
+    assert get_code(caught.value) == "readings.missing-columns"
+    assert get_values(caught.value) == {
         "path": "x",
         "columns": ["timestamp", "speed"],
         "required": ["sensor_id", "timestamp", "speed"],

@@ -68,8 +68,8 @@ def made_up(fs: FileSystem, base: str, lane: str, name: str, **changed: Any) -> 
         fs.write_new(f"{uri}/stages/0_preprocessor/part-0", f"preprocessor of {name}".encode())
         fs.write_new(f"{uri}/stages/1_model/data/part-0", f"model of {name}".encode())
 
-    def metadata_of(version: str, created_at: datetime) -> VersionMetadata:
+    def make_metadata(version: str, created_at: datetime) -> VersionMetadata:
         return metadata(lane, version, created_at, **{"training": training(uri), **changed})
 
     plots = {"plot.png": f"picture of {name}".encode()}
-    return NewVersion(lane, uri, f"{uri}/stages/1_model", plots, metadata_of, identity=uri)
+    return NewVersion(lane, uri, f"{uri}/stages/1_model", plots, make_metadata, identity=uri)

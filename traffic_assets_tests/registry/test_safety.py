@@ -20,7 +20,7 @@ from traffic_assets.registry.versions import RegistryError
 from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.registry.examples import made_up
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def test_a_pickle_in_xgboosts_metadata_is_not_run(rows: DataFrame, tmp_path: Pat
     registry = _registered(pipeline, "xgboost", tmp_path)
     with pytest.raises(RegistryError) as caught:
         registry.load("xgboost")
-    assert code_of(caught.value) == "registry.unsafe-version"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "registry.unsafe-version"
+    values = get_values(caught.value)
     assert (values["lane"], values["version"]) == ("xgboost", "v1.0.0")
     assert {reason.code for reason in values["reasons"]} == {"registry.pickled-stage"}
     assert values["reasons"][0].values["field"].startswith("serialized_callback")
@@ -115,7 +115,7 @@ def test_a_stage_of_an_unknown_class_is_not_imported(ensemble: PipelineModel, tm
         registry = _registered(ensemble, "ensemble", base)
         with pytest.raises(RegistryError) as caught:
             registry.load("ensemble")
-        reasons = values_of(caught.value)["reasons"]
+        reasons = get_values(caught.value)["reasons"]
         assert {reason.code for reason in reasons} == {"registry.unknown-stage-class"}
         assert reasons[0].values["name"] == "shutil.rmtree"
         assert "pyspark.ml.*" in reasons[0].values["known"]

@@ -30,7 +30,7 @@ from traffic_assets.registry.reading import summary
 from traffic_assets.registry.store import ModelRegistry, NewVersion
 from traffic_assets.registry.versions import RegistryError, Version
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.registry.examples import made_up, metadata
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def test_a_failed_cleanup_does_not_hide_the_first_error(
     monkeypatch.setattr(local.filesystem, "delete", refuse)
     with pytest.raises(ValueError, match="path segment") as caught:
         local.register(new)
-    assert code_of(caught.value) == "storage.invalid-name"
+    assert get_code(caught.value) == "storage.invalid-name"
     (warning,) = (record.msg for record in caplog.records if record.levelno == logging.WARNING)
     assert isinstance(warning, CodedText)
     assert (warning.code, warning.values["cause"]) == ("storage.not-removed", "Permission denied")
@@ -252,7 +252,7 @@ def test_a_bare_path_is_on_the_local_disk_regardless_of_sparks_default(tmp_path:
     assert registry.root == f"file://{tmp_path}/models"
     with pytest.raises(ValueError, match="absolute path") as caught:
         ModelRegistry("models", LocalFileSystem())
-    assert code_of(caught.value) == "storage.not-local"
+    assert get_code(caught.value) == "storage.not-local"
 
 
 def test_concurrent_registrations_get_one_version_each(local: ModelRegistry) -> None:
@@ -282,23 +282,23 @@ def test_versions_are_in_the_order_of_numbers_not_of_text(local: ModelRegistry) 
 def test_a_missing_model_or_version_is_named_with_those_that_exist(registry: ModelRegistry) -> None:
     with pytest.raises(RegistryError) as caught:
         registry.latest(FOREST)
-    assert code_of(caught.value) == "registry.no-model"
-    assert values_of(caught.value) == {"lane": FOREST, "lanes": []}
+    assert get_code(caught.value) == "registry.no-model"
+    assert get_values(caught.value) == {"lane": FOREST, "lanes": []}
     _register(registry, "one")
     _register(registry, "two")
     for call in (registry.metadata, registry.verify, registry.load):
         with pytest.raises(RegistryError) as caught:
             call(FOREST, "v1.7.0")
-        assert code_of(caught.value) == "registry.no-version"
-        assert values_of(caught.value) == {"lane": FOREST, "version": "v1.7.0", "versions": ["v1.0.0", "v1.1.0"]}
+        assert get_code(caught.value) == "registry.no-version"
+        assert get_values(caught.value) == {"lane": FOREST, "version": "v1.7.0", "versions": ["v1.0.0", "v1.1.0"]}
         with pytest.raises(RegistryError) as caught:
             call("xgboost")
-        assert code_of(caught.value) == "registry.no-model"
-        assert values_of(caught.value) == {"lane": "xgboost", "lanes": [FOREST]}
+        assert get_code(caught.value) == "registry.no-model"
+        assert get_values(caught.value) == {"lane": "xgboost", "lanes": [FOREST]}
         with pytest.raises(RegistryError) as caught:
             call("xgboost", "v1.0.0")
-        assert code_of(caught.value) == "registry.no-version"
-        assert values_of(caught.value) == {"lane": "xgboost", "version": "v1.0.0", "versions": []}
+        assert get_code(caught.value) == "registry.no-version"
+        assert get_values(caught.value) == {"lane": "xgboost", "version": "v1.0.0", "versions": []}
 
 
 @pytest.mark.parametrize(
@@ -309,8 +309,8 @@ def test_a_version_with_another_form_is_refused(local: ModelRegistry, version: s
     for call in (local.metadata, local.verify, local.load):
         with pytest.raises(RegistryError) as caught:
             call(FOREST, version)
-        assert code_of(caught.value) == "registry.invalid-version"
-        assert values_of(caught.value) == {"version": version}
+        assert get_code(caught.value) == "registry.invalid-version"
+        assert get_values(caught.value) == {"version": version}
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_lane_that_is_not_a_safe_path_is_refused(local: ModelRegistry, lane: s
     for call in calls:
         with pytest.raises(ValueError, match="path segment") as caught:
             call()
-        assert code_of(caught.value) == "storage.invalid-name"
+        assert get_code(caught.value) == "storage.invalid-name"
     assert local.lanes() == []
 
 
@@ -337,8 +337,8 @@ def test_a_lane_inside_a_version_is_refused(local: ModelRegistry) -> None:
     for lane in ("random_forest/v1.0.0", "v1.0.0", "random_forest/v1.0.0/model"):
         with pytest.raises(ValueError, match="inside a version") as caught:
             local.register(replace(_new(local, "two"), lane=lane))
-        assert code_of(caught.value) == "registry.invalid-lane"
-        assert values_of(caught.value) == {"lane": lane}
+        assert get_code(caught.value) == "registry.invalid-lane"
+        assert get_values(caught.value) == {"lane": lane}
     assert _contents(local) == {"v1.0.0": "one"}
 
 
@@ -382,8 +382,8 @@ def test_a_damaged_file_is_found_and_named(local: ModelRegistry, file: str, dama
         for version in ("v1.1.0", "latest"):
             with pytest.raises(RegistryError) as caught:
                 call(version)
-            assert code_of(caught.value) == "registry.damaged-version"
-            values = values_of(caught.value)
+            assert get_code(caught.value) == "registry.damaged-version"
+            values = get_values(caught.value)
             assert (values["lane"], values["version"], values["files"]) == (FOREST, "v1.1.0", (file,))
             assert values["versions"] == ["v1.0.0"], "the other versions, without the damaged one"
     local.verify(FOREST, "v1.0.0")
@@ -395,8 +395,8 @@ def test_a_class_that_no_algorithm_names_is_not_imported(local: ModelRegistry) -
         local.register(made_up(local.filesystem, base, FOREST, name.replace(".", "-"), model_class=name))
         with pytest.raises(RegistryError) as caught:
             local.load(FOREST)
-        assert code_of(caught.value) == "registry.unknown-model-class"
-        values = values_of(caught.value)
+        assert get_code(caught.value) == "registry.unknown-model-class"
+        values = get_values(caught.value)
         assert (values["model_class"], values["algorithm"]) == (name, FOREST)
         assert {algorithm.model_class for algorithm in built_in_algorithms().values()} <= set(values["known"])
 
@@ -420,9 +420,9 @@ def test_a_damaged_version_stops_pruning_but_not_registration_or_the_list(local:
     with pytest.raises(RegistryError) as caught:
         local.references()
     for error in (*errors, caught.value):
-        assert code_of(error) == "registry.damaged-version"
-        assert values_of(error)["version"] == "v1.0.0"
-        assert values_of(error)["versions"] == ["v1.1.0", "v1.2.0"]
+        assert get_code(error) == "registry.damaged-version"
+        assert get_values(error)["version"] == "v1.0.0"
+        assert get_values(error)["versions"] == ["v1.1.0", "v1.2.0"]
     assert len(errors) == 1
 
 
@@ -498,9 +498,9 @@ def _stored(registry: ModelRegistry, folder: Path) -> NewVersion:
 def test_a_loaded_version_predicts_as_the_model_did(registry: ModelRegistry, rows: DataFrame, real_model: Path) -> None:
     from pyspark.ml import PipelineModel
 
-    metadata_of = registry.register(_stored(registry, real_model))
+    registered = registry.register(_stored(registry, real_model))
     loaded = registry.load(FOREST)
-    assert loaded.metadata == metadata_of
+    assert loaded.metadata == registered
     assert type(loaded.model).__name__ == "RandomForestRegressionModel"
     expected, predictions = (
         [row.prediction for row in pipeline.transform(rows).collect()]

@@ -54,17 +54,17 @@ def test_without_tests_nothing_is_claimed() -> None:
 
 
 def test_the_text_uses_the_primary_metric() -> None:
-    def of(name: str, mean: float) -> object:
+    def make_lane(name: str, mean: float) -> object:
         made = lane(name, 1.0)
         return replace(made, standing=made.standing.model_copy(update={"folds": Spread(mean=mean, std=0.0)}))
 
-    lanes = [of("random_forest", 0.99), of("linear_regression", 0.97)]
+    lanes = [make_lane("random_forest", 0.99), make_lane("linear_regression", 0.97)]
     text = findings.headline(board(primary_metric="r2", lanes=lanes))
     assert "its mean R² over 2 folds of the train rows is 0.99000." in text
     assert "The mean R² of Linear regression is smaller by 0.02000." in text
-    lanes = [of("random_forest", 0.5), of("linear_regression", math.nan)]
+    lanes = [make_lane("random_forest", 0.5), make_lane("linear_regression", math.nan)]
     assert "Linear regression cannot be compared by RMSE." in findings.headline(board(lanes=lanes))
-    lanes = [of("random_forest", 0.5), of("linear_regression", 0.5)]
+    lanes = [make_lane("random_forest", 0.5), make_lane("linear_regression", 0.5)]
     assert "The mean RMSE of Linear regression is the same." in findings.headline(board(lanes=lanes))
 
 

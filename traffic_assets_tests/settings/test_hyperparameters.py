@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from traffic_assets.settings import hyperparameters, models
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 def _declared() -> dict[str, str]:
@@ -29,8 +29,8 @@ def test_an_old_import_is_the_same_object_with_a_warning(name: str, module: str)
     assert moved is getattr(importlib.import_module(module), name)
     (warning,) = warned
     assert isinstance(warning.message, Warning)
-    assert code_of(warning.message) == "deprecation.moved"
-    assert values_of(warning.message) == {"old": f"{hyperparameters.__name__}.{name}", "new": module}
+    assert get_code(warning.message) == "deprecation.moved"
+    assert get_values(warning.message) == {"old": f"{hyperparameters.__name__}.{name}", "new": module}
 
 
 def test_documented_names_and_the_classes_of_every_model_can_be_imported() -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.evaluation import EvaluationSettings
 from traffic_assets.settings.gate import GateThresholds
-from traffic_assets_tests.codes import values_of
+from traffic_assets_tests.codes import get_values
 from traffic_assets_tests.settings.problems import problem, problems, texts, write
 
 LIMIT = {"random_forest": {"r2_min": 0.5}}
@@ -100,7 +100,7 @@ def test_old_attributes_can_be_read_with_a_warning() -> None:
         assert settings.evaluation.targets is settings.evaluation.thresholds
         assert settings.evaluation.other_targets is settings.evaluation.other_thresholds
         assert settings.targets_of("flow", "random_forest") == settings.get_thresholds("flow", "random_forest")
-    values = [values_of(warning.message) for warning in warned if isinstance(warning.message, Warning)]
+    values = [get_values(warning.message) for warning in warned if isinstance(warning.message, Warning)]
     assert values == [
         {"old": "EvaluationSettings.targets", "new": "EvaluationSettings.thresholds"},
         {"old": "EvaluationSettings.other_targets", "new": "EvaluationSettings.other_thresholds"},
@@ -114,6 +114,6 @@ def test_a_copy_takes_old_names_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning) as warned:
         copy = evaluation.model_copy(update={"targets": strict})
     assert copy.thresholds.random_forest.r2_min == 0.99
-    assert [values_of(warning.message) for warning in warned if isinstance(warning.message, Warning)] == [
+    assert [get_values(warning.message) for warning in warned if isinstance(warning.message, Warning)] == [
         {"old": "EvaluationSettings.targets", "new": "EvaluationSettings.thresholds"}
     ]

@@ -12,7 +12,7 @@ from traffic_assets.settings import Settings, SettingsError, load_settings
 from traffic_assets.settings.evaluation import Band
 from traffic_assets.settings.keys import find_model
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.settings.problems import paths, problem, problems, texts, write
 
 
@@ -72,9 +72,9 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
     assert by_path == {path: (code, {"path": path, **values}) for path, (code, values) in expected.items()}
     with pytest.raises(SettingsError) as caught:
         load_settings(mine, {"spark": {"driver_memory": "lots"}}, environ)
-    assert code_of(caught.value) == "settings.invalid"
-    assert values_of(caught.value)["count"] == 10
-    assert values_of(caught.value)["source"] == f"{mine}, environment"
+    assert get_code(caught.value) == "settings.invalid"
+    assert get_values(caught.value)["count"] == 10
+    assert get_values(caught.value)["source"] == f"{mine}, environment"
     lines = str(caught.value).splitlines()[1:]
     assert lines == [f"  {text} [{text.code}]" for text in reported], "each line ends with its code"
 
@@ -228,7 +228,7 @@ def test_models_that_are_off_because_the_file_lists_others_are_reported_with_an_
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path / "sklearn.json", content), environ={})
     assert [text.code for text in caught.value.problems] == ["settings.no-model-enabled"]
-    assert values_of(caught.value)["count"] == 1
+    assert get_values(caught.value)["count"] == 1
     last = str(caught.value).splitlines()[-1]
     assert "(linear_regression, gradient_boosted_trees)" in last
     assert "training.primary_metric" in last

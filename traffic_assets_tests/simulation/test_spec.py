@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.simulation.spec import SampleSpec
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_values_out_of_range_are_refused_with_the_allowed_ones(name: str, value:
         SampleSpec.model_validate({name: value})
     (problem,) = caught.value.errors()
     error = problem["ctx"]["error"]
-    assert code_of(error) == "simulation.out-of-range"
-    assert values_of(error) == {"name": name, "given": value, "allowed": allowed}
+    assert get_code(error) == "simulation.out-of-range"
+    assert get_values(error) == {"name": name, "given": value, "allowed": allowed}

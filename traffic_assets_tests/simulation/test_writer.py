@@ -11,7 +11,7 @@ from traffic_assets.simulation import writer
 from traffic_assets.simulation.days import simulate_days
 from traffic_assets.simulation.spec import SampleSpec
 from traffic_assets.simulation.writer import require_simulated, write_sample
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.simulation.grids import readings, speed_grid
 
 
@@ -43,15 +43,15 @@ def test_a_folder_with_files_that_are_not_simulated_is_refused(tmp_path: Path) -
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError) as caught:
             require_simulated(tmp_path)
-        assert code_of(caught.value) == "simulation.real-file"
-        assert values_of(caught.value) == {"file": tmp_path / name}
+        assert get_code(caught.value) == "simulation.real-file"
+        assert get_values(caught.value) == {"file": tmp_path / name}
         (tmp_path / name).unlink()
     table = pq.read_table(tmp_path / "date=2026-01-05" / "readings.parquet").replace_schema_metadata(None)
     pq.write_table(table, tmp_path / "real.parquet")
     with pytest.raises(ValueError) as caught:
         require_simulated(tmp_path)
-    assert code_of(caught.value) == "simulation.real-file"
-    assert values_of(caught.value) == {"file": tmp_path / "real.parquet"}
+    assert get_code(caught.value) == "simulation.real-file"
+    assert get_values(caught.value) == {"file": tmp_path / "real.parquet"}
 
 
 def test_the_report_ignores_bad_rows(tmp_path: Path) -> None:

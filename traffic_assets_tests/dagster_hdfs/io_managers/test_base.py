@@ -80,7 +80,7 @@ def run(
     return job.execute_in_process(instance=instance, raise_on_error=False, tags=tags, run_config=QUIET)
 
 
-def newest_of(instance: dg.DagsterInstance, key: str) -> dict[str, int]:
+def get_newest(instance: dg.DagsterInstance, key: str) -> dict[str, int]:
     """Return the storage id of the newest materialization of each partition that Dagster knows."""
     newest = instance.get_latest_storage_id_by_partition(dg.AssetKey(key), dg.DagsterEventType.ASSET_MATERIALIZATION)
     return dict(newest)
@@ -88,10 +88,10 @@ def newest_of(instance: dg.DagsterInstance, key: str) -> dict[str, int]:
 
 def recorded(instance: dg.DagsterInstance, key: str) -> list[str]:
     """Return the partitions that Dagster considers materialized."""
-    return sorted(newest_of(instance, key))
+    return sorted(get_newest(instance, key))
 
 
-def values_of(spark: SparkSession) -> dict[str, tuple[type[HdfsIOManager], Any, Callable[[Any], Any]]]:
+def make_values(spark: SparkSession) -> dict[str, tuple[type[HdfsIOManager], Any, Callable[[Any], Any]]]:
     """Return by kind the manager, a value, and a function whose result must survive a round trip."""
     rows = spark.createDataFrame([("a", 1), ("b", 2)], "name string, x int")
     model = PipelineModel([VectorAssembler(inputCols=["x"], outputCol="v")])
@@ -110,7 +110,7 @@ def values_of(spark: SparkSession) -> dict[str, tuple[type[HdfsIOManager], Any, 
 def test_a_value_comes_back_as_it_was_with_its_record(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
 ) -> None:
-    manager_class, value, essence = values_of(spark)[kind]
+    manager_class, value, essence = make_values(spark)[kind]
     seen: dict[str, Any] = {}
 
     @dg.asset(key=["group", "thing"])
@@ -149,7 +149,7 @@ def test_only_a_kept_model_is_passed_on_in_its_process_and_other_values_are_read
     kept: bool,
     handed_on: bool,
 ) -> None:
-    manager_class, value, essence = values_of(spark)[kind]
+    manager_class, value, essence = make_values(spark)[kind]
     seen: list[Any] = []
 
     @dg.asset
@@ -193,7 +193,7 @@ def test_the_opened_file_is_shown_with_a_link_if_browse_url_is_set(
 def test_a_second_materialization_replaces_the_first_and_a_failed_one_does_not(
     spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
 ) -> None:
-    manager_class, value, _ = values_of(spark)[kind]
+    manager_class, value, _ = make_values(spark)[kind]
     outputs: list[Any] = [value, value, object()]
 
     @dg.asset
@@ -483,7 +483,7 @@ class TestDays:
         after = {key: manager.storage.dataset(key, "date").current_generations() for key in both}
         for key in both:
             assert [d for d in before[key] if before[key][d].id == after[key][d].id] == [SECOND], key
-            newest = newest_of(instance, key)
+            newest = get_newest(instance, key)
             assert newest[SECOND] < min(newest[FIRST], newest[THIRD]), "the refused day is not materialized again"
         shown = instance.fetch_materializations(
             dg.AssetRecordsFilter(dg.AssetKey("later"), asset_partitions=[THIRD]), limit=1

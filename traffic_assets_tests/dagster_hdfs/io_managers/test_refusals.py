@@ -5,7 +5,7 @@ import pytest
 
 from traffic_assets.dagster_hdfs.io_managers import refusals
 from traffic_assets.dagster_hdfs.io_managers.refusals import UnsupportedDagsterError, require_partitions_subset
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 def test_the_installed_dagster_has_the_attribute() -> None:
@@ -16,8 +16,8 @@ def test_a_dagster_without_it_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(refusals, "PARTITIONS_SUBSET", "_gone")
     with pytest.raises(UnsupportedDagsterError) as caught:
         require_partitions_subset()
-    assert code_of(caught.value) == "storage.unsupported-dagster"
-    assert values_of(caught.value) == {"version": dg.__version__, "attribute": "_gone"}
+    assert get_code(caught.value) == "storage.unsupported-dagster"
+    assert get_values(caught.value) == {"version": dg.__version__, "attribute": "_gone"}
 
 
 def test_looking_for_it_opens_no_dagster_instance(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from traffic_assets.settings.models.random_forest import RandomForestHyperparame
 from traffic_assets.settings.models.svr import SVRHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.schema import ModelsSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -203,7 +203,7 @@ def test_wrong_hyperparameters_are_refused(fitted: Fitted) -> None:
 def test_an_unknown_algorithm_is_refused_with_a_list_of_known_ones() -> None:
     with pytest.raises(ValueError) as caught:
         algorithm_named("lasso")
-    assert code_of(caught.value) == "algorithms.unknown"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "algorithms.unknown"
+    values = get_values(caught.value)
     assert values["algorithm"] == "lasso"
     assert values["known"][:2] == ["linear_regression", "random_forest"]

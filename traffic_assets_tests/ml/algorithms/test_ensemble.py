@@ -17,7 +17,7 @@ from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.estimators.ensembles import EnsembleModel
 from traffic_assets.ml.splits.hashing import row_fold_column
 from traffic_assets.settings.models.ensemble import EnsembleHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,11 +115,11 @@ def test_a_member_that_adds_nothing_has_the_weight_0(vectors: DataFrame, method:
 def test_rows_without_a_row_column_and_empty_parts_are_refused(vectors: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         _fit(vectors.drop("row"))
-    assert code_of(caught.value) == "algorithms.no-row-column"
+    assert get_code(caught.value) == "algorithms.no-row-column"
     with pytest.raises(ValueError) as caught:
         _fit(vectors.limit(0))
-    assert code_of(caught.value) == "algorithms.empty-part"
-    assert values_of(caught.value) == {"part": 1, "folds": 2}
+    assert get_code(caught.value) == "algorithms.empty-part"
+    assert get_values(caught.value) == {"part": 1, "folds": 2}
     assert _fit(vectors.drop("row"), method="weighted", weights=dict.fromkeys(MEMBERS, 1)).members
 
 
@@ -145,8 +145,8 @@ def test_validation_rows_are_passed_only_to_members_that_stop_early(vectors: Dat
         assert member.rmse < 10, "the marked rows, with speeds near -40, are not predicted"
     with pytest.raises(ValueError) as caught:
         ENSEMBLE.fit(vectors, hyperparameters, SEED, "speed", "features")
-    assert code_of(caught.value) == "algorithms.no-validation-rows"
-    assert values_of(caught.value) == {"algorithm": "ensemble"}
+    assert get_code(caught.value) == "algorithms.no-validation-rows"
+    assert get_values(caught.value) == {"algorithm": "ensemble"}
 
 
 @pytest.mark.parametrize(("workers", "all_cores"), [(1, True), (2, False)])

@@ -11,7 +11,7 @@ from pyspark.ml.linalg import Vectors
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -104,4 +104,4 @@ def test_it_stops_when_the_validation_error_no_longer_falls(spark: SparkSession)
     assert fitted[0.0, 0.0, 1.0] == pytest.approx(24), "mean of the unmarked rows: (20 + 28) / 2"
     with pytest.raises(ValueError) as caught:
         BOOSTED.fit(rows, early, 42, "speed", "features")
-    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    assert get_code(caught.value) == "algorithms.no-validation-rows"

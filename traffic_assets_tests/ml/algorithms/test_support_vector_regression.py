@@ -19,7 +19,7 @@ from traffic_assets.ml.algorithm import Requirements, algorithm_named
 from traffic_assets.ml.estimators.rows import rows_in_order
 from traffic_assets.ml.estimators.support_vectors import SupportVectorRegressionModel, scorer
 from traffic_assets.settings.models.svr import SVRHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -122,11 +122,11 @@ def test_a_constant_target_is_predicted(vectors: DataFrame, tmp_path: Path) -> N
 def test_rows_without_a_row_column_are_refused(vectors: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         _fit(vectors.drop("row"))
-    assert code_of(caught.value) == "algorithms.no-row-column"
-    assert values_of(caught.value) == {"column": "row", "columns": ["features", "speed"]}
+    assert get_code(caught.value) == "algorithms.no-row-column"
+    assert get_values(caught.value) == {"column": "row", "columns": ["features", "speed"]}
     with pytest.raises(ValueError) as caught:
         _fit(vectors.where("false"))
-    assert code_of(caught.value) == "algorithms.no-rows"
+    assert get_code(caught.value) == "algorithms.no-rows"
 
 
 def test_a_stored_model_consists_of_numbers_on_any_storage(vectors: DataFrame, storage: tuple[FileSystem, str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from traffic_assets.ml.algorithms.surrogates import forest_surrogate, subset_share
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,5 @@ def test_screening_without_xgboost_is_refused_with_a_command(
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ImportError) as caught:
         forest_surrogate(RandomForestHyperparameters(), 42, 16)
-    assert code_of(caught.value) == "algorithms.screening-without-xgboost"
-    assert values_of(caught.value) == {"command": install_command("xgboost")}
+    assert get_code(caught.value) == "algorithms.screening-without-xgboost"
+    assert get_values(caught.value) == {"command": install_command("xgboost")}

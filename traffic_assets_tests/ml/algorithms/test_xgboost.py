@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.algorithm import ROW, algorithm_named
 from traffic_assets.ml.estimators.xgboost_task import OneTaskXGBRegressor
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -60,7 +60,7 @@ def test_it_stops_when_the_validation_error_no_longer_falls(vectors: DataFrame) 
     assert predictions[1.0, 0.0] - predictions[0.0, 0.0] > 20, "as in the fitted rows"
     with pytest.raises(ValueError) as caught:
         _fit(vectors, None)
-    assert code_of(caught.value) == "algorithms.no-validation-rows"
+    assert get_code(caught.value) == "algorithms.no-validation-rows"
 
 
 def test_two_workers_fit_the_model_of_one(vectors: DataFrame) -> None:
@@ -84,13 +84,13 @@ def test_trees_are_fitted_by_histograms(workers: int) -> None:
 def test_rows_without_a_row_column_are_refused(vectors: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         _fit(vectors.drop(ROW))
-    assert code_of(caught.value) == "algorithms.no-row-column"
+    assert get_code(caught.value) == "algorithms.no-row-column"
 
 
 def test_no_rows_are_refused(vectors: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         _fit(vectors.where("false"))
-    assert code_of(caught.value) == "algorithms.no-rows"
+    assert get_code(caught.value) == "algorithms.no-rows"
 
 
 @pytest.mark.parametrize(("workers", "in_one_task"), [(1, True), (2, False)])

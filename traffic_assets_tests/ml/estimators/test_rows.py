@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from traffic_assets.ml.estimators.rows import require_rows
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 def _rows(*columns: str) -> Any:
@@ -18,5 +18,5 @@ def test_the_column_that_identifies_a_row_is_required() -> None:
     require_rows(_rows("features", "row"), "row")
     with pytest.raises(ValueError) as caught:
         require_rows(_rows("features", "speed"), "row")
-    assert code_of(caught.value) == "algorithms.no-row-column"
-    assert values_of(caught.value) == {"column": "row", "columns": ["features", "speed"]}
+    assert get_code(caught.value) == "algorithms.no-row-column"
+    assert get_values(caught.value) == {"column": "row", "columns": ["features", "speed"]}

@@ -21,7 +21,7 @@ from traffic_assets.ml.fitting.pipeline import fit_preprocessor
 from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.processes import Processes
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def test_workers_do_not_need_this_package(forest: Any, scratch: str, processes: 
 def test_more_trees_than_the_ensemble_has_are_refused(forest: Any, scratch: str) -> None:
     with pytest.raises(ValueError) as caught:
         predict(read_trees(forest, scratch), np.zeros((1, 40)), [Cut(8, 1)], average=True)
-    assert code_of(caught.value) == "algorithms.too-few-trees"
-    assert values_of(caught.value) == {"trees": 8, "fitted": 7}
+    assert get_code(caught.value) == "algorithms.too-few-trees"
+    assert get_values(caught.value) == {"trees": 8, "fitted": 7}
 
 
 def test_installed_metrics_of_cuts_equal_those_of_the_predictions(
@@ -183,4 +183,4 @@ def test_metrics_of_cuts_equal_those_of_the_predictions(vectors: DataFrame, fore
     assert part.r2 == pytest.approx(1 - np.mean(error**2) / np.var(y))
     with pytest.raises(ValueError) as caught:
         evaluate_cuts(vectors.limit(0), VECTOR, "speed", trees, [cut], average=True)
-    assert code_of(caught.value) == "metrics.no-rows"
+    assert get_code(caught.value) == "metrics.no-rows"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.ml.evaluation.bootstrap import TooFewBlocksError, block_sums, estimate_confidence
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,8 +45,8 @@ def test_days_are_resampled_if_there_are_enough_otherwise_hours(spark: SparkSess
     assert (short.block, short.blocks) == ("hour", 7 * 24)
     with pytest.raises(TooFewBlocksError) as caught:
         estimate_confidence(_predicted(spark, 7, [1.0]), ZONE, 42)
-    assert code_of(caught.value) == "evaluation.too-few-hours"
-    assert values_of(caught.value) == {"hours": 7, "needed": 8}
+    assert get_code(caught.value) == "evaluation.too-few-hours"
+    assert get_values(caught.value) == {"hours": 7, "needed": 8}
 
 
 def test_the_interval_contains_the_metric_and_is_deterministic(spark: SparkSession) -> None:

@@ -11,7 +11,7 @@ from traffic_assets.ml.metrics.metrics import METRICS, Metrics, Spread
 from traffic_assets.ml.model_selection.cross_validation import Trial
 from traffic_assets.settings.evaluation import ThresholdsByModel
 from traffic_assets.settings.gate import GateThresholds
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 UP, DOWN = math.inf, -math.inf
 
@@ -91,8 +91,8 @@ def test_there_are_no_results_without_thresholds() -> None:
 def test_thresholds_on_cross_validation_require_one(limit: dict[str, float]) -> None:
     with pytest.raises(ValueError) as caught:
         evaluate_thresholds(GateThresholds.model_validate(limit), _metrics(), None)
-    assert code_of(caught.value) == "evaluation.no-cross-validation"
-    assert values_of(caught.value) == {"thresholds": list(limit)}
+    assert get_code(caught.value) == "evaluation.no-cross-validation"
+    assert get_values(caught.value) == {"thresholds": list(limit)}
 
 
 def test_default_thresholds_at_their_limits() -> None:

@@ -11,7 +11,7 @@ import pytest
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.evaluation.importances import Importances, compute_importances
 from traffic_assets.ml.preprocessing.slots import Slot
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 SLOTS = [Slot("a", "a"), Slot("b", "b"), Slot("c=1", "c"), Slot("c=2", "c"), Slot("c=other", "c"), Slot("d", "d")]
 MODEL = SimpleNamespace(weights=[0.1, 0.3, 0.2, 0.25, 0.0, 0.1])
@@ -45,5 +45,5 @@ def test_the_order_survives_json() -> None:
 def test_weights_and_slots_of_another_preprocessor_are_refused(slots: list[Slot]) -> None:
     with pytest.raises(ValueError) as caught:
         compute_importances(MODEL, ALGORITHM, slots)
-    assert code_of(caught.value) == "evaluation.other-preprocessor"
-    assert values_of(caught.value) == {"weights": 6, "slots": len(slots)}
+    assert get_code(caught.value) == "evaluation.other-preprocessor"
+    assert get_values(caught.value) == {"weights": 6, "slots": len(slots)}

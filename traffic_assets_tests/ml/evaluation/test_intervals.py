@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.evaluation.intervals import calibrate_half_width, calibrate_interval, fewest_rows
 from traffic_assets.ml.splits.hashing import calibration_half
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -60,21 +60,21 @@ def test_too_few_rows_are_refused_with_what_is_needed(spark: SparkSession, cover
     assert width == 1.0
     with pytest.raises(ValueError) as caught:
         calibrate_half_width(_predicted(spark, np.ones(rows)).limit(rows - 1), coverage)
-    assert code_of(caught.value) == "evaluation.too-few-calibration-rows"
-    assert values_of(caught.value) == {"rows": rows - 1, "coverage": coverage, "needed": rows}
+    assert get_code(caught.value) == "evaluation.too-few-calibration-rows"
+    assert get_values(caught.value) == {"rows": rows - 1, "coverage": coverage, "needed": rows}
 
 
 def test_an_invalid_coverage_is_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError) as caught:
         calibrate_half_width(_predicted(spark, np.ones(3)), 1.0)
-    assert code_of(caught.value) == "evaluation.invalid-coverage"
-    assert values_of(caught.value) == {"coverage": 1.0}
+    assert get_code(caught.value) == "evaluation.invalid-coverage"
+    assert get_values(caught.value) == {"coverage": 1.0}
 
 
 def test_coverage_is_not_measured_without_test_rows(spark: SparkSession) -> None:
     with pytest.raises(ValueError) as caught:
         calibrate_interval(_predicted(spark, np.ones(20)), _predicted(spark, np.ones(1)).limit(0), 0.9)
-    assert code_of(caught.value) == "evaluation.no-test-rows"
+    assert get_code(caught.value) == "evaluation.no-test-rows"
 
 
 def test_half_of_the_validation_rows_calibrate(feature_rows: DataFrame) -> None:

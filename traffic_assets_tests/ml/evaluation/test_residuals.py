@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from traffic_assets.ml.evaluation.residuals import Residuals, compute_distribution, summarize_hours, summarize_residuals
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,4 +91,4 @@ def test_a_perfect_model_has_one_full_bin(spark: SparkSession) -> None:
 def test_without_rows_there_are_no_residuals(spark: SparkSession) -> None:
     with pytest.raises(ValueError) as caught:
         compute_distribution(spark.createDataFrame([], SCHEMA))
-    assert code_of(caught.value) == "evaluation.no-residuals"
+    assert get_code(caught.value) == "evaluation.no-residuals"

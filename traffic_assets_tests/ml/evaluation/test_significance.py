@@ -13,7 +13,7 @@ from traffic_assets.ml.evaluation.significance import (
     diebold_mariano,
     holm,
 )
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 def test_the_corrected_t_test_is_the_formula_of_nadeau_and_bengio() -> None:
@@ -45,8 +45,8 @@ def test_equal_and_constantly_different_losses() -> None:
     assert corrected_t_test([1.5, 2.5], [1.0, 2.0], 1.0) == (0.5, None, 0.0)
     with pytest.raises(ValueError) as caught:
         corrected_t_test([1.0, 2.0], [1.0], 1.0)
-    assert code_of(caught.value) == "evaluation.different-folds"
-    assert values_of(caught.value) == {"first": 2, "second": 1}
+    assert get_code(caught.value) == "evaluation.different-folds"
+    assert get_values(caught.value) == {"first": 2, "second": 1}
 
 
 INSTANTS = 806
@@ -113,15 +113,15 @@ def test_diebold_mariano_is_the_formula_of_coroneo_and_iacone() -> None:
 def test_too_few_or_different_instants_are_refused(first: int, second: int) -> None:
     with pytest.raises(ValueError) as caught:
         diebold_mariano(np.ones(first), np.ones(second), HOURS)
-    assert code_of(caught.value) == "evaluation.different-instants"
-    assert values_of(caught.value) == {"first": first, "second": second, "needed": 20}
+    assert get_code(caught.value) == "evaluation.different-instants"
+    assert get_values(caught.value) == {"first": first, "second": second, "needed": 20}
 
 
 def test_a_holdout_that_is_too_short_for_autocorrelated_losses_is_refused() -> None:
     with pytest.raises(ValueError) as caught:
         diebold_mariano(np.ones(282), np.ones(282), 23.5)
-    assert code_of(caught.value) == "evaluation.too-short-holdout"
-    assert values_of(caught.value) == {"hours": 23.5, "needed": 24}
+    assert get_code(caught.value) == "evaluation.too-short-holdout"
+    assert get_values(caught.value) == {"hours": 23.5, "needed": 24}
 
 
 def test_holm_by_hand() -> None:

@@ -21,7 +21,7 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation,
 from traffic_assets.ml.splits.folds import Fold, make_folds
 from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 from traffic_assets_tests.ml.counting import on_spark
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_cuts_need_a_fit_that_is_shared(fitter: FoldFitter) -> None:
     assert fitter.sharing is None
     with fitter.prepare(0, FoldSize(1)) as fold, pytest.raises(ValueError) as caught:
         fold.evaluate(PLAIN, [Cut(1, 1)])
-    assert code_of(caught.value) == "fitting.fits-not-shared"
+    assert get_code(caught.value) == "fitting.fits-not-shared"
 
 
 def test_a_preparation_that_depends_on_more_than_missing_numbers_is_left_to_spark(

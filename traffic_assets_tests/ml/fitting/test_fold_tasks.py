@@ -21,7 +21,7 @@ from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation,
 from traffic_assets.ml.splits.folds import Fold, FoldKind, make_folds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
-from traffic_assets_tests.codes import code_of
+from traffic_assets_tests.codes import get_code
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -216,4 +216,4 @@ def test_a_fold_without_rows_is_refused_in_tasks_as_on_spark(feature_rows: DataF
     folds = make_folds(feature_rows, "random", 3, 42)
     with pytest.raises(ValueError) as caught:
         CrossValidation(features, XGBOOST, folds, 42).evaluate_trials(feature_rows.where(folds[0].test), [EVERY])
-    assert code_of(caught.value) == "model-selection.empty-fold"
+    assert get_code(caught.value) == "model-selection.empty-fold"

@@ -21,7 +21,7 @@ from traffic_assets.ml.metrics.metrics import (
     make_sort_key,
 )
 from traffic_assets.settings.plugins import METRIC_GROUP, TAKEN_METRIC_NAMES
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.packages import METRIC, Install
 
 if TYPE_CHECKING:
@@ -91,23 +91,23 @@ def test_other_column_names(spark: SparkSession) -> None:
 def test_no_rows_are_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, []))
-    assert code_of(caught.value) == "metrics.no-rows"
+    assert get_code(caught.value) == "metrics.no-rows"
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf, -math.inf])
 def test_predictions_that_are_not_finite_are_refused(spark: SparkSession, bad: float | None) -> None:
     with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 11), (20, bad), (30, 30)]))
-    assert code_of(caught.value) == "metrics.predictions-not-finite"
-    assert values_of(caught.value) == {"number": 1, "rows": 3}
+    assert get_code(caught.value) == "metrics.predictions-not-finite"
+    assert get_values(caught.value) == {"number": 1, "rows": 3}
 
 
 @pytest.mark.parametrize("bad", [None, math.nan])
 def test_observations_that_are_not_finite_are_refused(spark: SparkSession, bad: float | None) -> None:
     with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 10), (bad, 20), (30, 30)]))
-    assert code_of(caught.value) == "metrics.observations-not-finite"
-    assert values_of(caught.value) == {"number": 1, "rows": 3, "target": "speed"}
+    assert get_code(caught.value) == "metrics.observations-not-finite"
+    assert get_values(caught.value) == {"number": 1, "rows": 3, "target": "speed"}
 
 
 def test_nan_is_null_in_json_and_nan_again() -> None:
@@ -173,8 +173,8 @@ def test_an_installed_metric_that_is_not_an_aggregate_is_refused_by_name(
     install("acme-metrics", code, {METRIC_GROUP: {"far": "FAR"}})
     with pytest.raises(ValueError) as caught:
         evaluate(_frame(spark, [(10, 11)]))
-    assert code_of(caught.value) == "metrics.unusable"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "metrics.unusable"
+    values = get_values(caught.value)
     assert (values["metric"], values["error"]) == ("far", error)
     assert reason in values["reason"]
 

@@ -29,7 +29,7 @@ from traffic_assets.ml.splits.hashing import fold_column, unit_hash
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -330,5 +330,5 @@ def test_a_fold_without_rows_is_refused(train: DataFrame, features: FeatureSet) 
         one_fold = train.where(fold_column(FOLDS, SEED) == fold)
         with pytest.raises(ValueError) as caught:
             _validation(train, features).evaluate_trials(one_fold, [PLAIN])
-        assert code_of(caught.value) == "model-selection.empty-fold"
-        assert values_of(caught.value) == {"purpose": what, "fold": f"fold {missing} of 3"}
+        assert get_code(caught.value) == "model-selection.empty-fold"
+        assert get_values(caught.value) == {"purpose": what, "fold": f"fold {missing} of 3"}

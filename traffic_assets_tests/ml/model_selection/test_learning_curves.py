@@ -15,7 +15,7 @@ from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -113,5 +113,5 @@ def test_a_share_without_rows_is_refused_with_the_setting(feature_rows: DataFram
     folds = make_folds(feature_rows, "random", 2, 42)
     with pytest.raises(ValueError) as caught:
         learning_curve(feature_rows, features, LINEAR, PLAIN, folds, (1e-8, 1.0), 42)
-    assert code_of(caught.value) == "model-selection.empty-share"
-    assert values_of(caught.value) == {"share": 1e-8}
+    assert get_code(caught.value) == "model-selection.empty-share"
+    assert get_values(caught.value) == {"share": 1e-8}

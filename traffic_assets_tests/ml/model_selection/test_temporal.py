@@ -23,7 +23,7 @@ from traffic_assets.ml.splits.hashing import unit_hash
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
 from traffic_assets.settings.training import SearchSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.ml.counting import counting, on_spark
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ def test_a_part_without_rows_is_refused(rows: DataFrame, features: FeatureSet, s
     first = rows.where(F.col("timestamp") == F.lit(START))
     with pytest.raises(ValueError) as caught:
         evaluate_temporal_holdout(first, features, LINEAR, _as_given, share=share, seed=42)
-    assert code_of(caught.value) == "model-selection.no-earlier-rows"
-    assert values_of(caught.value) == {"boundary": START}
+    assert get_code(caught.value) == "model-selection.no-earlier-rows"
+    assert get_values(caught.value) == {"boundary": START}
     with pytest.raises(ValueError) as caught:
         evaluate_temporal_holdout(rows.limit(0), features, LINEAR, _as_given, share=share, seed=42)
-    assert code_of(caught.value) == "model-selection.no-rows-in-window"
+    assert get_code(caught.value) == "model-selection.no-rows-in-window"

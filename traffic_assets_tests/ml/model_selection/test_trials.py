@@ -6,7 +6,7 @@ import pytest
 
 from traffic_assets.ml.metrics.metrics import Metrics, Spread
 from traffic_assets.ml.model_selection.trials import Trial, choose_best_trial
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 def _trial(error: float, row_share: float = 1.0, folds: int = 1, fitted_rows: list[int] | None = None) -> Trial:
@@ -29,7 +29,7 @@ def test_the_best_is_among_those_with_the_most_rows_and_folds_and_ties_go_to_the
     assert choose_best_trial(trials, "r2") == 3
     with pytest.raises(ValueError) as caught:
         choose_best_trial([], "rmse")
-    assert code_of(caught.value) == "model-selection.no-trials"
+    assert get_code(caught.value) == "model-selection.no-trials"
 
 
 def test_the_ratio_of_test_to_train_rows_is_the_mean_over_the_folds_if_fitted_rows_were_counted() -> None:
@@ -41,5 +41,5 @@ def test_a_metric_that_was_not_evaluated_is_refused() -> None:
     assert _trial(0.1).over_folds("mae").mean == 0.1
     with pytest.raises(ValueError) as caught:
         _trial(0.1).over_folds("close_share")
-    assert code_of(caught.value) == "model-selection.metric-not-evaluated"
-    assert values_of(caught.value) == {"metric": "close_share", "metrics": ["rmse", "mae", "mape", "r2"]}
+    assert get_code(caught.value) == "model-selection.metric-not-evaluated"
+    assert get_values(caught.value) == {"metric": "close_share", "metrics": ["rmse", "mae", "mape", "r2"]}

@@ -16,7 +16,7 @@ from traffic_assets.ml.preprocessing.arrays import NO_CATEGORY, encoded_rows, im
 from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features
 from traffic_assets.ml.preprocessing.pipeline import VECTOR
 from traffic_assets.ml.preprocessing.slots import slots
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -79,8 +79,8 @@ def test_scaled_or_selected_vectors_are_refused(feature_rows: DataFrame) -> None
         features = usable_features(feature_rows, FEATURES, preparation)
         with pytest.raises(ValueError) as caught:
             imputed_vectors(feature_rows, features, fit_preprocessor(feature_rows, features, scaled))
-        assert code_of(caught.value) == "preprocessing.not-an-array"
-        values = values_of(caught.value)
+        assert get_code(caught.value) == "preprocessing.not-an-array"
+        values = get_values(caught.value)
         assert (values["scaled"], values["selection"]) == (scaled, preparation.selection)
 
 

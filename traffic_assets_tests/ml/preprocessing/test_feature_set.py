@@ -19,7 +19,7 @@ from traffic_assets.ml.preprocessing.feature_set import (
     usable_features,
 )
 from traffic_assets.ml.preprocessing.slots import slots
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -63,12 +63,12 @@ def test_nan_is_a_missing_value(spark: SparkSession) -> None:
 def test_rows_without_target_or_feature_values_are_refused(train: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         usable_features(train.limit(0), [A])
-    assert code_of(caught.value) == "preprocessing.no-target"
-    assert values_of(caught.value) == {"target": "speed"}
+    assert get_code(caught.value) == "preprocessing.no-target"
+    assert get_values(caught.value) == {"target": "speed"}
     with pytest.raises(ValueError) as caught:
         usable_features(train, [EMPTY, Column("absent", "numeric", "double")])
-    assert code_of(caught.value) == "preprocessing.no-feature-values"
-    assert values_of(caught.value) == {"features": ["empty", "absent"]}
+    assert get_code(caught.value) == "preprocessing.no-feature-values"
+    assert get_values(caught.value) == {"features": ["empty", "absent"]}
 
 
 def test_the_feature_set_survives_json(features: FeatureSet) -> None:

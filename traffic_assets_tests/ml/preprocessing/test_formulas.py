@@ -7,7 +7,7 @@ import pytest
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.lookup import feature_columns
 from traffic_assets.ml.preprocessing.formulas import is_leaky, parse_formula, require_sources, without_source
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_a_formula_is_one_expression_over_the_row(
 def test_invalid_formulas_are_refused(formula: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_formula(formula)
-    assert code_of(caught.value) == "preprocessing.invalid-formula"
-    assert values_of(caught.value) == {"formula": formula}
+    assert get_code(caught.value) == "preprocessing.invalid-formula"
+    assert get_values(caught.value) == {"formula": formula}
 
 
 @pytest.mark.parametrize(
@@ -55,21 +55,21 @@ def test_every_formula_that_cannot_be_computed_is_listed_with_its_reason() -> No
     formulas = ["flow_rate/lanes", "congestion_level^2", "flow_rate*traffic_efficiency", "flow_rate^2"]
     with pytest.raises(ValueError) as caught:
         require_sources(formulas, FEATURES, ["traffic_efficiency"])
-    assert code_of(caught.value) == "preprocessing.unusable-formulas"
-    assert values_of(caught.value)["reasons"] == [
+    assert get_code(caught.value) == "preprocessing.unusable-formulas"
+    assert get_values(caught.value)["reasons"] == [
         "flow_rate/lanes: no such feature: lanes",
         "congestion_level^2: congestion_level is categorical",
         "flow_rate*traffic_efficiency: traffic_efficiency is in training.exclude_features",
     ]
-    assert values_of(caught.value)["numeric"] == [column.name for column in FEATURES if column.role == "numeric"]
+    assert get_values(caught.value)["numeric"] == [column.name for column in FEATURES if column.role == "numeric"]
 
 
 def test_formulas_of_features_outside_training_features_are_refused() -> None:
     require_sources(["flow_rate^2"], FEATURES, only=["flow_rate", "hour_sin"])
     with pytest.raises(ValueError) as caught:
         require_sources(["flow_rate*hour_cos"], FEATURES, only=["flow_rate", "hour_sin"])
-    assert code_of(caught.value) == "preprocessing.unusable-formulas"
-    assert values_of(caught.value)["reasons"] == ["flow_rate*hour_cos: hour_cos is not in training.features"]
+    assert get_code(caught.value) == "preprocessing.unusable-formulas"
+    assert get_values(caught.value)["reasons"] == ["flow_rate*hour_cos: hour_cos is not in training.features"]
 
 
 def test_leaky_sources_of_a_target_are_missing() -> None:

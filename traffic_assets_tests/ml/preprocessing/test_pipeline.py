@@ -33,7 +33,7 @@ from traffic_assets.ml.preprocessing.pipeline import (
     without_scaler,
 )
 from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -292,8 +292,8 @@ def test_a_preparation_that_drops_every_row_is_refused(spark: SparkSession) -> N
     features = usable_features(rows, [A, B], Preparation(missing="drop"))
     with pytest.raises(ValueError) as caught:
         fit_preprocessor(rows, features)
-    assert code_of(caught.value) == "preprocessing.no-rows-left"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "preprocessing.no-rows-left"
+    values = get_values(caught.value)
     assert (values["missing"], values["rows"], values["nulls"]) == ("drop", 2, {"a": 1, "b": 1})
 
 

@@ -12,7 +12,7 @@ from pyspark.ml.feature import VectorAssembler, VectorSlicer
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, Preparation
 from traffic_assets.ml.preprocessing.pipeline import preprocessor
 from traffic_assets.ml.preprocessing.selection import Method, SlotSelector
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -56,8 +56,8 @@ def test_variance_keeps_slots_above_the_threshold(rows: DataFrame) -> None:
     assert _kept(rows, "variance", threshold=100.0) == ["wide"]
     with pytest.raises(ValueError) as caught:
         _kept(rows, "variance", threshold=1e9)
-    assert code_of(caught.value) == "preprocessing.no-slots-left"
-    assert values_of(caught.value) == {"threshold": 1e9}
+    assert get_code(caught.value) == "preprocessing.no-slots-left"
+    assert get_values(caught.value) == {"threshold": 1e9}
 
 
 def test_univariate_ranks_slots_with_equal_p_values(rows: DataFrame) -> None:

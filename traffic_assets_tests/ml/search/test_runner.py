@@ -21,7 +21,7 @@ from traffic_assets.settings.models.base import Grid, Range
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
 from traffic_assets.settings.training import SearchSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.ml.search.test_strategies import needs_optuna
 
 if TYPE_CHECKING:
@@ -204,8 +204,8 @@ def test_a_deadline_inside_a_rung_chooses_the_best_of_the_one_before(
 def test_no_search_without_a_known_metric(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:
     with pytest.raises(ValueError) as caught:
         _search(train, features, folds, primary_metric="accuracy")
-    assert code_of(caught.value) == "search.unknown-metric"
-    values = values_of(caught.value)
+    assert get_code(caught.value) == "search.unknown-metric"
+    values = get_values(caught.value)
     assert (values["metric"], values["metrics"][:4]) == ("accuracy", ["rmse", "mae", "mape", "r2"])
 
 
@@ -215,7 +215,7 @@ def test_no_search_without_hyperparameters(train: DataFrame, features: FeatureSe
 
     with pytest.raises(ValueError) as caught:
         run_search(train, features, FOREST, no_rounds(), folds=folds, seed=SEED)
-    assert code_of(caught.value) == "search.no-hyperparameters"
+    assert get_code(caught.value) == "search.no-hyperparameters"
 
 
 @pytest.mark.parametrize("sharing", [True, False])
@@ -236,8 +236,8 @@ def test_an_installed_metric_chooses(
 def test_a_metric_that_was_not_evaluated_is_refused(alone: Search) -> None:
     with pytest.raises(ValueError) as caught:
         alone.best.over_folds("far")
-    assert code_of(caught.value) == "model-selection.metric-not-evaluated"
-    assert values_of(caught.value) == {"metric": "far", "metrics": ["rmse", "mae", "mape", "r2"]}
+    assert get_code(caught.value) == "model-selection.metric-not-evaluated"
+    assert get_values(caught.value) == {"metric": "far", "metrics": ["rmse", "mae", "mape", "r2"]}
 
 
 def test_a_search_survives_json(shared: Search) -> None:

@@ -17,7 +17,7 @@ from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -112,8 +112,8 @@ def test_an_algorithm_without_a_surrogate_is_refused(feature_rows: DataFrame, fe
             feature_rows, features, algorithm_named("linear_regression"), [LinearRegressionHyperparameters()] * 2,
             keep=1, rows=100, seed=1,
         )  # fmt: skip
-    assert code_of(caught.value) == "search.no-surrogate"
-    assert values_of(caught.value) == {"algorithm": "linear_regression"}
+    assert get_code(caught.value) == "search.no-surrogate"
+    assert get_values(caught.value) == {"algorithm": "linear_regression"}
 
 
 def test_a_feature_that_only_test_rows_have_is_left_out(feature_rows: DataFrame, features: FeatureSet) -> None:
@@ -134,5 +134,5 @@ def test_a_sample_that_is_too_small_is_refused(feature_rows: DataFrame, features
             feature_rows.where(which), features, algorithm_named("random_forest"), FORESTS,
             keep=1, rows=10_000, seed=1,
         )  # fmt: skip
-    assert code_of(caught.value) == "search.too-few-rows-to-screen"
-    assert values_of(caught.value)["rows"] in (0, 1)
+    assert get_code(caught.value) == "search.too-few-rows-to-screen"
+    assert get_values(caught.value)["rows"] in (0, 1)

@@ -17,7 +17,7 @@ from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import Grid, Hyperparameters, Range
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.training import SearchSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 BASE = LinearRegressionHyperparameters(maxIter=7)
 GRID: Grid = {"regParam": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "elasticNetParam": [0.0, 0.5, 1.0]}
@@ -67,8 +67,8 @@ def test_grid_tries_every_combination_once() -> None:
 def test_grid_refuses_a_range_and_names_its_setting() -> None:
     with pytest.raises(ValueError) as caught:
         _drive(_strategy("grid", RANGES), _far_from(0))
-    assert code_of(caught.value) == "settings.range-in-grid-search"
-    assert "grid.regParam" in values_of(caught.value)["settings"]
+    assert get_code(caught.value) == "settings.range-in-grid-search"
+    assert "grid.regParam" in get_values(caught.value)["settings"]
 
 
 def test_random_draws_different_points_by_seed_and_no_more_than_there_are() -> None:
@@ -118,8 +118,8 @@ def test_tpe_without_optuna_is_refused_with_the_command(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError) as caught:
         next(_strategy("tpe", GRID))
-    assert code_of(caught.value) == "search.missing-optuna"
-    assert values_of(caught.value) == {"command": install_command("tpe")}
+    assert get_code(caught.value) == "search.missing-optuna"
+    assert get_values(caught.value) == {"command": install_command("tpe")}
 
 
 @needs_optuna

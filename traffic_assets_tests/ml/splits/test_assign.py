@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from traffic_assets.ml.splits.assign import time_quantiles, with_split
 from traffic_assets.ml.splits.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.settings.training import SplitSettings
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.ml.splits.keys import ROWS, SEEDS, SENSORS, START, STEPS, Placed, is_near, placed_rows
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_any_split_by_sensor_has_whole_sensors_in_the_configured_numbers(
     except ValueError:
         with pytest.raises(ValueError) as caught:
             with_split(rows, split, seed)
-        assert code_of(caught.value) == "splits.too-few-sensors"
+        assert get_code(caught.value) == "splits.too-few-sensors"
         return
     placed = placed_rows(rows.orderBy(F.rand(seed)).repartition(4), split, seed)
     held = _sensors(placed)
@@ -169,8 +169,8 @@ def test_too_few_sensors_are_refused(keys: DataFrame) -> None:
     for sensors, rows in ((2, keys.where("sensor_id in ('s1', 's2')")), (0, keys.limit(0))):
         with pytest.raises(ValueError) as caught:
             with_split(rows, split, 42)
-        assert code_of(caught.value) == "splits.too-few-sensors"
-        assert values_of(caught.value) == {"sensors": sensors, "validation": 1, "test": 1}
+        assert get_code(caught.value) == "splits.too-few-sensors"
+        assert get_values(caught.value) == {"sensors": sensors, "validation": 1, "test": 1}
     three = _sensors(placed_rows(keys.where("sensor_id in ('s1', 's2', 's3')"), split, 42))
     assert [len(part) for part in three.values()] == [1, 1, 1]
 
@@ -193,8 +193,8 @@ def test_70_20_10(keys: DataFrame, kind: Any) -> None:
 def test_a_temporal_split_without_rows_is_refused(keys: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         time_quantiles(keys.limit(0), [0.5])
-    assert code_of(caught.value) == "splits.no-rows"
+    assert get_code(caught.value) == "splits.no-rows"
     with pytest.raises(ValueError) as caught:
         with_split(keys.limit(0), SplitSettings(kind="temporal"), 42)
-    assert code_of(caught.value) == "splits.no-rows"
+    assert get_code(caught.value) == "splits.no-rows"
     assert with_split(keys.limit(0), SplitSettings(), 42).count() == 0

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.folds import FoldKind, make_folds
 from traffic_assets.ml.splits.hashing import fold_column
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -127,12 +127,12 @@ def test_properties_of_any_folds(
 def test_more_folds_than_sensors_are_refused(rows: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         make_folds(rows.where("sensor_id in ('s1', 's2', 's3', 's4')"), "sensor", 5, 42)
-    assert code_of(caught.value) == "splits.too-few-sensors-for-folds"
-    assert values_of(caught.value) == {"folds": 5, "sensors": 4}
+    assert get_code(caught.value) == "splits.too-few-sensors-for-folds"
+    assert get_values(caught.value) == {"folds": 5, "sensors": 4}
 
 
 def test_more_folds_than_instants_are_refused(rows: DataFrame) -> None:
     with pytest.raises(ValueError) as caught:
         make_folds(rows.where(F.col("timestamp") < F.lit(START + timedelta(minutes=20))), "expanding", 9, 42)
-    assert code_of(caught.value) == "splits.too-few-instants-for-folds"
-    assert values_of(caught.value) == {"folds": 9, "parts": 10}
+    assert get_code(caught.value) == "splits.too-few-instants-for-folds"
+    assert get_values(caught.value) == {"folds": 9, "parts": 10}

@@ -42,14 +42,14 @@ def test_another_seed_or_purpose_is_another_draw(keys: DataFrame) -> None:
 
 @pytest.mark.parametrize("folds", [2, 5])
 def test_folds_are_even_and_depend_only_on_the_key(keys: DataFrame, folds: int) -> None:
-    def of(rows: DataFrame) -> dict[tuple[str, datetime], int]:
+    def get_folds(rows: DataFrame) -> dict[tuple[str, datetime], int]:
         return {(r[0], r[1]): r[2] for r in rows.select("sensor_id", "timestamp", fold_column(folds, 42)).collect()}
 
-    by_key = of(keys)
+    by_key = get_folds(keys)
     counts = Counter(by_key.values())
     assert set(counts) == set(range(folds))
     assert all(is_near(count / ROWS, 1 / folds, ROWS) for count in counts.values()), counts
-    part = of(keys.where(F.col("sensor_id") < "s2").repartition(5))
+    part = get_folds(keys.where(F.col("sensor_id") < "s2").repartition(5))
     assert part == {key: by_key[key] for key in part}
     assert len(part) > 0
 

@@ -19,7 +19,7 @@ from traffic_assets.settings.models.linear_regression import (
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 from traffic_assets.settings.models.svr import SVRHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
-from traffic_assets_tests.codes import code_of, values_of
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.settings.problems import texts
 
 LINEAR, FOREST, BOOSTED, VECTORS, ENSEMBLE = (
@@ -176,8 +176,8 @@ def test_a_range_without_values_is_refused(range_: dict[str, Any], code: str, va
 def test_a_grid_search_over_a_range_is_refused() -> None:
     with pytest.raises(ValueError) as caught:
         grid_points(RandomForestHyperparameters(), {"numTrees": [1, 2], "maxDepth": Range(low=2, high=5)})
-    assert code_of(caught.value) == "settings.range-in-grid-search"
-    assert values_of(caught.value) == {"settings": ["grid.maxDepth"]}
+    assert get_code(caught.value) == "settings.range-in-grid-search"
+    assert get_values(caught.value) == {"settings": ["grid.maxDepth"]}
 
 
 class _Current(ModelSettings):
@@ -213,8 +213,8 @@ def test_the_last_class_with_thresholds_decides_under_either_name() -> None:
     New.targets = GateThresholds(r2_min=0.6)
     with pytest.raises(TypeError) as caught:
         New.default_thresholds()
-    assert code_of(caught.value) == "settings.both-names"
-    assert values_of(caught.value) == {"old": "New.targets", "new": "New.thresholds"}
+    assert get_code(caught.value) == "settings.both-names"
+    assert get_values(caught.value) == {"old": "New.targets", "new": "New.thresholds"}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -243,7 +243,7 @@ def test_the_old_name_of_the_thresholds_works_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning) as warned:
         _Old.default_thresholds()
         assert RandomForestSettings.targets == RandomForestSettings.thresholds
-    values = [values_of(warning.message) for warning in warned if isinstance(warning.message, Warning)]
+    values = [get_values(warning.message) for warning in warned if isinstance(warning.message, Warning)]
     assert values == [
         {"old": f"{name}.targets", "new": f"{name}.thresholds"} for name in ("_Old", "RandomForestSettings")
     ]
