@@ -58,7 +58,7 @@ def new_table(*columns: str, named: str = "model", title: str | None = None) -> 
         title: Title above the table.
     """
     headers = [Column(name, no_wrap=name == named, overflow="fold") for name in columns]
-    return Table(*headers, title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    return Table(*headers, title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
 
 
 def format_number(value: float) -> str:

@@ -45,6 +45,6 @@ def next_steps(clone: bool) -> dict[str, str]:
     command = ".venv/bin/traffic-assets" if clone else "traffic-assets"
     return {
         "make dev" if clone else "dagster dev -m traffic_assets.definitions": "the Dagster UI on this data",
-        f"{command} report --open": "the report of the week in your browser",
+        f"{command} report --open": "the report in your browser",
         f"{command} models list": "the registered models",
     }

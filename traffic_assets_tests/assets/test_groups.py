@@ -1,5 +1,6 @@
 """The asset groups: their declarations match the assets that they build."""
 
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -65,6 +66,13 @@ def test_an_extra_asset_that_stores_elsewhere_may_have_any_name(tmp_path: Path) 
 
     warehouse = {"warehouse": dg.mem_io_manager}
     assert build_defs(tiny_settings(tmp_path), warehouse, extra_assets=[splits]).resolve_asset_graph()
+
+
+def test_a_command_that_builds_only_the_resources_prints_no_warning_of_dagster(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        build_resources(tiny_settings(tmp_path))
+    assert [str(warning.message) for warning in raised] == []
 
 
 def test_a_storage_of_a_deployments_own_is_pruned_too(tmp_path: Path) -> None:
