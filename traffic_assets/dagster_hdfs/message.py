@@ -3,6 +3,14 @@
 A message reads *Problem (value). Expected …. Fix: command or setting.* The text keeps its code and its values, so that
 Dagster, the command line and tests need not parse the words. The messages themselves are in `messages.py` and
 `traffic_assets.messages`.
+
+Every message has a fix, with two exceptions:
+
+- A note reports a normal state in which nobody has to act (`note=True`). It has neither `expected` nor `fix`.
+- A message about the value of a setting, whose path precedes the text, may have only `expected`: the fix is to set such
+  a value. Its area is `settings` or `sklearn-config`.
+
+Progress and the results of passed checks are plain texts without a code.
 """
 
 import string
@@ -63,6 +71,7 @@ class Message:
         expected: Template of the allowed values, without the word "Expected"; empty if the problem names them.
         fix: Template of the command, setting or action that helps, without the word "Fix".
         example: Values for the documentation, one for each field of the templates.
+        note: True if nobody has to act.
     """
 
     code: str
@@ -70,6 +79,7 @@ class Message:
     expected: str = ""
     fix: str = ""
     example: Mapping[str, Any] = field(default_factory=dict)
+    note: bool = False
 
     def __call__(self, **values: Any) -> CodedText:
         """Return the text for some values, one for each field of the templates."""

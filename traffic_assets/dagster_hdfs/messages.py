@@ -186,23 +186,27 @@ REPLACE_WITH_FOLDER = Message(
     code="storage.replace-with-folder",
     problem="{uri} is a folder",
     expected="a file, because only a file can replace a file",
+    fix="pass a file; rename() moves a folder",
     example={"uri": "file:///data/traffic/models"},
 )
 LIST_OF_FILE = Message(
     code="storage.list-of-file",
     problem="{uri} is a file",
     expected="a folder, because only a folder can be listed",
+    fix="pass the folder of the file",
     example={"uri": "hdfs://namenode:9000/traffic-data/raw/day.parquet"},
 )
 DELETE_OF_DISK = Message(
     code="storage.delete-of-disk",
     problem="{uri} is the root of the disk, which is never deleted",
     expected="a folder below it",
+    fix="pass the folder to delete",
     example={"uri": "file:///"},
 )
 NOT_REMOVED = Message(
     code="storage.not-removed",
-    problem="{uri} could not be removed. A later prune removes it. Cause: {cause}",
+    problem="{uri} could not be removed. Cause: {cause}",
+    fix="remove the cause; a later prune tries again",
     example={"uri": "file:///data/traffic/processed/ml-features/_staging/run-0123abcd", "cause": "Permission denied"},
 )
 
@@ -212,24 +216,28 @@ INVALID_NAME = Message(
     code="storage.invalid-name",
     problem="{name!r} is not a valid {what}",
     expected="1 to {length} ASCII letters, digits and . _ = - (no slash, space or colon), not beginning with . or _",
+    fix="use another {what}",
     example={"name": "2026/01/05", "what": "partition key", "length": 200},
 )
 INVALID_COLUMN = Message(
     code="storage.invalid-column",
     problem="{column!r} is not a valid partition column",
     expected="ASCII letters, digits and _, beginning with a letter",
+    fix="rename the column",
     example={"column": "the day"},
 )
 INVALID_FOLDER = Message(
     code="storage.invalid-folder",
     problem="{folder!r} is not a valid folder next to the data",
     expected="one of {allowed}",
+    fix="rename the folder",
     example={"folder": "rejected", "allowed": ["_quarantine", "_files"]},
 )
 NOT_LOCAL = Message(
     code="storage.not-local",
     problem="{path!r} is not a location on the local disk",
     expected="an absolute path such as /data/traffic or file:///data/traffic",
+    fix="pass such a path",
     example={"path": "data/traffic"},
 )
 NO_SESSION = Message(
@@ -250,12 +258,14 @@ NOT_STAGED = Message(
     code="storage.not-staged",
     problem="{uri} is not in {staging}",
     expected="a folder that stage() created",
+    fix="write to the folder that stage() returns, then publish it",
     example={"uri": "file:///data/elsewhere", "staging": "file:///data/traffic/processed/ml-features/_staging"},
 )
 NOT_MARKED = Message(
     code="storage.not-marked",
     problem="{uri} is published, but earlier generations could not be marked as replaced, so they are kept longer. "
     "Cause: {cause}",
+    fix="remove the cause; the next publication marks them",
     example={"uri": "file:///data/traffic/processed/ml-features/_generations/date=2026-01-05/…", "cause": "disk full"},
 )
 DAMAGED_POINTER = Message(
@@ -294,6 +304,7 @@ NOTHING_IN_RANGE = Message(
     code="storage.nothing-in-range",
     problem="No partition from {start} to {end} is published in {uri}",
     expected="a range that contains some of the published partitions, {first} to {last}",
+    fix="change the range, or materialize its partitions first",
     example={
         "uri": "hdfs://namenode:9000/traffic-data/processed/ml-features",
         "start": "2026-02-01",
@@ -303,12 +314,16 @@ NOTHING_IN_RANGE = Message(
     },
 )
 NO_GENERATIONS = Message(
-    code="storage.no-generations", problem="The list of generations is empty", expected="at least one"
+    code="storage.no-generations",
+    problem="The list of generations is empty",
+    expected="at least one generation",
+    fix="pass the generations to read",
 )
 DIFFERENT_LAYOUTS = Message(
     code="storage.different-layouts",
     problem="{count} generations have different roots or partition columns ({layouts})",
     expected="generations of one dataset",
+    fix="read one dataset at a time",
     example={"count": 2, "layouts": ["/data/readings by date", "/data/features by date"]},
 )
 NOT_ONE_GENERATION = Message(
@@ -348,6 +363,7 @@ _REFUSED = {"2026-01-05": "Too many rows are bad, 120 of 1000"}
 PARTITION_REFUSED = Message(
     code="storage.partition-refused",
     problem="Partition {partition} is refused and keeps its earlier data. Cause: {reason}",
+    fix="remove the cause, then materialize this partition again",
     example={"partition": "2026-01-05", "reason": "Too many rows are bad, 120 of 1000"},
 )
 PARTITIONS_REFUSED = Message(
@@ -398,12 +414,14 @@ BACKEND_NOT_CALLABLE = Message(
     code="storage.backend-not-callable",
     problem="The storage backend {backend} cannot be used: its entry point refers to an object of type {type}",
     expected="a function or class",
+    fix="repair or uninstall the package",
     example={"backend": _BACKEND, "type": "int"},
 )
 BACKEND_NO_FILESYSTEM = Message(
     code="storage.backend-no-filesystem",
     problem="The storage backend {backend} cannot be used: for {uri} it returned an object of type {type}",
     expected="a FileSystem",
+    fix="repair or uninstall the package",
     example={"backend": _BACKEND, "uri": "acme://host/data", "type": "str"},
 )
 
@@ -420,15 +438,18 @@ ARCHIVE_NOT_WRITTEN = Message(
     code="class-data.not-written",
     problem="Spark starts without a class data archive: creating it failed (exit code {exit_code}, file written: "
     "{written}). Cause: {output}",
+    fix="remove the cause, or set spark.class_data_archive to false",
     example={"exit_code": 1, "written": False, "output": "the last lines of the output"},
 )
 ARCHIVE_NO_SPACE = Message(
     code="class-data.no-space",
     problem="Spark starts without a class data archive: less than {needed} is free in {folder}",
+    fix="free space there, or set spark.class_data_archive to false",
     example={"needed": "1 GiB", "folder": "~/.cache/traffic_assets/class-data"},
 )
 NOT_HOTSPOT = Message(
     code="class-data.not-hotspot",
     problem="Spark starts without a class data archive: {java} is not a HotSpot JVM",
+    fix="set JAVA_HOME to a HotSpot JVM such as OpenJDK, or set spark.class_data_archive to false",
     example={"java": "/usr/lib/jvm/openj9/bin/java"},
 )

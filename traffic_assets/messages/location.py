@@ -50,4 +50,5 @@ EXTRA_ASSET_IN_USED_FOLDER = Message(
 NOTHING_TO_TRAIN = Message(
     code="location.nothing-to-train",
     problem="No completed week has new data since its last training",
+    note=True,
 )

@@ -18,12 +18,14 @@ INVALID_VERSION = Message(
     code="registry.invalid-version",
     problem="{version!r} is not a valid version",
     expected="the form v1.0.0, or latest",
+    fix="pass a registered version; `traffic-assets models list` shows them",
     example={"version": "1.0"},
 )
 INVALID_LANE = Message(
     code="registry.invalid-lane",
     problem="{lane!r} is not a valid lane: it would be stored inside a version, which is immutable",
     expected="path segments that are not versions",
+    fix="remove the version from the name",
     example={"lane": "random_forest/v1.0.0/calibrated"},
 )
 NO_FREE_VERSION = Message(
@@ -81,18 +83,21 @@ NO_STAGE_METADATA = Message(
     code="registry.no-stage-metadata",
     problem="{uri} contains no {folder}",
     expected="a folder that Spark ML saved",
+    fix="save the model with Spark ML's own writer",
     example={"uri": "file:///data/traffic/models/xgboost/v1.0.0/model", "folder": "metadata"},
 )
 INVALID_STAGE_METADATA = Message(
     code="registry.invalid-stage-metadata",
     problem="{file} is not valid metadata of a stage",
     expected="a JSON object with the field class",
+    fix="save the model with Spark ML's own writer",
     example={"file": "file:///data/traffic/models/xgboost/v1.0.0/model/metadata/part-00000"},
 )
 UNKNOWN_STAGE_CLASS = Message(
     code="registry.unknown-stage-class",
     problem="{file} specifies the class {name!r}, which is not allowed",
     expected="one of {known}",
+    fix="install the package that provides the class as an algorithm, or fit a model without this stage",
     example={
         "file": "file:///data/traffic/models/xgboost/v1.0.0/model/metadata/part-00000",
         "name": "shutil.rmtree",
@@ -112,5 +117,6 @@ STAGE_OUTSIDE = Message(
     code="registry.stage-outside",
     problem="{file} refers to a stage outside its folder",
     expected="stages inside the folder of the model",
+    fix="save the model with Spark ML's own writer",
     example={"file": "file:///data/traffic/models/xgboost/v1.0.0/pipeline/metadata/part-00000"},
 )

@@ -36,6 +36,7 @@ NOT_AN_OBJECT = Message(
     code="settings.not-an-object",
     problem="{file} does not contain a JSON object ({given})",
     expected="a JSON object with sections",
+    fix="write all settings as one object",
     example={"file": "mine.json", "given": "list"},
 )
 DUPLICATE_KEY = Message(
@@ -141,6 +142,7 @@ MISSING_VALUE = Message(
 REFUSED_VALUE = Message(
     code="settings.refused-value",
     problem="The value is refused ({given!r}): {reason}",
+    fix="set another value",
     example={"given": 3, "reason": "an odd depth is not supported"},
 )
 
@@ -157,6 +159,7 @@ EMPTY_URI = Message(
     code="settings.empty-uri",
     problem="The value is empty ({uri!r})",
     expected="a folder or a URI",
+    fix="set one, or remove the key",
     example={"uri": ""},
 )
 
@@ -172,6 +175,7 @@ DAYS_OUT_OF_ORDER = Message(
     code="settings.days-out-of-order",
     problem="The last day ({last_day}) is before the first day ({first_day})",
     expected="last_day on or after first_day",
+    fix="correct first_day or last_day",
     example={"first_day": "2026-01-05", "last_day": "2026-01-04"},
 )
 INVALID_RUSH_HOURS = Message(
@@ -193,6 +197,7 @@ SHARES_NOT_ONE = Message(
     code="settings.shares-not-one",
     problem="The shares train + validation + test add up to {total:g}",
     expected="shares that add up to 1",
+    fix="change one of the shares",
     example={"total": 1.1},
 )
 INVALID_FORMULA = Message(
@@ -245,6 +250,7 @@ BAND_OUT_OF_ORDER = Message(
     code="settings.band-out-of-order",
     problem="Lower bound {low:g} is above upper bound {high:g}",
     expected="low <= high",
+    fix="correct one of the bounds",
     example={"low": 2.0, "high": 1.5},
 )
 INVALID_LEARNING_CURVE = Message(
@@ -269,6 +275,7 @@ UNKNOWN_MODEL_THRESHOLDS = Message(
     code="settings.unknown-model-thresholds",
     problem="Unknown models in evaluation.other_thresholds.{target} ({unknown})",
     expected="one of {models}",
+    fix="correct or remove these names",
     example={"target": "flow", "unknown": ["forest"], "models": ["linear_regression", "random_forest"]},
 )
 
@@ -294,6 +301,7 @@ NOT_SPARK_SETTINGS = Message(
     code="settings.not-spark-settings",
     problem="Keys in spark.config are not Spark settings ({keys})",
     expected="names that begin with 'spark.'",
+    fix="correct or remove these keys",
     example={"keys": ["sql.shuffle.partitions"]},
 )
 RESERVED_SPARK_SETTINGS = Message(
@@ -322,6 +330,7 @@ RANGE_OUT_OF_ORDER = Message(
     code="settings.range-out-of-order",
     problem="Lower bound {low:g} is not below upper bound {high:g}",
     expected="low < high",
+    fix="correct one of the bounds",
     example={"low": 1.0, "high": 0.5},
 )
 LOGARITHMIC_RANGE_AT_ZERO = Message(
@@ -334,6 +343,7 @@ UNKNOWN_HYPERPARAMETER = Message(
     code="settings.unknown-hyperparameter",
     problem="Not a hyperparameter ({name})",
     expected="one of {allowed}",
+    fix="remove the key, or rename it",
     example={"name": "depth", "allowed": ["numTrees", "maxDepth"]},
 )
 MISSPELLED_HYPERPARAMETER = Message(
@@ -347,6 +357,7 @@ EMPTY_GRID_VALUES = Message(
     code="settings.empty-grid-values",
     problem="The grid has no values for {name}",
     expected="at least one value",
+    fix="add a value, or remove the key",
     example={"name": "maxDepth"},
 )
 RANGE_IN_GRID_SEARCH = Message(
@@ -379,12 +390,14 @@ TOO_FEW_MEMBERS = Message(
     code="settings.too-few-members",
     problem="The ensemble has too few members ({count})",
     expected="at least 2 of {allowed}",
+    fix="add members, or disable the ensemble",
     example={"count": 1, "allowed": ["linear_regression", "random_forest", "svr"]},
 )
 UNKNOWN_MEMBER = Message(
     code="settings.unknown-member",
     problem="Not an algorithm that an ensemble can combine ({name})",
     expected="one of {allowed}",
+    fix="correct the name, or remove it",
     example={"name": "stack", "allowed": ["linear_regression", "random_forest", "svr"]},
 )
 WEIGHTS_WITHOUT_WEIGHTED = Message(
@@ -397,12 +410,14 @@ WEIGHTS_OF_OTHER_MEMBERS = Message(
     code="settings.weights-of-other-members",
     problem="Weights are set for {weights}, but the members are {members}",
     expected="one weight for each member",
+    fix="add the missing weights, and remove the others",
     example={"weights": ["svr"], "members": ["svr", "xgboost"]},
 )
 ZERO_WEIGHTS = Message(
     code="settings.zero-weights",
     problem="Every weight is 0 ({members})",
     expected="at least one weight above 0",
+    fix="raise one of the weights, or remove all of them",
     example={"members": ["svr", "xgboost"]},
 )
 

@@ -6,6 +6,7 @@ OUT_OF_RANGE = Message(
     code="simulation.out-of-range",
     problem="The value of {name} is out of range ({given})",
     expected="{allowed}",
+    fix="correct the value of {name}",
     example={"name": "sensors", "given": 0, "allowed": "1 to 50000"},
 )
 REAL_FILE = Message(

@@ -25,6 +25,7 @@ UNKNOWN_KEY = Message(
     code="sklearn-config.unknown-key",
     problem="Not a key of a scikit-learn-style configuration ({key}: {given!r})",
     expected="one of {allowed}",
+    fix="remove the key, or rename it",
     example={"key": "fold", "given": 5, "allowed": ["enabled", "folds", "shuffle", "random_state"]},
 )
 DUPLICATE_MODEL = Message(
@@ -91,11 +92,13 @@ UNKNOWN_METRICS = Message(
     code="sklearn-config.unknown-metrics",
     problem="Unknown metrics ({given!r})",
     expected="a list of {known}, or of metrics that an installed package adds",
+    fix="correct or remove these names, or install the package that adds the metric",
     example={"given": ["auc"], "known": ["rmse", "mae", "mape", "r2", "bias", "p95"]},
 )
 ALL_METRICS = Message(
     code="sklearn-config.all-metrics",
     problem="The list has no effect ({given}), because all metrics are computed in one pass ({known})",
+    fix="remove the key",
     example={"known": ["rmse", "mae", "mape", "r2", "bias", "p95"], "given": ["rmse"]},
 )
 INVALID_PREDICTION_INTERVALS = Message(
@@ -132,25 +135,30 @@ UNKNOWN_VERSIONING = Message(
     code="sklearn-config.unknown-versioning",
     problem="Not a supported versioning strategy ({given!r})",
     expected="semantic, because versions are v1.0.0, v1.1.0 and so on",
+    fix="remove the key",
     example={"given": "timestamp"},
 )
 UNKNOWN_EXPORT_FORMATS = Message(
     code="sklearn-config.unknown-export-formats",
     problem="Unknown export formats ({given!r})",
     expected="['spark'], the format that is written",
+    fix="correct or remove these names",
     example={"given": ["h5"]},
 )
 NO_EXPORT_FORMAT = Message(
     code="sklearn-config.no-export-format",
     problem="Every version contains the model in Spark's own format, although no export format is listed",
+    fix="remove the key",
 )
 PICKLE_FORMAT = Message(
     code="sklearn-config.pickle-format",
     problem="A pickle runs code when it is loaded; the model is stored in Spark's own format instead",
+    fix="remove pickle from the list",
 )
 UNWRITTEN_FORMATS = Message(
     code="sklearn-config.unwritten-formats",
     problem="These formats are not written yet ({formats}); every version contains the model in Spark's own format",
+    fix="remove them from the list",
     example={"formats": ["onnx", "pmml"]},
 )
 
@@ -178,6 +186,7 @@ UNNORMALIZED = Message(
     code="sklearn-config.unnormalized",
     problem="Features are scaled before every fit (training.preprocessing.scaler), although normalize is false. "
     "This changes the predictions only with a penalty (alpha, l1_ratio)",
+    fix="remove the key, or set it to true",
 )
 ALPHA = Message(
     code="sklearn-config.alpha",
@@ -196,6 +205,7 @@ AUTO_MAX_FEATURES = Message(
 NO_DEPTH_LIMIT = Message(
     code="sklearn-config.no-depth-limit",
     problem="A depth of null becomes {depth}, the maximum depth of a tree in Spark MLlib",
+    fix="set {depth}, or a smaller depth",
     example={"depth": 30},
 )
 

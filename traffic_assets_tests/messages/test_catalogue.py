@@ -12,6 +12,8 @@ from traffic_assets.messages.catalogue import catalogue
 
 GOLDEN = Path(__file__).with_name("messages.txt")
 CODE = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z0-9]+(-[a-z0-9]+)*")
+SETTINGS = ("settings", "sklearn-config")
+"""Areas whose messages follow the path of a setting, so that the allowed values are fix enough."""
 
 
 def rendered() -> str:
@@ -37,3 +39,30 @@ def test_a_message_is_plain_and_its_example_has_exactly_its_fields(message: Mess
     for part in parts:
         assert not part.endswith(".")
         assert part == part.strip()
+
+
+def lacks_fix(message: Message) -> bool:
+    """Return whether a message needs a fix and has none."""
+    if message.note:
+        return bool(message.expected or message.fix)
+    return not message.fix and not (message.expected and message.code.partition(".")[0] in SETTINGS)
+
+
+def test_every_message_has_a_fix_or_needs_none() -> None:
+    assert [code for code, message in catalogue().items() if lacks_fix(message)] == []
+
+
+@pytest.mark.parametrize(
+    ("message", "lacking"),
+    [
+        (Message("storage.x", "X failed", fix="start X"), False),
+        (Message("storage.x", "X failed"), True),
+        (Message("storage.x", "X failed", expected="a running X"), True),
+        (Message("settings.x", "Not an X", expected="an X"), False),
+        (Message("settings.x", "Not an X"), True),
+        (Message("location.x", "X has no new data", note=True), False),
+        (Message("location.x", "X failed", fix="start X", note=True), True),
+    ],
+)
+def test_a_message_without_a_fix_is_found(message: Message, lacking: bool) -> None:
+    assert lacks_fix(message) is lacking
