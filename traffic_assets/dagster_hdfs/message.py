@@ -13,9 +13,11 @@ Every message has a fix, with two exceptions:
 Progress and the results of passed checks are plain texts without a code.
 """
 
+import json
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 CODE = "code"
@@ -46,9 +48,24 @@ class CodedText(str):
 
 
 class _Formatter(string.Formatter):
-    """Templates of `str.format`. Collections are joined with commas; `{values:lines}` puts each item on a line."""
+    """Templates of `str.format`.
+
+    Collections are joined with commas; `{values:lines}` puts each item on a line. `{value!r}` shows a text in quotes,
+    and any other value as JSON writes it, because settings are JSON. Durations are in hours.
+    """
+
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        if conversion != "r" or isinstance(value, str):
+            return super().convert_field(value, conversion)
+        try:
+            return json.dumps(value, ensure_ascii=False, default=str)
+        except (TypeError, ValueError):  # keys that JSON does not have, or a list that contains itself
+            return str(value)
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, timedelta):
+            hours = value / timedelta(hours=1)
+            return f"{hours:g} hour{'' if hours == 1 else 's'}"
         if format_spec == LINES:
             items = [f"{key}: {item}" for key, item in value.items()] if isinstance(value, Mapping) else list(value)
             if len(items) > LINES_SHOWN:

@@ -1,6 +1,7 @@
 """Messages about storage, Spark and Java."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from traffic_assets.dagster_hdfs.message import Message
 
@@ -289,10 +290,10 @@ FOREIGN_POINTER = Message(
 )
 SHORT_RETENTION = Message(
     code="storage.short-retention",
-    problem="The retention period keep={keep} is too short, because a running job may still read a replaced generation",
+    problem="A retention period of {keep} is too short, because a running job may still read a replaced generation",
     expected="at least {shortest}",
     fix="pass a longer `keep`",
-    example={"keep": "1:00:00", "shortest": "1 day, 0:00:00"},
+    example={"keep": timedelta(hours=1), "shortest": timedelta(days=1)},
 )
 NOTHING_PUBLISHED = Message(
     code="storage.nothing-published",

@@ -59,7 +59,7 @@ UNLISTED_MODELS = Message(
 INVALID_FEATURE_COLUMNS = Message(
     code="sklearn-config.invalid-feature-columns",
     problem="Not a valid choice of features ({given!r})",
-    expected="['auto_detect'] for all features, or the names of the features to train on",
+    expected='["auto_detect"] for all features, or the names of the features to train on',
     example={"given": ["auto_detect", "hour_sin"]},
 )
 INVALID_TIME_COLUMN = Message(
@@ -141,7 +141,7 @@ UNKNOWN_VERSIONING = Message(
 UNKNOWN_EXPORT_FORMATS = Message(
     code="sklearn-config.unknown-export-formats",
     problem="Unknown export formats ({given!r})",
-    expected="['spark'], the format that is written",
+    expected='["spark"], the format that is written',
     fix="correct or remove these names",
     example={"given": ["h5"]},
 )

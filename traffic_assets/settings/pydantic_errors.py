@@ -101,6 +101,13 @@ def format_value(value: Any) -> Any:
         return type(value).__name__
     if isinstance(value, Mapping):
         return OBJECT
-    text = repr(value)
-    masked = mask_credentials(text)
-    return value if masked == text else masked
+    return _mask(value)
+
+
+def _mask(value: Any) -> Any:
+    """Return a value without the user and password of any URI in it."""
+    if isinstance(value, str):
+        return mask_credentials(value)
+    if isinstance(value, Mapping):
+        return {key: _mask(item) for key, item in value.items()}
+    return [_mask(item) for item in value] if isinstance(value, list) else value

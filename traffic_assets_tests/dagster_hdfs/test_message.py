@@ -1,6 +1,8 @@
 """Messages: the text, and the code and values that it keeps."""
 
 import pickle
+from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -50,6 +52,32 @@ def test_the_rest_of_many_lines_is_counted() -> None:
 def test_a_value_at_the_end_may_have_its_own_full_stop() -> None:
     failed = Message(code="x.y", problem="Failed. Cause: {cause}", fix="retry")
     assert failed(cause="No space.") == "Failed. Cause: No space. Fix: retry."
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("auc", "'auc'"),
+        (["auc", 1], '["auc", 1]'),
+        ({"depth": None}, '{"depth": null}'),
+        (None, "null"),
+        (False, "false"),
+        (2.5, "2.5"),
+        (date(2026, 1, 5), '"2026-01-05"'),
+        ({(1, 2): "pair"}, "{(1, 2): 'pair'}"),
+    ],
+)
+def test_a_value_of_a_setting_is_shown_as_json_writes_it(value: Any, shown: str) -> None:
+    assert Message(code="x.y", problem="Not allowed ({given!r})", fix="change it")(given=value) == (
+        f"Not allowed ({shown}). Fix: change it."
+    )
+
+
+@pytest.mark.parametrize(("hours", "shown"), [(1, "1 hour"), (24, "24 hours"), (0.5, "0.5 hours")])
+def test_a_duration_is_shown_in_hours(hours: float, shown: str) -> None:
+    assert Message(code="x.y", problem="Kept for {keep}", fix="wait")(keep=timedelta(hours=hours)) == (
+        f"Kept for {shown}. Fix: wait."
+    )
 
 
 def test_the_text_of_an_error_is_found_through_its_causes() -> None:

@@ -1,5 +1,6 @@
 """Coded messages for errors of pydantic, which an error keeps in a class that contains it."""
 
+import json
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -65,9 +66,11 @@ def test_a_value_is_hidden_on_request() -> None:
     assert "HUNTER2" not in text
 
 
-def test_a_credential_is_masked() -> None:
-    text = coded_text(_error(kind="ftp://me:pw@host/x"))
+@pytest.mark.parametrize("value", ["ftp://me:pw@host/x", ["ftp://me:pw@host/x", 3], [{"uri": "ftp://me:pw@host/x"}]])
+def test_a_credential_is_masked(value: Any) -> None:
+    text = coded_text(_error(kind=value))
     assert "me:pw" not in f"{text} {text.values}"
+    assert text.values["given"] == json.loads(json.dumps(value).replace("me:pw", "***"))
 
 
 @pytest.mark.parametrize("values", [{"share": 0}, {"kind": "c"}, {"odd": 2}, {"odd": 0}])
