@@ -118,8 +118,12 @@ INVALID_CHOICE = Message(
 INVALID_FORMAT = Message(
     code="settings.invalid-format",
     problem="Not in the expected format ({given!r})",
-    expected="text that matches {pattern}",
-    example={"given": "lots", "pattern": r"^\d+[kmgKMG]$"},
+    expected="{format} (pattern {pattern})",
+    example={
+        "given": "lots",
+        "format": "a number with the unit k, m or g, such as 4g",
+        "pattern": r"^\d+[kmgKMG]$",
+    },
 )
 INVALID_LENGTH = Message(
     code="settings.invalid-length",

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from traffic_assets.messages import settings as messages
+from traffic_assets.settings.formats import BROWSE_URL
 from traffic_assets.settings.section import Section
 from traffic_assets.settings.uri import absolute_uri
 
@@ -25,7 +26,7 @@ class PersistenceSettings(Section):
     keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
         default=None, description="Hours for which a replaced generation is kept. Default: forever."
     )
-    browse_url: Annotated[str, Field(pattern=r"^https?://.*\{path\}")] | None = Field(
+    browse_url: Annotated[str, Field(pattern=BROWSE_URL)] | None = Field(
         default=None,
         description="URL that serves `base_uri`, with `{path}` for the path below it. Links reports in the UI.",
     )

@@ -13,6 +13,7 @@ from pydantic_core.core_schema import ErrorType
 
 from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import settings as messages
+from traffic_assets.settings.formats import describe_format
 from traffic_assets.settings.uri import mask_credentials
 
 HIDDEN = "not shown"
@@ -76,7 +77,8 @@ def coded_text(error: ErrorDetails, hide: bool = False) -> CodedText:
     if kind == "literal_error":
         return messages.INVALID_CHOICE(given=value, allowed=context["expected"])
     if kind == "string_pattern_mismatch":
-        return messages.INVALID_FORMAT(given=value, pattern=context["pattern"])
+        pattern = context["pattern"]
+        return messages.INVALID_FORMAT(given=value, format=describe_format(pattern), pattern=pattern)
     if kind in _LENGTHS:
         return messages.INVALID_LENGTH(given=value, limit=_without_subject(reason).partition(", not ")[0])
     if kind.startswith("date_"):

@@ -15,6 +15,7 @@ from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
+from traffic_assets.settings.formats import OWNER
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
@@ -43,7 +44,7 @@ class ModelsSettings(Section):
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
-Owner = Annotated[str, Field(pattern=r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})$")]
+Owner = Annotated[str, Field(pattern=OWNER)]
 
 
 class Settings(Section):

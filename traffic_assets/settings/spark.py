@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from traffic_assets.messages import settings as messages
+from traffic_assets.settings.formats import DRIVER_MEMORY, HISTORY_URL, MASTER
 from traffic_assets.settings.section import Name, Section
 
 _SECRET = re.compile(r"(?i)secret|password|token|access[._-]?key|account\.key\.")
@@ -26,13 +27,13 @@ class SparkSettings(Section):
     """The Spark session."""
 
     app_name: Name = Field(default="traffic_assets", description="Name of the Spark application.")
-    master: Annotated[str, Field(pattern=r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$")] | None = Field(
+    master: Annotated[str, Field(pattern=MASTER)] | None = Field(
         default="local[*]", description="Spark master. `null` leaves it to spark-submit."
     )
-    driver_memory: Annotated[str, Field(pattern=r"^\d+[kmgKMG]$")] = Field(
+    driver_memory: Annotated[str, Field(pattern=DRIVER_MEMORY)] = Field(
         default="4g", description="Heap of the driver's JVM, such as `4g`. Set before the JVM starts."
     )
-    history_url: Annotated[str, Field(pattern=r"^https?://.*\{application_id\}")] | None = Field(
+    history_url: Annotated[str, Field(pattern=HISTORY_URL)] | None = Field(
         default=None,
         description="Address of an application in Spark's history server, such as "
         "`http://history:18080/history/{application_id}`. The Dagster UI links to it.",

@@ -45,7 +45,7 @@ def _error(**values: Any) -> Any:
         ({"share": 0.5}, "settings.out-of-range", {"limit": "a number below 0.5"}),
         ({"share": "x"}, "settings.invalid-type", {"type": "a valid number, unable to parse string as a number"}),
         ({"name": "a"}, "settings.invalid-length", {"limit": "at least 2 characters"}),
-        ({"name": "AB"}, "settings.invalid-format", {"pattern": "^[a-z]+$"}),
+        ({"name": "AB"}, "settings.invalid-format", {"format": "text", "pattern": "^[a-z]+$"}),
         ({"kind": "c"}, "settings.invalid-choice", {"allowed": "'a' or 'b'"}),
         ({"odd": 2}, "settings.refused-value", {"reason": "an even number"}),
         ({"odd": 0}, "settings.refused-value", {"reason": "zero is even"}),

@@ -58,7 +58,11 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
         ),
         "spark.driver_memory": (
             "settings.invalid-format",
-            {"given": "lots", "pattern": r"^\d+[kmgKMG]$"},
+            {
+                "given": "lots",
+                "format": "a number with the unit k, m or g, such as 4g",
+                "pattern": r"^\d+[kmgKMG]$",
+            },
         ),
         "modles": (
             "settings.misspelled-key",

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from traffic_assets.settings.formats import SUBSET_STRATEGY
+
 
 def number_as_text(value: Any) -> Any:
     """Return a number as text, and any other value unchanged."""
@@ -14,7 +16,7 @@ SubsetStrategy = Annotated[
     str,
     BeforeValidator(number_as_text),
     Field(
-        pattern=r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d*)$",
+        pattern=SUBSET_STRATEGY,
         description="Features tried at each split: `auto`, `all`, `onethird`, `sqrt`, `log2`, a share or a number.",
     ),
 ]
