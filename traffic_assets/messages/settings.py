@@ -13,12 +13,28 @@ INVALID_SETTINGS = Message(
     fix="correct every setting listed below",
     example={"source": "local, environment", "count": 2},
 )
+_PROFILES = "one of {profiles}, or the path of a JSON file"
+_UNKNOWN = {"profile": "lokal", "profiles": ["cluster", "local", "seed_literal"]}
 UNKNOWN_PROFILE = Message(
     code="settings.unknown-profile",
-    problem="Profile not found ({profile})",
-    expected="one of {profiles}, or the path of a JSON file",
+    problem="The profile in TRAFFIC_PROFILE does not exist ({profile})",
+    expected=_PROFILES,
     fix="set TRAFFIC_PROFILE to one of these",
-    example={"profile": "lokal", "profiles": ["cluster", "local", "seed_literal"]},
+    example=_UNKNOWN,
+)
+UNKNOWN_PROFILE_ARGUMENT = Message(
+    code="settings.unknown-profile-argument",
+    problem="The profile does not exist ({profile})",
+    expected=_PROFILES,
+    fix="pass one of these instead",
+    example=_UNKNOWN,
+)
+UNKNOWN_BASE_PROFILE = Message(
+    code="settings.unknown-base-profile",
+    problem="{file} extends a profile that does not exist ({profile})",
+    expected=f"{_PROFILES}, absolute or relative to this file",
+    fix="correct `extends` in {file}",
+    example={**_UNKNOWN, "file": "mine.json"},
 )
 PROFILE_CIRCLE = Message(
     code="settings.profile-circle",

@@ -60,7 +60,7 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     chosen = str(profile or environ.get(PROFILE) or "local")
-    file_layer, environment_layer = _read(chosen), from_environment(environ)
+    file_layer, environment_layer = _read(chosen, is_argument=bool(profile)), from_environment(environ)
     override_layer = use_current_names(Layer(dict(overrides or {})), settings_class())
     merged = merge_layers(merge_layers(file_layer, environment_layer), override_layer)
     settings, errors = validate({**complete(merged.content, file_layer), "profile": chosen})
@@ -94,19 +94,25 @@ def _with_code(text: CodedText) -> str:
     return f"{text} [{text.code}]"
 
 
-def _read(profile: str, seen: tuple[str, ...] = ()) -> Layer:
+def _read(profile: str, seen: tuple[str, ...] = (), is_argument: bool = False) -> Layer:
     """Return the layer of a profile, merged over the profiles that it extends.
 
     Args:
         profile: Name of a profile, or path of a file.
         seen: Profiles that extend this one.
+        is_argument: True if the caller passed the profile, False if the environment names it.
     """
     if profile in seen:
         raise SettingsError(messages.PROFILE_CIRCLE(circle=" -> ".join((*seen, profile))))
     packaged = _PROFILES / f"{profile}.json"
     path = packaged if profile in profile_names() else Path(profile).expanduser()
     if not path.is_file():
-        raise SettingsError(messages.UNKNOWN_PROFILE(profile=profile, profiles=profile_names()))
+        names = profile_names()
+        if seen:
+            raise SettingsError(messages.UNKNOWN_BASE_PROFILE(profile=profile, profiles=names, file=seen[-1]))
+        if is_argument:
+            raise SettingsError(messages.UNKNOWN_PROFILE_ARGUMENT(profile=profile, profiles=names))
+        raise SettingsError(messages.UNKNOWN_PROFILE(profile=profile, profiles=names))
     try:
         content = parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

@@ -89,7 +89,7 @@ def test_profiles_in_a_circle_are_refused(tmp_path: Path) -> None:
         ('{"training": {"seed": 1,}}', "settings.invalid-json", "reason", "line 1 column"),
         (b"\xff\xfe{}", "settings.invalid-json", "reason", "decode"),
         ("[1]", "settings.not-an-object", "given", "list"),
-        ('{"extends": "nowhere.json"}', "settings.unknown-profile", "profile", "nowhere.json"),
+        ('{"extends": "nowhere.json"}', "settings.unknown-base-profile", "profile", "nowhere.json"),
     ],
 )
 def test_files_that_are_not_a_profile_are_refused_by_name(
@@ -128,9 +128,10 @@ def test_a_duplicate_key_in_the_environment_is_refused() -> None:
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    text = problem("lokal")
-    assert text.code == "settings.unknown-profile"
-    assert text.values == {"profile": "lokal", "profiles": ["cluster", "local", "seed_literal"]}
+    values = {"profile": "lokal", "profiles": ["cluster", "local", "seed_literal"]}
+    passed, named = problem("lokal"), problem(environ={"TRAFFIC_PROFILE": "lokal"})
+    assert (passed.code, passed.values) == ("settings.unknown-profile-argument", values)
+    assert (named.code, named.values) == ("settings.unknown-profile", values)
 
 
 def test_environment_overrides_reach_every_level() -> None:
