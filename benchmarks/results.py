@@ -188,9 +188,7 @@ def render(results: Mapping[str, Any]) -> str:
         ]  # fmt: skip
         for name, m in case["models"].items():
             test, later, folds = m["test"], m["temporal"], m["cv_r2"]
-            targets = "; ".join(m["targets_missed"]).replace("asked for", "limit") or (
-                "met" if m["targets_asked"] else "none set"
-            )
+            targets = " ".join(m["targets_missed"]) or ("met" if m["targets_asked"] else "none set")
             lines.append(
                 f"| {name} | {test['r2']:.5f} | {test['rmse']:.3f} | {test['mae']:.3f} | {folds['mean']:.5f} ± "
                 f"{folds['std']:.5f} | {later['r2']:.5f} | {later['rmse']:.3f} | {later['mae']:.3f} | {m['top'][0]} "

@@ -124,9 +124,9 @@ FEATURES_WITHOUT_VALUES = Message(
 )
 NOT_REGISTERED = Message(
     code="assets.not-registered",
-    problem="{lane} is not registered, because it misses its thresholds ({missed})",
+    problem="{lane} is not registered, because it misses its thresholds:{missed:lines}",
     fix="train it again, or change evaluation.{setting}",
-    example={"lane": "svr", "missed": ["RMSE on test, mph: measured 6.2, expected <= 5"], "setting": "thresholds.svr"},
+    example={"lane": "svr", "missed": ["RMSE on test is 6.2 mph; the limit is 5 mph."], "setting": "thresholds.svr"},
 )
 TRAINED_AGAIN = Message(
     code="assets.trained-again",

@@ -54,9 +54,9 @@ NOT_STANDARDIZED = Message(
 )
 MISSED_THRESHOLDS = Message(
     code="checks.missed-thresholds",
-    problem="{lane} misses its thresholds ({missed})",
+    problem="{lane} misses its thresholds:{missed:lines}",
     fix="train it again, or change evaluation.{setting}",
-    example={"lane": "svr", "missed": ["RMSE on test, mph: measured 6.2, expected <= 5"], "setting": "thresholds.svr"},
+    example={"lane": "svr", "missed": ["RMSE on test is 6.2 mph; the limit is 5 mph."], "setting": "thresholds.svr"},
 )
 SLOW_TRAINING = Message(
     code="checks.slow-training",

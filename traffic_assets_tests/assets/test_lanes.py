@@ -87,7 +87,7 @@ def test_a_failed_gate_stops_only_its_lane(refused: Refused) -> None:
     assert gate.asset_key == dg.AssetKey("linear_regression_evaluation")
     assert gate.partition == WEEK
     assert gate.metadata[CODE].value == "checks.missed-thresholds"
-    assert "R² on test: measured" in (gate.description or "")
+    assert "R² on test is " in (gate.description or "")
     board = refused.deployment.document("model_comparison")["leaderboard"]
     assert [row["model"] for row in board if row["targets_missed"]] == ["linear_regression"]
 

@@ -10,6 +10,14 @@ from traffic_assets.ml.metrics.metrics import Metrics
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings.gate import GateThresholds
 
+_LIMITS = {
+    ">=": "the lower limit is",
+    "<=": "the limit is",
+    ">": "it must be above",
+    "<": "it must be below",
+}
+"""Words for the relation of a measured value and its threshold."""
+
 
 class ThresholdResult(BaseModel):
     """Comparison of one measured value with its threshold.
@@ -70,8 +78,19 @@ def evaluate_thresholds(
 
 
 def describe_missed(results: Sequence[ThresholdResult]) -> list[str]:
-    """Return a text for each threshold that was missed."""
-    return [f"{r.target}: measured {r.measured:.6g}, expected {r.asked}" for r in results if not r.passed]
+    """Return a sentence for each threshold that was missed.
+
+    >>> describe_missed([ThresholdResult(target="RMSE on test, mph", asked="<= 5", measured=6.2, passed=False)])
+    ['RMSE on test is 6.2 mph; the limit is 5 mph.']
+    """
+    return [_describe(result) for result in results if not result.passed]
+
+
+def _describe(result: ThresholdResult) -> str:
+    quantity, _, unit = result.target.partition(", ")
+    relation, _, limit = result.asked.partition(" ")
+    unit = f" {unit}" if unit else ""
+    return f"{quantity[0].upper()}{quantity[1:]} is {result.measured:.6g}{unit}; {_LIMITS[relation]} {limit}{unit}."
 
 
 def _passes(value: float, relation: str, limit: float) -> bool:

@@ -76,10 +76,18 @@ def test_results_are_in_order_with_the_measured_values() -> None:
         ThresholdResult(target="standard deviation of the folds' R²", asked="< 0.001", measured=0.002, passed=False),
     ]
     assert describe_missed(results) == [
-        "RMSE on test, mph: measured 5.5, expected <= 5",
-        "standard deviation of the folds' R²: measured 0.002, expected < 0.001",
+        "RMSE on test is 5.5 mph; the limit is 5 mph.",
+        "Standard deviation of the folds' R² is 0.002; it must be below 0.001.",
     ]
     assert describe_missed(results[:1]) == []
+
+
+def test_a_missed_lower_limit_is_described_as_one() -> None:
+    thresholds = GateThresholds(r2_min=0.9996, cv_r2_mean_min=0.999)
+    assert describe_missed(evaluate_thresholds(thresholds, _metrics(r2=0.9), _trial(mean=0.999, std=0))) == [
+        "R² on test is 0.9; the lower limit is 0.9996.",
+        "Mean R² of the folds is 0.999; it must be above 0.999.",
+    ]
 
 
 def test_there_are_no_results_without_thresholds() -> None:
@@ -100,7 +108,7 @@ def test_default_thresholds_at_their_limits() -> None:
     seed = ThresholdsByModel()
     limits = {
         "linear_regression": (_metrics(0.90, 5.0, 3.0), None, []),
-        "random_forest": (_metrics(0.9996, 0.752, 0.289), _trial(0.999, 0.001), ["mean R²", "standard deviation"]),
+        "random_forest": (_metrics(0.9996, 0.752, 0.289), _trial(0.999, 0.001), ["Mean R²", "Standard deviation"]),
         "gradient_boosted_trees": (_metrics(0.9992, 1.061, 99), None, []),
     }
     others = set(ThresholdsByModel.model_fields) - set(limits)
