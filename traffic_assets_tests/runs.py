@@ -1,12 +1,14 @@
 """Runs of a code location's jobs in a test, on the test's own Dagster instance and Spark session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from traffic_assets import jobs
+from traffic_assets.dagster_hdfs.failures import VALUES
 from traffic_assets.dagster_hdfs.message import CODE
+from traffic_assets.guards import CODE_TAG
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.runs import innermost_message
 
@@ -45,6 +47,46 @@ def failure_codes(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Return the code of each failed step from the metadata of its failure; steps without a code are left out."""
     failed = {e.step_key or "": e.step_failure_data.user_failure_data for e in result.all_events if e.is_step_failure}
     return {step: str(f.metadata[CODE].value) for step, f in failed.items() if f is not None and CODE in f.metadata}
+
+
+def get_failure_values(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Return the values of the message of each failed step; steps without a code are left out."""
+    failed = {e.step_key or "": e.step_failure_data.user_failure_data for e in result.all_events if e.is_step_failure}
+    shown: dict[str, Any] = {step: f.metadata[VALUES].value for step, f in failed.items() if f and VALUES in f.metadata}
+    return shown
+
+
+def list_missed_thresholds(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the measured quantities that miss their thresholds, from the metadata of a gate."""
+    records = metadata["targets"].records if "targets" in metadata else []
+    return [record.data["target"] for record in records if record.data["passed"] != "yes"]
+
+
+def get_refusal_codes(result: dg.ExecuteInProcessResult, key: str) -> dict[str, str]:
+    """Return the code of each partition of an asset that a run refused."""
+    observed = [
+        event.asset_observation_data.asset_observation
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_OBSERVATION and event.asset_key == dg.AssetKey([key])
+    ]
+    return {str(one.partition): str(one.metadata[CODE].value) for one in observed}
+
+
+def read_run_codes(home: str, job: str, tags: Mapping[str, str]) -> set[str]:
+    """Return the codes that the runs of a job for exactly this partition recorded in a Dagster home."""
+    with dg.DagsterInstance.from_config(home) as instance:
+        runs = [
+            run
+            for run in instance.get_runs(dg.RunsFilter(job_name=job))
+            if {name: run.tags[name] for name in (PARTITION, RANGE_START, RANGE_END) if name in run.tags} == tags
+        ]
+        codes = {run.tags[CODE_TAG] for run in runs if CODE_TAG in run.tags}
+        for run in runs:
+            for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+                failure = record.get_dagster_event().step_failure_data.user_failure_data
+                if failure is not None and CODE in failure.metadata:
+                    codes.add(str(failure.metadata[CODE].value))
+    return codes
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[str]:

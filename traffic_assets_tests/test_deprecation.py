@@ -7,7 +7,7 @@ import pytest
 
 from traffic_assets.deprecation import moved_names
 from traffic_assets.settings.models.random_forest import RandomForestSettings
-from traffic_assets_tests.codes import get_code, get_values
+from traffic_assets_tests.codes import get_code, get_values, warns_with
 
 SHOWN = [("traffic_assets.ml.metric_spec", "Metric", "traffic_assets.ml.metrics.spec")]
 
@@ -32,7 +32,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_old_methods_of_settings_give_what_the_new_ones_do() -> None:
     section = RandomForestSettings()
-    with pytest.warns(DeprecationWarning, match="requested is now ModelSettings.override_hyperparameters"):
+    new = "ModelSettings.override_hyperparameters"
+    with warns_with("deprecation.renamed", old="ModelSettings.requested", new=new):
         assert section.requested({"numTrees": 3}) == section.override_hyperparameters({"numTrees": 3})
-    with pytest.warns(DeprecationWarning, match="whole is now Hyperparameters.is_integer"):
+    with warns_with("deprecation.renamed", old="Hyperparameters.whole", new="Hyperparameters.is_integer"):
         assert section.hyperparameters.whole("numTrees")

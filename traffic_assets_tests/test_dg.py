@@ -18,6 +18,7 @@ import pytest
 
 from traffic_assets_tests.cluster.minihdfs import free_port
 from traffic_assets_tests.processes import Processes
+from traffic_assets_tests.runs import read_run_codes
 from traffic_assets_tests.test_jobs import JVM_STARTED
 from traffic_assets_tests.tiny import DAYS, only_lanes, tiny_profile, write_tiny_readings
 
@@ -70,11 +71,11 @@ def test_a_range_of_days_and_one_partition_are_launched(commands: Commands) -> N
         assert instance.get_materialized_partitions(dg.AssetKey("feature_table")) == set(DAYS)
 
 
-@pytest.mark.parametrize(("job", "hint"), [("train", "The run has no week"), ("features", "The run has no day")])
-def test_a_run_without_a_partition_is_refused_with_the_option(commands: Commands, job: str, hint: str) -> None:
+@pytest.mark.parametrize(("job", "code"), [("train", "runs.no-week"), ("features", "runs.no-day")])
+def test_a_run_without_a_partition_is_refused_with_the_option(commands: Commands, job: str, code: str) -> None:
     done = commands.run("launch", "--job", job)
     assert done.returncode != 0
-    assert hint in done.stdout + done.stderr
+    assert read_run_codes(commands.environ["DAGSTER_HOME"], job, {}) == {code}
     assert "--partition 20" in done.stdout + done.stderr
     assert JVM_STARTED not in done.stdout + done.stderr
 

@@ -17,6 +17,7 @@ from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.settings import Settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, PluginWarning, plugins
 from traffic_assets_tests.packages import Install
+from traffic_assets_tests.runs import list_missed_thresholds
 from traffic_assets_tests.tiny import only_lanes, tiny_settings
 
 SOURCE = Path(__file__).parent / "plugins" / "acme_traffic_before_1_0"
@@ -76,7 +77,7 @@ def test_the_registry_entry_is_behind_a_blocking_gate(settings: Settings) -> Non
 
 @pytest.mark.parametrize(
     ("r2", "rmse", "missed"),
-    [(0.1, 50.0, []), (0.1, 50.1, ["RMSE"])],
+    [(0.1, 50.0, []), (0.1, 50.1, ["RMSE on test, mph"])],
 )
 def test_the_gate_enforces_the_authors_limits(settings: Settings, r2: float, rmse: float, missed: list[str]) -> None:
     stored = {
@@ -87,4 +88,4 @@ def test_the_gate_enforces_the_authors_limits(settings: Settings, r2: float, rms
     result = gate(dg.build_asset_check_context(), evaluation=AssetInput(lambda: stored, {}))
     assert isinstance(result, dg.AssetCheckResult)
     assert result.passed is (not missed)
-    assert [name for name in ("R²", "RMSE") if f"{name} on test" in (result.description or "")] == missed
+    assert list_missed_thresholds(result.metadata) == missed

@@ -25,8 +25,8 @@ compute_logs:
 """
 
 
-def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> str:
-    """Return the message of a run that must not reach a step."""
+def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] | None = None) -> tuple[str, str]:
+    """Return code and message of a run that must not reach a step."""
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
             build_defs(tiny_settings(tmp_path))
@@ -38,22 +38,27 @@ def _run(tmp_path: Any, job: str, tags: dict[str, str], config: dict[str, Any] |
         assert not result.success
         assert not [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_START]
         (failed,) = [e for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE]
-        return str(failed.job_failure_data.error)
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return run.tags[CODE_TAG], str(failed.job_failure_data.error)
 
 
-@pytest.mark.parametrize(("job", "what"), [("train", "week"), ("features", "day")])
-def test_a_run_without_a_partition_is_refused_with_the_kind_it_needs(tmp_path: Any, job: str, what: str) -> None:
-    assert what in _run(tmp_path, job, {})
+@pytest.mark.parametrize(("job", "code"), [("train", "runs.no-week"), ("features", "runs.no-day")])
+def test_a_run_without_a_partition_is_refused_with_the_kind_it_needs(tmp_path: Any, job: str, code: str) -> None:
+    assert _run(tmp_path, job, {})[0] == code
 
 
 def test_a_day_that_is_not_a_monday_is_refused(tmp_path: Any) -> None:
-    assert "2026-01-07" in _run(tmp_path, "train", {PARTITION: "2026-01-07"})
+    code, message = _run(tmp_path, "train", {PARTITION: "2026-01-07"})
+    assert code == "runs.not-a-monday"
+    assert "2026-01-07" in message
 
 
 def test_hyperparameters_out_of_range_are_refused_with_what_is_allowed(tmp_path: Any) -> None:
     config = {"ops": {FOREST: {"config": {"maxDepth": 99}}}}
-    message = _run(tmp_path, "train", {PARTITION: WEEK}, config)
-    assert "maxDepth" in message
+    code, message = _run(tmp_path, "train", {PARTITION: WEEK}, config)
+    assert code == "runs.bad-hyperparameters"
+    assert f"{FOREST}.maxDepth" in message
     assert "30" in message
 
 

@@ -12,35 +12,28 @@ import pytest
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets_tests.commands import LOCATION, Command, Done, execute, run_commands
 from traffic_assets_tests.deployment import FEATURES, Deployment
+from traffic_assets_tests.runs import read_run_codes
 from traffic_assets_tests.tiny import WEEK, only_lanes, tiny_profile
 
 JVM_STARTED = "Using incubator modules"
 pytestmark = pytest.mark.usefixtures("processes")
 
-REFUSED = [
-    ("train", {PARTITION: "1999-01-04"}, "The week 1999-01-04 is not between data.first_day"),
-    ("train", {PARTITION: "2999-01-07"}, "The week 2999-01-07 is not complete yet"),
-    (
-        "train",
-        {PARTITION: "2026-01-07"},
-        "weeks are named by their Monday. Expected the Monday of a week from",
-    ),
-    ("train", {}, "The run has no week. Expected the Monday of a week from 2026-01-05 to"),
-    ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "A run trains one week, not a range"),
-    ("features", {RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "The range ends before it begins"),
-    ("features", {PARTITION: "1999-01-04"}, "The day 1999-01-04 is not between data.first_day"),
-    ("features", {}, "The run has no day. Expected a day from 2026-01-05 to"),
+REFUSED: list[tuple[str, dict[str, str], str | None, str]] = [
+    ("train", {PARTITION: "1999-01-04"}, "runs.outside-data", "1999-01-04"),
+    ("train", {PARTITION: "2999-01-07"}, "runs.not-over", "2999-01-07"),
+    ("train", {PARTITION: "2026-01-07"}, "runs.not-a-monday", "2026-01-05"),
+    ("train", {}, "runs.no-week", "2026-01-05"),
+    ("train", {RANGE_START: "2026-01-05", RANGE_END: "2026-01-12"}, "runs.range-of-weeks", "2026-01-12"),
+    ("features", {RANGE_START: "2026-01-07", RANGE_END: "2026-01-05"}, "runs.reversed-range", "2026-01-07"),
+    ("features", {PARTITION: "1999-01-04"}, "runs.outside-data", "1999-01-04"),
+    ("features", {}, "runs.no-day", "2026-01-05"),
     # a week without its days
-    (
-        "train",
-        {PARTITION: "2026-01-12"},
-        "2026-01-12 has 0 of the 3 days that it needs (not materialized: 2026-01-12",
-    ),
-    # on the command line, Dagster's parser fails before our guard, with its own message
-    ("train", {PARTITION: "../../etc"}, ""),
-    ("features", {RANGE_START: "2026-01-05"}, ""),
+    ("train", {PARTITION: "2026-01-12"}, "assets.days-missing", "not materialized: 2026-01-12"),
+    # on the command line, Dagster's parser fails before our guard, with its own message and without a run
+    ("train", {PARTITION: "../../etc"}, None, ""),
+    ("features", {RANGE_START: "2026-01-05"}, None, ""),
 ]
-"""Job, tags, and the message for an invalid partition."""
+"""Job, tags, code of the refusal, and a value in its message."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ def command_line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 def without_spark(command_line: CommandLine) -> list[Done]:
     """The definitions validated, then every refused partition."""
     return command_line.run(
-        Command(["definitions", "validate", "-m", LOCATION]), *(execute(job, tags) for job, tags, _ in REFUSED)
+        Command(["definitions", "validate", "-m", LOCATION]), *(execute(job, tags) for job, tags, *_ in REFUSED)
     )
 
 
@@ -114,10 +107,13 @@ def test_a_failing_gate_does_not_end_with_0(command_line: CommandLine, trained_b
 
 
 @pytest.mark.parametrize(
-    "case", range(len(REFUSED)), ids=[f"{job} {' '.join(tags.values())}" for job, tags, _ in REFUSED]
+    "case", range(len(REFUSED)), ids=[f"{job} {' '.join(tags.values())}" for job, tags, *_ in REFUSED]
 )
-def test_an_unusable_partition_is_refused_before_any_spark_work(without_spark: list[Done], case: int) -> None:
-    done, message = without_spark[1 + case], REFUSED[case][2]
+def test_an_unusable_partition_is_refused_before_any_spark_work(
+    command_line: CommandLine, without_spark: list[Done], case: int
+) -> None:
+    done, (job, tags, code, value) = without_spark[1 + case], REFUSED[case]
     assert done.returncode != 0
-    assert message in done.output
+    assert read_run_codes(command_line.environ["DAGSTER_HOME"], job, tags) == ({code} if code else set())
+    assert value in done.output
     assert JVM_STARTED not in done.output

@@ -135,7 +135,6 @@ def test_an_invalid_key_is_refused_with_the_form(tmp_path: Path, key: str) -> No
     assert get_code(refused) == ("runs.not-a-date" if key else "runs.no-week")
     if key:
         assert get_values(refused)["given"] == key
-        assert "YYYY-MM-DD" in str(refused)
 
 
 def test_a_day_that_is_not_a_monday_is_refused_as_a_week(tmp_path: Path) -> None:

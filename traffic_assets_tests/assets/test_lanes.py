@@ -29,7 +29,16 @@ from traffic_assets.ml.metrics.metrics import evaluate
 from traffic_assets.ml.splits.hashing import calibration_half
 from traffic_assets_tests.deployment import Deployment, copied
 from traffic_assets_tests.refused import Refused
-from traffic_assets_tests.runs import failure_codes, failures, get_metadata, materialized, run_features, run_train
+from traffic_assets_tests.runs import (
+    failure_codes,
+    failures,
+    get_failure_values,
+    get_metadata,
+    list_missed_thresholds,
+    materialized,
+    run_features,
+    run_train,
+)
 from traffic_assets_tests.tiny import DAYS, IMPOSSIBLE, LANES, WEEK, only_lanes, tiny_settings, write_tiny_readings
 
 
@@ -87,7 +96,7 @@ def test_a_failed_gate_stops_only_its_lane(refused: Refused) -> None:
     assert gate.asset_key == dg.AssetKey("linear_regression_evaluation")
     assert gate.partition == WEEK
     assert gate.metadata[CODE].value == "checks.missed-thresholds"
-    assert "R² on test is " in (gate.description or "")
+    assert list_missed_thresholds(gate.metadata) == ["R² on test"]
     board = refused.deployment.document("model_comparison")["leaderboard"]
     assert [row["model"] for row in board if row["targets_missed"]] == ["linear_regression"]
 
@@ -281,5 +290,6 @@ def test_a_target_that_no_detector_reports_fails_its_own_lanes_only(tmp_path: Pa
             pq.write_table(pq.read_table(file).drop_columns(["flow"]), file)
         assert run_features(build_defs(settings), instance, DAYS).success
         result = run_train(build_defs(settings), instance, WEEK)
-    assert "No train row has a value of flow" in failures(result)["flow__fitted_preprocessor"]
+    assert failure_codes(result)["flow__fitted_preprocessor"] == "preprocessing.no-target"
+    assert get_failure_values(result)["flow__fitted_preprocessor"] == {"target": "flow"}
     assert {"linear_regression_registry_entry", "model_comparison", "training_report"} <= materialized(result)

@@ -8,6 +8,7 @@ import pytest
 
 from traffic_assets.assets.launchpad import config_class, require_valid_config
 from traffic_assets.build import build_defs
+from traffic_assets.guards import CODE_TAG
 from traffic_assets.ml.algorithm import algorithm_named, built_in_algorithms
 from traffic_assets.settings import load_settings
 from traffic_assets_tests.codes import get_code, get_values
@@ -25,18 +26,23 @@ def test_the_defaults_are_the_profiles(name: str) -> None:
     assert shown == model_settings.hyperparameters.model_dump()
 
 
-def run_with(form: dict[str, Any], base: Path) -> dg.ExecuteInProcessResult:
+def run_with(form: dict[str, Any], base: Path) -> tuple[dg.ExecuteInProcessResult, dg.DagsterRun]:
+    """Return the result and the run of the `train` job with hyperparameters of the random forest."""
     config = {"ops": {"random_forest_cv_report": {"config": form}}}
     with dg.DagsterInstance.ephemeral() as instance:
-        return run_train(build_defs(tiny_settings(base)), instance, WEEK, config=config)
+        result = run_train(build_defs(tiny_settings(base)), instance, WEEK, config=config)
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return result, run
 
 
 def test_a_value_out_of_range_is_refused_before_any_work(tmp_path: Path) -> None:
-    result = run_with({"maxDepth": 99, "numTrees": 0}, tmp_path)
+    result, run = run_with({"maxDepth": 99, "numTrees": 0}, tmp_path)
     assert not result.success
+    assert run.tags[CODE_TAG] == "runs.bad-hyperparameters"
     message = failures(result)["run"]
-    assert "random_forest_cv_report.maxDepth: Out of range (99). Expected a number of at most 30." in message
-    assert "numTrees: Out of range (0)." in message
+    named = ("random_forest_cv_report.maxDepth: ", "99", "30", "random_forest_cv_report.numTrees: ")
+    assert [value for value in named if value not in message] == []
     assert not list(tmp_path.iterdir())
 
 

@@ -15,7 +15,15 @@ from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.features import sensors
 from traffic_assets.partitions import RANGE_END, RANGE_START
 from traffic_assets.resources import build_resources
-from traffic_assets_tests.runs import QUIET, failures, materialized, run_features
+from traffic_assets_tests.runs import (
+    QUIET,
+    failure_codes,
+    failures,
+    get_failure_values,
+    get_refusal_codes,
+    materialized,
+    run_features,
+)
 from traffic_assets_tests.tiny import DAYS, tiny_settings
 
 HEADER = "sensor_id,timestamp,speed,latitude,longitude\n"
@@ -70,10 +78,15 @@ def test_a_refused_day_keeps_its_data_and_the_good_days_are_published(
     write_day(tmp_path, DAYS[2], [row.rsplit(",", 2)[0] for row in good_rows(DAYS[2])], "sensor_id,timestamp,fast\n")
     result = run(tmp_path, DAYS)
     assert not result.success
-    said = failures(result)["feature_table"]
-    assert f"{DAYS[1]}: Too many rows are bad, 1 of 1 (1 x timestamp: unparsable). Expected at most 5%." in said
-    assert f"{DAYS[2]}: " in said
-    assert "lacks required columns (speed); it has sensor_id, timestamp, fast" in said
+    assert failure_codes(result)["feature_table"] == "storage.partitions-refused"
+    said = get_failure_values(result)["feature_table"]["refused"]
+    assert list(said) == DAYS[1:3]
+    assert "1 of 1 (1 x timestamp: unparsable)" in said[DAYS[1]]
+    assert "sensor_id, timestamp, fast" in said[DAYS[2]]
+    assert get_refusal_codes(result, "sensor_readings") == {
+        DAYS[1]: "readings.too-many-bad-rows",
+        DAYS[2]: "readings.missing-columns",
+    }
     after = {key: resource.dataset(key).current_generations(DAYS) for key in both}
     for key in both:
         assert [after[key][day].id == before[key][day].id for day in DAYS] == [False, True, True], key
@@ -109,7 +122,8 @@ def test_a_run_of_only_the_readings_fails_too(spark: SparkSession, tmp_path: Pat
             run_config=QUIET,
             asset_selection=[dg.AssetKey("sensor_readings")],
         )
-    assert f"{DAYS[1]}: Too many rows are bad, 1 of 1" in failures(result)["sensor_readings"]
+    assert failure_codes(result)["sensor_readings"] == "storage.partitions-refused"
+    assert list(get_failure_values(result)["sensor_readings"]["refused"]) == [DAYS[1]]
     assert resource.dataset("sensor_readings").partitions() == DAYS[:1]
 
 
@@ -174,4 +188,4 @@ def test_a_day_without_rows_is_published_empty(spark: SparkSession, tmp_path: Pa
 
 def test_missing_input_is_reported_with_a_fix(spark: SparkSession, tmp_path: Path) -> None:
     result = run(tmp_path, DAYS[:1])
-    assert "put files there, set data.source, or run `traffic-assets sample`" in str(failures(result))
+    assert set(failure_codes(result).values()) == {"readings.no-input"}

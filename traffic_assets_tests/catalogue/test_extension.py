@@ -45,7 +45,8 @@ def test_the_name_of_a_built_in_column_is_refused(install: Install) -> None:
     install("acme-features", CODE, {FEATURE_GROUP: {"speed_lag_1": "SPEED_LAG_1"}})
     (plugin,) = plugins(FEATURE_GROUP)
     assert plugin.problem is not None
-    assert "'speed_lag_1' is a built-in name" in plugin.problem
+    assert plugin.problem.code == "plugins.built-in-name"
+    assert plugin.problem.values["name"] == "speed_lag_1"
     assert all_features() == FEATURES
 
 

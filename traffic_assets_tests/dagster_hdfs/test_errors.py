@@ -61,7 +61,6 @@ def test_errors_of_the_operating_system(number: int, kind: str, code: str) -> No
     values = get_values(caught.value)
     assert values["paths"] == ["file:///data/x"]
     assert os.strerror(number) in values["cause"]
-    assert "file:///data/x" in str(caught.value)
     assert isinstance(caught.value.__cause__, OSError)
 
 
@@ -140,9 +139,10 @@ def test_a_damaged_page_is_a_corrupt_file(spark: SparkSession, tmp_path: Path) -
     (tmp_path / "data" / f".{part.name}.crc").unlink()
     good = part.read_bytes()
     part.write_bytes(good[:20_000] + bytes(2000) + good[22_000:])
-    with pytest.raises(StorageError, match=part.name) as caught, storage_errors(f"file://{tmp_path}/data"):
+    with pytest.raises(StorageError) as caught, storage_errors(f"file://{tmp_path}/data"):
         spark.read.parquet(f"file://{tmp_path}/data").collect()
     assert caught.value.kind == "corrupt_file"
+    assert get_values(caught.value)["paths"][1].endswith(f"/{part.name}")
 
 
 def test_a_column_of_another_type_is_not_a_corrupt_file(spark: SparkSession, tmp_path: Path) -> None:

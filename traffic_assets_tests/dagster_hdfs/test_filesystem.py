@@ -198,7 +198,7 @@ def test_copy_of_files_and_trees(storage: Storage) -> None:
             fs.copy(f"{base}/tree", f"{base}/{target}")
         assert get_code(exists.value) == "storage.copy-target-exists"
         assert get_values(exists.value) == {"uri": f"{base}/{target}"}
-    with pytest.raises(ValueError, match="into itself") as caught:
+    with pytest.raises(ValueError) as caught:
         fs.copy(f"{base}/tree", f"{base}/tree/deep/copy")
     assert get_code(caught.value) == "storage.copy-into-itself"
     assert get_values(caught.value) == {"source": f"{base}/tree", "target": f"{base}/tree/deep/copy"}
@@ -255,9 +255,10 @@ def test_exclusive_create_has_one_winner_among_processes(processes: Processes, t
 
 
 def test_the_local_disk_is_never_deleted_whole() -> None:
-    with pytest.raises(ValueError, match="root of the disk") as caught:
+    with pytest.raises(ValueError) as caught:
         LocalFileSystem().delete("file:///")
     assert get_code(caught.value) == "storage.delete-of-disk"
+    assert get_values(caught.value) == {"uri": "file:///"}
 
 
 def test_local_files_start_no_jvm(processes: Processes, tmp_path: Path) -> None:
@@ -277,13 +278,14 @@ def test_the_scheme_chooses_the_file_system() -> None:
     assert isinstance(filesystem_for("file:///data", no_session), LocalFileSystem)  # type: ignore[arg-type]
     for uri in ("hdfs://namenode:9000/data", "viewfs://cluster/data", "s3a://bucket/data"):
         assert isinstance(filesystem_for(uri, no_session), HadoopFileSystem)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="pass `spark`") as caught:
+    with pytest.raises(ValueError) as caught:
         filesystem_for("hdfs://namenode:9000/data")
     assert get_code(caught.value) == "storage.no-session"
     assert get_values(caught.value) == {"uri": "hdfs://namenode:9000/data"}
-    with pytest.raises(ValueError, match="absolute path") as caught:
+    with pytest.raises(ValueError) as caught:
         filesystem_for("data")
     assert get_code(caught.value) == "storage.not-local"
+    assert get_values(caught.value) == {"path": "data"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that root cannot write to either")

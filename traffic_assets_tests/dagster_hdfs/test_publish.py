@@ -281,7 +281,7 @@ def test_an_orphan_of_a_killed_publisher_replaces_no_generation(tmp_path: Path, 
 
 
 def test_a_retention_period_that_is_too_short_is_refused(local: Dataset) -> None:
-    with pytest.raises(ValueError, match="too short") as caught:
+    with pytest.raises(ValueError) as caught:
         local.prune_generations(timedelta(hours=23), [])
     assert get_code(caught.value) == "storage.short-retention"
     assert get_values(caught.value) == {"keep": timedelta(hours=23), "shortest": DAY}
@@ -348,7 +348,7 @@ def test_invalid_publications_are_refused(tmp_path: Path) -> None:
     )
     calls.append((lambda: Dataset("relative", dataset.filesystem), "storage.not-local", {"path": "relative"}))
     for call, code, values in calls:
-        with pytest.raises(ValueError, match="Expected") as caught:
+        with pytest.raises(ValueError) as caught:
             call()
         assert (get_code(caught.value), get_values(caught.value)) == (code, values)
     with pytest.raises(TypeError, match="JSON"):

@@ -150,11 +150,11 @@ def test_datasets_without_partition_column(
     week = splits.publish("2026-01-05", staged, "run-1", {})
     assert _rows(read_current(spark, splits.root)) == [(0, "train"), (1, "train"), (2, "train"), (3, "test")]
     other = _publish(dataset, DAYS[0], spark.range(1))
-    with pytest.raises(ValueError, match="different roots or partition columns") as caught:
+    with pytest.raises(ValueError) as caught:
         read_generations(spark, [week, other])
     assert get_code(caught.value) == "storage.different-layouts"
     assert get_values(caught.value)["count"] == 2
-    with pytest.raises(ValueError, match="empty") as caught:
+    with pytest.raises(ValueError) as caught:
         read_generations(spark, [])
     assert get_code(caught.value) == "storage.no-generations"
 
@@ -176,9 +176,10 @@ def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
 def test_a_generation_that_was_removed_is_missing(dataset: Dataset, spark: SparkSession) -> None:
     generation = _publish(dataset, DAYS[0], spark.range(1))
     dataset.filesystem.delete(generation.uri)
-    with pytest.raises(FileNotFoundError, match=generation.id) as caught:
+    with pytest.raises(FileNotFoundError) as caught:
         read_current(spark, dataset.root)
     assert get_code(caught.value) == "storage.path-missing"
+    assert generation.id in get_values(caught.value)["cause"]
 
 
 def test_a_column_that_changed_its_type_is_explained(local: Dataset, spark: SparkSession) -> None:

@@ -49,7 +49,7 @@ def test_an_active_session_is_used(spark: SparkSession) -> None:
 def test_a_session_with_another_time_zone_is_refused(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.session.timeZone", "America/Los_Angeles")
     try:
-        with pytest.raises(ValueError, match=r"Fix: call spark\.conf\.set") as caught:
+        with pytest.raises(ValueError) as caught:
             _ = SparkResource().session
         assert get_code(caught.value) == "spark.wrong-time-zone"
         assert get_values(caught.value) == {
@@ -100,6 +100,6 @@ def test_the_whole_key_names_the_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../up", "a/../../b", "_staging", "a b", ""])
 def test_no_name_leads_out_of_the_base(tmp_path: Path, name: str) -> None:
     hdfs = HdfsResource(spark=SparkResource(), base_uri=f"file://{tmp_path}")
-    with pytest.raises(ValueError, match="is not a valid") as caught:
+    with pytest.raises(ValueError) as caught:
         hdfs.dataset(name)
     assert get_code(caught.value) == "storage.invalid-name"

@@ -44,12 +44,12 @@ NASTY = [
 
 @pytest.mark.parametrize("name", NASTY)
 def test_names_that_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is not a valid") as caught:
+    with pytest.raises(ValueError) as caught:
         safe_name(name, "partition key")
     assert get_code(caught.value) == "storage.invalid-name"
     assert get_values(caught.value)["what"] == "partition key"
     assert get_values(caught.value)["length"] == 200
-    with pytest.raises(ValueError, match="is not a valid") as caught:
+    with pytest.raises(ValueError) as caught:
         join("/data", "fine", name)
     assert get_values(caught.value)["what"] == "path segment"
 
@@ -66,7 +66,7 @@ def test_a_name_is_refused_or_stays_one_segment_below_the_base(name: str, base: 
     try:
         uri = join(base, name)
     except ValueError as error:
-        assert repr(name) in str(error)
+        assert get_values(error)["name"] == name
         return
     assert posixpath.normpath(uri) == posixpath.normpath(f"{base}/{name}")
     assert split(uri) == (base, name)
@@ -81,9 +81,10 @@ def test_join_adds_exactly_the_given_segments(parts: list[str]) -> None:
 
 def test_internal_folders_are_named_by_their_own_constants_only() -> None:
     assert join("/data", Internal.POINTERS, "2026-01-05.json") == "/data/_pointers/2026-01-05.json"
-    with pytest.raises(ValueError, match="_pointers") as caught:
+    with pytest.raises(ValueError) as caught:
         join("/data", "_pointers")
     assert get_code(caught.value) == "storage.invalid-name"
+    assert get_values(caught.value)["name"] == "_pointers"
 
 
 @pytest.mark.parametrize(
@@ -97,16 +98,17 @@ def test_local_uris(uri: str) -> None:
 
 @pytest.mark.parametrize("uri", ["data/x", "file:data", "file://otherhost/data", "//data", "hdfs://h/data"])
 def test_uris_that_are_not_local(uri: str) -> None:
-    with pytest.raises(ValueError, match="Expected an absolute path") as caught:
+    with pytest.raises(ValueError) as caught:
         local_path(uri)
     assert get_code(caught.value) == "storage.not-local"
     assert get_values(caught.value) == {"path": uri}
 
 
 def test_relative_paths_have_no_absolute_uri() -> None:
-    with pytest.raises(ValueError, match="data/x") as caught:
+    with pytest.raises(ValueError) as caught:
         absolute_uri("data/x")
     assert get_code(caught.value) == "storage.not-local"
+    assert get_values(caught.value) == {"path": "data/x"}
     assert absolute_uri("hdfs://h:1/x") == "hdfs://h:1/x"
 
 

@@ -35,7 +35,7 @@ def test_each_partition_has_its_own_record() -> None:
 def test_none_or_many_have_no_single_generation_or_record(keys: list[str]) -> None:
     loaded = AssetInput(lambda: 1, {key: generation(key) for key in keys})
     for name in ("generation", "record", "files"):
-        with pytest.raises(ValueError, match="exactly one") as caught:
+        with pytest.raises(ValueError) as caught:
             getattr(loaded, name)
         assert get_code(caught.value) == "storage.not-one-generation"
         assert get_values(caught.value) == {"count": len(keys), "partitions": keys}

@@ -339,5 +339,7 @@ def test_without_a_usable_day_the_error_has_the_reason_of_each(spark: SparkSessi
 def test_a_broken_file_outside_day_folders_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     parquet(tmp_path / "all.parquet", [sensor(f"s{i}") for i in range(50)])
     spoil(tmp_path / "all.parquet")
-    with pytest.raises(StorageError, match=r"all\.parquet"):
+    with pytest.raises(StorageError) as caught:
         build_sensor_table(spark, source(tmp_path), DATA)
+    assert get_code(caught.value) == "storage.corrupt-file"
+    assert get_values(caught.value)["paths"][1].endswith("/all.parquet")

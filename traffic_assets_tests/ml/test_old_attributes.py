@@ -10,7 +10,7 @@ import pytest
 from traffic_assets.ml import algorithm as current
 from traffic_assets.ml.algorithm import Algorithm, EarlyStopping, OwnThreads, Requirements, SharedFit, algorithm_named
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters, LinearRegressionSettings
-from traffic_assets_tests.codes import get_code, get_values
+from traffic_assets_tests.codes import get_code, get_values, warns_with
 
 CORE: dict[str, Any] = {
     "name": "acme", "title": "Acme", "kind": "alternative", "settings": LinearRegressionSettings,
@@ -35,6 +35,14 @@ ORDER = (
     "package", "quick", "extra", "members",
 )  # fmt: skip
 """The optional attributes in their old order."""
+NEW = {
+    "sharing": "shared_fit", "stops_early": "early_stopping.applies",
+    "stop_on": "early_stopping.with_validation_indicator", "suited": "configure_for_rows",
+    "scale_free": "scale_invariant", "reads_once": "single_pass", "all_cores": "own_threads.applies",
+    "fold_task": "own_threads.fold_task", "package": "requirements.package", "quick": "surrogate",
+    "extra": "requirements.extra",
+}  # fmt: skip
+"""The new name of each old attribute."""
 
 PLAIN = LinearRegressionHyperparameters(regParam=0.0)
 STRONG = LinearRegressionHyperparameters(regParam=2.0)
@@ -85,12 +93,12 @@ def test_an_algorithm_that_never_stops_early_has_no_old_function_for_it() -> Non
 
 @pytest.mark.parametrize("name", [name for name in OLD if name not in ("stops_early", "extra")])
 def test_each_old_attribute_is_accepted_and_read_with_a_warning(name: str) -> None:
-    with pytest.warns(DeprecationWarning, match=rf"Algorithm\({name}=\.\.\.\) is now "):
+    with warns_with("deprecation.renamed", old=f"Algorithm({name}=...)", new=NEW[name]):
         algorithm = _algorithm(**{name: OLD[name]})
     if name == "fold_task":
         assert algorithm.fold_task is OLD[name]
         return
-    with pytest.warns(DeprecationWarning, match=rf"Algorithm\.{name} is now "):
+    with warns_with("deprecation.renamed", old=f"Algorithm.{name}", new=NEW[name]):
         assert getattr(algorithm, name) is OLD[name]
 
 
@@ -158,7 +166,7 @@ def test_a_subclass_without_old_attributes_is_accepted() -> None:
         def describe_more(self) -> str:
             return self.title
 
-    with pytest.warns(DeprecationWarning, match="scale_invariant"):
+    with warns_with("deprecation.renamed", old="Algorithm(scale_free=...)", new="scale_invariant"):
         algorithm: Any = Own(**CORE, scale_free=True)  # type: ignore[call-arg]
     assert (algorithm.scale_invariant, algorithm.describe_more()) == (True, "Acme")
 
@@ -180,10 +188,10 @@ def test_old_imports_are_the_same_objects_with_a_warning(name: str) -> None:
     from traffic_assets.ml import algorithms
     from traffic_assets.ml.algorithms import spec
 
-    with pytest.warns(DeprecationWarning, match=rf"ml\.algorithms\.{name} has moved to traffic_assets\.ml\.algorithm;"):
+    with warns_with("deprecation.moved", old=f"{algorithms.__name__}.{name}", new=current.__name__):
         assert getattr(algorithms, name) is getattr(current, name)
     if name in ("Algorithm", "ROW"):
-        with pytest.warns(DeprecationWarning, match=r"ml\.algorithms\.spec\.\w+ has moved"):
+        with warns_with("deprecation.moved", old=f"{spec.__name__}.{name}", new=current.__name__):
             assert getattr(spec, name) is getattr(current, name)
 
 
@@ -191,9 +199,10 @@ def test_the_old_names_of_the_built_in_algorithms_and_of_a_shared_fit() -> None:
     from traffic_assets.ml import algorithms
     from traffic_assets.ml.algorithms import spec
 
-    with pytest.warns(DeprecationWarning, match=r"ALGORITHMS is now .*built_in_algorithms\(\)"):
+    new = f"{current.__name__}.built_in_algorithms()"
+    with warns_with("deprecation.renamed", old=f"{algorithms.__name__}.ALGORITHMS", new=new):
         assert algorithms.ALGORITHMS is current.built_in_algorithms()
-    with pytest.warns(DeprecationWarning, match=r"Sharing has moved to traffic_assets\.ml\.algorithm\.SharedFit"):
+    with warns_with("deprecation.moved", old=f"{spec.__name__}.Sharing", new=f"{current.__name__}.SharedFit"):
         assert spec.Sharing is SharedFit
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         algorithms.nothing  # type: ignore[attr-defined]  # noqa: B018

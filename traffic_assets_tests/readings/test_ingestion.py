@@ -320,8 +320,10 @@ def test_a_day_with_a_broken_file_is_refused_and_the_others_are_kept(spark: Spar
 
 def test_a_broken_file_outside_day_folders_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     spoil(parquet(tmp_path / "all.parquet", [reading(MONDAY, i) for i in range(50)]))
-    with pytest.raises(StorageError, match=r"all\.parquet"):
+    with pytest.raises(StorageError) as caught:
         ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+    assert get_code(caught.value) == "storage.corrupt-file"
+    assert get_values(caught.value)["paths"][1].endswith("/all.parquet")
 
 
 def test_a_ready_made_feature_table_is_validated_by_type_and_range(spark: SparkSession, tmp_path: Path) -> None:

@@ -306,9 +306,10 @@ def test_days_that_cannot_be_read_are_refused_and_the_others_are_kept(spark: Spa
 def test_a_source_without_day_folders_that_cannot_be_read_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
     torn = text(tmp_path / "torn.parquet", b"PAR1 and then nothing")
     of = source(tmp_path)
-    with pytest.raises(StorageError, match=r"torn\.parquet") as caught:
+    with pytest.raises(StorageError) as caught:
         of.read_all(spark, of.parts())
     assert caught.value.kind == "corrupt_file"
+    assert get_values(caught.value)["paths"][1].endswith("/torn.parquet")
     torn.unlink()
     parquet(tmp_path / "twice.parquet", volume=[1], traffic_volume=[1])
     with pytest.raises(InputError) as ambiguous:

@@ -147,10 +147,13 @@ def test_old_attributes_are_read_and_unknown_ones_are_named(install: Install) ->
     install("third-models", shadowed, {ALGORITHM_GROUP: {"third": "ACME"}})
     with pytest.warns(PluginWarning) as warned:
         assert "acme" in load_settings("local", {}, {}).enabled_models
-    messages = "\n".join(str(warning.message) for warning in warned)
     assert _warning(warned).values["plugin"].startswith("other of other-models 2.1 ")
-    assert "unexpected keyword argument 'warm_start'" in messages
-    assert "Mine.scale_free" in messages
+    problems = {point.name: point.problem for point in plugins(ALGORITHM_GROUP) if point.problem}
+    assert {name: text.code for name, text in problems.items()} == dict.fromkeys(
+        ("other", "third"), "plugins.import-failed"
+    )
+    assert "'warm_start'" in problems["other"].values["error"], "Python's own message"
+    assert "Mine.scale_free" in problems["third"].values["error"]
 
 
 def test_unknown_keys_of_a_section_are_errors(install: Install) -> None:

@@ -59,8 +59,9 @@ def test_thresholds_of_other_targets_belong_to_existing_lanes() -> None:
             Settings(evaluation=EvaluationSettings(other_thresholds=wrong))
         (text,) = texts(caught.value)
         assert (text.code, text.values) == (code, values)
-    with pytest.raises(ValidationError, match="r2"):
-        Settings(evaluation=EvaluationSettings.model_validate({"other_thresholds": {"flow": {"svr": {"r2": 1}}}}))
+    with pytest.raises(ValidationError) as caught:
+        EvaluationSettings.model_validate({"other_thresholds": {"flow": {"svr": {"r2": 1}}}})
+    assert [error["loc"] for error in caught.value.errors()] == [("other_thresholds", "flow", "svr", "r2")]
 
 
 def test_settings_without_effect_are_listed() -> None:

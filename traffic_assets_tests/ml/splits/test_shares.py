@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from traffic_assets.ml.splits.shares import SPLITS, TEST, TRAIN, VALIDATION, Shares, sensor_counts
 from traffic_assets.settings.training import SplitSettings
+from traffic_assets_tests.codes import get_code, get_values
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_every_split_has_sensors_and_the_counts_add_up(train: float, validation:
     try:
         counts = sensor_counts(split, sensors)
     except ValueError as error:
-        assert f"too few sensors ({sensors})" in str(error)
+        assert get_code(error) == "splits.too-few-sensors"
+        assert get_values(error)["sensors"] == sensors
         assert sensors * Shares.from_settings(split).train < 3, "refused only if train would have almost none"
         return
     assert list(counts) == list(SPLITS)
