@@ -34,6 +34,7 @@ from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.message import Message
 from traffic_assets.dagster_hdfs.reading import read_current
 from traffic_assets.messages.catalogue import catalogue
+from traffic_assets.messages.simulation import OUT_OF_RANGE
 from traffic_assets.ml.algorithm import Algorithm, algorithm_named
 from traffic_assets.ml.capabilities import EarlyStopping, OwnThreads, Requirements, SharedFit
 from traffic_assets.ml.metrics.spec import Metric
@@ -445,8 +446,17 @@ def troubleshooting_page() -> str:
     parts = [
         "# Troubleshooting",
         "",
-        "Every error, warning and check result has a stable code. The code is printed with the message and stored in "
-        "the metadata of failed runs and checks. Search this page for it. The values in the messages are examples.",
+        "Every error, warning and failed check has a stable code. The command line, logs, warnings and Python's "
+        "tracebacks show it before the text:",
+        "",
+        "```",
+        "$ traffic-assets sample --sensors 0",
+        str(OUT_OF_RANGE(**OUT_OF_RANGE.example)),
+        "```",
+        "",
+        "The metadata of failed runs and checks contain the text in one entry and its `code` in another. If a message "
+        "quotes another one, both codes are shown. Search this page for the code. The values in the messages are "
+        "examples.",
     ]
     for area, messages in areas.items():
         parts += ["", f"## {area}"]

@@ -17,6 +17,7 @@ from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane, list_lanes
 from traffic_assets.dagster_hdfs.backends import BackendError, find_backend
 from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_subset
+from traffic_assets.dagster_hdfs.message import error_text
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import absolute_uri
 from traffic_assets.messages import location as messages
@@ -185,7 +186,7 @@ def require_storage(settings: Settings) -> None:
             if uri and (backend := find_backend(uri)):
                 backend.factory()
         except BackendError as error:
-            raise BrokenLocationError(messages.BROKEN_BACKEND(setting=setting, reason=str(error))) from error
+            raise BrokenLocationError(messages.BROKEN_BACKEND(setting=setting, reason=error_text(error))) from error
 
 
 def require_sound(assets: Sequence[ExtraAsset], all_checks: list[dg.AssetChecksDefinition], lanes: list[Lane]) -> None:

@@ -7,6 +7,7 @@ Versions in the registry, and the generations that they refer to, are always kep
 from collections.abc import Callable
 from datetime import timedelta
 
+from traffic_assets.dagster_hdfs.message import CodedText, error_text
 from traffic_assets.dagster_hdfs.publish import PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.messages import retention as messages
@@ -15,7 +16,7 @@ from traffic_assets.registry.versions import RegistryError
 
 
 def prune(
-    hdfs: HdfsResource, registry: ModelRegistry, keep_hours: float | None, notify: Callable[[str], None]
+    hdfs: HdfsResource, registry: ModelRegistry, keep_hours: float | None, notify: Callable[[CodedText], None]
 ) -> list[str]:
     """Remove replaced generations and staging files that are older than the retention period.
 
@@ -35,7 +36,7 @@ def prune(
     try:
         referenced = registry.references()
     except (RegistryError, OSError) as error:
-        notify(messages.REFERENCES_UNKNOWN(cause=str(error)))
+        notify(messages.REFERENCES_UNKNOWN(cause=error_text(error)))
         return []
     removed: list[str] = []
     by_root = {(dataset := hdfs.dataset(key)).root: (key, dataset) for key in hdfs.pruned_datasets}  # splits share one
@@ -43,9 +44,9 @@ def prune(
         try:
             removed += dataset.prune_generations(keep, lambda uri: uri.rsplit("/", 1)[-1] in referenced)
         except (PointerError, OSError) as error:
-            notify(messages.DATASET_NOT_PRUNED(asset=key, root=root, cause=str(error)))
+            notify(messages.DATASET_NOT_PRUNED(asset=key, root=root, cause=error_text(error)))
     try:
         removed += registry.prune_staging(keep)
     except OSError as error:
-        notify(messages.REGISTRY_NOT_PRUNED(root=registry.root, cause=str(error)))
+        notify(messages.REGISTRY_NOT_PRUNED(root=registry.root, cause=error_text(error)))
     return removed

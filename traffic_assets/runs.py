@@ -5,7 +5,8 @@ Dagster's own `dagster job execute` does not use this module.
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +14,16 @@ import dagster as dg
 
 from traffic_assets import jobs
 from traffic_assets.build import build_defs
-from traffic_assets.dagster_hdfs.message import CODE
-from traffic_assets.guards import CODE_TAG
+from traffic_assets.dagster_hdfs.message import CODE, CodedText
 from traffic_assets.messages import runs as messages
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from traffic_assets.settings import Settings
 
 PROGRESS = "progress"
 _EXPLAINED = {"StorageError", "InputError", "PointerError", "RegistryError", "MissingPartitionError", "Failure"}
-"""Errors whose message includes the fix; their causes are tracebacks of Java or Python."""
+"""Errors whose message includes the fix even without a code; their causes are tracebacks of Java or Python."""
+_CODED = re.compile(r"\[[a-z-]+\.[a-z0-9-]+\] ")
+"""Beginning of a text that is shown with its code."""
 
 Notify = Callable[[str], None]
 
@@ -76,43 +78,43 @@ def open_instance(notify: Notify) -> dg.DagsterInstance:
 def innermost_message(error: Any) -> str:
     """Return the message of the first cause that includes a fix, otherwise of the last cause, without the traceback.
 
-    A message that includes a fix is returned without the name of the exception class.
+    A message with a code or a fix is returned without the name of the exception class.
     """
-    while error.cls_name not in _EXPLAINED and getattr(error, "cause", None) is not None:
+    while not _is_explained(error) and getattr(error, "cause", None) is not None:
         error = error.cause
     message = str(getattr(error, "message", error)).strip()
     name, _, text = message.partition(": ")
-    return text if error.cls_name in _EXPLAINED and name.rpartition(".")[2] == error.cls_name else message
+    return text if _is_explained(error) and name.rpartition(".")[2] == error.cls_name else message
 
 
-def list_problems(events: Sequence[dg.DagsterEvent], run_tags: Mapping[str, str]) -> list[str]:
-    """Return a line for each failed step and check of a run, with the code of its message if there is one.
+def _is_explained(error: Any) -> bool:
+    _, _, text = str(getattr(error, "message", error)).partition(": ")
+    return error.cls_name in _EXPLAINED or _CODED.match(text) is not None
 
-    Args:
-        events: Events of the run.
-        run_tags: Tags of the run after its end; a guard that refuses the run adds the code.
-    """
+
+def list_problems(events: Sequence[dg.DagsterEvent]) -> list[str]:
+    """Return a line for each failed step and check of a run, with the code of its message if there is one."""
     problems = []
     for event in events:
         if event.is_step_failure:
-            failure = event.step_failure_data.user_failure_data
-            problem = f"{event.step_key}: {innermost_message(event.step_failure_data.error)}"
-            problems.append(_with_code(failure and failure.metadata.get(CODE), problem))
+            problems.append(_problem(f"{event.step_key}: ", innermost_message(event.step_failure_data.error)))
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not problems and event.job_failure_data.error:
-            problems.append(_with_code(run_tags.get(CODE_TAG), innermost_message(event.job_failure_data.error)))
+            problems.append(innermost_message(event.job_failure_data.error))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
                 blocking = "gate" if check.blocking else "warning"
-                asset = check.asset_key.to_user_string()
-                problem = f"{asset}: {blocking} {check.check_name}: {check.description}"
-                problems.append(_with_code(check.metadata.get(CODE), problem))
+                code = check.metadata.get(CODE)
+                text = CodedText(check.description or "", str(code.value), {}) if code else check.description
+                subject = f"{check.asset_key.to_user_string()}: {blocking} {check.check_name}: "
+                problems.append(_problem(subject, str(text)))
     return problems
 
 
-def _with_code(code: Any, problem: str) -> str:
-    text = getattr(code, "value", code)
-    return f"[{text}] {problem}" if text else problem
+def _problem(subject: str, text: str) -> str:
+    """Return the line of a problem: the code of its text, if there is one, then the subject and the text."""
+    code = _CODED.match(text)
+    return f"{code[0]}{subject}{text[code.end() :]}" if code else f"{subject}{text}"
 
 
 def _run(
@@ -125,8 +127,7 @@ def _run(
             tags=tags, instance=instance, raise_on_error=False, run_config={"loggers": {PROGRESS: {"config": {}}}}
         )
     )
-    run = instance.get_run_by_id(result.run_id)
-    return RunOutcome(result.success, list_problems(result.all_events, run.tags if run else {}), result.run_id)
+    return RunOutcome(result.success, list_problems(result.all_events), result.run_id)
 
 
 def _progress_logger(notify: Notify) -> dg.LoggerDefinition:

@@ -63,7 +63,7 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=requests,
             cursor=context.cursor if stale else str(splits_id),
-            skip_reason=None if requests else messages.NOTHING_TO_TRAIN(),
+            skip_reason=None if requests else str(messages.NOTHING_TO_TRAIN()),
         )
 
     return train_on_new_features

@@ -227,6 +227,7 @@ def test_a_check_on_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None
     with pytest.raises(BrokenLocationError) as refused:
         build_defs(tiny_settings(tmp_path), extra_checks=[typo])
     assert get_code(refused.value) == "location.check-without-asset"
+    assert str(refused.value).startswith("[location.check-without-asset] "), "as Dagster shows it"
     assert get_values(refused.value)["checks"] == ["typo on random_forrest_evaluation"]
     assert "random_forest_evaluation" in get_values(refused.value)["assets"]
 

@@ -1,5 +1,6 @@
 """The command line: its output, its exit codes, and errors without a trace."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -140,13 +141,54 @@ class TestUserErrors:
     def test_a_missing_home_of_dagster(self, profile: str, tmp_path: Path) -> None:
         home = {"DAGSTER_HOME": str(tmp_path / "nowhere"), "TRAFFIC_SPARK__CLASS_DATA_ARCHIVE": "false"}
         text = _message(["train", WEEK, "-p", profile], **home)
+        assert text.startswith("[cli.failed] ")
         assert f'$DAGSTER_HOME "{tmp_path}/nowhere" is not a directory or does not exist' in text
 
     def test_a_sample_in_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         text = _message(["sample", "--days", "1", "--sensors", "1", "--to", str(tmp_path / "file" / "raw")])
-        assert text.startswith(f"{tmp_path}/file")
-        assert text.endswith(": Not a directory")
+        assert text.startswith("[cli.file-error] ")
+        assert f"({tmp_path}/file/" in text
+        assert ": Not a directory)" in text
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (OSError(errno.EACCES, "Permission denied", "/data/it.html"), "cli.file-permission"),
+            (OSError(errno.EROFS, "Read-only file system", "/data/it.html"), "cli.file-permission"),
+            (OSError(errno.ENOSPC, "No space left on device"), "cli.disk-full"),
+            (OSError(errno.EDQUOT, "Disk quota exceeded"), "cli.disk-full"),
+            (OSError(errno.EISDIR, "Is a directory", "/data/it.html"), "cli.file-error"),
+            (OSError("no reason"), "cli.failed"),
+            (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "cli.failed"),
+            (json.JSONDecodeError("Expecting value", "", 0), "cli.failed"),
+        ],
+    )
+    def test_an_error_without_a_code_gets_one(
+        self, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("traffic_assets.simulation.writer.write_sample", fail)
+        text = _message(["sample", "--to", "somewhere"])
+        assert text.startswith(f"[{code}] ")
+        assert (getattr(error, "strerror", None) or str(error)) in text
+
+    def test_a_location_that_cannot_load(self, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        missing = {"TRAFFIC_MODELS__SVR__ENABLED": "true"}
+        with monkeypatch.context() as patch:
+            patch.setattr("traffic_assets.build.importlib.util.find_spec", lambda name: None)
+            assert _message(["settings", profile], **missing).startswith("[location.package-missing] ")
+        with monkeypatch.context() as patch:
+            patch.setattr("traffic_assets.dagster_hdfs.io_managers.refusals.PARTITIONS_SUBSET", "_gone")
+            assert _message(["settings", profile]).startswith("[storage.unsupported-dagster] ")
+            environ = {"COLUMNS": "400", "TRAFFIC_SPARK__CLASS_DATA_ARCHIVE": "false", "DAGSTER_HOME": ""}
+            done = runner.invoke(app, ["train", WEEK, "-p", profile], env=environ)
+        assert done.exit_code == 2
+        progress, error = done.output.strip().splitlines()
+        assert "  [runs.no-dagster-home] " in progress
+        assert error.startswith("[storage.unsupported-dagster] ")
 
     def test_a_report_into_a_folder_that_does_not_exist(self, profile: str, reports: Dataset, tmp_path: Path) -> None:
         assert runner.invoke(app, ["report", "-o", str(tmp_path / "it.html"), "-p", profile]).exit_code == 0
@@ -288,3 +330,5 @@ def test_a_broken_plugin_is_listed_with_its_cause_and_ends_with_1(install: Insta
     assert ["metric", "m", "bad-things", "2.1", "bad_things:M", "broken"] in lines
     assert ["storage", "bad", "bad-things", "2.1", "bad_things:S", "broken"] in lines
     assert done.output.count("ImportError: no engine") == 2
+    assert "[plugins.import-failed] m of bad-things 2.1 (entry point m = bad_things:M in " in done.output
+    assert "[storage.backend-not-imported] " in done.output

@@ -99,7 +99,7 @@ def test_a_refused_run_is_not_retried(
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert run.tags[CODE_TAG] == code
-    assert list_problems(result.all_events, run.tags)[0].startswith(f"[{code}] ")
+    assert list_problems(result.all_events)[0].startswith(f"[{code}] ")
 
 
 def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:

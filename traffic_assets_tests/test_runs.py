@@ -46,11 +46,30 @@ def test_an_error_without_explanation_is_shown_by_its_innermost_cause() -> None:
     assert "KeyError" in failures(result)["thing"]
 
 
+def test_a_problem_before_the_first_step_begins_with_the_code_of_its_message() -> None:
+    @dg.resource
+    def broken(_: dg.InitResourceContext) -> None:
+        raise ValueError(NO_SPEED(rows=3))
+
+    @dg.asset(required_resource_keys={"broken"})
+    def thing() -> None: ...
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [thing], instance=instance, resources={"broken": broken}, raise_on_error=False, run_config=QUIET
+        )
+    assert list_problems(result.all_events) == ["[readings.no-speed] 3 rows have no speed."]
+
+
 def test_a_problem_of_a_step_begins_with_the_code_of_its_message() -> None:
     @dg.asset
     @storage_step
     def thing(context: dg.AssetExecutionContext) -> None:
         raise ValueError(NO_SPEED(rows=3))
+
+    @dg.asset
+    def plain() -> None:
+        raise ValueError(NO_SPEED(rows=4))
 
     @dg.asset
     def other() -> None: ...
@@ -61,8 +80,11 @@ def test_a_problem_of_a_step_begins_with_the_code_of_its_message() -> None:
         return dg.AssetCheckResult(passed=False, description=text, metadata=code_metadata(text))
 
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize([thing, other, speeds], instance=instance, raise_on_error=False, run_config=QUIET)
-    assert sorted(list_problems(result.all_events, {})) == [
+        result = dg.materialize(
+            [thing, plain, other, speeds], instance=instance, raise_on_error=False, run_config=QUIET
+        )
+    assert sorted(list_problems(result.all_events)) == [
         "[readings.no-speed] other: warning speeds: 5 rows have no speed.",
+        "[readings.no-speed] plain: 4 rows have no speed.",
         "[readings.no-speed] thing: 3 rows have no speed.",
     ]

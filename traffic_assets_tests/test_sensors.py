@@ -87,7 +87,8 @@ def finish(instance: dg.DagsterInstance, started: dg.DagsterRun, status: dg.Dags
 def test_nothing_happens_without_features(instance: dg.DagsterInstance, settings: Settings) -> None:
     result = tick(instance, settings, None)
     assert requested_weeks(result) == []
-    assert result.skip_reason
+    assert result.skip_reason is not None
+    assert str(result.skip_reason.skip_message).startswith("[location.nothing-to-train] ")
 
 
 def test_a_week_is_requested_when_its_days_have_features(instance: dg.DagsterInstance, settings: Settings) -> None:

@@ -14,6 +14,7 @@ from traffic_assets.assets.keys import add_target_prefix, get_step_name
 from traffic_assets.messages import runs as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.settings import Settings
+from traffic_assets.settings.layer import at_path
 from traffic_assets.settings.models.base import ModelSettings
 from traffic_assets.settings.pydantic_errors import coded_text
 
@@ -52,11 +53,7 @@ def require_valid_config(run_config: Mapping[str, Any], settings: Settings) -> N
         try:
             model_settings.override_hyperparameters(config)
         except ValidationError as error:
-            errors += [f"{step}.{_path(e)}: {coded_text(e)}" for e in error.errors()]
+            errors += [at_path((step, *map(str, e["loc"])), coded_text(e)) for e in error.errors()]
     if errors:
         text = messages.BAD_HYPERPARAMETERS(count=len(errors), errors=errors)
         raise dg.Failure(text, allow_retries=False)
-
-
-def _path(error: Any) -> str:
-    return ".".join(map(str, error["loc"]))

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, out
+from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, out, print_notice
+from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 
 
@@ -15,7 +16,10 @@ def class_data(profile: Profile = None) -> None:
         prepare_spark(settings, Progress())
         archive = spark_archive() if settings.spark.class_data_archive else None
         path = archive.path if archive is not None else None
-        out.print(str(path) if path else "No class data archive is used: Spark starts without it.", soft_wrap=True)
+        if path is None:
+            print_notice(messages.NO_CLASS_DATA())
+        else:
+            out.print(str(path), soft_wrap=True)
 
 
 def prepare_spark(settings: Settings, notify: Callable[[str], None]) -> None:

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from traffic_assets.dagster_hdfs.errors import os_error_kind
 from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import cli as messages
-from traffic_assets.settings import SettingsError
 
 if TYPE_CHECKING:
     from traffic_assets.runs import RunOutcome
@@ -26,6 +26,12 @@ Profile = Annotated[
     typer.Option("--profile", "-p", help="Name of a profile, or a JSON file. Default: TRAFFIC_PROFILE or local."),
 ]
 FAILED, USAGE = 1, 2
+_FILE_ERRORS = {
+    "permission": messages.FILE_PERMISSION,
+    "no_space": messages.DISK_FULL,
+    "space_quota": messages.DISK_FULL,
+}
+"""Message about an error of the operating system, by its kind."""
 
 
 class Progress:
@@ -37,7 +43,22 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Print a line."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(text)}", highlight=False, soft_wrap=True)
+        err.print(f"[dim]{minutes:3d}:{seconds:02d}[/dim]  {escape(str(text))}", highlight=False, soft_wrap=True)
+
+
+def print_error(text: CodedText) -> None:
+    """Print an error in red, with its code."""
+    err.print(f"[red]{escape(str(text))}[/red]")
+
+
+def print_warning(text: CodedText) -> None:
+    """Print a warning in yellow, with its code."""
+    err.print(f"[yellow]{escape(str(text))}[/yellow]")
+
+
+def print_notice(text: CodedText) -> None:
+    """Print the message that there is nothing to list, with its code, to standard output."""
+    out.print(escape(str(text)), soft_wrap=True)
 
 
 def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
@@ -45,7 +66,7 @@ def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
     for problem in outcome.problems:
         err.print(f"[yellow]{escape(problem)}[/yellow]")
     if not outcome.success:
-        err.print(f"[red]{escape(with_code(messages.JOB_FAILED(job=job, run=outcome.run_id)))}[/red]")
+        print_error(messages.JOB_FAILED(job=job, run=outcome.run_id))
         raise typer.Exit(FAILED)
 
 
@@ -68,34 +89,32 @@ def format_number(value: float) -> str:
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Print errors that a user can fix as one message, `[code] message`, and exit with code 2; raise all others."""
+    """Print an error that a user can fix as one message, `[code] message`, and exit with code 2; raise all others."""
     try:
         yield
     except Exception as error:
         if not isinstance(error, _user_errors()):
             raise
-        err.print(f"[red]{escape(error_text(error))}[/red]")
+        print_error(describe_error(error))
         raise typer.Exit(USAGE) from None
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
     import dagster as dg
 
+    from traffic_assets.dagster_hdfs.io_managers.refusals import UnsupportedDagsterError
     from traffic_assets.dagster_hdfs.publish import PointerError
     from traffic_assets.registry.versions import RegistryError
 
-    return SettingsError, RegistryError, PointerError, ValueError, OSError, dg.DagsterError
+    return RegistryError, PointerError, ValueError, OSError, dg.DagsterError, UnsupportedDagsterError
 
 
-def with_code(text: str) -> str:
-    """Return a message as the command line prints it: `[code] message`, or only the message if it has no code."""
-    return f"[{text.code}] {text}" if isinstance(text, CodedText) else text
-
-
-def error_text(error: Exception) -> str:
-    """Return the message of an error as the command line prints it, with its code if it has one."""
-    if isinstance(error, OSError) and error.strerror and error.filename:  # of the operating system
-        return f"{error.filename}: {error.strerror}"
-    message = str(error) if isinstance(error, ValueError | OSError) else " ".join(str(error).split())
-    text = find_coded_text(error)
-    return f"[{text.code}] {message}" if text else message
+def describe_error(error: Exception) -> CodedText:
+    """Return the message of an error; one without a code gets a code of the command line."""
+    if text := find_coded_text(error):
+        return text
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError):
+        path = f"{error.filename}: " if error.filename else ""
+        message = _FILE_ERRORS.get(os_error_kind(error) or "", messages.FILE_ERROR)
+        return message(reason=f"{path}{error.strerror}")
+    return messages.FAILED(type=type(error).__name__, reason=" ".join(str(error).split()))

@@ -3,9 +3,16 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from traffic_assets.cli.console import Profile, err, error_text, exit_on_user_error, new_table, out, with_code
+from traffic_assets.cli.console import (
+    Profile,
+    describe_error,
+    exit_on_user_error,
+    new_table,
+    out,
+    print_notice,
+    print_warning,
+)
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 
@@ -18,7 +25,7 @@ def list_models(profile: Profile = None) -> None:
         registry = _registry(load_settings(profile))
         versions = [summary(metadata) for metadata in registry.all_versions(notify=_print_warning)]
         if not versions:
-            out.print(escape(with_code(messages.NO_MODELS(root=registry.root))), soft_wrap=True)
+            print_notice(messages.NO_MODELS(root=registry.root))
             return
         table = new_table("model", "version", "week", "R²", "RMSE", "later RMSE")
         for v in versions:
@@ -38,7 +45,7 @@ def show_model(
 
 
 def _print_warning(error: Exception) -> None:
-    err.print(f"[yellow]{escape(error_text(error))}[/yellow]")
+    print_warning(describe_error(error))
 
 
 def _registry(settings: Settings) -> Any:

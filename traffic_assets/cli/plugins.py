@@ -1,9 +1,9 @@
 """The command `plugins`: extensions of installed packages."""
 
 import typer
-from rich.markup import escape
 
-from traffic_assets.cli.console import FAILED, err, new_table, out, with_code
+from traffic_assets.cli.console import FAILED, describe_error, new_table, out, print_error, print_notice
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import cli as messages
 
 
@@ -14,7 +14,7 @@ def plugins() -> None:
     from traffic_assets.settings.plugins import plugins as installed
 
     rows = [
-        (kind.lower(), p.name, p.package, p.source, p.problem and f"{p}: {p.problem}")
+        (kind.lower(), p.name, p.package, p.source, p.left_out)
         for group, kind in KINDS.items()
         for p in installed(group)
     ]
@@ -23,17 +23,17 @@ def plugins() -> None:
         try:
             backend.factory()
         except BackendError as error:
-            problem = str(error)
+            problem = describe_error(error)
         rows.append(("storage", backend.scheme, backend.distribution, backend.source, problem))
     if not rows:
-        out.print(escape(with_code(messages.NO_PLUGINS(groups=[*KINDS, GROUP]))))
+        print_notice(messages.NO_PLUGINS(groups=[*KINDS, GROUP]))
         return
     table = new_table("what", "name", "package", "entry point", "", named="name")
     for kind, name, package, source, problem in rows:
         table.add_row(kind, name, package, source, "[red]broken[/red]" if problem else "[green]usable[/green]")
     out.print(table)
-    problems = [problem for *_, problem in rows if problem]
-    for problem in problems:
-        err.print(f"[red]{escape(problem)}[/red]")
+    problems: list[CodedText] = [problem for *_, problem in rows if problem]
+    for text in problems:
+        print_error(text)
     if problems:
         raise typer.Exit(FAILED)

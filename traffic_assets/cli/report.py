@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from traffic_assets.cli.console import Profile, err, exit_on_user_error, out, with_code
+from traffic_assets.cli.console import Profile, exit_on_user_error, out, print_warning
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.target import DEFAULT_TARGET, resolve_target
@@ -27,7 +26,7 @@ def report(
         copy = fetch_report(load_settings(profile), week, to, target)
         out.print(str(copy), soft_wrap=True)
         if show and not webbrowser.open(copy.as_uri()):
-            err.print(f"[yellow]{escape(with_code(messages.NO_BROWSER()))}[/yellow]")
+            print_warning(messages.NO_BROWSER())
 
 
 def fetch_report(settings: Settings, week: str | None, to: Path | None, target: str = DEFAULT_TARGET) -> Path:

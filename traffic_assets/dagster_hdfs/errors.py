@@ -125,10 +125,15 @@ def explain(error: BaseException, uri: str) -> OSError | None:
         return _explain_java(error, uri)
     if isinstance(error, ConnectionError):  # Hadoop's sockets are in the JVM; those of this process lead to the JVM
         return _storage_error(_SESSION_LOST, uri, str(error))
-    kind = _OS_KINDS.get(error.errno or 0) if isinstance(error, OSError) else None
+    kind = os_error_kind(error) if isinstance(error, OSError) else None
     if kind and not isinstance(error, StorageError):
         return _storage_error(next(rule for rule in _RULES if rule.kind == kind), uri, str(error))
     return None
+
+
+def os_error_kind(error: OSError) -> str | None:
+    """Return the kind of an error of the operating system, as `StorageError` names it; None for any other kind."""
+    return _OS_KINDS.get(error.errno or 0)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import Any
 
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
+from traffic_assets.dagster_hdfs.message import error_text
 from traffic_assets.dagster_hdfs.uris import local_path, redact, split
 
 _LOG = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ class FileSystem(ABC):
         try:
             self.delete(uri)
         except Exception as error:
-            _LOG.warning(messages.NOT_REMOVED(uri=redact(uri), cause=str(error)))
+            _LOG.warning(messages.NOT_REMOVED(uri=redact(uri), cause=error_text(error)))
 
     @abstractmethod
     def _copy(self, src: str, dst: str) -> None:
@@ -303,5 +304,6 @@ class LocalFileSystem(FileSystem):
 
 
 def _unless_missing(_call: Any, _path: str, info: Any) -> None:
-    if not isinstance(info[1], FileNotFoundError):
-        raise info[1]
+    error: BaseException = info[1]
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,7 +1,8 @@
 """Messages for users: templates with stable codes.
 
 A message reads *Problem (value). Expected …. Fix: command or setting.* The text keeps its code and its values, so that
-Dagster, the command line and tests need not parse the words. The messages themselves are in `messages.py` and
+Dagster, the command line and tests need not parse the words. Logs, warnings, tracebacks and the terminal show it as
+`[code] text`; metadata contains the text, with the code beside it. The messages themselves are in `messages.py` and
 `traffic_assets.messages`.
 
 Every message has a fix, with two exceptions:
@@ -31,27 +32,53 @@ LINES_SHOWN = 50
 
 
 class CodedText(str):
-    """The text of a message, with its code and values."""
+    """The text of a message, with its code and values.
+
+    `str` and everything that uses it show the text with its code: f-strings, logs, warnings, `str(error)` and
+    tracebacks. The string itself, which JSON, metadata and comparisons use, is the text alone.
+
+    Attributes:
+        code: Stable code of the message.
+        values: Values of the message by name.
+    """
 
     code: str
     values: dict[str, Any]
 
     def __new__(cls, text: str, code: str, values: Mapping[str, Any]) -> "CodedText":
         """Return a text with code and values; `str` itself takes no further arguments."""
-        coded = super().__new__(cls, text)
+        coded = super().__new__(cls, text.plain if isinstance(text, CodedText) else text)
         coded.code, coded.values = code, dict(values)
         return coded
 
+    def __str__(self) -> str:
+        """Return the text with its code: `[code] text`."""
+        return f"[{self.code}] {self.plain}"
+
+    @property
+    def plain(self) -> str:
+        """The text without its code."""
+        return super().__str__()
+
+    def with_prefix(self, prefix: str, **values: Any) -> "CodedText":
+        """Return the message with a prefix, such as the path of a setting, and with further values.
+
+        >>> print(CodedText("Out of range (0).", "settings.out-of-range", {}).with_prefix("training.folds: "))
+        [settings.out-of-range] training.folds: Out of range (0).
+        """
+        return CodedText(prefix + self.plain, self.code, {**values, **self.values})
+
     def __getnewargs__(self) -> tuple[str, str, dict[str, Any]]:  # type: ignore[override]
         """Keep code and values when an error is sent to another process."""
-        return str(self), self.code, self.values
+        return self.plain, self.code, self.values
 
 
 class _Formatter(string.Formatter):
     """Templates of `str.format`.
 
     Collections are joined with commas; `{values:lines}` puts each item on a line. `{value!r}` shows a text in quotes,
-    and any other value as JSON writes it, because settings are JSON. Durations are in hours.
+    and any other value as JSON writes it, because settings are JSON. Durations are in hours. A value that is a message
+    itself is shown with its code.
     """
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
@@ -67,7 +94,9 @@ class _Formatter(string.Formatter):
             hours = value / timedelta(hours=1)
             return f"{hours:g} hour{'' if hours == 1 else 's'}"
         if format_spec == LINES:
-            items = [f"{key}: {item}" for key, item in value.items()] if isinstance(value, Mapping) else list(value)
+            items = (
+                [_format_item(key, item) for key, item in value.items()] if isinstance(value, Mapping) else list(value)
+            )
             if len(items) > LINES_SHOWN:
                 items = [*items[:LINES_SHOWN], f"and {len(items) - LINES_SHOWN} more"]
             return "".join(f"\n  {item}" for item in items)
@@ -76,6 +105,10 @@ class _Formatter(string.Formatter):
         if isinstance(value, Iterable) and not isinstance(value, str):
             value = ", ".join(map(str, value)) or "none"
         return str(super().format_field(value, format_spec))
+
+
+def _format_item(key: Any, item: Any) -> str:
+    return str(item.with_prefix(f"{key}: ") if isinstance(item, CodedText) else f"{key}: {item}")
 
 
 @dataclass(frozen=True)
@@ -112,8 +145,8 @@ class Message:
         return CodedText(text, self.code, values)
 
     def __str__(self) -> str:
-        """Return the text with the example's values."""
-        return self(**self.example)
+        """Return the text with the example's values, without the code."""
+        return self(**self.example).plain
 
 
 def _sentence(text: str) -> str:
@@ -129,6 +162,11 @@ def find_coded_text(error: BaseException | None) -> CodedText | None:
                 return text
         error = error.__cause__
     return None
+
+
+def error_text(error: BaseException) -> str:
+    """Return the message of an error, with its code and values if it has them, for another message that quotes it."""
+    return find_coded_text(error) or str(error)
 
 
 def code_metadata(text: str | None) -> dict[str, str]:

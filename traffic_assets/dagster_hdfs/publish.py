@@ -22,6 +22,7 @@ from typing import Any
 
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.message import error_text
 from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join, redact, safe_name
 
 UNPARTITIONED = "all"
@@ -124,7 +125,7 @@ class Dataset:
             # marks for retention that this generation replaced those before it; without it they are only kept longer
             self.filesystem.write_new(join(generation.uri, Internal.PUBLISHED), b"")
         except OSError as error:  # publishing is complete: readers follow the pointer
-            _LOG.warning(messages.NOT_MARKED(uri=redact(generation.uri), cause=str(error)))
+            _LOG.warning(messages.NOT_MARKED(uri=redact(generation.uri), cause=error_text(error)))
         return generation
 
     def discard(self, staged_uri: str) -> None:

@@ -73,3 +73,33 @@ SAMPLE_AMONG_READINGS = Message(
     fix="choose another folder with --to",
     example={"source": "file:///data/readings"},
 )
+NO_CLASS_DATA = Message(
+    code="cli.no-class-data",
+    problem="No class data archive is used: Spark starts without it",
+    fix="for a faster start, set spark.class_data_archive to true, use a local spark.master, and leave Spark's "
+    "configuration folder empty",
+)
+FILE_PERMISSION = Message(
+    code="cli.file-permission",
+    problem="This user may not read or write a file ({reason})",
+    fix="give this user access, or choose another path",
+    example={"reason": "/data/report.html: Permission denied"},
+)
+DISK_FULL = Message(
+    code="cli.disk-full",
+    problem="The disk or the user's quota is full ({reason})",
+    fix="free space, or choose a path on another disk",
+    example={"reason": "/data/report.html: No space left on device"},
+)
+FILE_ERROR = Message(
+    code="cli.file-error",
+    problem="A file cannot be used ({reason})",
+    fix="correct the path, or choose another one",
+    example={"reason": "/data/readings: Not a directory"},
+)
+FAILED = Message(
+    code="cli.failed",
+    problem="The command failed ({type}: {reason})",
+    fix="correct the value or the file that the reason names",
+    example={"type": "DagsterInvariantViolationError", "reason": "$DAGSTER_HOME is not an absolute path"},
+)

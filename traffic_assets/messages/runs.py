@@ -108,6 +108,9 @@ BAD_HYPERPARAMETERS = Message(
     fix="correct the run config (Launchpad or --config)",
     example={
         "count": 1,
-        "errors": ["random_forest_cv_report.maxDepth: Out of range (99). Expected a number of at most 30."],
+        "errors": [
+            "[settings.out-of-range] random_forest_cv_report.maxDepth: Out of range (99). Expected a number of at most "
+            "30."
+        ],
     },
 )

@@ -36,7 +36,7 @@ class Layer:
 def at_path(path: Path, text: CodedText) -> CodedText:
     """Return a message with the path of its setting in front, and among its values."""
     dotted = ".".join(path)
-    return CodedText(f"{dotted}: {text}", text.code, {"path": dotted, **text.values})
+    return text.with_prefix(f"{dotted}: ", path=dotted)
 
 
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

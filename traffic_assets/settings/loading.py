@@ -72,7 +72,7 @@ def load_settings(
         raise SettingsError(_describe_invalid(source, problems, unlisted))
     idle = [at_path(find_origin(path, merged.origins), text) for path, text in settings.without_effect]
     for text in [*merged.warnings, *unlisted, *idle]:
-        _LOG.warning("%s: %s", chosen, _with_code(text))
+        _LOG.warning(text.with_prefix(f"{chosen}: "))
     return settings
 
 
@@ -85,13 +85,9 @@ def _describe_invalid(source: str, problems: Sequence[CodedText], unlisted: Sequ
         unlisted: Warnings about models that are off, which may be the reason for a problem.
     """
     heading = messages.INVALID_SETTINGS(source=source, count=len(problems))
-    lines = [f"  {_with_code(text)}" for text in [*problems, *unlisted]]
+    lines = [f"  {text}" for text in [*problems, *unlisted]]
     values = {**heading.values, "problems": list(problems)}
     return CodedText("\n".join([heading, *lines]), heading.code, values)
-
-
-def _with_code(text: CodedText) -> str:
-    return f"{text} [{text.code}]"
 
 
 def _read(profile: str, seen: tuple[str, ...] = (), is_argument: bool = False) -> Layer:

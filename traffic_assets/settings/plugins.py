@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ValidationError
 
-from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.dagster_hdfs.message import CodedText, error_text
 from traffic_assets.messages import plugins as messages
 from traffic_assets.settings.evaluation import EvaluationSettings, ThresholdsByModel
 from traffic_assets.settings.gate import GateThresholds
@@ -84,6 +84,11 @@ class Plugin:
     problem: CodedText | None
 
     @property
+    def left_out(self) -> CodedText | None:
+        """The message that the plugin is left out, with the reason; None if it can be used."""
+        return self.problem and self.problem.with_prefix(f"{self} is left out: ", plugin=str(self))
+
+    @property
     def package(self) -> str:
         """Name and version of the package."""
         return f"{self.distribution} {self.version}"
@@ -122,8 +127,8 @@ def settings_class() -> type[Settings]:
     metric can be the primary one.
     """
     for plugin in (plugin for group in KINDS for plugin in plugins(group)):
-        if plugin.problem:
-            warnings.warn(_describe_left_out(plugin, plugin.problem), PluginWarning, stacklevel=2)
+        if plugin.left_out:
+            warnings.warn(plugin.left_out, PluginWarning, stacklevel=2)
     algorithms, metrics = select_usable(ALGORITHM_GROUP), select_usable(METRIC_GROUP)
     if not algorithms and not metrics:
         return Settings
@@ -137,10 +142,6 @@ def settings_class() -> type[Settings]:
         }
     )(EvaluationSettings)
     return with_fields({"models": subsection(models), "evaluation": subsection(evaluation)})(Settings)
-
-
-def _describe_left_out(plugin: Plugin, problem: CodedText) -> CodedText:
-    return CodedText(f"{plugin} is left out: {problem}", problem.code, {**problem.values, "plugin": str(plugin)})
 
 
 def _package(point: EntryPoint) -> tuple[str, str]:
@@ -193,7 +194,7 @@ def _find_settings_problem(algorithm: Any) -> CodedText | None:
         key = ".".join(map(str, first["loc"])) or section.__name__
         return messages.INVALID_DEFAULTS(key=key, reason=first["msg"].removesuffix("."))
     except TypeError as error:
-        return messages.UNREADABLE_GATE(reason=str(error).removesuffix("."))
+        return messages.UNREADABLE_GATE(reason=error_text(error))
     return None
 
 

@@ -62,7 +62,7 @@ def describe(errors: Sequence[ErrorDetails], origins: Mapping[Path, Path] | None
 
 def describe_unusable(plugin: Plugin) -> CodedText:
     """Return the message for a setting of a plugin that cannot be used."""
-    return messages.UNUSABLE_PLUGIN(plugin=str(plugin), reason=str(plugin.problem).removesuffix("."))
+    return messages.UNUSABLE_PLUGIN(plugin=str(plugin), reason=plugin.problem)
 
 
 def _find_origin(error: ErrorDetails, origins: Mapping[Path, Path]) -> Path:

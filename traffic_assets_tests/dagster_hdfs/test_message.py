@@ -1,13 +1,25 @@
 """Messages: the text, and the code and values that it keeps."""
 
+import json
+import logging
 import pickle
+import traceback
+import warnings
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster import serialize_value
 
-from traffic_assets.dagster_hdfs.message import LINES_SHOWN, CodedText, Message, code_metadata, find_coded_text
+from traffic_assets.dagster_hdfs.message import (
+    LINES_SHOWN,
+    CodedText,
+    Message,
+    code_metadata,
+    error_text,
+    find_coded_text,
+)
 
 MISSING = Message(
     code="readings.missing-columns",
@@ -25,10 +37,82 @@ def test_a_text_has_problem_expected_and_fix_and_keeps_code_and_values() -> None
     assert str(MISSING).startswith("The readings lack speed. Expected speed and timestamp.")
 
 
+def test_a_text_is_shown_with_its_code() -> None:
+    text = MISSING(columns=["speed"], expected="both")
+    shown = f"[readings.missing-columns] {text.plain}"
+    assert (str(text), f"{text}", str(ValueError(text)), str(UserWarning(text))) == (shown,) * 4
+    assert traceback.format_exception_only(ValueError(text)) == [f"ValueError: {shown}\n"]
+    assert not text.plain.startswith("[")
+
+
+def test_logs_and_warnings_show_the_code(caplog: pytest.LogCaptureFixture) -> None:
+    text = MISSING(columns=["speed"], expected="both")
+    logging.getLogger("traffic_assets").warning(text)
+    assert caplog.messages == [str(text)]
+    with pytest.warns(UserWarning, match=r"^\[readings.missing-columns\] The readings lack speed\. "):
+        warnings.warn(text, stacklevel=1)
+
+
+def test_the_log_of_dagster_shows_the_code() -> None:
+    lines: list[str] = []
+
+    @dg.logger
+    def collecting(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("collecting")
+        handler = logging.Handler()
+        handler.emit = lambda record: lines.append(record.dagster_meta["orig_message"])  # type: ignore[attr-defined,method-assign]
+        logger.addHandler(handler)
+        return logger
+
+    @dg.op
+    def thing(context: dg.OpExecutionContext) -> None:
+        context.log.warning(MISSING(columns=["speed"], expected="both"))
+
+    @dg.job(logger_defs={"collecting": collecting})
+    def job() -> None:
+        thing()
+
+    assert job.execute_in_process(run_config={"loggers": {"collecting": {}}}).success
+    assert [line for line in lines if line.startswith("[readings.missing-columns] The readings lack speed.")]
+
+
+def test_data_contains_the_text_alone() -> None:
+    text = MISSING(columns=["speed"], expected="both")
+    for stored in (json.loads(json.dumps({"text": text}))["text"], dg.MetadataValue.text(text).text, "".join([text])):
+        assert stored == text.plain
+    assert json.loads(serialize_value(dg.MetadataValue.text(text)))["text"] == text.plain
+
+
+def test_a_prefix_comes_after_the_code() -> None:
+    text = MISSING(columns=["speed"], expected="both").with_prefix("mine.csv: ", path="mine.csv")
+    assert str(text).startswith("[readings.missing-columns] mine.csv: The readings lack speed.")
+    assert text.values == {"path": "mine.csv", "columns": ["speed"], "expected": "both"}
+    assert str(CodedText(text, text.code, {})) == str(text), "the code is shown once"
+
+
+def test_a_message_in_another_one_is_shown_with_its_code() -> None:
+    text = MISSING(columns=["speed"], expected="both")
+    for template, shown in (
+        ("Refused. Cause: {it}", f"Refused. Cause: {text}"),
+        ("Refused ({it})", f"Refused ({text})."),
+    ):
+        assert Message(code="x.y", problem=template)(it=text) == shown
+    assert Message(code="x.y", problem="Refused ({it})")(it=[text, "no rows"]) == f"Refused ({text}, no rows)."
+    by_key = Message(code="x.y", problem="Refused:{it:lines}")(it={"a": text, "b": "no rows"})
+    assert by_key == f"Refused:\n  [{text.code}] a: {text.plain}\n  b: no rows."
+
+
+def test_the_text_of_an_error_keeps_its_code_if_it_has_one() -> None:
+    text = MISSING(columns=["speed"], expected="both")
+    assert error_text(ValueError(text)) is text
+    assert error_text(ValueError("no speed")) == "no speed"
+
+
 def test_a_text_keeps_its_code_in_another_process() -> None:
     text = pickle.loads(pickle.dumps(ValueError(MISSING(columns=[], expected="x")))).args[0]
     assert isinstance(text, CodedText)
     assert (text.code, text.values, "lack none" in text) == (MISSING.code, {"columns": [], "expected": "x"}, True)
+    assert str(text).count(text.code) == 1
 
 
 def test_a_missing_value_is_an_error() -> None:

@@ -250,7 +250,7 @@ def test_a_broken_algorithm_is_left_out_with_a_warning_and_refused_if_it_is_conf
         assert refused.code == "settings.unusable-plugin"
         assert refused.values["path"] == f"models.{point}"
         assert refused.values["plugin"] == plugin
-        assert f"{refused.values['reason']}." in text
+        assert refused.values["reason"] in text
 
 
 def test_a_broken_plugin_is_refused_wherever_it_is_named(install: Install) -> None:

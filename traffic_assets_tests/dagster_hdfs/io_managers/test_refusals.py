@@ -17,6 +17,7 @@ def test_a_dagster_without_it_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UnsupportedDagsterError) as caught:
         require_partitions_subset()
     assert get_code(caught.value) == "storage.unsupported-dagster"
+    assert str(caught.value).startswith("[storage.unsupported-dagster] "), "as Dagster shows it"
     assert get_values(caught.value) == {"version": dg.__version__, "attribute": "_gone"}
 
 
