@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from traffic_assets.cli.console import Profile, err, exit_on_user_error, out
+from traffic_assets.cli.console import USAGE, Profile, err, exit_on_user_error, out, print_error
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.pydantic_errors import coded_text
 
 
 def sample(
@@ -22,7 +24,14 @@ def sample(
 ) -> None:
     """Write simulated detector readings."""
     with exit_on_user_error():
-        write_readings(load_settings(profile), to, sensors, days, date.fromisoformat(first_day), seed, bad_share)
+        write_readings(load_settings(profile), to, sensors, days, _parse_day(first_day), seed, bad_share)
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(messages.NOT_A_DATE(given=text)) from None
 
 
 def write_readings(
@@ -32,6 +41,7 @@ def write_readings(
 
     Raises:
         ValueError: If the readings of the deployment are not simulated, or not in a local folder.
+        typer.Exit: If a value is out of range; its message is printed.
     """
     from traffic_assets.dagster_hdfs.uris import is_local, local_path
     from traffic_assets.simulation.spec import SampleSpec
@@ -44,15 +54,20 @@ def write_readings(
         if settings.data.source is not None:
             raise ValueError(messages.SAMPLE_AMONG_READINGS(source=settings.source_uri))
         require_simulated(to)
-    spec = SampleSpec(
-        sensors=sensors,
-        days=days,
-        first_day=first_day,
-        seed=seed,
-        time_zone=settings.data.time_zone,
-        interval_minutes=settings.data.interval_minutes,
-        bad_share=bad_share,
-    )
+    try:
+        spec = SampleSpec(
+            sensors=sensors,
+            days=days,
+            first_day=first_day,
+            seed=seed,
+            time_zone=settings.data.time_zone,
+            interval_minutes=settings.data.interval_minutes,
+            bad_share=bad_share,
+        )
+    except ValidationError as error:
+        for item in error.errors():
+            print_error(coded_text(item))
+        raise typer.Exit(USAGE) from None
     from rich import progress as rich_progress
 
     with rich_progress.Progress(console=err, transient=True) as progress:

@@ -73,6 +73,13 @@ SAMPLE_AMONG_READINGS = Message(
     fix="choose another folder with --to",
     example={"source": "file:///data/readings"},
 )
+NOT_A_DATE = Message(
+    code="cli.not-a-date",
+    problem="The first day is not a date ({given!r})",
+    expected="a date of the form YYYY-MM-DD",
+    fix="correct --first-day",
+    example={"given": "05.01.2026"},
+)
 NO_CLASS_DATA = Message(
     code="cli.no-class-data",
     problem="No class data archive is used: Spark starts without it",
