@@ -9,7 +9,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, AssetGroup, Guard
 from traffic_assets.dagster_hdfs.backends import filesystem_for
-from traffic_assets.dagster_hdfs.failures import shorten
+from traffic_assets.dagster_hdfs.io_managers.refusals import refusal_metadata
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_generations
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -95,7 +95,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         context.add_output_metadata(
             {
                 **{k: table.record[k] for k in ("sensors", "sensors_without_position", "clusters")},
-                "refused": dg.MetadataValue.json(shorten(dict(table.refused))),
+                **refusal_metadata(table.refused),
             }
         )
         built_on = {UNPARTITIONED: current.id if current else None}  # two concurrent runs could assign a code twice

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from traffic_assets.dagster_hdfs.message import Message
+from traffic_assets.dagster_hdfs.message import CodedText, Message
 
 _TABLE = "hdfs://namenode:9000/traffic-data/processed/ml-features"
 
@@ -360,12 +360,13 @@ RANGE_NOT_COMPLETE = Message(
     fix="return one document for each partition",
     example={"count": 2, "reason": "no document for 2026-01-06"},
 )
-_REFUSED = {"2026-01-05": "Too many rows are bad, 120 of 1000"}
+_TOO_MANY = CodedText("Too many rows are bad, 120 of 1000.", "readings.too-many-bad-rows", {})
+_REFUSED = {"2026-01-05": _TOO_MANY}
 PARTITION_REFUSED = Message(
     code="storage.partition-refused",
     problem="Partition {partition} is refused and keeps its earlier data. Cause: {reason}",
     fix="remove the cause, then materialize this partition again",
-    example={"partition": "2026-01-05", "reason": "Too many rows are bad, 120 of 1000"},
+    example={"partition": "2026-01-05", "reason": _TOO_MANY},
 )
 PARTITIONS_REFUSED = Message(
     code="storage.partitions-refused",

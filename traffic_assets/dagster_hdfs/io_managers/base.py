@@ -23,14 +23,13 @@ from pydantic import Field
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import cost_of_output
-from traffic_assets.dagster_hdfs.failures import coded_failures, shorten
+from traffic_assets.dagster_hdfs.failures import coded_failures
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
-    REFUSED,
     pass_on_refusals,
+    refusal_metadata,
     refusals_of_run,
     report_published,
 )
-from traffic_assets.dagster_hdfs.message import code_metadata
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, retried_connection_errors
@@ -135,11 +134,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 count=len(stored.refused),
                 refused=dict(sorted(stored.refused.items())),
             )
-            raise dg.Failure(
-                text,
-                metadata={REFUSED: dg.MetadataValue.json(shorten(dict(stored.refused))), **code_metadata(text)},
-                allow_retries=False,
-            )
+            raise dg.Failure(text, metadata=refusal_metadata(stored.refused), allow_retries=False)
         if len(partitions) == 1:
             context.add_output_metadata(facts[partitions[0]])
         else:  # add_output_metadata would put the range's total on every partition
@@ -186,7 +181,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
         if refused:
             name = context.asset_key.to_user_string()
             text = messages.INPUT_REFUSED(asset=name, count=len(refused), refused=dict(sorted(refused.items())))
-            raise dg.Failure(text, metadata=code_metadata(text), allow_retries=False)
+            raise dg.Failure(text, metadata=refusal_metadata(refused), allow_retries=False)
         return read()
 
     def _publish(

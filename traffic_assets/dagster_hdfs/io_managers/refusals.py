@@ -11,11 +11,15 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.dagster_hdfs import messages
-from traffic_assets.dagster_hdfs.message import CodedText, code_metadata
+from traffic_assets.dagster_hdfs.failures import shorten
+from traffic_assets.dagster_hdfs.message import CODE, CodedText, code_metadata
 from traffic_assets.dagster_hdfs.publish import Generation
 
 REFUSED = "refused"
-"""Metadata of the observation of a partition that a run has refused: the reason."""
+"""Metadata of the observation of a refused partition: the reason. Elsewhere: the reason of each partition, by key."""
+
+REFUSED_CODES = "refused_codes"
+"""Metadata beside the reasons: the code of each reason that has one, by key."""
 
 PARENT = "dagster/parent_run_id"
 """Dagster's tag of a run that continues a failed run."""
@@ -64,7 +68,7 @@ def pass_on_refusals(context: dg.OutputContext, refused: Mapping[str, str], publ
     for key, reason in sorted(refused.items()):
         text = messages.PARTITION_REFUSED(partition=key, reason=reason)
         context.log.error(text)
-        metadata = {REFUSED: reason, **code_metadata(reason if isinstance(reason, CodedText) else text)}
+        metadata = {REFUSED: reason, **(code_metadata(reason) or code_metadata(text))}
         context.log_event(dg.AssetObservation(context.asset_key, partition=key, metadata=metadata))
     # otherwise Dagster records every partition of the range as materialized; there is no public way
     setattr(context, PARTITIONS_SUBSET, context.asset_partitions_def.subset_with_partition_keys(published))
@@ -90,8 +94,22 @@ def refusals_of_run(context: dg.InputContext, generations: Mapping[str, Generati
             key = str(observation.partition)
             current = generations.get(key)
             if current is None or current.published_at.timestamp() < entry.timestamp:
-                reasons[key] = str(observation.metadata[REFUSED].value)
+                reasons[key] = _recorded_reason(observation.metadata)
         parent = run.tags.get(PARENT)
         run = instance.get_run_by_id(parent) if parent else None
     partitions = set(context.asset_partition_keys)
     return {key: reason for key, reason in reasons.items() if key in partitions}
+
+
+def refusal_metadata(refused: Mapping[str, str]) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the metadata of refused partitions: reason and code of each, by key."""
+    codes = {key: reason.code for key, reason in refused.items() if isinstance(reason, CodedText)}
+    metadata = {REFUSED: dict(refused), **({REFUSED_CODES: codes} if codes else {})}
+    return {name: dg.MetadataValue.json(shorten(by_key)) for name, by_key in metadata.items()}
+
+
+def _recorded_reason(metadata: Mapping[str, dg.MetadataValue[Any]]) -> str:
+    """Return the reason of an observation as the message that it was, if that had a code of its own."""
+    reason, code = str(metadata[REFUSED].value), str(metadata[CODE].value) if CODE in metadata else ""
+    own = code and code != messages.PARTITION_REFUSED.code
+    return CodedText(reason, code, {}) if own else reason

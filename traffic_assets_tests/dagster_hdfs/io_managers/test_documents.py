@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT, JsonIOManager
+from traffic_assets.dagster_hdfs.message import Message
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
-from traffic_assets.dagster_hdfs.values import AssetOutput
+from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 
 DAYS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 KEY = dg.AssetKey("notes")
@@ -72,6 +73,49 @@ def test_anything_else_is_refused_before_it_is_written(
     assert named in message
     assert list(resource.dataset(KEY).partitions()) == []
     assert not instance.get_materialized_partitions(KEY)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_the_code_of_a_refusal_is_in_the_failure_of_the_last_reader(
+    resource: HdfsResource, instance: dg.DagsterInstance, accepted: bool
+) -> None:
+    """Check a reader that passes the refusals on, and one that does not accept them."""
+    noisy = Message(code="readings.noisy", problem="{rows} rows are noise")
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def notes() -> AssetOutput:
+        return AssetOutput({"a": 1}, refused={"b": noisy(rows=3), "c": "no rows"})
+
+    @dg.asset(name="reader", partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def passing(notes: AssetInput) -> AssetOutput:
+        return AssetOutput(notes.value, refused=notes.refused)
+
+    @dg.asset(name="reader", partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def ignoring(notes: Any) -> Any:
+        return notes
+
+    result = dg.materialize(
+        [notes, passing if accepted else ignoring],
+        instance=instance,
+        resources={"io_manager": JsonIOManager(hdfs=resource)},
+        tags={"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"},
+        raise_on_error=False,
+    )
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    failure = failed.step_failure_data.user_failure_data
+    assert (failed.step_key, failure is not None) == ("reader", True)
+    assert failure is not None
+    metadata = {name: value.value for name, value in failure.metadata.items()}
+    assert metadata["code"] == ("storage.partitions-refused" if accepted else "storage.input-refused")
+    assert metadata["refused"] == {"b": "3 rows are noise.", "c": "no rows"}
+    assert metadata["refused_codes"] == {"b": "readings.noisy"}
+    assert "\n  [readings.noisy] b: 3 rows are noise.\n  c: no rows.\n" in (failure.description or "")
+    observed = {
+        record.partition_key: record.asset_observation.metadata["code"].value
+        for record in instance.fetch_observations(KEY, limit=10).records
+        if record.asset_observation is not None
+    }
+    assert observed == {"b": "readings.noisy", "c": "storage.partition-refused"}
 
 
 def test_the_rest_of_a_range_is_stored_if_one_partition_is_refused(
