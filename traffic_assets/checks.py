@@ -170,6 +170,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         partitions_def=build_weekly_partitions(settings),
         description=DESCRIPTIONS[GATE],
     )
+    @fails_with_code
     def gate(context: dg.AssetCheckExecutionContext, evaluation: AssetInput) -> dg.AssetCheckResult:
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.metrics.metrics import Metrics
@@ -272,6 +273,7 @@ def _warning(
         partitions_def=build_weekly_partitions(settings),
         description=DESCRIPTIONS[name],
     )
+    @fails_with_code
     def check(evaluation: AssetInput) -> dg.AssetCheckResult:
         return evaluate_value(evaluation.value)
 
@@ -289,11 +291,9 @@ def _result(
         metadata: Measured and expected values.
         warn: True if a failure only warns.
     """
-    description = passed if failed is None else failed
-    return dg.AssetCheckResult(
-        passed=failed is None,
-        severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        description=description,
-        metadata={k: dg.MetadataValue.json(v) if isinstance(v, dict | list) else v for k, v in metadata.items()}
-        | code_metadata(failed),
-    )
+    severity = dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR
+    shown = {k: dg.MetadataValue.json(v) if isinstance(v, dict | list) else v for k, v in metadata.items()}
+    if failed is None:
+        return dg.AssetCheckResult(passed=True, severity=severity, description=passed, metadata=shown)
+    shown |= code_metadata(failed)
+    return dg.AssetCheckResult(passed=False, severity=severity, description=failed, metadata=shown)
