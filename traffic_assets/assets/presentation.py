@@ -16,6 +16,8 @@ import dagster as dg
 from pydantic import BaseModel
 
 from traffic_assets.assets.thumbnail import make_thumbnail
+from traffic_assets.dagster_hdfs.message import CODE
+from traffic_assets.messages.search import TIME_LIMIT
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores
@@ -95,7 +97,7 @@ def describe_search(search: Search) -> dict[str, Any]:
         "fits": search.fits,
         "search_seconds": search.seconds,
         **({"trials_not_shown": len(trials) - len(shown)} if len(shown) < len(trials) else {}),
-        **({"stopped": search.stopped} if search.stopped else {}),
+        **({"stopped": search.stopped, CODE: TIME_LIMIT.code} if search.stopped else {}),
     }
 
 

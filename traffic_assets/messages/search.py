@@ -34,3 +34,33 @@ MISSING_OPTUNA = Message(
     fix="run `{command}`, or set another training.search.strategy",
     example={"command": "pip install 'traffic-assets[tpe]'"},
 )
+TIME_LIMIT = Message(
+    code="search.time-limit",
+    problem="The search was stopped after its {minutes:g} minutes of training.max_training_time_minutes. Trials "
+    "evaluated on every fold: {complete}, on some folds: {partial}. The best of them was chosen",
+    fix="set a longer training.max_training_time_minutes, or search fewer trials",
+    example={"minutes": 30.0, "complete": 4, "partial": 1},
+)
+EMPTY_GRID = Message(
+    code="search.empty-grid",
+    problem="The search has no hyperparameters to try, because models.{algorithm}.grid is empty",
+    fix="set models.{algorithm}.grid, or set models.{algorithm}.tune to false",
+    example={"algorithm": "random_forest"},
+)
+UNUSED_SCREENING = Message(
+    code="search.unused-screening",
+    problem="Screening has no effect on {title}, which has no surrogate",
+    fix="if no other model is screened, set training.search.screen to null",
+    example={"title": "Linear regression"},
+)
+PARALLEL_WITH_ALL_CORES = Message(
+    code="search.parallel-with-all-cores",
+    problem="Parallel training has no effect, because one fit of {title} takes all cores",
+    fix="if no other model is fitted in parallel, set training.parallel_training to false",
+    example={"title": "XGBoost"},
+)
+PARALLEL_ON_ONE_CORE = Message(
+    code="search.parallel-on-one-core",
+    problem="Parallel training has no effect, because Spark has one core",
+    fix="give Spark more cores, or set training.parallel_training to false",
+)

@@ -59,7 +59,8 @@ def test_a_lane_reports_the_searches_that_ran_out_of_time(retrainable: Deploymen
     result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     for step in (lane.cv_report, lane.temporal_verdict):
         shown = get_metadata(result, step)
-        assert "the search was stopped after its 5e-07 minutes of max_training_time_minutes" in shown["stopped"]
+        assert "The search was stopped after its 5e-07 minutes of training.max_training_time_min" in shown["stopped"]
+        assert shown["code"] == "search.time-limit"
         assert len(shown["trials"].records) == 1
     assert "temporal_rmse" in get_metadata(result, lane.evaluation), "the model is evaluated anyway"
 

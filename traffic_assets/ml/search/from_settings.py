@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from pyspark.sql import DataFrame
 
+from traffic_assets.messages import search as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.estimators.cores import is_local
 from traffic_assets.ml.fitting.caching import cached_rows
@@ -118,7 +119,7 @@ def search_from_settings(
     screened: list[Screened] = []
     screen_trials = _make_screen(rows, features, algorithm, settings, minutes, screened, notify)
     if tune and not grid:
-        notify(f"the search has no hyperparameters to try, because models.{algorithm.name}.grid is empty")
+        notify(messages.EMPTY_GRID(algorithm=algorithm.name))
     if minutes is not None:
         notify(
             f"the search has {minutes:g} of the {training.max_training_time_minutes:g} minutes of "
@@ -165,7 +166,7 @@ def _make_screen(
         if search.screen is None:
             return tried
         if algorithm.surrogate is None:
-            notify(f"training.search.screen has no effect on {algorithm.title}, which has no surrogate")
+            notify(messages.UNUSED_SCREENING(title=algorithm.title))
             return tried
         ranking = screen(
             rows,
@@ -199,13 +200,13 @@ def choose_threads(
     if not training.parallel_training:
         return 1
     if alone:
-        notify(f"training.parallel_training has no effect, because one fit of {alone} takes all cores")
+        notify(messages.PARALLEL_WITH_ALL_CORES(title=alone))
         return 1
     threads = min(cores, MOST_THREADS)
     notify(
         f"training.parallel_training: up to {threads} fits at the same time"
         if threads > 1
-        else "training.parallel_training has no effect, because Spark has one core"
+        else messages.PARALLEL_ON_ONE_CORE()
     )
     return threads
 

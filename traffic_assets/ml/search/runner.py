@@ -12,6 +12,7 @@ from contextlib import closing
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import search as messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.metrics.metrics import known_metrics
@@ -74,7 +75,7 @@ def run_search(
     chosen = choose_best_trial(trials, primary_metric)
     confirmed = _confirm(trials[chosen], train, validation)
     if stopped:
-        notify(f"{algorithm.title}: {stopped}")
+        notify(stopped.with_prefix(f"{algorithm.title}: "))
     return Search(
         primary_metric=primary_metric,
         trials=trials,
@@ -120,12 +121,9 @@ def _confirm(winner: Trial, train: DataFrame, validation: CrossValidation) -> Tr
     return validation.evaluate(train, algorithm.hyperparameters.model_validate(winner.hyperparameters))
 
 
-def _describe_stop(minutes: float | None, trials: list[Trial], folds: int) -> str:
+def _describe_stop(minutes: float | None, trials: list[Trial], folds: int) -> CodedText:
     complete = sum(len(trial.folds) == folds for trial in trials)
-    return (
-        f"the search was stopped after its {minutes:g} minutes of max_training_time_minutes; trials evaluated on every "
-        f"fold: {complete}, on some folds: {len(trials) - complete}; the best of them was chosen"
-    )
+    return messages.TIME_LIMIT(minutes=minutes, complete=complete, partial=len(trials) - complete)
 
 
 def _describe(trial: Trial) -> str:

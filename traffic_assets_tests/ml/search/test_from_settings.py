@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from traffic_assets.catalogue.features import FEATURES
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.ml.algorithm import OwnThreads, algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.model_selection.trials import Search
@@ -57,6 +58,11 @@ def _search(
         train, features, LINEAR, _settings(changes), requested, tune, f"file://{scratch}/models", notify=reported.append
     )
     return search, reported
+
+
+def _codes(reported: list[str]) -> list[str]:
+    """Return the codes of the progress messages that have one."""
+    return [line.code for line in reported if isinstance(line, CodedText)]
 
 
 @pytest.mark.parametrize("kind", ["random", "sensor", "expanding", "sliding"])
@@ -109,7 +115,7 @@ def test_the_strategy_is_the_configured_one(
 
 def test_a_lane_without_a_surrogate_reports_it(train: DataFrame, features: FeatureSet, tmp_path: Path) -> None:
     search, reported = _search(train, features, tmp_path, {"training": {"search": {"screen": 1}}})
-    assert "training.search.screen has no effect on Linear regression, which has no surrogate" in reported
+    assert _codes(reported) == ["search.unused-screening"]
     assert len(search.trials) == len(GRID["regParam"])
 
 
@@ -200,7 +206,8 @@ def test_fits_are_as_concurrent_as_spark_has_cores_if_configured(
     assert threads(False, 8) == (1, [])
     assert threads(True, 8) == (8, ["training.parallel_training: up to 8 fits at the same time"])
     assert threads(True, 64)[0] == MOST_THREADS
-    assert threads(True, 1) == (1, ["training.parallel_training has no effect, because Spark has one core"])
+    number, reported = threads(True, 1)
+    assert (number, _codes(reported)) == (1, ["search.parallel-on-one-core"])
     _, reported = _search(train, features, tmp_path, {"training": {"parallel_training": True}})
     assert "training.parallel_training: up to 2 fits at the same time" in reported
 
@@ -212,7 +219,7 @@ def test_fits_that_take_all_cores_are_one_at_a_time(train: DataFrame, features: 
     search_from_settings(
         train, features, greedy, configured, requested, False, f"file://{tmp_path}/m", notify=reported.append
     )
-    assert "training.parallel_training has no effect, because one fit of Linear regression takes all cores" in reported
+    assert _codes(reported) == ["search.parallel-with-all-cores"]
     assert choose_threads(configured.training, 8, reported.append, alone="Linear regression") == 1
 
 

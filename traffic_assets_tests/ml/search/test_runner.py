@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.fitting.caching import cached_rows
 from traffic_assets.ml.model_selection.cross_validation import CrossValidation
@@ -141,8 +142,11 @@ def test_a_time_limit_ends_the_search_with_the_best_so_far_and_is_reported(
     search = _search(train, features, folds, max_minutes=1e-9, notify=reported.append)
     assert len(search.trials) == 1
     assert search.stopped is not None
-    assert "after its 1e-09 minutes of max_training_time_minutes" in search.stopped
-    assert any("the best of them was chosen" in line for line in reported)
+    assert "after its 1e-09 minutes of training.max_training_time_minutes" in search.stopped
+    (stopped,) = (line for line in reported if isinstance(line, CodedText))
+    assert stopped.code == "search.time-limit"
+    assert (stopped.values["complete"], stopped.values["partial"]) == (0, 1)
+    assert stopped.endswith(search.stopped), "below the name of the algorithm"
     assert len(search.best.folds) == 2, "the reported trial was evaluated on every fold"
     assert search.best.hyperparameters == search.trials[0].hyperparameters
 
