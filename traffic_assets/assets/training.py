@@ -15,7 +15,6 @@ import dagster as dg
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import add_target_prefix, asset_key
-from traffic_assets.catalogue.column import Column
 from traffic_assets.catalogue.lookup import all_features, feature_columns
 from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
 from traffic_assets.dagster_hdfs.applications import record_application
@@ -283,7 +282,14 @@ def _split_metadata(
 def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
     training = settings.training
     columns = feature_columns(training.exclude_features, target, training.features)
-    create, warnings = _formulas(target, columns, settings)
+    configured = training.preprocessing.create
+    require_sources(configured, all_features(), training.exclude_features, training.features)
+    unusable = without_source(configured, columns)
+    create = tuple(formula for formula in configured if formula not in unusable)
+    warnings = [
+        messages.FORMULA_FROM_TARGET(formula=formula, target=target, sources=sources)
+        for formula, sources in unusable.items()
+    ]
     for warning in warnings:
         _LOG.warning(warning)
     # the scaler would cost one pass over the rows
@@ -347,19 +353,6 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         )
 
     return fitted_preprocessor
-
-
-def _formulas(target: str, columns: tuple[Column, ...], settings: Settings) -> tuple[tuple[str, ...], list[CodedText]]:
-    """Return the formulas to create for a target, and a warning for each that uses the target itself."""
-    training = settings.training
-    configured = training.preprocessing.create
-    require_sources(configured, all_features(), training.exclude_features, training.features)
-    unusable = without_source(configured, columns)
-    warnings = [
-        messages.FORMULA_FROM_TARGET(formula=formula, target=target, sources=list(sources))
-        for formula, sources in unusable.items()
-    ]
-    return tuple(formula for formula in configured if formula not in unusable), warnings
 
 
 def _treated_values(features: Any, outliers: dict[str, int], fitted: int) -> dict[str, Any]:
