@@ -55,10 +55,10 @@ def read(spark: SparkSession, of: Source) -> DataFrame:
     [
         ("readings.csv", CSV),
         ("READINGS.CSV", CSV),
-        ("deep/er/readings.csv.gz", gzip.compress(CSV.encode())),
+        ("deep/er/readings.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("readings.json", JSON),
         ("readings.jsonl", JSON),
-        ("readings.json.gz", gzip.compress(JSON.encode())),
+        ("readings.json.gz", gzip.compress(JSON.encode(), mtime=0)),
     ],
 )
 def test_formats_are_detected_from_the_file_extension(
