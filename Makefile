@@ -68,7 +68,7 @@ wheel: $(STAMP) ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 docs: $(STAMP) ## build the documentation site in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: java $(STAMP) ## run the two short benchmarks; see docs/benchmarks.md
 	$(BIN)/python benchmarks/load.py

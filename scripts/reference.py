@@ -327,7 +327,26 @@ def commands_page() -> str:
     """Render the command line's help."""
     command = typer.main.get_command(app)
     context = typer.Context(command, info_name="traffic-assets")
-    return get_docs_for_click(obj=command, ctx=context, name="traffic-assets", title="Command line").rstrip() + "\n"
+    page = get_docs_for_click(obj=command, ctx=context, name="traffic-assets", title="Command line").rstrip() + "\n"
+    # the generator cuts the summaries of commands at 45 characters
+    summaries = {name: (below.help or "").strip().split("\n\n")[0] for name, below in _subcommands(command)}
+    lines = [
+        f"* `{name}`: {' '.join(summaries[name].split())}" if (name := _listed_name(line)) in summaries else line
+        for line in page.splitlines()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed_name(line: str) -> str:
+    """Return the name in a line of a list of commands; empty if it is another line."""
+    listed = re.match(r"\* `([a-z -]+)`: ", line)
+    return listed[1] if listed else ""
+
+
+def _subcommands(command: Any) -> Iterator[tuple[str, Any]]:
+    for name, below in getattr(command, "commands", {}).items():
+        yield name, below
+        yield from _subcommands(below)
 
 
 def definitions_page() -> str:

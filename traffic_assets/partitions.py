@@ -85,24 +85,39 @@ def require_partition(tags: Mapping[str, str], partitions: dg.TimeWindowPartitio
     Raises:
         dagster.Failure: If the run has no partition, or one that is not valid.
     """
+    if problem := find_partition_problem(tags, partitions, kind):
+        raise dg.Failure(problem, allow_retries=False)
+
+
+def find_partition_problem(
+    tags: Mapping[str, str], partitions: dg.TimeWindowPartitionsDefinition, kind: str
+) -> CodedText | None:
+    """Return the reason why a run with these tags has no valid partition key, or None.
+
+    Args:
+        tags: Tags of the run.
+        partitions: Definition with the valid keys.
+        kind: "day" or "week".
+    """
     keys = partitions.get_partition_keys()
     if not keys:
-        raise _make_failure(messages.NO_PARTITION_YET(kind=kind, start=partitions.start.date().isoformat()))
+        return messages.NO_PARTITION_YET(kind=kind, start=partitions.start.date().isoformat())
     allowed = {"first": keys[0], "last": keys[-1]}
     ends = {name: tags[name] for name in (RANGE_START, RANGE_END) if tags.get(name)}
     single = [tags[PARTITION]] if tags.get(PARTITION) else []
     if kind == "week" and ends:
-        raise _make_failure(messages.RANGE_OF_WEEKS(given=ends, **allowed))
+        return messages.RANGE_OF_WEEKS(given=ends, **allowed)
     if not single and not ends:
-        raise _make_failure((messages.NO_DAY if kind == "day" else messages.NO_WEEK)(**allowed))
+        return (messages.NO_DAY if kind == "day" else messages.NO_WEEK)(**allowed)
     for key in [*single, *ends.values()]:
         if not _is_key(key, partitions):
-            raise _make_failure(_invalid_key(key, kind, partitions, allowed))
+            return _describe_invalid_key(key, kind, partitions, allowed)
     if len(ends) == 1:
         (missing,) = {RANGE_START, RANGE_END}.difference(ends)
-        raise _make_failure(messages.HALF_RANGE(given=ends, missing=missing, **allowed))
+        return messages.HALF_RANGE(given=ends, missing=missing, **allowed)
     if ends and ends[RANGE_START] > ends[RANGE_END]:
-        raise _make_failure(messages.REVERSED_RANGE(given=ends, **allowed))
+        return messages.REVERSED_RANGE(given=ends, **allowed)
+    return None
 
 
 def _is_key(key: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
@@ -112,7 +127,7 @@ def _is_key(key: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
         return False
 
 
-def _invalid_key(
+def _describe_invalid_key(
     key: str, kind: str, partitions: dg.TimeWindowPartitionsDefinition, allowed: Mapping[str, str]
 ) -> CodedText:
     """Return why a key is not valid."""
@@ -125,10 +140,6 @@ def _invalid_key(
     if day > datetime.now(UTC).date() - timedelta(days=8 if kind == "week" else 2):
         return messages.NOT_OVER(given=key, kind=kind, zone=str(partitions.timezone), **allowed)
     return messages.OUTSIDE_DATA(given=key, kind=kind, **allowed)
-
-
-def _make_failure(text: CodedText) -> dg.Failure:
-    return dg.Failure(text, allow_retries=False)
 
 
 def _days_of_weeks(week: str, settings: Settings) -> list[str]:

@@ -16,7 +16,14 @@ from traffic_assets import jobs
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.message import CODE, CodedText
 from traffic_assets.messages import runs as messages
-from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START
+from traffic_assets.partitions import (
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    build_daily_partitions,
+    build_weekly_partitions,
+    find_partition_problem,
+)
 from traffic_assets.settings import Settings
 
 PROGRESS = "progress"
@@ -51,8 +58,14 @@ def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterIn
         days: Days, ISO dates; the earliest and the latest are the ends of the range.
         instance: Dagster instance that records the run.
         notify: Callback for each step that starts and each line that it logs.
+
+    Raises:
+        ValueError: If an end of the range is not a complete day of the deployment. No run is created.
     """
-    return _run(settings, jobs.FEATURES, {RANGE_START: min(days), RANGE_END: max(days)}, instance, notify)
+    tags = {RANGE_START: min(days), RANGE_END: max(days)}
+    if problem := find_partition_problem(tags, build_daily_partitions(settings), "day"):
+        raise ValueError(problem)
+    return _run(settings, jobs.FEATURES, tags, instance, notify)
 
 
 def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notify: Notify) -> RunOutcome:
@@ -63,8 +76,14 @@ def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notif
         week: Monday of the week, ISO date.
         instance: Dagster instance that records the run.
         notify: Callback for each step that starts and each line that it logs.
+
+    Raises:
+        ValueError: If the week is not a complete week of the deployment. No run is created.
     """
-    return _run(settings, jobs.TRAIN, {PARTITION: week}, instance, notify)
+    tags = {PARTITION: week}
+    if problem := find_partition_problem(tags, build_weekly_partitions(settings), "week"):
+        raise ValueError(problem)
+    return _run(settings, jobs.TRAIN, tags, instance, notify)
 
 
 def open_instance(notify: Notify) -> dg.DagsterInstance:

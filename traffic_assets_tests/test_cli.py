@@ -101,7 +101,7 @@ def test_an_unknown_report_is_refused_with_those_that_exist(profile: str, tmp_pa
     assert "[cli.out-is-a-folder]" in folder.output
     another = runner.invoke(app, ["report", "--target", "flow", "-p", profile])
     assert another.exit_code == 2
-    assert "[cli.unknown-target] 'flow'" in " ".join(another.output.split())
+    assert "[cli.target-not-trained] This deployment does not train 'flow'" in " ".join(another.output.split())
     empty = tmp_path / "empty.json"
     empty.write_text(json.dumps(tiny_profile(tmp_path / "nothing")))
     assert "[cli.no-reports]" in runner.invoke(app, ["report", "-p", str(empty)]).output
@@ -227,9 +227,12 @@ class TestUserErrors:
         assert done.exit_code == 0, done.output
         assert (tmp_path / f"report-flow-{WEEK}.html").read_text() == "<p>"
 
+    def test_a_name_that_is_no_target_is_refused_as_such(self, profile: str) -> None:
+        assert _message(["report", "--target", "flw", "-p", profile]).startswith("[cli.unknown-target] 'flw' ")
+
     def test_an_unknown_target_is_refused_with_the_name_that_was_used(self, profile: str) -> None:
         text = _message(["report", "--target", "traffic_volume", "-p", profile])
-        assert text.startswith("[cli.unknown-target] 'traffic_volume' ")
+        assert text.startswith("[cli.target-not-trained] This deployment does not train 'traffic_volume'.")
         assert "one of speed" in text
 
     def test_a_damaged_pointer(self, profile: str, reports: Dataset) -> None:

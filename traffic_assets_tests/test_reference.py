@@ -100,6 +100,7 @@ def test_every_command_has_its_section(reference: ModuleType) -> None:
     commands = [*group.commands, "models list", "models show"]
     assert [name for name in commands if f"# `traffic-assets {name}`" not in page] == []
     assert "`--schema`" in page
+    assert "…" not in page.partition("**Commands**")[2].partition("## ")[0]
 
 
 def test_every_definition_has_its_row(reference: ModuleType) -> None:

@@ -1,5 +1,7 @@
 """Runs in this process: the problems that they report."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -8,8 +10,10 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.message import Message, code_metadata
 from traffic_assets.dagster_hdfs.retries import retries_connection_errors
 from traffic_assets.dagster_hdfs.steps import storage_step
-from traffic_assets.runs import list_problems
+from traffic_assets.runs import list_problems, run_features, run_train
+from traffic_assets_tests.codes import get_code
 from traffic_assets_tests.runs import QUIET, failures
+from traffic_assets_tests.tiny import tiny_settings
 
 NO_SPEED = Message(code="readings.no-speed", problem="{rows} rows have no speed", example={"rows": 3})
 
@@ -88,3 +92,20 @@ def test_a_problem_of_a_step_begins_with_the_code_of_its_message() -> None:
         "[readings.no-speed] plain: 4 rows have no speed.",
         "[readings.no-speed] thing: 3 rows have no speed.",
     ]
+
+
+@pytest.mark.parametrize(("week", "code"), [("12.01.2026", "runs.not-a-date"), ("2026-01-13", "runs.not-a-monday")])
+def test_a_week_that_is_not_valid_is_refused_before_a_run_is_created(tmp_path: Path, week: str, code: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        with pytest.raises(ValueError) as caught:
+            run_train(tiny_settings(tmp_path), week, instance, print)
+        assert get_code(caught.value) == code
+        assert instance.get_runs_count() == 0
+
+
+def test_a_day_that_is_not_valid_is_refused_before_a_run_is_created(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        with pytest.raises(ValueError) as caught:
+            run_features(tiny_settings(tmp_path), ["1999-01-01"], instance, print)
+        assert get_code(caught.value) == "runs.outside-data"
+        assert instance.get_runs_count() == 0

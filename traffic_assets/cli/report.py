@@ -2,14 +2,14 @@
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from traffic_assets.cli.console import Profile, exit_on_user_error, out, print_warning
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
-from traffic_assets.settings.target import DEFAULT_TARGET, resolve_target
+from traffic_assets.settings.target import DEFAULT_TARGET, Target, resolve_target
 
 
 def report(
@@ -47,7 +47,8 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
 
     name, target = target, resolve_target(target, settings.data.aliases)
     if target not in settings.training.targets:
-        raise ValueError(messages.UNKNOWN_TARGET(given=name, targets=settings.training.targets))
+        problem = messages.TARGET_NOT_TRAINED if target in get_args(Target) else messages.UNKNOWN_TARGET
+        raise ValueError(problem(given=name, targets=settings.training.targets))
     hdfs = build_resources(settings)["hdfs"]
     dataset = hdfs.dataset(add_target_prefix(REPORT, target))
     weeks = dataset.partitions()

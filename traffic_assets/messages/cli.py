@@ -23,7 +23,14 @@ NO_PLUGINS = Message(
 )
 UNKNOWN_TARGET = Message(
     code="cli.unknown-target",
-    problem="{given!r} is not a target of this deployment",
+    problem="{given!r} is not a target",
+    expected="one of {targets}",
+    fix="correct --target",
+    example={"given": "flw", "targets": ["speed"]},
+)
+TARGET_NOT_TRAINED = Message(
+    code="cli.target-not-trained",
+    problem="This deployment does not train {given!r}",
     expected="one of {targets}",
     fix="choose one of these, or add it to training.targets",
     example={"given": "flow", "targets": ["speed"]},
@@ -38,7 +45,7 @@ NO_REPORT_OF_WEEK = Message(
     code="cli.no-report-of-week",
     problem="Week {week} has no report",
     expected="one of {weeks}",
-    fix="choose one of these, or run the train job for {week}",
+    fix="choose one of these, or run the train job for the week",
     example={"week": "2026-01-12", "weeks": ["2026-01-05"]},
 )
 OUT_IS_A_FOLDER = Message(

@@ -72,7 +72,7 @@ NOT_A_DATE = Message(
     code="runs.not-a-date",
     problem="{given!r} is not a {kind}",
     expected=f"a date of the form YYYY-MM-DD from {_ALLOWED}",
-    fix=f"pass one with {_ONE}",
+    fix="write it as YYYY-MM-DD, such as {last}",
     example={"given": "latest", "kind": "day", "first": "2026-01-05", "last": "2026-01-18"},
 )
 NOT_A_MONDAY = Message(

@@ -47,7 +47,7 @@ def _describe_unknown(parts: list[str]) -> CodedText:
         return describe_unusable(plugin)
     path = _known_part(parts)
     known, key = parts[: len(path)], parts[len(path)]
-    allowed = [name.upper() for name in keys_at(path)]
+    allowed = [*([] if path else [PROFILE.removeprefix(PREFIX)]), *(name.upper() for name in keys_at(path))]
     prefix = PREFIX + "".join(f"{part}__" for part in known)
     old_names = {old.upper(): new.upper() for old, new in old_names_at(path).items()}
     if near := suggest_name(key.upper(), allowed, old_names):

@@ -20,7 +20,7 @@ from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, selec
 from traffic_assets.settings.schema import Settings
 from traffic_assets.settings.sklearn_config.listed_models import complete, unlisted_warnings
 from traffic_assets.settings.sklearn_config.translation import translate
-from traffic_assets.settings.validation import describe, validate
+from traffic_assets.settings.validation import EXTENDS, describe, validate
 
 __all__ = ["SettingsError", "load_settings", "merge", "profile_names"]
 
@@ -115,7 +115,7 @@ def _read(profile: str, seen: tuple[str, ...] = (), is_argument: bool = False) -
         raise SettingsError(messages.INVALID_JSON(file=str(path), reason=str(error))) from None
     if not isinstance(content, dict):
         raise SettingsError(messages.NOT_AN_OBJECT(file=str(path), given=type(content).__name__))
-    base = content.pop("extends", None)
+    base = content.pop(EXTENDS, None)
     translated = translate(content, select_usable(ALGORITHM_GROUP), tuple(select_usable(METRIC_GROUP)))
     layer = use_current_names(translated, settings_class())
     layer.problems[:0] = [at_path(at, messages.DUPLICATE_KEY(key=at[-1])) for at in duplicate_keys(content)]

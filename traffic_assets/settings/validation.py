@@ -21,6 +21,9 @@ from traffic_assets.settings.schema import Settings
 _SECRETS = {("spark",), ("spark", "config")}
 """Sections whose values are not repeated in a message, because they may be secrets."""
 
+EXTENDS = "extends"
+"""Key of a settings file that names the profile to build on; not itself a setting."""
+
 Location = tuple[str | int, ...]
 
 
@@ -93,7 +96,7 @@ def _unknown_hyperparameter(path: Location, text: CodedText) -> CodedText:
 
 
 def _unknown_key(path: Location) -> CodedText:
-    key, allowed = str(path[-1]), keys_at(path[:-1])
+    key, allowed = str(path[-1]), [*([EXTENDS] if len(path) == 1 else []), *keys_at(path[:-1])]
     if near := suggest_name(key, allowed, old_names_at(path[:-1])):
         return messages.MISSPELLED_KEY(key=key, allowed=allowed, suggestion=near)
     return messages.UNKNOWN_KEY(key=key, allowed=allowed)

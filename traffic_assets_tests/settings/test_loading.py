@@ -218,7 +218,7 @@ def test_unknown_names_in_the_environment_are_all_refused() -> None:
     assert [text.code for text in reported] == ["settings.misspelled-variable"] * 2
     assert [text.values["suggestion"] for text in reported] == ["TRAFFIC_TRAINING__SEED", "TRAFFIC_TRAINING"]
     assert [text.values["prefix"] for text in reported] == ["TRAFFIC_TRAINING__", "TRAFFIC_"]
-    sections = ["DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK", "OWNERS"]
+    sections = ["PROFILE", "DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK", "OWNERS"]
     assert reported[1].values["allowed"] == sections
     text = problem(environ={"TRAFFIC_PROFILE__X": "1"})
     assert (text.code, text.values["path"]) == ("settings.unknown-variable", "TRAFFIC_PROFILE__X")
@@ -229,3 +229,10 @@ def test_loaded_settings_are_frozen_and_load_again_from_their_json() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings.training.seed = 1  # type: ignore[misc]
     assert Settings.model_validate(json.loads(settings.model_dump_json())) == settings
+
+
+def test_a_misspelled_way_to_name_the_profile_is_corrected(tmp_path: Path) -> None:
+    text = problem(write(tmp_path / "mine.json", {"extend": "local"}))
+    assert (text.code, text.values["suggestion"]) == ("settings.misspelled-key", "extends")
+    text = problem("local", {"TRAFFIC_PROFIL": "cluster"})
+    assert (text.code, text.values["suggestion"]) == ("settings.misspelled-variable", "TRAFFIC_PROFILE")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
 from traffic_assets.settings.gate import GateThresholds
+from traffic_assets.settings.models.random_forest import RandomForestSettings
 from traffic_assets.settings.persistence import PersistenceSettings
 from traffic_assets.settings.schema import ModelsSettings, Settings
 from traffic_assets_tests.settings.problems import codes, texts
@@ -46,7 +47,7 @@ def test_thresholds_of_other_targets_belong_to_existing_lanes() -> None:
     settings = Settings(evaluation=EvaluationSettings(other_thresholds=thresholds))
     assert settings.get_thresholds("flow", "random_forest").r2_min == 0.5
     assert settings.get_thresholds("flow", "linear_regression") == GateThresholds()
-    assert settings.get_thresholds("speed", "random_forest").r2_min == 0.9996
+    assert settings.get_thresholds("speed", "random_forest") == RandomForestSettings.thresholds
     for wrong, code, values in (
         (
             {"flow": {"forest": {}}},
