@@ -50,7 +50,8 @@ def _describe_unknown(parts: list[str]) -> CodedText:
     allowed = [*([] if path else [PROFILE.removeprefix(PREFIX)]), *(name.upper() for name in keys_at(path))]
     prefix = PREFIX + "".join(f"{part}__" for part in known)
     old_names = {old.upper(): new.upper() for old, new in old_names_at(path).items()}
-    if near := suggest_name(key.upper(), allowed, old_names):
+    near = suggest_name(key.upper(), allowed, old_names)
+    if near and near != key.upper():  # TRAFFIC_PROFILE__X: the profile has no settings below it
         full = PREFIX + near.replace(".", "__") if "." in near else prefix + near
         return messages.MISSPELLED_VARIABLE(key=key, prefix=prefix, allowed=allowed, suggestion=full)
     return messages.UNKNOWN_VARIABLE(key=key, prefix=prefix, allowed=allowed)
