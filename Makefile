@@ -30,7 +30,7 @@ $(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(DAGSTER_HOME)
 	@cp dagster.yaml $@
 
-demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## simulate readings, train one week, print the leaderboard (under 10 minutes)
+demo: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## simulate readings, train one week, print the leaderboard (a few minutes)
 	$(BIN)/traffic-assets demo
 
 dev: java $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## start the Dagster UI on the demo's data
