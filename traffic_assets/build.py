@@ -94,7 +94,11 @@ def _build_defs(
         asset_checks=all_checks,
         jobs=jobs.build(built),
         sensors=[sensors.build(settings, jobs.TRAIN)],
-        resources={**resources, **guards.build(settings), **_with_retention(resource_overrides, pruned_keys(built))},
+        resources={
+            **resources,
+            **guards.build(settings),
+            **_with_retention(resource_overrides, resources["hdfs"].pruned_datasets),
+        },
         loggers=loggers,
         executor=dg.in_process_executor,
     )

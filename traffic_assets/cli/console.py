@@ -57,7 +57,7 @@ def print_warning(text: CodedText) -> None:
 
 
 def print_notice(text: CodedText) -> None:
-    """Print the message that there is nothing to list, with its code, to standard output."""
+    """Print a notice, such as that of an empty list, with its code to standard output."""
     out.print(escape(str(text)), soft_wrap=True)
 
 
