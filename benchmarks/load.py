@@ -3,10 +3,12 @@
 Both are whole processes that start in turn; their medians are compared.
 """
 
-import statistics
 import subprocess
 import sys
 import time
+from functools import partial
+
+from benchmarks.pairs import compare
 
 RUNS, GOAL = 7, 1.5
 BASE, OURS = "import dagster", "import traffic_assets.definitions"
@@ -21,14 +23,8 @@ def seconds(statement: str) -> float:
 
 def main() -> int:
     """Measure, print the ratio, and return the exit code."""
-    for statement in (BASE, OURS):  # fills the byte code and disk caches
-        seconds(statement)
-    pairs = [(seconds(BASE), seconds(OURS)) for _ in range(RUNS)]
-    base, ours = (statistics.median(values) for values in zip(*pairs, strict=True))
-    print(f"import dagster {base:.3f} s, the code location {ours:.3f} s, medians of {RUNS}")
-    ratio = ours / base
-    print(f"load: ratio {ratio:.2f} (goal {GOAL})")
-    return 0 if ratio <= GOAL else 1
+    base = ("import dagster", partial(seconds, BASE))
+    return compare("load", base, ("the code location", partial(seconds, OURS)), RUNS, GOAL)
 
 
 if __name__ == "__main__":

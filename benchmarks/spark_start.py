@@ -4,11 +4,12 @@ Both are whole processes with the session of the code location. They start in tu
 is a ratio of at most 0.85.
 """
 
-import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
+from benchmarks.pairs import compare
 from traffic_assets.dagster_hdfs.class_data import create, spark_archive
 
 RUNS, GOAL = 5, 0.85
@@ -40,14 +41,8 @@ def seconds(archive: str) -> float:
 def main() -> int:
     """Create the archive, measure, print the ratio, and return the exit code."""
     create(spark_archive(), print)
-    for archive in ("without", "with"):  # fills the disk caches
-        seconds(archive)
-    pairs = [(seconds("without"), seconds("with")) for _ in range(RUNS)]
-    without, with_archive = (statistics.median(values) for values in zip(*pairs, strict=True))
-    print(f"without {without:.1f} s, with {with_archive:.1f} s, medians of {RUNS}")
-    ratio = with_archive / without
-    print(f"spark_start: ratio {ratio:.2f} (goal {GOAL})")
-    return 0 if ratio <= GOAL else 1
+    without = ("without", partial(seconds, "without"))
+    return compare("spark_start", without, ("with", partial(seconds, "with")), RUNS, GOAL)
 
 
 if __name__ == "__main__":
