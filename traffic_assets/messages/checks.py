@@ -60,14 +60,14 @@ MISSED_THRESHOLDS = Message(
 )
 SLOW_TRAINING = Message(
     code="checks.slow-training",
-    problem="The final fit took {minutes:.1f} minutes",
+    problem="The final fit took {minutes:.6g} minutes",
     expected="at most {limit:g} minutes",
     fix="give Spark more cores, or raise evaluation.max_training_minutes",
     example={"minutes": 12.0, "limit": 10.0},
 )
 TOP_FEATURE = Message(
     code="checks.top-feature",
-    problem="The most important feature is {feature} with an importance of {importance:.3f}",
+    problem="The most important feature is {feature} with an importance of {importance:.6g}",
     expected="{expected} with an importance of {low:g} to {high:g}",
     fix="inspect the importances of the evaluation, or change evaluation.top_feature and "
     "evaluation.top_feature_importance",
@@ -81,7 +81,7 @@ TOP_FEATURE = Message(
 )
 MODEL_SIZE = Message(
     code="checks.model-size",
-    problem="The stored model is {megabytes:.2f} MB in size",
+    problem="The stored model is {megabytes:.6g} MB in size",
     expected="{low:g} to {high:g} MB",
     fix="change the number or depth of the trees, or evaluation.model_size_mb",
     example={"megabytes": 60.0, "low": 13.95, "high": 41.85},

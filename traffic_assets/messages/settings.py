@@ -200,7 +200,7 @@ DAYS_OUT_OF_ORDER = Message(
 )
 INVALID_RUSH_HOURS = Message(
     code="settings.invalid-rush-hours",
-    problem="Not a valid span of rush hours ({start:g} to {end:g})",
+    problem="Not a valid span of rush hours ({start:number} to {end:number})",
     expected="pairs [from, to] with from < to",
     example={"start": 9.0, "end": 8.0},
 )
@@ -215,7 +215,7 @@ FILLED_FEATURE_TABLE = Message(
 
 SHARES_NOT_ONE = Message(
     code="settings.shares-not-one",
-    problem="The shares train + validation + test add up to {total:g}",
+    problem="The shares train + validation + test add up to {total:number}",
     expected="shares that add up to 1",
     fix="change one of the shares",
     example={"total": 1.1},
@@ -268,7 +268,7 @@ TOO_MANY_DAYS = Message(
 
 BAND_OUT_OF_ORDER = Message(
     code="settings.band-out-of-order",
-    problem="Lower bound {low:g} is above upper bound {high:g}",
+    problem="Lower bound {low:number} is above upper bound {high:number}",
     expected="low <= high",
     fix="correct one of the bounds",
     example={"low": 2.0, "high": 1.5},
@@ -348,14 +348,14 @@ NO_MODEL_ENABLED = Message(
 )
 RANGE_OUT_OF_ORDER = Message(
     code="settings.range-out-of-order",
-    problem="Lower bound {low:g} is not below upper bound {high:g}",
+    problem="Lower bound {low:number} is not below upper bound {high:number}",
     expected="low < high",
     fix="correct one of the bounds",
     example={"low": 1.0, "high": 0.5},
 )
 LOGARITHMIC_RANGE_AT_ZERO = Message(
     code="settings.logarithmic-range-at-zero",
-    problem="A logarithmic range begins at low {low:g}",
+    problem="A logarithmic range begins at low {low:number}",
     expected="low above 0",
     example={"low": 0.0},
 )
@@ -388,8 +388,8 @@ RANGE_IN_GRID_SEARCH = Message(
 )
 CONTRADICTED_PENALTY = Message(
     code="settings.contradicted-penalty",
-    problem="Penalty {penalty!r} contradicts {section}: regParam is {reg_param:g} and elasticNetParam is "
-    "{elastic_net_param:g}",
+    problem="Penalty {penalty!r} contradicts {section}: regParam is {reg_param:number} and elasticNetParam is "
+    "{elastic_net_param:number}",
     expected="{rule}",
     fix="remove these values, or remove the penalty",
     example={
@@ -451,7 +451,7 @@ EMPTY_SEARCH = Message(
 )
 UNUSED_TIME_LIMIT = Message(
     code="settings.unused-time-limit",
-    problem="The limit of {minutes:g} minutes has no effect: it applies to searches, and no model is tuned",
+    problem="The limit of {minutes:number} minutes has no effect: it applies to searches, and no model is tuned",
     fix="set models.<model>.tune to true",
     example={"minutes": 120.0},
 )

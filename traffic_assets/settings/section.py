@@ -18,7 +18,7 @@ class Section(BaseModel):
         old_names: Current name of each renamed key, by old name; both are accepted.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     old_names: ClassVar[Mapping[str, str]] = {}
 

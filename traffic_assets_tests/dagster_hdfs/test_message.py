@@ -127,6 +127,11 @@ def test_items_on_separate_lines_are_followed_by_the_fix() -> None:
     assert listed(count=1, refused=["no rows"]) == "1 refused:\n  no rows.\nFix: remove the cause."
 
 
+@pytest.mark.parametrize(("value", "shown"), [(5.0, "5"), (0.1 + 0.2, "0.3"), (0.99999999, "0.99999999"), (7, "7")])
+def test_a_number_is_shown_in_full(value: float, shown: str) -> None:
+    assert Message(code="x.y", problem="is {value:number}")(value=value) == f"is {shown}."
+
+
 def test_the_rest_of_many_lines_is_counted() -> None:
     listed = Message(code="x.y", problem="refused:{refused:lines}")
     lines = listed(refused=list(range(LINES_SHOWN + 3))).splitlines()

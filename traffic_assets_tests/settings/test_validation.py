@@ -259,6 +259,10 @@ def _places(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
                 yield from _places(inside, (*path, name))
 
 
+def _nested(place: tuple[str, ...], value: Any) -> Any:
+    return {place[0]: _nested(place[1:], value)} if place else value
+
+
 WRONG: list[Any] = [
     *(None, True, -1, 2**70, 0.5, math.nan, math.inf),
     *("", "x", "2026-1-5", "a/../b"),
@@ -269,10 +273,20 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("place", [*_places(Settings)], ids=".".join)
 def test_no_value_ends_in_another_error_than_a_coded_one(place: tuple[str, ...]) -> None:
     for value in WRONG:
-        overrides: Any = value
-        for key in reversed(place):
-            overrides = {key: overrides}
         try:
-            load_settings("local", overrides, {})
+            load_settings("local", _nested(place, value), {})
         except SettingsError as error:
             assert all(text.code for text in texts(error))
+
+
+@pytest.mark.parametrize("place", [*_places(Settings)], ids=".".join)
+def test_no_setting_is_infinite_or_not_a_number(place: tuple[str, ...]) -> None:
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(SettingsError):
+            load_settings("local", _nested(place, value), {})
+
+
+@pytest.mark.parametrize("limit", [{"r2_min": 1.01}, {"cv_r2_mean_min": 1}])
+def test_a_limit_that_no_model_can_meet_is_refused(limit: dict[str, float]) -> None:
+    text = problem("local", evaluation={"thresholds": {"random_forest": limit}})
+    assert text.code == "settings.out-of-range"

@@ -68,7 +68,7 @@ def evaluate_thresholds(
     return [
         ThresholdResult(
             target=quantity,
-            asked=f"{relation} {limit:g}",
+            asked=f"{relation} {limit:.15g}",
             measured=value,
             passed=_passes(value, relation, limit),
         )
@@ -90,7 +90,10 @@ def _describe(result: ThresholdResult) -> str:
     quantity, _, unit = result.target.partition(", ")
     relation, _, limit = result.asked.partition(" ")
     unit = f" {unit}" if unit else ""
-    return f"{quantity[0].upper()}{quantity[1:]} is {result.measured:.6g}{unit}; {_LIMITS[relation]} {limit}{unit}."
+    measured = f"{result.measured:.6g}"
+    if _passes(float(measured), relation, float(limit)):  # rounded, it would seem to pass
+        measured = f"{result.measured:.15g}"
+    return f"{quantity[0].upper()}{quantity[1:]} is {measured}{unit}; {_LIMITS[relation]} {limit}{unit}."
 
 
 def _passes(value: float, relation: str, limit: float) -> bool:

@@ -90,6 +90,14 @@ def test_a_missed_lower_limit_is_described_as_one() -> None:
     ]
 
 
+def test_limits_and_what_just_missed_them_are_shown_in_full() -> None:
+    thresholds = GateThresholds(r2_min=0.99999999, rmse_max=5)
+    assert describe_missed(evaluate_thresholds(thresholds, _metrics(r2=0.999999985, rmse=5.0000001), None)) == [
+        "R² on test is 0.999999985; the lower limit is 0.99999999.",
+        "RMSE on test is 5.0000001 mph; the limit is 5 mph.",
+    ]
+
+
 def test_there_are_no_results_without_thresholds() -> None:
     assert evaluate_thresholds(GateThresholds(), _metrics(r2=math.nan), None) == []
     assert evaluate_thresholds(GateThresholds(), _metrics(), _trial()) == []
