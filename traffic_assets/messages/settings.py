@@ -185,6 +185,13 @@ EMPTY_URI = Message(
 
 # data
 
+INVALID_TIMESTAMP_PATTERN = Message(
+    code="settings.invalid-timestamp-pattern",
+    problem="Readings cannot be parsed with the timestamp pattern {pattern!r} ({reason})",
+    expected="a pattern of Spark's to_timestamp, such as yyyy-MM-dd HH:mm:ss",
+    fix="correct the pattern; ISO 8601 needs none",
+    example={"pattern": "YYYY-MM-dd HH:mm", "reason": "YYYY is not supported"},
+)
 UNKNOWN_TIME_ZONE = Message(
     code="settings.unknown-time-zone",
     problem="Not a time zone of the IANA database ({zone!r})",

@@ -4,10 +4,11 @@ from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Name, Section
+from traffic_assets.settings.timestamp_patterns import find_pattern_problem
 from traffic_assets.settings.uri import absolute_uri
 
 Percent = Annotated[float, Field(ge=0, le=1)]
@@ -32,6 +33,12 @@ ALIASES = {
     "road": "highway",
 }
 """Column of the catalogue by common column name of input files; the setting `aliases` extends or replaces them."""
+
+
+def _parsable(pattern: str) -> str:
+    if problem := find_pattern_problem(pattern):
+        raise ValueError(problem)
+    return pattern
 
 
 class FillSettings(Section):
@@ -81,7 +88,7 @@ class DataSettings(Section):
     timestamps: Literal["utc", "local"] = Field(
         default="utc", description="Time zone of input timestamps that name none: UTC or `time_zone`."
     )
-    timestamp_formats: list[Name] = Field(
+    timestamp_formats: list[Annotated[Name, AfterValidator(_parsable)]] = Field(
         default=["MM/dd/yyyy HH:mm:ss"],
         description="Timestamp patterns of Spark's `to_timestamp`, tried after ISO 8601.",
     )
