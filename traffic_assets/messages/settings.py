@@ -192,6 +192,47 @@ INVALID_TIMESTAMP_PATTERN = Message(
     fix="correct the pattern; ISO 8601 needs none",
     example={"pattern": "YYYY-MM-dd HH:mm", "reason": "YYYY is not supported"},
 )
+UNKNOWN_ALIAS = Message(
+    code="settings.unknown-alias",
+    problem="{column!r} is not a column of the catalogue",
+    expected="one of {allowed}",
+    fix="name one of these, or remove the alias",
+    example={"column": "fluss", "allowed": ["sensor_id", "timestamp", "speed", "flow"]},
+)
+MISSPELLED_ALIAS = Message(
+    code="settings.misspelled-alias",
+    problem="{column!r} is not a column of the catalogue",
+    expected="one of {allowed}",
+    fix="did you mean {suggestion}? Correct the alias",
+    example={"column": "spede", "allowed": ["sensor_id", "timestamp", "speed"], "suggestion": "speed"},
+)
+REVERSED_ALIAS = Message(
+    code="settings.reversed-alias",
+    problem="The alias of {alias!r} is reversed: {column!r} is not a column of the catalogue",
+    expected="the column of the file first, then that of the catalogue",
+    fix='write {{"{column}": "{alias}"}}',
+    example={"alias": "speed", "column": "velocity"},
+)
+INTERVAL_NOT_IN_HOUR = Message(
+    code="settings.interval-not-in-hour",
+    problem="An hour has no whole number of intervals of {minutes} minutes",
+    expected="one of {allowed}",
+    fix="set data.interval_minutes to the interval of the readings",
+    example={"minutes": 7, "allowed": [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]},
+)
+NO_ATOMIC_RENAME = Message(
+    code="settings.no-atomic-rename",
+    problem="{scheme} is an object store without an atomic rename ({uri}); a reader could see half of a publish",
+    expected="a local folder, hdfs, viewfs or another file system with an atomic rename",
+    fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
+    example={"scheme": "s3a", "uri": "s3a://bucket/traffic"},
+)
+NEEDS_HIERARCHICAL_NAMESPACE = Message(
+    code="settings.needs-hierarchical-namespace",
+    problem="{uri} has an atomic rename only if the storage account has a hierarchical namespace",
+    fix="check that it is enabled for the account; without it, choose another storage",
+    example={"uri": "abfss://container@account.dfs.core.windows.net/traffic"},
+)
 UNKNOWN_TIME_ZONE = Message(
     code="settings.unknown-time-zone",
     problem="Not a time zone of the IANA database ({zone!r})",

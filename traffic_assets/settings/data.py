@@ -121,6 +121,14 @@ class DataSettings(Section):
     def _absolute(cls, value: str | None) -> str | None:
         return None if value is None else absolute_uri(value)
 
+    @field_validator("interval_minutes")
+    @classmethod
+    def _divides_an_hour(cls, value: int) -> int:
+        if 60 % value:
+            allowed = [minutes for minutes in range(1, 61) if 60 % minutes == 0]
+            raise ValueError(messages.INTERVAL_NOT_IN_HOUR(minutes=value, allowed=allowed))
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:

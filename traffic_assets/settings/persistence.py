@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from traffic_assets.dagster_hdfs.installed_backends import find_backend
+from traffic_assets.dagster_hdfs.uris import get_scheme
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.formats import BROWSE_URL
 from traffic_assets.settings.section import Section
@@ -13,6 +15,13 @@ from traffic_assets.settings.uri import absolute_uri
 _FOLDER = re.compile(r"\A[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*\Z")
 RAW, PROCESSED, TRAINING = OWN_FOLDERS = ("raw", "processed", "training")
 """Folders below `base_uri` for readings, features and trained models; asset groups store their datasets in them."""
+
+
+OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "oss", "cosn", "obs", "wasb", "wasbs")
+"""Schemes of object stores, whose rename copies one file after the other."""
+
+HIERARCHICAL = ("abfs", "abfss")
+"""Schemes whose rename is atomic only with a hierarchical namespace."""
 
 
 class PersistenceSettings(Section):
@@ -34,7 +43,10 @@ class PersistenceSettings(Section):
     @field_validator("base_uri")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        return absolute_uri(value)
+        uri = absolute_uri(value)
+        if get_scheme(uri) in OBJECT_STORES and find_backend(uri) is None:
+            raise ValueError(messages.NO_ATOMIC_RENAME(scheme=get_scheme(uri), uri=uri))
+        return uri
 
     @field_validator("registry_folder")
     @classmethod

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from traffic_assets.dagster_hdfs.installed_backends import find_backend
 from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.dagster_hdfs.uris import get_scheme
 from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.data import DataSettings
@@ -19,7 +21,7 @@ from traffic_assets.settings.formats import OWNER
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
-from traffic_assets.settings.persistence import RAW, PersistenceSettings
+from traffic_assets.settings.persistence import HIERARCHICAL, RAW, PersistenceSettings
 from traffic_assets.settings.section import Section, subsection, with_fields
 from traffic_assets.settings.spark import EXECUTOR_SETTINGS, SparkSettings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
@@ -95,8 +97,13 @@ class Settings(Section):
 
     @property
     def without_effect(self) -> list[tuple[tuple[str, ...], CodedText]]:
-        """Settings that have no effect: path and message of each. The loader logs them as warnings."""
-        return [*self._empty_searches(), *self._idle_training(), *self._idle_spark()]
+        """Settings that have no effect, or may not work: path and message of each. The loader logs them as warnings."""
+        return [*self._empty_searches(), *self._idle_training(), *self._idle_spark(), *self._uncertain_storage()]
+
+    def _uncertain_storage(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
+        uri = self.persistence.base_uri
+        if get_scheme(uri) in HIERARCHICAL and find_backend(uri) is None:
+            yield ("persistence", "base_uri"), messages.NEEDS_HIERARCHICAL_NAMESPACE(uri=uri)
 
     def _empty_searches(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
         for name, model in self.enabled_models.items():

@@ -1,0 +1,35 @@
+"""Storage locations: object stores without an atomic rename are refused unless a backend takes their scheme."""
+
+import logging
+
+import pytest
+
+from traffic_assets.dagster_hdfs.installed_backends import GROUP
+from traffic_assets.settings import load_settings
+from traffic_assets.settings.persistence import OBJECT_STORES
+from traffic_assets_tests.packages import Install
+from traffic_assets_tests.settings.problems import problem
+
+
+@pytest.mark.parametrize("scheme", OBJECT_STORES)
+def test_an_object_store_is_refused_by_name(scheme: str) -> None:
+    uri = f"{scheme}://bucket/traffic"
+    text = problem("local", persistence={"base_uri": uri})
+    assert text.code == "settings.no-atomic-rename"
+    assert text.values == {"path": "persistence.base_uri", "scheme": scheme, "uri": uri}
+
+
+def test_the_input_may_be_on_an_object_store() -> None:
+    uri = "s3a://bucket/readings"
+    assert load_settings("local", {"data": {"source": uri}}, {}).data.source == uri
+
+
+def test_an_installed_backend_takes_the_scheme(install: Install) -> None:
+    install("acme-store", "def store(uri, spark): ...", {GROUP: {"s3a": "store"}})
+    assert load_settings("local", {"persistence": {"base_uri": "s3a://bucket/x"}}, {}).persistence.base_uri
+
+
+def test_a_store_that_may_lack_the_rename_is_accepted_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        load_settings("local", {"persistence": {"base_uri": "abfss://container@account.dfs.example/x"}}, {})
+    assert [record.message.split("]")[0] for record in caplog.records] == ["[settings.needs-hierarchical-namespace"]
