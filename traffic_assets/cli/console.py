@@ -103,10 +103,11 @@ def _user_errors() -> tuple[type[Exception], ...]:
     import dagster as dg
 
     from traffic_assets.dagster_hdfs.io_managers.refusals import UnsupportedDagsterError
+    from traffic_assets.dagster_hdfs.java import JavaError
     from traffic_assets.dagster_hdfs.publish import PointerError
     from traffic_assets.registry.versions import RegistryError
 
-    return RegistryError, PointerError, ValueError, OSError, dg.DagsterError, UnsupportedDagsterError
+    return RegistryError, PointerError, ValueError, OSError, dg.DagsterError, UnsupportedDagsterError, JavaError
 
 
 def describe_error(error: Exception) -> CodedText:

@@ -390,6 +390,45 @@ UNSUPPORTED_DAGSTER = Message(
     example={"version": "1.14.0", "attribute": "_asset_partitions_subset"},
 )
 
+# Java.
+
+_JAVA = {"supported": "17 or 21", "install": "run `sudo apt-get install openjdk-17-jre-headless`"}
+NO_JAVA = Message(
+    code="java.missing",
+    problem="No Java was found on the PATH, and JAVA_HOME is not set",
+    expected="Java {supported}, which Spark 4 needs",
+    fix="{install}",
+    example=_JAVA,
+)
+NO_JAVA_IN_HOME = Message(
+    code="java.wrong-home",
+    problem="JAVA_HOME ({home}) contains no Java",
+    expected="the folder of Java {supported}, which Spark 4 needs",
+    fix="correct JAVA_HOME, or {install}",
+    example={"home": "/opt/nojava", **_JAVA},
+)
+JAVA_HOME_HIDES_JAVA = Message(
+    code="java.hidden-by-home",
+    problem="Spark cannot use the Java of JAVA_HOME ({home}), although the one on the PATH is suitable ({java})",
+    expected="JAVA_HOME with a suitable Java, or none",
+    fix="unset JAVA_HOME",
+    example={"home": "/opt/java-11", "java": "/usr/bin/java"},
+)
+UNSUPPORTED_JAVA = Message(
+    code="java.unsupported-version",
+    problem="Spark 4 needs Java {supported}; found {version} at {path}",
+    expected="Java {supported}",
+    fix="{install}",
+    example={"version": 11, "path": "/usr/bin/java", **_JAVA},
+)
+NOT_JAVA = Message(
+    code="java.unknown-version",
+    problem="{path} prints no Java version",
+    expected="Java {supported}, which Spark 4 needs",
+    fix="{install}",
+    example={"path": "/usr/bin/java", **_JAVA},
+)
+
 # Storage backends of installed packages.
 
 _BACKEND = "acme of acme-store 2.1 (entry point acme = acme_store:Store in traffic_assets.storage)"

@@ -17,6 +17,7 @@ from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.class_data import jvm_runs, spark_archive, use_archive
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.java import require_java
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
 
@@ -82,6 +83,7 @@ class SparkResource(dg.ConfigurableResource):
         """The SparkSession, started on first access.
 
         Raises:
+            JavaError: If Spark would find no Java, or one that it cannot use.
             ValueError: If the active session has a different time zone from the configured one (UTC). Otherwise local
                 days and hours would shift silently.
         """
@@ -100,6 +102,8 @@ class SparkResource(dg.ConfigurableResource):
         # a new resource, because the old one would keep a session that was stopped
         config = self.spark_config()
         self._lazy = LazyPySparkResource(spark_config=config)
+        if not jvm_runs():
+            require_java()
         archive = None if jvm_runs() or not self.class_data_archive else spark_archive()
         with use_archive(archive, users_options=config.get("spark.driver.extraJavaOptions", "")):
             return self._lazy.spark_session
