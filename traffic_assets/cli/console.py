@@ -28,6 +28,7 @@ Profile = Annotated[
 FAILED, USAGE = 1, 2
 _FILE_ERRORS = {
     "permission": messages.FILE_PERMISSION,
+    "read_only": messages.FILE_PERMISSION,
     "no_space": messages.DISK_FULL,
     "space_quota": messages.DISK_FULL,
 }

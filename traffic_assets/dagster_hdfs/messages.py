@@ -55,6 +55,21 @@ PERMISSION = _failure(
     cause="org.apache.hadoop.security.AccessControlException: Permission denied: user=jane, access=WRITE, "
     'inode="/traffic-data":spark:hadoop:drwxr-xr-x',
 )
+_FOLDER = "file:///data/traffic/processed/ml-features"
+READ_ONLY = _failure(
+    code="storage.read-only",
+    problem="Read-only file system",
+    fix="mount it for writing, or set persistence.base_uri to a folder that can be written",
+    cause="[Errno 30] Read-only file system",
+    paths=[_FOLDER],
+)
+LOCAL_PERMISSION = _failure(
+    code="storage.local-permission",
+    problem="No write permission",
+    fix="give this user access to the folder (`chown`, `chmod`), or set persistence.base_uri to a folder of this user",
+    cause="[Errno 13] Permission denied",
+    paths=[_FOLDER],
+)
 NO_SPACE = _failure(
     code="storage.no-space",
     problem="The disk is full",
