@@ -15,7 +15,7 @@ from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import registry as messages
 from traffic_assets.registry.manifest import MANIFEST, changed_files
 from traffic_assets.registry.metadata import VersionMetadata
-from traffic_assets.registry.versions import VERSION, RegistryError, Version
+from traffic_assets.registry.versions import VERSION, MisplacedVersionError, RegistryError, Version
 
 METADATA = "metadata.json"
 
@@ -44,27 +44,33 @@ class RegistryReader:
         return [str(version) for version in self._versions(lane)]
 
     def latest(self, lane: str) -> str:
-        """Return the newest version of a lane.
+        """Return the newest version of a lane; a folder that contains another version does not count.
 
         Raises:
             RegistryError: If the lane has no version.
         """
-        versions = self._versions(lane)
-        if not versions:
+        newest = self._newest(lane)
+        if newest is None:
             raise RegistryError(messages.NO_MODEL(lane=lane, lanes=self.lanes()))
-        return str(versions[-1])
+        return str(newest)
 
     def metadata(self, lane: str, version: str = "latest") -> VersionMetadata:
         """Return the metadata of a version.
 
         Raises:
-            RegistryError: If the version does not exist, or its metadata cannot be read.
+            RegistryError: If the version does not exist, its metadata cannot be read, or its folder contains another
+                version.
         """
         uri = self._version_uri(lane, version)
         try:
-            return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
+            metadata = VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
         except (FileNotFoundError, ValidationError) as error:
             raise self._make_damage_error(lane, uri, METADATA) from error
+        if (metadata.lane, metadata.version) != (lane, uri.rpartition("/")[2]):
+            raise MisplacedVersionError(
+                messages.MISPLACED_VERSION(uri=uri, lane=metadata.lane, version=metadata.version)
+            )
+        return metadata
 
     def all_versions(self, notify: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
         """Return the metadata of every version of every lane.
@@ -121,6 +127,17 @@ class RegistryReader:
                 lane=lane, version=version, uri=uri, files=files, manifest=MANIFEST, versions=others
             )
         )
+
+    def _newest(self, lane: str) -> Version | None:
+        for version in reversed(self._versions(lane)):
+            try:
+                self.metadata(lane, str(version))
+            except MisplacedVersionError:
+                continue
+            except RegistryError:
+                pass  # a damaged version counts: its number is taken
+            return version
+        return None
 
     def _versions(self, lane: str) -> list[Version]:
         try:

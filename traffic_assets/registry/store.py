@@ -186,7 +186,8 @@ class ModelRegistry(RegistryReader):
             for e in self.filesystem.list(f"{lane_uri}/{CLAIMS}")
             if VERSION.fullmatch(e.name.removesuffix(".json"))
         ]
-        taken = [*claimed, *self._versions(new.lane)]
+        newest = self._newest(new.lane)
+        taken = [*claimed, *([newest] if newest else [])]
         version = max(taken).next() if taken else Version(*FIRST)
         content = json.dumps({"model": new.identity, "claimed_at": datetime.now(UTC).isoformat()}).encode()
         for _ in range(_TRIES):

@@ -131,6 +131,19 @@ def test_versions_count_up_and_the_last_is_the_latest(registry: ModelRegistry) -
     assert before <= stored.created_at <= datetime.now(UTC)
 
 
+def test_a_version_that_was_copied_by_hand_is_refused_and_counts_for_nothing(registry: ModelRegistry) -> None:
+    _register(registry, "first")
+    uri = f"{registry.root}/{FOREST}"
+    registry.filesystem.copy(f"{uri}/v1.0.0", f"{uri}/v7.0.0")
+    with pytest.raises(RegistryError) as caught:
+        registry.metadata(FOREST, "v7.0.0")
+    assert get_code(caught.value) == "registry.misplaced-version"
+    assert get_values(caught.value) == {"uri": f"{uri}/v7.0.0", "lane": FOREST, "version": "v1.0.0"}
+    assert registry.latest(FOREST) == "v1.0.0"
+    assert _register(registry, "second") == "v1.1.0"
+    assert _pointer(registry) == "v1.1.0"
+
+
 def test_lanes_are_separate_including_those_with_a_prefix(local: ModelRegistry) -> None:
     for lane in ("h15/random_forest", FOREST, "linear_regression", "flow/h15/random_forest"):
         assert _register(local, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
