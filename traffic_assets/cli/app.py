@@ -9,6 +9,7 @@ import typer
 
 from traffic_assets.cli.class_data import class_data
 from traffic_assets.cli.demo import demo
+from traffic_assets.cli.features import features
 from traffic_assets.cli.models import list_models, show_model
 from traffic_assets.cli.plugins import plugins
 from traffic_assets.cli.report import report
@@ -19,7 +20,7 @@ from traffic_assets.cli.train import train
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True)
 
-for command in (sample, demo, train, report, settings, plugins, class_data):
+for command in (sample, demo, features, train, report, settings, plugins, class_data):
     app.command()(command)
 models_app.command("list")(list_models)
 models_app.command("show")(show_model)

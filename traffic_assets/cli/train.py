@@ -1,6 +1,5 @@
-"""The command `train`, and the runs of this process that `demo` shares with it."""
+"""The command `train`, which `demo` shares."""
 
-from datetime import date
 from typing import Annotated
 
 import typer
@@ -23,15 +22,6 @@ def train(
         settings, notify = load_settings(profile), Progress()
         prepare_spark(settings, notify)
         train_week(settings, notify, week)
-
-
-def build_features(settings: Settings, notify: Progress, first_day: date, last_day: date) -> None:
-    """Run the `features` job in this process, and exit with code 1 if it failed."""
-    from traffic_assets import runs
-    from traffic_assets.catalogue.clock import day_range
-
-    instance = runs.open_instance(notify)
-    exit_if_failed("features", runs.run_features(settings, day_range(first_day, last_day), instance, notify))
 
 
 def train_week(settings: Settings, notify: Progress, week: str) -> None:
