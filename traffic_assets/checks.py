@@ -4,18 +4,28 @@ The assets compute and store every measure, so a check reads a record and comput
 like its asset.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.day_settings import (
+    current_fingerprint,
+    find_outdated,
+    rebuild_commands,
+    summarize_days,
+)
+from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.keys import add_target_prefix, asset_key
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
+from traffic_assets.catalogue.fingerprint import Fingerprint
 from traffic_assets.catalogue.targets import TARGETS
-from traffic_assets.dagster_hdfs.failures import fails_with_code
+from traffic_assets.dagster_hdfs.failures import fails_with_code, shorten
 from traffic_assets.dagster_hdfs.message import CodedText, code_metadata
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Generation
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.dagster_hdfs.values import AssetInput
@@ -26,10 +36,12 @@ from traffic_assets.settings import Settings
 from traffic_assets.settings.training import SplitSettings
 
 GATE = "meets_targets"
+CURRENT_SETTINGS = "built_with_current_settings"
 RATIO_TOLERANCE = 0.01
 STANDARDIZED_TOLERANCE = 1e-6
 PRIMARY = "random_forest"
 DESCRIPTIONS = {
+    CURRENT_SETTINGS: "The stored partitions were built with the current settings and code. Only warns.",
     "split_ratios_hold": "The splits have their configured shares of the rows, or of the sensors if whole sensors are "
     "split.",
     "no_shared_key": "No row is in two splits, nor is any sensor if training.split.kind is sensor.",
@@ -60,6 +72,7 @@ def build(settings: Settings) -> list[dg.AssetChecksDefinition]:
     train, split = SPLIT_ASSETS["train"], settings.training.split
     preprocessors = [add_target_prefix(PREPROCESSOR, target) for target in settings.training.targets]
     return [
+        *(_current_settings(asset, settings) for asset in _data_assets(settings)),
         _record_check("split_ratios_hold", train, lambda record: evaluate_split(record, split), settings),
         _record_check("no_shared_key", train, evaluate_shared_keys, settings),
         *(_record_check("no_null_in_vector", key, evaluate_nulls, settings) for key in preprocessors),
@@ -144,6 +157,34 @@ def evaluate_standardization(record: Mapping[str, Any]) -> dg.AssetCheckResult:
         None if passed else failed,
         {name: vector[name] for name in ("worst_mean", "worst_deviation", "constant")},
     )
+
+
+def evaluate_settings(asset: str, generations: Mapping[str, Generation], current: Fingerprint) -> dg.AssetCheckResult:
+    """Check that partitions were built with the current settings and code.
+
+    Args:
+        asset: Name of the asset.
+        generations: Current generation by partition.
+        current: Fingerprint that a partition would have if it were built now.
+    """
+    outdated, unknown = find_outdated(generations, current)
+    shown = {
+        name: f"{json.dumps(stored)}, now {json.dumps(now)}"
+        for differences in outdated.values()
+        for name, (stored, now) in differences.items()
+    }
+    failed = None
+    if outdated and UNPARTITIONED in generations:
+        failed = messages.OUTDATED_TABLE(asset=asset, settings=shown)
+    elif outdated:
+        days, commands = summarize_days(outdated), rebuild_commands(outdated)
+        failed = messages.OUTDATED(asset=asset, partitions=days, settings=shown, commands=commands)
+    metadata = {
+        "outdated": shorten({key: sorted(differences) for key, differences in outdated.items()}),
+        "settings_not_recorded": shorten(unknown),
+    }
+    passed = "Every partition was built with the current settings and code, as far as its record tells."
+    return _result(passed, failed, metadata, warn=True)
 
 
 def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -239,6 +280,26 @@ def _model_size(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         )
 
     return _warning("model_size", lane, evaluate_size, settings)
+
+
+def _data_assets(settings: Settings) -> list[str]:
+    """Return the assets whose partitions have fingerprints."""
+    return ["sensor_table", "sensor_readings", FEATURE_TABLE] if settings.data.kind == "readings" else [FEATURE_TABLE]
+
+
+def _current_settings(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=asset_key(asset), name=CURRENT_SETTINGS, description=DESCRIPTIONS[CURRENT_SETTINGS])
+    @fails_with_code
+    def check(context: dg.AssetCheckExecutionContext, hdfs: HdfsResource) -> dg.AssetCheckResult:
+        with retried_connection_errors(hdfs.base_uri):
+            generations = hdfs.dataset(asset).current_generations()
+            sensors = None
+            if settings.data.kind == "readings":
+                sensors = hdfs.dataset("sensor_table").current(UNPARTITIONED)
+        center = sensors.record["facts"].get("mean_position") if sensors else None
+        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center))
+
+    return check
 
 
 def _record_check(

@@ -8,11 +8,18 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DAILY_FRAMES, AssetGroup, Guard
+from traffic_assets.assets.group import DAILY_FRAMES, DATE, AssetGroup, Guard
 from traffic_assets.assets.group import FEATURES as FEATURES_JOB
-from traffic_assets.assets.readings import get_source, prepare_days
+from traffic_assets.assets.readings import SOURCE, get_source, prepare_days
 from traffic_assets.catalogue.clock import previous_day
-from traffic_assets.catalogue.lookup import all_features
+from traffic_assets.catalogue.fingerprint import (
+    FINGERPRINT,
+    Fingerprint,
+    features_fingerprint,
+    ready_made_fingerprint,
+    recorded_fingerprint,
+)
+from traffic_assets.catalogue.lookup import all_features, column_versions
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK
 from traffic_assets.dagster_hdfs.resources import SparkResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -20,11 +27,13 @@ from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.messages import assets as messages
 from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.settings import Settings
-from traffic_assets.settings.data import FillSettings
+from traffic_assets.settings.data import DataSettings, FillSettings
 from traffic_assets.settings.persistence import PROCESSED
 
 GROUP = "features"
 FEATURE_TABLE = "feature_table"
+SENSORS_SOURCE = "sensors_source"
+"""Field of a record: where the files behind the sensor table were, as `SOURCE`."""
 
 
 def build(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -41,6 +50,7 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         # the end of the day before, for lags; a partition mapping would split backfills in two
         ins={"sensor_readings": dg.AssetIn(metadata={LOOKBACK: 1})},
+        code_version=features_fingerprint(settings.data, column_versions()).code_version,
         description="Features, speed and flow of every reading of a local day: one row for each sensor and time.",
         kinds={"spark", "hdfs"},
     )
@@ -60,6 +70,7 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
                 **_record(day, sensor_readings, sensor_table),
                 "rows_of_unknown_sensors": unknown.get(day, 0),
                 "fill": settings.data.fill.model_dump(),
+                **_origin(day, sensor_readings, sensor_table, settings.data),
             }
             for day in days
         }
@@ -78,6 +89,7 @@ def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
         partitions_def=build_daily_partitions(settings),
         io_manager_key=DAILY_FRAMES,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=ready_made_fingerprint(settings.data).code_version,
         description="Rows of a local day from a ready-made feature table, validated by type and range.",
         kinds={"spark", "hdfs"},
         metadata={"source": settings.source_uri},
@@ -89,7 +101,14 @@ def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
         days = list(context.partition_keys)
         source = get_source(settings.source_uri, settings, spark)
         ingested = ingest_feature_table(spark.session, source, days, settings.data)
-        return prepare_days(context, ingested, ingested.rows.where("speed IS NOT NULL"), days)
+        rows = ingested.rows.where("speed IS NOT NULL")
+
+        def describe_origin(format_found: str | None) -> dict[str, Any]:
+            columns = [name for name in rows.columns if name not in (DATE, *ingested.missing_columns)]
+            fingerprint = ready_made_fingerprint(settings.data, columns, format_found).to_json()
+            return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
+
+        return prepare_days(context, ingested, rows, days, describe_origin)
 
     return feature_table
 
@@ -106,6 +125,23 @@ def _record(day: str, readings: AssetInput, sensors: AssetInput) -> dict[str, An
         "missing_columns": readings_record["missing_columns"],
         "missing_features": _missing_features(readings_record["missing_columns"], facts),
         "sensors_without_lanes": facts["sensors_without_lanes"],
+    }
+
+
+def _origin(day: str, readings: AssetInput, sensors: AssetInput, data: DataSettings) -> dict[str, Any]:
+    """Return the fingerprint of a day, and the places of the files behind it."""
+    of_readings, of_sensors = readings.records[day], sensors.record
+    unknown = Fingerprint()
+    fingerprint = features_fingerprint(
+        data,
+        column_versions(),
+        recorded_fingerprint(of_readings) or unknown,
+        recorded_fingerprint(of_sensors) or unknown,
+    )
+    return {
+        FINGERPRINT: fingerprint.to_json(),
+        SOURCE: of_readings.get(SOURCE),
+        SENSORS_SOURCE: of_sensors.get(SOURCE),
     }
 
 

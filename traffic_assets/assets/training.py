@@ -12,16 +12,15 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.day_settings import compare_days
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import add_target_prefix, asset_key
 from traffic_assets.catalogue.lookup import all_features, feature_columns
-from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.failures import fails_with_code
 from traffic_assets.dagster_hdfs.io_managers.base import DATA, SUBFOLDER, table_schema
-from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -101,35 +100,6 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
     raise dg.Failure(text, allow_retries=False)
 
 
-def different_layouts(days: dict[str, Generation]) -> CodedText | None:
-    """Return the warning for days whose features are not fully comparable; None if they are.
-
-    The sensor table scales, clusters and encodes positions, and every new sensor changes that a little. This is a
-    warning and not an error, because one added detector must not stop all training. Days without a fingerprint (of a
-    ready-made table, or of an earlier version) are accepted.
-    """
-    groups: dict[str, list[str]] = {}
-    for day, generation in sorted(days.items()):
-        if fingerprint := generation.record.get(LAYOUT_FINGERPRINT):
-            groups.setdefault(fingerprint, []).append(day)
-    if len(groups) < 2:
-        return None
-    newest = max(groups, key=lambda fingerprint: max(days[day].published_at for day in groups[fingerprint]))
-    older = sorted(day for fingerprint, group in groups.items() if fingerprint != newest for day in group)
-    layouts = [f"{fingerprint}: {', '.join(group)}" for fingerprint, group in groups.items()]
-    return messages.LAYOUTS_DIFFER(layouts="; ".join(layouts), newest=newest, older=older)
-
-
-def different_fills(days: dict[str, Generation], settings: Settings) -> CodedText | None:
-    """Return the warning for days whose gaps were filled with other settings than the current ones; None without any.
-
-    Days that do not record their fill (of a ready-made table, or of an earlier version) are accepted.
-    """
-    current = settings.data.fill.model_dump()
-    others = sorted(day for day, generation in days.items() if generation.record.get("fill", current) != current)
-    return messages.FILLS_DIFFER(days=others, fill=json.dumps(current)) if others else None
-
-
 def split_id(settings: Settings, days: dict[str, Generation]) -> str:
     """Return the id of a split: a hash of its kind, shares and seed, and of the generations of its days."""
     parts = {
@@ -185,8 +155,10 @@ def _publish_splits(
     features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
     with retried_connection_errors(hdfs.base_uri):
         days = require_days(week, features.current_generations(training_window(week, settings)), settings)
-        layouts, fills = different_layouts(days), different_fills(days, settings)
-        for warning in filter(None, (layouts, fills)):
+        comparison = compare_days(days, settings)
+        if comparison.mixed and training.mixed_settings == "refuse":
+            raise dg.Failure(comparison.mixed, allow_retries=False)
+        for warning in (*comparison.warnings, *filter(None, [comparison.mixed])):
             context.log.warning(warning)
         rows = read_generations(spark.session, list(days.values()))
         place = split_column(rows, training.split, training.seed)
@@ -209,8 +181,8 @@ def _publish_splits(
         FEATURES_ID: features_id,
         "generation": generation.id,
         "bytes": record["bytes"],
-        "geometries": layouts or "the same on every day",
-        "fills": fills or "as configured",
+        "geometries": comparison.layouts or "the same on every day",
+        "settings": comparison.mixed or comparison.unknown or "the same on every day",
         **_figure_metadata(figure, generation, hdfs),
         **record_application(context.instance, context.run.run_id, spark.history_url),
         **meter.read().metadata(record["rows"], len(SPLIT_ASSETS)),

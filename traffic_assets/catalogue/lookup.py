@@ -32,6 +32,11 @@ def feature_table_columns() -> tuple[Column, ...]:
     return (*READING_COLUMNS[:2], *all_features(), *TARGETS.values())
 
 
+def column_versions() -> dict[str, int]:
+    """Return the content version of each column of the feature table, by name."""
+    return {column.name: column.version for column in feature_table_columns()}
+
+
 def leaky_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
     """Return the names of the features that, at horizon 0, are functions of a target."""
     return tuple(column.name for column in all_features() if column.is_leaky(target))

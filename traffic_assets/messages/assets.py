@@ -83,18 +83,47 @@ DAYS_BEYOND_DATA = Message(
         "after": "2026-01-08 to 2026-01-11",
     },
 )
+VALUES_LOST = Message(
+    code="assets.values-lost",
+    problem="Values of {column} became unknown for {count} sensors ({sensors}). They depend on a changed setting, and "
+    "the files do not have them any more",
+    fix="add files of these sensors to the source, then run the features job again, or undo the change of the setting",
+    example={"column": "free_flow_speed", "count": 2, "sensors": ["1108", "1109"]},
+)
 LAYOUTS_DIFFER = Message(
     code="assets.layouts-differ",
     problem="The days of the window come from different sensor tables ({layouts}; the newest is {newest}). Their "
     "bounding boxes, centres, clusters, positions or highway codes differ, so the features are not fully comparable",
-    fix="materialize feature_table again for {older} (run the features job)",
-    example={"layouts": ["a1: 2026-01-05", "b2: 2026-01-06"], "newest": "b2", "older": ["2026-01-05"]},
+    fix="run {commands} to rebuild {older}",
+    example={
+        "layouts": ["a1: 2026-01-05", "b2: 2026-01-06"],
+        "newest": "b2",
+        "older": ["2026-01-05"],
+        "commands": ["traffic-assets features 2026-01-05 2026-01-05"],
+    },
 )
-FILLS_DIFFER = Message(
-    code="assets.fills-differ",
-    problem="The gaps on {days} were not filled as data.fill is now configured ({fill})",
-    fix="materialize feature_table again for these days (run the features job)",
-    example={"days": ["2026-01-05"], "fill": '{"forward_fill": true}'},
+SOURCES_DIFFER = Message(
+    code="assets.sources-differ",
+    problem="The files of the days were in different places:{places:lines}",
+    fix="make sure that they are readings of the same network",
+    example={"places": {"data.source raw/readings": "2026-01-05 to 2026-01-07", "data.source raw/new": "2026-01-08"}},
+)
+SETTINGS_NOT_RECORDED = Message(
+    code="assets.settings-not-recorded",
+    problem="Earlier code built {days} and did not record the settings, so they are not compared with the other days",
+    fix="run {commands} to rebuild them",
+    example={"days": ["2026-01-05"], "commands": ["traffic-assets features 2026-01-05 2026-01-05"]},
+)
+MIXED_SETTINGS = Message(
+    code="assets.mixed-settings",
+    problem="The days of the window were built with different settings or code, so their rows are not comparable:"
+    "{differences:lines}",
+    fix="run {commands} to rebuild the days that differ from the current settings, or set training.mixed_settings to "
+    "warn",
+    example={
+        "differences": {"data.free_flow_speed": "65.0 on 2026-01-05; 40.0 on 2026-01-06 to 2026-01-11"},
+        "commands": ["traffic-assets features 2026-01-05 2026-01-05"],
+    },
 )
 DIFFERENT_SPLITS = Message(
     code="assets.different-splits",

@@ -86,3 +86,21 @@ MODEL_SIZE = Message(
     fix="change the number or depth of the trees, or evaluation.model_size_mb",
     example={"megabytes": 60.0, "low": 13.95, "high": 41.85},
 )
+OUTDATED = Message(
+    code="checks.outdated",
+    problem="Some partitions of {asset} were built with other settings or code than the current ones ({partitions}):"
+    "{settings:lines}",
+    fix="run {commands} to rebuild them",
+    example={
+        "asset": "feature_table",
+        "partitions": "2026-01-05 to 2026-01-07",
+        "settings": {"data.free_flow_speed": "65.0, now 40.0"},
+        "commands": ["traffic-assets features 2026-01-05 2026-01-07"],
+    },
+)
+OUTDATED_TABLE = Message(
+    code="checks.outdated-table",
+    problem="{asset} was built with other settings or code than the current ones:{settings:lines}",
+    fix="materialize {asset} again (the features job does it)",
+    example={"asset": "sensor_table", "settings": {"data.speed_unit": "mph, now km/h"}},
+)

@@ -35,6 +35,7 @@ class Ingested:
         refused: Reason for each day that must not be published.
         missing_columns: Columns of the catalogue that at least one day lacks.
         cached: Rows to unpersist once `rows` and `quarantined` are written.
+        formats: Format of the files by day; days without files are absent.
     """
 
     rows: DataFrame
@@ -43,6 +44,7 @@ class Ingested:
     refused: dict[str, str]
     missing_columns: list[str]
     cached: DataFrame
+    formats: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _ingest(request: _Input) -> Ingested:
     refused: dict[str, str] = {}
     missing: set[str] = set()
     while True:  # repeated without the day folders whose files turn out to be broken during the pass
-        marked, unreadable, absent = _mark_rows(request, parts)
+        marked, unreadable, absent, formats = _mark_rows(request, parts)
         refused |= unreadable
         missing |= absent
         # Unpersist first: Spark finds a cached plan by its paths, and the files may have changed since.
@@ -118,6 +120,7 @@ def _ingest(request: _Input) -> Ingested:
         refused=_refuse_by_counts(request, counts, own_reasons) | refused,
         missing_columns=sorted(missing),
         cached=cached,
+        formats=formats,
     )
 
 
@@ -184,12 +187,12 @@ def _refuse_by_counts(
     return refused
 
 
-def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[str, str], set[str]]:
+def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[str, str], set[str], dict[str, str]]:
     """Read and validate parts.
 
     Returns:
-        Every row with its local day and the reason that makes it bad; the reason for each refused day; and the
-        catalogue's columns that a part lacks.
+        Every row with its local day and the reason that makes it bad; the reason for each refused day; the catalogue's
+        columns that a part lacks; and the format of the files by day.
 
     Raises:
         InputError: If a part without days cannot be used.
@@ -198,6 +201,7 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
     names = [c.name for c in request.columns]
     frames: list[DataFrame] = []
     missing: set[str] = set()
+    formats = {day: str(part.format) for part, _ in read for day in part.days or request.days}
     for part, frame in read:
         try:
             require_columns(frame, request.required, part.place)
@@ -217,7 +221,7 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
         schema = ", ".join(f"{c.name} {c.spark_type}" for c in request.columns)
         rows = request.spark.createDataFrame([], f"{schema}, {REASON} string, date string")
     order = [name for name in names if name not in KEYS]
-    return mark_duplicates(rows, KEYS, order), refused, missing
+    return mark_duplicates(rows, KEYS, order), refused, missing, formats
 
 
 def _add_local_day(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings) -> DataFrame:

@@ -43,10 +43,12 @@ class Part:
     Attributes:
         paths: Files or folders.
         days: Local days of the files; None if the layout does not name them.
+        format: Format of the files, once they were read.
     """
 
     paths: tuple[str, ...]
     days: tuple[str, ...] | None
+    format: str | None = None
 
     @property
     def place(self) -> str:
@@ -162,7 +164,7 @@ class Source:
         """Read the parts, those with the same columns together, and refuse days that cannot be read.
 
         Returns:
-            Pairs of part and rows, and the reason for each refused day.
+            Pairs of part (with its format) and rows, and the reason for each refused day.
 
         Raises:
             InputError: If a part without days cannot be read.
@@ -182,8 +184,9 @@ class Source:
             Part(
                 tuple(path for p in same for path in p.paths),
                 None if same[0].days is None else tuple(day for p in same for day in p.days or ()),
+                kind,
             )
-            for same in by_schema.values()
+            for (kind, _), same in by_schema.items()
         ]
         return [(group, self.read(spark, group)) for group in groups], refused
 

@@ -14,14 +14,14 @@ from traffic_assets.settings.section import Section
 class GateThresholds(Section):
     """Limits that a lane's gate enforces; absent values are not enforced."""
 
-    r2_min: Annotated[float, Field(le=1)] | None = Field(default=None, description="Minimum R² on test.")
+    r2_min: float | None = Field(default=None, description="Minimum R² on test.")
     rmse_max: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Maximum RMSE on test, in the target's unit."
     )
     mae_max: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Maximum MAE on test, in the target's unit."
     )
-    cv_r2_mean_min: Annotated[float, Field(lt=1)] | None = Field(
+    cv_r2_mean_min: float | None = Field(
         default=None, description="Exclusive lower bound of the mean R² of the folds."
     )
     cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(

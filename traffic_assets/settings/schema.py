@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from traffic_assets.dagster_hdfs.installed_backends import find_backend
 from traffic_assets.dagster_hdfs.message import CodedText
-from traffic_assets.dagster_hdfs.uris import get_scheme
+from traffic_assets.dagster_hdfs.uris import get_scheme, redact
 from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.data import DataSettings
@@ -143,3 +143,7 @@ class Settings(Section):
     def source_uri(self) -> str:
         """URI of the input."""
         return self.data.source or f"{self.persistence.base_uri}/{RAW}/readings"
+
+    def describe_source(self, uri: str) -> str:
+        """Return where input files are: relative to the base URI if they are below it, so that both can be moved."""
+        return redact(uri.removeprefix(f"{self.persistence.base_uri.rstrip('/')}/"))

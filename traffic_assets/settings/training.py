@@ -148,6 +148,10 @@ class TrainingSettings(Section):
     minimum_days: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Days of the window that must have readings. Default: all of them."
     )
+    mixed_settings: Literal["refuse", "warn"] = Field(
+        default="refuse",
+        description="Training over days that were built with different settings or code: `refuse` it, or only `warn`.",
+    )
     split: SplitSettings = Field(default_factory=SplitSettings)
     folds: Annotated[int, Field(ge=2, le=50)] = Field(default=5, description="Number of cross-validation folds.")
     fold_kind: Literal["random", "sensor", "expanding", "sliding"] = Field(

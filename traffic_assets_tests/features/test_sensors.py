@@ -61,7 +61,11 @@ def codes(table: SensorTable) -> dict[str, int | None]:
 def stored(spark: SparkSession, table: SensorTable, folder: Path) -> SensorTable:
     """Return the table as the next build reads it: from storage, with its record from JSON."""
     table.rows.write.parquet(f"file://{folder}")
-    return SensorTable(spark.read.parquet(f"file://{folder}"), json.loads(json.dumps(table.record)))
+    return SensorTable(
+        spark.read.parquet(f"file://{folder}"),
+        json.loads(json.dumps(table.record)),
+        fingerprint=table.fingerprint,
+    )
 
 
 def test_codes_are_assigned_in_name_order_and_never_change(spark: SparkSession, tmp_path: Path) -> None:
@@ -104,6 +108,7 @@ def test_positions_are_scaled_over_the_box_and_measured_from_the_centre(spark: S
         "sensors_without_lanes": 1,
         "bounding_box": [48.8566, -0.1278, 51.5074, 2.3522],
         "center": [51.5074, -0.1278],
+        "mean_position": [pytest.approx((48.8566 + 51.5074) / 2), pytest.approx((2.3522 - 0.1278) / 2)],
         "clusters": 2,
         "highway_codes": ...,
         "folders_seen": ...,

@@ -1,0 +1,216 @@
+"""Fingerprints: what the content of a stored partition depends on, as values beside a hash.
+
+A record contains the fingerprint of its partition in the field `fingerprint`:
+
+    {"reading": {"values": {...}, "detected": [...], "hash": "..."},    how files were read
+     "feature": {"values": {...}, "detected": [...], "hash": "..."},    how features were computed
+     "versions": {"<dataset or column>": 1, ...}}                       content versions of the code
+
+Values are resolved: a default and the same value in a settings file give the same fingerprint. A *detected* value was
+found in the data, because no setting has it. Two detected values always agree; a difference between them is a
+difference of the data. A part or a value that only one of two fingerprints has is not compared, because earlier code
+did not record it. Not here: which days of a week differ (`assets/day_settings.py`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from traffic_assets.catalogue.readings import READINGS_VERSION
+from traffic_assets.catalogue.sensors import SENSORS_VERSION
+from traffic_assets.settings.data import ALIASES, DataSettings
+
+FINGERPRINT = "fingerprint"
+"""Field of a record."""
+
+_DIGITS = 9  # a centre that was printed and written into the settings again
+
+
+@dataclass(frozen=True)
+class Part:
+    """Resolved settings that a content depends on.
+
+    Attributes:
+        values: Value by name of the setting, without its section; values are JSON.
+        detected: Names of the values that were found in the data.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    detected: frozenset[str] = frozenset()
+
+    @property
+    def hash(self) -> str:
+        """A short hash of the values."""
+        return short_hash({"values": self.values, "detected": sorted(self.detected)})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as a record contains it."""
+        return {"values": dict(self.values), "detected": sorted(self.detected), "hash": self.hash}
+
+    def differences(self, other: "Part") -> dict[str, tuple[Any, Any]]:
+        """Return both values of each setting that differs, by name."""
+        return {
+            name: (value, other.values[name])
+            for name, value in self.values.items()
+            if name in other.values and not self._agrees(name, value, other)
+        }
+
+    def _agrees(self, name: str, value: Any, other: "Part") -> bool:
+        both_detected = name in self.detected and name in other.detected
+        unknown = (name in self.detected and value is None) or (name in other.detected and other.values[name] is None)
+        return both_detected or unknown or _rounded(value) == _rounded(other.values[name])
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the content of a partition depends on.
+
+    Attributes:
+        reading: How files were read.
+        feature: How features were computed.
+        versions: Content version by dataset or column.
+    """
+
+    reading: Part = field(default_factory=Part)
+    feature: Part = field(default_factory=Part)
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def code_version(self) -> str:
+        """Dagster's code version of an asset: content versions, then settings."""
+        versions = list(self.versions.values())
+        content = str(versions[0]) if len(versions) == 1 else short_hash(self.versions)[:8]
+        return f"{content}-{short_hash([self.reading.hash, self.feature.hash])[:8]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fingerprint as a record contains it."""
+        parts = {"reading": self.reading.to_json(), "feature": self.feature.to_json()}
+        return {**parts, "versions": dict(self.versions)}
+
+    def differences(self, other: "Fingerprint") -> dict[str, tuple[Any, Any]]:
+        """Return both values of each setting that differs, by its path."""
+        both = self.reading.differences(other.reading) | self.feature.differences(other.feature)
+        return {f"data.{name}": values for name, values in both.items()}
+
+    def version_differences(self, other: "Fingerprint", names: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+        """Return both content versions of each named dataset or column that differs; None for an absent one."""
+        versions = {name: (self.versions.get(name), other.versions.get(name)) for name in names}
+        return {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
+
+
+def recorded_fingerprint(record: Mapping[str, Any]) -> Fingerprint | None:
+    """Return the fingerprint of a record; None if earlier code wrote it."""
+    stored = record.get(FINGERPRINT)
+    if stored is None:
+        return None
+    parts = {name: Part(stored[name]["values"], frozenset(stored[name]["detected"])) for name in ("reading", "feature")}
+    return Fingerprint(**parts, versions=stored["versions"])
+
+
+def readings_fingerprint(data: DataSettings, format_found: str | None = None) -> Fingerprint:
+    """Return the fingerprint of a day of `sensor_readings`.
+
+    Args:
+        data: Settings of the input.
+        format_found: Format of the files if `data.format` is `auto`; None if it is not known.
+    """
+    clock = Part({"time_zone": data.time_zone, "interval_minutes": data.interval_minutes})
+    return Fingerprint(_reading(data, format_found), clock, {"sensor_readings": READINGS_VERSION})
+
+
+def sensors_fingerprint(
+    data: DataSettings, format_found: str | None = None, center: Iterable[float | None] | None = None
+) -> Fingerprint:
+    """Return the fingerprint of `sensor_table`.
+
+    Args:
+        data: Settings of the input.
+        format_found: Format of the files if `data.format` is `auto`; None if it is not known.
+        center: Mean position of the sensors, degrees, if `data.center` is not set; None if it is not known.
+    """
+    per_sensor = data.free_flow_speed == "per_sensor"
+    values = {"time_zone": data.time_zone, "free_flow_speed": "per_sensor" if per_sensor else "one for all sensors"}
+    feature = Part(values | {"center": _center(data, center)}, _detected_center(data))
+    return Fingerprint(_reading(data, format_found), feature, {"sensor_table": SENSORS_VERSION})
+
+
+def features_fingerprint(
+    data: DataSettings,
+    columns: Mapping[str, int],
+    readings: Fingerprint | None = None,
+    sensors: Fingerprint | None = None,
+) -> Fingerprint:
+    """Return the fingerprint of a day of `feature_table`.
+
+    Files are read, and the centre is used, by the assets below it. So their values come from the fingerprints of the
+    generations that the day was computed from. A fingerprint without values stands for a generation of earlier code.
+
+    Args:
+        data: Settings of the features.
+        columns: Content version by column.
+        readings: Fingerprint of the day of `sensor_readings`; None for one by the settings.
+        sensors: Fingerprint of `sensor_table`; None for one by the settings.
+    """
+    readings = readings or readings_fingerprint(data)
+    sensors = sensors or sensors_fingerprint(data)
+    values = {
+        "time_zone": data.time_zone,
+        "interval_minutes": data.interval_minutes,
+        "free_flow_speed": data.free_flow_speed,
+        "rush_hours": sorted([start, end] for start, end in data.rush_hours),
+        "fill": data.fill.model_dump(mode="json") if data.fill.on else "off",
+        **{name: value for name, value in sensors.feature.values.items() if name == "center"},
+    }
+    feature = Part(values, sensors.feature.detected & {"center"})
+    return Fingerprint(readings.reading, feature, {**columns, **readings.versions})
+
+
+def ready_made_fingerprint(
+    data: DataSettings, columns: Iterable[str] = (), format_found: str | None = None
+) -> Fingerprint:
+    """Return the fingerprint of a day of a ready-made `feature_table`, whose columns have the version of its reading.
+
+    Args:
+        data: Settings of the input.
+        columns: Columns that the table has.
+        format_found: Format of the files if `data.format` is `auto`; None if it is not known.
+    """
+    read = readings_fingerprint(data, format_found)
+    return Fingerprint(read.reading, read.feature, dict.fromkeys((*columns, "sensor_readings"), READINGS_VERSION))
+
+
+def short_hash(value: Any) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _reading(data: DataSettings, format_found: str | None) -> Part:
+    """Return how files are read."""
+    detected = data.format == "auto"
+    values = {
+        "kind": data.kind,
+        "format": format_found if detected else data.format,
+        # those that differ from the built-in ones
+        "aliases": {alias: name for alias, name in sorted(data.aliases.items()) if ALIASES.get(alias) != name},
+        "timestamps": data.timestamps,
+        "timestamp_formats": list(data.timestamp_formats),
+        "speed_unit": data.speed_unit,
+    }
+    return Part(values, frozenset({"format"} if detected else ()))
+
+
+def _center(data: DataSettings, found: Iterable[float | None] | None) -> list[float | None] | None:
+    center = data.center or found
+    return None if center is None else list(center)
+
+
+def _detected_center(data: DataSettings) -> frozenset[str]:
+    return frozenset() if data.center else frozenset({"center"})
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value
