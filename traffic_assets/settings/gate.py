@@ -21,9 +21,7 @@ class GateThresholds(Section):
     mae_max: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Maximum MAE on test, in the target's unit."
     )
-    cv_r2_mean_min: float | None = Field(
-        default=None, description="Exclusive lower bound of the mean R² of the folds."
-    )
+    cv_r2_mean_min: float | None = Field(default=None, description="Exclusive lower bound of the mean R² of the folds.")
     cv_r2_std_max: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Exclusive upper bound of the standard deviation of the folds' R²."
     )

@@ -15,8 +15,6 @@ from traffic_assets.assets.training import (
     FEATURES_ID,
     SPLIT_ASSETS,
     SPLIT_FIGURE,
-    different_fills,
-    different_layouts,
     newest_id,
     require_days,
     split_id,
@@ -292,39 +290,6 @@ def test_days_on_both_sides_of_the_data_are_listed_together(tmp_path: Path) -> N
     assert get_code(refused) == "assets.days-beyond-data"
     assert get_values(refused)["before"] == "2025-12-29 to 2026-01-04"
     assert get_values(refused)["after"] == "2026-01-08 to 2026-01-11"
-
-
-def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
-    days = {
-        DAYS[0]: generation(DAYS[0], published=9, geometry="new"),
-        DAYS[1]: generation(DAYS[1], published=7, geometry="old"),
-        DAYS[2]: generation(DAYS[2], published=8, geometry="old"),
-    }
-    warning = different_layouts(days)
-    assert warning is not None
-    assert warning.code == "assets.layouts-differ"
-    assert warning.values == {
-        "layouts": f"new: {DAYS[0]}; old: {DAYS[1]}, {DAYS[2]}",
-        "newest": "new",
-        "older": [DAYS[1], DAYS[2]],
-    }
-
-
-def test_days_with_one_sensor_table_or_none_are_comparable() -> None:
-    same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
-    assert different_layouts(same) is None
-    assert different_layouts({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
-
-
-def test_days_that_were_filled_in_another_way_are_reported_by_name(tmp_path: Path) -> None:
-    plain, filling = tiny_settings(tmp_path), tiny_settings(tmp_path, {"data": {"fill": {"forward_fill": True}}})
-    days = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], fill=plain.data.fill.model_dump())}
-    assert different_fills(days, plain) is None
-    warning = different_fills(days, filling)
-    assert warning is not None
-    assert warning.code == "assets.fills-differ"
-    assert warning.values["days"] == [DAYS[1]]
-    assert '"forward_fill": true' in warning.values["fill"]
 
 
 def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
