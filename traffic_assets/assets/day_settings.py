@@ -81,19 +81,19 @@ def find_differences(fingerprints: Mapping[str, Fingerprint], columns: Iterable[
         fingerprints: Fingerprint by day.
         columns: Columns whose content versions are compared.
     """
-    found: dict[str, Groups] = {}
+    differing: dict[str, Groups] = {}
     for parts in ({d: f.reading for d, f in fingerprints.items()}, {d: f.feature for d, f in fingerprints.items()}):
         for name in dict.fromkeys(name for part in parts.values() for name in part.values):
             if groups := _differing_values(name, parts):
-                found[f"data.{name}"] = groups
+                differing[f"data.{name}"] = groups
     for column in columns:
         versions: Groups = {}
         for day, fingerprint in fingerprints.items():
             version = fingerprint.versions.get(column)
             versions.setdefault("absent" if version is None else str(version), []).append(day)
         if len(versions) > 1:
-            found[f"content version of {column}"] = versions
-    return found
+            differing[f"content version of {column}"] = versions
+    return differing
 
 
 def find_outdated(

@@ -103,9 +103,9 @@ def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
         ingested = ingest_feature_table(spark.session, source, days, settings.data)
         rows = ingested.rows.where("speed IS NOT NULL")
 
-        def describe_origin(format_found: str | None) -> dict[str, Any]:
+        def describe_origin(detected_format: str | None) -> dict[str, Any]:
             columns = [name for name in rows.columns if name not in (DATE, *ingested.missing_columns)]
-            fingerprint = ready_made_fingerprint(settings.data, columns, format_found).to_json()
+            fingerprint = ready_made_fingerprint(settings.data, columns, detected_format).to_json()
             return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
 
         return prepare_days(context, ingested, rows, days, describe_origin)

@@ -158,8 +158,8 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         days = list(context.partition_keys)
         ingested = ingest_readings(spark.session, get_source(settings.source_uri, settings, spark), days, data)
 
-        def describe_origin(format_found: str | None) -> dict[str, Any]:
-            fingerprint = readings_fingerprint(data, format_found).to_json()
+        def describe_origin(detected_format: str | None) -> dict[str, Any]:
+            fingerprint = readings_fingerprint(data, detected_format).to_json()
             return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
 
         return prepare_days(context, ingested, ingested.rows, days, describe_origin)

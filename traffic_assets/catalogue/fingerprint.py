@@ -60,7 +60,7 @@ class Part:
     def _agrees(self, name: str, value: Any, other: "Part") -> bool:
         both_detected = name in self.detected and name in other.detected
         unknown = (name in self.detected and value is None) or (name in other.detected and other.values[name] is None)
-        return both_detected or unknown or _rounded(value) == _rounded(other.values[name])
+        return both_detected or unknown or _round(value) == _round(other.values[name])
 
 
 @dataclass(frozen=True)
@@ -109,31 +109,31 @@ def recorded_fingerprint(record: Mapping[str, Any]) -> Fingerprint | None:
     return Fingerprint(**parts, versions=stored["versions"])
 
 
-def readings_fingerprint(data: DataSettings, format_found: str | None = None) -> Fingerprint:
+def readings_fingerprint(data: DataSettings, detected_format: str | None = None) -> Fingerprint:
     """Return the fingerprint of a day of `sensor_readings`.
 
     Args:
         data: Settings of the input.
-        format_found: Format of the files if `data.format` is `auto`; None if it is not known.
+        detected_format: Format of the files if `data.format` is `auto`; None if it is not known.
     """
     clock = Part({"time_zone": data.time_zone, "interval_minutes": data.interval_minutes})
-    return Fingerprint(_reading(data, format_found), clock, {"sensor_readings": READINGS_VERSION})
+    return Fingerprint(_reading(data, detected_format), clock, {"sensor_readings": READINGS_VERSION})
 
 
 def sensors_fingerprint(
-    data: DataSettings, format_found: str | None = None, center: Iterable[float | None] | None = None
+    data: DataSettings, detected_format: str | None = None, center: Iterable[float | None] | None = None
 ) -> Fingerprint:
     """Return the fingerprint of `sensor_table`.
 
     Args:
         data: Settings of the input.
-        format_found: Format of the files if `data.format` is `auto`; None if it is not known.
+        detected_format: Format of the files if `data.format` is `auto`; None if it is not known.
         center: Mean position of the sensors, degrees, if `data.center` is not set; None if it is not known.
     """
     per_sensor = data.free_flow_speed == "per_sensor"
     values = {"time_zone": data.time_zone, "free_flow_speed": "per_sensor" if per_sensor else "one for all sensors"}
     feature = Part(values | {"center": _center(data, center)}, _detected_center(data))
-    return Fingerprint(_reading(data, format_found), feature, {"sensor_table": SENSORS_VERSION})
+    return Fingerprint(_reading(data, detected_format), feature, {"sensor_table": SENSORS_VERSION})
 
 
 def features_fingerprint(
@@ -168,16 +168,16 @@ def features_fingerprint(
 
 
 def ready_made_fingerprint(
-    data: DataSettings, columns: Iterable[str] = (), format_found: str | None = None
+    data: DataSettings, columns: Iterable[str] = (), detected_format: str | None = None
 ) -> Fingerprint:
     """Return the fingerprint of a day of a ready-made `feature_table`, whose columns have the version of its reading.
 
     Args:
         data: Settings of the input.
         columns: Columns that the table has.
-        format_found: Format of the files if `data.format` is `auto`; None if it is not known.
+        detected_format: Format of the files if `data.format` is `auto`; None if it is not known.
     """
-    read = readings_fingerprint(data, format_found)
+    read = readings_fingerprint(data, detected_format)
     return Fingerprint(read.reading, read.feature, dict.fromkeys((*columns, "sensor_readings"), READINGS_VERSION))
 
 
@@ -186,12 +186,12 @@ def short_hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _reading(data: DataSettings, format_found: str | None) -> Part:
+def _reading(data: DataSettings, detected_format: str | None) -> Part:
     """Return how files are read."""
     detected = data.format == "auto"
     values = {
         "kind": data.kind,
-        "format": format_found if detected else data.format,
+        "format": detected_format if detected else data.format,
         # those that differ from the built-in ones
         "aliases": {alias: name for alias, name in sorted(data.aliases.items()) if ALIASES.get(alias) != name},
         "timestamps": data.timestamps,
@@ -201,8 +201,8 @@ def _reading(data: DataSettings, format_found: str | None) -> Part:
     return Part(values, frozenset({"format"} if detected else ()))
 
 
-def _center(data: DataSettings, found: Iterable[float | None] | None) -> list[float | None] | None:
-    center = data.center or found
+def _center(data: DataSettings, mean: Iterable[float | None] | None) -> list[float | None] | None:
+    center = data.center or mean
     return None if center is None else list(center)
 
 
@@ -210,7 +210,7 @@ def _detected_center(data: DataSettings) -> frozenset[str]:
     return frozenset() if data.center else frozenset({"center"})
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return [_rounded(v) for v in value]
+        return [_round(v) for v in value]
     return round(value, _DIGITS) if isinstance(value, float) else value

@@ -162,10 +162,10 @@ def _collect_descriptions(
         return _Described(previous.rows.select("sensor_id", *_DESCRIPTION, "free_flow_speed"), {}, {}, None)
     refused = dict[str, str]()
     while True:  # repeated without the day folders whose files turn out to be broken during the pass
-        new, unusable, found = _describe_sensors(spark, source, data, parts)
+        new, unusable, formats = _describe_sensors(spark, source, data, parts)
         refused |= unusable
         if new is None:
-            return _Described(None, refused, {}, found)
+            return _Described(None, refused, {}, formats)
         latest = None
         if change.read_again and not change.rebuilt and change.days is not None:
             own = [part for part in parts if set(part.days or ()) & set(change.days)]
@@ -177,7 +177,7 @@ def _collect_descriptions(
             with storage_errors(source.uri):
                 rows = merged.collect()
                 unknown = find_lost_values(previous.rows.collect(), rows, change) if previous else {}
-                return _Described(spark.createDataFrame(rows, merged.schema), refused, unknown, found)
+                return _Described(spark.createDataFrame(rows, merged.schema), refused, unknown, formats)
         except StorageError as error:
             broken = find_broken_parts(parts, error)
             if not broken:
@@ -213,7 +213,7 @@ def _describe_sensors(
     """
     by_name = {c.name: c for c in (*SENSOR_COLUMNS, *READING_COLUMNS)}
     read, refused = source.read_all(spark, parts)
-    found = ", ".join(sorted({str(part.format) for part, _ in read})) or None
+    formats = ", ".join(sorted({str(part.format) for part, _ in read})) or None
     frames = []
     for part, frame in read:
         columns = tuple(by_name.values())
@@ -231,7 +231,7 @@ def _describe_sensors(
             good = good.withColumn("timestamp", F.lit(None).cast("timestamp"))
         frames.append(good.select("sensor_id", *_DESCRIPTION, "timestamp", "speed"))
     if not frames:
-        return None, refused, found
+        return None, refused, formats
     rows = frames[0]
     for frame in frames[1:]:
         rows = rows.unionByName(frame)
@@ -241,7 +241,7 @@ def _describe_sensors(
     described = rows.groupBy("sensor_id").agg(
         *(F.max(c).alias(c) for c in _DESCRIPTION), free_flow.alias("free_flow_speed")
     )
-    return described, refused, found
+    return described, refused, formats
 
 
 def _merge(previous: DataFrame, new: DataFrame, latest: DataFrame | None, change: Change) -> DataFrame:
@@ -257,9 +257,9 @@ def _merge(previous: DataFrame, new: DataFrame, latest: DataFrame | None, change
         change: What changed since the previous table.
     """
     columns = (*_DESCRIPTION, FREE_FLOW)
-    both = new.join(_prefixed(previous, columns, "old"), "sensor_id", "full")
+    both = new.join(_add_prefix(previous, columns, "old"), "sensor_id", "full")
     if latest is not None:
-        both = both.join(_prefixed(latest, columns, "latest"), "sensor_id", "left")
+        both = both.join(_add_prefix(latest, columns, "latest"), "sensor_id", "left")
 
     def value(column: str) -> Column:
         old, read = F.col(f"old_{column}"), F.col(column)
@@ -274,7 +274,7 @@ def _merge(previous: DataFrame, new: DataFrame, latest: DataFrame | None, change
     return both.select("sensor_id", *(value(column).alias(column) for column in columns))
 
 
-def _prefixed(rows: DataFrame, columns: Sequence[str], prefix: str) -> DataFrame:
+def _add_prefix(rows: DataFrame, columns: Sequence[str], prefix: str) -> DataFrame:
     return rows.select("sensor_id", *(F.col(c).alias(f"{prefix}_{c}") for c in columns))
 
 

@@ -35,8 +35,10 @@ def generation(day: str, published: int = 5, **record: Any) -> Generation:
     return Generation(f"g-{day}", day, f"file:///x/{day}", at, "run", {"rows": 9, **record})
 
 
-def built_with(data: DataSettings, versions: Mapping[str, int] | None = None, format_found: str = "csv") -> Fingerprint:
-    readings, sensors = readings_fingerprint(data, format_found), sensors_fingerprint(data, format_found, CENTER)
+def built_with(
+    data: DataSettings, versions: Mapping[str, int] | None = None, detected_format: str = "csv"
+) -> Fingerprint:
+    readings, sensors = readings_fingerprint(data, detected_format), sensors_fingerprint(data, detected_format, CENTER)
     return features_fingerprint(data, column_versions() | dict(versions or {}), readings, sensors)
 
 
@@ -106,7 +108,7 @@ def test_a_detected_format_agrees_with_itself_and_with_its_name(tmp_path: Path) 
     written = built_with(DataSettings(format="csv"))
     detected = {DAYS[0]: day(DAYS[0], built_with(settings.data)), DAYS[1]: day(DAYS[1], written)}
     assert compare_days(detected, settings).mixed is None
-    changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, format_found="parquet"))}
+    changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, detected_format="parquet"))}
     mixed = compare_days(changed, settings).mixed
     assert mixed is not None, "one day was told to be CSV, another was found to be Parquet"
     assert list(mixed.values["differences"]) == ["data.format"]

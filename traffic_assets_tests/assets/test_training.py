@@ -182,16 +182,6 @@ def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Pat
     ("training", "code", "values"),
     [
         (
-            {"features": ["hour_sin", "hour_sine"]},
-            "features.unknown",
-            {"setting": "training.features", "names": ["hour_sine (did you mean hour_sin?)"]},
-        ),
-        (
-            {"exclude_features": ["lanes"]},
-            "features.unknown",
-            {"setting": "training.exclude_features", "names": ["lanes"]},
-        ),
-        (
             {"targets": ["speed", "flow"], "features": ["flow_rate"]},
             "features.all-leaky-or-excluded",
             {"target": "flow"},
