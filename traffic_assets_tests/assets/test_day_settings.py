@@ -16,7 +16,6 @@ from traffic_assets.assets.day_settings import (
     used_columns,
 )
 from traffic_assets.catalogue.fingerprint import (
-    FINGERPRINT,
     Fingerprint,
     features_fingerprint,
     readings_fingerprint,
@@ -43,7 +42,7 @@ def built_with(
 
 
 def day(key: str, fingerprint: Fingerprint, **record: Any) -> Generation:
-    return generation(key, **{FINGERPRINT: fingerprint.to_json()}, **record)
+    return generation(key, fingerprint=fingerprint.to_json(), **record)
 
 
 def test_days_that_were_built_alike_do_not_differ(tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_a_detected_format_agrees_with_itself_and_with_its_name(tmp_path: Path) 
     written = built_with(DataSettings(format="csv"))
     detected = {DAYS[0]: day(DAYS[0], built_with(settings.data)), DAYS[1]: day(DAYS[1], written)}
     assert compare_days(detected, settings).mixed is None
-    changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, detected_format="parquet"))}
+    changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, kind="parquet"))}
     mixed = compare_days(changed, settings).mixed
     assert mixed is not None, "one day was told to be CSV, another was found to be Parquet"
     assert list(mixed.values["differences"]) == ["data.format"]

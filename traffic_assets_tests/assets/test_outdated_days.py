@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,21 +47,28 @@ def rebuild(made: Deployment, day: str, changes: Mapping[str, Any]) -> Deploymen
     return Deployment(made.base, settings, made.instance, result)
 
 
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def to_csv(spark: SparkSession, base: Path) -> None:
     """Replace the Parquet files of the second day by CSV."""
     folder = base / "raw" / "readings" / f"date={DAYS[1]}"
-    rows = spark.read.parquet(f"file://{folder}").toPandas()
+    rows = [row.asDict() for row in spark.read.parquet(f"file://{folder}").collect()]
     for file in folder.iterdir():
         file.unlink()
-    rows.to_csv(folder / "x.csv", index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+    write_csv(folder / "x.csv", [row | {"timestamp": f"{row['timestamp'].isoformat()}Z"} for row in rows])
 
 
 def elsewhere(spark: SparkSession, base: Path) -> None:
     """Move the raw readings to another folder, with a table of the sensors."""
     (base / "raw" / "readings").rename(base / "elsewhere")
     columns = ("sensor_id", "latitude", "longitude", "highway", "lanes")
-    rows = spark.read.parquet(f"file://{base}/elsewhere").select(*columns).distinct().toPandas()
-    rows.to_csv(base / "sensors.csv", index=False)
+    rows = spark.read.parquet(f"file://{base}/elsewhere").select(*columns).distinct().collect()
+    write_csv(base / "sensors.csv", [row.asDict() for row in rows])
 
 
 PREPARE: dict[str, Callable[[SparkSession, Path], None]] = {
