@@ -107,7 +107,7 @@ def test_a_detected_format_agrees_with_itself_and_with_its_name(tmp_path: Path) 
     written = built_with(DataSettings(format="csv"))
     detected = {DAYS[0]: day(DAYS[0], built_with(settings.data)), DAYS[1]: day(DAYS[1], written)}
     assert compare_days(detected, settings).mixed is None
-    changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, kind="parquet"))}
+    changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, detected_format="parquet"))}
     mixed = compare_days(changed, settings).mixed
     assert mixed is not None, "one day was told to be CSV, another was found to be Parquet"
     assert list(mixed.values["differences"]) == ["data.format"]
