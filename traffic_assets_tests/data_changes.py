@@ -46,3 +46,14 @@ HARMLESS = {
     "max_bad_share": "it decides which days are refused, not what is in the others",
 }
 """Settings that the content of a day does not depend on, with the reason."""
+
+OTHER_SECTIONS = {
+    "profile": "a name",
+    "models": "models read finished days",
+    "training": "weeks read finished days; their own settings are compared between the steps of a week",
+    "evaluation": "models are evaluated on finished days",
+    "persistence": "it decides where days are stored; a place outside the base URI is in data.source",
+    "spark": "it decides where rows are computed; the session's time zone is fixed and checked",
+    "owners": "names in the UI",
+}
+"""Sections that the content of a day does not depend on, with the reason."""

@@ -1,5 +1,6 @@
 """Fingerprints: resolved values, what counts as a difference, and that no data setting is forgotten."""
 
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,10 @@ from traffic_assets.catalogue.fingerprint import (
     sensors_fingerprint,
 )
 from traffic_assets.catalogue.lookup import column_versions
+from traffic_assets.settings import Settings
 from traffic_assets.settings.data import ALIASES, DataSettings
 from traffic_assets.settings.section import Section
-from traffic_assets_tests.data_changes import CHANGES, HARMLESS, SOURCES
+from traffic_assets_tests.data_changes import CHANGES, HARMLESS, OTHER_SECTIONS, SOURCES
 
 DEFAULTS = DataSettings().model_dump(mode="json", exclude={"source", "sensors_source", "last_day"})
 
@@ -105,6 +107,12 @@ def test_every_data_setting_is_changed_by_these_tests() -> None:
     assert set(_paths(DataSettings)) == set(CHANGES)
     assert set(HARMLESS) <= set(CHANGES)
     assert not set(HARMLESS) & SOURCES
+
+
+def test_days_depend_on_no_other_section() -> None:
+    assert set(Settings.model_fields) - {"data"} == set(OTHER_SECTIONS)
+    for build in (features_fingerprint, readings_fingerprint, sensors_fingerprint, ready_made_fingerprint):
+        assert next(iter(inspect.signature(build).parameters.values())).annotation is DataSettings
 
 
 def test_the_tables_below_depend_on_their_own_settings_only() -> None:
