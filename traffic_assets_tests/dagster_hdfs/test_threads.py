@@ -25,6 +25,6 @@ def test_the_first_error_is_raised_and_stops_further_calls() -> None:
         called.append(number)
         raise ValueError(number)
 
-    with pytest.raises(ValueError, match="^0$"):
+    with pytest.raises(ValueError, match=r"^0$"):
         map_in_threads(fail, range(10_000))
     assert len(called) < 10_000
