@@ -175,12 +175,19 @@ def test_damaged_days_are_built_again_by_the_command_and_other_partitions_have_a
 ) -> None:
     defs = build_defs(tiny_settings(tmp_path, {"data": {"kind": kind}}))
     graph, hdfs = defs.resolve_asset_graph(), (defs.resources or {})["hdfs"]
-    for key in graph.get_all_asset_keys():
-        remedy = describe_remedy(hdfs.dataset(key).remedy, "it", ["2026-01-05", "2026-01-06"])
-        if isinstance(graph.get(key).partitions_def, dg.DailyPartitionsDefinition):
-            assert remedy == "traffic-assets features 2026-01-05 2026-01-06", key
-        else:
-            assert remedy, key
+    remedies = {
+        key.to_user_string(): describe_remedy(hdfs.dataset(key).remedy, "it", ["2026-01-05", "2026-01-06"])
+        for key in graph.get_all_asset_keys()
+    }
+    daily = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if isinstance(graph.get(key).partitions_def, dg.DailyPartitionsDefinition)
+    }
+    assert "feature_table" in daily
+    assert {remedies[name] for name in daily} == {"traffic-assets features 2026-01-05 2026-01-06"}
+    assert remedies["train_split"] == "materialize it 2026-01-05, 2026-01-06 again"
+    assert all(remedies.values())
 
 
 def test_the_location_loads(tmp_path: Path) -> None:
