@@ -18,6 +18,8 @@ from traffic_assets.settings.persistence import TRAINING
 
 LOCATIONS = {key: folder for group in GROUPS for key, folder in group.locations.items()}
 """Folder below the base URI by asset key, as the asset groups declare it."""
+REMEDIES = {key: remedy for group in GROUPS for key, remedy in group.remedies.items()}
+"""What to do about damaged partitions by asset key, as the asset groups declare it."""
 
 
 def build_resources(settings: Settings, pruned: Sequence[str] | None = None) -> dict[str, Any]:
@@ -45,6 +47,7 @@ def build_resources(settings: Settings, pruned: Sequence[str] | None = None) -> 
         pruned_datasets=list(pruned),
         browse_url=settings.persistence.browse_url,
         column_descriptions=column_descriptions(),
+        remedies=REMEDIES,
     )
     documents = JsonIOManager(hdfs=hdfs)
     return {

@@ -14,6 +14,7 @@ from traffic_assets.assets.group import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
+from traffic_assets.dagster_hdfs.generation import describe_remedy
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import SettingsError
@@ -166,6 +167,27 @@ def test_every_folder_with_assets_is_reserved_against_the_registry(tmp_path: Pat
     below = {place.removeprefix(f"{settings.persistence.base_uri}/").split("/")[0] for place in places}
     assert below == set(OWN_FOLDERS)
     assert settings.persistence.registry_folder not in OWN_FOLDERS
+
+
+@pytest.mark.parametrize("kind", ["readings", "features"])
+def test_damaged_days_are_built_again_by_the_command_and_other_partitions_have_a_remedy_too(
+    tmp_path: Path, kind: str
+) -> None:
+    defs = build_defs(tiny_settings(tmp_path, {"data": {"kind": kind}}))
+    graph, hdfs = defs.resolve_asset_graph(), (defs.resources or {})["hdfs"]
+    remedies = {
+        key.to_user_string(): describe_remedy(hdfs.dataset(key).remedy, "it", ["2026-01-05", "2026-01-06"])
+        for key in graph.get_all_asset_keys()
+    }
+    daily = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if isinstance(graph.get(key).partitions_def, dg.DailyPartitionsDefinition)
+    }
+    assert "feature_table" in daily
+    assert {remedies[name] for name in daily} == {"traffic-assets features 2026-01-05 2026-01-06"}
+    assert remedies["train_split"] == "materialize it 2026-01-05, 2026-01-06 again"
+    assert all(remedies.values())
 
 
 def test_the_location_loads(tmp_path: Path) -> None:

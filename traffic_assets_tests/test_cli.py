@@ -238,7 +238,22 @@ class TestUserErrors:
     def test_a_damaged_pointer(self, profile: str, reports: Dataset) -> None:
         pointer = f"{reports.root}/_pointers/{WEEK}.json"
         reports.filesystem.write_bytes(pointer, b"{")
-        assert f"The pointer {pointer} is damaged" in _message(["report", "-p", profile])
+        text = _message(["report", "-p", profile])
+        assert f"The pointer of {REPORT} {WEEK} is damaged ({pointer}: " in text
+
+    @pytest.mark.parametrize("damaged", ["page", "generation"])
+    def test_a_damaged_report(self, profile: str, reports: Dataset, damaged: str) -> None:
+        current = reports.current(WEEK)
+        assert current is not None
+        uri = page_uri(current.uri) if damaged == "page" else current.uri
+        reports.filesystem.delete(uri)
+        done = runner.invoke(app, ["report", "-p", profile], env={"COLUMNS": "400"})
+        text = " ".join(done.output.split())
+        code = {"page": "storage.damaged-generation", "generation": "storage.missing-generation"}[damaged]
+        assert done.exit_code == 2
+        assert text.startswith(f"[{code}] ")
+        assert uri in text
+        assert f"Fix: materialize {REPORT} {WEEK} again." in text
 
     def test_the_list_of_no_models_names_the_folder(self, profile: str, tmp_path: Path) -> None:
         done = runner.invoke(app, ["models", "list", "-p", profile])

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from traffic_assets.assets.features import SENSORS_SOURCE
+from traffic_assets.assets.group import REBUILD_DAYS
 from traffic_assets.assets.readings import SOURCE
 from traffic_assets.catalogue.clock import previous_day
 from traffic_assets.catalogue.fingerprint import (
@@ -147,7 +148,7 @@ def used_columns(settings: Settings) -> list[str]:
 
 def rebuild_commands(days: Iterable[str]) -> list[str]:
     """Return the commands that rebuild days, one for each range of consecutive days."""
-    return [f"traffic-assets features {first} {last}" for first, last in _ranges(days)]
+    return [REBUILD_DAYS.format(first=first, last=last) for first, last in _ranges(days)]
 
 
 def different_layouts(days: Mapping[str, Generation]) -> CodedText | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DAILY_FRAMES, DATE, AssetGroup, Guard
+from traffic_assets.assets.group import DAILY_FRAMES, DATE, REBUILD_DAYS, AssetGroup, Guard
 from traffic_assets.assets.group import FEATURES as FEATURES_JOB
 from traffic_assets.assets.readings import SOURCE, get_source, prepare_days
 from traffic_assets.catalogue.clock import previous_day
@@ -188,4 +188,5 @@ ASSETS = AssetGroup(
     build=build,
     pruned=True,
     locations={FEATURE_TABLE: f"{PROCESSED}/ml-features"},
+    remedies={FEATURE_TABLE: REBUILD_DAYS},
 )

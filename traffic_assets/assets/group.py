@@ -28,6 +28,9 @@ Job = Literal["features", "train"]
 FEATURES: Job = "features"
 TRAIN: Job = "train"
 
+REBUILD_DAYS = "traffic-assets features {first} {last}"
+"""Command that builds days again, as a template of a remedy."""
+
 
 @dataclass(frozen=True)
 class AssetGroup:
@@ -40,6 +43,8 @@ class AssetGroup:
         pruned: True if retention removes replaced generations of the group's datasets; False keeps them forever.
         locations: Folder below the base URI by asset key, below one of `settings.persistence.OWN_FOLDERS`. A dataset
             without an entry is stored in `training/<asset key>`.
+        remedies: Template by asset key of what to do about damaged partitions (`dagster_hdfs.generation`). A dataset
+            without an entry is materialized again.
     """
 
     name: str
@@ -47,3 +52,4 @@ class AssetGroup:
     build: Callable[[Settings], list[dg.AssetsDefinition]]
     pruned: bool
     locations: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, AssetGroup, Guard
+from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, REBUILD_DAYS, AssetGroup, Guard
 from traffic_assets.catalogue.fingerprint import (
     FINGERPRINT,
     readings_fingerprint,
@@ -173,4 +173,10 @@ ASSETS = AssetGroup(
     build=build,
     pruned=True,
     locations={"sensor_table": f"{PROCESSED}/sensors", "sensor_readings": f"{PROCESSED}/readings"},
+    remedies={
+        # the next table extends this one, so materializing it again would fail too
+        "sensor_table": "restore the files from a backup. Without one, delete processed/sensors/_pointers/all.json and "
+        "build all days again, because sensors and codes may change",
+        "sensor_readings": REBUILD_DAYS,
+    },
 )

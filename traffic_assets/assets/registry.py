@@ -103,10 +103,12 @@ def _new_version(
 ) -> NewVersion:
     """Return the version to register, from the evaluated generation, or raise if that is not the current one."""
     week, model_uri = context.partition_key, evaluation.value["model_generation"]
-    current = hdfs.dataset(lane.model).current(week)
+    models = hdfs.dataset(lane.model)
+    current = models.current(week)
     if current is None or current.uri != model_uri:
         text = messages.TRAINED_AGAIN(model=lane.model, week=week, evaluation=lane.evaluation)
         raise dg.Failure(text, allow_retries=False)
+    models.require_whole([current])
     record = current.record
     bare = model_folder(model_uri, hdfs)
 

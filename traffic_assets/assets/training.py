@@ -20,6 +20,7 @@ from traffic_assets.catalogue.lookup import all_features, feature_columns
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.failures import fails_with_code
+from traffic_assets.dagster_hdfs.generation import join_timestamp_ranges
 from traffic_assets.dagster_hdfs.io_managers.base import DATA, SUBFOLDER, table_schema
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema
@@ -171,7 +172,7 @@ def _publish_splits(
             record = _split_record(written, place, days, settings)
             if figure := _split_figure(written, record["rows"], settings):
                 target.filesystem.write_new(join(data, Internal.FILES, SPLIT_FIGURE), figure)
-            record |= {"bytes": target.filesystem.size(data), "schema": recorded_schema(rows.schema)}
+            record |= {"schema": recorded_schema(rows.schema), **join_timestamp_ranges(list(days.values()))}
             generation = target.publish(week, data, context.run.run_id, record)
         finally:
             target.discard(staged)
@@ -180,7 +181,7 @@ def _publish_splits(
         "days": len(days),
         FEATURES_ID: features_id,
         "generation": generation.id,
-        "bytes": record["bytes"],
+        "bytes": generation.record["bytes"],
         "geometries": comparison.layouts or "the same on every day",
         "settings": comparison.mixed or comparison.unknown or "the same on every day",
         **_figure_metadata(figure, generation, hdfs),

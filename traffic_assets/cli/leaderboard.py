@@ -24,8 +24,10 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
     hdfs = build_resources(settings)["hdfs"]
     for target in settings.training.targets:
-        current = hdfs.dataset(add_target_prefix(COMPARISON, target)).current(week)
+        comparisons = hdfs.dataset(add_target_prefix(COMPARISON, target))
+        current = comparisons.current(week)
         if current is not None and current.run_id == run_id:
+            comparisons.require_whole([current])
             document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
             board = [LeaderboardEntry.model_validate(row) for row in json.loads(document)["leaderboard"]]
             print_leaderboard(board, week, target)

@@ -63,5 +63,6 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
         raise ValueError(messages.OUT_IS_A_FOLDER(path=copy))
     if not copy.parent.is_dir():
         raise ValueError(messages.OUT_HAS_NO_FOLDER(folder=copy.parent))
+    dataset.require_whole([current])
     copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))
     return copy

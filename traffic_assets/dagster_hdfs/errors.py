@@ -27,8 +27,8 @@ class StorageError(OSError):
 
     The kinds are `unreachable`, `frozen`, `safe_mode`, `unknown_host`, `wrong_port`, `no_client`, `session_lost`,
     `permission`, `local_permission`, `read_only`, `name_quota`, `space_quota`, `no_space`, `no_datanode`,
-    `missing_block`, `corrupt_file`, `schema_mismatch`, `no_links` and `failed`. The code of the message is
-    `storage.<kind>` with hyphens.
+    `missing_block`, `corrupt_file`, `schema_mismatch`, `missing_generation`, `damaged_generation`, `no_links` and
+    `failed`. The code of the message is `storage.<kind>` with hyphens.
 
     Only the first three kinds are retryable. A NameNode that restarts or fails over looks like that from outside, and
     recovers without help. Any other failure recurs until somebody fixes its cause.

@@ -87,6 +87,21 @@ class FileSystem(ABC):
             (entry for entry in self._entries(uri) if not entry.name.endswith(_ASIDE)), key=lambda entry: entry.name
         )
 
+    def file_sizes(self, uri: str) -> dict[str, int]:
+        """Return the bytes of each file of a tree, by its path below the folder.
+
+        Raises:
+            FileNotFoundError: If the folder does not exist.
+            NotADirectoryError: If the URI is a file.
+        """
+        sizes: dict[str, int] = {}
+        for entry in self.list(uri):
+            if entry.is_dir:
+                sizes |= {f"{entry.name}/{path}": size for path, size in self.file_sizes(entry.uri).items()}
+            else:
+                sizes[entry.name] = entry.size
+        return sizes
+
     @abstractmethod
     def mkdirs(self, uri: str) -> None:
         """Create the folder and its parents if they do not exist. Do not use it as a lock."""

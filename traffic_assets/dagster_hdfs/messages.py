@@ -284,24 +284,38 @@ NOT_MARKED = Message(
     fix="remove the cause; the next publication marks them",
     example={"uri": "file:///data/traffic/processed/ml-features/_generations/date=2026-01-05/…", "cause": "disk full"},
 )
+_POINTER = f"{_TABLE}/_pointers/2026-01-06.json"
+_GENERATION = f"{_TABLE}/_generations/date=2026-01-06/20260107T080000000000-0123abcd"
+_DAMAGED = {"subject": "feature_table 2026-01-06", "remedy": "materialize feature_table 2026-01-06 again"}
 DAMAGED_POINTER = Message(
     code="storage.damaged-pointer",
-    problem="The pointer {pointer} is damaged ({cause})",
-    fix="materialize the partition again, or restore the file; the generations are unchanged",
-    example={
-        "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
-        "cause": "KeyError('path')",
-    },
+    problem="The pointer of {subject} is damaged ({pointer}: {cause})",
+    fix="{remedy}",
+    example={"pointer": _POINTER, "cause": "KeyError('path')", **_DAMAGED},
 )
 FOREIGN_POINTER = Message(
     code="storage.foreign-pointer",
-    problem="The pointer {pointer} is damaged: its path {path!r} does not belong to partition {partition!r}",
-    fix="materialize the partition again, or restore the file; the generations are unchanged",
+    problem="The pointer of {subject} is damaged ({pointer}): its path {path!r} does not belong to partition "
+    "{partition!r}",
+    fix="{remedy}",
     example={
-        "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
-        "path": "_generations/date=2026-01-06/20260107T080000000000-0123abcd",
-        "partition": "2026-01-05",
+        "pointer": _POINTER,
+        "path": "_generations/date=2026-01-07/20260108T080000000000-0123abcd",
+        "partition": "2026-01-06",
+        **_DAMAGED,
     },
+)
+MISSING_GENERATION = Message(
+    code="storage.missing-generation",
+    problem="The generation of {subject} is missing ({paths})",
+    fix="{remedy}",
+    example={"paths": [_GENERATION], **_DAMAGED},
+)
+DAMAGED_GENERATION = Message(
+    code="storage.damaged-generation",
+    problem="Files of {subject} are not as they were published:{files:lines}",
+    fix="{remedy}",
+    example={"files": {f"{_GENERATION}/part-00000.snappy.parquet": "0 bytes, 48797 recorded"}, **_DAMAGED},
 )
 SHORT_RETENTION = Message(
     code="storage.short-retention",
@@ -328,6 +342,13 @@ NOTHING_IN_RANGE = Message(
         "first": "2026-01-05",
         "last": "2026-01-18",
     },
+)
+NAIVE_TIME = Message(
+    code="storage.naive-time",
+    problem="A limit of the timestamps has no time zone ({times})",
+    expected="a datetime with a time zone",
+    fix="pass datetime(..., tzinfo=UTC), or another time zone",
+    example={"times": ["2026-01-05 08:00:00"]},
 )
 NO_GENERATIONS = Message(
     code="storage.no-generations",

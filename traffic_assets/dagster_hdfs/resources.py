@@ -17,6 +17,7 @@ from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.class_data import jvm_runs, spark_archive, use_archive
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.generation import REMEDY
 from traffic_assets.dagster_hdfs.java import require_java
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
@@ -124,6 +125,10 @@ class HdfsResource(dg.ConfigurableResource):
     column_descriptions: dict[str, str] = Field(
         default_factory=dict, description="description of a column by name, for the column schema of stored tables"
     )
+    remedies: dict[str, str] = Field(
+        default_factory=dict,
+        description="what to do about damaged partitions {first} to {last}, by asset key (with slashes)",
+    )
     browse_url: str | None = Field(
         default=None, description="address of a file below the base for browsers, with {path} for its path"
     )
@@ -162,4 +167,5 @@ class HdfsResource(dg.ConfigurableResource):
         """
         name = key if isinstance(key, str) else "/".join(key.path)
         path = self.locations.get(name, f"{self.default_folder}/{name}")
-        return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column)
+        remedy = self.remedies.get(name, REMEDY)
+        return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column, name, remedy)

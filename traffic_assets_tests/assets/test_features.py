@@ -13,9 +13,10 @@ from traffic_assets.build import build_defs
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.dagster_hdfs.uris import local_path
 from traffic_assets.resources import build_resources
-from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import failures, run_features, run_train
+from traffic_assets_tests.deployment import Deployment, copied
+from traffic_assets_tests.runs import failure_codes, failures, get_failure_values, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_settings
 
 
@@ -31,6 +32,23 @@ def test_each_day_records_what_went_in(with_features: Deployment) -> None:
     sensor_table = with_features.hdfs.dataset("sensor_table").current(UNPARTITIONED)
     assert sensor_table is not None
     assert {record["geometry"] for record in records.values()} == {sensor_table.record["facts"]["geometry"]}
+
+
+def test_a_damaged_day_before_is_not_left_out_of_the_lags(
+    spark: SparkSession, with_features: Deployment, tmp_path: Path
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = copied(with_features, tmp_path, instance)
+        before = made.hdfs.dataset("sensor_readings").current(DAYS[0])
+        assert before is not None
+        (file,) = local_path(before.uri).glob("*.parquet")
+        file.unlink()
+        result = run_features(build_defs(made.settings), instance, DAYS[1:2])
+        assert failure_codes(result) == {"feature_table": "storage.damaged-generation"}
+        values = get_failure_values(result)["feature_table"]
+        assert list(values["files"]) == [f"file://{file}"]
+        assert values["remedy"] == f"traffic-assets features {DAYS[0]} {DAYS[0]}"
+        assert run_features(build_defs(made.settings), instance, DAYS[:2]).success
 
 
 def test_missing_sensor_data_is_recorded(spark: SparkSession, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_other_errors_pass_unchanged(error: BaseException) -> None:
 
 def test_the_code_of_each_kind_is_its_name_with_hyphens() -> None:
     kinds = re.findall(r"`(\w+)`", (StorageError.__doc__ or "").split("The kinds are")[1].split(". The code")[0])
-    assert len(kinds) == 19
+    assert len(kinds) == 21
     assert {f"storage.{kind.replace('_', '-')}" for kind in kinds} <= catalogue().keys()
 
 

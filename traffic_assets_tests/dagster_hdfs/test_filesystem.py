@@ -213,6 +213,20 @@ def test_size_of_files_and_trees(storage: Storage) -> None:
     assert fs.size(f"{base}/empty") == 0
 
 
+def test_sizes_of_the_files_of_a_tree(storage: Storage) -> None:
+    fs, base = storage
+    folder = f"{base}/a ß 100%20 folder"
+    _tree(fs, f"{folder}/tree")
+    fs.write_bytes(f"{folder}/tree/split=train/_files/empty", b"")
+    fs.mkdirs(f"{folder}/tree/nothing")
+    assert fs.file_sizes(f"{folder}/tree") == {"part-0": 4, "deep/part-1": 3, "split=train/_files/empty": 0}
+    assert fs.file_sizes(f"{folder}/tree/nothing") == {}
+    with pytest.raises(FileNotFoundError):
+        fs.file_sizes(f"{folder}/absent")
+    with pytest.raises(NotADirectoryError):
+        fs.file_sizes(f"{folder}/tree/part-0")
+
+
 def test_exclusive_create_has_one_winner_among_threads(storage: Storage) -> None:
     fs, base = storage
     barrier = threading.Barrier(20)

@@ -3,7 +3,7 @@
 The order of calls is the same for each kind:
 
     handle_output: stage -> _write (aside) -> publish each partition (rename, pointer) -> metadata
-    load_input:    pointers -> _read the current generations
+    load_input:    pointers -> compare the files with the records -> _read the current generations
 
 If some partitions of a range are refused, the others are published, and the run fails. It fails immediately if no later
 step of the run loads the output. Otherwise it fails at the last reader: each reader gets the refusals with its input,
@@ -97,6 +97,10 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         """Return the value of the generations."""
 
+    def _require_whole(self, dataset: Dataset, generations: Sequence[Generation]) -> None:
+        """Raise if files of the generations are not as they were published."""
+        dataset.require_whole(generations)
+
     @coded_failures()
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publish every partition of the output that is not refused; refusals fail the run at its end.
@@ -147,6 +151,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
         Raises:
             MissingPartitionError: If some partitions were never published.
+            StorageError: If files of a partition are missing, or have other sizes than when they were published. An
+                `AssetInput` raises it when the value is read.
             dagster.Failure: If some were refused in this run, and the input is not annotated `AssetInput`.
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
@@ -168,6 +174,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
         def read() -> Any:
             with retried_connection_errors(dataset.root):
+                self._require_whole(dataset, list(generations.values()))
                 if len(partitions) > 1 and self.partition_column is None:
                     return {key: self._read([generation], subfolder) for key, generation in generations.items()}
                 return self._read(list(generations.values()), subfolder)
@@ -233,7 +240,6 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 **stored.record,
                 **stored.records.get(key, {}),
                 **facts[key],
-                "bytes": dataset.filesystem.size(folder),
                 "write_seconds": round(elapsed, 3),
             }
             published[key] = dataset.publish(key, folder, run_id, record)
