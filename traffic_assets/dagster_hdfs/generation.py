@@ -18,6 +18,8 @@ TIMESTAMP = "timestamp"
 """Column of a table whose range its record contains."""
 TIMESTAMP_RANGE = "timestamp_range"
 """Field of a record: first and last `timestamp` in UTC, ISO format; null if no row has one."""
+CODE_VERSION = "code_version"
+"""Field of a record: Dagster's code version of the asset when it was published, if it has one."""
 REMEDY = "materialize {subject} again"
 """What a user does about a damaged partition, if the dataset has no remedy of its own."""
 

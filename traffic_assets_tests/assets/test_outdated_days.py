@@ -140,7 +140,7 @@ def test_every_asset_of_data_records_its_fingerprint_and_shows_its_code_version(
             a for a in build_defs(with_features.settings).resolve_all_asset_specs() if a.key == dg.AssetKey(asset)
         ]
         assert event.tags is not None
-        assert event.tags[CODE_VERSION] == definition.code_version
+        assert event.tags[CODE_VERSION] == generation.record["code_version"] == definition.code_version
     sensors = with_features.hdfs.dataset("sensor_table").current(UNPARTITIONED)
     assert sensors is not None
     center = recorded_fingerprint(sensors.record).feature.values["center"]  # type: ignore[union-attr]
@@ -165,6 +165,19 @@ def test_a_check_lists_the_outdated_days_and_the_settings(spark: SparkSession, c
             DAYS[2]: ["data.speed_unit"],
         }
         assert f"traffic-assets features {DAYS[0]} {DAYS[0]}" in (evaluation.description or "")
+
+
+def test_a_published_day_of_a_failed_range_has_its_code_version_too(spark: SparkSession, copy: Deployment) -> None:
+    for file in (copy.base / "raw" / "readings" / f"date={DAYS[1]}").iterdir():
+        file.write_bytes(b"PAR1 and then nothing")
+    assert not run_features(build_defs(copy.settings), copy.instance, DAYS).success
+    versions = {
+        record.asset_materialization.partition: (record.asset_materialization.tags or {}).get(CODE_VERSION)
+        for record in copy.instance.fetch_materializations(dg.AssetKey("feature_table"), limit=10).records
+        if record.asset_materialization
+    }
+    assert set(versions) == {DAYS[0], DAYS[2]}
+    assert versions[DAYS[0]] == versions[DAYS[2]] == days_of(copy)[DAYS[0]].record["code_version"]
 
 
 def test_a_day_of_earlier_code_is_accepted_with_a_warning(spark: SparkSession, copy: Deployment) -> None:

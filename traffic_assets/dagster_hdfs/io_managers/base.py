@@ -24,6 +24,7 @@ from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.failures import coded_failures
+from traffic_assets.dagster_hdfs.generation import CODE_VERSION
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     pass_on_refusals,
     refusal_metadata,
@@ -109,6 +110,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             dagster.Failure: If partitions are refused, and no later step of the run loads the output.
         """
         stored = obj if isinstance(obj, AssetOutput) else AssetOutput(obj)
+        if version := context.asset_spec.code_version:
+            stored = replace(stored, record={**stored.record, CODE_VERSION: version})
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         published: dict[str, Generation] = {}
