@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FRIDAY, SATURDAY = "2026-01-09", "2026-01-10"
-SETTINGS = DataSettings(free_flow_speed="per_sensor", speed_unit="km/h", timestamps="local", max_bad_share=0.5)
+SETTINGS = DataSettings(
+    interval_minutes=15, free_flow_speed="per_sensor", speed_unit="km/h", timestamps="local", max_bad_share=0.5
+)
 SENSORS = {"A": (32.7, -117.1, "I-5", "4"), "B": (32.8, -117.2, "SR-52", ""), "C": (32.9, -117.0, "I-5", "2")}
 BAD = [
     "A,2026-01-09T07:00:00,77,12,0.1,,,,",  # a duplicate

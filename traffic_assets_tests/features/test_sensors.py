@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,8 +29,8 @@ DATA = DataSettings()
 MONDAY, TUESDAY, WEDNESDAY = "2026-01-05", "2026-01-06", "2026-01-07"
 
 
-def source(folder: Path) -> Source:
-    return Source(f"file://{folder}", LocalFileSystem(), "auto")
+def source(folder: Path, aliases: Mapping[str, str] | None = None) -> Source:
+    return Source(f"file://{folder}", LocalFileSystem(), "auto", aliases or {})
 
 
 def parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -320,8 +320,9 @@ def test_a_changed_alias_concerns_the_columns_that_it_names(spark: SparkSession,
     day_file(tmp_path, MONDAY, with_degrees, 1)
     first = build_sensor_table(spark, source(tmp_path), DATA)
     assert by_sensor(first)["a"]["latitude"] is None
-    aliases = DataSettings(aliases={"breite": "latitude", "laenge": "longitude"})
-    second = build_sensor_table(spark, source(tmp_path), aliases, stored(spark, first, tmp_path / "_1"))
+    aliases = {"breite": "latitude", "laenge": "longitude"}
+    named = DataSettings(aliases=aliases)
+    second = build_sensor_table(spark, source(tmp_path, aliases), named, stored(spark, first, tmp_path / "_1"))
     assert by_sensor(second)["a"]["latitude"] == 32.0
     without = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
     row = by_sensor(without)["a"]
