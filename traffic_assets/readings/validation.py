@@ -20,6 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.column import Column as CatalogueColumn
 from traffic_assets.messages import readings as messages
 from traffic_assets.readings.readers import InputError
@@ -62,7 +63,7 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
     """Convert columns to the catalogue's types, and add the reason that makes a row bad.
 
     A column that the input lacks is null. Speeds are converted to mph. Naive timestamps are converted to UTC, and all
-    are floored to the start of their interval.
+    are floored to the start of their local interval.
 
     Args:
         frame: Rows with columns named as in the catalogue, of any types.
@@ -128,7 +129,7 @@ def _range_reasons(column: CatalogueColumn, value: Column) -> list[Column]:
 
 
 def _timestamp(raw: Column, raw_type: object, data: DataSettings) -> Column:
-    """Return UTC timestamps, floored to the interval.
+    """Return UTC timestamps, floored to the local interval.
 
     The session's time zone is UTC, so a cast reads naive values as UTC.
     """
@@ -146,8 +147,7 @@ def _timestamp(raw: Column, raw_type: object, data: DataSettings) -> Column:
         )
     elif isinstance(raw_type, TimestampNTZType | DateType):
         value = naive(value)
-    seconds = 60 * data.interval_minutes
-    return F.timestamp_seconds(F.floor(value.cast("long") / seconds) * seconds)
+    return clock.interval_start(value, data.zone, data.interval_minutes)
 
 
 def _has_zone(timestamp_format: str) -> bool:
