@@ -19,6 +19,14 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.messages import assets as messages
 from traffic_assets.partitions import build_daily_partitions
+from traffic_assets.readings.completeness import (
+    COMPLETENESS,
+    SENSORS,
+    SENSORS_WITH_TARGET,
+    Completeness,
+    as_percent,
+    is_complete,
+)
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import FillSettings
 from traffic_assets.settings.persistence import PROCESSED
@@ -58,6 +66,7 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
         records = {
             day: {
                 **_record(day, sensor_readings, sensor_table),
+                **_completeness(sensor_readings.records[day]),
                 "rows_of_unknown_sensors": unknown.get(day, 0),
                 "fill": settings.data.fill.model_dump(),
             }
@@ -66,6 +75,7 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
         for day, record in records.items():
             shown = _metadata(record, sensor_table.record["facts"], settings.data.fill)
             context.add_asset_metadata(shown, partition_key=day)
+        _warn_of_incomplete_days(context, records, settings)
         return AssetOutput(rows, records=records, refused=sensor_readings.refused)
 
     return feature_table
@@ -89,7 +99,11 @@ def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
         days = list(context.partition_keys)
         source = get_source(settings.source_uri, settings, spark)
         ingested = ingest_feature_table(spark.session, source, days, settings.data)
-        return prepare_days(context, ingested, ingested.rows.where("speed IS NOT NULL"), days)
+        with_target = ingested.rows.where("speed IS NOT NULL")
+        output = prepare_days(context, ingested, with_target, days, ingested.target_completeness)
+        published = {day: record for day, record in output.records.items() if day not in output.refused}
+        _warn_of_incomplete_days(context, published, settings)
+        return output
 
     return feature_table
 
@@ -106,7 +120,28 @@ def _record(day: str, readings: AssetInput, sensors: AssetInput) -> dict[str, An
         "missing_columns": readings_record["missing_columns"],
         "missing_features": _missing_features(readings_record["missing_columns"], facts),
         "sensors_without_lanes": facts["sensors_without_lanes"],
+        "sensors_known": facts["sensors"],
+        "sensors_seen": readings_record.get(SENSORS),
     }
+
+
+def _completeness(readings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the completeness of the readings with a speed; nothing for a day that an earlier version stored."""
+    if SENSORS_WITH_TARGET not in readings:
+        return {}
+    rows = readings["rows"] - readings["without_target"]
+    return Completeness(rows, readings[SENSORS_WITH_TARGET], readings["intervals"]).record
+
+
+def _warn_of_incomplete_days(
+    context: dg.AssetExecutionContext, records: Mapping[str, Mapping[str, Any]], settings: Settings
+) -> None:
+    minimum = settings.data.minimum_completeness
+    for day, record in records.items():
+        if record.get(SENSORS) and not is_complete(record[COMPLETENESS], minimum):
+            facts = {name: record[name] for name in (SENSORS, "intervals")}
+            shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": as_percent(minimum)}
+            context.log.warning(messages.INCOMPLETE_DAY(day=day, **facts, **shares))
 
 
 def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSettings) -> dict[str, Any]:
@@ -118,6 +153,8 @@ def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSet
         "missing_features": dg.MetadataValue.json(record["missing_features"]),
         "lanes": _lanes(facts),
         "gaps_filled": _fills(fill),
+        **{name: record[name] for name in (COMPLETENESS, SENSORS) if name in record},
+        "sensors_known": facts["sensors"],
     }
 
 

@@ -3,6 +3,7 @@
 A deployment with a ready-made feature table has none of these assets. Not here: the features (`features.py`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets.messages import assets as messages
 from traffic_assets.partitions import build_daily_partitions
+from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, SENSORS_WITH_TARGET
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import PROCESSED
 
@@ -31,7 +33,9 @@ def get_source(uri: str, settings: Settings, spark: SparkResource) -> Any:
     return Source(uri, filesystem_for(uri, lambda: spark.session), settings.data.format, settings.data.aliases)
 
 
-def prepare_days(context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str]) -> AssetOutput:
+def prepare_days(
+    context: dg.AssetExecutionContext, ingested: Any, rows: Any, days: list[str], completeness: Mapping[str, Any]
+) -> AssetOutput:
     """Return validated days ready to publish, and report the quarantined rows in the log and the UI.
 
     Args:
@@ -39,10 +43,19 @@ def prepare_days(context: dg.AssetExecutionContext, ingested: Any, rows: Any, da
         ingested: Validated days (`readings.ingestion.Ingested`).
         rows: Rows to publish.
         days: Days of the run, ISO dates.
+        completeness: Completeness of the rows to publish, by day (`readings.completeness.Completeness`).
     """
     from traffic_assets.assets.presentation import describe_day
 
-    records = {day: {**ingested.counts[day], "missing_columns": ingested.missing_columns} for day in days}
+    records = {
+        day: {
+            **ingested.counts[day],
+            **completeness[day].record,
+            SENSORS_WITH_TARGET: ingested.target_completeness[day].sensors,
+            "missing_columns": ingested.missing_by_day[day],
+        }
+        for day in days
+    }
     for day, record in records.items():
         if day in ingested.refused:
             continue
@@ -54,7 +67,11 @@ def prepare_days(context: dg.AssetExecutionContext, ingested: Any, rows: Any, da
             )
         if record["without_day"]:
             context.log.warning(messages.ROWS_WITHOUT_DAY(day=day, rows=record["without_day"]))
-        shown = {**describe_day(ingested, day), "quarantined_without_day": record["without_day"]}
+        shown = {
+            **describe_day(ingested, day),
+            **{name: record[name] for name in (COMPLETENESS, SENSORS)},
+            "quarantined_without_day": record["without_day"],
+        }
         context.add_asset_metadata(shown, partition_key=day)
     return AssetOutput(
         rows,
@@ -115,7 +132,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
         days = list(context.partition_keys)
         ingested = ingest_readings(spark.session, get_source(settings.source_uri, settings, spark), days, data)
-        return prepare_days(context, ingested, ingested.rows, days)
+        return prepare_days(context, ingested, ingested.rows, days, ingested.completeness)
 
     return [sensor_table, sensor_readings]
 

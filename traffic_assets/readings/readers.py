@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
-from traffic_assets.dagster_hdfs.message import find_coded_text
+from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import readings as messages
 from traffic_assets.settings.data import ALIASES
 
@@ -172,6 +172,7 @@ class Source:
         refused: dict[str, str] = {}
         for part in parts:
             try:
+                self._require_content(part)
                 schema = self.read(spark, part).schema.json()
                 by_schema[self._detect_format(part.paths[0]), schema].append(part)
             except (InputError, StorageError) as error:
@@ -186,6 +187,21 @@ class Source:
             for same in by_schema.values()
         ]
         return [(group, self.read(spark, group)) for group in groups], refused
+
+    def _require_content(self, part: Part) -> None:
+        """Raise if a file has 0 bytes; Spark would ignore it silently.
+
+        Raises:
+            InputError: If a file is empty.
+        """
+        if empty := [file for path in part.paths for file in self._empty_files(path)]:
+            raise InputError(messages.EMPTY_FILES(files=empty))
+
+    def _empty_files(self, uri: str) -> list[str]:
+        try:
+            return [f"{uri.rstrip('/')}/{name}" for name, size, _ in self._files_below(uri) if not size]
+        except NotADirectoryError:
+            return [] if self.filesystem.size(uri) else [uri]
 
     def _rename_columns(self, frame: DataFrame, part: Part) -> DataFrame:
         """Rename the columns to their names in the catalogue. Names are compared without case, as in Spark."""
@@ -238,6 +254,22 @@ class Source:
             return None
 
 
+def require_same_types(error: StorageError) -> None:
+    """Raise if a storage error comes from raw files whose columns differ in type; its own remedy is for tables.
+
+    Raises:
+        InputError: If the error is about the type of a column.
+    """
+    if error.kind == "schema_mismatch":
+        raise InputError(_different_types(error)) from error
+
+
+def _different_types(error: StorageError) -> CodedText:
+    text = find_coded_text(error)
+    values = text.values if text else {"paths": [], "cause": first_line(error)}
+    return messages.DIFFERENT_TYPES(path=(values["paths"] or [""])[-1], cause=values["cause"])
+
+
 def find_broken_parts(parts: Sequence[Part], error: StorageError) -> list[Part]:
     """Return the day folders whose path an error contains; none if a retry may succeed."""
     if error.retryable:
@@ -247,7 +279,9 @@ def find_broken_parts(parts: Sequence[Part], error: StorageError) -> list[Part]:
 
 
 def problem_text(error: BaseException) -> str:
-    """Return the text of an error with its code if it has one, otherwise the first line."""
+    """Return the text of an error about raw input with its code if it has one, otherwise the first line."""
+    if isinstance(error, StorageError) and error.kind == "schema_mismatch":
+        return _different_types(error)
     return find_coded_text(error) or first_line(error)
 
 
