@@ -18,6 +18,7 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets.messages import assets as messages
+from traffic_assets.messages import readings as input_messages
 from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, SENSORS_WITH_TARGET
 from traffic_assets.settings import Settings
@@ -56,6 +57,8 @@ def prepare_days(
         }
         for day in days
     }
+    if ingested.cut_off:
+        context.log.warning(input_messages.CUT_OFF_FILES(files=ingested.cut_off))
     for day, record in records.items():
         if day in ingested.refused:
             continue

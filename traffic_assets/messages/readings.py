@@ -32,6 +32,13 @@ EMPTY_FILES = Message(
     fix="deliver the files again, or delete them if they belong to no readings",
     example={"files": [f"{_DAY_FOLDER}/readings.parquet"]},
 )
+CUT_OFF_FILES = Message(
+    code="readings.cut-off-files",
+    problem="Some files end within a row ({files}). Their last row may lack values or contain wrong ones",
+    expected="files that were delivered completely",
+    fix="deliver the files again, then run the features job for their days",
+    example={"files": [f"{_DAY_FOLDER}/readings.csv"]},
+)
 DIFFERENT_TYPES = Message(
     code="readings.different-types",
     problem="A column of the input has another type in {path} than in other files. Cause: {cause}",

@@ -52,6 +52,7 @@ class Ingested:
         refused: Reason for each day that must not be published.
         missing_columns: Columns of the catalogue that at least one day lacks.
         missing_by_day: Those that a day lacks, by day.
+        cut_off: Text files that end within a row.
         cached: Rows to unpersist once `rows` and `quarantined` are written.
     """
 
@@ -63,6 +64,7 @@ class Ingested:
     refused: dict[str, str]
     missing_columns: list[str]
     missing_by_day: dict[str, list[str]]
+    cut_off: list[str]
     cached: DataFrame
 
 
@@ -143,8 +145,15 @@ def _ingest(request: _Input) -> Ingested:
         refused=_refuse_by_counts(request, counts, own_reasons, _list_unparsable(counted)) | refused,
         missing_columns=sorted(set().union(*missing.values())),
         missing_by_day={day: sorted(columns) for day, columns in missing.items()},
+        cut_off=_find_cut_off(request.source, parts, refused),
         cached=cached,
     )
+
+
+def _find_cut_off(source: Source, parts: Sequence[Part], refused: Mapping[str, str]) -> list[str]:
+    """Return the text files that end within a row, of the days that are not refused anyway."""
+    read = [part for part in parts if part.days is None or not set(part.days) & refused.keys()]
+    return [file for part in read for file in source.find_cut_off(part)]
 
 
 def _count_rows(rows: DataFrame) -> list[Row]:

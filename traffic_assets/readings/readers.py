@@ -19,6 +19,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import readings as messages
+from traffic_assets.readings.cut_off import END_BYTES, PACKED, is_cut_off
 from traffic_assets.settings.data import ALIASES
 
 FORMATS = {
@@ -194,14 +195,42 @@ class Source:
         Raises:
             InputError: If a file is empty.
         """
-        if empty := [file for path in part.paths for file in self._empty_files(path)]:
+        if empty := [file for file, size in self._sizes(part) if not size]:
             raise InputError(messages.EMPTY_FILES(files=empty))
 
-    def _empty_files(self, uri: str) -> list[str]:
+    def find_cut_off(self, part: Part) -> list[str]:
+        """Return the text files of a part that end within a row.
+
+        Raises:
+            StorageError: If a retry may succeed; a file that cannot be read is reported when Spark reads it.
+        """
+        kind = self._detect_format(part.paths[0])
+        if kind == "parquet":
+            return []
+        return [
+            file
+            for file, size in self._sizes(part)
+            if not file.lower().endswith(PACKED) and self._is_cut_off(file, size, kind)
+        ]
+
+    def _is_cut_off(self, file: str, size: int, kind: str) -> bool:
         try:
-            return [f"{uri.rstrip('/')}/{name}" for name, size, _ in self._files_below(uri) if not size]
-        except NotADirectoryError:
-            return [] if self.filesystem.size(uri) else [uri]
+            end = self.filesystem.read_range(file, max(0, size - END_BYTES), END_BYTES)
+            return not end.endswith(b"\n") and is_cut_off(self.filesystem.read_range(file, 0, END_BYTES), end, kind)
+        except OSError as error:
+            if isinstance(error, StorageError) and error.retryable:
+                raise
+            return False
+
+    def _sizes(self, part: Part) -> list[tuple[str, int]]:
+        """Return the files of a part with their sizes in bytes."""
+        sizes: list[tuple[str, int]] = []
+        for path in part.paths:
+            try:
+                sizes += [(f"{path.rstrip('/')}/{name}", size) for name, size, _ in self._files_below(path)]
+            except NotADirectoryError:
+                sizes.append((path, self.filesystem.size(path)))
+        return sizes
 
     def _rename_columns(self, frame: DataFrame, part: Part) -> DataFrame:
         """Rename the columns to their names in the catalogue. Names are compared without case, as in Spark."""

@@ -302,6 +302,21 @@ def test_a_file_that_was_cut_off_refuses_its_day_by_name(spark: SparkSession, tm
     assert ingested.counts[MONDAY] == count(50)
 
 
+def test_text_files_that_end_within_a_row_are_named(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [f"A,{at(MONDAY, i):%Y-%m-%dT%H:%M:%SZ},60,10" for i in range(20)]
+    whole = "\n".join(["sensor_id,timestamp,speed,flow", *rows])
+    text(tmp_path / f"date={MONDAY}" / "x.csv", whole)
+    text(tmp_path / f"date={TUESDAY}" / "x.csv", whole.replace(MONDAY, TUESDAY)[:-4])
+    lines = [
+        f'{{"sensor_id": "A", "timestamp": "{at(WEDNESDAY, i):%Y-%m-%dT%H:%M:%SZ}", "speed": 60}}' for i in range(20)
+    ]
+    text(tmp_path / f"date={WEDNESDAY}" / "x.json", "\n".join(lines)[:-4])
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DataSettings(max_bad_share=0.1))
+    assert ingested.refused == {}
+    places = [f"date={TUESDAY}/x.csv", f"date={WEDNESDAY}/x.json"]
+    assert ingested.cut_off == [f"file://{tmp_path}/{place}" for place in places]
+
+
 @pytest.mark.parametrize("by_day", [True, False])
 def test_raw_files_of_different_types_are_reported_as_input(spark: SparkSession, tmp_path: Path, by_day: bool) -> None:
     folder = tmp_path / f"date={MONDAY}" if by_day else tmp_path
