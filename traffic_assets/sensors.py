@@ -18,7 +18,7 @@ from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import location as messages
 from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
-from traffic_assets.readings.completeness import COMPLETENESS, as_percent, is_complete
+from traffic_assets.readings.completeness import COMPLETENESS, as_percent, is_complete, limit_as_percent
 from traffic_assets.settings import Settings
 
 SENSOR = "train_on_new_features"
@@ -165,7 +165,7 @@ def _explain_skip(weeks: CheckedWeeks, settings: Settings) -> CodedText:
     """Return why no run starts."""
     if not weeks.uncounted:
         return messages.NOTHING_TO_TRAIN()
-    minimum = as_percent(settings.data.minimum_completeness)
+    minimum = limit_as_percent(settings.data.minimum_completeness)
     return messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum)
 
 

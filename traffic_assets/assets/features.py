@@ -26,6 +26,7 @@ from traffic_assets.readings.completeness import (
     Completeness,
     as_percent,
     is_complete,
+    limit_as_percent,
 )
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import FillSettings
@@ -140,7 +141,7 @@ def _warn_of_incomplete_days(
     for day, record in records.items():
         if record.get(SENSORS) and not is_complete(record[COMPLETENESS], minimum):
             facts = {name: record[name] for name in (SENSORS, "intervals")}
-            shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": as_percent(minimum)}
+            shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": limit_as_percent(minimum)}
             context.log.warning(messages.INCOMPLETE_DAY(day=day, **facts, **shares))
 
 

@@ -40,7 +40,7 @@ from traffic_assets.partitions import (
     training_window,
     window_mapping,
 )
-from traffic_assets.readings.completeness import as_percent, list_incomplete
+from traffic_assets.readings.completeness import limit_as_percent, list_incomplete
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import TRAINING
 from traffic_assets.settings.training import TrainingSettings
@@ -93,7 +93,7 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         "missing": [day for day in days if day not in published],
         "empty": [day for day in days if day in published and not published[day].record["rows"]],
         "incomplete": {day: share for day, share in incomplete.items() if day in days},
-        "minimum": as_percent(settings.data.minimum_completeness),
+        "minimum": limit_as_percent(settings.data.minimum_completeness),
     }
     before, after = days_without_data(week, settings) if len(days) < required else ([], [])
     if before:
@@ -112,7 +112,7 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
 def incomplete_days(published: Mapping[str, Generation], settings: Settings) -> CodedText | None:
     """Return the warning for incomplete days, which a training leaves out; None without any."""
     days = _list_incomplete_days(published, settings)
-    minimum = as_percent(settings.data.minimum_completeness)
+    minimum = limit_as_percent(settings.data.minimum_completeness)
     return messages.INCOMPLETE_DAYS_LEFT_OUT(days=days, minimum=minimum) if days else None
 
 

@@ -23,7 +23,7 @@ from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
 from traffic_assets.messages import checks as messages
 from traffic_assets.partitions import build_daily_partitions
-from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, as_percent, is_complete
+from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, as_percent, is_complete, limit_as_percent
 from traffic_assets.settings import Settings
 
 SENSOR_TABLE, SENSOR_READINGS = "sensor_table", "sensor_readings"
@@ -102,7 +102,7 @@ def evaluate_completeness(stored: Stored, minimum: float) -> dg.AssetCheckResult
     if COMPLETENESS not in record:
         return check_result("Not applicable: the day was stored by an earlier version.", None, {})
     facts = {"rows": record["rows"], SENSORS: record[SENSORS], "intervals": record["intervals"]}
-    shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": as_percent(minimum)}
+    shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": limit_as_percent(minimum)}
     incomplete = messages.INCOMPLETE(**stored.place, **facts, **shares)
     return check_result(
         f"The rows are {shares[COMPLETENESS]} of sensors x intervals.",
@@ -145,7 +145,7 @@ def evaluate_sensors(stored: Stored, minimum: float) -> dg.AssetCheckResult:
     seen, known = stored.record.get("sensors_seen"), stored.record.get("sensors_known")
     if seen is None or known is None:
         return check_result("Not applicable: the day was stored by an earlier version.", None, {}, warn=True)
-    few = messages.FEW_SENSORS(**stored.place, sensors=seen, known=known, minimum=as_percent(minimum))
+    few = messages.FEW_SENSORS(**stored.place, sensors=seen, known=known, minimum=limit_as_percent(minimum))
     return check_result(
         f"{seen} of {known} known sensors have a reading.",
         None if seen >= minimum * known else few,

@@ -73,9 +73,18 @@ def list_incomplete(records: Mapping[str, Mapping[str, Any]], minimum: float) ->
 
 
 def as_percent(share: float) -> str:
-    """Return a share as a percentage of four digits.
+    """Return a measured share as a percentage of four digits.
 
     >>> as_percent(1 / 288)
     '0.3472%'
     """
     return f"{100 * share:.4g}%"
+
+
+def limit_as_percent(share: float) -> str:
+    """Return a limit as a percentage in full.
+
+    >>> limit_as_percent(0.999999)
+    '99.9999%'
+    """
+    return f"{100 * share:.15g}%"
