@@ -144,7 +144,9 @@ def evaluate_sensors(stored: Stored, minimum: float) -> dg.AssetCheckResult:
     """Check that enough of the known sensors have a reading on a day."""
     seen, known = stored.record.get("sensors_seen"), stored.record.get("sensors_known")
     if seen is None or known is None:
-        return check_result("Not applicable: the day was stored by an earlier version.", None, {}, warn=True)
+        return check_result("Not applicable: the day was stored by an earlier version.", None, {})
+    if not seen:
+        return check_result(f"Not applicable: the day has no rows, which the check {HAS_ROWS} reports.", None, {})
     few = messages.FEW_SENSORS(**stored.place, sensors=seen, known=known, minimum=limit_as_percent(minimum))
     return check_result(
         f"{seen} of {known} known sensors have a reading.",

@@ -69,6 +69,7 @@ report = partial(evaluate_sensors, minimum=0.5)
         (report, {"sensors_seen": 6, "sensors_known": 12}, None),
         (report, {"sensors_seen": 5, "sensors_known": 12}, "checks.few-sensors"),
         (report, {"sensors_seen": None, "sensors_known": 12}, None),
+        (report, {"sensors_seen": 0, "sensors_known": 12}, None),
         (evaluate_sensor_table, {"facts": FACTS}, None),
         (evaluate_sensor_table, {"facts": FACTS | {"sensors": 0}}, "checks.no-sensors"),
         (evaluate_descriptions, {"facts": FACTS}, None),
