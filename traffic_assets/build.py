@@ -84,7 +84,8 @@ def _build_defs(
     resources = build_resources(settings, pruned_keys(built))
     require_free_folders(extra_assets, own, resources["hdfs"])
     assets = [*own, *extra_assets]
-    all_checks = [*checks.build(settings), *extra_checks]
+    all_checks = [*checks.build_days(settings), *checks.build_outdated(settings)]
+    all_checks += [*checks.build(settings), *extra_checks]
     lanes = list_lanes(settings)
     for lane in lanes:
         all_checks += checks.build_lane(lane, settings)

@@ -8,13 +8,17 @@ training included (`assets/training.py`). The cursor only avoids reading up-to-d
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.materializations import fetch_materializations, latest_ids
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import location as messages
 from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
+from traffic_assets.readings.completeness import COMPLETENESS, as_percent, is_complete, limit_as_percent
 from traffic_assets.settings import Settings
 
 SENSOR = "train_on_new_features"
@@ -23,7 +27,6 @@ STORAGE_ID_TAG = "traffic_assets/features_storage_id"
 FEATURES = dg.AssetKey(FEATURE_TABLE)
 TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])
 ROW_COUNT = "dagster/row_count"
-EVENTS_PER_QUERY = 500  # Dagster's storage returns at most 1000
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -32,6 +35,18 @@ UNDER_WAY = [
     dg.DagsterRunStatus.CANCELING,
 ]
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+class CheckedWeeks(NamedTuple):
+    """Completed weeks with new data.
+
+    Attributes:
+        stale: Newest storage id of the days of each week to train.
+        uncounted: Completeness, or "empty", of each day that does not count, in the weeks that lack days because of it.
+    """
+
+    stale: dict[str, int]
+    uncounted: dict[str, str]
 
 
 def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
@@ -54,16 +69,16 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         splits_id = newest_id(context.instance, TRAIN_SPLIT)
         # read before the splits: a training that ends in between has stored its splits by then
         under_way = _weeks_under_way(context.instance, train_job)
-        stale = stale_weeks(context.instance, settings, train_job, int(context.cursor or 0))
+        weeks = check_weeks(context.instance, settings, train_job, int(context.cursor or 0))
         requests = [
             dg.RunRequest(run_key=f"{week}@{storage_id}", partition_key=week, tags={STORAGE_ID_TAG: str(storage_id)})
-            for week, storage_id in stale.items()
+            for week, storage_id in weeks.stale.items()
             if week not in under_way  # a later tick checks the week again, when the splits of the run are stored
         ]
         return dg.SensorResult(
             run_requests=requests,
-            cursor=context.cursor if stale else str(splits_id),
-            skip_reason=None if requests else str(messages.NOTHING_TO_TRAIN()),
+            cursor=context.cursor if weeks.stale else str(splits_id),
+            skip_reason=None if requests else str(_explain_skip(weeks, settings)),
         )
 
     return train_on_new_features
@@ -72,7 +87,15 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
 def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str, checked: int = 0) -> dict[str, int]:
     """Return the weeks whose training is out of date, with the newest storage id of their days.
 
-    Such a week is complete, and enough days of its window have rows. At least one of them is newer than the days in the
+    The arguments are those of `check_weeks`.
+    """
+    return check_weeks(instance, settings, train_job, checked).stale
+
+
+def check_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str, checked: int = 0) -> CheckedWeeks:
+    """Return the weeks whose training is out of date, and the days that keep others from being trained.
+
+    Such a week is over, and enough days of its window are complete. At least one of them is newer than the days in the
     last training of the week.
 
     Args:
@@ -81,7 +104,7 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
         train_job: Name of the job that trains.
         checked: Storage id up to which all splits are known to include every day that was stored before them.
     """
-    newest = _latest_ids(instance, FEATURES)
+    newest = latest_ids(instance, FEATURES)
     windows = {
         week: ids
         for week in candidate_weeks(newest, settings)
@@ -94,13 +117,17 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
     for week, storage_id in _list_ids_in_runs(instance, windows, train_job):
         included[week] = max(included.get(week, 0), storage_id)
     windows = _with_newer(windows, included)
-    filled = _select_filled(instance, {storage_id for ids in windows.values() for storage_id in ids.values()})
-    windows = {week: {day: i for day, i in ids.items() if i in filled} for week, ids in windows.items()}
-    return {
+    ids_of_days = {storage_id for ids in windows.values() for storage_id in ids.values()}
+    complete, incomplete = _select_complete(instance, ids_of_days, settings.data.minimum_completeness)
+    counted = {week: {day: i for day, i in ids.items() if i in complete} for week, ids in windows.items()}
+    stale = {
         week: max(ids.values())
-        for week, ids in _with_newer(windows, included).items()
+        for week, ids in _with_newer(counted, included).items()
         if len(ids) >= settings.training.required_days
     }
+    short = [week for week, ids in counted.items() if len(ids) < settings.training.required_days]
+    uncounted = {day: incomplete[i] for week in short for day, i in windows[week].items() if i in incomplete}
+    return CheckedWeeks(stale, uncounted)
 
 
 def candidate_weeks(days: Iterable[str], settings: Settings) -> list[str]:
@@ -115,25 +142,38 @@ def _with_newer(windows: Mapping[str, dict[str, int]], included: Mapping[str, in
     return {week: ids for week, ids in windows.items() if max(ids.values(), default=0) > included.get(week, 0)}
 
 
-def _latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int]:
-    """Return the storage id of the latest materialization by partition."""
-    return dict(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION))
+def _select_complete(
+    instance: dg.DagsterInstance, storage_ids: Collection[int], minimum: float
+) -> tuple[set[int], dict[int, str]]:
+    """Return the ids of the feature materializations that count, and the completeness of those that do not.
+
+    An empty or incomplete day counts as missing.
+    """
+    complete, incomplete = set[int](), dict[int, str]()
+    for record in fetch_materializations(instance, FEATURES, storage_ids):
+        share = _share(record)
+        if _number(record, ROW_COUNT) == 0:
+            incomplete[record.storage_id] = "empty"
+        elif is_complete(share, minimum):
+            complete.add(record.storage_id)
+        elif share is not None:
+            incomplete[record.storage_id] = as_percent(share)
+    return complete, incomplete
 
 
-def _select_filled(instance: dg.DagsterInstance, storage_ids: Collection[int]) -> set[int]:
-    """Return the ids of the feature materializations that have rows; an empty day counts as missing."""
-    return {
-        record.storage_id
-        for record in _materializations(instance, FEATURES, storage_ids)
-        if _number(record, ROW_COUNT) != 0
-    }
+def _explain_skip(weeks: CheckedWeeks, settings: Settings) -> CodedText:
+    """Return why no run starts."""
+    if not weeks.uncounted:
+        return messages.NOTHING_TO_TRAIN()
+    minimum = limit_as_percent(settings.data.minimum_completeness)
+    return messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum)
 
 
 def _get_ids_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], checked: int) -> dict[str, int]:
     """Return the newest storage id of the features that the splits of each week include."""
-    latest = {week: storage_id for week, storage_id in _latest_ids(instance, TRAIN_SPLIT).items() if week in weeks}
+    latest = {week: storage_id for week, storage_id in latest_ids(instance, TRAIN_SPLIT).items() if week in weeks}
     unchecked = [storage_id for storage_id in latest.values() if storage_id > checked]
-    recorded = {r.storage_id: _number(r, FEATURES_ID) for r in _materializations(instance, TRAIN_SPLIT, unchecked)}
+    recorded = {r.storage_id: _number(r, FEATURES_ID) for r in fetch_materializations(instance, TRAIN_SPLIT, unchecked)}
     # splits of an earlier version record nothing; they count as including everything that was stored before them
     return {
         week: storage_id if (newest := recorded.get(storage_id)) is None else newest
@@ -180,23 +220,18 @@ def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
     return earlier[0].storage_id if earlier else 0
 
 
-def _materializations(
-    instance: dg.DagsterInstance, key: dg.AssetKey, storage_ids: Iterable[int]
-) -> Iterator[dg.EventLogRecord]:
-    """Yield the materializations with these storage ids."""
-    ids = sorted(storage_ids)
-    for start in range(0, len(ids), EVENTS_PER_QUERY):
-        batch = ids[start : start + EVENTS_PER_QUERY]
-        yield from instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, storage_ids=batch), limit=len(batch)
-        ).records
-
-
 def _number(record: dg.EventLogRecord, name: str) -> int | None:
     """Return a number in the metadata of a materialization, or None without it."""
     materialization = record.asset_materialization
     value = materialization.metadata.get(name) if materialization else None
     return value.value if isinstance(value, dg.IntMetadataValue) else None
+
+
+def _share(record: dg.EventLogRecord) -> float | None:
+    """Return the completeness in the metadata of a materialization, or None without it."""
+    materialization = record.asset_materialization
+    value = materialization.metadata.get(COMPLETENESS) if materialization else None
+    return value.value if isinstance(value, dg.FloatMetadataValue) else None
 
 
 def _weeks_later(week: str, weeks: int) -> str:

@@ -31,6 +31,8 @@ CHANGES: dict[str, Change] = {
     "center": Change({"center": [32.0, -117.0]}),
     "rush_hours": Change({"rush_hours": [[6, 9]]}),
     "max_bad_share": Change({"max_bad_share": 0.1}),
+    "minimum_completeness": Change({"minimum_completeness": 0.9}),
+    "blocking_checks": Change({"blocking_checks": ["has_rows"]}),
     "fill.forward_fill": Change({"fill": {"forward_fill": True}}),
     "fill.interpolation": Change({"fill": {"interpolation": True}}),
     "fill.longest_gap_minutes": Change({"fill": FILLING | {"longest_gap_minutes": 30}}, {"fill": FILLING}),
@@ -44,6 +46,8 @@ HARMLESS = {
     "first_day": "it decides which days exist, not what is in them; a day records whether it had the day before",
     "last_day": "it decides which days exist, not what is in them",
     "max_bad_share": "it decides which days are refused, not what is in the others",
+    "minimum_completeness": "it decides which days count for training; a week compares them when it is trained",
+    "blocking_checks": "it decides which checks stop a run",
 }
 """Settings that the content of a day does not depend on, with the reason."""
 

@@ -13,6 +13,7 @@ from traffic_assets import sensors
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.partitions import PARTITION
+from traffic_assets.readings.completeness import COMPLETENESS
 from traffic_assets.sensors import FEATURES, ROW_COUNT, STORAGE_ID_TAG, candidate_weeks
 from traffic_assets.settings import Settings
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
@@ -32,10 +33,12 @@ def settings(tmp_path: Path) -> Settings:
     return tiny_settings(tmp_path)
 
 
-def materialize(instance: dg.DagsterInstance, *days: str, rows: int = 10) -> None:
+def materialize(instance: dg.DagsterInstance, *days: str, rows: int = 10, completeness: float | None = None) -> None:
+    """Report features as their step does; those of an earlier version have no completeness."""
+    measured = {} if completeness is None else {COMPLETENESS: completeness}
     for day in days:
         instance.report_runless_asset_event(
-            dg.AssetMaterialization(FEATURE_TABLE, partition=day, metadata={ROW_COUNT: rows})
+            dg.AssetMaterialization(FEATURE_TABLE, partition=day, metadata={ROW_COUNT: rows, **measured})
         )
 
 
@@ -260,6 +263,40 @@ def test_an_empty_day_counts_as_missing(instance: dg.DagsterInstance, settings: 
     assert requested_weeks(first) == []
     materialize(instance, DAYS[2])
     assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]
+
+
+def test_an_incomplete_day_counts_as_missing_and_is_named(instance: dg.DagsterInstance, settings: Settings) -> None:
+    materialize(instance, DAYS[0], completeness=0.5)
+    materialize(instance, DAYS[1], rows=1, completeness=1 / 288)
+    materialize(instance, DAYS[2], rows=0, completeness=0.0)
+    first = tick(instance, settings, None)
+    assert requested_weeks(first) == []
+    skipped = str(first.skip_reason.skip_message)
+    assert skipped.startswith("[location.incomplete-days] ")
+    assert f"{DAYS[1]} 0.3472%, {DAYS[2]} empty" in skipped
+    assert DAYS[0] not in skipped
+    materialize(instance, *DAYS[1:], completeness=0.9)
+    assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]
+
+
+def test_a_lower_minimum_counts_the_days_that_were_too_incomplete(
+    instance: dg.DagsterInstance, settings: Settings, tmp_path: Path
+) -> None:
+    materialize(instance, *DAYS, rows=1, completeness=1 / 288)
+    before = tick(instance, settings, None)
+    assert requested_weeks(before) == []
+    every = tiny_settings(tmp_path, {"data": {"minimum_completeness": 0}})
+    assert requested_weeks(tick(instance, every, before.cursor)) == [WEEK]
+
+
+def test_a_new_incomplete_day_is_no_reason_to_train_again(instance: dg.DagsterInstance, settings: Settings) -> None:
+    materialize(instance, *DAYS, completeness=1.0)
+    first = tick(instance, settings, None)
+    start(instance, first)
+    materialize(instance, "2026-01-08", rows=1, completeness=1 / 288)
+    second = tick(instance, settings, first.cursor)
+    assert requested_weeks(second) == []
+    assert str(second.skip_reason.skip_message).startswith("[location.nothing-to-train] ")
 
 
 def test_an_empty_day_that_is_not_required_is_not_new_data(instance: dg.DagsterInstance, settings: Settings) -> None:

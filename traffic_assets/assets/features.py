@@ -26,6 +26,15 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.messages import assets as messages
 from traffic_assets.partitions import build_daily_partitions
+from traffic_assets.readings.completeness import (
+    COMPLETENESS,
+    SENSORS,
+    SENSORS_WITH_TARGET,
+    Completeness,
+    as_percent,
+    is_complete,
+    limit_as_percent,
+)
 from traffic_assets.settings import Settings
 from traffic_assets.settings.data import DataSettings, FillSettings
 from traffic_assets.settings.persistence import PROCESSED
@@ -68,6 +77,7 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
         records = {
             day: {
                 **_record(day, sensor_readings, sensor_table),
+                **_completeness(sensor_readings.records[day]),
                 "rows_of_unknown_sensors": unknown.get(day, 0),
                 "fill": settings.data.fill.model_dump(),
                 **_origin(day, sensor_readings, sensor_table, settings.data),
@@ -77,6 +87,7 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
         for day, record in records.items():
             shown = _metadata(record, sensor_table.record["facts"], settings.data.fill)
             context.add_asset_metadata(shown, partition_key=day)
+        _warn_of_incomplete_days(context, records, settings)
         return AssetOutput(rows, records=records, refused=sensor_readings.refused)
 
     return feature_table
@@ -101,14 +112,18 @@ def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
         days = list(context.partition_keys)
         source = get_source(settings.source_uri, settings, spark)
         ingested = ingest_feature_table(spark.session, source, days, settings.data)
-        rows = ingested.rows.where("speed IS NOT NULL")
+        with_target = ingested.rows.where("speed IS NOT NULL")
 
-        def describe_origin(detected_format: str | None) -> dict[str, Any]:
-            columns = [name for name in rows.columns if name not in (DATE, *ingested.missing_columns)]
-            fingerprint = ready_made_fingerprint(settings.data, columns, detected_format).to_json()
+        def describe_origin(day: str) -> dict[str, Any]:
+            columns = [name for name in with_target.columns if name not in (DATE, *ingested.missing_by_day[day])]
+            fingerprint = ready_made_fingerprint(settings.data, columns, ingested.formats.get(day)).to_json()
             return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
 
-        return prepare_days(context, ingested, rows, days, describe_origin)
+        completeness = ingested.target_completeness
+        output = prepare_days(context, ingested, with_target, days, completeness, describe_origin)
+        published = {day: record for day, record in output.records.items() if day not in output.refused}
+        _warn_of_incomplete_days(context, published, settings)
+        return output
 
     return feature_table
 
@@ -125,6 +140,8 @@ def _record(day: str, readings: AssetInput, sensors: AssetInput) -> dict[str, An
         "missing_columns": readings_record["missing_columns"],
         "missing_features": _missing_features(readings_record["missing_columns"], facts),
         "sensors_without_lanes": facts["sensors_without_lanes"],
+        "sensors_known": facts["sensors"],
+        "sensors_seen": readings_record.get(SENSORS),
     }
 
 
@@ -145,6 +162,25 @@ def _origin(day: str, readings: AssetInput, sensors: AssetInput, data: DataSetti
     }
 
 
+def _completeness(readings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the completeness of the readings with a speed; nothing for a day that an earlier version stored."""
+    if SENSORS_WITH_TARGET not in readings:
+        return {}
+    rows = readings["rows"] - readings["without_target"]
+    return Completeness(rows, readings[SENSORS_WITH_TARGET], readings["intervals"]).record
+
+
+def _warn_of_incomplete_days(
+    context: dg.AssetExecutionContext, records: Mapping[str, Mapping[str, Any]], settings: Settings
+) -> None:
+    minimum = settings.data.minimum_completeness
+    for day, record in records.items():
+        if record.get(SENSORS) and not is_complete(record[COMPLETENESS], minimum):
+            facts = {name: record[name] for name in (SENSORS, "intervals")}
+            shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": limit_as_percent(minimum)}
+            context.log.warning(messages.INCOMPLETE_DAY(day=day, **facts, **shares))
+
+
 def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSettings) -> dict[str, Any]:
     """Return the metadata of a day for the UI, from its record."""
     return {
@@ -154,6 +190,8 @@ def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSet
         "missing_features": dg.MetadataValue.json(record["missing_features"]),
         "lanes": _lanes(facts),
         "gaps_filled": _fills(fill),
+        **{name: record[name] for name in (COMPLETENESS, SENSORS) if name in record},
+        "sensors_known": facts["sensors"],
     }
 
 

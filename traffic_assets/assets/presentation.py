@@ -71,7 +71,7 @@ def describe_day(ingested: Ingested, day: str) -> dict[str, Any]:
         "quarantined": count["quarantined"],
         "quarantine_reasons": dg.MetadataValue.json(count["reasons"]),
         "rows_without_target": count["without_target"],
-        "missing_columns": dg.MetadataValue.json(ingested.missing_columns),
+        "missing_columns": dg.MetadataValue.json(ingested.missing_by_day[day]),
     }
 
 

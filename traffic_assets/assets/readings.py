@@ -25,7 +25,9 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal
 from traffic_assets.dagster_hdfs.values import AssetOutput
 from traffic_assets.messages import assets as messages
+from traffic_assets.messages import readings as input_messages
 from traffic_assets.partitions import build_daily_partitions
+from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, SENSORS_WITH_TARGET
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import PROCESSED
 
@@ -46,7 +48,8 @@ def prepare_days(
     ingested: Any,
     rows: Any,
     days: list[str],
-    describe_origin: Callable[[str | None], Mapping[str, Any]],
+    completeness: Mapping[str, Any],
+    describe_origin: Callable[[str], Mapping[str, Any]],
 ) -> AssetOutput:
     """Return validated days ready to publish, and report the quarantined rows in the log and the UI.
 
@@ -55,18 +58,23 @@ def prepare_days(
         ingested: Validated days (`readings.ingestion.Ingested`).
         rows: Rows to publish.
         days: Days of the run, ISO dates.
-        describe_origin: Function that returns the origin of a day for its record, from the format of its files.
+        completeness: Completeness of the rows to publish, by day (`readings.completeness.Completeness`).
+        describe_origin: Function that returns the fingerprint of a day and the place of its files, for its record.
     """
     from traffic_assets.assets.presentation import describe_day
 
     records = {
         day: {
             **ingested.counts[day],
-            "missing_columns": ingested.missing_columns,
-            **describe_origin(ingested.formats.get(day)),
+            **completeness[day].record,
+            SENSORS_WITH_TARGET: ingested.target_completeness[day].sensors,
+            "missing_columns": ingested.missing_by_day[day],
+            **describe_origin(day),
         }
         for day in days
     }
+    if ingested.cut_off:
+        context.log.warning(input_messages.CUT_OFF_FILES(files=ingested.cut_off))
     for day, record in records.items():
         if day in ingested.refused:
             continue
@@ -78,7 +86,11 @@ def prepare_days(
             )
         if record["without_day"]:
             context.log.warning(messages.ROWS_WITHOUT_DAY(day=day, rows=record["without_day"]))
-        shown = {**describe_day(ingested, day), "quarantined_without_day": record["without_day"]}
+        shown = {
+            **describe_day(ingested, day),
+            **{name: record[name] for name in (COMPLETENESS, SENSORS)},
+            "quarantined_without_day": record["without_day"],
+        }
         context.add_asset_metadata(shown, partition_key=day)
     return AssetOutput(
         rows,
@@ -158,11 +170,11 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         days = list(context.partition_keys)
         ingested = ingest_readings(spark.session, get_source(settings.source_uri, settings, spark), days, data)
 
-        def describe_origin(detected_format: str | None) -> dict[str, Any]:
-            fingerprint = readings_fingerprint(data, detected_format).to_json()
+        def describe_origin(day: str) -> dict[str, Any]:
+            fingerprint = readings_fingerprint(data, ingested.formats.get(day)).to_json()
             return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
 
-        return prepare_days(context, ingested, ingested.rows, days, describe_origin)
+        return prepare_days(context, ingested, ingested.rows, days, ingested.completeness, describe_origin)
 
     return [sensor_table, sensor_readings]
 

@@ -22,6 +22,7 @@ from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.failures import fails_with_code
 from traffic_assets.dagster_hdfs.generation import join_timestamp_ranges
 from traffic_assets.dagster_hdfs.io_managers.base import DATA, SUBFOLDER, table_schema
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.dagster_hdfs.reading import read_generations, recorded_schema
 from traffic_assets.dagster_hdfs.resources import HdfsResource, SparkResource
@@ -40,6 +41,7 @@ from traffic_assets.partitions import (
     training_window,
     window_mapping,
 )
+from traffic_assets.readings.completeness import limit_as_percent, list_incomplete
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import TRAINING
 from traffic_assets.settings.training import TrainingSettings
@@ -65,7 +67,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def require_days(week: str, published: dict[str, Generation], settings: Settings) -> dict[str, Generation]:
-    """Return the days of the window that have readings, or raise if they are too few.
+    """Return the days of the window that have enough readings, or raise if they are too few.
 
     Args:
         week: Monday of the week, ISO date.
@@ -73,10 +75,15 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         settings: Settings of the deployment.
 
     Raises:
-        dagster.Failure: If days are missing or empty, or are outside data.first_day and data.last_day.
+        dagster.Failure: If days are missing, empty or incomplete, or are outside data.first_day and data.last_day.
     """
     days = training_window(week, settings)
-    filled = {day: published[day] for day in days if day in published and published[day].record["rows"]}
+    incomplete = _list_incomplete_days(published, settings)
+    filled = {
+        day: published[day]
+        for day in days
+        if day in published and published[day].record["rows"] and day not in incomplete
+    }
     required = settings.training.required_days
     if len(filled) >= required:
         return filled
@@ -85,7 +92,9 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         "available": len(filled),
         "required": required,
         "missing": [day for day in days if day not in published],
-        "empty": [day for day in days if day in published and day not in filled],
+        "empty": [day for day in days if day in published and not published[day].record["rows"]],
+        "incomplete": {day: share for day, share in incomplete.items() if day in days},
+        "minimum": limit_as_percent(settings.data.minimum_completeness),
     }
     before, after = days_without_data(week, settings) if len(days) < required else ([], [])
     if before:
@@ -99,6 +108,18 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
     else:
         text = (messages.DAYS_AFTER_DATA if after else messages.DAYS_MISSING)(**facts)
     raise dg.Failure(text, allow_retries=False)
+
+
+def incomplete_days(published: Mapping[str, Generation], settings: Settings) -> CodedText | None:
+    """Return the warning for incomplete days, which a training leaves out; None without any."""
+    days = _list_incomplete_days(published, settings)
+    minimum = limit_as_percent(settings.data.minimum_completeness)
+    return messages.INCOMPLETE_DAYS_LEFT_OUT(days=days, minimum=minimum) if days else None
+
+
+def _list_incomplete_days(published: Mapping[str, Generation], settings: Settings) -> dict[str, str]:
+    records = {day: generation.record for day, generation in sorted(published.items())}
+    return list_incomplete(records, settings.data.minimum_completeness)
 
 
 def split_id(settings: Settings, days: dict[str, Generation]) -> str:
@@ -155,11 +176,13 @@ def _publish_splits(
     # read before the pointers: a day that is published later may be missing here, and must not count as included
     features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
     with retried_connection_errors(hdfs.base_uri):
-        days = require_days(week, features.current_generations(training_window(week, settings)), settings)
+        published = features.current_generations(training_window(week, settings))
+        days = require_days(week, published, settings)
         comparison = compare_days(days, settings)
         if comparison.mixed and training.mixed_settings == "refuse":
             raise dg.Failure(comparison.mixed, allow_retries=False)
-        for warning in (*comparison.warnings, *filter(None, [comparison.mixed])):
+        incomplete = incomplete_days(published, settings)
+        for warning in filter(None, (incomplete, *comparison.warnings, comparison.mixed)):
             context.log.warning(warning)
         rows = read_generations(spark.session, list(days.values()))
         place = split_column(rows, training.split, training.seed)

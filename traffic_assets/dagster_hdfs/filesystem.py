@@ -114,6 +114,14 @@ class FileSystem(ABC):
             FileNotFoundError: If the file does not exist.
         """
 
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """Return some bytes of a file; fewer at its end. A subclass should read no more than these.
+
+        Raises:
+            FileNotFoundError: If the file does not exist.
+        """
+        return self.read_bytes(uri)[start : start + length]
+
     @abstractmethod
     def write_new(self, uri: str, data: bytes) -> None:
         """Write a new file, piece by piece, to a path that nobody reads yet; create its parent folders.
@@ -245,6 +253,12 @@ class LocalFileSystem(FileSystem):
         """See the base class."""
         with storage_errors(uri):
             return local_path(uri).read_bytes()
+
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """See the base class."""
+        with storage_errors(uri), local_path(uri).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
 
     def write_new(self, uri: str, data: bytes) -> None:
         """See the base class."""

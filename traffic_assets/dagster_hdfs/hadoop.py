@@ -92,6 +92,17 @@ class HadoopFileSystem(FileSystem):
             finally:
                 stream.close()
 
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """See the base class."""
+        with storage_errors(uri):
+            fs, path = self._open(uri)
+            stream = fs.open(path)
+            try:
+                stream.seek(start)
+                return bytes(stream.readNBytes(length))
+            finally:
+                stream.close()
+
     def write_new(self, uri: str, data: bytes) -> None:
         """See the base class."""
         with storage_errors(uri):

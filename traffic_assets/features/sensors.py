@@ -22,7 +22,14 @@ from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT, SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.features.sensor_change import FREE_FLOW, Change, find_change, find_lost_values
 from traffic_assets.messages import features as messages
-from traffic_assets.readings.readers import InputError, Part, Source, find_broken_parts, problem_text
+from traffic_assets.readings.readers import (
+    InputError,
+    Part,
+    Source,
+    find_broken_parts,
+    problem_text,
+    require_same_types,
+)
 from traffic_assets.readings.validation import REASON, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
 
@@ -181,6 +188,7 @@ def _collect_descriptions(
         except StorageError as error:
             broken = find_broken_parts(parts, error)
             if not broken:
+                require_same_types(error)
                 raise
             refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]

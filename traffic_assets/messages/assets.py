@@ -36,11 +36,38 @@ UNKNOWN_SENSORS = Message(
     fix="materialize sensor_table, then feature_table again",
     example={"rows": 40, "day": "2026-01-05"},
 )
+INCOMPLETE_DAY = Message(
+    code="assets.incomplete-day",
+    problem="{day} is incomplete and does not count for training: its rows are {completeness} of {sensors} sensors x "
+    "{intervals} intervals",
+    expected="at least {minimum} (data.minimum_completeness)",
+    fix="add the missing readings, or set data.interval_minutes to their interval, then run "
+    "`traffic-assets features {day} {day}`. If the day is as complete as it can be, lower data.minimum_completeness",
+    example={
+        "day": "2026-01-05",
+        "completeness": "0.3472%",
+        "sensors": 1,
+        "intervals": 288,
+        "minimum": "50%",
+    },
+)
+INCOMPLETE_DAYS_LEFT_OUT = Message(
+    code="assets.incomplete-days-left-out",
+    problem="Some days of the window are incomplete and left out ({days})",
+    expected="at least {minimum} (data.minimum_completeness)",
+    fix="add the missing readings and run the features job for these days, or lower data.minimum_completeness",
+    example={"days": {"2026-01-06": "0.3472%"}, "minimum": "50%"},
+)
 _DAYS = "Week {week} has {available} of the {required} days that it needs"
-_FEWER = "or allow fewer days with training.minimum_days"
-_NOT_THERE = "not materialized: {missing}; empty: {empty}"
+_FEWER = "or allow fewer days with training.minimum_days or less complete ones with data.minimum_completeness"
+_NOT_THERE = "not materialized: {missing}; empty: {empty}; less complete than {minimum}: {incomplete}"
 _WEEK = {"week": "2026-01-05", "required": 14}
-_ABSENT = {"missing": ["2026-01-05"], "empty": ["2026-01-06"]}
+_ABSENT = {
+    "missing": ["2026-01-05"],
+    "empty": ["2026-01-06"],
+    "incomplete": {"2026-01-07": "0.3472%"},
+    "minimum": "50%",
+}
 DAYS_MISSING = Message(
     code="assets.days-missing",
     problem=f"{_DAYS} ({_NOT_THERE})",

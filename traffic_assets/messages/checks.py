@@ -8,6 +8,80 @@ NOT_MATERIALIZED = Message(
     fix="run the train job for this week",
     example={"asset": "train_split", "week": "2026-01-05"},
 )
+NOT_PUBLISHED = Message(
+    code="checks.not-published",
+    problem="{asset} has no published data ({day})",
+    fix="run the features job",
+    example={"asset": "sensor_readings", "day": "2026-01-05"},
+)
+NO_ROWS = Message(
+    code="checks.no-rows",
+    problem="{asset} has no rows on {day}",
+    fix="add the readings of this day, then run `traffic-assets features {day} {day}`",
+    example={"asset": "sensor_readings", "day": "2026-01-05"},
+)
+INCOMPLETE = Message(
+    code="checks.incomplete",
+    problem="{asset} has too few rows on {day} ({rows}): {completeness} of {sensors} sensors x {intervals} intervals",
+    expected="at least {minimum} (data.minimum_completeness)",
+    fix="add the missing readings, or set data.interval_minutes to their interval, then run "
+    "`traffic-assets features {day} {day}`",
+    example={
+        "asset": "sensor_readings",
+        "day": "2026-01-05",
+        "rows": 1,
+        "completeness": "0.3472%",
+        "sensors": 1,
+        "intervals": 288,
+        "minimum": "50%",
+    },
+)
+FEW_SENSORS = Message(
+    code="checks.few-sensors",
+    problem="Few sensors have a reading on {day} in {asset} ({sensors} of {known} known)",
+    expected="at least {minimum} (data.minimum_completeness)",
+    fix="add the readings of the other sensors; nobody has to act if they were taken down",
+    example={"asset": "feature_table", "day": "2026-01-05", "sensors": 3, "known": 12, "minimum": "50%"},
+)
+MANY_QUARANTINED = Message(
+    code="checks.many-quarantined",
+    problem="{share} of the rows of {asset} on {day} are in quarantine, {quarantined} of {rows} ({reasons})",
+    expected="at most {limit:.0%}",
+    fix="inspect them in the partition's folder _quarantine, and correct the source",
+    example={
+        "asset": "sensor_readings",
+        "day": "2026-01-05",
+        "share": "2%",
+        "quarantined": 2,
+        "rows": 100,
+        "reasons": {"speed: NaN": 2},
+        "limit": 0.01,
+    },
+)
+UNKNOWN_SENSORS = Message(
+    code="checks.unknown-sensors",
+    problem="Some rows of {asset} on {day} are from sensors that are not in the sensor table ({rows})",
+    fix="add the sensors to data.sensors_source, then run `traffic-assets features {day} {day}`",
+    example={"asset": "feature_table", "day": "2026-01-05", "rows": 40},
+)
+MISSING_COLUMNS = Message(
+    code="checks.missing-columns",
+    problem="{asset} lacks columns on {day} ({columns})",
+    fix="add the columns to the source, or map others to them in data.aliases, then run "
+    "`traffic-assets features {day} {day}`",
+    example={"asset": "sensor_readings", "day": "2026-01-05", "columns": ["occupancy"]},
+)
+NO_SENSORS = Message(
+    code="checks.no-sensors",
+    problem="The sensor table has no sensors",
+    fix="correct the readings or data.sensors_source, then materialize sensor_table again",
+)
+MISSING_DESCRIPTIONS = Message(
+    code="checks.missing-descriptions",
+    problem="No sensor has a value of some columns ({columns})",
+    fix="add the columns to the readings or to data.sensors_source, then materialize sensor_table again",
+    example={"columns": ["lanes"]},
+)
 ROW_SHARES = Message(
     code="checks.row-shares",
     problem="The splits do not have their configured shares of the rows ({shares})",

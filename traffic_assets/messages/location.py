@@ -47,6 +47,14 @@ EXTRA_ASSET_IN_USED_FOLDER = Message(
     fix="rename the asset, or give it an IO manager of your own",
     example={"asset": "splits", "folder": "training/splits", "other": "train_split"},
 )
+INCOMPLETE_DAYS = Message(
+    code="location.incomplete-days",
+    problem="No week has new data and enough complete days. Some days do not count ({days})",
+    expected="at least {minimum} of the readings of a day (data.minimum_completeness)",
+    fix="add the missing readings and run the features job for these days, allow fewer days with "
+    "training.minimum_days, or lower data.minimum_completeness",
+    example={"days": {"2026-01-06": "0.3472%", "2026-01-07": "empty"}, "minimum": "50%"},
+)
 NOTHING_TO_TRAIN = Message(
     code="location.nothing-to-train",
     problem="No completed week has new data since its last training",

@@ -13,6 +13,8 @@ from traffic_assets.settings.uri import absolute_uri
 
 Percent = Annotated[float, Field(ge=0, le=1)]
 Hour = Annotated[float, Field(ge=0, le=24)]
+DayCheck = Literal["has_rows", "complete", "few_quarantined", "no_unknown_sensor", "no_missing_column"]
+"""Checks of sensors, readings and features that a deployment can make blocking."""
 
 ALIASES = {
     "avg_speed": "speed",
@@ -113,6 +115,15 @@ class DataSettings(Section):
     )
     max_bad_share: Percent = Field(
         default=0.05, description="Maximum share of quarantined rows. A day with more is refused."
+    )
+    minimum_completeness: Percent = Field(
+        default=0.5,
+        description="Minimum share of the readings that a day's sensors would have in all intervals of the day. A day "
+        "with less warns and does not count for training. 0 turns it off.",
+    )
+    blocking_checks: list[DayCheck] = Field(
+        default=[],
+        description="Checks of sensors, readings and features that stop a run if they fail. The others only warn.",
     )
     fill: FillSettings = Field(default_factory=FillSettings)
 

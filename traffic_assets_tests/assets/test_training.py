@@ -16,6 +16,7 @@ from traffic_assets.assets.training import (
     FEATURES_ID,
     SPLIT_ASSETS,
     SPLIT_FIGURE,
+    incomplete_days,
     newest_id,
     require_days,
     split_id,
@@ -338,6 +339,25 @@ def test_missing_and_empty_days_are_listed(tmp_path: Path) -> None:
     assert DAYS[2] in values["missing"]
 
 
+def test_incomplete_days_do_not_count_and_are_listed(tmp_path: Path) -> None:
+    generations = {
+        DAYS[0]: generation(DAYS[0], completeness=0.5),
+        DAYS[1]: generation(DAYS[1], rows=1, completeness=1 / 288),
+        DAYS[2]: generation(DAYS[2]),  # stored by an earlier version
+    }
+    settings = tiny_settings(tmp_path)
+    values = get_values(refusal(WEEK, generations, settings))
+    assert (values["available"], values["incomplete"], values["minimum"]) == (2, {DAYS[1]: "0.3472%"}, "50%")
+    fewer = tiny_settings(tmp_path, {"training": {"minimum_days": 2}})
+    assert list(require_days(WEEK, generations, fewer)) == [DAYS[0], DAYS[2]]
+    warning = incomplete_days(generations, fewer)
+    assert warning is not None
+    assert (warning.code, warning.values["days"]) == ("assets.incomplete-days-left-out", {DAYS[1]: "0.3472%"})
+    every = tiny_settings(tmp_path, {"data": {"minimum_completeness": 0}})
+    assert list(require_days(WEEK, generations, every)) == DAYS
+    assert incomplete_days(generations, every) is None
+
+
 def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path, {"training": {"window_weeks": 2, "minimum_days": None}})
     days = training_window(WEEK, settings)
@@ -350,6 +370,8 @@ def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> Non
         "required": 14,
         "missing": [],
         "empty": [],
+        "incomplete": {},
+        "minimum": "50%",
         "first_day": "2026-01-05",
         "before": "2025-12-29 to 2026-01-04",
         "first_week": "2026-01-12",

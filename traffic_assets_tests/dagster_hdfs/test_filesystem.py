@@ -35,8 +35,11 @@ def test_files_are_written_read_and_replaced(storage: Storage) -> None:
     data = bytes(range(256)) * 1000
     fs.write_bytes(f"{base}/new/folder/file", data)
     assert fs.read_bytes(f"{base}/new/folder/file") == data
+    assert fs.read_range(f"{base}/new/folder/file", 255_990, 100) == data[-10:]
+    assert fs.read_range(f"{base}/new/folder/file", 1000, 5) == data[1000:1005]
     fs.write_bytes(f"{base}/new/folder/file", b"")
     assert fs.read_bytes(f"{base}/new/folder/file") == b""
+    assert fs.read_range(f"{base}/new/folder/file", 0, 5) == b""
     assert [entry.name for entry in fs.list(f"{base}/new/folder")] == ["file"]
 
 

@@ -1,0 +1,75 @@
+"""The check on partitions that were built with other settings or code than the current ones.
+
+It has one result for all partitions of an asset, because a change of the settings concerns all of them.
+"""
+
+import json
+from collections.abc import Mapping
+
+import dagster as dg
+
+from traffic_assets.assets.day_settings import current_fingerprint, find_outdated, rebuild_commands, summarize_days
+from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.keys import asset_key
+from traffic_assets.catalogue.fingerprint import Fingerprint
+from traffic_assets.checks.results import check_result
+from traffic_assets.dagster_hdfs.failures import fails_with_code, shorten
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Generation
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import retried_connection_errors
+from traffic_assets.messages import checks as messages
+from traffic_assets.settings import Settings
+
+CURRENT_SETTINGS = "built_with_current_settings"
+DESCRIPTIONS = {
+    CURRENT_SETTINGS: "The stored partitions were built with the current settings and code. Only warns.",
+}
+
+
+def build_outdated(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """Return the check on each asset whose partitions have fingerprints."""
+    readings = ["sensor_table", "sensor_readings"] if settings.data.kind == "readings" else []
+    return [_check(asset, settings) for asset in (*readings, FEATURE_TABLE)]
+
+
+def evaluate_settings(asset: str, generations: Mapping[str, Generation], current: Fingerprint) -> dg.AssetCheckResult:
+    """Check that partitions were built with the current settings and code.
+
+    Args:
+        asset: Name of the asset.
+        generations: Current generation by partition.
+        current: Fingerprint that a partition would have if it were built now.
+    """
+    outdated, unknown = find_outdated(generations, current)
+    shown = {
+        name: f"{json.dumps(stored)}, now {json.dumps(now)}"
+        for differences in outdated.values()
+        for name, (stored, now) in differences.items()
+    }
+    failed = None
+    if outdated and UNPARTITIONED in generations:
+        failed = messages.OUTDATED_TABLE(asset=asset, settings=shown)
+    elif outdated:
+        days, commands = summarize_days(outdated), rebuild_commands(outdated)
+        failed = messages.OUTDATED(asset=asset, partitions=days, settings=shown, commands=commands)
+    metadata = {
+        "outdated": shorten({key: sorted(differences) for key, differences in outdated.items()}),
+        "settings_not_recorded": shorten(unknown),
+    }
+    passed = "Every partition was built with the current settings and code, as far as its record tells."
+    return check_result(passed, failed, metadata, warn=True)
+
+
+def _check(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=asset_key(asset), name=CURRENT_SETTINGS, description=DESCRIPTIONS[CURRENT_SETTINGS])
+    @fails_with_code
+    def check(context: dg.AssetCheckExecutionContext, hdfs: HdfsResource) -> dg.AssetCheckResult:
+        with retried_connection_errors(hdfs.base_uri):
+            generations = hdfs.dataset(asset).current_generations()
+            sensors = None
+            if settings.data.kind == "readings":
+                sensors = hdfs.dataset("sensor_table").current(UNPARTITIONED)
+        center = sensors.record["facts"].get("mean_position") if sensors else None
+        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center))
+
+    return check
