@@ -12,6 +12,17 @@ import dagster as dg
 from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import EVALUATION, Lane, list_lanes, model_folder, require_same_split, scratch_folder
+from traffic_assets.assets.requests import (
+    FOLDS,
+    HOLDOUT,
+    PREPARATION,
+    REQUESTED,
+    SPLIT,
+    merge_requests,
+    request_lane,
+    request_shared,
+    require_same_request,
+)
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -68,8 +79,15 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         from traffic_assets.ml.search.from_settings import rows_from_settings, search_from_settings
 
         splits = _by_split(train_split, validation_split, test_split)
-        split = require_same_split({**splits, lane.preprocessor: fitted_preprocessor, lane.cv_report: cv_report})
+        inputs = {**splits, lane.preprocessor: fitted_preprocessor, lane.cv_report: cv_report}
+        split = require_same_split(inputs)
+        tuned = cv_report.value["tuned"]
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
+        request = merge_requests(
+            request_shared(settings, SPLIT, PREPARATION, HOLDOUT, *([FOLDS] if tuned else [])),
+            request_lane(settings, lane.id, lane.model_name, requested, tuned),
+        )
+        require_same_request(context, inputs, request)
 
         def search(earlier: Any, features: FeatureSet) -> Any:
             with scratch_folder(context, hdfs, lane) as scratch:
@@ -84,7 +102,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 rows,
                 features,
                 algorithm,
-                search if cv_report.value["tuned"] else lambda *_: requested,
+                search if tuned else lambda *_: requested,
                 share=training.temporal_train_share,
                 seed=training.seed,
                 notify=context.log.info,
@@ -97,9 +115,8 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 **(describe_search(result.search) if result.search else {}),
             }
         )
-        return AssetOutput(
-            dump_document(result), record={"split_id": split}, rows=sum(train_split.record["counts"].values())
-        )
+        record = {"split_id": split, REQUESTED: request}
+        return AssetOutput(dump_document(result), record=record, rows=sum(train_split.record["counts"].values()))
 
     return temporal_verdict
 
@@ -133,7 +150,9 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         from traffic_assets.ml.plots.diagnostics import plot_diagnostics
         from traffic_assets.ml.preprocessing.slots import Slot
 
-        split = require_same_split({lane.model: model, **_by_split(train_split, validation_split, test_split)})
+        inputs = {lane.model: model, **_by_split(train_split, validation_split, test_split)}
+        split = require_same_split(inputs)
+        request = require_same_request(context, inputs, request_shared(settings, SPLIT))
         slots = [Slot(**slot) for slot in model.record["slots"]]
         training, evaluation, target = settings.training, settings.evaluation, lane.target
         train, validation, test = (
@@ -157,7 +176,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         }
         return AssetOutput(
             value,
-            record={"split_id": split, "model_generation": model.generation.uri},
+            record={"split_id": split, REQUESTED: request, "model_generation": model.generation.uri},
             files=plot_diagnostics(points, scored, errors, lane.title, settings.data.time_zone, target),
             rows=scored.train.rows + scored.test.rows,
         )
@@ -186,7 +205,9 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.evaluation.diagnostics import Diagnostics
         from traffic_assets.ml.evaluation.scores import Evaluation
 
-        split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: temporal})
+        inputs = {lane.diagnostics: diagnosed, lane.temporal_verdict: temporal}
+        split = require_same_split(inputs)
+        request = require_same_request(context, inputs, built_from={lane.diagnostics: lane.model})
         value = {**diagnosed.value, "temporal": temporal.value}
         evaluated = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
         figures = diagnosed.files
@@ -199,7 +220,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
             }
         )
         # the registry stores the figures with the version
-        record = {"split_id": split, "model_generation": value["model_generation"]}
+        record = {"split_id": split, REQUESTED: request, "model_generation": value["model_generation"]}
         links = presentation.name_links(figures, f"{THUMBNAIL}.png")
         return AssetOutput(value, record=record, files=figures, links=links)
 

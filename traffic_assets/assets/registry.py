@@ -13,6 +13,7 @@ import dagster as dg
 from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
+from traffic_assets.assets.requests import REQUESTED, require_same_request, restore_training
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -107,6 +108,8 @@ def _new_version(
     if current is None or current.uri != model_uri:
         text = messages.TRAINED_AGAIN(model=lane.model, week=week, evaluation=lane.evaluation)
         raise dg.Failure(text, allow_retries=False)
+    inputs = {lane.model: AssetInput(lambda: None, {week: current}), lane.evaluation: evaluation}
+    require_same_request(context, inputs)
     record = current.record
     bare = model_folder(model_uri, hdfs)
 
@@ -142,7 +145,8 @@ def _new_version(
 
 def _origin(generation: Generation, settings: Settings) -> Training:
     """Return the inputs that a stored model was trained on."""
-    record, seed = generation.record, settings.training.seed
+    record = generation.record
+    seed = restore_training(settings, record.get(REQUESTED, {})).seed
     return Training(
         week=generation.partition,
         **{name: record[name] for name in ("days", "sensor_tables", "split_id", "splits", "preprocessor")},
