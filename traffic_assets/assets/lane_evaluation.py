@@ -72,7 +72,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
     ) -> AssetOutput:
-        from traffic_assets.assets.presentation import describe_search, dump_document
+        from traffic_assets.assets.presentation import describe_search, dump_document, show_metrics
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.model_selection.temporal import evaluate_temporal_holdout
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
@@ -110,7 +110,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         context.add_output_metadata(
             {
                 "boundary": result.boundary.isoformat(),
-                **result.metrics.by_name,
+                **show_metrics(result.metrics),
                 "hyperparameters": dg.MetadataValue.json(result.hyperparameters),
                 **(describe_search(result.search) if result.search else {}),
             }
@@ -147,6 +147,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         from traffic_assets.ml.evaluation.scores import sample_points, score_model
         from traffic_assets.ml.fitting.caching import cached_rows
         from traffic_assets.ml.fitting.pipeline import observed_rows
+        from traffic_assets.ml.metrics.metrics import format_r2
         from traffic_assets.ml.plots.diagnostics import plot_diagnostics
         from traffic_assets.ml.preprocessing.slots import Slot
 
@@ -164,7 +165,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
             errors = diagnose(
                 model.value, predicted, validation, settings.data.zone, training.seed, evaluation.diagnostics, target
             )
-        context.log.info(f"{lane.title}: test RMSE {scored.test.rmse:.3f}, R² {scored.test.r2:.5f}")
+        context.log.info(f"{lane.title}: test RMSE {scored.test.rmse:.3f}, R² {format_r2(scored.test.r2)}")
         context.add_output_metadata(describe_scores(scored))
         value = {
             **dump_document(scored),

@@ -57,6 +57,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput
     ) -> dg.MaterializeResult:
+        from traffic_assets.assets.presentation import show_number
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.evaluation.scores import Evaluation
         from traffic_assets.ml.model_selection.trials import Trial
@@ -79,7 +80,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             metadata={
                 "version": metadata.version,
                 "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
-                "test_r2": evaluated.test.r2,
+                "test_r2": show_number(evaluated.test.r2),
                 "test_rmse": evaluated.test.rmse,
                 "temporal_rmse": evaluated.temporal.metrics.rmse,
                 "model_bytes": metadata.model_bytes,

@@ -204,10 +204,14 @@ def _split_record(written: Any, place: Any, days: dict[str, Generation], setting
         place: Column expression of the split that a row belongs to.
         days: Generations of the features of each day.
         settings: Settings of the deployment.
+
+    Raises:
+        ValueError: If a split has no rows: Spark writes no folder for it, so later steps could not read it.
     """
-    from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
+    from traffic_assets.ml.splits.audit import audit_sensors, audit_splits, require_split_rows
 
     audit = audit_splits(written, place)
+    require_split_rows(audit.counts)
     record: dict[str, Any] = {
         "split_id": split_id(settings, days),
         REQUESTED: request_shared(settings, requests.SPLIT),
