@@ -47,7 +47,7 @@ _PARTS = {
 }
 """Part of a request by field of `training`; a field that is not listed belongs to the fit."""
 
-_WITHOUT_EFFECT = ("targets", "minimum_days", "parallel_training")
+_WITHOUT_EFFECT = ("targets", "minimum_days", "mixed_settings", "parallel_training")
 """Fields of `training` that change no result of a lane: they decide which lanes exist, whether a week is trained, and
 how many fits run at the same time."""
 

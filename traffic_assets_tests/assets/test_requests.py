@@ -44,6 +44,7 @@ TUNED = {"models": {name: {"enabled": True, "tune": True} for name in built_in_a
 HARMLESS = {
     "training.targets": "it decides which lanes exist; each lane has records of its own",
     "training.minimum_days": "it decides whether the splits are made; their id contains the days that they have",
+    "training.mixed_settings": "it decides whether the splits are made, of the same rows",
     "training.parallel_training": "the same fits run at the same time; each has its own seed",
     **{f"models.{name}.enabled": "it decides which lanes exist" for name in built_in_algorithms()},
 }
