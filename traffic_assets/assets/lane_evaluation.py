@@ -11,6 +11,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import infer_requests, request_lane
 from traffic_assets.assets.lanes import EVALUATION, Lane, list_lanes, model_folder, require_same_split, scratch_folder
 from traffic_assets.assets.requests import (
     FOLDS,
@@ -19,7 +20,6 @@ from traffic_assets.assets.requests import (
     REQUESTED,
     SPLIT,
     merge_requests,
-    request_lane,
     request_shared,
     require_same_request,
 )
@@ -85,7 +85,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
         request = merge_requests(
             request_shared(settings, SPLIT, PREPARATION, HOLDOUT, *([FOLDS] if tuned else [])),
-            request_lane(settings, lane.id, lane.model_name, requested, tuned),
+            request_lane(settings, lane, requested, tuned),
         )
         require_same_request(context, inputs, request)
 
@@ -208,7 +208,8 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
 
         inputs = {lane.diagnostics: diagnosed, lane.temporal_verdict: temporal}
         split = require_same_split(inputs)
-        request = require_same_request(context, inputs, built_from={lane.diagnostics: lane.model})
+        built_from, inferred = {lane.diagnostics: lane.model}, infer_requests(lane, diagnosed.value, temporal.value)
+        request = require_same_request(context, inputs, built_from=built_from, inferred=inferred)
         value = {**diagnosed.value, "temporal": temporal.value}
         evaluated = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
         figures = diagnosed.files

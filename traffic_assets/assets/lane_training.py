@@ -10,6 +10,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, MODELS, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import request_lane
 from traffic_assets.assets.lanes import TRAINING, Lane, list_lanes, require_same_split, require_scaler, scratch_folder
 from traffic_assets.assets.launchpad import TUNE, config_class
 from traffic_assets.assets.requests import (
@@ -18,7 +19,6 @@ from traffic_assets.assets.requests import (
     REQUESTED,
     SPLIT,
     merge_requests,
-    request_lane,
     request_shared,
     require_same_request,
 )
@@ -84,7 +84,7 @@ def _cv_report(
         split = require_same_split(inputs)
         request = merge_requests(
             request_shared(settings, SPLIT, PREPARATION, FOLDS),
-            request_lane(settings, lane.id, lane.model_name, requested, tune),
+            request_lane(settings, lane, requested, tune),
         )
         require_same_request(context, inputs, request)
         require_scaler(lane, fitted_preprocessor)
@@ -185,7 +185,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
         own = merge_requests(
             request_shared(settings, SPLIT, PREPARATION),
-            request_lane(settings, lane.id, lane.model_name, requested, cv_report.value["tuned"]),
+            request_lane(settings, lane, requested, cv_report.value["tuned"]),
         )
         request = require_same_request(context, inputs, own)
         require_scaler(lane, fitted_preprocessor)

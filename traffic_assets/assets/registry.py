@@ -12,8 +12,15 @@ import dagster as dg
 
 from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import infer_requests
 from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
-from traffic_assets.assets.requests import REQUESTED, require_same_request, restore_training
+from traffic_assets.assets.requests import (
+    REQUESTED,
+    find_differences,
+    make_failure,
+    require_same_request,
+    restore_training,
+)
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -110,7 +117,10 @@ def _new_version(
         text = messages.TRAINED_AGAIN(model=lane.model, week=week, evaluation=lane.evaluation)
         raise dg.Failure(text, allow_retries=False)
     inputs = {lane.model: AssetInput(lambda: None, {week: current}), lane.evaluation: evaluation}
-    require_same_request(context, inputs)
+    require_same_request(context, inputs, built_from={lane.evaluation: lane.diagnostics})
+    if differences := find_differences(infer_requests(lane, evaluation.value, evaluation.value["temporal"])):
+        again = [lane.model, lane.diagnostics, lane.temporal_verdict, lane.evaluation]
+        raise make_failure(context, differences, again)
     record = current.record
     bare = model_folder(model_uri, hdfs)
 

@@ -8,7 +8,7 @@ only.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,6 @@ import dagster as dg
 from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.messages import assets as messages
 from traffic_assets.settings import Settings
-from traffic_assets.settings.models.base import Hyperparameters
 from traffic_assets.settings.training import TrainingSettings
 
 Request = dict[str, dict[str, Any]]
@@ -28,7 +27,7 @@ REQUESTED = "requested"
 SPLIT, PREPARATION, FOLDS, HOLDOUT = SHARED = ("split", "preparation", "folds", "holdout")
 """Sections of a request that the lanes share: the rows that are fitted and evaluated, and their preparation."""
 
-_FIT, _SEARCH = "fit", "search"
+FIT, SEARCH = "fit", "search"
 """Parts of a lane's section; only a lane that is tuned has the second."""
 
 _PARTS = {
@@ -42,8 +41,8 @@ _PARTS = {
     "fold_kind": FOLDS,
     "fold_gap_minutes": FOLDS,
     "temporal_train_share": HOLDOUT,
-    "search": _SEARCH,
-    "max_training_time_minutes": _SEARCH,
+    "search": SEARCH,
+    "max_training_time_minutes": SEARCH,
 }
 """Part of a request by field of `training`; a field that is not listed belongs to the fit."""
 
@@ -57,27 +56,7 @@ SETTINGS = "the settings"
 
 def request_shared(settings: Settings, *sections: str) -> Request:
     """Return the sections of a request that the lanes share."""
-    return {section: _training_values(settings, section) for section in sections}
-
-
-def request_lane(settings: Settings, lane: str, model: str, hyperparameters: Hyperparameters, tuned: bool) -> Request:
-    """Return the section of a lane: its fit and, if it is tuned, its search.
-
-    Args:
-        settings: Settings of the deployment.
-        lane: Id of the lane.
-        model: Name of its model.
-        hyperparameters: Hyperparameters of the run: those of the settings, or of the run's configuration.
-        tuned: True if the run searches for better ones.
-    """
-    path, values = f"models.{model}", hyperparameters.model_dump(mode="json")
-    section = {f"{path}.hyperparameters.{name}": value for name, value in values.items()}
-    section |= {f"{path}.tune": tuned, **_training_values(settings, _FIT)}
-    if tuned:
-        section |= _training_values(settings, _SEARCH)
-        section[f"{path}.grid"] = settings.enabled_models[model].model_dump(mode="json")["grid"]
-        section["evaluation.primary_metric"] = settings.evaluation.primary_metric
-    return {lane: section}
+    return {section: training_values(settings, section) for section in sections}
 
 
 def restore_training(settings: Settings, request: Request) -> TrainingSettings:
@@ -141,6 +120,7 @@ def require_same_request(
     inputs: Mapping[str, AssetInput],
     own: Request | None = None,
     built_from: Mapping[str, str] | None = None,
+    inferred: Mapping[str, Request] | None = None,
 ) -> Request:
     """Return the request of a step: what its inputs and the step itself were run with.
 
@@ -152,33 +132,46 @@ def require_same_request(
         inputs: Inputs by asset key.
         own: Request of the step itself; None if it only joins its inputs.
         built_from: Asset to materialize before an input is materialized again, by asset key of the input.
+        inferred: Requests of inputs that may not record one, by asset key.
 
     Raises:
         dagster.Failure: If two of the requests differ.
     """
     recorded = {name: stored.record[REQUESTED] for name, stored in inputs.items() if REQUESTED in stored.record}
     every = recorded | ({SETTINGS: own} if own else {})
-    if differences := find_differences(every):
+    known = {name: request for name, request in (inferred or {}).items() if name not in recorded} | every
+    if differences := find_differences(known):
         outdated = _find_outdated(differences, inputs)
-        text = messages.DIFFERENT_REQUESTS(
-            differences={path: _describe(values) for path, values in differences.items()},
-            again=[key for name in outdated for key in ((built_from or {}).get(name), name) if key],
-            week=context.partition_key,
-        )
-        raise dg.Failure(text, allow_retries=False)
+        again = [key for name in outdated for key in ((built_from or {}).get(name), name) if key]
+        raise make_failure(context, differences, again)
     unrecorded = {name: ["all settings"] for name in inputs if name not in recorded} | find_unrecorded(every)
     if lines := {name: ", ".join(paths) for name, paths in unrecorded.items() if name in inputs}:
         context.log.warning(messages.UNRECORDED_SETTINGS(inputs=lines, week=context.partition_key))
     return merge_requests(*recorded.values(), own or {})
 
 
-def _training_values(settings: Settings, part: str) -> dict[str, Any]:
+def make_failure(
+    context: dg.AssetExecutionContext, differences: Mapping[str, Mapping[str, Any]], again: Sequence[str]
+) -> dg.Failure:
+    """Return the failure of a step whose parts were requested differently.
+
+    Args:
+        context: Context of the step.
+        differences: Value by name of the request, by path of the setting.
+        again: Keys of the assets to materialize again.
+    """
+    lines = {path: _describe(values) for path, values in differences.items()}
+    text = messages.DIFFERENT_REQUESTS(differences=lines, again=list(again), week=context.partition_key)
+    return dg.Failure(text, allow_retries=False)
+
+
+def training_values(settings: Settings, part: str) -> dict[str, Any]:
     """Return the values of one part of the section `training`, by path."""
     values = settings.training.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT))
     return {
         path: value
         for name, each in values.items()
-        if _PARTS.get(name, _FIT) == part
+        if _PARTS.get(name, FIT) == part
         for path, value in _flatten(f"training.{name}", each).items()
     }
 

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from pydantic import BaseModel
 
+from traffic_assets.assets.lane_requests import infer_requests, request_lane
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.registry import get_registry
 from traffic_assets.assets.requests import (
@@ -22,7 +23,6 @@ from traffic_assets.assets.requests import (
     Request,
     find_differences,
     merge_requests,
-    request_lane,
     request_shared,
     require_same_request,
     restore_training,
@@ -79,7 +79,7 @@ def whole(settings: Settings) -> Request:
     lanes = settings.enabled_models.items()
     return merge_requests(
         request_shared(settings, *SHARED),
-        *(request_lane(settings, name, name, lane.hyperparameters, lane.tune) for name, lane in lanes),
+        *(request_lane(settings, Lane(name), lane.hyperparameters, lane.tune) for name, lane in lanes),
     )
 
 
@@ -180,7 +180,7 @@ def test_lanes_are_compared_by_split_and_preparation_only() -> None:
 def lane_request(settings: Settings, name: str, tuned: bool | None = None, **hyperparameters: Any) -> Request:
     model = settings.enabled_models[name]
     values = model.hyperparameters.model_copy(update=hyperparameters)
-    return request_lane(settings, name, name, values, model.tune if tuned is None else tuned)
+    return request_lane(settings, Lane(name), values, model.tune if tuned is None else tuned)
 
 
 def test_a_search_counts_only_if_the_lane_is_tuned() -> None:
@@ -250,6 +250,32 @@ def test_what_an_earlier_version_did_not_record_is_not_compared_with_one_warning
     assert isinstance(text, CodedText)
     assert text.code == "assets.unrecorded-settings"
     assert text.values["inputs"] == {"old": "all settings", "partial": "training.seed"}
+
+
+def documents(chosen: float, later: float, tuned: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the documents of diagnostics and temporal holdout, with the regParam of each."""
+    diagnosed = {"cross_validation": {"hyperparameters": {"regParam": chosen}}}
+    return diagnosed, {"hyperparameters": {"regParam": later}, "search": {} if tuned else None}
+
+
+def test_the_hyperparameters_in_documents_of_an_earlier_version_are_compared(
+    context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    lane = Lane("linear_regression")
+    parts = {lane.diagnostics: stored("a", None, day=5), lane.temporal_verdict: stored("b", None, day=6)}
+    with pytest.raises(dg.Failure) as refused:
+        require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.1)))
+    (line,) = get_values(refused.value)["differences"].values()
+    assert line == "0.5 in linear_regression_diagnostics; 0.1 in linear_regression_temporal_verdict"
+    require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.5)))
+    require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.1, tuned=True)))
+    assert len(caplog.records) == 2, "one warning each, because other settings are not known"
+
+    tuned = lane_request(load_settings("local", environ={}), lane.model_name, True, regParam=0.1)
+    parts[lane.diagnostics] = stored("a", tuned, day=7)
+    with pytest.raises(dg.Failure) as refused:
+        require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.1)))
+    assert list(get_values(refused.value)["differences"]) == ["models.linear_regression.tune"]
 
 
 def test_the_settings_of_stored_results_are_restored() -> None:
