@@ -12,7 +12,15 @@ import dagster as dg
 
 from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import infer_requests
 from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
+from traffic_assets.assets.requests import (
+    REQUESTED,
+    find_differences,
+    make_failure,
+    require_same_request,
+    restore_training,
+)
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -56,6 +64,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput
     ) -> dg.MaterializeResult:
+        from traffic_assets.assets.presentation import show_number
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.evaluation.scores import Evaluation
         from traffic_assets.ml.model_selection.trials import Trial
@@ -78,7 +87,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             metadata={
                 "version": metadata.version,
                 "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
-                "test_r2": evaluated.test.r2,
+                "test_r2": show_number(evaluated.test.r2),
                 "test_rmse": evaluated.test.rmse,
                 "temporal_rmse": evaluated.temporal.metrics.rmse,
                 "model_bytes": metadata.model_bytes,
@@ -109,6 +118,11 @@ def _new_version(
         text = messages.TRAINED_AGAIN(model=lane.model, week=week, evaluation=lane.evaluation)
         raise dg.Failure(text, allow_retries=False)
     models.require_whole([current])
+    inputs = {lane.model: AssetInput(lambda: None, {week: current}), lane.evaluation: evaluation}
+    require_same_request(context, inputs, built_from={lane.evaluation: lane.diagnostics})
+    if differences := find_differences(infer_requests(lane, evaluation.value, evaluation.value["temporal"])):
+        again = [lane.model, lane.diagnostics, lane.temporal_verdict, lane.evaluation]
+        raise make_failure(context, differences, again)
     record = current.record
     bare = model_folder(model_uri, hdfs)
 
@@ -144,7 +158,8 @@ def _new_version(
 
 def _origin(generation: Generation, settings: Settings) -> Training:
     """Return the inputs that a stored model was trained on."""
-    record, seed = generation.record, settings.training.seed
+    record = generation.record
+    seed = restore_training(settings, record.get(REQUESTED, {})).seed
     return Training(
         week=generation.partition,
         **{name: record[name] for name in ("days", "sensor_tables", "split_id", "splits", "preprocessor")},

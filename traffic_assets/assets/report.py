@@ -13,6 +13,7 @@ from traffic_assets.assets.evaluation import COMPARISON, LOADED
 from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.assets.requests import REQUESTED, require_same_request, restore_training
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -22,6 +23,7 @@ from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
+from traffic_assets.settings.training import TrainingSettings
 
 REPORT = "training_report"
 PAGE = "report.html"
@@ -53,6 +55,9 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.report.page import render
 
         split = require_same_split(inputs)
+        by_key = {name: inputs[get_step_name(name)] for name in names}
+        request = require_same_request(context, by_key, built_from={lane.diagnostics: lane.model for lane in lanes})
+        training = restore_training(settings, request)
         week, facts = context.partition_key, inputs[train].record
         content = Report(
             week=week,
@@ -62,9 +67,9 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             split_id=split,
             days=sorted(facts["days"]),
             rows=facts["counts"],
-            settings=_shown_settings(settings),
+            settings=_shown_settings(settings, training),
             time_zone=settings.data.time_zone,
-            split_kind=settings.training.split.kind,
+            split_kind=training.split.kind,
             board=_board(context, target, settings, inputs),
         )
         page = render(content).encode()
@@ -75,7 +80,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             "headline": findings.headline(content.board),
             "page": PAGE,
         }
-        return AssetOutput(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
+        return AssetOutput(value, record={"split_id": split, REQUESTED: request}, files={PAGE: page}, opened=PAGE)
 
     return dg.asset(
         report,
@@ -162,12 +167,17 @@ def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
     return costs
 
 
-def _shown_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that influence the result, by label, without those of Spark: some contain secrets."""
+def _shown_settings(settings: Settings, training: TrainingSettings) -> dict[str, str]:
+    """Return the settings that influence the result, by label, without those of Spark: some contain secrets.
+
+    Args:
+        settings: Settings of the deployment.
+        training: The section `training` that the inputs were run with.
+    """
     from traffic_assets.ml.splits.shares import Shares
     from traffic_assets.registry.metadata import code_version, library_versions
 
-    training, data = settings.training, settings.data
+    data = settings.data
     shares = Shares.from_settings(training.split)
     gap = f", {training.fold_gap_minutes} minutes apart" if training.fold_kind in ("expanding", "sliding") else ""
     preparation = ", ".join(f"{name} {value}" for name, value in training.preprocessing.model_dump().items())

@@ -12,10 +12,12 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets import requests
 from traffic_assets.assets.day_settings import compare_days
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import add_target_prefix, asset_key
+from traffic_assets.assets.requests import REQUESTED, request_shared, require_same_request
 from traffic_assets.catalogue.lookup import all_features, feature_columns
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -226,12 +228,17 @@ def _split_record(written: Any, place: Any, days: dict[str, Generation], setting
         place: Column expression of the split that a row belongs to.
         days: Generations of the features of each day.
         settings: Settings of the deployment.
+
+    Raises:
+        ValueError: If a split has no rows: Spark writes no folder for it, so later steps could not read it.
     """
-    from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
+    from traffic_assets.ml.splits.audit import audit_sensors, audit_splits, require_split_rows
 
     audit = audit_splits(written, place)
+    require_split_rows(audit.counts)
     record: dict[str, Any] = {
         "split_id": split_id(settings, days),
+        REQUESTED: request_shared(settings, requests.SPLIT),
         **audit._asdict(),
         "days": {day: generation.id for day, generation in days.items()},
         "sensor_tables": sorted({g.record["sensor_table"] for g in days.values() if "sensor_table" in g.record}),
@@ -309,6 +316,8 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.preprocessing.pipeline import outlier_bounds, outlier_counts
         from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
 
+        request = request_shared(settings, requests.SPLIT, requests.PREPARATION)
+        require_same_request(context, {"train_split": train_split}, request)
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in warnings:
             context.log.warning(warning)
@@ -339,6 +348,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
             rows=features.rows,
             record={
                 "split_id": train_split.record["split_id"],
+                REQUESTED: request,
                 "features": asdict(features),
                 "answer_features": list(features.leaky_features),
                 "slots": [asdict(slot) for slot in named],

@@ -51,6 +51,7 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
     )
     @fails_with_code
     def gate(context: dg.AssetCheckExecutionContext, evaluation: AssetInput) -> dg.AssetCheckResult:
+        from traffic_assets.assets.presentation import show_number
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.metrics.metrics import Metrics
         from traffic_assets.ml.model_selection.trials import Trial
@@ -61,7 +62,12 @@ def _gate(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
             Trial.model_validate(evaluation.value["cross_validation"]),
             TARGETS[lane.target].unit,
         )
-        rows = [dg.TableRecord({**r.model_dump(), "passed": "yes" if r.passed else "NO"}) for r in results]
+        rows = [
+            dg.TableRecord(
+                {**r.model_dump(), "measured": show_number(r.measured), "passed": "yes" if r.passed else "NO"}
+            )
+            for r in results
+        ]
         table = {"targets": dg.MetadataValue.table(records=rows)} if rows else {}
         missed = describe_missed(results)
         if not missed:

@@ -83,6 +83,19 @@ def new_table(*columns: str, named: str = "model", title: str | None = None) -> 
     return Table(*headers, title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
 
 
+UNDEFINED_MARK = "–"
+"""Text of an undefined number in a table."""
+
+
+def show_decimals(value: float | None, decimals: int) -> str:
+    """Return a number with some decimals; a dash for an undefined one: NaN, or null in a stored document.
+
+    >>> show_decimals(0.123456, 3), show_decimals(None, 3)
+    ('0.123', '–')
+    """
+    return UNDEFINED_MARK if value is None or math.isnan(value) else f"{value:.{decimals}f}"
+
+
 def format_number(value: float) -> str:
     """Return a number with four digits; an empty string for NaN."""
     return "" if math.isnan(value) else f"{value:.4g}"

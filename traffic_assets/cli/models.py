@@ -12,6 +12,7 @@ from traffic_assets.cli.console import (
     out,
     print_notice,
     print_warning,
+    show_decimals,
 )
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
@@ -29,7 +30,7 @@ def list_models(profile: Profile = None) -> None:
             return
         table = new_table("model", "version", "week", "R²", "RMSE", "later RMSE")
         for v in versions:
-            numbers = (f"{v['r2']:.5f}", f"{v['rmse']:.3f}", f"{v['temporal_rmse']:.3f}")
+            numbers = (show_decimals(v["r2"], 5), show_decimals(v["rmse"], 3), show_decimals(v["temporal_rmse"], 3))
             table.add_row(v["lane"], v["version"], v["week"], *numbers)
         out.print(table)
 

@@ -158,6 +158,27 @@ DIFFERENT_SPLITS = Message(
     fix=RERUN_TRAIN,
     example={"splits": {"train_split": "3f2a", "fitted_preprocessor": "9c1b"}},
 )
+DIFFERENT_REQUESTS = Message(
+    code="assets.different-requests",
+    problem="Parts of this step were made with different settings:{differences:lines}",
+    expected="the same settings for all parts of a model",
+    fix="materialize {again} again, or run `traffic-assets train {week}`",
+    example={
+        "differences": {
+            "models.linear_regression.hyperparameters.regParam": "0.5 in linear_regression_diagnostics; 0.0 in "
+            "linear_regression_temporal_verdict"
+        },
+        "again": ["linear_regression_temporal_verdict"],
+        "week": "2026-01-05",
+    },
+)
+UNRECORDED_SETTINGS = Message(
+    code="assets.unrecorded-settings",
+    problem="Some inputs were stored by an earlier version that did not record these settings, so they are not "
+    "compared:{inputs:lines}",
+    fix="run `traffic-assets train {week}` to record them",
+    example={"inputs": {"linear_regression_model": "all settings"}, "week": "2026-01-05"},
+)
 NO_SCALER = Message(
     code="assets.no-scaler",
     problem="{preprocessor} of this week has no scaler, but {title} needs scaled vectors. No enabled model needed them "

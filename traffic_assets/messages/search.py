@@ -64,3 +64,10 @@ PARALLEL_ON_ONE_CORE = Message(
     problem="Parallel training has no effect, because Spark has one core",
     fix="give Spark more cores, or set training.parallel_training to false",
 )
+UNDEFINED_METRIC = Message(
+    code="search.undefined-metric",
+    problem="The metric {metric!r} is undefined for every trial in at least one fold, so the first trial is chosen",
+    expected="a metric that ranks the trials",
+    fix="set evaluation.primary_metric to rmse or mae",
+    example={"metric": "r2"},
+)

@@ -99,6 +99,15 @@ def threshold_summary(board: Board) -> str:
     return f"{_join_names(missed)} {verbs[0]} thresholds and {verbs[1]} not registered."
 
 
+def describe_undefined(board: Board) -> list[str]:
+    """Return a sentence for each metric that is undefined for some rows, with the reason."""
+    reasons: dict[str, str] = {}
+    for lane in board.lanes:
+        for metrics in (lane.scores.train, lane.scores.test, lane.temporal.metrics, *lane.search.best.folds):
+            reasons |= metrics.undefined
+    return [f"A dash for {get_title(name)} means that it is undefined: {why}." for name, why in reasons.items()]
+
+
 def describe_test_split(report: Report) -> str:
     """Return a description of the test split."""
     return _HELD_OUT[report.split_kind]
