@@ -90,7 +90,9 @@ def next_attempt(
 
 
 def _gave_way(run: dg.DagsterRun) -> bool:
-    return run.tags.get(CODE_TAG) == LEASE_HELD.code
+    # a run that a person executes again has the tags of the run that gave way
+    refused = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) != "STEP_FAILURE"
+    return refused and run.tags.get(CODE_TAG) == LEASE_HELD.code
 
 
 def _outcome(run: dg.DagsterRun) -> str:

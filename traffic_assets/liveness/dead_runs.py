@@ -80,20 +80,21 @@ def _find_dead(
 ) -> Iterator[tuple[dg.DagsterRun, CodedText]]:
     for run_id, record in records.items():
         run = record.dagster_run
-        beat = read_beat(run.tags)
+        beat = read_beat(run)
         if beat is None:
             if _was_killed_early(record, timeout, now):
                 yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(timeout))
             continue
-        tag = run.tags[HEARTBEAT_TAG]
-        if run_id not in observations or observations[run_id].heartbeat != tag:
-            observations[run_id] = Observation(tag, now)
-        ended = has_ended(beat.process)
         facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
-        if ended:
+        ended = has_ended(beat.process)
+        if ended is None:
+            observation = observations.get(run_id)
+            if observation is None or observation.heartbeat != run.tags[HEARTBEAT_TAG]:
+                observation = observations[run_id] = Observation(run.tags[HEARTBEAT_TAG], now)
+            if is_silent(beat, observation, timeout, now):
+                yield run, messages.HEARTBEAT_LOST(**facts, minutes=_minutes(timeout))
+        elif ended:
             yield run, messages.PROCESS_ENDED(**facts)
-        elif ended is None and is_silent(beat, observations[run_id], timeout, now):
-            yield run, messages.HEARTBEAT_LOST(**facts, minutes=_minutes(timeout))
 
 
 def is_silent(beat: Beat, observation: Observation, timeout: timedelta, now: datetime) -> bool:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from traffic_assets.messages import runs as messages
 
 PROCESS_TAG = "traffic_assets/process"
 """Tag of a run with its process, as JSON."""
+_RUN = "run"
 HEARTBEAT_TAG = "traffic_assets/heartbeat"
 """Tag of a run with the time of its last heartbeat, by the clock of its host."""
 SECONDS_BETWEEN_BEATS = 15.0
@@ -51,18 +52,24 @@ class Beat:
     at: datetime
 
 
-def read_beat(tags: Mapping[str, str]) -> Beat | None:
-    """Return the last heartbeat from the tags of a run; None without one, as for runs of other code."""
+def read_beat(run: dg.DagsterRun) -> Beat | None:
+    """Return the last heartbeat of a run; None without one, as for runs of other code.
+
+    Dagster copies the tags of a run that is executed again, so the tag names its run.
+    """
     try:
-        at = datetime.fromisoformat(tags[HEARTBEAT_TAG])
-        return Beat(Process.from_dict(json.loads(tags[PROCESS_TAG])), at if at.tzinfo else at.replace(tzinfo=UTC))
+        process, at = json.loads(run.tags[PROCESS_TAG]), datetime.fromisoformat(run.tags[HEARTBEAT_TAG])
+        if process[_RUN] != run.run_id:
+            return None
+        return Beat(Process.from_dict(process), at if at.tzinfo else at.replace(tzinfo=UTC))
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def heartbeat_tags() -> dict[str, str]:
-    """Return the tags of a heartbeat of this process, now."""
-    return {PROCESS_TAG: json.dumps(this_process().to_dict()), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
+def heartbeat_tags(run_id: str) -> dict[str, str]:
+    """Return the tags of a heartbeat of a run in this process, now."""
+    process = {_RUN: run_id, **this_process().to_dict()}
+    return {PROCESS_TAG: json.dumps(process), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
 
 
 class Heartbeat:
@@ -87,7 +94,7 @@ class Heartbeat:
 
     def start(self) -> None:
         """Write the first heartbeat, and start the thread."""
-        self._instance.add_run_tags(self._run.run_id, heartbeat_tags())
+        self._instance.add_run_tags(self._run.run_id, heartbeat_tags(self._run.run_id))
         self._thread.start()
 
     def end(self) -> None:

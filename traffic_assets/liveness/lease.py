@@ -142,15 +142,18 @@ def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout:
         StorageError: If storage refuses.
     """
     folder = join(_root(base_uri), task)
-    holder = Holder(safe_name(run_id, "run id"), this_process(), datetime.now(UTC))
+    holder = Holder(safe_name(run_id, "run id"), this_process(), datetime.now(UTC).replace(microsecond=0))
     while True:
         newest = _newest(filesystem, folder)
         if newest is not None and (current := _live_holder(filesystem, newest, timeout)) is not None:
             raise LeaseHeldError(current, messages.LEASE_HELD(task=task, **describe(current)))
         number = _number(newest.name) + 1 if newest else 1
         lease = Lease(filesystem, join(folder, f"{number}{_SUFFIX}"), holder)
-        if not filesystem.create_exclusive(lease.uri, holder.to_json()):
-            continue  # another run was faster
+        try:
+            if not filesystem.create_exclusive(lease.uri, holder.to_json()):
+                continue  # another run was faster
+        except FileNotFoundError:  # another run was faster, and pruned what this one wrote aside
+            continue
         newest = _newest(filesystem, folder)
         if newest is not None and _number(newest.name) > number:  # this number had been taken, released and pruned
             filesystem.discard(lease.uri)
