@@ -119,14 +119,14 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
             return leases.take(hdfs.filesystem, hdfs.base_uri, task, run.run_id, timeout)
         except LeaseHeldError as error:
             if WAIT_TAG not in run.tags:
-                raise dg.Failure(error.args[0], allow_retries=False) from error
+                raise dg.Failure(error.refusal, allow_retries=False) from error
             if waiting_for != error.holder.run_id:
                 waiting_for = error.holder.run_id
                 assert context.log is not None
                 context.log.info(messages.WAITING_FOR_LEASE(task=task, **leases.describe(error.holder)).plain)
             time.sleep(SECONDS_BETWEEN_ATTEMPTS)
         except LeaseError as error:
-            raise dg.Failure(error.args[0], allow_retries=False) from error
+            raise dg.Failure(error.refusal, allow_retries=False) from error
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def _held(lease: Lease, heartbeat: Heartbeat) -> Iterator[None]:
                 try:
                     held = held.renew()
                 except LeaseError as error:
-                    raise RunLostError(*error.args) from error
+                    raise RunLostError(error.refusal) from error
 
     renew_is_due = True
     heartbeat.add(renew)

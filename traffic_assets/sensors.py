@@ -9,13 +9,14 @@ A run of this sensor that died, was stopped, or gave way to another training is 
 count, and the week is started again (`lost_trainings.py`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.lost_trainings import MAX_RETRIES_TAG, STORAGE_ID_TAG, Attempt, list_lost_runs, next_attempt
 from traffic_assets.messages import location as messages
 from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
@@ -65,15 +66,22 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
             if week not in under_way
         }
         requests = [_request(week, stale[week], attempt) for week, attempt in attempts.items() if attempt.number]
-        reasons = [str(attempt.reason) for attempt in attempts.values() if attempt.reason]
         given_up = {week for week, attempt in attempts.items() if attempt.is_last}
         return dg.SensorResult(
             run_requests=requests,
             cursor=context.cursor if stale.keys() - given_up else str(splits_id),
-            skip_reason=None if requests else "\n".join(reasons) or str(messages.NOTHING_TO_TRAIN()),
+            skip_reason=None if requests else str(_skip_reason(list(attempts.values()))),
         )
 
     return train_on_new_features
+
+
+def _skip_reason(attempts: Sequence[Attempt]) -> CodedText:
+    """Return why no week is trained now."""
+    reasons = [attempt.reason for attempt in attempts if attempt.reason]
+    if len(reasons) > 1:
+        return messages.SEVERAL_WEEKS_WAIT(reasons=reasons)
+    return reasons[0] if reasons else messages.NOTHING_TO_TRAIN()
 
 
 def _request(week: str, storage_id: int, attempt: Attempt) -> dg.RunRequest:

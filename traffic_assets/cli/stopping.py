@@ -1,6 +1,7 @@
 """The end of a command by SIGTERM or SIGHUP: exit codes 143 and 129, as shells report them."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,4 +39,4 @@ def exit_if_stopped(error: BaseException | None = None) -> None:
         code = signals.exit_code(stopped_by)
         if not isinstance(error, SystemExit) or error.code != code:
             print_warning(messages.STOPPED(signal=stopped_by.name))
-        raise SystemExit(code) from None
+        sys.exit(code)

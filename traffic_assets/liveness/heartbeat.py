@@ -36,7 +36,17 @@ _LOG = logging.getLogger(__name__)
 
 
 class RunLostError(RuntimeError):
-    """Error for a run that may not go on."""
+    """Error for a run that may not go on.
+
+    Attributes:
+        refusal: Message of the error.
+    """
+
+    refusal: CodedText
+
+    def __init__(self, refusal: CodedText) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ class Heartbeat:
             try:
                 task()
             except RunLostError as error:
-                self._lose(error)
+                self._lose(error.refusal)
             except Exception as error:  # storage that does not answer now may answer at the next beat
                 _LOG.warning(messages.HEARTBEAT_FAILED(run=self._run.run_id, cause=error_text(error)))
 
@@ -128,11 +138,11 @@ class Heartbeat:
             raise RunLostError(messages.RUN_ENDED_ELSEWHERE(run=self._run.run_id, status=status))
         self._instance.add_run_tags(self._run.run_id, {HEARTBEAT_TAG: datetime.now(UTC).isoformat()})
 
-    def _lose(self, error: RunLostError) -> None:
+    def _lose(self, reason: CodedText) -> None:
         if self.lost is not None:
             return
-        self.lost = error.args[0]
-        _LOG.error(self.lost)
+        self.lost = reason
+        _LOG.error(reason)
         if self._may_interrupt:
             os.kill(os.getpid(), signal.SIGINT)  # Dagster ends the run at its next interruptible point
 

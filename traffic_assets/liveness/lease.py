@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.uris import join, redact, safe_name
 from traffic_assets.liveness.process import Process, has_ended, this_process
 from traffic_assets.messages import runs as messages
@@ -28,7 +29,17 @@ _SUFFIX = ".json"
 
 
 class LeaseError(RuntimeError):
-    """Error for a lease that cannot be taken."""
+    """Error for a lease that cannot be taken, or was lost.
+
+    Attributes:
+        refusal: Message of the error.
+    """
+
+    refusal: CodedText
+
+    def __init__(self, refusal: CodedText) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 class LeaseHeldError(LeaseError):
@@ -38,8 +49,8 @@ class LeaseHeldError(LeaseError):
         holder: The run that holds it.
     """
 
-    def __init__(self, holder: "Holder", text: str) -> None:
-        super().__init__(text)
+    def __init__(self, refusal: CodedText, holder: "Holder") -> None:
+        super().__init__(refusal)
         self.holder = holder
 
 
@@ -146,7 +157,7 @@ def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout:
     while True:
         newest = _newest(filesystem, folder)
         if newest is not None and (current := _live_holder(filesystem, newest, timeout)) is not None:
-            raise LeaseHeldError(current, messages.LEASE_HELD(task=task, **describe(current)))
+            raise LeaseHeldError(messages.LEASE_HELD(task=task, **describe(current)), current)
         number = _number(newest.name) + 1 if newest else 1
         lease = Lease(filesystem, join(folder, f"{number}{_SUFFIX}"), holder)
         try:

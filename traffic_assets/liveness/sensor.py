@@ -29,7 +29,7 @@ def build(settings: Settings) -> dg.SensorDefinition:
         context.update_cursor(
             json.dumps({run: [seen.heartbeat, seen.since.isoformat()] for run, seen in observations.items()})
         )
-        return dg.SkipReason("\n".join(map(str, reasons)) or str(messages.NO_DEAD_RUN()))
+        return dg.SkipReason(str(messages.DEAD_RUNS_ENDED(reasons=reasons) if reasons else messages.NO_DEAD_RUN()))
 
     return end_dead
 

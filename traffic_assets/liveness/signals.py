@@ -115,6 +115,4 @@ def _exit(code: int) -> None:
 def _hang_up(_: int, frame: FrameType | None) -> None:
     """Do what this process does on SIGTERM at this moment."""
     handler = signal.getsignal(signal.SIGTERM)
-    if not callable(handler):
-        raise KeyboardInterrupt
-    handler(signal.SIGTERM, frame)
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGTERM, frame)

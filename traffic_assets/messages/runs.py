@@ -139,6 +139,17 @@ NO_DEAD_RUN = Message(
     problem="Every run that keeps a heartbeat is alive",
     note=True,
 )
+DEAD_RUNS_ENDED = Message(
+    code="runs.dead-runs-ended",
+    problem="Dead runs were marked as ended:{reasons:lines}",
+    note=True,
+    example={
+        "reasons": [
+            "[runs.process-ended] The process of the run 4f6c1d9e ended without a report (process 4711 on node1). "
+            "Fix: start the run again."
+        ]
+    },
+)
 HEARTBEAT_FAILED = Message(
     code="runs.heartbeat-failed",
     problem="A heartbeat of the run {run} failed ({cause}). The next one follows in seconds",
