@@ -46,7 +46,7 @@ class _Watch:
         self._reader.close()
         self._writer.close()
 
-    def received(self) -> list[int]:
+    def list_received(self) -> list[int]:
         with self._lock:
             with suppress(OSError):  # nothing new, or removed
                 self._received.extend(self._reader.recv(4096))
@@ -77,13 +77,13 @@ def watch_signals() -> Iterator[None]:
 
 def stop_signal() -> signal.Signals | None:
     """Return the first signal that asked this process to stop, SIGTERM or SIGHUP; None without one."""
-    received = _watch.received() if _watch else []
+    received = _watch.list_received() if _watch else []
     return next((signal.Signals(number) for number in received if number in STOP_SIGNALS), None)
 
 
 def is_interrupted() -> bool:
     """Return True if this process received SIGINT, SIGTERM or SIGHUP."""
-    received = _watch.received() if _watch else []
+    received = _watch.list_received() if _watch else []
     return any(number in (signal.SIGINT, *STOP_SIGNALS) for number in received)
 
 

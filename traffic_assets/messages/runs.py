@@ -145,8 +145,7 @@ DEAD_RUNS_ENDED = Message(
     note=True,
     example={
         "reasons": [
-            "[runs.process-ended] The process of the run 4f6c1d9e ended without a report (process 4711 on node1). "
-            "Fix: start the run again."
+            "[runs.process-ended] The process of the run 4f6c1d9e ended without a report (process 4711 on node1)."
         ]
     },
 )
