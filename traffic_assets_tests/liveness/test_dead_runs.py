@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -40,14 +40,14 @@ def add(
     process: Process | None = None,
     at: datetime = START,
     status: dg.DagsterRunStatus = STARTED,
-    **tags: str,
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     """Add a run with the heartbeat of a process, and return its id."""
     run_id = str(uuid.uuid4())
     if process is not None:
         written = {"run": run_id, **process.to_dict()}
-        tags = {**tags, PROCESS_TAG: json.dumps(written), HEARTBEAT_TAG: at.isoformat()}
-    instance.add_run(dg.DagsterRun(job_name="features", run_id=run_id, status=status, tags=tags))
+        tags = {**(tags or {}), PROCESS_TAG: json.dumps(written), HEARTBEAT_TAG: at.isoformat()}
+    instance.add_run(dg.DagsterRun(job_name="features", run_id=run_id, status=status, tags=dict(tags or {})))
     return run_id
 
 
@@ -128,7 +128,7 @@ def test_a_dead_run_elsewhere_is_found_whatever_its_clock_showed(
 
 
 def test_a_run_without_a_heartbeat_is_never_marked(instance: dg.DagsterInstance) -> None:
-    runs = [add(instance), add(instance, **{PROCESS_TAG: "?", HEARTBEAT_TAG: "?"})]
+    runs = [add(instance), add(instance, tags={PROCESS_TAG: "?", HEARTBEAT_TAG: "?"})]
     look(instance, {}, timedelta(days=365))
     assert [state(instance, run) for run in runs] == [(STARTED, None)] * 2
 
@@ -138,7 +138,7 @@ def test_a_queued_run_has_no_process_that_could_be_dead() -> None:
 
 
 def test_a_run_that_promised_a_heartbeat_and_has_none_is_dead_after_the_timeout(instance: dg.DagsterInstance) -> None:
-    run = add(instance, status=dg.DagsterRunStatus.NOT_STARTED, **{PROMISE_TAG: "true"})
+    run = add(instance, status=dg.DagsterRunStatus.NOT_STARTED, tags={PROMISE_TAG: "true"})
     instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", "features"), run)
     (record,) = instance.get_run_records()
     assert record.start_time is not None
@@ -153,7 +153,7 @@ def test_a_run_with_the_tags_of_another_run_is_not_marked(instance: dg.DagsterIn
     """Check a run that a person executes again: Dagster copies the tags, with the process of the dead run."""
     dead = instance.get_run_by_id(add(instance, ENDED))
     assert dead is not None
-    copied = add(instance, status=dg.DagsterRunStatus.STARTING, **dead.tags)
+    copied = add(instance, status=dg.DagsterRunStatus.STARTING, tags=dead.tags)
     look(instance, {}, timedelta(days=1))
     assert state(instance, copied) == (dg.DagsterRunStatus.STARTING, None)
 
