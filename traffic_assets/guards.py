@@ -18,11 +18,13 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.group import DAY_GUARD, HEARTBEAT, WEEK_GUARD
-from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.keys import asset_key, get_step_name
 from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.launchpad import require_valid_config
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.message import error_text, find_coded_text
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import RETRIES, SECONDS_BETWEEN
 from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, Observations, end_dead_runs
 from traffic_assets.liveness.heartbeat import Heartbeat, RunLostError, keep_heartbeat
@@ -99,34 +101,41 @@ def _watch_other_runs(instance: dg.DagsterInstance, settings: Settings, heartbea
 
 def _trains_a_model(run: dg.DagsterRun, settings: Settings) -> bool:
     """Return True if a run trains a model of its week; a run of other assets only reads what is stored."""
-    models = {asset_key(lane.model) for lane in list_lanes(settings)}
-    if run.step_keys_to_execute:  # some steps again, after a failure
-        return not {"__".join(key.path) for key in models}.isdisjoint(run.step_keys_to_execute)
-    return not run.asset_selection or not models.isdisjoint(run.asset_selection)
+    models = [lane.model for lane in list_lanes(settings)]
+    if run.step_keys_to_execute:
+        return not {get_step_name(model) for model in models}.isdisjoint(run.step_keys_to_execute)
+    return not run.asset_selection or not run.asset_selection.isdisjoint(map(asset_key, models))
 
 
 def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: Settings) -> Lease:
     """Take the lease of a run's week; wait for it if the run has the tag.
 
     Raises:
-        dagster.Failure: If a live run holds it, or it is damaged.
+        dagster.Failure: If a live run holds it, it is damaged, or storage refuses it.
     """
     hdfs: HdfsResource = context.resources.hdfs
     timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
-    task, waiting_for = leases.train_task(run.tags[PARTITION]), None
+    task, waiting_for, failures = leases.train_task(run.tags[PARTITION]), None, 0
     while True:
         try:
             return leases.take(hdfs.filesystem, hdfs.base_uri, task, run.run_id, timeout)
         except LeaseHeldError as error:
             if WAIT_TAG not in run.tags:
                 raise dg.Failure(error.refusal, allow_retries=False) from error
-            if waiting_for != error.holder.run_id:
+            if waiting_for != error.holder.run_id and context.log is not None:
                 waiting_for = error.holder.run_id
-                assert context.log is not None
                 context.log.info(messages.WAITING_FOR_LEASE(task=task, **leases.describe(error.holder)).plain)
             time.sleep(SECONDS_BETWEEN_ATTEMPTS)
         except LeaseError as error:
             raise dg.Failure(error.refusal, allow_retries=False) from error
+        except StorageError as error:
+            failures += 1
+            if error.retryable and failures <= RETRIES:  # as a step would be retried
+                time.sleep(SECONDS_BETWEEN)
+            elif text := find_coded_text(error):
+                raise dg.Failure(text, allow_retries=False) from error
+            else:
+                raise
 
 
 @contextmanager

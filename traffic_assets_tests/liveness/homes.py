@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,15 @@ class Home:
         processes: Runner of programs.
         folder: Folder of the test.
         name: Name of the Dagster home in the folder; all homes share the base URI.
+        base: Base folder of the data, below the folder of the test.
+        changes: Changes to the tiny settings.
     """
 
     processes: Processes
     folder: Path
     name: str = "home"
+    base: str = "data"
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def dagster_home(self) -> Path:
@@ -66,7 +70,7 @@ class Home:
         """The environment of a process."""
         profile = self.folder / "profile.json"
         if not profile.exists():
-            profile.write_text(json.dumps(tiny_profile(self.folder / "data")))
+            profile.write_text(json.dumps(tiny_profile(self.folder / self.base, self.changes)))
         mine = {k: v for k, v in os.environ.items() if not k.startswith(("TRAFFIC_", "DAGSTER_"))}
         return {
             **mine,
