@@ -25,6 +25,8 @@ LANE = "linear_regression"
 BASE = "Straße ü 50%/data"
 TRAIN = [sys.executable, "-m", "traffic_assets", "train", WEEK]
 MakeHome = Callable[[str], Home]
+Started = tuple["subprocess.Popen[Any]", Path]
+"""A process and its output."""
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def make_home(with_features: Deployment, processes: Processes, tmp_path: Path) -
 
 
 @contextmanager
-def training(home: Home, log: str) -> Iterator[tuple["subprocess.Popen[Any]", Path]]:
+def training(home: Home, log: str) -> Iterator[Started]:
     """Start the command; yield its process and its output."""
     path = home.folder / log
     with (
@@ -54,6 +56,17 @@ def reach(step: str, process: "subprocess.Popen[Any]", log: Path) -> None:
         return step in log.read_text()
 
     wait_until(reached, log.read_text)
+
+
+def wait_for_one_in_its_first_step(started: list[Started]) -> list[Started]:
+    """Wait until one of several trainings has begun, and return it before the others."""
+
+    def begun() -> list[Started]:
+        return [one for one in started if "splits" in one[1].read_text()]
+
+    wait_until(begun, lambda: "\n".join(log.read_text() for _, log in started))
+    (first,) = begun()
+    return [first, *(one for one in started if one is not first)]
 
 
 def no_process_is_left(group: int) -> bool:
@@ -107,11 +120,15 @@ def test_of_three_trainings_at_once_one_works_and_the_others_name_it(make_home: 
     homes = [make_home("home"), make_home("home"), make_home("another_home")]
     with ExitStack() as stack:
         started = [stack.enter_context(training(home, f"{number}.log")) for number, home in enumerate(homes)]
-        outputs = [(process.wait(300), log.read_text()) for process, log in started]
+        ((first, log), *others) = wait_for_one_in_its_first_step(started)
+        first.send_signal(signal.SIGSTOP)  # otherwise it could end before the others begin
+        outputs = [(process.wait(300), log.read_text()) for process, log in others]
+        first.send_signal(signal.SIGCONT)
+        outputs.append((first.wait(300), log.read_text()))
     assert sorted(code for code, _ in outputs) == [0, 3, 3], outputs
     registry = RegistryReader(f"file://{homes[0].folder}/{BASE}/models", LocalFileSystem())
     (version,) = registry.versions(LANE)
-    trained_by = registry.metadata(LANE, version).run_id
+    trained_by = registry.metadata(LANE, version).training.run_id
     for code, output in outputs:
         assert ("R²" in output) is (code == 0), "only the run that trained prints a leaderboard"
         if code == 3:
