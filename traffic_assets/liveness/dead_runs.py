@@ -71,18 +71,22 @@ def end_dead_runs(
     records = {record.dagster_run.run_id: record for record in instance.get_run_records(dg.RunsFilter(statuses=LIVE))}
     for run_id in [run_id for run_id in observations if run_id not in records]:
         del observations[run_id]
-    dead = list(_find_dead(records, timeout, observations, now))
+    dead = list(_find_dead(instance, records, timeout, observations, now))
     return [reason for run, reason in dead if _end(instance, run, reason)]
 
 
 def _find_dead(
-    records: Mapping[str, dg.RunRecord], timeout: timedelta, observations: Observations, now: datetime
+    instance: dg.DagsterInstance,
+    records: Mapping[str, dg.RunRecord],
+    timeout: timedelta,
+    observations: Observations,
+    now: datetime,
 ) -> Iterator[tuple[dg.DagsterRun, CodedText]]:
     for run_id, record in records.items():
         run = record.dagster_run
         beat = read_beat(run)
         if beat is None:
-            if _was_killed_early(record, timeout, now):
+            if _was_killed_early(instance, record, timeout, now):
                 yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(timeout))
             continue
         facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
@@ -110,11 +114,15 @@ def is_silent(beat: Beat, observation: Observation, timeout: timedelta, now: dat
     return unchanged >= timeout or (now - beat.at >= timeout and unchanged >= CONFIRMATION)
 
 
-def _was_killed_early(record: dg.RunRecord, timeout: timedelta, now: datetime) -> bool:
+def _was_killed_early(instance: dg.DagsterInstance, record: dg.RunRecord, timeout: timedelta, now: datetime) -> bool:
+    """Return True if a run promised a heartbeat and has neither that nor a step within the timeout."""
     run = record.dagster_run
     if PROMISE_TAG not in run.tags or run.status != dg.DagsterRunStatus.STARTED or record.start_time is None:
         return False
-    return now - datetime.fromtimestamp(record.start_time, UTC) >= timeout
+    if now - datetime.fromtimestamp(record.start_time, UTC) < timeout:
+        return False
+    # a run of checks alone has steps and no heartbeat
+    return not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
 
 
 def _minutes(timeout: timedelta) -> float:

@@ -149,6 +149,15 @@ def test_a_run_that_promised_a_heartbeat_and_has_none_is_dead_after_the_timeout(
     assert state(instance, run) == (dg.DagsterRunStatus.FAILURE, "runs.no-heartbeat")
 
 
+def test_a_run_of_steps_without_a_heartbeat_is_not_marked(instance: dg.DagsterInstance) -> None:
+    """Check a run of checks alone, which a person starts again."""
+    run = add(instance, status=dg.DagsterRunStatus.NOT_STARTED, tags={PROMISE_TAG: "true"})
+    for event in ("PIPELINE_START", "STEP_START"):
+        instance.report_dagster_event(dg.DagsterEvent(event, "train"), run)
+    end_dead_runs(instance, TIMEOUT, {}, datetime.now(UTC) + timedelta(days=1))
+    assert state(instance, run) == (STARTED, None)
+
+
 def test_a_run_with_the_tags_of_another_run_is_not_marked(instance: dg.DagsterInstance) -> None:
     """Check a run that a person executes again: Dagster copies the tags, with the process of the dead run."""
     dead = instance.get_run_by_id(add(instance, ENDED))
