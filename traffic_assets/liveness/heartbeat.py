@@ -7,7 +7,6 @@ as ended meanwhile, or if another run took its lease over.
 
 import json
 import logging
-import os
 import signal
 import sys
 import threading
@@ -143,8 +142,9 @@ class Heartbeat:
             return
         self.lost = reason
         _LOG.error(reason)
-        if self._may_interrupt:
-            os.kill(os.getpid(), signal.SIGINT)  # Dagster ends the run at its next interruptible point
+        main = threading.main_thread().ident
+        if self._may_interrupt and main is not None:
+            signal.pthread_kill(main, signal.SIGINT)  # Dagster ends the run, as after Ctrl-C
 
 
 @contextmanager

@@ -6,14 +6,18 @@ import signal
 import sys
 import urllib.request
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, end_dead_runs
 from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, read_beat
+from traffic_assets.liveness.lease import Holder
+from traffic_assets.liveness.process import Process
 from traffic_assets_tests.cluster.minihdfs import free_port
 from traffic_assets_tests.liveness.homes import LOCATION, ROOT, Home, wait_until
 from traffic_assets_tests.liveness.waiting_names import GO, REACHED, REQUESTED
@@ -96,6 +100,27 @@ def test_a_run_of_another_dagster_home_is_refused_or_waits(processes: Processes,
             (tmp_path / GO).touch()
             assert holder.process.wait(60) == 0
             assert waits.wait(60) == 0
+
+
+def test_a_run_that_was_marked_as_failed_while_it_was_paused_stops(home: Home) -> None:
+    with home.executing() as run:
+        run.process.send_signal(signal.SIGSTOP)
+        with home.instance() as instance:
+            instance.report_run_failed(run.run)
+        run.process.send_signal(signal.SIGCONT)
+        assert run.process.wait(60) != 0
+        assert "[runs.ended-elsewhere]" in run.log.read_text()
+        assert run.run.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_whose_lease_was_taken_over_stops(home: Home) -> None:
+    with home.executing() as run:
+        folder = f"file://{home.folder}/data/{leases.FOLDER}/{leases.train_task(WEEK)}"
+        other = Holder("other", Process("elsewhere", 1), datetime.now(UTC))
+        assert LocalFileSystem().create_exclusive(f"{folder}/2.json", other.to_json())
+        assert run.process.wait(60) != 0
+        assert "[runs.lease-lost]" in run.log.read_text()
+        assert run.run.status == dg.DagsterRunStatus.FAILURE
 
 
 @pytest.fixture
