@@ -14,7 +14,7 @@ import pytest
 
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.liveness import lease as leases
-from traffic_assets.liveness.dead_runs import CODE_TAG, end_dead_runs
+from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG, end_dead_runs
 from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, read_beat
 from traffic_assets.liveness.lease import Holder
 from traffic_assets.liveness.process import Process
@@ -162,6 +162,7 @@ def test_under_dagster_dev_the_next_run_starts_by_itself(home: Home, dagster_dev
         assert killed.run.tags[CODE_TAG] == "runs.process-ended"
     weeks = iter([WEEK, "2026-01-12", "2026-01-19", "2026-01-26"])
     run_id = started(next(weeks))
+    assert PROMISE_TAG in home.run(run_id).tags, "Dagster's daemon adds the tags of the job"
     for by in (signal.SIGTERM, signal.SIGHUP):
         os.kill(json.loads(home.run(run_id).tags[PROCESS_TAG])["pid"], by)
         wait_until(lambda run_id=run_id: home.run(run_id).is_finished, log.read_text, LIMIT)  # type: ignore[misc]
