@@ -1,4 +1,4 @@
-"""Lost trainings of the training sensor: runs that died, were stopped, or gave way to another training.
+"""Lost trainings: runs that died, and runs of the training sensor that were stopped or gave way to another training.
 
 A run is lost if nothing in it failed: a refused run and a run with a failed step or gate have an outcome, and would
 have it again. The sensor starts a week again at most twice for the same features.
@@ -47,10 +47,11 @@ class Attempt:
 
 
 def is_lost(run: dg.DagsterRun) -> bool:
-    """Return True if a finished run of the training sensor died, was stopped, or gave way to another training."""
-    if STORAGE_ID_TAG not in run.tags:
-        return False
-    if run.status == dg.DagsterRunStatus.CANCELED or _gave_way(run):
+    """Return True if a finished run died, or if one of the sensor was stopped or gave way to another training.
+
+    A person who stops a training of theirs decides about its splits; they count, as those of a failed training do.
+    """
+    if STORAGE_ID_TAG in run.tags and (run.status == dg.DagsterRunStatus.CANCELED or _gave_way(run)):
         return True
     # Dagster's daemon starts a run with the tags of its job; a run without them is of an earlier version
     ours = PROMISE_TAG in run.tags

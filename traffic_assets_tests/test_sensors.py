@@ -358,6 +358,16 @@ def test_the_splits_of_a_lost_run_do_not_count_even_if_the_cursor_passed_them(
     assert requested_weeks(tick(instance, settings, again.cursor)) == []
 
 
+def test_the_splits_of_a_persons_run_that_died_do_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
+    materialize(instance, *DAYS)
+    killed = run(instance, WEEK, dg.DagsterRunStatus.STARTED, **{PROMISE_TAG: "true"})
+    split(instance, WEEK, newest_id(instance, FEATURES), of=killed)
+    during = tick(instance, settings, None)
+    assert requested_weeks(during) == []
+    finish(instance, killed, dg.DagsterRunStatus.FAILURE)
+    assert requested_weeks(tick(instance, settings, during.cursor)) == [WEEK]
+
+
 def test_a_run_that_gave_way_waits_for_the_other_training(instance: dg.DagsterInstance, settings: Settings) -> None:
     status, tags = LOST["gave way"]
     materialize(instance, *DAYS)
