@@ -20,6 +20,7 @@ from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_
 from traffic_assets.dagster_hdfs.message import error_text
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import absolute_uri
+from traffic_assets.liveness import sensor as liveness_sensor
 from traffic_assets.messages import location as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.resources import build_resources
@@ -94,7 +95,7 @@ def _build_defs(
         assets=assets,
         asset_checks=all_checks,
         jobs=jobs.build(built),
-        sensors=[sensors.build(settings, jobs.TRAIN)],
+        sensors=[sensors.build(settings, jobs.TRAIN), liveness_sensor.build(settings)],
         resources={
             **resources,
             **guards.build(settings),

@@ -2,44 +2,167 @@
 
 Otherwise Dagster would start the run, and a later step would fail without a clear reason. An asset requires its guard
 with a parameter. The rules are in `partitions.py` and `assets/launchpad.py`. A refused run is never retried.
+
+A run that trains a model also takes the lease of its week here. Every run keeps its heartbeat from here on: guards
+require the resource `heartbeat`, and so does every asset without a guard.
 """
 
+import logging
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DAY_GUARD, WEEK_GUARD
+from traffic_assets.assets.group import DAY_GUARD, HEARTBEAT, WEEK_GUARD
+from traffic_assets.assets.keys import asset_key, get_step_name
+from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.launchpad import require_valid_config
-from traffic_assets.dagster_hdfs.message import find_coded_text
-from traffic_assets.partitions import build_daily_partitions, build_weekly_partitions, require_partition
+from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.message import error_text, find_coded_text
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.retries import RETRIES, SECONDS_BETWEEN
+from traffic_assets.liveness import lease as leases
+from traffic_assets.liveness.dead_runs import CODE_TAG, Observations, end_dead_runs
+from traffic_assets.liveness.heartbeat import Heartbeat, RunLostError, keep_heartbeat
+from traffic_assets.liveness.lease import Lease, LeaseError, LeaseHeldError
+from traffic_assets.messages import runs as messages
+from traffic_assets.partitions import PARTITION, build_daily_partitions, build_weekly_partitions, require_partition
 from traffic_assets.settings import Settings
 
 MAX_RETRIES = "dagster/max_retries"
-CODE_TAG = "traffic_assets/code"
-"""Tag of a refused run with the code of its message. Dagster keeps no metadata of a run that starts no step."""
+WAIT_TAG = "traffic_assets/wait"
+"""Tag of a run that waits for the lease of its week, instead of being refused."""
+SECONDS_BETWEEN_ATTEMPTS = 5.0
+
+_LOG = logging.getLogger(__name__)
+
+__all__ = ["CODE_TAG", "MAX_RETRIES", "WAIT_TAG", "build"]
 
 
 def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     """Return the guards by resource key."""
 
-    @dg.resource(description="Refuses a run without a valid day before its first step.")
+    @dg.resource(description="Keeps the heartbeat of a run, and ends dead runs when it starts.")
+    def heartbeat(context: dg.InitResourceContext) -> Iterator[Any]:
+        if (run := _starting_run(context)) is None or context.instance is None:
+            yield None
+            return
+        with keep_heartbeat(context.instance, run) as kept:
+            _watch_other_runs(context.instance, settings, kept)
+            yield kept
+
+    @dg.resource(
+        description="Refuses a run without a valid day before its first step.", required_resource_keys={HEARTBEAT}
+    )
     def day_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
             with _without_retry(context, run):
                 require_partition(run.tags, build_daily_partitions(settings), "day")
 
     @dg.resource(
-        description="Refuses a run without a valid week, or with hyperparameters out of range, before its first step."
+        description="Refuses a run without a valid week, or with hyperparameters out of range, before its first step. "
+        "Admits one training of a week at a time.",
+        required_resource_keys={HEARTBEAT, "hdfs"},
     )
-    def week_guard(context: dg.InitResourceContext) -> Any:
-        if run := _starting_run(context):
-            with _without_retry(context, run):
-                require_partition(run.tags, build_weekly_partitions(settings), "week")
-                require_valid_config(run.run_config, settings)
+    def week_guard(context: dg.InitResourceContext) -> Iterator[Any]:
+        if (run := _starting_run(context)) is None:
+            yield None
+            return
+        with _without_retry(context, run):
+            require_partition(run.tags, build_weekly_partitions(settings), "week")
+            require_valid_config(run.run_config, settings)
+            lease = _take_lease(context, run, settings) if _trains_a_model(run, settings) else None
+        if lease is None:
+            yield None
+            return
+        with _held(lease, context.resources.heartbeat):
+            yield None
 
-    return {DAY_GUARD: day_guard, WEEK_GUARD: week_guard}
+    return {HEARTBEAT: heartbeat, DAY_GUARD: day_guard, WEEK_GUARD: week_guard}
+
+
+def _watch_other_runs(instance: dg.DagsterInstance, settings: Settings, heartbeat: Heartbeat) -> None:
+    """End dead runs now and at every beat."""
+    if instance.is_ephemeral:  # it has no other runs
+        return
+    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+    observations: Observations = {}
+
+    def look() -> None:
+        end_dead_runs(instance, timeout, observations)
+
+    look()
+    heartbeat.add(look)
+
+
+def _trains_a_model(run: dg.DagsterRun, settings: Settings) -> bool:
+    """Return True if a run trains a model of its week; a run of other assets only reads what is stored."""
+    models = [lane.model for lane in list_lanes(settings)]
+    if run.step_keys_to_execute:
+        return not {get_step_name(model) for model in models}.isdisjoint(run.step_keys_to_execute)
+    return not run.asset_selection or not run.asset_selection.isdisjoint(map(asset_key, models))
+
+
+def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: Settings) -> Lease:
+    """Take the lease of a run's week; wait for it if the run has the tag.
+
+    Raises:
+        dagster.Failure: If a live run holds it, it is damaged, or storage refuses it.
+    """
+    hdfs: HdfsResource = context.resources.hdfs
+    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+    task, waiting_for, failures = leases.train_task(run.tags[PARTITION]), None, 0
+    while True:
+        try:
+            return leases.take(hdfs.filesystem, hdfs.base_uri, task, run.run_id, timeout)
+        except LeaseHeldError as error:
+            if WAIT_TAG not in run.tags:
+                raise dg.Failure(error.refusal, allow_retries=False) from error
+            if waiting_for != error.holder.run_id and context.log is not None:
+                waiting_for = error.holder.run_id
+                context.log.info(messages.WAITING_FOR_LEASE(task=task, **leases.describe(error.holder)).plain)
+            time.sleep(SECONDS_BETWEEN_ATTEMPTS)
+        except LeaseError as error:
+            raise dg.Failure(error.refusal, allow_retries=False) from error
+        except StorageError as error:
+            failures += 1
+            if error.retryable and failures <= RETRIES:  # as a step would be retried
+                time.sleep(SECONDS_BETWEEN)
+            elif text := find_coded_text(error):
+                raise dg.Failure(text, allow_retries=False) from error
+            else:
+                raise
+
+
+@contextmanager
+def _held(lease: Lease, heartbeat: Heartbeat) -> Iterator[None]:
+    """Hold a lease in the block: each heartbeat of the run renews it, and the end of the block releases it."""
+    held, lock = lease, threading.Lock()
+
+    def renew() -> None:
+        nonlocal held
+        with lock:
+            if renew_is_due:
+                try:
+                    held = held.renew()
+                except LeaseError as error:
+                    raise RunLostError(error.refusal) from error
+
+    renew_is_due = True
+    heartbeat.add(renew)
+    try:
+        yield
+    finally:
+        with lock:  # otherwise a renewal under way would follow the release
+            renew_is_due = False
+        try:
+            held.release()
+        except Exception as error:  # the outcome of the run matters more; a lease of an ended process is free
+            _LOG.warning(messages.LEASE_NOT_RELEASED(cause=error_text(error)))
 
 
 @contextmanager

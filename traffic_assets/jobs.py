@@ -6,6 +6,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import FEATURES, TRAIN, Job
 from traffic_assets.assets.groups import Built, job_keys
+from traffic_assets.liveness.dead_runs import PROMISE_TAG
 
 DESCRIPTIONS: dict[Job, str] = {
     FEATURES: "Turns detector readings into the feature table, for a day or a range of days, in one run.",
@@ -23,6 +24,11 @@ def build(built: Built) -> list[Any]:
         built: Result of `build_assets`.
     """
     return [
-        dg.define_asset_job(job, selection=dg.AssetSelection.assets(*job_keys(built, job)), description=description)
+        dg.define_asset_job(
+            job,
+            selection=dg.AssetSelection.assets(*job_keys(built, job)),
+            description=description,
+            tags={PROMISE_TAG: "true"},
+        )
         for job, description in DESCRIPTIONS.items()
     ]

@@ -4,9 +4,12 @@ For each completed week, every tick compares the newest materialization of its d
 of the week included. The cursor does not skip feature events. Otherwise an event that came before its week was complete
 would never start a training, because no later event would follow it. The splits record which features a
 training included (`assets/training.py`). The cursor only avoids reading up-to-date splits again.
+
+A run of this sensor that died, was stopped, or gave way to another training is lost: neither the run nor its splits
+count, and the week is started again (`lost_trainings.py`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -16,6 +19,7 @@ from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.materializations import fetch_materializations, latest_ids
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.lost_trainings import MAX_RETRIES_TAG, STORAGE_ID_TAG, Attempt, list_lost_runs, next_attempt
 from traffic_assets.messages import location as messages
 from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
 from traffic_assets.readings.completeness import COMPLETENESS, as_percent, is_complete, limit_as_percent
@@ -23,7 +27,6 @@ from traffic_assets.settings import Settings
 
 SENSOR = "train_on_new_features"
 SECONDS_BETWEEN_TICKS = 15
-STORAGE_ID_TAG = "traffic_assets/features_storage_id"
 FEATURES = dg.AssetKey(FEATURE_TABLE)
 TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])
 ROW_COUNT = "dagster/row_count"
@@ -70,18 +73,43 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         # read before the splits: a training that ends in between has stored its splits by then
         under_way = _weeks_under_way(context.instance, train_job)
         weeks = check_weeks(context.instance, settings, train_job, int(context.cursor or 0))
-        requests = [
-            dg.RunRequest(run_key=f"{week}@{storage_id}", partition_key=week, tags={STORAGE_ID_TAG: str(storage_id)})
+        attempts = {
+            # a later tick checks a week under way again, when the splits of its run are stored
+            week: next_attempt(context.instance, settings, week, storage_id)
             for week, storage_id in weeks.stale.items()
-            if week not in under_way  # a later tick checks the week again, when the splits of the run are stored
-        ]
+            if week not in under_way
+        }
+        requests = [_request(week, weeks.stale[week], attempt) for week, attempt in attempts.items() if attempt.number]
+        given_up = {week for week, attempt in attempts.items() if attempt.is_last}
         return dg.SensorResult(
             run_requests=requests,
-            cursor=context.cursor if weeks.stale else str(splits_id),
-            skip_reason=None if requests else str(_explain_skip(weeks, settings)),
+            cursor=context.cursor if weeks.stale.keys() - given_up else str(splits_id),
+            skip_reason=None if requests else str(_explain_skip(weeks, list(attempts.values()), settings)),
         )
 
     return train_on_new_features
+
+
+def _explain_skip(weeks: CheckedWeeks, attempts: Sequence[Attempt], settings: Settings) -> CodedText:
+    """Return why no week is trained now."""
+    reasons = [attempt.reason for attempt in attempts if attempt.reason]
+    if weeks.uncounted:
+        minimum = limit_as_percent(settings.data.minimum_completeness)
+        reasons.append(messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum))
+    if len(reasons) > 1:
+        return messages.SEVERAL_WEEKS_WAIT(reasons=reasons)
+    return reasons[0] if reasons else messages.NOTHING_TO_TRAIN()
+
+
+def _request(week: str, storage_id: int, attempt: Attempt) -> dg.RunRequest:
+    """Return the request of a training; each attempt has a run key of its own, because Dagster runs a key once."""
+    key = f"{week}@{storage_id}"
+    return dg.RunRequest(
+        run_key=key if attempt.number == 1 else f"{key}#{attempt.number}",
+        partition_key=week,
+        # this sensor starts a lost run again; otherwise Dagster would retry it too
+        tags={STORAGE_ID_TAG: str(storage_id), MAX_RETRIES_TAG: "0"},
+    )
 
 
 def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str, checked: int = 0) -> dict[str, int]:
@@ -111,10 +139,11 @@ def check_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
         if len(ids := {day: newest[day] for day in training_window(week, settings) if day in newest})
         >= settings.training.required_days
     }
-    included = _get_ids_in_splits(instance, windows, checked)
+    lost = list_lost_runs(instance, windows, train_job)
+    included = _get_ids_in_splits(instance, windows, checked, lost)
     windows = _with_newer(windows, included)
     # on most ticks few weeks or none remain, so the following queries are cheap
-    for week, storage_id in _list_ids_in_runs(instance, windows, train_job):
+    for week, storage_id in _list_ids_in_runs(instance, windows, train_job, lost):
         included[week] = max(included.get(week, 0), storage_id)
     windows = _with_newer(windows, included)
     ids_of_days = {storage_id for ids in windows.values() for storage_id in ids.values()}
@@ -161,19 +190,19 @@ def _select_complete(
     return complete, incomplete
 
 
-def _explain_skip(weeks: CheckedWeeks, settings: Settings) -> CodedText:
-    """Return why no run starts."""
-    if not weeks.uncounted:
-        return messages.NOTHING_TO_TRAIN()
-    minimum = limit_as_percent(settings.data.minimum_completeness)
-    return messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum)
+def _get_ids_in_splits(
+    instance: dg.DagsterInstance, weeks: Collection[str], checked: int, lost: Mapping[str, str]
+) -> dict[str, int]:
+    """Return the newest storage id of the features that the splits of each week include.
 
-
-def _get_ids_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], checked: int) -> dict[str, int]:
-    """Return the newest storage id of the features that the splits of each week include."""
+    Splits of a lost run include nothing: the run did not train on them. The cursor may have passed them while it ran.
+    """
     latest = {week: storage_id for week, storage_id in latest_ids(instance, TRAIN_SPLIT).items() if week in weeks}
-    unchecked = [storage_id for storage_id in latest.values() if storage_id > checked]
-    recorded = {r.storage_id: _number(r, FEATURES_ID) for r in fetch_materializations(instance, TRAIN_SPLIT, unchecked)}
+    weeks_of_lost = set(lost.values())
+    unchecked = [i for week, i in latest.items() if i > checked or week in weeks_of_lost]
+    records = {record.storage_id: record for record in fetch_materializations(instance, TRAIN_SPLIT, unchecked)}
+    latest = {week: i for week, i in latest.items() if i not in records or records[i].run_id not in lost}
+    recorded = {storage_id: _number(record, FEATURES_ID) for storage_id, record in records.items()}
     # splits of an earlier version record nothing; they count as including everything that was stored before them
     return {
         week: storage_id if (newest := recorded.get(storage_id)) is None else newest
@@ -181,13 +210,15 @@ def _get_ids_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], che
     }
 
 
-def _list_ids_in_runs(instance: dg.DagsterInstance, weeks: Collection[str], job: str) -> Iterator[tuple[str, int]]:
+def _list_ids_in_runs(
+    instance: dg.DagsterInstance, weeks: Collection[str], job: str, lost: Collection[str]
+) -> Iterator[tuple[str, int]]:
     """Yield each finished training of the weeks, with the newest storage id of the features that it was started for."""
     if not weeks:
         return
     tags = {PARTITION: sorted(weeks)}
     for record in instance.get_run_records(dg.RunsFilter(tags=tags, statuses=ENDED)):
-        if _trains(record.dagster_run, job):
+        if record.dagster_run.run_id not in lost and _trains(record.dagster_run, job):
             yield record.dagster_run.tags[PARTITION], _get_id_in_run(instance, record)
 
 
@@ -205,9 +236,9 @@ def _trains(run: dg.DagsterRun, job: str) -> bool:
 def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
     """Return the storage id of the features that a run was started for; 0 if that is unknown.
 
-    A run that this sensor started always counts; otherwise the sensor would restart a run that always fails. A manual
-    run counts if it succeeded, with everything that was stored at its start. If it failed or was cancelled, only its
-    splits record its inputs.
+    A run that this sensor started counts unless it is lost; otherwise the sensor would restart a run that always fails.
+    A manual run counts if it succeeded, with everything that was stored at its start. If it failed or was cancelled,
+    only its splits record its inputs.
     """
     run = record.dagster_run
     if STORAGE_ID_TAG in run.tags:

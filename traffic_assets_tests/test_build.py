@@ -62,7 +62,7 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
         },
         "sensors": {
             sensor.name: {
-                "job": sensor.job_name,
+                "job": sensor.job_name if sensor.targets else None,
                 "seconds_between_ticks": sensor.minimum_interval_seconds,
                 "status": sensor.default_status.value,
             }

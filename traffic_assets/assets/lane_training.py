@@ -169,6 +169,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         validation_split: AssetInput,
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
+        week_guard: Guard,
     ) -> AssetOutput:
         from traffic_assets.ml.fitting.final import fit_final_model
         from traffic_assets.ml.fitting.pipeline import get_model

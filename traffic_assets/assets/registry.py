@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
+from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lane_requests import infer_requests
 from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
@@ -62,7 +62,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     )
     @fails_with_code
     def registry_entry(
-        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput
+        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput, heartbeat: Guard
     ) -> dg.MaterializeResult:
         from traffic_assets.assets.presentation import show_number
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds

@@ -15,6 +15,7 @@ from traffic_assets.cli.plugins import plugins
 from traffic_assets.cli.report import report
 from traffic_assets.cli.sample import sample
 from traffic_assets.cli.settings import settings
+from traffic_assets.cli.stopping import stopping_by_signals
 from traffic_assets.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -34,4 +35,5 @@ def _app() -> None:
 
 def main() -> None:
     """Run the console script."""
-    sys.exit(app())
+    with stopping_by_signals():
+        sys.exit(app())

@@ -25,7 +25,8 @@ Profile = Annotated[
     str | None,
     typer.Option("--profile", "-p", help="Name of a profile, or a JSON file. Default: TRAFFIC_PROFILE or local."),
 ]
-FAILED, USAGE = 1, 2
+FAILED, USAGE, HELD = 1, 2, 3
+"""Exit codes: a job failed, the command cannot run, another run trains the week."""
 _FILE_ERRORS = {
     "permission": messages.FILE_PERMISSION,
     "read_only": messages.FILE_PERMISSION,
@@ -62,10 +63,15 @@ def print_notice(text: CodedText) -> None:
     out.print(escape(str(text)), soft_wrap=True)
 
 
-def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
-    """Print the problems of a run, and exit with code 1 if it failed."""
+def print_problems(outcome: "RunOutcome") -> None:
+    """Print the problems of a run in yellow."""
     for problem in outcome.problems:
         err.print(f"[yellow]{escape(problem)}[/yellow]")
+
+
+def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
+    """Print the problems of a run, and exit with code 1 if it failed."""
+    print_problems(outcome)
     if not outcome.success:
         print_error(messages.JOB_FAILED(job=job, run=outcome.run_id))
         raise typer.Exit(FAILED)

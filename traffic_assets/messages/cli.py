@@ -8,6 +8,12 @@ JOB_FAILED = Message(
     fix="correct the problems above, then run it again",
     example={"job": "train", "run": "4f6c1d9e"},
 )
+STOPPED = Message(
+    code="cli.stopped",
+    problem="The command was stopped by {signal}. What it published is kept",
+    note=True,
+    example={"signal": "SIGTERM"},
+)
 NO_MODELS = Message(
     code="cli.no-models",
     problem="No model is registered below {root}",

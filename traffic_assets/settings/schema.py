@@ -22,6 +22,7 @@ from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
 from traffic_assets.settings.persistence import HIERARCHICAL, RAW, PersistenceSettings
+from traffic_assets.settings.runs import RunSettings
 from traffic_assets.settings.section import Section, subsection, with_fields
 from traffic_assets.settings.spark import EXECUTOR_SETTINGS, SparkSettings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
@@ -62,6 +63,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     persistence: PersistenceSettings = Field(default_factory=PersistenceSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
+    runs: RunSettings = Field(default_factory=RunSettings)
     owners: list[Owner] = Field(
         default_factory=list, description="Owners of the assets in the Dagster UI: e-mail addresses, or `team:<name>`."
     )

@@ -1,0 +1,143 @@
+"""Dead runs: runs that Dagster lists as running although their process has ended.
+
+A run whose process could be seen from here is dead when that very process no longer exists. Any other run is dead when
+its heartbeat has not changed for the timeout. To be safe from clocks that differ, the time by the clock of the other
+host never counts alone: the heartbeat must also not change while it is observed from here.
+
+Runs without any heartbeat (of other code, or of an earlier version) are never touched. The exception are runs of the
+jobs of this code location, which promise a heartbeat by a tag: one that is started and has no heartbeat within the
+timeout was killed before its first one. Dagster itself ends runs that do not start (`run_monitoring`).
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, Beat, read_beat
+from traffic_assets.liveness.process import has_ended
+from traffic_assets.messages import runs as messages
+
+PROMISE_TAG = "traffic_assets/keeps_heartbeat"
+"""Tag of the jobs whose runs keep a heartbeat from their first step on."""
+CODE_TAG = "traffic_assets/code"
+"""Tag of a refused or dead run with the code of its message. Dagster keeps no metadata of a run that starts no step."""
+CONFIRMATION = timedelta(seconds=60)
+"""Time for which a heartbeat must not change as observed, if only its age by the clock of its host says it is dead."""
+
+LIVE = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""Statuses of a run that has a process, or will have one soon. A queued run has none."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an observer saw of a run.
+
+    Attributes:
+        heartbeat: Tag with the heartbeat.
+        since: Time since when the tag has had this value, by the observer's clock.
+    """
+
+    heartbeat: str
+    since: datetime
+
+
+Observations = MutableMapping[str, Observation]
+"""Observations by run id, which an observer keeps between two looks."""
+
+
+def end_dead_runs(
+    instance: dg.DagsterInstance, timeout: timedelta, observations: Observations, now: datetime | None = None
+) -> list[CodedText]:
+    """Mark every dead run as failed, or as canceled if it was being canceled; return the reasons.
+
+    Args:
+        instance: Dagster instance with the runs.
+        timeout: Age of the last heartbeat after which a run that cannot be seen from here is dead.
+        observations: Observations of earlier looks, which are updated. Empty at the first look.
+        now: Time by the observer's clock, for tests.
+    """
+    now = now or datetime.now(UTC)
+    records = {record.dagster_run.run_id: record for record in instance.get_run_records(dg.RunsFilter(statuses=LIVE))}
+    for run_id in [run_id for run_id in observations if run_id not in records]:
+        del observations[run_id]
+    dead = list(_find_dead(instance, records, timeout, observations, now))
+    return [reason for run, reason in dead if _end(instance, run, reason)]
+
+
+def _find_dead(
+    instance: dg.DagsterInstance,
+    records: Mapping[str, dg.RunRecord],
+    timeout: timedelta,
+    observations: Observations,
+    now: datetime,
+) -> Iterator[tuple[dg.DagsterRun, CodedText]]:
+    for run_id, record in records.items():
+        run = record.dagster_run
+        beat = read_beat(run)
+        if beat is None:
+            if _was_killed_early(instance, record, timeout, now):
+                yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(timeout))
+            continue
+        facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
+        ended = has_ended(beat.process)
+        if ended is None:
+            observation = observations.get(run_id)
+            if observation is None or observation.heartbeat != run.tags[HEARTBEAT_TAG]:
+                observation = observations[run_id] = Observation(run.tags[HEARTBEAT_TAG], now)
+            if is_silent(beat, observation, timeout, now):
+                yield run, messages.HEARTBEAT_LOST(**facts, minutes=_minutes(timeout))
+        elif ended:
+            yield run, messages.PROCESS_ENDED(**facts)
+
+
+def is_silent(beat: Beat, observation: Observation, timeout: timedelta, now: datetime) -> bool:
+    """Return True if a run that cannot be seen from here has had no heartbeat for the timeout.
+
+    Args:
+        beat: Last heartbeat.
+        observation: Since when the observer has seen it.
+        timeout: Time without a heartbeat.
+        now: Time by the observer's clock.
+    """
+    unchanged = now - observation.since
+    return unchanged >= timeout or (now - beat.at >= timeout and unchanged >= CONFIRMATION)
+
+
+def _was_killed_early(instance: dg.DagsterInstance, record: dg.RunRecord, timeout: timedelta, now: datetime) -> bool:
+    """Return True if a run promised a heartbeat and has neither that nor a step within the timeout."""
+    run = record.dagster_run
+    if PROMISE_TAG not in run.tags or run.status != dg.DagsterRunStatus.STARTED or record.start_time is None:
+        return False
+    if now - datetime.fromtimestamp(record.start_time, UTC) < timeout:
+        return False
+    # a run of checks alone has steps and no heartbeat
+    return not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+
+
+def _minutes(timeout: timedelta) -> float:
+    return round(timeout / timedelta(minutes=1), 2)
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: CodedText) -> bool:
+    """Mark a run as ended, unless it ended or had a heartbeat since it was read."""
+    current = instance.get_run_by_id(run.run_id)
+    if current is None or current.is_finished or current.tags.get(HEARTBEAT_TAG) != run.tags.get(HEARTBEAT_TAG):
+        return False
+    instance.add_run_tags(run.run_id, {CODE_TAG: reason.code})
+    if current.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(current, str(reason))
+    else:
+        instance.report_run_failed(current, str(reason))
+    _LOG.warning(reason)
+    return True

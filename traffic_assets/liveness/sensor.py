@@ -1,0 +1,42 @@
+"""The sensor that ends dead runs, whoever started them."""
+
+import json
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from traffic_assets.liveness.dead_runs import Observation, end_dead_runs
+from traffic_assets.messages import runs as messages
+from traffic_assets.settings import Settings
+
+SENSOR = "end_dead_runs"
+SECONDS_BETWEEN_TICKS = 30
+
+
+def build(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor; its cursor keeps what earlier ticks observed."""
+    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+
+    @dg.sensor(
+        name=SENSOR,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks runs as failed whose process has ended, or whose heartbeat has stopped.",
+    )
+    def end_dead(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        observations = _read(context.cursor)
+        reasons = end_dead_runs(context.instance, timeout, observations)
+        context.update_cursor(
+            json.dumps({run: [seen.heartbeat, seen.since.isoformat()] for run, seen in observations.items()})
+        )
+        return dg.SkipReason(str(messages.DEAD_RUNS_ENDED(reasons=reasons) if reasons else messages.NO_DEAD_RUN()))
+
+    return end_dead
+
+
+def _read(cursor: str | None) -> dict[str, Observation]:
+    try:
+        seen = json.loads(cursor or "{}")
+        return {run: Observation(heartbeat, datetime.fromisoformat(since)) for run, (heartbeat, since) in seen.items()}
+    except (ValueError, TypeError, AttributeError):  # a person changed the cursor
+        return {}
