@@ -58,6 +58,7 @@ OTHER_SECTIONS = {
     "evaluation": "models are evaluated on finished days",
     "persistence": "it decides where days are stored; a place outside the base URI is in data.source",
     "spark": "it decides where rows are computed; the session's time zone is fixed and checked",
+    "runs": "it decides how runs are watched",
     "owners": "names in the UI",
 }
 """Sections that the content of a day does not depend on, with the reason."""
