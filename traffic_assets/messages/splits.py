@@ -35,6 +35,6 @@ TOO_FEW_SENSORS_FOR_FOLDS = Message(
     code="splits.too-few-sensors-for-folds",
     problem="The train rows have too few sensors for {folds} folds by sensor ({sensors})",
     expected="at least one sensor per fold",
-    fix="train on more sensors, or reduce training.folds",
+    fix="train on more sensors, reduce training.folds, or set training.fold_kind to random or expanding",
     example={"folds": 5, "sensors": 4},
 )
