@@ -16,6 +16,7 @@ from traffic_assets import jobs
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.message import CODE, CodedText
 from traffic_assets.messages import runs as messages
+from traffic_assets.naming import add_name_prefix
 from traffic_assets.partitions import (
     PARTITION,
     RANGE_END,
@@ -141,7 +142,7 @@ def _run(
 ) -> RunOutcome:
     result = (
         build_defs(settings, loggers={PROGRESS: _progress_logger(notify)})
-        .resolve_job_def(job)
+        .resolve_job_def(add_name_prefix(job, settings.deployment))
         .execute_in_process(
             tags=tags, instance=instance, raise_on_error=False, run_config={"loggers": {PROGRESS: {"config": {}}}}
         )

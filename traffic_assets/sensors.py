@@ -14,6 +14,7 @@ import dagster as dg
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.messages import location as messages
+from traffic_assets.naming import add_key_prefix, add_name_prefix, add_tag_prefix
 from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
 from traffic_assets.settings import Settings
 
@@ -41,9 +42,11 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         settings: Settings of the deployment.
         train_job: Name of the job to start.
     """
+    deployment = settings.deployment
+    train_split, tag = add_key_prefix(TRAIN_SPLIT, deployment), add_tag_prefix(STORAGE_ID_TAG, deployment)
 
     @dg.sensor(
-        name=SENSOR,
+        name=add_name_prefix(SENSOR, deployment),
         job_name=train_job,
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -51,12 +54,16 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         "changes them.",
     )
     def train_on_new_features(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        splits_id = newest_id(context.instance, TRAIN_SPLIT)
+        splits_id = newest_id(context.instance, train_split)
         # read before the splits: a training that ends in between has stored its splits by then
-        under_way = _weeks_under_way(context.instance, train_job)
+        under_way = _weeks_under_way(context.instance, train_job, train_split)
         stale = stale_weeks(context.instance, settings, train_job, int(context.cursor or 0))
         requests = [
-            dg.RunRequest(run_key=f"{week}@{storage_id}", partition_key=week, tags={STORAGE_ID_TAG: str(storage_id)})
+            dg.RunRequest(
+                run_key=add_name_prefix(f"{week}@{storage_id}", deployment),
+                partition_key=week,
+                tags={tag: str(storage_id)},
+            )
             for week, storage_id in stale.items()
             if week not in under_way  # a later tick checks the week again, when the splits of the run are stored
         ]
@@ -81,20 +88,21 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
         train_job: Name of the job that trains.
         checked: Storage id up to which all splits are known to include every day that was stored before them.
     """
-    newest = _latest_ids(instance, FEATURES)
+    features = add_key_prefix(FEATURES, settings.deployment)
+    newest = _latest_ids(instance, features)
     windows = {
         week: ids
         for week in candidate_weeks(newest, settings)
         if len(ids := {day: newest[day] for day in training_window(week, settings) if day in newest})
         >= settings.training.required_days
     }
-    included = _get_ids_in_splits(instance, windows, checked)
+    included = _get_ids_in_splits(instance, add_key_prefix(TRAIN_SPLIT, settings.deployment), windows, checked)
     windows = _with_newer(windows, included)
     # on most ticks few weeks or none remain, so the following queries are cheap
-    for week, storage_id in _list_ids_in_runs(instance, windows, train_job):
+    for week, storage_id in _list_ids_in_runs(instance, windows, train_job, settings.deployment):
         included[week] = max(included.get(week, 0), storage_id)
     windows = _with_newer(windows, included)
-    filled = _select_filled(instance, {storage_id for ids in windows.values() for storage_id in ids.values()})
+    filled = _select_filled(instance, features, {storage_id for ids in windows.values() for storage_id in ids.values()})
     windows = {week: {day: i for day, i in ids.items() if i in filled} for week, ids in windows.items()}
     return {
         week: max(ids.values())
@@ -120,20 +128,22 @@ def _latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int
     return dict(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION))
 
 
-def _select_filled(instance: dg.DagsterInstance, storage_ids: Collection[int]) -> set[int]:
+def _select_filled(instance: dg.DagsterInstance, features: dg.AssetKey, storage_ids: Collection[int]) -> set[int]:
     """Return the ids of the feature materializations that have rows; an empty day counts as missing."""
     return {
         record.storage_id
-        for record in _materializations(instance, FEATURES, storage_ids)
+        for record in _materializations(instance, features, storage_ids)
         if _number(record, ROW_COUNT) != 0
     }
 
 
-def _get_ids_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], checked: int) -> dict[str, int]:
+def _get_ids_in_splits(
+    instance: dg.DagsterInstance, train_split: dg.AssetKey, weeks: Collection[str], checked: int
+) -> dict[str, int]:
     """Return the newest storage id of the features that the splits of each week include."""
-    latest = {week: storage_id for week, storage_id in _latest_ids(instance, TRAIN_SPLIT).items() if week in weeks}
+    latest = {week: storage_id for week, storage_id in _latest_ids(instance, train_split).items() if week in weeks}
     unchecked = [storage_id for storage_id in latest.values() if storage_id > checked]
-    recorded = {r.storage_id: _number(r, FEATURES_ID) for r in _materializations(instance, TRAIN_SPLIT, unchecked)}
+    recorded = {r.storage_id: _number(r, FEATURES_ID) for r in _materializations(instance, train_split, unchecked)}
     # splits of an earlier version record nothing; they count as including everything that was stored before them
     return {
         week: storage_id if (newest := recorded.get(storage_id)) is None else newest
@@ -141,28 +151,30 @@ def _get_ids_in_splits(instance: dg.DagsterInstance, weeks: Collection[str], che
     }
 
 
-def _list_ids_in_runs(instance: dg.DagsterInstance, weeks: Collection[str], job: str) -> Iterator[tuple[str, int]]:
+def _list_ids_in_runs(
+    instance: dg.DagsterInstance, weeks: Collection[str], job: str, deployment: str
+) -> Iterator[tuple[str, int]]:
     """Yield each finished training of the weeks, with the newest storage id of the features that it was started for."""
     if not weeks:
         return
     tags = {PARTITION: sorted(weeks)}
     for record in instance.get_run_records(dg.RunsFilter(tags=tags, statuses=ENDED)):
-        if _trains(record.dagster_run, job):
-            yield record.dagster_run.tags[PARTITION], _get_id_in_run(instance, record)
+        if _trains(record.dagster_run, job, add_key_prefix(TRAIN_SPLIT, deployment)):
+            yield record.dagster_run.tags[PARTITION], _get_id_in_run(instance, record, deployment)
 
 
-def _weeks_under_way(instance: dg.DagsterInstance, job: str) -> set[str]:
+def _weeks_under_way(instance: dg.DagsterInstance, job: str, train_split: dg.AssetKey) -> set[str]:
     """Return the weeks with a training that is queued or running."""
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
-    return {run.tags[PARTITION] for run in runs if PARTITION in run.tags and _trains(run, job)}
+    return {run.tags[PARTITION] for run in runs if PARTITION in run.tags and _trains(run, job, train_split)}
 
 
-def _trains(run: dg.DagsterRun, job: str) -> bool:
+def _trains(run: dg.DagsterRun, job: str, train_split: dg.AssetKey) -> bool:
     """Return True if a run splits the week again: the full job, or a selection that includes the splits."""
-    return TRAIN_SPLIT in run.asset_selection if run.asset_selection else run.job_name == job
+    return train_split in run.asset_selection if run.asset_selection else run.job_name == job
 
 
-def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
+def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord, deployment: str) -> int:
     """Return the storage id of the features that a run was started for; 0 if that is unknown.
 
     A run that this sensor started always counts; otherwise the sensor would restart a run that always fails. A manual
@@ -170,12 +182,15 @@ def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord) -> int:
     splits record its inputs.
     """
     run = record.dagster_run
-    if STORAGE_ID_TAG in run.tags:
-        return int(run.tags[STORAGE_ID_TAG])
+    if (tag := add_tag_prefix(STORAGE_ID_TAG, deployment)) in run.tags:
+        return int(run.tags[tag])
     if run.status != dg.DagsterRunStatus.SUCCESS:
         return 0
     earlier = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=FEATURES, before_timestamp=record.create_timestamp.timestamp()), limit=1
+        dg.AssetRecordsFilter(
+            asset_key=add_key_prefix(FEATURES, deployment), before_timestamp=record.create_timestamp.timestamp()
+        ),
+        limit=1,
     ).records
     return earlier[0].storage_id if earlier else 0
 

@@ -33,6 +33,7 @@ from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import (
     build_weekly_partitions,
     days_without_data,
@@ -182,7 +183,7 @@ def _publish_splits(
     meter, week, training = Meter(), context.partition_key, settings.training
     features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
     # read before the pointers: a day that is published later may be missing here, and must not count as included
-    features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
+    features_id = newest_id(context.instance, add_key_prefix(FEATURE_TABLE, settings.deployment))
     with retried_connection_errors(hdfs.base_uri):
         days = require_days(week, features.current_generations(training_window(week, settings)), settings)
         layouts, fills = different_layouts(days), different_fills(days, settings)
@@ -217,7 +218,10 @@ def _publish_splits(
         "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
     }
     return [
-        dg.MaterializeResult(asset_key=name, metadata=_split_metadata(split, record, generation, training) | shared)
+        dg.MaterializeResult(
+            asset_key=add_key_prefix(name, settings.deployment),
+            metadata=_split_metadata(split, record, generation, training) | shared,
+        )
         for split, name in SPLIT_ASSETS.items()
     ]
 

@@ -124,6 +124,7 @@ class HdfsResource(dg.ConfigurableResource):
     column_descriptions: dict[str, str] = Field(
         default_factory=dict, description="description of a column by name, for the column schema of stored tables"
     )
+    key_prefix: str = Field(default="", description="first part of every asset key that has no folder of its own")
     browse_url: str | None = Field(
         default=None, description="address of a file below the base for browsers, with {path} for its path"
     )
@@ -157,9 +158,12 @@ class HdfsResource(dg.ConfigurableResource):
         """Return the dataset of an asset.
 
         Args:
-            key: Asset key. Its whole path determines the folder, so keys with equal last parts do not collide.
+            key: Asset key, with or without `key_prefix`. Its whole other path determines the folder, so keys with
+                equal last parts do not collide.
             partition_column: Column for the partition key when the data is read.
         """
         name = key if isinstance(key, str) else "/".join(key.path)
+        if self.key_prefix:
+            name = name.removeprefix(f"{self.key_prefix}/")
         path = self.locations.get(name, f"{self.default_folder}/{name}")
         return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column)

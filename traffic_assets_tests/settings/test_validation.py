@@ -69,7 +69,10 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
             {
                 "key": "modles",
                 "suggestion": "models",
-                "allowed": ["extends", "data", "models", "training", "evaluation", "persistence", "spark", "owners"],
+                "allowed": [
+                    *("extends", "data", "models", "training", "evaluation", "persistence", "spark"),
+                    *("deployment", "owners"),
+                ],
             },
         ),
     }
