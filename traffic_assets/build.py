@@ -91,17 +91,15 @@ def _build_defs(
     for lane in lanes:
         all_checks += checks.build_lane(lane, settings)
     require_sound(assets, all_checks, lanes)
+    used = {**resources, **guards.build(settings), **_complete_storage(resource_overrides, resources["hdfs"])}
+    storage = used["hdfs"] if isinstance(used["hdfs"], HdfsResource) else None
     named, named_checks = add_prefixes(assets, all_checks, settings.deployment)
     return dg.Definitions(
         assets=named,
         asset_checks=named_checks,
         jobs=jobs.build(built, settings.deployment),
-        sensors=[sensors.build(settings, add_name_prefix(jobs.TRAIN, settings.deployment))],
-        resources={
-            **resources,
-            **guards.build(settings),
-            **_complete_storage(resource_overrides, resources["hdfs"]),
-        },
+        sensors=[sensors.build(settings, add_name_prefix(jobs.TRAIN, settings.deployment), storage)],
+        resources=used,
         loggers=loggers,
         executor=dg.in_process_executor,
     )

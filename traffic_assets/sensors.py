@@ -13,9 +13,28 @@ import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
+from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.dagster_hdfs.uris import is_local, redact
+from traffic_assets.history import (
+    compare_with_storage,
+    fetch_by_id,
+    is_stored_below,
+    is_under_way,
+    latest_ids,
+    read_number,
+    read_sync,
+)
+from traffic_assets.messages import history as history_messages
 from traffic_assets.messages import location as messages
 from traffic_assets.naming import add_key_prefix, add_name_prefix, add_tag_prefix
-from traffic_assets.partitions import PARTITION, build_weekly_partitions, get_week, training_window
+from traffic_assets.partitions import (
+    PARTITION,
+    build_daily_partitions,
+    build_weekly_partitions,
+    get_week,
+    training_window,
+)
 from traffic_assets.settings import Settings
 
 SENSOR = "train_on_new_features"
@@ -24,7 +43,6 @@ STORAGE_ID_TAG = "traffic_assets/features_storage_id"
 FEATURES = dg.AssetKey(FEATURE_TABLE)
 TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])
 ROW_COUNT = "dagster/row_count"
-EVENTS_PER_QUERY = 500  # Dagster's storage returns at most 1000
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -35,12 +53,13 @@ UNDER_WAY = [
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
+def build(settings: Settings, train_job: str, hdfs: HdfsResource | None = None) -> dg.SensorDefinition:
     """Return the sensor that starts the `train` job.
 
     Args:
         settings: Settings of the deployment.
         train_job: Name of the job to start.
+        hdfs: Storage of the deployment; without it the sensor does not compare storage with Dagster's history.
     """
     deployment = settings.deployment
     train_split, tag = add_key_prefix(TRAIN_SPLIT, deployment), add_tag_prefix(STORAGE_ID_TAG, deployment)
@@ -54,10 +73,14 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
         "changes them.",
     )
     def train_on_new_features(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        sync = read_sync(context.instance, deployment)
         splits_id = newest_id(context.instance, train_split)
         # read before the splits: a training that ends in between has stored its splits by then
         under_way = _weeks_under_way(context.instance, train_job, train_split)
-        stale = stale_weeks(context.instance, settings, train_job, int(context.cursor or 0))
+        root = hdfs.dataset(FEATURE_TABLE).root if hdfs else None
+        stale = stale_weeks(context.instance, settings, train_job, int(context.cursor or 0), root)
+        if is_under_way(sync) or read_sync(context.instance, deployment) != sync:
+            return dg.SkipReason(str(history_messages.SYNC_UNDER_WAY()))  # it reports features before their splits
         requests = [
             dg.RunRequest(
                 run_key=add_name_prefix(f"{week}@{storage_id}", deployment),
@@ -67,16 +90,43 @@ def build(settings: Settings, train_job: str) -> dg.SensorDefinition:
             for week, storage_id in stale.items()
             if week not in under_way  # a later tick checks the week again, when the splits of the run are stored
         ]
+        differences = list_differences(context.instance, settings, hdfs, is_local(hdfs.base_uri)) if hdfs else []
+        if requests:
+            for text in differences:
+                context.log.warning(text)
         return dg.SensorResult(
             run_requests=requests,
             cursor=context.cursor if stale else str(splits_id),
-            skip_reason=None if requests else str(messages.NOTHING_TO_TRAIN()),
+            skip_reason=None if requests else "\n".join(map(str, [*differences, messages.NOTHING_TO_TRAIN()])),
         )
 
     return train_on_new_features
 
 
-def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str, checked: int = 0) -> dict[str, int]:
+def list_differences(
+    instance: dg.DagsterInstance, settings: Settings, hdfs: HdfsResource, lists: bool = True
+) -> list[CodedText]:
+    """Return what Dagster and storage do not both know of the features and the splits.
+
+    Args:
+        instance: Dagster instance with the materializations.
+        settings: Settings of the deployment.
+        hdfs: Storage of the deployment.
+        lists: False to list no folder, because the first listing of a Hadoop URI starts Java.
+    """
+    features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURES, TRAIN_SPLIT))
+    if not lists and not newest_id(instance, features):
+        return [history_messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
+    compared = (
+        compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
+        compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
+    )
+    return [text for difference in compared for text in difference.describe()]
+
+
+def stale_weeks(
+    instance: dg.DagsterInstance, settings: Settings, train_job: str, checked: int = 0, root: str | None = None
+) -> dict[str, int]:
     """Return the weeks whose training is out of date, with the newest storage id of their days.
 
     Such a week is complete, and enough days of its window have rows. At least one of them is newer than the days in the
@@ -87,9 +137,10 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
         settings: Settings of the deployment.
         train_job: Name of the job that trains.
         checked: Storage id up to which all splits are known to include every day that was stored before them.
+        root: URI of the folder of the features. Days that are stored elsewhere do not count; None counts all.
     """
     features = add_key_prefix(FEATURES, settings.deployment)
-    newest = _latest_ids(instance, features)
+    newest = latest_ids(instance, features)
     windows = {
         week: ids
         for week in candidate_weeks(newest, settings)
@@ -102,7 +153,8 @@ def stale_weeks(instance: dg.DagsterInstance, settings: Settings, train_job: str
     for week, storage_id in _list_ids_in_runs(instance, windows, train_job, settings.deployment):
         included[week] = max(included.get(week, 0), storage_id)
     windows = _with_newer(windows, included)
-    filled = _select_filled(instance, features, {storage_id for ids in windows.values() for storage_id in ids.values()})
+    storage_ids = {storage_id for ids in windows.values() for storage_id in ids.values()}
+    filled = _select_filled(instance, features, storage_ids, root)
     windows = {week: {day: i for day, i in ids.items() if i in filled} for week, ids in windows.items()}
     return {
         week: max(ids.values())
@@ -123,17 +175,14 @@ def _with_newer(windows: Mapping[str, dict[str, int]], included: Mapping[str, in
     return {week: ids for week, ids in windows.items() if max(ids.values(), default=0) > included.get(week, 0)}
 
 
-def _latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int]:
-    """Return the storage id of the latest materialization by partition."""
-    return dict(instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION))
-
-
-def _select_filled(instance: dg.DagsterInstance, features: dg.AssetKey, storage_ids: Collection[int]) -> set[int]:
-    """Return the ids of the feature materializations that have rows; an empty day counts as missing."""
+def _select_filled(
+    instance: dg.DagsterInstance, features: dg.AssetKey, storage_ids: Collection[int], root: str | None
+) -> set[int]:
+    """Return the ids of the feature materializations that have rows here; an empty day counts as missing."""
     return {
         record.storage_id
-        for record in _materializations(instance, features, storage_ids)
-        if _number(record, ROW_COUNT) != 0
+        for record in fetch_by_id(instance, features, storage_ids)
+        if read_number(record, ROW_COUNT) != 0 and (root is None or is_stored_below(record, root))
     }
 
 
@@ -141,9 +190,9 @@ def _get_ids_in_splits(
     instance: dg.DagsterInstance, train_split: dg.AssetKey, weeks: Collection[str], checked: int
 ) -> dict[str, int]:
     """Return the newest storage id of the features that the splits of each week include."""
-    latest = {week: storage_id for week, storage_id in _latest_ids(instance, train_split).items() if week in weeks}
+    latest = {week: storage_id for week, storage_id in latest_ids(instance, train_split).items() if week in weeks}
     unchecked = [storage_id for storage_id in latest.values() if storage_id > checked]
-    recorded = {r.storage_id: _number(r, FEATURES_ID) for r in _materializations(instance, train_split, unchecked)}
+    recorded = {r.storage_id: read_number(r, FEATURES_ID) for r in fetch_by_id(instance, train_split, unchecked)}
     # splits of an earlier version record nothing; they count as including everything that was stored before them
     return {
         week: storage_id if (newest := recorded.get(storage_id)) is None else newest
@@ -193,25 +242,6 @@ def _get_id_in_run(instance: dg.DagsterInstance, record: dg.RunRecord, deploymen
         limit=1,
     ).records
     return earlier[0].storage_id if earlier else 0
-
-
-def _materializations(
-    instance: dg.DagsterInstance, key: dg.AssetKey, storage_ids: Iterable[int]
-) -> Iterator[dg.EventLogRecord]:
-    """Yield the materializations with these storage ids."""
-    ids = sorted(storage_ids)
-    for start in range(0, len(ids), EVENTS_PER_QUERY):
-        batch = ids[start : start + EVENTS_PER_QUERY]
-        yield from instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, storage_ids=batch), limit=len(batch)
-        ).records
-
-
-def _number(record: dg.EventLogRecord, name: str) -> int | None:
-    """Return a number in the metadata of a materialization, or None without it."""
-    materialization = record.asset_materialization
-    value = materialization.metadata.get(name) if materialization else None
-    return value.value if isinstance(value, dg.IntMetadataValue) else None
 
 
 def _weeks_later(week: str, weeks: int) -> str:

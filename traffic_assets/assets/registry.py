@@ -76,12 +76,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             context.log.info(f"pruned {len(removed)} replaced generations and other leftovers")
         return dg.MaterializeResult(
             metadata={
-                "version": metadata.version,
-                "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
-                "test_r2": evaluated.test.r2,
-                "test_rmse": evaluated.test.rmse,
-                "temporal_rmse": evaluated.temporal.metrics.rmse,
-                "model_bytes": metadata.model_bytes,
+                **describe_version(metadata, registry),
                 **record_application(context.instance, context.run.run_id, settings.spark.history_url),
                 **meter.read().metadata(),
             },
@@ -89,6 +84,19 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         )
 
     return [registry_entry]
+
+
+def describe_version(metadata: VersionMetadata, registry: ModelRegistry) -> dict[str, Any]:
+    """Return the metadata of a registered version for the Dagster UI."""
+    test, temporal = metadata.metrics["test"], metadata.temporal["metrics"]
+    return {
+        "version": metadata.version,
+        "path": dg.MetadataValue.path(f"{registry.root}/{metadata.lane}/{metadata.version}"),
+        "test_r2": test["r2"],
+        "test_rmse": test["rmse"],
+        "temporal_rmse": temporal["rmse"],
+        "model_bytes": metadata.model_bytes,
+    }
 
 
 def _new_version(

@@ -6,7 +6,7 @@ The lanes are in `lanes.py` and the modules next to it; splitting and preprocess
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -205,22 +205,17 @@ def _publish_splits(
         finally:
             target.discard(staged)
     shared = {
-        "split_id": record["split_id"],
-        "days": len(days),
         FEATURES_ID: features_id,
-        "generation": generation.id,
-        "bytes": record["bytes"],
         "geometries": layouts or "the same on every day",
         "fills": fills or "as configured",
         **_figure_metadata(figure, generation, hdfs),
         **record_application(context.instance, context.run.run_id, spark.history_url),
         **meter.read().metadata(record["rows"], len(SPLIT_ASSETS)),
-        "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
     }
     return [
         dg.MaterializeResult(
             asset_key=add_key_prefix(name, settings.deployment),
-            metadata=_split_metadata(split, record, generation, training) | shared,
+            metadata=describe_split(split, generation, hdfs, training) | shared,
         )
         for split, name in SPLIT_ASSETS.items()
     ]
@@ -271,10 +266,17 @@ def _figure_metadata(figure: bytes | None, generation: Generation, hdfs: HdfsRes
     return {"picture": embed_picture(figure), PICTURE_FILE: hdfs.describe_file(uri)}
 
 
-def _split_metadata(
-    split: str, record: Mapping[str, Any], generation: Generation, training: TrainingSettings
+def describe_split(
+    split: str, generation: Generation, hdfs: HdfsResource, training: TrainingSettings
 ) -> dict[str, Any]:
+    """Return the metadata of a published split that follows from its record."""
+    record = generation.record
     return {
+        "split_id": record["split_id"],
+        "days": len(record["days"]),
+        "generation": generation.id,
+        "bytes": record["bytes"],
+        "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
         "dagster/row_count": record["counts"][split],
         "share": record["counts"][split] / max(record["rows"], 1),
         "expected_share": getattr(Shares.from_settings(training.split), split),

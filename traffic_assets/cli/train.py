@@ -7,6 +7,7 @@ import typer
 
 from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_if_failed, exit_on_user_error
+from traffic_assets.cli.history import warn_of_differences
 from traffic_assets.cli.leaderboard import show_leaderboard
 from traffic_assets.settings import Settings, load_settings
 
@@ -31,6 +32,7 @@ def build_features(settings: Settings, notify: Progress, first_day: date, last_d
     from traffic_assets.catalogue.clock import day_range
 
     instance = runs.open_instance(notify)
+    warn_of_differences(settings, instance)
     exit_if_failed("features", runs.run_features(settings, day_range(first_day, last_day), instance, notify))
 
 
@@ -38,6 +40,8 @@ def train_week(settings: Settings, notify: Progress, week: str) -> None:
     """Run the `train` job in this process, print its leaderboard, and exit with code 1 if a gate or a step failed."""
     from traffic_assets import runs
 
-    outcome = runs.run_train(settings, week, runs.open_instance(notify), notify)
+    instance = runs.open_instance(notify)
+    warn_of_differences(settings, instance)
+    outcome = runs.run_train(settings, week, instance, notify)
     show_leaderboard(settings, week, outcome.run_id)
     exit_if_failed("train", outcome)
