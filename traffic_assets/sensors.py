@@ -91,13 +91,13 @@ def build(settings: Settings, train_job: str, hdfs: HdfsResource | None = None) 
             if week not in under_way  # a later tick checks the week again, when the splits of the run are stored
         ]
         differences = list_differences(context.instance, settings, hdfs, is_local(hdfs.base_uri)) if hdfs else []
-        if requests:
-            for text in differences:
-                context.log.warning(text)
+        if requests and differences:
+            context.log.warning(history_messages.DIFFERENT(differences=differences))
+        reason = history_messages.DIFFERENT(differences=differences) if differences else messages.NOTHING_TO_TRAIN()
         return dg.SensorResult(
             run_requests=requests,
             cursor=context.cursor if stale else str(splits_id),
-            skip_reason=None if requests else "\n".join(map(str, [*differences, messages.NOTHING_TO_TRAIN()])),
+            skip_reason=None if requests else str(reason),
         )
 
     return train_on_new_features

@@ -115,10 +115,9 @@ def test_the_sensor_trains_no_week_that_storage_contains(settings: Settings, ins
     assert reason.count("[history.unreported] ") == 2, "features and splits"
     assert "traffic-assets sync" in reason
     sync(settings, instance)
-    assert tick(settings, instance) == (
-        [],
-        "[location.nothing-to-train] " + reason.split("[location.nothing-to-train] ")[1],
-    )
+    weeks, reason = tick(settings, instance)
+    assert weeks == []
+    assert reason.startswith("[location.nothing-to-train] ")
 
 
 def test_features_without_their_splits_would_be_trained(settings: Settings, instance: dg.DagsterInstance) -> None:
@@ -272,11 +271,11 @@ def test_the_sensor_does_not_list_a_storage_that_needs_java(settings: Settings, 
     remote = settings.model_copy(
         update={"persistence": settings.persistence.model_copy(update={"base_uri": "hdfs://namenode:9000/data"})}
     )
-    assert tick(remote, instance)[1].startswith("[history.nothing-known] ")
+    assert "[history.nothing-known] " in tick(remote, instance)[1]
     sync(settings, instance)
     weeks, reason = tick(remote, instance)
     assert weeks == []
-    assert reason.startswith("[history.stored-elsewhere] ")
+    assert reason.count("[history.stored-elsewhere] ") == 2
     assert "below hdfs://namenode:9000/data." in reason
 
 

@@ -40,9 +40,15 @@ NOTHING_KNOWN = Message(
     fix="if features are stored there, run `traffic-assets sync`; otherwise run the features job",
     example={"asset": "feature_table", "base": "hdfs://namenode:9000/traffic-data"},
 )
+DIFFERENT = Message(
+    code="history.different",
+    problem="Dagster and storage differ, so the sensor may not train some weeks:{differences:lines}",
+    fix="follow the fix of each line",
+    example={"differences": [str(UNREPORTED)]},
+)
 SYNC_UNDER_WAY = Message(
     code="history.sync-under-way",
-    problem="`traffic-assets sync` is reporting partitions. The sensor checks the weeks when it has ended",
+    problem="The command `traffic-assets sync` is reporting partitions, and the sensor waits for its end",
     note=True,
 )
 NO_INSTANCE = Message(
