@@ -54,7 +54,7 @@ def test_own_assets_and_checks_get_the_prefix(tmp_path: Path) -> None:
         return dg.AssetCheckResult(passed=True)
 
     described = dg.AssetSpec("described", deps=["summary"])
-    own = {"extra_assets": [summary, described], "extra_checks": [is_short]}
+    own: dict[str, Any] = {"extra_assets": [summary, described], "extra_checks": [is_short]}
     graph = build_defs(tiny_settings(tmp_path, SAN_DIEGO), **own).resolve_asset_graph()
     parents = {key.to_user_string() for key in graph.get(add_key_prefix("summary", "san_diego")).parent_keys}
     assert parents == {"san_diego/feature_table", "weather"}, "an asset of another location keeps its key"

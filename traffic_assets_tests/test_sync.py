@@ -1,6 +1,6 @@
 """Reports of published partitions to a Dagster instance that does not know them, on stored data of an earlier release.
 
-Each test has an instance of its own; no test computes anything, so none starts Spark.
+Each test has an instance of its own, and none computes anything.
 """
 
 import shutil
@@ -16,6 +16,8 @@ from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE
 from traffic_assets.assets.training import FEATURES_ID
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.history import fetch_latest, latest_ids, mark_sync, read_number, read_text
 from traffic_assets.naming import add_key_prefix, add_name_prefix
@@ -23,7 +25,7 @@ from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.sync import COMMAND, REPORTED_BY, AssetPlan, plan_sync, report
 from traffic_assets_tests.stored.test_stored import copy_base
-from traffic_assets_tests.tiny import DAYS, WEEK
+from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 UNDER_WAY = "[history.sync-under-way] "
 
@@ -40,23 +42,23 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(copy_base(tmp_path), environ={})
 
 
-def storage(settings: Settings) -> HdfsResource:
+def get_storage(settings: Settings) -> HdfsResource:
     hdfs = build_resources(settings)["hdfs"]
     assert isinstance(hdfs, HdfsResource)
     return hdfs
 
 
 def plan(settings: Settings, instance: dg.DagsterInstance) -> list[AssetPlan]:
-    return plan_sync(build_defs(settings), settings, instance, storage(settings), lambda _: None)
+    return plan_sync(build_defs(settings), settings, instance, get_storage(settings), lambda _: None)
 
 
 def sync(settings: Settings, instance: dg.DagsterInstance) -> int:
-    return report(plan(settings, instance), settings, instance, storage(settings), lambda _: None)
+    return report(plan(settings, instance), settings, instance, get_storage(settings), lambda _: None)
 
 
 def publish_again(settings: Settings, day: str, rows: int | None = None) -> None:
     """Publish the features of a day again, as another run does."""
-    dataset = storage(settings).dataset(FEATURE_TABLE, DATE)
+    dataset = get_storage(settings).dataset(FEATURE_TABLE, DATE)
     current = dataset.current(day)
     assert current is not None
     staged = dataset.stage("again")
@@ -68,7 +70,7 @@ def publish_again(settings: Settings, day: str, rows: int | None = None) -> None
 def tick(settings: Settings, instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[list[str], str]:
     """Return the weeks that the sensor requests, and its skip reason."""
     job = add_name_prefix("train", settings.deployment)
-    sensor = sensors.build(settings, job, storage(settings))
+    sensor = sensors.build(settings, job, get_storage(settings))
     result: Any = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
     if isinstance(result, dg.SkipReason):
         return [], str(result.skip_message)
@@ -92,7 +94,7 @@ def test_every_published_partition_is_reported_once(settings: Settings, instance
 
 def test_a_report_has_the_metadata_of_publishing(settings: Settings, instance: dg.DagsterInstance) -> None:
     sync(settings, instance)
-    current = storage(settings).dataset(FEATURE_TABLE).current(DAYS[0])
+    current = get_storage(settings).dataset(FEATURE_TABLE).current(DAYS[0])
     assert current is not None
     day = fetch_latest(instance, dg.AssetKey(FEATURE_TABLE))[DAYS[0]]
     assert read_text(day, "path") == current.uri
@@ -123,7 +125,7 @@ def test_the_sensor_trains_no_week_that_storage_contains(settings: Settings, ins
 def test_features_without_their_splits_would_be_trained(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Show that the sensor depends on the reported splits."""
     plans = [p for p in plan(settings, instance) if p.key == dg.AssetKey(FEATURE_TABLE)]
-    report(plans, settings, instance, storage(settings), lambda _: None)
+    report(plans, settings, instance, get_storage(settings), lambda _: None)
     assert tick(settings, instance)[0] == [WEEK]
 
 
@@ -222,7 +224,11 @@ def test_features_of_another_base_start_no_training(
         update={"persistence": settings.persistence.model_copy(update={"base_uri": f"file://{tmp_path}/other"})}
     )
     report(
-        [p for p in plan(settings, instance) if p.key == sensors.FEATURES], settings, instance, storage(settings), print
+        [p for p in plan(settings, instance) if p.key == sensors.FEATURES],
+        settings,
+        instance,
+        get_storage(settings),
+        print,
     )
     assert tick(settings, instance)[0] == [WEEK]
     weeks, reason = tick(other, instance)
@@ -260,7 +266,7 @@ def test_a_damaged_pointer_is_named_and_the_rest_is_reported(
 ) -> None:
     (tmp_path / "base" / "processed" / "ml-features" / "_pointers" / f"{DAYS[1]}.json").write_text("{")
     texts: list[str] = []
-    plans = plan_sync(build_defs(settings), settings, instance, storage(settings), texts.append)
+    plans = plan_sync(build_defs(settings), settings, instance, get_storage(settings), texts.append)
     assert sum("[history.unreadable] " in text for text in texts) == 1
     (features,) = [p for p in plans if p.key == sensors.FEATURES]
     assert sorted(features.unreported) == [DAYS[0], DAYS[2]]
@@ -283,3 +289,21 @@ def test_the_newest_included_id_is_recorded(settings: Settings, instance: dg.Dag
     sync(settings, instance)
     split = fetch_latest(instance, sensors.TRAIN_SPLIT)[WEEK]
     assert read_number(split, FEATURES_ID) == max(latest_ids(instance, sensors.FEATURES).values())
+
+
+def test_partitions_of_every_storage_are_reported(
+    storage: tuple[FileSystem, str], instance: dg.DagsterInstance
+) -> None:
+    filesystem, base = storage
+    settings = tiny_settings(base)
+    dataset = Dataset(f"{base}/processed/ml-features", filesystem, DATE)
+    for day in DAYS:
+        staged = dataset.stage("run")
+        filesystem.write_new(f"{staged}/data/rows.parquet", b"PAR1")
+        dataset.publish(day, f"{staged}/data", "run", {"rows": 1, "bytes": 4, "write_seconds": 0.1})
+    assert sync(settings, instance) == len(DAYS)
+    assert sync(settings, instance) == 0
+    latest = fetch_latest(instance, sensors.FEATURES)
+    assert {day: read_text(record, "path") for day, record in latest.items()} == {
+        day: generation.uri for day, generation in dataset.current_generations().items()
+    }
