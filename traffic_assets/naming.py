@@ -105,5 +105,8 @@ def _replace_other_assets(spec: dg.AssetCheckSpec, keys: Keys) -> dg.AssetCheckS
 
 def _replace_deps(deps: Any, keys: Keys) -> list[dg.AssetDep]:
     return [
-        dg.AssetDep(keys.get(dep.asset_key, dep.asset_key), partition_mapping=dep.partition_mapping) for dep in deps
+        dg.AssetDep(
+            keys.get(dep.asset_key, dep.asset_key), partition_mapping=dep.partition_mapping, metadata=dep.metadata
+        )
+        for dep in deps
     ]
