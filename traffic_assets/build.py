@@ -91,15 +91,15 @@ def _build_defs(
     for lane in lanes:
         all_checks += checks.build_lane(lane, settings)
     require_sound(assets, all_checks, lanes)
-    used = {**resources, **guards.build(settings), **_complete_storage(resource_overrides, resources["hdfs"])}
-    storage = used["hdfs"] if isinstance(used["hdfs"], HdfsResource) else None
+    used = {**resources, **_complete_storage(resource_overrides, resources["hdfs"])}
+    storage = _known_storage(used["hdfs"])
     named, named_checks = add_prefixes(assets, all_checks, settings.deployment)
     return dg.Definitions(
         assets=named,
         asset_checks=named_checks,
         jobs=jobs.build(built, settings.deployment),
         sensors=[sensors.build(settings, add_name_prefix(jobs.TRAIN, settings.deployment), storage)],
-        resources=used,
+        resources={**guards.build(settings, storage), **used},
         loggers=loggers,
         executor=dg.in_process_executor,
     )
@@ -118,6 +118,11 @@ def _complete_storage(overrides: Mapping[str, Any], own: HdfsResource) -> dict[s
         return dict(overrides)
     missing = {name: getattr(own, name) for name in ("pruned_datasets", "key_prefix") if not getattr(storage, name)}
     return {**overrides, "hdfs": storage.model_copy(update=missing)}
+
+
+def _known_storage(hdfs: Any) -> HdfsResource | None:
+    """Return a storage whose location is known before a run; None otherwise."""
+    return hdfs if isinstance(hdfs, HdfsResource) and not isinstance(hdfs.base_uri, dg.EnvVar) else None
 
 
 def require_free_folders(

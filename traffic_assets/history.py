@@ -80,23 +80,19 @@ class Difference:
         root: URI of its folder.
         unreported: Published partitions that Dagster does not know, sorted.
         lost: Partitions that Dagster knows and storage lacks, sorted.
-        other_base: Base URI of the newest materialization, if it is not that of this deployment.
-        base: Base URI of this deployment.
+        elsewhere: Message about a newest materialization below another base URI; None without it.
     """
 
     key: dg.AssetKey
     root: str
     unreported: list[str]
     lost: list[str]
-    other_base: str | None
-    base: str
+    elsewhere: CodedText | None
 
     def describe(self) -> list[CodedText]:
         """Return a message for each difference."""
         asset, root = self.key.to_user_string(), redact(self.root)
-        texts = []
-        if self.other_base is not None:
-            texts.append(messages.STORED_ELSEWHERE(asset=asset, other=redact(self.other_base), base=redact(self.base)))
+        texts = [self.elsewhere] if self.elsewhere else []
         if self.unreported:
             texts.append(messages.UNREPORTED(asset=asset, root=root, **count_partitions(self.unreported)))
         if self.lost:
@@ -132,13 +128,12 @@ def compare_with_storage(
         hdfs.dataset(key).root,
         unreported=sorted(published - known),
         lost=sorted(known - published),
-        other_base=find_other_base(instance, hdfs, key),
-        base=absolute_uri(hdfs.base_uri),
+        elsewhere=describe_other_base(instance, hdfs, key),
     )
 
 
-def find_other_base(instance: dg.DagsterInstance, hdfs: HdfsResource, key: dg.AssetKey) -> str | None:
-    """Return the base URI of an asset's newest materialization, if it is not that of the deployment; otherwise None.
+def describe_other_base(instance: dg.DagsterInstance, hdfs: HdfsResource, key: dg.AssetKey) -> CodedText | None:
+    """Return the message about an asset whose newest materialization is stored below another base URI; otherwise None.
 
     Either the data was moved, or another code location has the same asset keys.
     """
@@ -146,8 +141,9 @@ def find_other_base(instance: dg.DagsterInstance, hdfs: HdfsResource, key: dg.As
     newest = instance.fetch_materializations(key, limit=1).records
     if not newest or is_stored_below(newest[0], root):
         return None
-    path, below = read_text(newest[0], PATH) or "", root.removeprefix(absolute_uri(hdfs.base_uri).rstrip("/"))
-    return path.split(f"{below}/{Internal.GENERATIONS}/")[0]
+    path, base = read_text(newest[0], PATH) or "", absolute_uri(hdfs.base_uri).rstrip("/")
+    other = path.split(f"{root.removeprefix(base)}/{Internal.GENERATIONS}/")[0]
+    return messages.STORED_ELSEWHERE(asset=key.to_user_string(), other=redact(other), base=redact(base))
 
 
 def mark_sync(instance: dg.DagsterInstance, deployment: str, ended: bool = False) -> None:
