@@ -121,8 +121,8 @@ def compare_with_storage(
     known, published = set[str](), set[str]()
     if lists:
         valid = set(partitions.get_partition_keys())
+        published = valid.intersection(hdfs.dataset(key).partitions())  # first, because publishing precedes reporting
         known = valid.intersection(latest_ids(instance, key))
-        published = valid.intersection(hdfs.dataset(key).partitions())
     return Difference(
         key,
         hdfs.dataset(key).root,

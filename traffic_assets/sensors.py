@@ -6,12 +6,14 @@ would never start a training, because no later event would follow it. The splits
 training included (`assets/training.py`). The cursor only avoids reading up-to-date splits again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from datetime import date, timedelta
 
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
+from traffic_assets.assets.group import FEATURES as FEATURES_JOB
+from traffic_assets.assets.group import TRAIN as TRAIN_JOB
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -108,6 +110,9 @@ def list_differences(
 ) -> list[CodedText]:
     """Return what Dagster and storage do not both know of the features and the splits.
 
+    While a run writes them, only the place of the newest materialization is compared: a run publishes partitions before
+    it reports them.
+
     Args:
         instance: Dagster instance with the materializations.
         settings: Settings of the deployment.
@@ -117,6 +122,7 @@ def list_differences(
     features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURES, TRAIN_SPLIT))
     if not lists and not newest_id(instance, features):
         return [history_messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
+    lists = lists and not _is_writing(instance, {features, train_split}, settings.deployment)
     compared = (
         compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
         compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
@@ -216,6 +222,13 @@ def _weeks_under_way(instance: dg.DagsterInstance, job: str, train_split: dg.Ass
     """Return the weeks with a training that is queued or running."""
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
     return {run.tags[PARTITION] for run in runs if PARTITION in run.tags and _trains(run, job, train_split)}
+
+
+def _is_writing(instance: dg.DagsterInstance, keys: Set[dg.AssetKey], deployment: str) -> bool:
+    """Return whether a run that materializes any of the assets is queued or running."""
+    names = {add_name_prefix(job, deployment) for job in (FEATURES_JOB, TRAIN_JOB)}
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
+    return any(bool(run.asset_selection & keys) if run.asset_selection else run.job_name in names for run in runs)
 
 
 def _trains(run: dg.DagsterRun, job: str, train_split: dg.AssetKey) -> bool:

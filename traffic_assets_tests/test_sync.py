@@ -4,6 +4,7 @@ Each test has an instance of its own, and none computes anything.
 """
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,18 @@ def test_the_sensor_trains_no_week_that_storage_contains(settings: Settings, ins
     weeks, reason = tick(settings, instance)
     assert weeks == []
     assert reason.startswith("[location.nothing-to-train] ")
+
+
+def test_partitions_that_a_run_is_publishing_are_no_difference(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """A run publishes partitions before it reports them."""
+    running = dg.DagsterRun(job_name="features", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(running)
+    assert "[history." not in tick(settings, instance)[1]
+    ended = dg.DagsterEvent(dg.DagsterEventType.RUN_FAILURE.value, running.job_name)
+    instance.report_dagster_event(ended, running.run_id)
+    assert "[history.unreported] " in tick(settings, instance)[1]
 
 
 def test_features_without_their_splits_would_be_trained(settings: Settings, instance: dg.DagsterInstance) -> None:
