@@ -42,8 +42,12 @@ from traffic_assets.settings import Settings
 REPORTED_BY, COMMAND = "reported_by", "traffic-assets sync"
 """Metadata that distinguishes such a materialization, and its value."""
 VERSION = "version"
-DATA_VERSION = "dagster/data_version"
-"""Dagster's tag of a materialization that has a data version."""
+DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
+"""Dagster's tags of a materialization that has a data version, or a code version."""
+INPUT_POINTER, INPUT_VERSION = "dagster/input_event_pointer/", "dagster/input_data_version/"
+"""Beginning of Dagster's tags about an upstream asset: newest storage id, and data version."""
+NO_EVENT, INITIAL = "NULL", "INITIAL"
+"""Dagster's values for an asset without a materialization, and for a materialization without a data version."""
 REPORTS_PER_MARK = 50
 """Number of reports after which the progress is printed and the training sensor waits longer."""
 
@@ -59,6 +63,7 @@ class AssetPlan:
     Attributes:
         key: Asset key as Dagster knows it.
         root: URI of the folder that contains the partitions.
+        upstream: Keys of the assets that it depends on.
         published: Current generation or newest version by partition.
         unreported: Partitions to report, in the order in which they were published.
         lost: Partitions that Dagster knows and storage lacks, sorted.
@@ -66,6 +71,7 @@ class AssetPlan:
 
     key: dg.AssetKey
     root: str
+    upstream: list[dg.AssetKey]
     published: Mapping[str, Published]
     unreported: list[str]
     lost: list[str]
@@ -92,14 +98,15 @@ def plan_sync(
     """
     versions = _read_versions(settings, hdfs, notify)
     plans: dict[dg.AssetKey, AssetPlan] = {}
-    for key, partitions in _list_assets(defs):
+    for key, partitions, upstream in _list_assets(defs):
         if key in versions:
             published: dict[str, Published] = {w: v for w, v in versions[key].items() if w in partitions}
             root = get_registry(hdfs).root
         else:
             dataset = hdfs.dataset(key)
             root, published = dataset.root, dict(_read_generations(dataset, partitions, notify))
-        plans[key] = _plan(instance, key, published, partitions, root)
+        unreported, lost = _compare(instance, key, published, partitions, root)
+        plans[key] = AssetPlan(key, root, upstream, published, unreported, lost)
         if published:
             notify(f"{key.to_user_string()}: {len(published)} published")
     return _with_splits_of_reported_days(plans, settings)
@@ -118,9 +125,20 @@ def report(
     mark_sync(instance, settings.deployment)
     try:
         for plan in plans:
-            ids = latest_ids(instance, features.key) if features and plan.unreported else {}
+            if not plan.unreported:
+                continue
+            ids = latest_ids(instance, features.key) if features else {}
+            inputs = _input_tags(instance, plan)
             for partition in plan.unreported:
-                instance.report_runless_asset_event(_materialization(plan, partition, features, ids, settings, hdfs))
+                metadata = _describe(plan, partition, features, ids, settings, hdfs)
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization(
+                        plan.key,
+                        partition=None if partition == UNPARTITIONED else partition,
+                        metadata=metadata,
+                        tags=_build_tags(plan.published[partition], inputs),
+                    )
+                )
                 count += 1
                 if count % REPORTS_PER_MARK == 0:
                     mark_sync(instance, settings.deployment)
@@ -161,24 +179,26 @@ def _newer_days(split: Generation, days: Mapping[str, Published], settings: Sett
     ]
 
 
-def _list_assets(defs: dg.Definitions) -> Iterator[tuple[dg.AssetKey, set[str]]]:
-    """Yield key and valid partitions of each asset that our storage contains, upstream assets first."""
+def _list_assets(defs: dg.Definitions) -> Iterator[tuple[dg.AssetKey, set[str], list[dg.AssetKey]]]:
+    """Yield key, valid partitions and upstream keys of each asset in our storage, upstream assets first."""
     graph = defs.resolve_asset_graph()
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
         if not node.is_materializable or node.assets_def.get_io_manager_key_for_asset_key(key) not in IO_MANAGERS:
             continue
         partitions = node.partitions_def
-        yield key, set(partitions.get_partition_keys()) if partitions else {UNPARTITIONED}
+        valid = set(partitions.get_partition_keys()) if partitions else {UNPARTITIONED}
+        yield key, valid, sorted(node.parent_keys)
 
 
-def _plan(
+def _compare(
     instance: dg.DagsterInstance,
     key: dg.AssetKey,
     published: Mapping[str, Published],
     partitions: set[str],
     root: str,
-) -> AssetPlan:
+) -> tuple[list[str], list[str]]:
+    """Return the partitions to report in the order of publishing, and those that storage lacks."""
     latest = fetch_latest(instance, key)
 
     def is_known(partition: str) -> bool:
@@ -189,7 +209,7 @@ def _plan(
 
     unreported = [partition for partition in published if not is_known(partition)]
     lost = sorted(partitions.intersection(latest).difference(published))
-    return AssetPlan(key, root, published, _in_order(unreported, published), lost)
+    return _in_order(unreported, published), lost
 
 
 def _with_splits_of_reported_days(plans: dict[dg.AssetKey, AssetPlan], settings: Settings) -> list[AssetPlan]:
@@ -237,34 +257,53 @@ def _read_versions(
     return versions
 
 
-def _materialization(
+def _describe(
     plan: AssetPlan,
     partition: str,
     features: AssetPlan | None,
     ids: Mapping[str, int],
     settings: Settings,
     hdfs: HdfsResource,
-) -> dg.AssetMaterialization:
+) -> dict[str, Any]:
+    """Return the metadata of a published partition, from its record."""
     published = plan.published[partition]
     metadata: dict[str, Any] = {
         REPORTED_BY: COMMAND,
         "published_at": dg.MetadataValue.timestamp(_published_at(published)),
         "run_id": published.run_id if isinstance(published, Generation) else published.training.run_id,
     }
-    tags = {}
-    splits = {add_key_prefix(name, settings.deployment): split for split, name in SPLIT_ASSETS.items()}
     if isinstance(published, VersionMetadata):
-        metadata |= describe_version(published, get_registry(hdfs))
-        tags[DATA_VERSION] = published.version
-    elif plan.key in splits:
-        metadata |= describe_split(splits[plan.key], published, hdfs, settings.training)
-        days = features.published if features else {}
-        metadata[FEATURES_ID] = newest_included_id(published, days, ids, settings)
-    else:
-        metadata |= describe_generation(published, hdfs.column_descriptions)
-    return dg.AssetMaterialization(
-        plan.key, partition=None if partition == UNPARTITIONED else partition, metadata=metadata, tags=tags
-    )
+        return metadata | describe_version(published, get_registry(hdfs))
+    splits = {add_key_prefix(name, settings.deployment): split for split, name in SPLIT_ASSETS.items()}
+    if plan.key not in splits:
+        return metadata | describe_generation(published, hdfs.column_descriptions)
+    included = newest_included_id(published, features.published if features else {}, ids, settings)
+    return {
+        **metadata,
+        **describe_split(splits[plan.key], published, hdfs, settings.training),
+        FEATURES_ID: included,
+    }
+
+
+def _build_tags(published: Published, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Return Dagster's tags about versions."""
+    if isinstance(published, VersionMetadata):
+        return {DATA_VERSION: published.version}
+    version = published.record.get("code_version")
+    return {CODE_VERSION: version, **inputs} if version else {}
+
+
+def _input_tags(instance: dg.DagsterInstance, plan: AssetPlan) -> dict[str, str]:
+    """Return Dagster's tags about the upstream assets; without them it would call each a new dependency."""
+    tags: dict[str, str] = {}
+    for key in plan.upstream:
+        name, pointer, version = key.to_user_string(), NO_EVENT, INITIAL
+        for newest in instance.fetch_materializations(key, limit=1).records:
+            materialization = newest.asset_materialization
+            pointer = str(newest.storage_id)
+            version = (materialization.tags or {}).get(DATA_VERSION, INITIAL) if materialization else INITIAL
+        tags |= {f"{INPUT_POINTER}{name}": pointer, f"{INPUT_VERSION}{name}": version}
+    return tags
 
 
 def _in_order(partitions: Iterable[str], published: Mapping[str, Published]) -> list[str]:

@@ -57,15 +57,14 @@ def sync(settings: Settings, instance: dg.DagsterInstance) -> int:
     return report(plan(settings, instance), settings, instance, get_storage(settings), lambda _: None)
 
 
-def publish_again(settings: Settings, day: str, rows: int | None = None) -> None:
+def publish_again(settings: Settings, day: str, **changes: Any) -> None:
     """Publish the features of a day again, as another run does."""
     dataset = get_storage(settings).dataset(FEATURE_TABLE, DATE)
     current = dataset.current(day)
     assert current is not None
     staged = dataset.stage("again")
     shutil.copytree(current.uri.removeprefix("file://"), f"{staged.removeprefix('file://')}/data")
-    record = {**current.record, **({} if rows is None else {"rows": rows})}
-    dataset.publish(day, f"{staged}/data", "again", record)
+    dataset.publish(day, f"{staged}/data", "again", {**current.record, **changes})
 
 
 def tick(settings: Settings, instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[list[str], str]:
@@ -166,6 +165,23 @@ def test_only_a_changed_day_is_reported_again(settings: Settings, instance: dg.D
     assert {p.key.to_user_string(): p.unreported for p in plan(settings, instance) if p.unreported} == {
         FEATURE_TABLE: [DAYS[1]]
     }
+
+
+def test_a_recorded_code_version_is_reported_with_the_inputs(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Without the tags of its inputs, Dagster would call each of them a new dependency of the day."""
+    publish_again(settings, DAYS[0], code_version="abc")
+    sync(settings, instance)
+    latest = fetch_latest(instance, sensors.FEATURES)
+    tags = {day: record.asset_materialization and record.asset_materialization.tags for day, record in latest.items()}
+    table = fetch_latest(instance, dg.AssetKey("sensor_table"))["all"].storage_id
+    assert tags[DAYS[0]] == {
+        "dagster/code_version": "abc",
+        "dagster/input_event_pointer/sensor_table": str(table),
+        "dagster/input_data_version/sensor_table": "INITIAL",
+        "dagster/input_event_pointer/sensor_readings": "NULL",
+        "dagster/input_data_version/sensor_readings": "INITIAL",
+    }
+    assert not tags[DAYS[1]]
 
 
 def test_splits_are_reported_again_with_the_days_that_they_include(
