@@ -17,19 +17,22 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DAY_GUARD, HEARTBEAT, WEEK_GUARD
-from traffic_assets.assets.keys import asset_key, get_step_name
+from traffic_assets.assets.keys import get_step_name
 from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.launchpad import require_valid_config
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.message import error_text, find_coded_text
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, SECONDS_BETWEEN
+from traffic_assets.history import describe_other_base
 from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, Observations, end_dead_runs
 from traffic_assets.liveness.heartbeat import Heartbeat, RunLostError, keep_heartbeat
 from traffic_assets.liveness.lease import Lease, LeaseError, LeaseHeldError
 from traffic_assets.messages import runs as messages
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import PARTITION, build_daily_partitions, build_weekly_partitions, require_partition
 from traffic_assets.settings import Settings
 
@@ -43,8 +46,13 @@ _LOG = logging.getLogger(__name__)
 __all__ = ["CODE_TAG", "MAX_RETRIES", "WAIT_TAG", "build"]
 
 
-def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
-    """Return the guards by resource key."""
+def build(settings: Settings, hdfs: HdfsResource | None = None) -> dict[str, dg.ResourceDefinition]:
+    """Return the guards by resource key.
+
+    Args:
+        settings: Settings of the deployment.
+        hdfs: Storage of the deployment; without it no run warns about another code location with its asset keys.
+    """
 
     @dg.resource(description="Keeps the heartbeat of a run, and ends dead runs when it starts.")
     def heartbeat(context: dg.InitResourceContext) -> Iterator[Any]:
@@ -62,6 +70,7 @@ def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         if run := _starting_run(context):
             with _without_retry(context, run):
                 require_partition(run.tags, build_daily_partitions(settings), "day")
+            _warn_of_other_base(context, settings, hdfs)
 
     @dg.resource(
         description="Refuses a run without a valid week, or with hyperparameters out of range, before its first step. "
@@ -76,6 +85,7 @@ def build(settings: Settings) -> dict[str, dg.ResourceDefinition]:
             require_partition(run.tags, build_weekly_partitions(settings), "week")
             require_valid_config(run.run_config, settings)
             lease = _take_lease(context, run, settings) if _trains_a_model(run, settings) else None
+        _warn_of_other_base(context, settings, hdfs)
         if lease is None:
             yield None
             return
@@ -104,7 +114,8 @@ def _trains_a_model(run: dg.DagsterRun, settings: Settings) -> bool:
     models = [lane.model for lane in list_lanes(settings)]
     if run.step_keys_to_execute:
         return not {get_step_name(model) for model in models}.isdisjoint(run.step_keys_to_execute)
-    return not run.asset_selection or not run.asset_selection.isdisjoint(map(asset_key, models))
+    keys = {add_key_prefix(model, settings.deployment) for model in models}
+    return not run.asset_selection or not run.asset_selection.isdisjoint(keys)
 
 
 def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: Settings) -> Lease:
@@ -179,6 +190,15 @@ def _without_retry(context: dg.InitResourceContext, run: dg.DagsterRun) -> Itera
             text = find_coded_text(failure)
             context.instance.add_run_tags(run.run_id, {MAX_RETRIES: "0", **({CODE_TAG: text.code} if text else {})})
         raise
+
+
+def _warn_of_other_base(context: dg.InitResourceContext, settings: Settings, hdfs: HdfsResource | None) -> None:
+    """Log a warning if another code location has stored the features under the same asset key."""
+    if context.instance is None or context.log is None or hdfs is None:
+        return
+    features = add_key_prefix(FEATURE_TABLE, settings.deployment)
+    if text := describe_other_base(context.instance, hdfs, features):
+        context.log.warning(text)
 
 
 def _starting_run(context: dg.InitResourceContext) -> dg.DagsterRun | None:

@@ -17,6 +17,7 @@ from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG
 from traffic_assets.messages import location as messages
 from traffic_assets.messages.runs import LEASE_HELD
+from traffic_assets.naming import add_tag_prefix
 from traffic_assets.partitions import PARTITION
 from traffic_assets.settings import Settings
 
@@ -46,25 +47,30 @@ class Attempt:
     is_last: bool = False
 
 
-def is_lost(run: dg.DagsterRun) -> bool:
+def is_lost(run: dg.DagsterRun, deployment: str) -> bool:
     """Return True if a finished run died, or if one of the sensor was stopped or gave way to another training.
 
     A person who stops a training of theirs decides about its splits; they count, as those of a failed training do.
     """
-    if STORAGE_ID_TAG in run.tags and (run.status == dg.DagsterRunStatus.CANCELED or _gave_way(run)):
+    if add_tag_prefix(STORAGE_ID_TAG, deployment) in run.tags and (
+        run.status == dg.DagsterRunStatus.CANCELED or _gave_way(run)
+    ):
         return True
     # Dagster's daemon starts a run with the tags of its job; a run without them is of an earlier version
     ours = PROMISE_TAG in run.tags
     return ours and run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) not in OWN_FAILURES
 
 
-def list_lost_runs(instance: dg.DagsterInstance, weeks: Collection[str], train_job: str) -> dict[str, str]:
+def list_lost_runs(
+    instance: dg.DagsterInstance, weeks: Collection[str], train_job: str, deployment: str
+) -> dict[str, str]:
     """Return the week of each lost run of these weeks, by run id."""
     if not weeks:
         return {}
     statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     runs = instance.get_runs(dg.RunsFilter(job_name=train_job, statuses=statuses))
-    return {run.run_id: run.tags[PARTITION] for run in runs if run.tags.get(PARTITION) in weeks and is_lost(run)}
+    lost = [run for run in runs if run.tags.get(PARTITION) in weeks and is_lost(run, deployment)]
+    return {run.run_id: run.tags[PARTITION] for run in lost}
 
 
 def next_attempt(
@@ -79,8 +85,9 @@ def next_attempt(
         storage_id: Newest storage id of the features of the week.
         now: Current time, for tests.
     """
-    tags = {PARTITION: week, STORAGE_ID_TAG: str(storage_id)}
-    records = [r for r in instance.get_run_records(dg.RunsFilter(tags=tags)) if is_lost(r.dagster_run)]
+    tags = {PARTITION: week, add_tag_prefix(STORAGE_ID_TAG, settings.deployment): str(storage_id)}
+    records = instance.get_run_records(dg.RunsFilter(tags=tags))
+    records = [record for record in records if is_lost(record.dagster_run, settings.deployment)]
     if len(records) >= MAX_ATTEMPTS:
         runs = [f"{record.dagster_run.run_id} ({_outcome(record.dagster_run)})" for record in reversed(records)]
         return Attempt(0, messages.TRAINING_LOST(week=week, attempts=len(records), runs=runs), is_last=True)

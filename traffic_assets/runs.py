@@ -19,6 +19,7 @@ from traffic_assets.dagster_hdfs.message import CODE, CodedText
 from traffic_assets.guards import CODE_TAG, WAIT_TAG
 from traffic_assets.liveness.heartbeat import heartbeat_tags
 from traffic_assets.messages import runs as messages
+from traffic_assets.naming import add_name_prefix
 from traffic_assets.partitions import (
     PARTITION,
     RANGE_END,
@@ -147,9 +148,9 @@ def _problem(subject: str, text: str) -> str:
 def _run(
     settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance, notify: Notify
 ) -> RunOutcome:
-    definition = build_defs(settings, loggers={PROGRESS: _progress_logger(notify)}).resolve_job_def(job)
+    location = build_defs(settings, loggers={PROGRESS: _progress_logger(notify)})
     run_id = str(uuid.uuid4())
-    result = definition.execute_in_process(
+    result = location.resolve_job_def(add_name_prefix(job, settings.deployment)).execute_in_process(
         # the tags are there from its creation on, so that a run killed before its first heartbeat is known as dead
         tags={**tags, **heartbeat_tags(run_id)},
         run_id=run_id,

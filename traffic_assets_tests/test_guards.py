@@ -9,8 +9,10 @@ import dagster as dg
 import pytest
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
 
+from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
 from traffic_assets.guards import CODE_TAG
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import PARTITION
 from traffic_assets.runs import list_problems
 from traffic_assets_tests.runs import QUIET
@@ -130,3 +132,25 @@ def test_a_failed_gate_is_not_retried(instance: dg.DagsterInstance) -> None:
     result = defs.resolve_job_def("gated").execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
     assert not result.success
     assert _retried(instance) == []
+
+
+def test_a_run_warns_if_another_base_has_its_asset_keys(tmp_path: Path) -> None:
+    """A second network is named before it replaces the history of the first."""
+    other = {"path": dg.MetadataValue.path("file:///first/processed/ml-features/_generations/date=2026-01-05/x")}
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("feature_table", partition=WEEK, metadata=other))
+        for deployment in ("", "second"):
+            settings = tiny_settings(tmp_path, {"deployment": deployment})
+            job = build_defs(settings).resolve_job_def(f"{deployment}_train" if deployment else "train")
+            result = job.execute_in_process(
+                tags={PARTITION: WEEK},
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                asset_selection=[add_key_prefix(name, deployment) for name in SPLIT_ASSETS.values()],
+            )
+            logged = [entry.user_message for entry in instance.all_logs(result.run_id)]
+            named = [text for text in logged if text.startswith("[history.stored-elsewhere] ")]
+            assert [("file:///first," in text, f"file://{tmp_path}." in text) for text in named] == (
+                [] if deployment else [(True, True)]
+            )

@@ -4,6 +4,7 @@ Dagster stops a lane after a failed gate in the same run only, so the entry comp
 thresholds again. Versions and their publication are in `registry/`.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -64,7 +65,6 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     def registry_entry(
         context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput, heartbeat: Guard
     ) -> dg.MaterializeResult:
-        from traffic_assets.assets.presentation import show_number
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.evaluation.scores import Evaluation
         from traffic_assets.ml.model_selection.trials import Trial
@@ -85,12 +85,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             context.log.info(f"pruned {len(removed)} replaced generations and other leftovers")
         return dg.MaterializeResult(
             metadata={
-                "version": metadata.version,
-                "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
-                "test_r2": show_number(evaluated.test.r2),
-                "test_rmse": evaluated.test.rmse,
-                "temporal_rmse": evaluated.temporal.metrics.rmse,
-                "model_bytes": metadata.model_bytes,
+                **describe_version(metadata, registry),
                 **record_application(context.instance, context.run.run_id, settings.spark.history_url),
                 **meter.read().metadata(),
             },
@@ -98,6 +93,22 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         )
 
     return [registry_entry]
+
+
+def describe_version(metadata: VersionMetadata, registry: ModelRegistry) -> dict[str, Any]:
+    """Return the metadata of a registered version for the Dagster UI."""
+    from traffic_assets.ml.metrics.metrics import UNDEFINED
+
+    test, temporal = metadata.metrics["test"], metadata.temporal["metrics"]
+    r2 = test["r2"]
+    return {
+        "version": metadata.version,
+        "path": dg.MetadataValue.path(f"{registry.root}/{metadata.lane}/{metadata.version}"),
+        "test_r2": UNDEFINED if r2 is None or math.isnan(r2) else r2,
+        "test_rmse": test["rmse"],
+        "temporal_rmse": temporal["rmse"],
+        "model_bytes": metadata.model_bytes,
+    }
 
 
 def _new_version(

@@ -20,6 +20,7 @@ from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
@@ -144,7 +145,7 @@ def _lane_report(
         model_bytes=values["model_bytes"],
         training_minutes=values["training_minutes"],
         learning_curve=LearningCurve.model_validate(curve) if curve else None,
-        costs=_costs(context, [lane.cv_report, lane.model, lane.diagnostics, lane.temporal_verdict]),
+        costs=_costs(context, lane, settings.deployment),
         pictures={**_pictures(cv_report), **_pictures(diagnosed)},
     )
 
@@ -153,13 +154,15 @@ def _pictures(stored: AssetInput) -> dict[str, bytes]:
     return {n.removesuffix(".png"): content for n, content in stored.files.items() if n.endswith(".png")}
 
 
-def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
-    """Return the cost of the newest materialization of each asset in this week, from its metadata."""
+def _costs(context: dg.AssetExecutionContext, lane: Lane, deployment: str) -> list[Any]:
+    """Return the cost of the newest materialization of each step of a lane in this week, from its metadata."""
     from traffic_assets.report.contents import StepCost
 
     costs = []
-    for key in keys:
-        newest = dg.AssetRecordsFilter(asset_key=asset_key(key), asset_partitions=[context.partition_key])
+    for key in (lane.cv_report, lane.model, lane.diagnostics, lane.temporal_verdict):
+        newest = dg.AssetRecordsFilter(
+            asset_key=add_key_prefix(key, deployment), asset_partitions=[context.partition_key]
+        )
         for record in context.instance.fetch_materializations(newest, limit=1).records:
             metadata = record.asset_materialization.metadata if record.asset_materialization else {}
             spent = {name: metadata[f"cost_{name}"].value for name in _COSTS if f"cost_{name}" in metadata}

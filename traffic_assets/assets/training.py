@@ -36,6 +36,7 @@ from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import (
     build_weekly_partitions,
     days_without_data,
@@ -176,7 +177,7 @@ def _publish_splits(
     meter, week, training = Meter(), context.partition_key, settings.training
     features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
     # read before the pointers: a day that is published later may be missing here, and must not count as included
-    features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
+    features_id = newest_id(context.instance, add_key_prefix(FEATURE_TABLE, settings.deployment))
     with retried_connection_errors(hdfs.base_uri):
         published = features.current_generations(training_window(week, settings))
         days = require_days(week, published, settings)
@@ -202,20 +203,18 @@ def _publish_splits(
         finally:
             target.discard(staged)
     shared = {
-        "split_id": record["split_id"],
-        "days": len(days),
         FEATURES_ID: features_id,
-        "generation": generation.id,
-        "bytes": generation.record["bytes"],
         "geometries": comparison.layouts or "the same on every day",
         "settings": comparison.mixed or comparison.unknown or "the same on every day",
         **_figure_metadata(figure, generation, hdfs),
         **record_application(context.instance, context.run.run_id, spark.history_url),
         **meter.read().metadata(record["rows"], len(SPLIT_ASSETS)),
-        "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
     }
     return [
-        dg.MaterializeResult(asset_key=name, metadata=_split_metadata(split, record, generation, training) | shared)
+        dg.MaterializeResult(
+            asset_key=add_key_prefix(name, settings.deployment),
+            metadata=describe_split(split, generation, hdfs, training) | shared,
+        )
         for split, name in SPLIT_ASSETS.items()
     ]
 
@@ -270,10 +269,17 @@ def _figure_metadata(figure: bytes | None, generation: Generation, hdfs: HdfsRes
     return {"picture": embed_picture(figure), PICTURE_FILE: hdfs.describe_file(uri)}
 
 
-def _split_metadata(
-    split: str, record: Mapping[str, Any], generation: Generation, training: TrainingSettings
+def describe_split(
+    split: str, generation: Generation, hdfs: HdfsResource, training: TrainingSettings
 ) -> dict[str, Any]:
+    """Return the metadata of a published split that follows from its record."""
+    record = generation.record
     return {
+        "split_id": record["split_id"],
+        "days": len(record["days"]),
+        "generation": generation.id,
+        "bytes": record["bytes"],
+        "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
         "dagster/row_count": record["counts"][split],
         "share": record["counts"][split] / max(record["rows"], 1),
         "expected_share": getattr(Shares.from_settings(training.split), split),

@@ -14,14 +14,15 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.materializations import fetch_materializations, latest_ids
 from traffic_assets.checks.results import check_result
 from traffic_assets.dagster_hdfs.failures import fails_with_code
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
+from traffic_assets.history import fetch_by_id, latest_ids
 from traffic_assets.messages import checks as messages
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, as_percent, is_complete, limit_as_percent
 from traffic_assets.settings import Settings
@@ -186,6 +187,7 @@ def _checks_on(
         days: Partitions of the asset; None for the sensor table.
     """
     blocking = settings.data.blocking_checks
+    own_key = add_key_prefix(asset, settings.deployment)
     specs = [
         dg.AssetCheckSpec(
             name,
@@ -202,16 +204,17 @@ def _checks_on(
         context: dg.AssetCheckExecutionContext, hdfs: HdfsResource
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
         keys = days.get_partition_keys_in_range(context.partition_key_range) if days else [UNPARTITIONED]
-        selected = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
+        names = {key.name for key in context.selected_asset_check_keys}
+        selected = [spec for spec in specs if spec.name in names]
         results = _evaluate(context, hdfs, asset, keys, {spec.name: evaluations[spec.name] for spec in selected})
-        targets = _find_materializations(context.instance, asset_key(asset), keys if days else None)
+        targets = _find_materializations(context.instance, own_key, keys if days else None)
         for spec in selected:
             for key in keys:
                 result = results[key][spec.name]
                 failed: CodedText | None = result.description if isinstance(result.description, CodedText) else None
                 if spec.blocking and failed:  # the error of the run names the check, but not what it measured
                     context.log.error(failed)
-                yield _as_evaluation(result, spec, key if days else None, targets.get(key))
+                yield _as_evaluation(result, spec, own_key, key if days else None, targets.get(key))
             yield dg.Output(None, spec.get_python_identifier())
 
     return evaluate
@@ -243,12 +246,13 @@ def _evaluate(
 def _as_evaluation(
     result: dg.AssetCheckResult,
     spec: dg.AssetCheckSpec,
+    asset: dg.AssetKey,
     partition: str | None,
     target: AssetCheckEvaluationTargetMaterializationData | None,
 ) -> dg.AssetCheckEvaluation:
     """Return the event of a result for one partition; Dagster knows no results of single partitions of a range."""
     return dg.AssetCheckEvaluation(
-        asset_key=spec.asset_key,
+        asset_key=asset,
         check_name=spec.name,
         passed=bool(result.passed),
         metadata=result.metadata,
@@ -267,7 +271,7 @@ def _find_materializations(
     if days is None:
         records = instance.fetch_materializations(key, limit=1).records
     else:
-        records = list(fetch_materializations(instance, key, latest_ids(instance, key, days).values()))
+        records = list(fetch_by_id(instance, key, latest_ids(instance, key, days).values()))
     return {
         record.partition_key or UNPARTITIONED: AssetCheckEvaluationTargetMaterializationData(
             storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp

@@ -16,12 +16,13 @@ from traffic_assets.cli.report import report
 from traffic_assets.cli.sample import sample
 from traffic_assets.cli.settings import settings
 from traffic_assets.cli.stopping import stopping_by_signals
+from traffic_assets.cli.sync import sync
 from traffic_assets.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True)
 
-for command in (sample, demo, features, train, report, settings, plugins, class_data):
+for command in (sample, demo, features, train, report, sync, settings, plugins, class_data):
     app.command()(command)
 models_app.command("list")(list_models)
 models_app.command("show")(show_model)

@@ -6,6 +6,7 @@ import typer
 
 from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_if_failed, exit_on_user_error
+from traffic_assets.cli.history import warn_of_differences
 from traffic_assets.cli.stopping import exit_if_stopped
 from traffic_assets.settings import Settings, load_settings
 
@@ -45,6 +46,8 @@ def build_features(settings: Settings, notify: Progress, days: list[str]) -> Non
     """
     from traffic_assets import runs
 
-    outcome = runs.run_features(settings, days, runs.open_instance(notify), notify)
+    instance = runs.open_instance(notify)
+    warn_of_differences(settings, instance)
+    outcome = runs.run_features(settings, days, instance, notify)
     exit_if_stopped()
     exit_if_failed("features", outcome)

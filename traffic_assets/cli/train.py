@@ -6,6 +6,7 @@ import typer
 
 from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import HELD, Profile, Progress, exit_if_failed, exit_on_user_error, print_problems
+from traffic_assets.cli.history import warn_of_differences
 from traffic_assets.cli.leaderboard import show_leaderboard
 from traffic_assets.cli.stopping import exit_if_stopped
 from traffic_assets.settings import Settings, load_settings
@@ -42,7 +43,9 @@ def train_week(settings: Settings, notify: Progress, week: str, wait: bool = Fal
     from traffic_assets import runs
     from traffic_assets.messages.runs import LEASE_HELD
 
-    outcome = runs.run_train(settings, week, runs.open_instance(notify), notify, wait)
+    instance = runs.open_instance(notify)
+    warn_of_differences(settings, instance)
+    outcome = runs.run_train(settings, week, instance, notify, wait)
     exit_if_stopped()
     if outcome.refused == LEASE_HELD.code:
         print_problems(outcome)

@@ -129,6 +129,7 @@ class HdfsResource(dg.ConfigurableResource):
         default_factory=dict,
         description="what to do about damaged partitions {first} to {last}, by asset key (with slashes)",
     )
+    key_prefix: str = Field(default="", description="first part of every asset key that has no folder of its own")
     browse_url: str | None = Field(
         default=None, description="address of a file below the base for browsers, with {path} for its path"
     )
@@ -162,10 +163,13 @@ class HdfsResource(dg.ConfigurableResource):
         """Return the dataset of an asset.
 
         Args:
-            key: Asset key. Its whole path determines the folder, so keys with equal last parts do not collide.
+            key: Asset key, with or without `key_prefix`. Its whole other path determines the folder, so keys with
+                equal last parts do not collide.
             partition_column: Column for the partition key when the data is read.
         """
         name = key if isinstance(key, str) else "/".join(key.path)
+        if self.key_prefix:
+            name = name.removeprefix(f"{self.key_prefix}/")
         path = self.locations.get(name, f"{self.default_folder}/{name}")
         remedy = self.remedies.get(name, REMEDY)
         return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column, name, remedy)

@@ -7,6 +7,7 @@ import dagster as dg
 
 from traffic_assets.liveness.dead_runs import Observation, end_dead_runs
 from traffic_assets.messages import runs as messages
+from traffic_assets.naming import add_name_prefix
 from traffic_assets.settings import Settings
 
 SENSOR = "end_dead_runs"
@@ -18,7 +19,7 @@ def build(settings: Settings) -> dg.SensorDefinition:
     timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
 
     @dg.sensor(
-        name=SENSOR,
+        name=add_name_prefix(SENSOR, settings.deployment),
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Marks runs as failed whose process has ended, or whose heartbeat has stopped.",

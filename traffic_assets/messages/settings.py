@@ -388,6 +388,12 @@ SECRET_IN_SPARK_CONFIG = Message(
 
 # models
 
+DEPLOYMENT_IS_A_TARGET = Message(
+    code="settings.deployment-is-a-target",
+    problem="The name of a target, which begins asset keys too ({deployment!r})",
+    expected="a name that is none of {targets}",
+    example={"deployment": "flow", "targets": ["speed", "flow"]},
+)
 NO_MODEL_ENABLED = Message(
     code="settings.no-model-enabled",
     problem="Every model is disabled",

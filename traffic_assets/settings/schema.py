@@ -6,7 +6,7 @@ belongs to the package that uses it. `loading.py` reads files and the environmen
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -17,7 +17,7 @@ from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
-from traffic_assets.settings.formats import OWNER
+from traffic_assets.settings.formats import DEPLOYMENT, OWNER
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
@@ -64,9 +64,21 @@ class Settings(Section):
     persistence: PersistenceSettings = Field(default_factory=PersistenceSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
+    deployment: Annotated[str, Field(pattern=DEPLOYMENT)] = Field(
+        default="",
+        description="Prefix of asset keys, jobs, sensors and tags in Dagster, such as `san_diego`, so that several "
+        "networks share one instance. Paths in storage, models and commands do not depend on it. Default: no prefix.",
+    )
     owners: list[Owner] = Field(
         default_factory=list, description="Owners of the assets in the Dagster UI: e-mail addresses, or `team:<name>`."
     )
+
+    @field_validator("deployment")
+    @classmethod
+    def _apart_from_targets(cls, value: str) -> str:
+        if value in get_args(Target):
+            raise ValueError(messages.DEPLOYMENT_IS_A_TARGET(deployment=value, targets=get_args(Target)))
+        return value
 
     @model_validator(mode="after")
     def _one_model_at_least(self) -> "Settings":

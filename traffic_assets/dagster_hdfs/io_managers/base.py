@@ -254,7 +254,10 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
     def _facts(self, published: Mapping[str, Generation]) -> dict[str, dict[str, Any]]:
         """Return the metadata of each partition that was published."""
-        return {key: _facts(generation, self.storage.column_descriptions) for key, generation in published.items()}
+        return {
+            key: describe_generation(generation, self.storage.column_descriptions)
+            for key, generation in published.items()
+        }
 
     def _links(self, generation: Generation, stored: AssetOutput) -> dict[str, Any]:
         """Return the metadata that locates published files.
@@ -326,7 +329,7 @@ def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> No
             raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(text)
 
 
-def _facts(generation: Generation, descriptions: Mapping[str, str]) -> dict[str, Any]:
+def describe_generation(generation: Generation, descriptions: Mapping[str, str]) -> dict[str, Any]:
     """Return the metadata of a published generation for the UI, from its record only."""
     record = generation.record
     facts: dict[str, Any] = {

@@ -1,0 +1,70 @@
+"""Messages about differences between Dagster's history and storage, and about `traffic-assets sync`."""
+
+from traffic_assets.dagster_hdfs.message import Message
+
+UNREPORTED = Message(
+    code="history.unreported",
+    problem="Dagster does not know published partitions of {asset} in {root} ({count}: {first} to {last})",
+    fix="run `traffic-assets sync`, which reports them without computing them again",
+    example={
+        "count": 14,
+        "asset": "feature_table",
+        "root": "file:///data/processed/ml-features",
+        "first": "2026-01-05",
+        "last": "2026-01-18",
+    },
+)
+NOT_STORED = Message(
+    code="history.not-stored",
+    problem="Dagster knows partitions of {asset} that {root} lacks ({count}: {first} to {last})",
+    fix="set persistence.base_uri to the folder that contains them, or materialize them again",
+    example={
+        "count": 14,
+        "asset": "feature_table",
+        "root": "file:///data/processed/ml-features",
+        "first": "2026-01-05",
+        "last": "2026-01-18",
+    },
+)
+STORED_ELSEWHERE = Message(
+    code="history.stored-elsewhere",
+    problem="The newest materialization of {asset} is stored below {other}, and this code location stores below {base}",
+    expected="asset keys that no other network in this Dagster instance has",
+    fix="if another code location has these keys, set `deployment` in one of them; if the data was moved, run "
+    "`traffic-assets sync`",
+    example={"asset": "feature_table", "other": "file:///data/los_angeles", "base": "file:///data/san_diego"},
+)
+NOTHING_KNOWN = Message(
+    code="history.nothing-known",
+    problem="Dagster knows no partition of {asset}. The sensor does not list {base}, because that would start Java",
+    fix="if features are stored there, run `traffic-assets sync`; otherwise run the features job",
+    example={"asset": "feature_table", "base": "hdfs://namenode:9000/traffic-data"},
+)
+DIFFERENT = Message(
+    code="history.different",
+    problem="Dagster and storage differ, so the sensor may not train some weeks:{differences:lines}",
+    fix="follow the fix of each line",
+    example={"differences": [str(UNREPORTED)]},
+)
+SYNC_UNDER_WAY = Message(
+    code="history.sync-under-way",
+    problem="The command `traffic-assets sync` is reporting partitions, and the sensor waits for its end",
+    note=True,
+)
+NO_INSTANCE = Message(
+    code="history.no-instance",
+    problem="DAGSTER_HOME is not set, so there is no Dagster instance to report to",
+    fix="export DAGSTER_HOME=<folder>",
+)
+IN_SYNC = Message(
+    code="history.in-sync",
+    problem="Dagster knows every published partition ({count}) below {base}",
+    note=True,
+    example={"count": 218, "base": "file:///data"},
+)
+UNREADABLE = Message(
+    code="history.unreadable",
+    problem="A partition cannot be reported, because its record cannot be read ({cause})",
+    fix="repair or materialize it again, then run `traffic-assets sync` again",
+    example={"cause": "The pointer file:///data/training/splits/_pointers/2026-01-05.json is damaged"},
+)
