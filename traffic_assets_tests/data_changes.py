@@ -59,6 +59,7 @@ OTHER_SECTIONS = {
     "persistence": "it decides where days are stored; a place outside the base URI is in data.source",
     "spark": "it decides where rows are computed; the session's time zone is fixed and checked",
     "runs": "it decides how runs are watched",
+    "deployment": "it is part of names in Dagster; paths and contents do not have it",
     "owners": "names in the UI",
 }
 """Sections that the content of a day does not depend on, with the reason."""

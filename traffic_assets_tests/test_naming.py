@@ -108,9 +108,9 @@ def test_features_of_one_deployment_start_no_training_of_another(tmp_path: Path,
         defs = build_defs(tiny_settings(tmp_path / deployment, {"deployment": deployment}))
         name = f"{deployment}_{SENSOR}" if deployment else SENSOR
         result: Any = defs.resolve_sensor_def(name)(dg.build_sensor_context(instance=instance))
-        requested[deployment] = [(r.partition_key, list(r.tags)) for r in getattr(result, "run_requests", None) or []]
+        requested[deployment] = [(r.partition_key, sorted(r.tags)) for r in getattr(result, "run_requests", None) or []]
     assert requested == {
         "": [],
-        "san_diego": [(WEEK, ["san_diego.traffic_assets/features_storage_id"])],
+        "san_diego": [(WEEK, ["dagster/max_retries", "san_diego.traffic_assets/features_storage_id"])],
         "los_angeles": [],
     }

@@ -216,12 +216,12 @@ def test_the_sensor_waits_while_partitions_are_reported(
 def test_a_sync_that_began_during_a_tick_is_noticed(
     settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stale_weeks(*_: Any) -> dict[str, int]:
+    def check_weeks(*_: Any) -> sensors.CheckedWeeks:
         mark_sync(instance, settings.deployment)
         mark_sync(instance, settings.deployment, ended=True)
-        return {WEEK: 1}
+        return sensors.CheckedWeeks({WEEK: 1}, {})
 
-    monkeypatch.setattr(sensors, "stale_weeks", stale_weeks)
+    monkeypatch.setattr(sensors, "check_weeks", check_weeks)
     weeks, reason = tick(settings, instance)
     assert weeks == []
     assert reason.startswith(UNDER_WAY)
