@@ -16,6 +16,7 @@ from traffic_assets.assets.registry import get_registry
 from traffic_assets.assets.report import REPORT, page_uri
 from traffic_assets.build import build_defs
 from traffic_assets.ml.metrics.metrics import Metrics
+from traffic_assets.settings.data import DataSettings
 from traffic_assets_tests.degenerate.weeks import (
     DAY,
     EVERY_LANE,
@@ -71,6 +72,17 @@ def test_six_rows_are_refused_because_a_split_has_none(
     values = get_failure_values(train)["splits"]
     assert (values["split"], values["rows"]) == ("validation", 6)
     assert materialized(train) == set()
+
+
+def test_six_rows_do_not_count_as_a_day_by_default(
+    spark: SparkSession, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    write_six_rows(tmp_path)
+    made = with_features(tmp_path, instance, data={"minimum_completeness": DataSettings().minimum_completeness})
+    train = run_train(build_defs(made.settings), instance, WEEK)
+    assert failure_codes(train) == {"splits": "assets.days-missing"}
+    values = get_failure_values(train)["splits"]
+    assert (values["available"], list(values["incomplete"])) == (0, [DAY])
 
 
 def test_one_sensor_of_constant_values_is_trained_by_every_algorithm_with_undefined_metrics(

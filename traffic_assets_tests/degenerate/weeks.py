@@ -84,6 +84,7 @@ def day_settings(base: Path, lanes: Iterable[str] = EVERY_LANE, changes: dict[st
     enabled = {"models": {name: {"enabled": name in lanes} for name in EVERY_LANE}}
     small = {name: {"hyperparameters": model["hyperparameters"]} for name, model in SMALL.items()}
     shared: dict[str, Any] = {
+        "data": {"minimum_completeness": 0},
         "training": {"minimum_days": 1},
         "evaluation": {"thresholds": dict.fromkeys(EVERY_LANE, ANYTHING_GOES), "diagnostics": ALL_DIAGNOSTICS},
     }
