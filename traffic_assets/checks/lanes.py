@@ -86,7 +86,7 @@ def _training_time(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
     def evaluate_time(value: dict[str, Any]) -> dg.AssetCheckResult:
         minutes = value["training_minutes"]
         slow = None if minutes <= limit else messages.SLOW_TRAINING(minutes=minutes, limit=limit)
-        return check_result(f"The final fit took at most {limit:g} minutes.", slow, {"minutes": minutes}, warn=True)
+        return check_result(f"The final fit took at most {limit:.15g} minutes.", slow, {"minutes": minutes}, warn=True)
 
     return _warning("training_time", lane, evaluate_time, settings)
 
@@ -99,7 +99,7 @@ def _top_feature(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         passed = name == expected and band.low <= weight <= band.high
         failed = messages.TOP_FEATURE(feature=name, importance=weight, expected=expected, low=band.low, high=band.high)
         return check_result(
-            f"{expected} is the most important feature, with an importance of {band.low:g} to {band.high:g}.",
+            f"{expected} is the most important feature, with an importance of {band.low:.15g} to {band.high:.15g}.",
             None if passed else failed,
             {"top_feature": name, "importance": weight},
             warn=True,
@@ -117,7 +117,7 @@ def _model_size(lane: Lane, settings: Settings) -> dg.AssetChecksDefinition:
         passed = band.low <= megabytes <= band.high
         failed = messages.MODEL_SIZE(megabytes=megabytes, low=band.low, high=band.high)
         return check_result(
-            f"The stored model is {band.low:g} to {band.high:g} MB in size.",
+            f"The stored model is {band.low:.15g} to {band.high:.15g} MB in size.",
             None if passed else failed,
             {"megabytes": megabytes},
             warn=True,

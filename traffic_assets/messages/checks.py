@@ -46,7 +46,7 @@ FEW_SENSORS = Message(
 MANY_QUARANTINED = Message(
     code="checks.many-quarantined",
     problem="{share} of the rows of {asset} on {day} are in quarantine, {quarantined} of {rows} ({reasons})",
-    expected="at most {limit:.0%}",
+    expected="at most {limit:percent}",
     fix="inspect them in the partition's folder _quarantine, and correct the source",
     example={
         "asset": "sensor_readings",
@@ -122,7 +122,7 @@ NOT_STANDARDIZED = Message(
     code="checks.not-standardized",
     problem="Varying columns of the train rows are not standardized (mean off by {mean:.2g}, standard deviation by "
     "{deviation:.2g})",
-    expected="mean 0 and standard deviation 1 within {tolerance:g}",
+    expected="mean 0 and standard deviation 1 within {tolerance:number}",
     fix="re-run the full train job for this week, or choose another training.preprocessing.scaler",
     example={"mean": 0.1, "deviation": 0.0, "tolerance": 1e-6},
 )
@@ -135,14 +135,14 @@ MISSED_THRESHOLDS = Message(
 SLOW_TRAINING = Message(
     code="checks.slow-training",
     problem="The final fit took {minutes:.6g} minutes",
-    expected="at most {limit:g} minutes",
+    expected="at most {limit:number} minutes",
     fix="give Spark more cores, or raise evaluation.max_training_minutes",
     example={"minutes": 12.0, "limit": 10.0},
 )
 TOP_FEATURE = Message(
     code="checks.top-feature",
     problem="The most important feature is {feature} with an importance of {importance:.6g}",
-    expected="{expected} with an importance of {low:g} to {high:g}",
+    expected="{expected} with an importance of {low:number} to {high:number}",
     fix="inspect the importances of the evaluation, or change evaluation.top_feature and "
     "evaluation.top_feature_importance",
     example={
@@ -156,7 +156,7 @@ TOP_FEATURE = Message(
 MODEL_SIZE = Message(
     code="checks.model-size",
     problem="The stored model is {megabytes:.6g} MB in size",
-    expected="{low:g} to {high:g} MB",
+    expected="{low:number} to {high:number} MB",
     fix="change the number or depth of the trees, or evaluation.model_size_mb",
     example={"megabytes": 60.0, "low": 13.95, "high": 41.85},
 )

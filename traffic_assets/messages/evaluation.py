@@ -17,7 +17,7 @@ INVALID_COVERAGE = Message(
 )
 TOO_FEW_CALIBRATION_ROWS = Message(
     code="evaluation.too-few-calibration-rows",
-    problem="There are too few rows ({rows}) to calibrate {coverage:.0%} prediction intervals",
+    problem="There are too few rows ({rows}) to calibrate {coverage:percent} prediction intervals",
     expected="at least {needed} rows",
     fix="increase the validation share, or set a smaller evaluation.diagnostics.interval_coverage",
     example={"rows": 8, "coverage": 0.9, "needed": 9},

@@ -52,7 +52,7 @@ ONLY_IN_DROPPED_ROWS = Message(
 )
 NO_SLOTS_LEFT = Message(
     code="preprocessing.no-slots-left",
-    problem="No slot has a variance above training.preprocessing.variance_threshold ({threshold:g})",
+    problem="No slot has a variance above training.preprocessing.variance_threshold ({threshold:number})",
     expected="at least one slot above it",
     fix="reduce training.preprocessing.variance_threshold",
     example={"threshold": 1000.0},

@@ -100,7 +100,7 @@ WRONG_COLUMN_TYPE = Message(
 TOO_MANY_BAD_ROWS = Message(
     code="readings.too-many-bad-rows",
     problem="Too many rows are bad, {bad} of {rows} ({reasons})",
-    expected="at most {allowed:.0%}",
+    expected="at most {allowed:percent}",
     fix="correct the rows of the day, or raise data.max_bad_share",
     example={
         "bad": 40,
@@ -113,7 +113,7 @@ UNPARSABLE_TIMESTAMPS = Message(
     code="readings.unparsable-timestamps",
     problem="Too many rows are bad, {bad} of {rows} ({reasons}). The timestamp {value!r} is neither ISO 8601 nor in a "
     "format of data.timestamp_formats ({formats!r})",
-    expected="at most {allowed:.0%}",
+    expected="at most {allowed:percent}",
     fix="add the timestamps' format to data.timestamp_formats, correct the rows of the day, or raise "
     "data.max_bad_share",
     example={

@@ -36,7 +36,7 @@ MISSING_OPTUNA = Message(
 )
 TIME_LIMIT = Message(
     code="search.time-limit",
-    problem="The search was stopped after its {minutes:g} minutes of training.max_training_time_minutes. Trials "
+    problem="The search was stopped after its {minutes:number} minutes of training.max_training_time_minutes. Trials "
     "evaluated on every fold: {complete}, on some folds: {partial}. The best of them was chosen",
     fix="set a longer training.max_training_time_minutes, or search fewer trials",
     example={"minutes": 30.0, "complete": 4, "partial": 1},

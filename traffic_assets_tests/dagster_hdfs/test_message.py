@@ -178,3 +178,8 @@ def test_the_text_of_an_error_is_found_through_its_causes() -> None:
         assert find_coded_text(wrapped) is text
     assert find_coded_text(ValueError("plain")) is None
     assert (code_metadata(text), code_metadata("plain")) == ({"code": MISSING.code}, {})
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.05, "5%"), (0.001, "0.1%"), (0.999999, "99.9999%"), (0.07, "7%")])
+def test_a_share_is_shown_in_full(share: float, shown: str) -> None:
+    assert Message(code="x.y", problem="is {share:percent}")(share=share) == f"is {shown}."
