@@ -186,8 +186,8 @@ def _shown_settings(settings: Settings, training: TrainingSettings) -> dict[str,
     preparation = ", ".join(f"{name} {value}" for name, value in training.preprocessing.model_dump().items())
     return {
         "input": f"{data.kind} at {settings.source_uri}",
-        "split": f"{training.split.kind}: train {shares.train:.0%}, validation {shares.validation:.0%}, "
-        f"test {shares.test:.0%}",
+        "split": f"{training.split.kind}: train {100 * shares.train:.15g}%, "
+        f"validation {100 * shares.validation:.15g}%, test {100 * shares.test:.15g}%",
         "folds": f"{training.folds}, {training.fold_kind}{gap}",
         "temporal holdout": f"the last {1 - training.temporal_train_share:.0%} of the window's rows",
         "preprocessing": preparation,

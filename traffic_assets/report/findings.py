@@ -76,7 +76,7 @@ def describe_tests(board: Board) -> str:
     done = [
         f"Tests: {'; '.join(map(test_title, tests))}. Within each test, the p-values are corrected for the number of "
         f"models by {CORRECTION}; a difference is statistically significant if the corrected p is below "
-        f"{board.significance_level:g}."
+        f"{board.significance_level:.15g}."
     ]
     missing = [f"Not tested: {test_title(test)} ({reason})." for test, reason in UNTESTED.items() if test not in tests]
     return " ".join((done if tests else []) + missing)
