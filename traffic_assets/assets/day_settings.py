@@ -15,6 +15,8 @@ from traffic_assets.assets.group import REBUILD_DAYS
 from traffic_assets.assets.readings import SOURCE
 from traffic_assets.catalogue.clock import previous_day
 from traffic_assets.catalogue.fingerprint import (
+    DATASETS,
+    DAY_BEFORE,
     Fingerprint,
     Part,
     features_fingerprint,
@@ -65,7 +67,7 @@ def compare_days(days: Mapping[str, Generation], settings: Settings) -> Comparis
     """
     fingerprints = {day: recorded_fingerprint(generation.record) for day, generation in sorted(days.items())}
     known = {day: fingerprint for day, fingerprint in fingerprints.items() if fingerprint is not None}
-    unknown = sorted(days.keys() - known.keys())
+    unknown = sorted(day for day in days if day not in known or not known[day].reading.values)
     differences = find_differences(known, used_columns(settings))
     return Comparison(
         _describe_mixture(differences, known, settings) if differences else None,
@@ -78,20 +80,26 @@ def compare_days(days: Mapping[str, Generation], settings: Settings) -> Comparis
 def find_differences(fingerprints: Mapping[str, Fingerprint], columns: Iterable[str]) -> dict[str, Groups]:
     """Return the days by value for each setting, or content version of a column, in which some differ.
 
+    The sensor table and the day before, which a day was computed from, are compared like the days themselves.
+
     Args:
         fingerprints: Fingerprint by day.
         columns: Columns whose content versions are compared.
     """
     differing: dict[str, Groups] = {}
-    for parts in ({d: f.reading for d, f in fingerprints.items()}, {d: f.feature for d, f in fingerprints.items()}):
-        for name in dict.fromkeys(name for part in parts.values() for name in part.values):
-            if groups := _differing_values(name, parts):
+    parts = {day: fingerprint.reading for day, fingerprint in fingerprints.items()}
+    for day, fingerprint in fingerprints.items():
+        parts |= {f"{day} ({source})": part for source, part in fingerprint.inputs.items()}
+    for each in (parts, {day: fingerprint.feature for day, fingerprint in fingerprints.items()}):
+        for name in dict.fromkeys(name for part in each.values() for name in part.values):
+            if groups := _differing_values(name, each):
                 differing[f"data.{name}"] = groups
     for column in columns:
         versions: Groups = {}
         for day, fingerprint in fingerprints.items():
             version = fingerprint.versions.get(column)
-            versions.setdefault("absent" if version is None else str(version), []).append(day)
+            if version is not None or column not in DATASETS:
+                versions.setdefault("absent" if version is None else str(version), []).append(day)
         if len(versions) > 1:
             differing[f"content version of {column}"] = versions
     return differing
@@ -110,7 +118,7 @@ def find_outdated(
     unknown: list[str] = []
     for key, generation in generations.items():
         fingerprint = recorded_fingerprint(generation.record)
-        if fingerprint is None:
+        if fingerprint is None or not fingerprint.reading.values:
             unknown.append(key)
         elif differences := _differences_from(fingerprint, current):
             outdated[key] = differences
@@ -144,6 +152,16 @@ def used_columns(settings: Settings) -> list[str]:
         for column in feature_columns(training.exclude_features, target, training.features)
     ]
     return list(dict.fromkeys((*features, *training.targets, "sensor_readings")))
+
+
+def days_to_rebuild(outdated: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return outdated days, with the days before them that are outdated too.
+
+    Args:
+        outdated: What differs, by day (`Fingerprint.differences`).
+    """
+    before = [previous_day(d) for d, names in outdated.items() if any(name.endswith(DAY_BEFORE) for name in names)]
+    return sorted({*outdated, *before})
 
 
 def rebuild_commands(days: Iterable[str]) -> list[str]:
@@ -188,17 +206,24 @@ def _describe_mixture(
     differences: Mapping[str, Groups], fingerprints: Mapping[str, Fingerprint], settings: Settings
 ) -> CodedText:
     current, used = current_fingerprint("feature_table", settings), used_columns(settings)
-    outdated = [
-        day
+    outdated = {
+        day: names
         for day, fingerprint in fingerprints.items()
-        if fingerprint.differences(current)
-        or current.version_differences(fingerprint, [name for name in used if name in current.versions])
-    ]
+        if (
+            names := fingerprint.differences(current)
+            | current.version_differences(fingerprint, [name for name in used if name in current.versions])
+        )
+    }
     shown = {
         name: "; ".join(f"{value} on {summarize_days(days)}" for value, days in groups.items())
         for name, groups in differences.items()
     }
-    return messages.MIXED_SETTINGS(differences=shown, commands=rebuild_commands(outdated or fingerprints))
+    if settings.data.kind == "features" and not any(name.startswith("data.") for name in differences):
+        lacking = sorted({day for groups in differences.values() for day in groups.get("absent", ())})
+        return messages.MIXED_COLUMNS(differences=shown, commands=rebuild_commands(lacking))
+    return messages.MIXED_SETTINGS(
+        differences=shown, commands=rebuild_commands(days_to_rebuild(outdated) or fingerprints)
+    )
 
 
 def _differing_values(name: str, parts: Mapping[str, Part]) -> Groups:
@@ -234,5 +259,13 @@ def _ranges(days: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def summarize_days(days: Iterable[str]) -> str:
-    """Return days as ranges: `2026-01-05 to 2026-01-07, 2026-01-09`."""
-    return ", ".join(first if first == last else f"{first} to {last}" for first, last in _ranges(days))
+    """Return days as ranges: `2026-01-05 to 2026-01-07, 2026-01-09`; those of an input have its name behind them."""
+    by_input: dict[str, list[str]] = {}
+    for day in days:
+        date, _, source = day.partition(" ")
+        by_input.setdefault(source, []).append(date)
+    return ", ".join(
+        " ".join(filter(None, (first if first == last else f"{first} to {last}", source)))
+        for source, dates in by_input.items()
+        for first, last in _ranges(dates)
+    )

@@ -149,11 +149,13 @@ def _origin(day: str, readings: AssetInput, sensors: AssetInput, data: DataSetti
     """Return the fingerprint of a day, and the places of the files behind it."""
     of_readings, of_sensors = readings.records[day], sensors.record
     unknown = Fingerprint()
+    before = _find_day_before(day, readings)
     fingerprint = features_fingerprint(
         data,
         column_versions(),
         recorded_fingerprint(of_readings) or unknown,
         recorded_fingerprint(of_sensors) or unknown,
+        (recorded_fingerprint(readings.records[before]) if before else None) or unknown,
     )
     return {
         FINGERPRINT: fingerprint.to_json(),

@@ -4,6 +4,7 @@ A record contains the fingerprint of its partition in the field `fingerprint`:
 
     {"reading": {"values": {...}, "detected": [...], "hash": "..."},    how files were read
      "feature": {"values": {...}, "detected": [...], "hash": "..."},    how features were computed
+     "inputs": {"the sensor table": {...}, "the day before": {...}},    what other partitions were built with
      "versions": {"<dataset or column>": 1, ...}}                       content versions of the code
 
 Values are resolved: a default and the same value in a settings file give the same fingerprint. A *detected* value was
@@ -24,6 +25,11 @@ from traffic_assets.settings.data import ALIASES, DataSettings
 
 FINGERPRINT = "fingerprint"
 """Field of a record."""
+
+SENSOR_TABLE, DAY_BEFORE = "the sensor table", "the day before"
+"""Inputs of a day of the feature table."""
+DATASETS = ("sensor_readings", "sensor_table")
+"""Names of versions that are not those of columns."""
 
 _DIGITS = 9  # a centre that was printed and written into the settings again
 
@@ -71,33 +77,60 @@ class Fingerprint:
         reading: How files were read.
         feature: How features were computed.
         versions: Content version by dataset or column.
+        inputs: What the other partitions behind it were built with, by name of the input.
     """
 
     reading: Part = field(default_factory=Part)
     feature: Part = field(default_factory=Part)
     versions: Mapping[str, int] = field(default_factory=dict)
+    inputs: Mapping[str, Part] = field(default_factory=dict)
 
     @property
     def code_version(self) -> str:
-        """Dagster's code version of an asset: content versions, then settings."""
+        """Dagster's code version of an asset: content versions, then settings.
+
+        The file format is left out: the settings alone do not tell a format that is detected from one that is written.
+        """
         versions = list(self.versions.values())
         content = str(versions[0]) if len(versions) == 1 else short_hash(self.versions)[:8]
-        return f"{content}-{short_hash([self.reading.hash, self.feature.hash])[:8]}"
+        reading = {name: value for name, value in self.reading.values.items() if name != "format"}
+        return f"{content}-{short_hash([reading, self.feature.hash])[:8]}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fingerprint as a record contains it."""
         parts = {"reading": self.reading.to_json(), "feature": self.feature.to_json()}
-        return {**parts, "versions": dict(self.versions)}
+        inputs = {name: part.to_json() for name, part in self.inputs.items()}
+        return {**parts, "inputs": inputs, "versions": dict(self.versions)}
 
     def differences(self, other: "Fingerprint") -> dict[str, tuple[Any, Any]]:
         """Return both values of each setting that differs, by its path."""
         both = self.reading.differences(other.reading) | self.feature.differences(other.feature)
-        return {f"data.{name}": values for name, values in both.items()}
+        differences = {f"data.{name}": values for name, values in both.items()}
+        for source in self.inputs.keys() & other.inputs.keys():
+            of_input = self.inputs[source].differences(other.inputs[source])
+            differences |= {f"data.{name} of {source}": values for name, values in of_input.items()}
+        return differences
 
     def version_differences(self, other: "Fingerprint", names: Iterable[str]) -> dict[str, tuple[Any, Any]]:
-        """Return both content versions of each named dataset or column that differs; None for an absent one."""
+        """Return both content versions of each named dataset or column that differs; None for an absent column.
+
+        The version of a dataset that only one of the two records is not compared.
+        """
         versions = {name: (self.versions.get(name), other.versions.get(name)) for name in names}
-        return {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
+        return {
+            name: pair
+            for name, pair in versions.items()
+            if pair[0] != pair[1] and not (name in DATASETS and None in pair)
+        }
+
+
+def without_repeated(differences: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Return differences to show: those of an input only if the day itself does not have them."""
+    return {
+        name: pair
+        for name, pair in differences.items()
+        if name.partition(" of ")[0] not in differences or " of " not in name
+    }
 
 
 def recorded_fingerprint(record: Mapping[str, Any]) -> Fingerprint | None:
@@ -105,8 +138,8 @@ def recorded_fingerprint(record: Mapping[str, Any]) -> Fingerprint | None:
     stored = record.get(FINGERPRINT)
     if stored is None:
         return None
-    parts = {name: Part(stored[name]["values"], frozenset(stored[name]["detected"])) for name in ("reading", "feature")}
-    return Fingerprint(**parts, versions=stored["versions"])
+    inputs = {name: _read_part(part) for name, part in stored.get("inputs", {}).items()}
+    return Fingerprint(_read_part(stored["reading"]), _read_part(stored["feature"]), stored["versions"], inputs)
 
 
 def readings_fingerprint(data: DataSettings, detected_format: str | None = None) -> Fingerprint:
@@ -141,6 +174,7 @@ def features_fingerprint(
     columns: Mapping[str, int],
     readings: Fingerprint | None = None,
     sensors: Fingerprint | None = None,
+    day_before: Fingerprint | None = None,
 ) -> Fingerprint:
     """Return the fingerprint of a day of `feature_table`.
 
@@ -152,6 +186,8 @@ def features_fingerprint(
         columns: Content version by column.
         readings: Fingerprint of the day of `sensor_readings`; None for one by the settings.
         sensors: Fingerprint of `sensor_table`; None for one by the settings.
+        day_before: Fingerprint of the readings of the day before, which the first lags come from; None for one by the
+            settings.
     """
     readings = readings or readings_fingerprint(data)
     sensors = sensors or sensors_fingerprint(data)
@@ -164,7 +200,12 @@ def features_fingerprint(
         **{name: value for name, value in sensors.feature.values.items() if name == "center"},
     }
     feature = Part(values, sensors.feature.detected & {"center"})
-    return Fingerprint(readings.reading, feature, {**columns, **readings.versions})
+    described = {name: value for name, value in sensors.feature.values.items() if name != "center"}
+    inputs = {
+        SENSOR_TABLE: Part({**sensors.reading.values, **described}, sensors.reading.detected),
+        DAY_BEFORE: (day_before or readings_fingerprint(data)).reading,
+    }
+    return Fingerprint(readings.reading, feature, {**columns, **readings.versions}, inputs)
 
 
 def ready_made_fingerprint(
@@ -179,6 +220,10 @@ def ready_made_fingerprint(
     """
     read = readings_fingerprint(data, detected_format)
     return Fingerprint(read.reading, read.feature, dict.fromkeys((*columns, "sensor_readings"), READINGS_VERSION))
+
+
+def _read_part(stored: Mapping[str, Any]) -> Part:
+    return Part(stored["values"], frozenset(stored["detected"]))
 
 
 def short_hash(value: Any) -> str:

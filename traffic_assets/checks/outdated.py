@@ -8,10 +8,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from traffic_assets.assets.day_settings import current_fingerprint, find_outdated, rebuild_commands, summarize_days
+from traffic_assets.assets.day_settings import (
+    current_fingerprint,
+    days_to_rebuild,
+    find_outdated,
+    rebuild_commands,
+    summarize_days,
+)
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.keys import asset_key
-from traffic_assets.catalogue.fingerprint import Fingerprint
+from traffic_assets.catalogue.fingerprint import Fingerprint, without_repeated
 from traffic_assets.checks.results import check_result
 from traffic_assets.dagster_hdfs.failures import fails_with_code, shorten
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Generation
@@ -44,16 +50,16 @@ def evaluate_settings(asset: str, generations: Mapping[str, Generation], current
     shown = {
         name: f"{json.dumps(stored)}, now {json.dumps(now)}"
         for differences in outdated.values()
-        for name, (stored, now) in differences.items()
+        for name, (stored, now) in without_repeated(differences).items()
     }
     failed = None
     if outdated and UNPARTITIONED in generations:
         failed = messages.OUTDATED_TABLE(asset=asset, settings=shown)
     elif outdated:
-        days, commands = summarize_days(outdated), rebuild_commands(outdated)
+        days, commands = summarize_days(outdated), rebuild_commands(days_to_rebuild(outdated))
         failed = messages.OUTDATED(asset=asset, partitions=days, settings=shown, commands=commands)
     metadata = {
-        "outdated": shorten({key: sorted(differences) for key, differences in outdated.items()}),
+        "outdated": shorten({key: sorted(without_repeated(differences)) for key, differences in outdated.items()}),
         "settings_not_recorded": shorten(unknown),
     }
     passed = "Every partition was built with the current settings and code, as far as its record tells."

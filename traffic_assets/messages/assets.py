@@ -152,6 +152,17 @@ MIXED_SETTINGS = Message(
         "commands": ["traffic-assets features 2026-01-05 2026-01-05"],
     },
 )
+MIXED_COLUMNS = Message(
+    code="assets.mixed-columns",
+    problem="The files of some days of the window lack columns that other days have, so most of their values would be "
+    "imputed:{differences:lines}",
+    fix="add the columns to the files and run {commands}, list the columns in training.exclude_features, or set "
+    "training.mixed_settings to warn",
+    example={
+        "differences": {"content version of flow_rate": "absent on 2026-01-05; 1 on 2026-01-06 to 2026-01-11"},
+        "commands": ["traffic-assets features 2026-01-05 2026-01-05"],
+    },
+)
 DIFFERENT_SPLITS = Message(
     code="assets.different-splits",
     problem="The inputs come from different splits ({splits})",

@@ -10,6 +10,7 @@ import pytest
 from traffic_assets.assets.day_settings import (
     compare_days,
     current_fingerprint,
+    days_to_rebuild,
     different_layouts,
     find_outdated,
     rebuild_commands,
@@ -19,7 +20,9 @@ from traffic_assets.catalogue.fingerprint import (
     Fingerprint,
     features_fingerprint,
     readings_fingerprint,
+    ready_made_fingerprint,
     sensors_fingerprint,
+    without_repeated,
 )
 from traffic_assets.catalogue.lookup import column_versions
 from traffic_assets.dagster_hdfs.publish import Generation
@@ -158,8 +161,50 @@ def test_outdated_partitions_are_found_with_the_settings_that_differ(tmp_path: P
         DAYS[2]: generation(DAYS[2]),
     }
     outdated, unknown = find_outdated(generations, current_fingerprint("feature_table", settings))
-    assert outdated == {DAYS[0]: {"data.speed_unit": ("mph", "km/h")}}
+    assert {day: without_repeated(differences) for day, differences in outdated.items()} == {
+        DAYS[0]: {"data.speed_unit": ("mph", "km/h")}
+    }
     assert unknown == [DAYS[2]]
+
+
+def test_a_day_whose_day_before_was_read_otherwise_is_rebuilt_with_it(tmp_path: Path) -> None:
+    """The unit was corrected, and only the last day was built again: its first lags are in the old unit."""
+    settings = tiny_settings(tmp_path, {"data": {"speed_unit": "km/h"}})
+    read, sensors = readings_fingerprint(settings.data, "csv"), sensors_fingerprint(settings.data, "csv", CENTER)
+    old = readings_fingerprint(DataSettings(), "csv")
+    rebuilt = features_fingerprint(settings.data, column_versions(), read, sensors, old)
+    days = {DAYS[1]: day(DAYS[1], rebuilt)}
+    mixed = compare_days(days, settings).mixed
+    assert mixed is not None
+    assert mixed.values["differences"] == {
+        "data.speed_unit": f'"km/h" on {DAYS[1]}, {DAYS[1]} (the sensor table); "mph" on {DAYS[1]} (the day before)'
+    }
+    assert mixed.values["commands"] == [f"traffic-assets features {DAYS[0]} {DAYS[1]}"]
+    outdated, _ = find_outdated(days, current_fingerprint("feature_table", settings))
+    assert days_to_rebuild(outdated) == DAYS[:2]
+
+
+def test_a_day_that_was_rebuilt_from_readings_of_earlier_code_is_accepted(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
+    sensors = sensors_fingerprint(settings.data, "csv", CENTER)
+    partly = features_fingerprint(settings.data, column_versions(), Fingerprint(), sensors, Fingerprint())
+    days = {DAYS[0]: day(DAYS[0], partly), DAYS[1]: day(DAYS[1], built_with(settings.data))}
+    comparison = compare_days(days, settings)
+    assert comparison.mixed is None
+    (warning,) = comparison.warnings
+    assert warning.values["days"] == [DAYS[0]]
+
+
+def test_a_ready_made_day_without_a_column_names_the_day_and_the_column(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path, {"data": {"kind": "features"}})
+    columns = [name for name in column_versions() if name != "sensor_readings"]
+    full = ready_made_fingerprint(settings.data, columns, "csv")
+    lacking = ready_made_fingerprint(settings.data, [name for name in columns if name != "flow_rate"], "csv")
+    mixed = compare_days({DAYS[0]: day(DAYS[0], full), DAYS[1]: day(DAYS[1], lacking)}, settings).mixed
+    assert mixed is not None
+    assert mixed.code == "assets.mixed-columns"
+    assert mixed.values["differences"] == {"content version of flow_rate": f"1 on {DAYS[0]}; absent on {DAYS[1]}"}
+    assert mixed.values["commands"] == [f"traffic-assets features {DAYS[1]} {DAYS[1]}"]
 
 
 @pytest.mark.parametrize(
