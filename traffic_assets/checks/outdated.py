@@ -4,7 +4,7 @@ It has one result for all partitions of an asset, because a change of the settin
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -20,9 +20,11 @@ from traffic_assets.assets.keys import asset_key
 from traffic_assets.catalogue.fingerprint import Fingerprint, without_repeated
 from traffic_assets.checks.results import check_result
 from traffic_assets.dagster_hdfs.failures import fails_with_code, shorten
-from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Generation
+from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation, PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import retried_connection_errors
+from traffic_assets.dagster_hdfs.threads import map_in_threads
 from traffic_assets.messages import checks as messages
 from traffic_assets.settings import Settings
 
@@ -38,13 +40,16 @@ def build_outdated(settings: Settings) -> list[dg.AssetChecksDefinition]:
     return [_check(asset, settings) for asset in (*readings, FEATURE_TABLE)]
 
 
-def evaluate_settings(asset: str, generations: Mapping[str, Generation], current: Fingerprint) -> dg.AssetCheckResult:
+def evaluate_settings(
+    asset: str, generations: Mapping[str, Generation], current: Fingerprint, damaged: Sequence[CodedText] = ()
+) -> dg.AssetCheckResult:
     """Check that partitions were built with the current settings and code.
 
     Args:
         asset: Name of the asset.
         generations: Current generation by partition.
         current: Fingerprint that a partition would have if it were built now.
+        damaged: Message of each partition whose pointer cannot be read; the check fails with the first.
     """
     outdated, unknown = find_outdated(generations, current)
     shown = {
@@ -58,9 +63,12 @@ def evaluate_settings(asset: str, generations: Mapping[str, Generation], current
     elif outdated:
         days, commands = summarize_days(outdated), rebuild_commands(days_to_rebuild(outdated))
         failed = messages.OUTDATED(asset=asset, partitions=days, settings=shown, commands=commands)
+    elif damaged:
+        failed = damaged[0]
     metadata = {
         "outdated": shorten({key: sorted(without_repeated(differences)) for key, differences in outdated.items()}),
         "settings_not_recorded": shorten(unknown),
+        **({"damaged": shorten([str(text) for text in damaged])} if damaged else {}),
     }
     passed = "Every partition was built with the current settings and code, as far as its record tells."
     return check_result(passed, failed, metadata, warn=True)
@@ -71,11 +79,27 @@ def _check(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
     @fails_with_code
     def check(context: dg.AssetCheckExecutionContext, hdfs: HdfsResource) -> dg.AssetCheckResult:
         with retried_connection_errors(hdfs.base_uri):
-            generations = hdfs.dataset(asset).current_generations()
-            sensors = None
-            if settings.data.kind == "readings":
-                sensors = hdfs.dataset("sensor_table").current(UNPARTITIONED)
-        center = sensors.record["facts"].get("mean_position") if sensors else None
-        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center))
+            generations, damaged = _read_generations(hdfs.dataset(asset))
+            sensors, _ = _read_generations(hdfs.dataset("sensor_table"))
+        center = None
+        if UNPARTITIONED in sensors and settings.data.kind == "readings":
+            center = sensors[UNPARTITIONED].record["facts"].get("mean_position")
+        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center), damaged)
 
     return check
+
+
+def _read_generations(dataset: Dataset) -> tuple[dict[str, Generation], list[CodedText]]:
+    """Return the current generations of a dataset, and the message of each damaged pointer."""
+
+    def read(key: str) -> Generation | PointerError | None:
+        try:
+            return dataset.current(key)
+        except PointerError as error:
+            return error
+
+    keys = dataset.partitions()
+    read_by_key = dict(zip(keys, map_in_threads(read, keys), strict=True))
+    generations = {key: value for key, value in read_by_key.items() if isinstance(value, Generation)}
+    errors = [value for value in read_by_key.values() if isinstance(value, PointerError)]
+    return generations, [text for error in errors if (text := find_coded_text(error))]
