@@ -195,10 +195,14 @@ class Source:
     def _require_content(self, part: Part) -> None:
         """Raise if a file has 0 bytes; Spark would ignore it silently.
 
+        If the format is detected, a file without an extension of a format, such as a marker of a finished upload, may
+        be empty.
+
         Raises:
             InputError: If a file is empty.
         """
-        if empty := [file for file, size in self._sizes(part) if not size]:
+        endings = tuple(FORMATS) if self.format == "auto" else ""
+        if empty := [file for file, size in self._sizes(part) if not size and file.lower().endswith(endings)]:
             raise InputError(messages.EMPTY_FILES(files=empty))
 
     def find_cut_off(self, part: Part) -> list[str]:

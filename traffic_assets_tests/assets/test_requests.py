@@ -165,7 +165,7 @@ def test_a_default_that_is_written_out_changes_nothing() -> None:
     assert find_differences({"one": whole(settings), "two": whole(written)}) == {}
 
 
-def test_lanes_are_compared_by_split_and_preparation_only() -> None:
+def test_lanes_are_compared_by_the_splits_of_rows_and_the_preparation() -> None:
     settings = load_settings("local", {"models": {"random_forest": {"tune": True}}}, environ={})
     names = ("linear_regression", "random_forest")
     lanes = {n: merge_requests(request_shared(settings, *SHARED), lane_request(settings, n)) for n in names}

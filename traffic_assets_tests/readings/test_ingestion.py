@@ -270,6 +270,7 @@ def test_a_file_of_0_bytes_refuses_its_day_by_name(spark: SparkSession, tmp_path
         day_file(tmp_path, day, [reading(day)])
     (tmp_path / f"date={TUESDAY}" / "late.parquet").touch()
     (tmp_path / f"date={WEDNESDAY}" / "_SUCCESS").touch()
+    (tmp_path / f"date={MONDAY}" / "x.uploaded").touch()  # a marker, not a file of readings
     ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
     assert sensors_by_day(ingested) == {MONDAY: ["A"], WEDNESDAY: ["A"]}
     assert reason_code(ingested, TUESDAY) == "readings.empty-files"
