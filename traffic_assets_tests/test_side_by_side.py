@@ -104,7 +104,7 @@ def test_a_training_publishes_under_the_prefix_and_stores_without_it(
     assert run_of_job is not None
     assert run_of_job.tags[RUN_TAG] == HEALTHY
     base = Path(settings.persistence.base_uri.removeprefix("file://"))
-    assert {path.name for path in base.iterdir()} == {"raw", "processed", "training", "models"}
+    assert {path.name for path in base.iterdir()} == {"raw", "processed", "training", "models", "_leases"}
     assert {path.name for path in (base / "processed").iterdir()} == {"sensors", "readings", "ml-features"}
     assert not (base / "training" / HEALTHY).exists()
     hdfs = build_resources(settings)["hdfs"]
