@@ -1,8 +1,8 @@
 """Dead runs: runs that Dagster lists as running although their process has ended.
 
 A run whose process could be seen from here is dead when that very process no longer exists. Any other run is dead when
-its heartbeat has not changed for the timeout. To be safe from clocks that differ, the time by the clock of the other
-host never counts alone: the heartbeat must also not change while it is observed from here.
+its heartbeat has not changed for the timeout, as observed from here: the clock of the other host does not count, because
+clocks differ. Neither does the time in which nobody looked, because both sides may have been suspended.
 
 Runs without any heartbeat (of other code, or of an earlier version) are never touched. The exception are runs of the
 jobs of this code location, which promise a heartbeat by a tag: one that is started and has no heartbeat within the
@@ -25,8 +25,8 @@ PROMISE_TAG = "traffic_assets/keeps_heartbeat"
 """Tag of the jobs whose runs keep a heartbeat from their first step on."""
 CODE_TAG = "traffic_assets/code"
 """Tag of a refused or dead run with the code of its message. Dagster keeps no metadata of a run that starts no step."""
-CONFIRMATION = timedelta(seconds=60)
-"""Time for which a heartbeat must not change as observed, if only its age by the clock of its host says it is dead."""
+LONGEST_GAP = timedelta(seconds=60)
+"""Time between two looks that counts as observed at most: twice the interval of the sensor."""
 
 LIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -45,11 +45,13 @@ class Observation:
 
     Attributes:
         heartbeat: Tag with the heartbeat.
-        since: Time since when the tag has had this value, by the observer's clock.
+        seen: Time of the last look, by the observer's clock.
+        silent: Observed time for which the tag has had this value.
     """
 
     heartbeat: str
-    since: datetime
+    seen: datetime
+    silent: timedelta = timedelta(0)
 
 
 Observations = MutableMapping[str, Observation]
@@ -92,26 +94,26 @@ def _find_dead(
         facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
         ended = has_ended(beat.process)
         if ended is None:
-            observation = observations.get(run_id)
-            if observation is None or observation.heartbeat != run.tags[HEARTBEAT_TAG]:
-                observation = observations[run_id] = Observation(run.tags[HEARTBEAT_TAG], now)
-            if is_silent(beat, observation, timeout, now):
+            observations[run_id] = observe(observations.get(run_id), run.tags[HEARTBEAT_TAG], timeout, now)
+            if observations[run_id].silent >= timeout:
                 yield run, messages.HEARTBEAT_LOST(**facts, minutes=_minutes(timeout))
         elif ended:
             yield run, messages.PROCESS_ENDED(**facts)
 
 
-def is_silent(beat: Beat, observation: Observation, timeout: timedelta, now: datetime) -> bool:
-    """Return True if a run that cannot be seen from here has had no heartbeat for the timeout.
+def observe(before: Observation | None, heartbeat: str, timeout: timedelta, now: datetime) -> Observation:
+    """Return the observation of a heartbeat after another look.
 
     Args:
-        beat: Last heartbeat.
-        observation: Since when the observer has seen it.
-        timeout: Time without a heartbeat.
+        before: Observation of the look before; None without one.
+        heartbeat: Tag with the heartbeat.
+        timeout: Time without a heartbeat after which the run is dead; one gap never counts as the whole of it.
         now: Time by the observer's clock.
     """
-    unchanged = now - observation.since
-    return unchanged >= timeout or (now - beat.at >= timeout and unchanged >= CONFIRMATION)
+    if before is None or before.heartbeat != heartbeat:
+        return Observation(heartbeat, now)
+    gap = max(now - before.seen, timedelta(0))  # the clock may have been set back
+    return Observation(heartbeat, now, before.silent + min(gap, LONGEST_GAP, timeout / 2))
 
 
 def _was_killed_early(instance: dg.DagsterInstance, record: dg.RunRecord, timeout: timedelta, now: datetime) -> bool:

@@ -28,7 +28,12 @@ def build(settings: Settings) -> dg.SensorDefinition:
         observations = _read(context.cursor)
         reasons = end_dead_runs(context.instance, timeout, observations)
         context.update_cursor(
-            json.dumps({run: [seen.heartbeat, seen.since.isoformat()] for run, seen in observations.items()})
+            json.dumps(
+                {
+                    run: [last.heartbeat, last.seen.isoformat(), last.silent.total_seconds()]
+                    for run, last in observations.items()
+                }
+            )
         )
         return dg.SkipReason(str(messages.DEAD_RUNS_ENDED(reasons=reasons) if reasons else messages.NO_DEAD_RUN()))
 
@@ -37,7 +42,9 @@ def build(settings: Settings) -> dg.SensorDefinition:
 
 def _read(cursor: str | None) -> dict[str, Observation]:
     try:
-        seen = json.loads(cursor or "{}")
-        return {run: Observation(heartbeat, datetime.fromisoformat(since)) for run, (heartbeat, since) in seen.items()}
-    except (ValueError, TypeError, AttributeError):  # a person changed the cursor
+        return {
+            run: Observation(heartbeat, datetime.fromisoformat(seen), timedelta(seconds=silent))
+            for run, (heartbeat, seen, silent) in json.loads(cursor or "{}").items()
+        }
+    except (ValueError, TypeError, AttributeError):  # of an earlier version, or changed by a person
         return {}

@@ -61,6 +61,13 @@ def look(instance: dg.DagsterInstance, observations: Observations, after: timede
     end_dead_runs(instance, TIMEOUT, observations, START + after)
 
 
+def look_every_minute(
+    instance: dg.DagsterInstance, observations: Observations, minutes: range, timeout: timedelta = TIMEOUT
+) -> None:
+    for minute in minutes:
+        end_dead_runs(instance, timeout, observations, START + timedelta(minutes=minute))
+
+
 def test_a_run_whose_process_ended_is_failed_at_the_first_look(instance: dg.DagsterInstance) -> None:
     run = add(instance, ENDED)
     look(instance, {}, timedelta(0))
@@ -96,9 +103,8 @@ def test_a_run_elsewhere_is_dead_when_its_heartbeat_has_not_changed_for_the_time
 ) -> None:
     run = add(instance, ELSEWHERE[where])
     observations: Observations = {}
-    for minutes in (0.0, 5.0, 9.9):
-        look(instance, observations, timedelta(minutes=minutes))
-        assert state(instance, run) == (STARTED, None), f"paused for {minutes} minutes"
+    look_every_minute(instance, observations, range(10))
+    assert state(instance, run) == (STARTED, None)
     look(instance, observations, timedelta(minutes=10))
     assert state(instance, run) == (dg.DagsterRunStatus.FAILURE, "runs.heartbeat-lost")
 
@@ -115,6 +121,49 @@ def test_a_live_run_elsewhere_is_never_marked_whatever_its_clock_shows(instance:
     assert [state(instance, run) for run in runs] == [(STARTED, None)] * 3
 
 
+@pytest.mark.parametrize("gap", [11, 600])
+def test_time_in_which_nobody_looked_does_not_count(instance: dg.DagsterInstance, gap: int) -> None:
+    """Check a machine that was suspended with observer and run, and a database that did not answer for some minutes."""
+    run = add(instance, ELSEWHERE["container"])
+    observations: Observations = {}
+    for minute in (0, gap):
+        look(instance, observations, timedelta(minutes=minute))
+    assert state(instance, run) == (STARTED, None)
+    look_every_minute(instance, observations, range(gap + 1, gap + 9))
+    assert state(instance, run) == (STARTED, None), "9 minutes were observed"
+    look_every_minute(instance, observations, range(gap + 9, gap + 10))
+    assert state(instance, run)[0] == dg.DagsterRunStatus.FAILURE
+
+
+def test_one_gap_never_is_the_whole_timeout(instance: dg.DagsterInstance) -> None:
+    run = add(instance, ELSEWHERE["host"])
+    observations: Observations = {}
+    for minute in (0, 60):
+        end_dead_runs(instance, timedelta(minutes=1), observations, START + timedelta(minutes=minute))
+    assert state(instance, run) == (STARTED, None)
+
+
+def test_a_clock_that_is_set_back_takes_nothing_back(instance: dg.DagsterInstance) -> None:
+    run = add(instance, ELSEWHERE["host"])
+    observations: Observations = {}
+    look_every_minute(instance, observations, range(9))
+    look_every_minute(instance, observations, range(-60, -57))
+    assert state(instance, run)[0] == dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("clock", [timedelta(minutes=-5.5), timedelta(hours=-5), timedelta(hours=5)])
+def test_a_run_that_is_paused_for_five_minutes_is_never_marked_whatever_its_clock_shows(
+    instance: dg.DagsterInstance, clock: timedelta
+) -> None:
+    run = add(instance, ELSEWHERE["host"], START + clock)
+    observations: Observations = {}
+    for pause in range(4):
+        look_every_minute(instance, observations, range(pause * 5, pause * 5 + 6))
+        assert state(instance, run) == (STARTED, None)
+        beat = START + clock + timedelta(minutes=pause * 5 + 5)
+        instance.add_run_tags(run, {HEARTBEAT_TAG: beat.isoformat()})
+
+
 @pytest.mark.parametrize("clock", [timedelta(hours=-5), timedelta(hours=5)])
 def test_a_dead_run_elsewhere_is_found_whatever_its_clock_showed(
     instance: dg.DagsterInstance, clock: timedelta
@@ -123,7 +172,7 @@ def test_a_dead_run_elsewhere_is_found_whatever_its_clock_showed(
     observations: Observations = {}
     look(instance, observations, timedelta(0))
     assert state(instance, run) == (STARTED, None), "one look proves nothing"
-    look(instance, observations, timedelta(minutes=10))
+    look_every_minute(instance, observations, range(1, 11))
     assert state(instance, run)[0] == dg.DagsterRunStatus.FAILURE
 
 
