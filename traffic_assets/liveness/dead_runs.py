@@ -133,13 +133,23 @@ def _minutes(timeout: timedelta) -> float:
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: CodedText) -> bool:
     """Mark a run as ended, unless it ended or had a heartbeat since it was read."""
-    current = instance.get_run_by_id(run.run_id)
-    if current is None or current.is_finished or current.tags.get(HEARTBEAT_TAG) != run.tags.get(HEARTBEAT_TAG):
+    if _read_again(instance, run) is None:
         return False
     instance.add_run_tags(run.run_id, {CODE_TAG: reason.code})
+    current = _read_again(instance, run)
+    if current is None:  # another observer was faster
+        return False
     if current.status == dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(current, str(reason))
     else:
         instance.report_run_failed(current, str(reason))
     _LOG.warning(reason)
     return True
+
+
+def _read_again(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun | None:
+    """Return a run as it is now; None if it ended, or had a heartbeat, since it was read."""
+    current = instance.get_run_by_id(run.run_id)
+    if current is None or current.is_finished or current.tags.get(HEARTBEAT_TAG) != run.tags.get(HEARTBEAT_TAG):
+        return None
+    return current

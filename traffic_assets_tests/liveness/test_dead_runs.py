@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -236,6 +237,23 @@ def test_the_sensor_remembers_what_it_saw_and_forgets_finished_runs(instance: dg
         assert seen[0] == run
         assert seen[1][0] == START.isoformat()
     assert state(instance, dead)[0] == dg.DagsterRunStatus.FAILURE
+
+
+def test_of_two_observers_only_one_writes_the_failure(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = add(instance, ENDED)
+    add_tags = instance.add_run_tags
+
+    def add_after_another_observer(*given: Any) -> None:
+        monkeypatch.setattr(instance, "add_run_tags", add_tags)
+        look(instance, {}, timedelta(0))
+        add_tags(*given)
+
+    monkeypatch.setattr(instance, "add_run_tags", add_after_another_observer)
+    assert end_dead_runs(instance, TIMEOUT, {}, START) == []
+    assert state(instance, run) == (dg.DagsterRunStatus.FAILURE, "runs.process-ended")
+    assert len(instance.all_logs(run, of_type=dg.DagsterEventType.RUN_FAILURE)) == 1
 
 
 def test_a_heartbeat_of_this_process_is_alive(instance: dg.DagsterInstance) -> None:
