@@ -105,7 +105,7 @@ def _watch_other_runs(instance: dg.DagsterInstance, settings: Settings, heartbea
     def look() -> None:
         end_dead_runs(instance, timeout, observations)
 
-    look()
+    heartbeat.call(look)
     heartbeat.add(look)
 
 

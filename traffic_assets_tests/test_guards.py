@@ -9,11 +9,14 @@ import dagster as dg
 import pytest
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
 
+from traffic_assets import guards
+from traffic_assets.assets.group import HEARTBEAT
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
 from traffic_assets.guards import CODE_TAG
 from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import PARTITION
+from traffic_assets.resources import build_resources
 from traffic_assets.runs import list_problems
 from traffic_assets_tests.runs import QUIET
 from traffic_assets_tests.tiny import WEEK, tiny_settings
@@ -102,6 +105,32 @@ def test_a_refused_run_is_not_retried(
     assert run is not None
     assert run.tags[CODE_TAG] == code
     assert list_problems(result.all_events)[0].startswith(f"[{code}] ")
+
+
+def _resources(tmp_path: Path) -> dict[str, Any]:
+    """Return the real resources and guards, with the values of assets in memory."""
+    settings = tiny_settings(tmp_path)
+    return build_resources(settings) | guards.build(settings) | {"io_manager": dg.mem_io_manager}
+
+
+def test_a_look_for_dead_runs_that_fails_does_not_fail_the_run(
+    tmp_path: Path,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ConnectionError("the database does not answer")
+
+    monkeypatch.setattr(guards, "end_dead_runs", fail)
+
+    @dg.asset(required_resource_keys={HEARTBEAT})
+    def alive() -> int:
+        return 1
+
+    assert dg.materialize([alive], instance=instance, resources=_resources(tmp_path), run_config=QUIET).success
+    assert "[runs.heartbeat-failed]" in caplog.text
+    assert "the database does not answer" in caplog.text
 
 
 def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:

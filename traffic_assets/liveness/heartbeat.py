@@ -101,6 +101,15 @@ class Heartbeat:
         """Call a function at every beat; if it raises RunLostError, the run is interrupted."""
         self._tasks.append(task)
 
+    def call(self, task: Callable[[], None]) -> None:
+        """Call a function as at a beat: an error is only logged, unless it is RunLostError."""
+        try:
+            task()
+        except RunLostError as error:
+            self._lose(error.refusal)
+        except Exception as error:  # storage that does not answer now may answer at the next beat
+            _LOG.warning(messages.HEARTBEAT_FAILED(run=self._run.run_id, cause=error_text(error)))
+
     def start(self) -> None:
         """Write the first heartbeat, and start the thread."""
         self._instance.add_run_tags(self._run.run_id, heartbeat_tags(self._run.run_id))
@@ -119,16 +128,8 @@ class Heartbeat:
                 _cancel_spark_jobs()
             if looks * SECONDS_BETWEEN_LOOKS >= SECONDS_BETWEEN_BEATS:
                 looks = 0
-                self._call_tasks()
-
-    def _call_tasks(self) -> None:
-        for task in list(self._tasks):
-            try:
-                task()
-            except RunLostError as error:
-                self._lose(error.refusal)
-            except Exception as error:  # storage that does not answer now may answer at the next beat
-                _LOG.warning(messages.HEARTBEAT_FAILED(run=self._run.run_id, cause=error_text(error)))
+                for task in list(self._tasks):
+                    self.call(task)
 
     def _beat(self) -> None:
         run = self._instance.get_run_by_id(self._run.run_id)
