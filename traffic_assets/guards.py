@@ -151,7 +151,10 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
 
 @contextmanager
 def _held(lease: Lease, heartbeat: Heartbeat) -> Iterator[None]:
-    """Hold a lease in the block: each heartbeat of the run renews it, and the end of the block releases it."""
+    """Hold a lease in the block: each heartbeat of the run renews it, and the end of the block releases it.
+
+    A run whose lease another run took over may not succeed. If no heartbeat noticed it, the release does.
+    """
     held, lock = lease, threading.Lock()
 
     def renew() -> None:
@@ -172,6 +175,8 @@ def _held(lease: Lease, heartbeat: Heartbeat) -> Iterator[None]:
             renew_is_due = False
         try:
             held.release()
+        except LeaseError as error:
+            heartbeat.lose(error.refusal)
         except Exception as error:  # the outcome of the run matters more; a lease of an ended process is free
             _LOG.warning(messages.LEASE_NOT_RELEASED(cause=error_text(error)))
 

@@ -1,7 +1,9 @@
 """The guards: a run without a usable partition or config is refused before its first step and not retried."""
 
+import threading
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,18 @@ import pytest
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
 
 from traffic_assets import guards
-from traffic_assets.assets.group import HEARTBEAT
+from traffic_assets.assets.group import HEARTBEAT, WEEK_GUARD
+from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.guards import CODE_TAG
+from traffic_assets.liveness import lease as leases
+from traffic_assets.liveness.lease import Holder
+from traffic_assets.liveness.process import Process
 from traffic_assets.naming import add_key_prefix
-from traffic_assets.partitions import PARTITION
+from traffic_assets.partitions import PARTITION, build_weekly_partitions
 from traffic_assets.resources import build_resources
 from traffic_assets.runs import list_problems
 from traffic_assets_tests.runs import QUIET
@@ -131,6 +139,36 @@ def test_a_look_for_dead_runs_that_fails_does_not_fail_the_run(
     assert dg.materialize([alive], instance=instance, resources=_resources(tmp_path), run_config=QUIET).success
     assert "[runs.heartbeat-failed]" in caplog.text
     assert "the database does not answer" in caplog.text
+
+
+def test_a_run_whose_lease_was_taken_over_before_its_end_fails(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    """Check a take-over that no heartbeat noticed."""
+    settings = tiny_settings(tmp_path)
+
+    @dg.asset(
+        key=asset_key(Lane("linear_regression").model),
+        partitions_def=build_weekly_partitions(settings),
+        required_resource_keys={WEEK_GUARD},
+    )
+    def model() -> int:
+        folder = f"{settings.persistence.base_uri}/{leases.FOLDER}/{leases.train_task(WEEK)}"
+        taker = Holder("taker", Process("elsewhere", 1), datetime.now(UTC))
+        assert LocalFileSystem().create_exclusive(f"{folder}/2.json", taker.to_json())
+        return 1
+
+    result = dg.materialize(
+        [model],
+        partition_key=WEEK,
+        instance=instance,
+        resources=_resources(tmp_path),
+        run_config=QUIET,
+        raise_on_error=False,
+    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    assert list_problems(result.all_events)[0].startswith("[runs.lease-lost] ")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("heartbeat-")]
 
 
 def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:

@@ -106,7 +106,9 @@ class Heartbeat:
         try:
             task()
         except RunLostError as error:
-            self._lose(error.refusal)
+            if self.lost is None:
+                self.lose(error.refusal)
+                self._interrupt()
         except Exception as error:  # storage that does not answer now may answer at the next beat
             _LOG.warning(messages.HEARTBEAT_FAILED(run=self._run.run_id, cause=error_text(error)))
 
@@ -138,11 +140,12 @@ class Heartbeat:
             raise RunLostError(messages.RUN_ENDED_ELSEWHERE(run=self._run.run_id, status=status))
         self._instance.add_run_tags(self._run.run_id, {HEARTBEAT_TAG: datetime.now(UTC).isoformat()})
 
-    def _lose(self, reason: CodedText) -> None:
-        if self.lost is not None:
-            return
+    def lose(self, reason: CodedText) -> None:
+        """Let the run fail at its end."""
         self.lost = reason
         _LOG.error(reason)
+
+    def _interrupt(self) -> None:
         main = threading.main_thread().ident
         if self._may_interrupt and main is not None:
             signal.pthread_kill(main, signal.SIGINT)  # Dagster ends the run, as after Ctrl-C
@@ -155,6 +158,10 @@ def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator
     A SIGTERM or SIGHUP in the block interrupts the run. At the end of the block it is then marked as canceling, so that
     Dagster ends it as canceled instead of failed. A program that does not choose an exit code for that (`dagster job
     execute`) gets 143 or 129.
+
+    Raises:
+        KeyboardInterrupt: At the end of the block, if the run may not go on. Dagster ends the run then, whereas any
+            other error of a resource that ends would only be logged.
     """
     with signals.watch_signals():
         heartbeat = Heartbeat(instance, run)
@@ -166,6 +173,8 @@ def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator
             if stopped_by := signals.stop_signal():
                 _cancel(instance, run, stopped_by)
                 signals.exit_with(signals.exit_code(stopped_by))
+            elif heartbeat.lost:
+                raise KeyboardInterrupt(heartbeat.lost)
 
 
 def _cancel(instance: dg.DagsterInstance, run: dg.DagsterRun, stopped_by: signal.Signals) -> None:

@@ -123,17 +123,25 @@ class Lease:
         Raises:
             LeaseError: If another run took the lease over.
         """
-        folder, _, name = self.uri.rpartition("/")
-        newest = _newest(self.filesystem, folder)
-        if newest is not None and _number(newest.name) > _number(name):
-            raise LeaseError(messages.LEASE_LOST(lease=redact(self.uri)))
+        self._require_held()
         renewed = replace(self, holder=replace(self.holder, renewals=self.holder.renewals + 1))
         self.filesystem.write_bytes(self.uri, renewed.holder.to_json())
         return renewed
 
     def release(self) -> None:
-        """Free the lease for the next run."""
+        """Free the lease for the next run.
+
+        Raises:
+            LeaseError: If another run took the lease over.
+        """
+        self._require_held()
         self.filesystem.write_bytes(self.uri, replace(self.holder, released=True).to_json())
+
+    def _require_held(self) -> None:
+        folder, _, name = self.uri.rpartition("/")
+        newest = _newest(self.filesystem, folder)
+        if newest is not None and _number(newest.name) > _number(name):
+            raise LeaseError(messages.LEASE_LOST(lease=redact(self.uri)))
 
 
 def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout: timedelta) -> Lease:
