@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -59,7 +58,7 @@ def build(settings: Settings, hdfs: HdfsResource | None = None) -> dict[str, dg.
         if (run := _starting_run(context)) is None or context.instance is None:
             yield None
             return
-        with keep_heartbeat(context.instance, run) as kept:
+        with keep_heartbeat(context.instance, run, settings.runs.heartbeat_timeout) as kept:
             _watch_other_runs(context.instance, settings, kept)
             yield kept
 
@@ -99,11 +98,10 @@ def _watch_other_runs(instance: dg.DagsterInstance, settings: Settings, heartbea
     """End dead runs now and at every beat."""
     if instance.is_ephemeral:  # it has no other runs
         return
-    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
     observations: Observations = {}
 
     def look() -> None:
-        end_dead_runs(instance, timeout, observations)
+        end_dead_runs(instance, settings.runs.heartbeat_timeout, observations)
 
     heartbeat.call(look)
     heartbeat.add(look)
@@ -125,7 +123,7 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
         dagster.Failure: If a live run holds it, it is damaged, or storage refuses it.
     """
     hdfs: HdfsResource = context.resources.hdfs
-    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+    timeout = settings.runs.heartbeat_timeout
     task, waiting_for, failures = leases.train_task(run.tags[PARTITION]), None, 0
     while True:
         try:

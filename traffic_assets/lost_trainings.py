@@ -116,8 +116,8 @@ def _wait_for_other(settings: Settings, week: str, lost: Sequence[dg.RunRecord],
     """
     base_uri = settings.persistence.base_uri
     if is_local(base_uri):
-        timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
-        holder = leases.find_holder(LocalFileSystem(), base_uri, leases.train_task(week), timeout)
+        task, timeout = leases.train_task(week), settings.runs.heartbeat_timeout
+        holder = leases.find_holder(LocalFileSystem(), base_uri, task, timeout)
         return messages.WEEK_TRAINED_ELSEWHERE(week=week, **leases.describe(holder)) if holder else None
     seconds = SECONDS_AFTER_GIVING_WAY[min(len(lost), len(SECONDS_AFTER_GIVING_WAY)) - 1]
     due = datetime.fromtimestamp(lost[0].end_time or 0, UTC) + timedelta(seconds=seconds)

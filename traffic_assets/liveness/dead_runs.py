@@ -1,8 +1,8 @@
 """Dead runs: runs that Dagster lists as running although their process has ended.
 
 A run whose process could be seen from here is dead when that very process no longer exists. Any other run is dead when
-its heartbeat has not changed for the timeout, as observed from here: the clock of the other host does not count, because
-clocks differ. Neither does the time in which nobody looked, because both sides may have been suspended.
+its heartbeat has not changed for its own timeout, as observed from here. The clock of the other host does not count,
+because clocks differ. Neither does the time in which nobody looked, because both sides may have been suspended.
 
 Runs without any heartbeat (of other code, or of an earlier version) are never touched. The exception are runs of the
 jobs of this code location, which promise a heartbeat by a tag: one that is started and has no heartbeat within the
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from traffic_assets.dagster_hdfs.message import CodedText
-from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, Beat, read_beat
+from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, read_beat
 from traffic_assets.liveness.process import has_ended
 from traffic_assets.messages import runs as messages
 
@@ -27,6 +27,8 @@ CODE_TAG = "traffic_assets/code"
 """Tag of a refused or dead run with the code of its message. Dagster keeps no metadata of a run that starts no step."""
 LONGEST_GAP = timedelta(seconds=60)
 """Time between two looks that counts as observed at most: twice the interval of the sensor."""
+FIRST_BEAT = timedelta(minutes=10)
+"""Least time for the first heartbeat of a run, which has not recorded its own timeout before."""
 
 LIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -65,7 +67,8 @@ def end_dead_runs(
 
     Args:
         instance: Dagster instance with the runs.
-        timeout: Age of the last heartbeat after which a run that cannot be seen from here is dead.
+        timeout: Time without a heartbeat after which a run that cannot be seen from here is dead, if the run itself did
+            not record one.
         observations: Observations of earlier looks, which are updated. Empty at the first look.
         now: Time by the observer's clock, for tests.
     """
@@ -88,15 +91,17 @@ def _find_dead(
         run = record.dagster_run
         beat = read_beat(run)
         if beat is None:
-            if _was_killed_early(instance, record, timeout, now):
-                yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(timeout))
+            patience = max(timeout, FIRST_BEAT)
+            if _was_killed_early(instance, record, patience, now):
+                yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(patience))
             continue
         facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
         ended = has_ended(beat.process)
         if ended is None:
-            observations[run_id] = observe(observations.get(run_id), run.tags[HEARTBEAT_TAG], timeout, now)
-            if observations[run_id].silent >= timeout:
-                yield run, messages.HEARTBEAT_LOST(**facts, minutes=_minutes(timeout))
+            allowed = beat.timeout or timeout
+            observations[run_id] = observe(observations.get(run_id), run.tags[HEARTBEAT_TAG], allowed, now)
+            if observations[run_id].silent >= allowed:
+                yield run, messages.HEARTBEAT_LOST(**facts, minutes=_minutes(allowed))
         elif ended:
             yield run, messages.PROCESS_ENDED(**facts)
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -23,8 +23,8 @@ from traffic_assets.liveness.process import Process, this_process
 from traffic_assets.messages import runs as messages
 
 PROCESS_TAG = "traffic_assets/process"
-"""Tag of a run with its process, as JSON."""
-_RUN = "run"
+"""Tag of a run with its process and timeout, as JSON."""
+_RUN, _TIMEOUT = "run", "timeout_minutes"
 HEARTBEAT_TAG = "traffic_assets/heartbeat"
 """Tag of a run with the time of its last heartbeat, by the clock of its host."""
 SECONDS_BETWEEN_BEATS = 15.0
@@ -54,11 +54,11 @@ class Beat:
 
     Attributes:
         process: Process of the run.
-        at: Time of the heartbeat, by the clock of that process's host.
+        timeout: Time without a heartbeat after which the run is dead; None for a run of an earlier version.
     """
 
     process: Process
-    at: datetime
+    timeout: timedelta | None
 
 
 def read_beat(run: dg.DagsterRun) -> Beat | None:
@@ -67,17 +67,23 @@ def read_beat(run: dg.DagsterRun) -> Beat | None:
     Dagster copies the tags of a run that is executed again, so the tag names its run.
     """
     try:
-        process, at = json.loads(run.tags[PROCESS_TAG]), datetime.fromisoformat(run.tags[HEARTBEAT_TAG])
-        if process[_RUN] != run.run_id:
+        process = json.loads(run.tags[PROCESS_TAG])
+        if process[_RUN] != run.run_id or HEARTBEAT_TAG not in run.tags:
             return None
-        return Beat(Process.from_dict(process), at if at.tzinfo else at.replace(tzinfo=UTC))
+        timeout = timedelta(minutes=process[_TIMEOUT]) if _TIMEOUT in process else None
+        return Beat(Process.from_dict(process), timeout)
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def heartbeat_tags(run_id: str) -> dict[str, str]:
-    """Return the tags of a heartbeat of a run in this process, now."""
-    process = {_RUN: run_id, **this_process().to_dict()}
+def heartbeat_tags(run_id: str, timeout: timedelta) -> dict[str, str]:
+    """Return the tags of a heartbeat of a run in this process, now.
+
+    Args:
+        run_id: Id of the run.
+        timeout: Time without a heartbeat after which the run is dead. Every observer uses it, whatever its settings.
+    """
+    process = {_RUN: run_id, _TIMEOUT: timeout / timedelta(minutes=1), **this_process().to_dict()}
     return {PROCESS_TAG: json.dumps(process), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
 
 
@@ -88,8 +94,8 @@ class Heartbeat:
         lost: Reason why the run may not go on; None while it may.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-        self._instance, self._run = instance, run
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun, timeout: timedelta) -> None:
+        self._instance, self._run, self._timeout = instance, run, timeout
         # nobody else sees an instance in memory, and its storage does not allow a second thread
         self._tasks: list[Callable[[], None]] = [] if instance.is_ephemeral else [self._beat]
         self._ended = threading.Event()
@@ -114,7 +120,7 @@ class Heartbeat:
 
     def start(self) -> None:
         """Write the first heartbeat, and start the thread."""
-        self._instance.add_run_tags(self._run.run_id, heartbeat_tags(self._run.run_id))
+        self._instance.add_run_tags(self._run.run_id, heartbeat_tags(self._run.run_id, self._timeout))
         self._thread.start()
 
     def end(self) -> None:
@@ -152,7 +158,7 @@ class Heartbeat:
 
 
 @contextmanager
-def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Heartbeat]:
+def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun, timeout: timedelta) -> Iterator[Heartbeat]:
     """Keep the heartbeat of a run in the block.
 
     A SIGTERM or SIGHUP in the block interrupts the run. At the end of the block it is then marked as canceling, so that
@@ -164,7 +170,7 @@ def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator
             other error of a resource that ends would only be logged.
     """
     with signals.watch_signals():
-        heartbeat = Heartbeat(instance, run)
+        heartbeat = Heartbeat(instance, run, timeout)
         heartbeat.start()
         try:
             yield heartbeat

@@ -26,6 +26,7 @@ from traffic_assets.messages import runs as messages
 
 FOLDER = "_leases"
 _SUFFIX = ".json"
+_TIMEOUT = "timeout_minutes"
 
 
 class LeaseError(RuntimeError):
@@ -64,6 +65,8 @@ class Holder:
         started: Time when the run took the lease, by the clock of its host.
         renewals: Number of heartbeats.
         released: True if the run ended.
+        timeout: Age of the last heartbeat after which the run is dead, if it cannot be seen; None for a run of an
+            earlier version.
     """
 
     run_id: str
@@ -71,16 +74,19 @@ class Holder:
     started: datetime
     renewals: int = 0
     released: bool = False
+    timeout: timedelta | None = None
 
     def to_json(self) -> bytes:
         """Return the content of the lease file."""
-        values = {
+        values: dict[str, Any] = {
             "run_id": self.run_id,
             "process": self.process.to_dict(),
             "started": self.started.isoformat(timespec="seconds"),
             "renewals": self.renewals,
             "released": self.released,
         }
+        if self.timeout is not None:
+            values[_TIMEOUT] = self.timeout / timedelta(minutes=1)
         return json.dumps(values, indent=1).encode()
 
     @classmethod
@@ -98,6 +104,7 @@ class Holder:
                 datetime.fromisoformat(values["started"]),
                 values["renewals"],
                 values["released"],
+                timedelta(minutes=values[_TIMEOUT]) if _TIMEOUT in values else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise LeaseError(messages.DAMAGED_LEASE(lease=redact(uri), cause=repr(error))) from error
@@ -152,7 +159,8 @@ def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout:
         base_uri: Folder or URI with all stored assets.
         task: Name of the task, such as `train-2026-01-05`.
         run_id: Id of the run that takes the lease.
-        timeout: Age of the last heartbeat after which a holder that cannot be seen from here is dead.
+        timeout: Age of the last heartbeat after which this run is dead where it cannot be seen. It also counts for a
+            holder that recorded none.
 
     Raises:
         LeaseHeldError: If a live run holds the lease.
@@ -161,7 +169,8 @@ def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout:
         StorageError: If storage refuses.
     """
     folder = join(_root(base_uri), task)
-    holder = Holder(safe_name(run_id, "run id"), this_process(), datetime.now(UTC).replace(microsecond=0))
+    started = datetime.now(UTC).replace(microsecond=0)
+    holder = Holder(safe_name(run_id, "run id"), this_process(), started, timeout=timeout)
     while True:
         newest = _newest(filesystem, folder)
         if newest is not None and (current := _live_holder(filesystem, newest, timeout)) is not None:
@@ -221,7 +230,7 @@ def _live_holder(filesystem: FileSystem, newest: FileStatus, timeout: timedelta)
         return None
     if holder.released or (ended := has_ended(holder.process)):
         return None
-    if ended is None and _age(filesystem, newest) > timeout:
+    if ended is None and _age(filesystem, newest) > (holder.timeout or timeout):
         return None
     return holder
 

@@ -16,7 +16,7 @@ SECONDS_BETWEEN_TICKS = 30
 
 def build(settings: Settings) -> dg.SensorDefinition:
     """Return the sensor; its cursor keeps what earlier ticks observed."""
-    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+    timeout = settings.runs.heartbeat_timeout
 
     @dg.sensor(
         name=add_name_prefix(SENSOR, settings.deployment),

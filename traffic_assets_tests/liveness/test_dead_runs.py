@@ -12,7 +12,7 @@ import pytest
 
 from traffic_assets.liveness import sensor
 from traffic_assets.liveness.dead_runs import CODE_TAG, LIVE, PROMISE_TAG, Observations, end_dead_runs
-from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, heartbeat_tags
+from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, heartbeat_tags, read_beat
 from traffic_assets.liveness.process import Process, this_process
 from traffic_assets.settings import load_settings
 
@@ -42,11 +42,13 @@ def add(
     at: datetime = START,
     status: dg.DagsterRunStatus = STARTED,
     tags: Mapping[str, str] | None = None,
+    timeout_minutes: float | None = None,
 ) -> str:
-    """Add a run with the heartbeat of a process, and return its id."""
+    """Add a run with the heartbeat of a process, and return its id; one of an earlier version records no timeout."""
     run_id = str(uuid.uuid4())
     if process is not None:
-        written = {"run": run_id, **process.to_dict()}
+        recorded = {} if timeout_minutes is None else {"timeout_minutes": timeout_minutes}
+        written = {"run": run_id, **process.to_dict(), **recorded}
         tags = {**(tags or {}), PROCESS_TAG: json.dumps(written), HEARTBEAT_TAG: at.isoformat()}
     instance.add_run(dg.DagsterRun(job_name="features", run_id=run_id, status=status, tags=dict(tags or {})))
     return run_id
@@ -144,6 +146,25 @@ def test_one_gap_never_is_the_whole_timeout(instance: dg.DagsterInstance) -> Non
     assert state(instance, run) == (STARTED, None)
 
 
+def test_the_timeout_of_the_run_counts_whatever_that_of_the_observer_is(instance: dg.DagsterInstance) -> None:
+    """Check a location for trials beside production, on one Dagster."""
+    runs = [add(instance, ELSEWHERE["host"], timeout_minutes=minutes) for minutes in (2, 30)]
+    observations: Observations = {}
+    look_every_minute(instance, observations, range(3), timedelta(minutes=1))
+    assert [state(instance, run)[0] for run in runs] == [dg.DagsterRunStatus.FAILURE, STARTED]
+    look_every_minute(instance, observations, range(3, 30), timedelta(minutes=1))
+    assert state(instance, runs[1]) == (STARTED, None)
+    look_every_minute(instance, observations, range(30, 31), timedelta(minutes=1))
+    assert state(instance, runs[1])[0] == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_records_its_timeout() -> None:
+    run = dg.DagsterRun(job_name="train", run_id="x", tags=heartbeat_tags("x", timedelta(minutes=30)))
+    beat = read_beat(run)
+    assert beat is not None
+    assert (beat.process, beat.timeout) == (HERE, timedelta(minutes=30))
+
+
 def test_a_clock_that_is_set_back_takes_nothing_back(instance: dg.DagsterInstance) -> None:
     run = add(instance, ELSEWHERE["host"])
     observations: Observations = {}
@@ -193,7 +214,8 @@ def test_a_run_that_promised_a_heartbeat_and_has_none_is_dead_after_the_timeout(
     (record,) = instance.get_run_records()
     assert record.start_time is not None
     started = datetime.fromtimestamp(record.start_time, UTC)
-    end_dead_runs(instance, TIMEOUT, {}, started + timedelta(minutes=9))
+    for timeout in (timedelta(minutes=1), TIMEOUT):
+        end_dead_runs(instance, timeout, {}, started + timedelta(minutes=9))
     assert state(instance, run) == (STARTED, None)
     end_dead_runs(instance, TIMEOUT, {}, started + timedelta(minutes=11))
     assert state(instance, run) == (dg.DagsterRunStatus.FAILURE, "runs.no-heartbeat")
@@ -258,7 +280,7 @@ def test_of_two_observers_only_one_writes_the_failure(
 
 def test_a_heartbeat_of_this_process_is_alive(instance: dg.DagsterInstance) -> None:
     run_id = str(uuid.uuid4())
-    run = dg.DagsterRun(job_name="features", run_id=run_id, status=STARTED, tags=heartbeat_tags(run_id))
+    run = dg.DagsterRun(job_name="features", run_id=run_id, status=STARTED, tags=heartbeat_tags(run_id, TIMEOUT))
     instance.add_run(run)
     look(instance, {}, timedelta(days=1))
     assert state(instance, run_id) == (STARTED, None)

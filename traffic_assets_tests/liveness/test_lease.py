@@ -97,6 +97,21 @@ def test_a_silent_holder_elsewhere_is_taken_over_after_the_timeout_by_the_clock_
     assert [entry.name for entry in local[0].list(split(lease.uri)[0])] == ["2.json"], "no probe of the clock is left"
 
 
+@pytest.mark.parametrize(("own", "outcome"), [(1, "second"), (30, "before")])
+def test_the_timeout_of_the_holder_counts_whatever_that_of_the_taker_is(
+    local: tuple[FileSystem, str], own: int, outcome: str
+) -> None:
+    uri = leave(local, ELSEWHERE)
+    holder = Holder("before", ELSEWHERE, datetime.now(UTC), timeout=timedelta(minutes=own))
+    local[0].write_bytes(uri, holder.to_json())
+    age(uri, timedelta(minutes=5 if own < 5 else 20))
+    try:
+        held_by = take(local, "second").holder
+    except LeaseHeldError as error:
+        held_by = error.holder
+    assert held_by.run_id == outcome
+
+
 def test_a_holder_elsewhere_stays_as_long_as_its_heartbeat_is_renewed(local: tuple[FileSystem, str]) -> None:
     uri = leave(local, ELSEWHERE)
     age(uri, timedelta(minutes=30))
