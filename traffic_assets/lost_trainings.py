@@ -1,7 +1,8 @@
 """Lost trainings: runs that died, and runs of the training sensor that were stopped or gave way to another training.
 
-A run is lost if nothing in it failed: a refused run and a run with a failed step or gate have an outcome, and would
-have it again. The sensor starts a week again at most twice for the same features.
+A run is lost if no step of it failed and it was not refused: a refused run and a run with a failed step or gate have an
+outcome, and would have it again. An exception outside of a step, as when storage or Dagster's database does not answer
+at the start, is none. The sensor starts a week again at most twice for the same features.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,7 +26,7 @@ STORAGE_ID_TAG = "traffic_assets/features_storage_id"
 """Tag of a run of the training sensor with the newest storage id of the features that it was started for."""
 MAX_RETRIES_TAG = "dagster/max_retries"
 FAILURE_REASON_TAG = "dagster/failure_reason"
-OWN_FAILURES = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
+STEP_FAILURE, RUN_EXCEPTION, NOT_INITIALIZED = "STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE"
 """Reasons that Dagster records when a run itself failed. A run whose process ended has another reason, or none."""
 MAX_ATTEMPTS = 3
 SECONDS_AFTER_GIVING_WAY = (600, 3600)
@@ -57,8 +58,7 @@ def is_lost(run: dg.DagsterRun, deployment: str) -> bool:
     ):
         return True
     # Dagster's daemon starts a run with the tags of its job; a run without them is of an earlier version
-    ours = PROMISE_TAG in run.tags
-    return ours and run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) not in OWN_FAILURES
+    return PROMISE_TAG in run.tags and run.status == dg.DagsterRunStatus.FAILURE and not _has_outcome(run)
 
 
 def list_lost_runs(
@@ -97,16 +97,25 @@ def next_attempt(
     return Attempt(len(records) + 1)
 
 
+def _has_outcome(run: dg.DagsterRun) -> bool:
+    """Return True if a failed run would fail again: by a step, or because a guard refused it."""
+    reason = run.tags.get(FAILURE_REASON_TAG)
+    return reason == STEP_FAILURE or (reason == RUN_EXCEPTION and CODE_TAG in run.tags)
+
+
 def _gave_way(run: dg.DagsterRun) -> bool:
     # a run that a person executes again has the tags of the run that gave way
-    refused = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) != "STEP_FAILURE"
+    refused = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) != STEP_FAILURE
     return refused and run.tags.get(CODE_TAG) == LEASE_HELD.code
 
 
 def _outcome(run: dg.DagsterRun) -> str:
     if run.status == dg.DagsterRunStatus.CANCELED:
         return "stopped"
-    return "gave way to another training" if _gave_way(run) else "died"
+    if _gave_way(run):
+        return "gave way to another training"
+    outside = run.tags.get(FAILURE_REASON_TAG) in (RUN_EXCEPTION, NOT_INITIALIZED)
+    return "failed outside of its steps" if outside else "died"
 
 
 def _wait_for_other(settings: Settings, week: str, lost: Sequence[dg.RunRecord], now: datetime) -> CodedText | None:

@@ -17,7 +17,7 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG
 from traffic_assets.lost_trainings import FAILURE_REASON_TAG, MAX_RETRIES_TAG, STORAGE_ID_TAG
-from traffic_assets.messages.runs import LEASE_HELD, PROCESS_ENDED
+from traffic_assets.messages.runs import BAD_HYPERPARAMETERS, LEASE_HELD, PROCESS_ENDED
 from traffic_assets.partitions import PARTITION
 from traffic_assets.readings.completeness import COMPLETENESS
 from traffic_assets.sensors import FEATURES, ROW_COUNT, candidate_weeks
@@ -340,6 +340,14 @@ LOST = {
         dg.DagsterRunStatus.FAILURE,
         {PROMISE_TAG: "true", FAILURE_REASON_TAG: "START_TIMEOUT"},
     ),
+    "failed outside of its steps": (
+        dg.DagsterRunStatus.FAILURE,
+        {PROMISE_TAG: "true", FAILURE_REASON_TAG: "RUN_EXCEPTION"},
+    ),
+    "failed outside of its steps, at its initialization": (
+        dg.DagsterRunStatus.FAILURE,
+        {PROMISE_TAG: "true", FAILURE_REASON_TAG: "JOB_INITIALIZATION_FAILURE"},
+    ),
     "stopped": (dg.DagsterRunStatus.CANCELED, {}),
     "gave way": (dg.DagsterRunStatus.FAILURE, {CODE_TAG: LEASE_HELD.code, FAILURE_REASON_TAG: "RUN_EXCEPTION"}),
 }
@@ -363,16 +371,24 @@ def test_a_lost_run_is_started_again_at_most_twice(instance: dg.DagsterInstance,
     assert requested_weeks(last) == []
     assert str(last.skip_reason.skip_message).startswith("[location.training-lost] ")
     assert WEEK in last.skip_reason.skip_message
+    assert f"({kind.partition(',')[0]}" in last.skip_reason.skip_message
     materialize(instance, DAYS[0])
     assert requested_weeks(tick(instance, settings, last.cursor)) == [WEEK], "new features count from the beginning"
 
 
-@pytest.mark.parametrize("reason", ["STEP_FAILURE", "RUN_EXCEPTION"])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {FAILURE_REASON_TAG: "STEP_FAILURE"},
+        {FAILURE_REASON_TAG: "RUN_EXCEPTION", CODE_TAG: BAD_HYPERPARAMETERS.code},
+    ],
+    ids=["step", "refused"],
+)
 def test_a_run_that_failed_by_itself_is_not_started_again(
-    instance: dg.DagsterInstance, settings: Settings, reason: str
+    instance: dg.DagsterInstance, settings: Settings, outcome: dict[str, str]
 ) -> None:
     materialize(instance, *DAYS)
-    tags = {PROMISE_TAG: "true", FAILURE_REASON_TAG: reason}
+    tags = {PROMISE_TAG: "true", **outcome}
     start(instance, tick(instance, settings, None), dg.DagsterRunStatus.FAILURE, **tags)
     assert requested_weeks(tick(instance, settings, None)) == []
 
