@@ -27,6 +27,8 @@ from traffic_assets.messages import runs as messages
 FOLDER = "_leases"
 _SUFFIX = ".json"
 _TIMEOUT = "timeout_minutes"
+_PROBE = "now-"
+"""Begin of the name of a file that shows the clock of the storage."""
 
 
 class LeaseError(RuntimeError):
@@ -226,23 +228,28 @@ def _live_holder(filesystem: FileSystem, newest: FileStatus, timeout: timedelta)
     """Return the holder of the newest lease; None if it released the lease, or is dead."""
     try:
         holder = Holder.from_json(filesystem.read_bytes(newest.uri), newest.uri)
+        if holder.released or (ended := has_ended(holder.process)):
+            return None
+        silent = ended is None and _age(filesystem, newest) > (holder.timeout or timeout)
     except FileNotFoundError:  # a newer lease has replaced it since the folder was listed
         return None
-    if holder.released or (ended := has_ended(holder.process)):
-        return None
-    if ended is None and _age(filesystem, newest) > (holder.timeout or timeout):
-        return None
-    return holder
+    return None if silent else holder
 
 
 def _age(filesystem: FileSystem, file: FileStatus) -> timedelta:
-    """Return the age of a file by the clock of its storage, which a new file shows."""
+    """Return the age of a file by the clock of its storage, which a new file shows.
+
+    Raises:
+        FileNotFoundError: If another run took the lease meanwhile, and pruned the new file.
+    """
     folder = file.uri.rpartition("/")[0]
-    name = f"now-{secrets.token_hex(8)}"
+    name = f"{_PROBE}{secrets.token_hex(8)}"
     uri = join(folder, name)
     filesystem.write_new(uri, b"")
     try:
         entries = {entry.name: entry for entry in filesystem.list(folder)}
+        if name not in entries:
+            raise FileNotFoundError(uri)
         # the holder may have renewed the lease since
         return entries[name].modified - entries.get(file.name, file).modified
     finally:
@@ -268,9 +275,9 @@ def _number(name: str) -> int:
 
 
 def _prune(filesystem: FileSystem, folder: str, number: int) -> None:
-    """Remove the leases before a number, and what killed holders of them wrote aside."""
-    for entry in _leases(filesystem, folder):
-        if _number(entry.name) < number:
+    """Remove the leases before a number, and what killed runs left beside them."""
+    for entry in filesystem.list(folder):
+        if 0 < _number(entry.name) < number or entry.name.startswith(_PROBE):
             filesystem.discard(entry.uri)
     for entry in filesystem.list_aside(folder):
         older = entry.name.lstrip(".").partition(".")[0]

@@ -190,6 +190,34 @@ def test_what_a_killed_holder_wrote_aside_is_removed(local: tuple[FileSystem, st
     assert local[0].list_aside(folder) == []
 
 
+def test_a_probe_of_the_clock_that_a_killed_run_left_is_removed(local: tuple[FileSystem, str]) -> None:
+    folder = split(leave(local, ended(this_process())))[0]
+    local[0].write_new(f"{folder}/now-0123456789abcdef", b"")
+    take(local, "second")
+    assert [entry.name for entry in local[0].list(folder)] == ["2.json"]
+
+
+class Probing(LocalFileSystem):
+    """A file system on which another run takes the lease right after the first probe of the clock was written."""
+
+    def __init__(self, meanwhile: Callable[[], Any]) -> None:
+        self.meanwhile: Callable[[], Any] | None = meanwhile
+
+    def write_new(self, uri: str, data: bytes) -> None:
+        super().write_new(uri, data)
+        if self.meanwhile and "/now-" in uri:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+
+
+def test_a_run_whose_probe_another_run_removed_learns_who_took_the_lease(local: tuple[FileSystem, str]) -> None:
+    uri = leave(local, ELSEWHERE)
+    age(uri, timedelta(hours=1))
+    with pytest.raises(LeaseHeldError) as raised:
+        take((Probing(lambda: take(local, "fast")), local[1]), "slow")
+    assert raised.value.holder.run_id == "fast"
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", json.dumps({"run_id": "x", "process": {}}).encode()])
 def test_a_damaged_lease_is_named(local: tuple[FileSystem, str], content: bytes) -> None:
     uri = leave(local, this_process())
