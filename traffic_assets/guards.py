@@ -121,6 +121,7 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
 
     Raises:
         dagster.Failure: If a live run holds it, it is damaged, or storage refuses it.
+        StorageError: If storage does not answer.
     """
     hdfs: HdfsResource = context.resources.hdfs
     timeout = settings.runs.heartbeat_timeout
@@ -141,7 +142,7 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
             failures += 1
             if error.retryable and failures <= RETRIES:  # as a step would be retried
                 time.sleep(SECONDS_BETWEEN)
-            elif text := find_coded_text(error):
+            elif not error.retryable and (text := find_coded_text(error)):  # otherwise the run is not refused
                 raise dg.Failure(text, allow_retries=False) from error
             else:
                 raise

@@ -17,11 +17,13 @@ from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.guards import CODE_TAG
 from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.lease import Holder
 from traffic_assets.liveness.process import Process
+from traffic_assets.lost_trainings import is_lost
 from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import PARTITION, build_weekly_partitions
 from traffic_assets.resources import build_resources
@@ -139,6 +141,25 @@ def test_a_look_for_dead_runs_that_fails_does_not_fail_the_run(
     assert dg.materialize([alive], instance=instance, resources=_resources(tmp_path), run_config=QUIET).success
     assert "[runs.heartbeat-failed]" in caplog.text
     assert "the database does not answer" in caplog.text
+
+
+def test_a_run_is_not_refused_because_storage_does_not_answer(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageError("no answer", retryable=True)
+
+    monkeypatch.setattr(leases, "take", fail)
+    monkeypatch.setattr(guards, "SECONDS_BETWEEN", 0)
+    result = (
+        build_defs(tiny_settings(tmp_path))
+        .resolve_job_def("train")
+        .execute_in_process(tags={PARTITION: WEEK}, instance=instance, raise_on_error=False, run_config=QUIET)
+    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert CODE_TAG not in run.tags
+    assert is_lost(run, "")
 
 
 def test_a_run_whose_lease_was_taken_over_before_its_end_fails(tmp_path: Path, instance: dg.DagsterInstance) -> None:
