@@ -15,7 +15,8 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.uris import is_local
 from traffic_assets.liveness import lease as leases
-from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG
+from traffic_assets.liveness.dead_runs import CODE_TAG
+from traffic_assets.liveness.heartbeat import PROMISE_TAG
 from traffic_assets.messages import location as messages
 from traffic_assets.messages.runs import LEASE_HELD
 from traffic_assets.naming import add_tag_prefix
@@ -57,20 +58,17 @@ def is_lost(run: dg.DagsterRun, deployment: str) -> bool:
         run.status == dg.DagsterRunStatus.CANCELED or _gave_way(run)
     ):
         return True
-    # Dagster's daemon starts a run with the tags of its job; a run without them is of an earlier version
+    # a run without the tag is of an earlier version, or did not begin
     return PROMISE_TAG in run.tags and run.status == dg.DagsterRunStatus.FAILURE and not _has_outcome(run)
 
 
-def list_lost_runs(
-    instance: dg.DagsterInstance, weeks: Collection[str], train_job: str, deployment: str
-) -> dict[str, str]:
-    """Return the week of each lost run of these weeks, by run id."""
+def list_lost_runs(instance: dg.DagsterInstance, weeks: Collection[str], deployment: str) -> dict[str, str]:
+    """Return the week of each lost run of these weeks, by run id, also of runs of selected assets."""
     if not weeks:
         return {}
     statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    runs = instance.get_runs(dg.RunsFilter(job_name=train_job, statuses=statuses))
-    lost = [run for run in runs if run.tags.get(PARTITION) in weeks and is_lost(run, deployment)]
-    return {run.run_id: run.tags[PARTITION] for run in lost}
+    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION: sorted(weeks)}, statuses=statuses))
+    return {run.run_id: run.tags[PARTITION] for run in runs if is_lost(run, deployment)}
 
 
 def next_attempt(

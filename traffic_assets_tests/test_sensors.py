@@ -15,7 +15,8 @@ from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.liveness import lease as leases
-from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG
+from traffic_assets.liveness.dead_runs import CODE_TAG
+from traffic_assets.liveness.heartbeat import PROMISE_TAG, heartbeat_tags
 from traffic_assets.lost_trainings import FAILURE_REASON_TAG, MAX_RETRIES_TAG, STORAGE_ID_TAG
 from traffic_assets.messages.runs import BAD_HYPERPARAMETERS, LEASE_HELD, PROCESS_ENDED
 from traffic_assets.partitions import PARTITION
@@ -80,10 +81,15 @@ def start(
 
 
 def run(
-    instance: dg.DagsterInstance, week: str, status: dg.DagsterRunStatus, only: str = "", **tags: str
+    instance: dg.DagsterInstance,
+    week: str,
+    status: dg.DagsterRunStatus,
+    only: str = "",
+    job: str = "train",
+    **tags: str,
 ) -> dg.DagsterRun:
     added = dg.DagsterRun(
-        job_name="train",
+        job_name=job,
         run_id=str(uuid.uuid4()),
         status=status,
         tags={PARTITION: week, **tags},
@@ -414,6 +420,21 @@ def test_the_splits_of_a_lost_run_do_not_count_even_if_the_cursor_passed_them(
 def test_the_splits_of_a_persons_run_that_died_do_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     killed = run(instance, WEEK, dg.DagsterRunStatus.STARTED, **{PROMISE_TAG: "true"})
+    split(instance, WEEK, newest_id(instance, FEATURES), of=killed)
+    during = tick(instance, settings, None)
+    assert requested_weeks(during) == []
+    finish(instance, killed, dg.DagsterRunStatus.FAILURE)
+    assert requested_weeks(tick(instance, settings, during.cursor)) == [WEEK]
+
+
+def test_the_splits_of_selected_assets_whose_run_died_do_not_count(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    """Check a run of the UI, which is of no job of ours; its first heartbeat adds the tags."""
+    materialize(instance, *DAYS)
+    splits = SPLIT_ASSETS["train"]
+    killed = run(instance, WEEK, dg.DagsterRunStatus.STARTED, only=splits, job="__ASSET_JOB")
+    instance.add_run_tags(killed.run_id, heartbeat_tags(killed.run_id, timedelta(minutes=10)))
     split(instance, WEEK, newest_id(instance, FEATURES), of=killed)
     during = tick(instance, settings, None)
     assert requested_weeks(during) == []

@@ -17,12 +17,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from traffic_assets.dagster_hdfs.message import CodedText
-from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, read_beat
+from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROMISE_TAG, read_beat
 from traffic_assets.liveness.process import has_ended
 from traffic_assets.messages import runs as messages
 
-PROMISE_TAG = "traffic_assets/keeps_heartbeat"
-"""Tag of the jobs whose runs keep a heartbeat from their first step on."""
 CODE_TAG = "traffic_assets/code"
 """Tag of a refused or dead run with the code of its message. Dagster keeps no metadata of a run that starts no step."""
 LONGEST_GAP = timedelta(seconds=60)

@@ -27,6 +27,8 @@ PROCESS_TAG = "traffic_assets/process"
 _RUN, _TIMEOUT = "run", "timeout_minutes"
 HEARTBEAT_TAG = "traffic_assets/heartbeat"
 """Tag of a run with the time of its last heartbeat, by the clock of its host."""
+PROMISE_TAG = "traffic_assets/keeps_heartbeat"
+"""Tag of a run that keeps a heartbeat from its first step on: of the jobs, and of any run that began."""
 SECONDS_BETWEEN_BEATS = 15.0
 SECONDS_BETWEEN_LOOKS = 1.0
 """Seconds between two looks at the signals that this process received."""
@@ -84,7 +86,7 @@ def heartbeat_tags(run_id: str, timeout: timedelta) -> dict[str, str]:
         timeout: Time without a heartbeat after which the run is dead. Every observer uses it, whatever its settings.
     """
     process = {_RUN: run_id, _TIMEOUT: timeout / timedelta(minutes=1), **this_process().to_dict()}
-    return {PROCESS_TAG: json.dumps(process), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
+    return {PROMISE_TAG: "true", PROCESS_TAG: json.dumps(process), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
 
 
 class Heartbeat:

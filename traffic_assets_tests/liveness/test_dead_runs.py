@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 
 from traffic_assets.liveness import sensor
-from traffic_assets.liveness.dead_runs import CODE_TAG, LIVE, PROMISE_TAG, Observations, end_dead_runs
-from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, heartbeat_tags, read_beat
+from traffic_assets.liveness.dead_runs import CODE_TAG, LIVE, Observations, end_dead_runs
+from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, PROMISE_TAG, heartbeat_tags, read_beat
 from traffic_assets.liveness.process import Process, this_process
 from traffic_assets.settings import load_settings
 
