@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import dagster as dg
 
@@ -182,7 +183,11 @@ def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun, timeout: ti
                 _cancel(instance, run, stopped_by)
                 signals.exit_with(signals.exit_code(stopped_by))
             elif heartbeat.lost:
-                raise KeyboardInterrupt(heartbeat.lost)
+                _interrupt_with(heartbeat.lost)
+
+
+def _interrupt_with(reason: CodedText) -> NoReturn:
+    raise KeyboardInterrupt(reason)
 
 
 def _cancel(instance: dg.DagsterInstance, run: dg.DagsterRun, stopped_by: signal.Signals) -> None:

@@ -228,19 +228,19 @@ def _live_holder(filesystem: FileSystem, newest: FileStatus, timeout: timedelta)
     """Return the holder of the newest lease; None if it released the lease, or is dead."""
     try:
         holder = Holder.from_json(filesystem.read_bytes(newest.uri), newest.uri)
-        if holder.released or (ended := has_ended(holder.process)):
-            return None
-        silent = ended is None and _age(filesystem, newest) > (holder.timeout or timeout)
     except FileNotFoundError:  # a newer lease has replaced it since the folder was listed
         return None
-    return None if silent else holder
+    if holder.released or (ended := has_ended(holder.process)):
+        return None
+    if ended is None and ((age := _age(filesystem, newest)) is None or age > (holder.timeout or timeout)):
+        return None
+    return holder
 
 
-def _age(filesystem: FileSystem, file: FileStatus) -> timedelta:
+def _age(filesystem: FileSystem, file: FileStatus) -> timedelta | None:
     """Return the age of a file by the clock of its storage, which a new file shows.
 
-    Raises:
-        FileNotFoundError: If another run took the lease meanwhile, and pruned the new file.
+    None if another run took the lease meanwhile, and pruned the new file.
     """
     folder = file.uri.rpartition("/")[0]
     name = f"{_PROBE}{secrets.token_hex(8)}"
@@ -249,7 +249,7 @@ def _age(filesystem: FileSystem, file: FileStatus) -> timedelta:
     try:
         entries = {entry.name: entry for entry in filesystem.list(folder)}
         if name not in entries:
-            raise FileNotFoundError(uri)
+            return None
         # the holder may have renewed the lease since
         return entries[name].modified - entries.get(file.name, file).modified
     finally:
