@@ -21,6 +21,7 @@ from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.guards import CODE_TAG
 from traffic_assets.liveness import lease as leases
+from traffic_assets.liveness.heartbeat import read_beat
 from traffic_assets.liveness.lease import Holder
 from traffic_assets.liveness.process import Process
 from traffic_assets.lost_trainings import is_lost
@@ -190,6 +191,40 @@ def test_a_run_whose_lease_was_taken_over_before_its_end_fails(tmp_path: Path, i
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert list_problems(result.all_events)[0].startswith("[runs.lease-lost] ")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("heartbeat-")]
+
+
+@pytest.mark.parametrize("deployment", ["", "second"])
+def test_every_asset_and_check_keeps_a_heartbeat_also_those_of_a_deployment(tmp_path: Path, deployment: str) -> None:
+    @dg.asset(code_version="3", retry_policy=dg.RetryPolicy(max_retries=7), op_tags={"kind": "own"}, pool="own")
+    def summary(context: dg.AssetExecutionContext) -> int:
+        return 1
+
+    @dg.asset_check(asset=summary)
+    def sound() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    settings = tiny_settings(tmp_path, {"deployment": deployment})
+    defs = build_defs(settings, extra_assets=[summary], extra_checks=[sound])
+    job = defs.resolve_implicit_global_asset_job_def()
+    ops = {node.name: node for node in job.graph.node_defs if isinstance(node, dg.OpDefinition)}
+    assert {"summary", "summary_sound"} < ops.keys()
+    assert [name for name, op in ops.items() if HEARTBEAT not in op.required_resource_keys] == []
+    own = ops["summary"]
+    assert own.retry_policy is not None
+    assert (own.retry_policy.max_retries, own.tags["kind"], own.pool) == (7, "own", "own")
+    assert [output.code_version for output in own.output_dict.values()] == ["3"]
+
+
+def test_a_run_of_checks_alone_keeps_a_heartbeat(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    defs = build_defs(tiny_settings(tmp_path))
+    job = defs.resolve_implicit_global_asset_job_def()
+    only = dg.AssetCheckKey(dg.AssetKey("sensor_table"), "has_rows")
+    subset = job.get_subset(asset_selection=set(), asset_check_selection={only})
+    result = subset.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
+    assert [event.event_type for event in result.all_events].count(dg.DagsterEventType.STEP_START) == 1
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert read_beat(run) is not None
 
 
 def test_a_crashed_worker_is_retried(instance: dg.DagsterInstance) -> None:

@@ -4,13 +4,13 @@ A run whose process could be seen from here is dead when that very process no lo
 its heartbeat has not changed for its own timeout, as observed from here. The clock of the other host does not count,
 because clocks differ. Neither does the time in which nobody looked, because both sides may have been suspended.
 
-Runs without any heartbeat (of other code, or of an earlier version) are never touched. The exception are runs of the
-jobs of this code location, which promise a heartbeat by a tag: one that is started and has no heartbeat within the
+Runs without any heartbeat (of other code, or of an earlier version) are never touched. The exception are runs of this
+code location, known by the tag of its jobs or by their assets: one that is started and has no heartbeat within the
 timeout was killed before its first one. Dagster itself ends runs that do not start (`run_monitoring`).
 """
 
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -59,7 +59,11 @@ Observations = MutableMapping[str, Observation]
 
 
 def end_dead_runs(
-    instance: dg.DagsterInstance, timeout: timedelta, observations: Observations, now: datetime | None = None
+    instance: dg.DagsterInstance,
+    timeout: timedelta,
+    observations: Observations,
+    now: datetime | None = None,
+    keys: Set[dg.AssetKey] = frozenset(),
 ) -> list[CodedText]:
     """Mark every dead run as failed, or as canceled if it was being canceled; return the reasons.
 
@@ -69,12 +73,13 @@ def end_dead_runs(
             not record one.
         observations: Observations of earlier looks, which are updated. Empty at the first look.
         now: Time by the observer's clock, for tests.
+        keys: Keys of the assets whose runs keep a heartbeat, whatever their job is.
     """
     now = now or datetime.now(UTC)
     records = {record.dagster_run.run_id: record for record in instance.get_run_records(dg.RunsFilter(statuses=LIVE))}
     for run_id in [run_id for run_id in observations if run_id not in records]:
         del observations[run_id]
-    dead = list(_find_dead(instance, records, timeout, observations, now))
+    dead = list(_find_dead(instance, records, timeout, observations, now, keys))
     return [reason for run, reason in dead if _end(instance, run, reason)]
 
 
@@ -84,13 +89,14 @@ def _find_dead(
     timeout: timedelta,
     observations: Observations,
     now: datetime,
+    keys: Set[dg.AssetKey],
 ) -> Iterator[tuple[dg.DagsterRun, CodedText]]:
     for run_id, record in records.items():
         run = record.dagster_run
         beat = read_beat(run)
         if beat is None:
             patience = max(timeout, FIRST_BEAT)
-            if _was_killed_early(instance, record, patience, now):
+            if _promised(run, keys) and _was_killed_early(instance, record, patience, now):
                 yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(patience))
             continue
         facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
@@ -119,14 +125,20 @@ def observe(before: Observation | None, heartbeat: str, timeout: timedelta, now:
     return Observation(heartbeat, now, before.silent + min(gap, LONGEST_GAP, timeout / 2))
 
 
+def _promised(run: dg.DagsterRun, keys: Set[dg.AssetKey]) -> bool:
+    """Return True if a run keeps a heartbeat from its first step on: of a job, or of assets or checks, of ours."""
+    selected = set(run.asset_selection or ()) | {check.asset_key for check in run.asset_check_selection or ()}
+    return PROMISE_TAG in run.tags or (bool(selected) and selected <= keys)
+
+
 def _was_killed_early(instance: dg.DagsterInstance, record: dg.RunRecord, timeout: timedelta, now: datetime) -> bool:
-    """Return True if a run promised a heartbeat and has neither that nor a step within the timeout."""
+    """Return True if a run that keeps a heartbeat has neither that nor a step within the timeout."""
     run = record.dagster_run
-    if PROMISE_TAG not in run.tags or run.status != dg.DagsterRunStatus.STARTED or record.start_time is None:
+    if run.status != dg.DagsterRunStatus.STARTED or record.start_time is None:
         return False
     if now - datetime.fromtimestamp(record.start_time, UTC) < timeout:
         return False
-    # a run of checks alone has steps and no heartbeat
+    # a run of other code, such as an earlier version's, has steps and no heartbeat
     return not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
 
 

@@ -1,6 +1,7 @@
 """The sensor that ends dead runs, whoever started them."""
 
 import json
+from collections.abc import Set
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -14,8 +15,13 @@ SENSOR = "end_dead_runs"
 SECONDS_BETWEEN_TICKS = 30
 
 
-def build(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor; its cursor keeps what earlier ticks observed."""
+def build(settings: Settings, keys: Set[dg.AssetKey] = frozenset()) -> dg.SensorDefinition:
+    """Return the sensor; its cursor keeps what earlier ticks observed.
+
+    Args:
+        settings: Settings of the deployment.
+        keys: Keys of the assets whose runs keep a heartbeat.
+    """
     timeout = settings.runs.heartbeat_timeout
 
     @dg.sensor(
@@ -26,7 +32,7 @@ def build(settings: Settings) -> dg.SensorDefinition:
     )
     def end_dead(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         observations = _read(context.cursor)
-        reasons = end_dead_runs(context.instance, timeout, observations)
+        reasons = end_dead_runs(context.instance, timeout, observations, keys=keys)
         context.update_cursor(
             json.dumps(
                 {

@@ -221,8 +221,33 @@ def test_a_run_that_promised_a_heartbeat_and_has_none_is_dead_after_the_timeout(
     assert state(instance, run) == (dg.DagsterRunStatus.FAILURE, "runs.no-heartbeat")
 
 
+@pytest.mark.parametrize(
+    ("selected", "outcome"),
+    [
+        (["feature_table"], dg.DagsterRunStatus.FAILURE),
+        (["feature_table", "of_other_code"], STARTED),
+        (["of_other_code"], STARTED),
+        ([], STARTED),
+    ],
+    ids=["ours", "both", "other", "none"],
+)
+def test_a_run_of_selected_assets_of_ours_is_found_without_a_tag(
+    instance: dg.DagsterInstance, selected: list[str], outcome: dg.DagsterRunStatus
+) -> None:
+    """Check a run of the UI that was killed before its first heartbeat, which adds the tag."""
+    assets = frozenset(dg.AssetKey(key) for key in selected) or None
+    checks = frozenset(dg.AssetCheckKey(dg.AssetKey(key), "has_rows") for key in selected)
+    for selection in ({"asset_selection": assets}, {"asset_check_selection": checks}):
+        run = dg.DagsterRun(job_name="__ASSET_JOB", run_id=str(uuid.uuid4()), **selection)
+        instance.add_run(run)
+        instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", run.job_name), run.run_id)
+        later = datetime.now(UTC) + timedelta(minutes=11)
+        end_dead_runs(instance, TIMEOUT, {}, later, frozenset({dg.AssetKey("feature_table")}))
+        assert state(instance, run.run_id)[0] == outcome
+
+
 def test_a_run_of_steps_without_a_heartbeat_is_not_marked(instance: dg.DagsterInstance) -> None:
-    """Check a run of checks alone, which a person starts again."""
+    """Check a run of an earlier version, whose checks kept none."""
     run = add(instance, status=dg.DagsterRunStatus.NOT_STARTED, tags={PROMISE_TAG: "true"})
     for event in ("PIPELINE_START", "STEP_START"):
         instance.report_dagster_event(dg.DagsterEvent(event, "train"), run)
