@@ -62,7 +62,7 @@ def require_heartbeat(definition: Definition) -> Definition:
     alive = dg.OpDefinition(
         compute_fn=op.compute_fn,
         name=op.name,
-        ins={name: dg.In.from_definition(given) for name, given in op.input_dict.items()},
+        ins={name: dg.In.from_definition(loaded) for name, loaded in op.input_dict.items()},
         outs={name: dg.Out.from_definition(made) for name, made in op.output_dict.items()},  # with the code version
         description=op.description,
         config_schema=op.config_schema,

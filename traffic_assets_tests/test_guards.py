@@ -130,7 +130,7 @@ def test_a_look_for_dead_runs_that_fails_does_not_fail_the_run(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise ConnectionError("the database does not answer")
 
     monkeypatch.setattr(guards, "end_dead_runs", fail)

@@ -96,7 +96,7 @@ def _find_dead(
         beat = read_beat(run)
         if beat is None:
             patience = max(timeout, FIRST_BEAT)
-            if _promised(run, keys) and _was_killed_early(instance, record, patience, now):
+            if _keeps_heartbeat(run, keys) and _was_killed_early(instance, record, patience, now):
                 yield run, messages.NO_HEARTBEAT(run=run_id, minutes=_minutes(patience))
             continue
         facts = {"run": run_id, "host": beat.process.host, "pid": beat.process.pid}
@@ -125,7 +125,7 @@ def observe(before: Observation | None, heartbeat: str, timeout: timedelta, now:
     return Observation(heartbeat, now, before.silent + min(gap, LONGEST_GAP, timeout / 2))
 
 
-def _promised(run: dg.DagsterRun, keys: Set[dg.AssetKey]) -> bool:
+def _keeps_heartbeat(run: dg.DagsterRun, keys: Set[dg.AssetKey]) -> bool:
     """Return True if a run keeps a heartbeat from its first step on: of a job, or of assets or checks, of ours."""
     selected = set(run.asset_selection or ()) | {check.asset_key for check in run.asset_check_selection or ()}
     return PROMISE_TAG in run.tags or (bool(selected) and selected <= keys)
