@@ -96,15 +96,18 @@ def _build_defs(
     used = {**resources, **_complete_storage(resource_overrides, resources["hdfs"])}
     storage = _known_storage(used["hdfs"])
     named, named_checks = add_prefixes(assets, all_checks, settings.deployment)
+    named = [guards.require_heartbeat(asset) for asset in named]
+    named_checks = [guards.require_heartbeat(check) for check in named_checks]
+    keys = guards.list_keys_with_heartbeat([*named, *named_checks])
     return dg.Definitions(
         assets=named,
         asset_checks=named_checks,
         jobs=jobs.build(built, settings.deployment),
         sensors=[
             sensors.build(settings, add_name_prefix(jobs.TRAIN, settings.deployment), storage),
-            liveness_sensor.build(settings),
+            liveness_sensor.build(settings, keys),
         ],
-        resources={**guards.build(settings, storage), **used},
+        resources={**guards.build(settings, storage, keys), **used},
         loggers=loggers,
         executor=dg.in_process_executor,
     )

@@ -4,16 +4,15 @@ Otherwise Dagster would start the run, and a later step would fail without a cle
 with a parameter. The rules are in `partitions.py` and `assets/launchpad.py`. A refused run is never retried.
 
 A run that trains a model also takes the lease of its week here. Every run keeps its heartbeat from here on: guards
-require the resource `heartbeat`, and so does every asset without a guard.
+require the resource `heartbeat`, and `require_heartbeat` adds it to all assets and checks of the code location.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -41,17 +40,58 @@ WAIT_TAG = "traffic_assets/wait"
 """Tag of a run that waits for the lease of its week, instead of being refused."""
 SECONDS_BETWEEN_ATTEMPTS = 5.0
 
+Definition = TypeVar("Definition")
+"""An asset, its description, or checks."""
+
 _LOG = logging.getLogger(__name__)
 
-__all__ = ["CODE_TAG", "MAX_RETRIES", "WAIT_TAG", "build"]
+__all__ = ["CODE_TAG", "MAX_RETRIES", "WAIT_TAG", "build", "list_keys_with_heartbeat", "require_heartbeat"]
 
 
-def build(settings: Settings, hdfs: HdfsResource | None = None) -> dict[str, dg.ResourceDefinition]:
+def require_heartbeat(definition: Definition) -> Definition:
+    """Return an asset or checks whose runs keep a heartbeat, if they are computed by one op.
+
+    Only the op changes: the function and what it needs stay as they are. An asset that is a graph of several ops is
+    returned as it is.
+    """
+    if not isinstance(definition, dg.AssetsDefinition) or not definition.is_executable:
+        return definition
+    op = definition.node_def
+    if not isinstance(op, dg.OpDefinition) or HEARTBEAT in op.required_resource_keys:
+        return definition
+    alive = dg.OpDefinition(
+        compute_fn=op.compute_fn,
+        name=op.name,
+        ins={name: dg.In.from_definition(loaded) for name, loaded in op.input_dict.items()},
+        outs={name: dg.Out.from_definition(made) for name, made in op.output_dict.items()},  # with the code version
+        description=op.description,
+        config_schema=op.config_schema,
+        required_resource_keys=op.required_resource_keys | {HEARTBEAT},
+        tags=op.tags,
+        retry_policy=op.retry_policy,
+        pool=op.pool,
+    )
+    attributes: dict[str, Any] = {**definition.get_attributes_dict(), "node_def": alive}
+    return type(definition)(**attributes)
+
+
+def list_keys_with_heartbeat(definitions: Iterable[Any]) -> frozenset[dg.AssetKey]:
+    """Return the keys of the assets whose runs, and those of their checks, keep a heartbeat."""
+    kept = [
+        one for one in definitions if isinstance(one, dg.AssetsDefinition) and HEARTBEAT in one.required_resource_keys
+    ]
+    return frozenset(key for one in kept for key in (*one.keys, *(check.asset_key for check in one.check_keys)))
+
+
+def build(
+    settings: Settings, hdfs: HdfsResource | None = None, keys: Set[dg.AssetKey] = frozenset()
+) -> dict[str, dg.ResourceDefinition]:
     """Return the guards by resource key.
 
     Args:
         settings: Settings of the deployment.
         hdfs: Storage of the deployment; without it no run warns about another code location with its asset keys.
+        keys: Keys of the assets whose runs keep a heartbeat.
     """
 
     @dg.resource(description="Keeps the heartbeat of a run, and ends dead runs when it starts.")
@@ -59,8 +99,8 @@ def build(settings: Settings, hdfs: HdfsResource | None = None) -> dict[str, dg.
         if (run := _starting_run(context)) is None or context.instance is None:
             yield None
             return
-        with keep_heartbeat(context.instance, run) as kept:
-            _watch_other_runs(context.instance, settings, kept)
+        with keep_heartbeat(context.instance, run, settings.runs.heartbeat_timeout) as kept:
+            _watch_other_runs(context.instance, settings, kept, keys)
             yield kept
 
     @dg.resource(
@@ -95,17 +135,18 @@ def build(settings: Settings, hdfs: HdfsResource | None = None) -> dict[str, dg.
     return {HEARTBEAT: heartbeat, DAY_GUARD: day_guard, WEEK_GUARD: week_guard}
 
 
-def _watch_other_runs(instance: dg.DagsterInstance, settings: Settings, heartbeat: Heartbeat) -> None:
+def _watch_other_runs(
+    instance: dg.DagsterInstance, settings: Settings, heartbeat: Heartbeat, keys: Set[dg.AssetKey]
+) -> None:
     """End dead runs now and at every beat."""
     if instance.is_ephemeral:  # it has no other runs
         return
-    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
     observations: Observations = {}
 
     def look() -> None:
-        end_dead_runs(instance, timeout, observations)
+        end_dead_runs(instance, settings.runs.heartbeat_timeout, observations, keys=keys)
 
-    look()
+    heartbeat.call(look)
     heartbeat.add(look)
 
 
@@ -123,9 +164,10 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
 
     Raises:
         dagster.Failure: If a live run holds it, it is damaged, or storage refuses it.
+        StorageError: If storage does not answer.
     """
     hdfs: HdfsResource = context.resources.hdfs
-    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+    timeout = settings.runs.heartbeat_timeout
     task, waiting_for, failures = leases.train_task(run.tags[PARTITION]), None, 0
     while True:
         try:
@@ -143,7 +185,7 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
             failures += 1
             if error.retryable and failures <= RETRIES:  # as a step would be retried
                 time.sleep(SECONDS_BETWEEN)
-            elif text := find_coded_text(error):
+            elif not error.retryable and (text := find_coded_text(error)):  # otherwise the run is not refused
                 raise dg.Failure(text, allow_retries=False) from error
             else:
                 raise
@@ -151,7 +193,10 @@ def _take_lease(context: dg.InitResourceContext, run: dg.DagsterRun, settings: S
 
 @contextmanager
 def _held(lease: Lease, heartbeat: Heartbeat) -> Iterator[None]:
-    """Hold a lease in the block: each heartbeat of the run renews it, and the end of the block releases it."""
+    """Hold a lease in the block: each heartbeat of the run renews it, and the end of the block releases it.
+
+    A run whose lease another run took over may not succeed. If no heartbeat noticed it, the release does.
+    """
     held, lock = lease, threading.Lock()
 
     def renew() -> None:
@@ -172,6 +217,8 @@ def _held(lease: Lease, heartbeat: Heartbeat) -> Iterator[None]:
             renew_is_due = False
         try:
             held.release()
+        except LeaseError as error:
+            heartbeat.lose(error.refusal)
         except Exception as error:  # the outcome of the run matters more; a lease of an ended process is free
             _LOG.warning(messages.LEASE_NOT_RELEASED(cause=error_text(error)))
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from traffic_assets.assets.group import FEATURES, TRAIN, Job
 from traffic_assets.assets.groups import Built, job_keys
-from traffic_assets.liveness.dead_runs import PROMISE_TAG
+from traffic_assets.liveness.heartbeat import PROMISE_TAG
 from traffic_assets.naming import RUN_TAG, add_key_prefix, add_name_prefix
 
 DESCRIPTIONS: dict[Job, str] = {

@@ -1,7 +1,8 @@
 """Lost trainings: runs that died, and runs of the training sensor that were stopped or gave way to another training.
 
-A run is lost if nothing in it failed: a refused run and a run with a failed step or gate have an outcome, and would
-have it again. The sensor starts a week again at most twice for the same features.
+A run is lost if no step of it failed and it was not refused: a refused run and a run with a failed step or gate have an
+outcome, and would have it again. An exception outside of a step, as when storage or Dagster's database does not answer
+at the start, is none. The sensor starts a week again at most twice for the same features.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,7 +15,8 @@ from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.uris import is_local
 from traffic_assets.liveness import lease as leases
-from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG
+from traffic_assets.liveness.dead_runs import CODE_TAG
+from traffic_assets.liveness.heartbeat import PROMISE_TAG
 from traffic_assets.messages import location as messages
 from traffic_assets.messages.runs import LEASE_HELD
 from traffic_assets.naming import add_tag_prefix
@@ -25,7 +27,7 @@ STORAGE_ID_TAG = "traffic_assets/features_storage_id"
 """Tag of a run of the training sensor with the newest storage id of the features that it was started for."""
 MAX_RETRIES_TAG = "dagster/max_retries"
 FAILURE_REASON_TAG = "dagster/failure_reason"
-OWN_FAILURES = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
+STEP_FAILURE, RUN_EXCEPTION, NOT_INITIALIZED = "STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE"
 """Reasons that Dagster records when a run itself failed. A run whose process ended has another reason, or none."""
 MAX_ATTEMPTS = 3
 SECONDS_AFTER_GIVING_WAY = (600, 3600)
@@ -56,21 +58,17 @@ def is_lost(run: dg.DagsterRun, deployment: str) -> bool:
         run.status == dg.DagsterRunStatus.CANCELED or _gave_way(run)
     ):
         return True
-    # Dagster's daemon starts a run with the tags of its job; a run without them is of an earlier version
-    ours = PROMISE_TAG in run.tags
-    return ours and run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) not in OWN_FAILURES
+    # a run without the tag is of an earlier version, or did not begin
+    return PROMISE_TAG in run.tags and run.status == dg.DagsterRunStatus.FAILURE and not _has_outcome(run)
 
 
-def list_lost_runs(
-    instance: dg.DagsterInstance, weeks: Collection[str], train_job: str, deployment: str
-) -> dict[str, str]:
-    """Return the week of each lost run of these weeks, by run id."""
+def list_lost_runs(instance: dg.DagsterInstance, weeks: Collection[str], deployment: str) -> dict[str, str]:
+    """Return the week of each lost run of these weeks, by run id, also of runs of selected assets."""
     if not weeks:
         return {}
     statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    runs = instance.get_runs(dg.RunsFilter(job_name=train_job, statuses=statuses))
-    lost = [run for run in runs if run.tags.get(PARTITION) in weeks and is_lost(run, deployment)]
-    return {run.run_id: run.tags[PARTITION] for run in lost}
+    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION: sorted(weeks)}, statuses=statuses))
+    return {run.run_id: run.tags[PARTITION] for run in runs if is_lost(run, deployment)}
 
 
 def next_attempt(
@@ -97,16 +95,25 @@ def next_attempt(
     return Attempt(len(records) + 1)
 
 
+def _has_outcome(run: dg.DagsterRun) -> bool:
+    """Return True if a failed run would fail again: by a step, or because a guard refused it."""
+    reason = run.tags.get(FAILURE_REASON_TAG)
+    return reason == STEP_FAILURE or (reason == RUN_EXCEPTION and CODE_TAG in run.tags)
+
+
 def _gave_way(run: dg.DagsterRun) -> bool:
     # a run that a person executes again has the tags of the run that gave way
-    refused = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) != "STEP_FAILURE"
+    refused = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(FAILURE_REASON_TAG) != STEP_FAILURE
     return refused and run.tags.get(CODE_TAG) == LEASE_HELD.code
 
 
 def _outcome(run: dg.DagsterRun) -> str:
     if run.status == dg.DagsterRunStatus.CANCELED:
         return "stopped"
-    return "gave way to another training" if _gave_way(run) else "died"
+    if _gave_way(run):
+        return "gave way to another training"
+    outside = run.tags.get(FAILURE_REASON_TAG) in (RUN_EXCEPTION, NOT_INITIALIZED)
+    return "failed outside of its steps" if outside else "died"
 
 
 def _wait_for_other(settings: Settings, week: str, lost: Sequence[dg.RunRecord], now: datetime) -> CodedText | None:
@@ -116,8 +123,8 @@ def _wait_for_other(settings: Settings, week: str, lost: Sequence[dg.RunRecord],
     """
     base_uri = settings.persistence.base_uri
     if is_local(base_uri):
-        timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
-        holder = leases.find_holder(LocalFileSystem(), base_uri, leases.train_task(week), timeout)
+        task, timeout = leases.train_task(week), settings.runs.heartbeat_timeout
+        holder = leases.find_holder(LocalFileSystem(), base_uri, task, timeout)
         return messages.WEEK_TRAINED_ELSEWHERE(week=week, **leases.describe(holder)) if holder else None
     seconds = SECONDS_AFTER_GIVING_WAY[min(len(lost), len(SECONDS_AFTER_GIVING_WAY)) - 1]
     due = datetime.fromtimestamp(lost[0].end_time or 0, UTC) + timedelta(seconds=seconds)

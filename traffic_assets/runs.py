@@ -152,7 +152,7 @@ def _run(
     run_id = str(uuid.uuid4())
     result = location.resolve_job_def(add_name_prefix(job, settings.deployment)).execute_in_process(
         # the tags are there from its creation on, so that a run killed before its first heartbeat is known as dead
-        tags={**tags, **heartbeat_tags(run_id)},
+        tags={**tags, **heartbeat_tags(run_id, settings.runs.heartbeat_timeout)},
         run_id=run_id,
         instance=instance,
         raise_on_error=False,

@@ -233,7 +233,7 @@ def check_weeks(
         for week in candidate_weeks(newest, settings)
         if len(ids := {day: newest[day] for day in training_window(week, settings) if day in newest}) >= required
     }
-    lost = list_lost_runs(instance, windows, train_job, settings.deployment)
+    lost = list_lost_runs(instance, windows, settings.deployment)
     included = _get_ids_in_splits(instance, names, windows, checked, lost)
     windows = _with_newer(windows, included)
     # on most ticks few weeks or none remain, so the following queries are cheap

@@ -15,9 +15,10 @@ from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.liveness import lease as leases
-from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG
+from traffic_assets.liveness.dead_runs import CODE_TAG
+from traffic_assets.liveness.heartbeat import PROMISE_TAG, heartbeat_tags
 from traffic_assets.lost_trainings import FAILURE_REASON_TAG, MAX_RETRIES_TAG, STORAGE_ID_TAG
-from traffic_assets.messages.runs import LEASE_HELD, PROCESS_ENDED
+from traffic_assets.messages.runs import BAD_HYPERPARAMETERS, LEASE_HELD, PROCESS_ENDED
 from traffic_assets.partitions import PARTITION
 from traffic_assets.readings.completeness import COMPLETENESS
 from traffic_assets.sensors import FEATURES, ROW_COUNT, candidate_weeks
@@ -80,10 +81,15 @@ def start(
 
 
 def run(
-    instance: dg.DagsterInstance, week: str, status: dg.DagsterRunStatus, only: str = "", **tags: str
+    instance: dg.DagsterInstance,
+    week: str,
+    status: dg.DagsterRunStatus,
+    only: str = "",
+    job: str = "train",
+    **tags: str,
 ) -> dg.DagsterRun:
     added = dg.DagsterRun(
-        job_name="train",
+        job_name=job,
         run_id=str(uuid.uuid4()),
         status=status,
         tags={PARTITION: week, **tags},
@@ -340,6 +346,14 @@ LOST = {
         dg.DagsterRunStatus.FAILURE,
         {PROMISE_TAG: "true", FAILURE_REASON_TAG: "START_TIMEOUT"},
     ),
+    "failed outside of its steps": (
+        dg.DagsterRunStatus.FAILURE,
+        {PROMISE_TAG: "true", FAILURE_REASON_TAG: "RUN_EXCEPTION"},
+    ),
+    "failed outside of its steps, at its initialization": (
+        dg.DagsterRunStatus.FAILURE,
+        {PROMISE_TAG: "true", FAILURE_REASON_TAG: "JOB_INITIALIZATION_FAILURE"},
+    ),
     "stopped": (dg.DagsterRunStatus.CANCELED, {}),
     "gave way": (dg.DagsterRunStatus.FAILURE, {CODE_TAG: LEASE_HELD.code, FAILURE_REASON_TAG: "RUN_EXCEPTION"}),
 }
@@ -363,16 +377,24 @@ def test_a_lost_run_is_started_again_at_most_twice(instance: dg.DagsterInstance,
     assert requested_weeks(last) == []
     assert str(last.skip_reason.skip_message).startswith("[location.training-lost] ")
     assert WEEK in last.skip_reason.skip_message
+    assert f"({kind.partition(',')[0]}" in last.skip_reason.skip_message
     materialize(instance, DAYS[0])
     assert requested_weeks(tick(instance, settings, last.cursor)) == [WEEK], "new features count from the beginning"
 
 
-@pytest.mark.parametrize("reason", ["STEP_FAILURE", "RUN_EXCEPTION"])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {FAILURE_REASON_TAG: "STEP_FAILURE"},
+        {FAILURE_REASON_TAG: "RUN_EXCEPTION", CODE_TAG: BAD_HYPERPARAMETERS.code},
+    ],
+    ids=["step", "refused"],
+)
 def test_a_run_that_failed_by_itself_is_not_started_again(
-    instance: dg.DagsterInstance, settings: Settings, reason: str
+    instance: dg.DagsterInstance, settings: Settings, outcome: dict[str, str]
 ) -> None:
     materialize(instance, *DAYS)
-    tags = {PROMISE_TAG: "true", FAILURE_REASON_TAG: reason}
+    tags = {PROMISE_TAG: "true", **outcome}
     start(instance, tick(instance, settings, None), dg.DagsterRunStatus.FAILURE, **tags)
     assert requested_weeks(tick(instance, settings, None)) == []
 
@@ -398,6 +420,21 @@ def test_the_splits_of_a_lost_run_do_not_count_even_if_the_cursor_passed_them(
 def test_the_splits_of_a_persons_run_that_died_do_not_count(instance: dg.DagsterInstance, settings: Settings) -> None:
     materialize(instance, *DAYS)
     killed = run(instance, WEEK, dg.DagsterRunStatus.STARTED, **{PROMISE_TAG: "true"})
+    split(instance, WEEK, newest_id(instance, FEATURES), of=killed)
+    during = tick(instance, settings, None)
+    assert requested_weeks(during) == []
+    finish(instance, killed, dg.DagsterRunStatus.FAILURE)
+    assert requested_weeks(tick(instance, settings, during.cursor)) == [WEEK]
+
+
+def test_the_splits_of_selected_assets_whose_run_died_do_not_count(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    """Check a run of the UI, which is of no job of ours; its first heartbeat adds the tags."""
+    materialize(instance, *DAYS)
+    splits = SPLIT_ASSETS["train"]
+    killed = run(instance, WEEK, dg.DagsterRunStatus.STARTED, only=splits, job="__ASSET_JOB")
+    instance.add_run_tags(killed.run_id, heartbeat_tags(killed.run_id, timedelta(minutes=10)))
     split(instance, WEEK, newest_id(instance, FEATURES), of=killed)
     during = tick(instance, settings, None)
     assert requested_weeks(during) == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup, Guard
+from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.requests import REQUESTED, require_same_request
@@ -36,7 +36,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
     ins = {get_step_name(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
-    def compare(context: dg.AssetExecutionContext, heartbeat: Guard, **inputs: Any) -> AssetOutput:
+    def compare(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
         from traffic_assets.assets import presentation
         from traffic_assets.ml.evaluation.comparison import compare_models
         from traffic_assets.ml.evaluation.leaderboard import rank_models

@@ -17,9 +17,9 @@ IO_MANAGERS = ("io_manager", DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS)
 """Keys of the IO managers; the first is that of assets without `io_manager_key`."""
 DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
 Guard = dg.ResourceParam[object]
-"""Type of an asset's parameter `day_guard`, `week_guard` or `heartbeat` (`guards.py`)."""
+"""Type of an asset's parameter `day_guard` or `week_guard` (`guards.py`)."""
 HEARTBEAT = "heartbeat"
-"""Resource that keeps the heartbeat of a run. Guards require it; an asset without a guard has the parameter itself."""
+"""Resource that keeps the heartbeat of a run. `build_defs` adds it to every asset and check; guards require it too."""
 DATE = "date"
 REGISTRY = "model_registry"
 """Key of the registry among the locations."""

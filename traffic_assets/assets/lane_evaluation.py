@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup, Guard
+from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lane_requests import infer_requests, request_lane
 from traffic_assets.assets.lanes import EVALUATION, Lane, list_lanes, model_folder, require_same_split, scratch_folder
@@ -71,7 +71,6 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         test_split: AssetInput,
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
-        heartbeat: Guard,
     ) -> AssetOutput:
         from traffic_assets.assets.presentation import describe_search, dump_document, show_metrics
         from traffic_assets.ml.fitting.pipeline import observed_rows
@@ -142,7 +141,6 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         train_split: AssetInput,
         validation_split: AssetInput,
         test_split: AssetInput,
-        heartbeat: Guard,
     ) -> AssetOutput:
         from traffic_assets.assets.presentation import describe_scores, dump_document
         from traffic_assets.ml.evaluation.diagnostics import diagnose, predicted_rows
@@ -203,9 +201,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         kinds={"json"},
     )
     @storage_step
-    def evaluation(
-        context: dg.AssetExecutionContext, diagnosed: AssetInput, temporal: AssetInput, heartbeat: Guard
-    ) -> AssetOutput:
+    def evaluation(context: dg.AssetExecutionContext, diagnosed: AssetInput, temporal: AssetInput) -> AssetOutput:
         from traffic_assets.assets import presentation
         from traffic_assets.ml.evaluation.diagnostics import Diagnostics
         from traffic_assets.ml.evaluation.scores import Evaluation

@@ -117,9 +117,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"spark", "hdfs"},
     )
     @storage_step
-    def sensor_table(
-        context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource, heartbeat: Guard
-    ) -> AssetOutput:
+    def sensor_table(context: dg.AssetExecutionContext, spark: SparkResource, hdfs: HdfsResource) -> AssetOutput:
         from traffic_assets.features.sensors import SensorTable, build_sensor_table
 
         source = get_source(data.sensors_source or settings.source_uri, settings, spark)

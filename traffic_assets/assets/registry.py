@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup, Guard
+from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lane_requests import infer_requests
 from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
@@ -63,7 +63,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
     )
     @fails_with_code
     def registry_entry(
-        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput, heartbeat: Guard
+        context: dg.AssetExecutionContext, hdfs: HdfsResource, evaluation: AssetInput
     ) -> dg.MaterializeResult:
         from traffic_assets.ml.evaluation.gates import describe_missed, evaluate_thresholds
         from traffic_assets.ml.evaluation.scores import Evaluation

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets.evaluation import COMPARISON, LOADED
-from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup, Guard
+from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
 from traffic_assets.assets.requests import REQUESTED, require_same_request, restore_training
@@ -49,7 +49,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
     ins = {get_step_name(name): dg.AssetIn(asset_key(name), dagster_type=LOADED) for name in names}
 
     @storage_step
-    def report(context: dg.AssetExecutionContext, heartbeat: Guard, **inputs: Any) -> AssetOutput:
+    def report(context: dg.AssetExecutionContext, **inputs: Any) -> AssetOutput:
         from traffic_assets.assets.presentation import summarize_report
         from traffic_assets.report import findings
         from traffic_assets.report.contents import Report

@@ -315,9 +315,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         kinds={"spark"},
     )
     @storage_step
-    def fitted_preprocessor(
-        context: dg.AssetExecutionContext, train_split: AssetInput, heartbeat: Guard
-    ) -> AssetOutput:
+    def fitted_preprocessor(context: dg.AssetExecutionContext, train_split: AssetInput) -> AssetOutput:
         from traffic_assets.ml.fitting.caching import cached_rows, vectors_to_fit
         from traffic_assets.ml.fitting.pipeline import fit_preprocessor, observed_rows
         from traffic_assets.ml.preprocessing.feature_set import Preparation, usable_features

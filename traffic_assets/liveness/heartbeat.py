@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import dagster as dg
 
@@ -23,10 +24,12 @@ from traffic_assets.liveness.process import Process, this_process
 from traffic_assets.messages import runs as messages
 
 PROCESS_TAG = "traffic_assets/process"
-"""Tag of a run with its process, as JSON."""
-_RUN = "run"
+"""Tag of a run with its process and timeout, as JSON."""
+_RUN, _TIMEOUT = "run", "timeout_minutes"
 HEARTBEAT_TAG = "traffic_assets/heartbeat"
 """Tag of a run with the time of its last heartbeat, by the clock of its host."""
+PROMISE_TAG = "traffic_assets/keeps_heartbeat"
+"""Tag of a run that keeps a heartbeat from its first step on: of the jobs, and of any run that began."""
 SECONDS_BETWEEN_BEATS = 15.0
 SECONDS_BETWEEN_LOOKS = 1.0
 """Seconds between two looks at the signals that this process received."""
@@ -54,11 +57,11 @@ class Beat:
 
     Attributes:
         process: Process of the run.
-        at: Time of the heartbeat, by the clock of that process's host.
+        timeout: Time without a heartbeat after which the run is dead; None for a run of an earlier version.
     """
 
     process: Process
-    at: datetime
+    timeout: timedelta | None
 
 
 def read_beat(run: dg.DagsterRun) -> Beat | None:
@@ -67,18 +70,24 @@ def read_beat(run: dg.DagsterRun) -> Beat | None:
     Dagster copies the tags of a run that is executed again, so the tag names its run.
     """
     try:
-        process, at = json.loads(run.tags[PROCESS_TAG]), datetime.fromisoformat(run.tags[HEARTBEAT_TAG])
-        if process[_RUN] != run.run_id:
+        process = json.loads(run.tags[PROCESS_TAG])
+        if process[_RUN] != run.run_id or HEARTBEAT_TAG not in run.tags:
             return None
-        return Beat(Process.from_dict(process), at if at.tzinfo else at.replace(tzinfo=UTC))
+        timeout = timedelta(minutes=process[_TIMEOUT]) if _TIMEOUT in process else None
+        return Beat(Process.from_dict(process), timeout)
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def heartbeat_tags(run_id: str) -> dict[str, str]:
-    """Return the tags of a heartbeat of a run in this process, now."""
-    process = {_RUN: run_id, **this_process().to_dict()}
-    return {PROCESS_TAG: json.dumps(process), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
+def heartbeat_tags(run_id: str, timeout: timedelta) -> dict[str, str]:
+    """Return the tags of a heartbeat of a run in this process, now.
+
+    Args:
+        run_id: Id of the run.
+        timeout: Time without a heartbeat after which the run is dead. Every observer uses it, whatever its settings.
+    """
+    process = {_RUN: run_id, _TIMEOUT: timeout / timedelta(minutes=1), **this_process().to_dict()}
+    return {PROMISE_TAG: "true", PROCESS_TAG: json.dumps(process), HEARTBEAT_TAG: datetime.now(UTC).isoformat()}
 
 
 class Heartbeat:
@@ -88,8 +97,8 @@ class Heartbeat:
         lost: Reason why the run may not go on; None while it may.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-        self._instance, self._run = instance, run
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun, timeout: timedelta) -> None:
+        self._instance, self._run, self._timeout = instance, run, timeout
         # nobody else sees an instance in memory, and its storage does not allow a second thread
         self._tasks: list[Callable[[], None]] = [] if instance.is_ephemeral else [self._beat]
         self._ended = threading.Event()
@@ -101,9 +110,20 @@ class Heartbeat:
         """Call a function at every beat; if it raises RunLostError, the run is interrupted."""
         self._tasks.append(task)
 
+    def call(self, task: Callable[[], None]) -> None:
+        """Call a function as at a beat: an error is only logged, unless it is RunLostError."""
+        try:
+            task()
+        except RunLostError as error:
+            if self.lost is None:
+                self.lose(error.refusal)
+                self._interrupt()
+        except Exception as error:  # storage that does not answer now may answer at the next beat
+            _LOG.warning(messages.HEARTBEAT_FAILED(run=self._run.run_id, cause=error_text(error)))
+
     def start(self) -> None:
         """Write the first heartbeat, and start the thread."""
-        self._instance.add_run_tags(self._run.run_id, heartbeat_tags(self._run.run_id))
+        self._instance.add_run_tags(self._run.run_id, heartbeat_tags(self._run.run_id, self._timeout))
         self._thread.start()
 
     def end(self) -> None:
@@ -119,16 +139,8 @@ class Heartbeat:
                 _cancel_spark_jobs()
             if looks * SECONDS_BETWEEN_LOOKS >= SECONDS_BETWEEN_BEATS:
                 looks = 0
-                self._call_tasks()
-
-    def _call_tasks(self) -> None:
-        for task in list(self._tasks):
-            try:
-                task()
-            except RunLostError as error:
-                self._lose(error.refusal)
-            except Exception as error:  # storage that does not answer now may answer at the next beat
-                _LOG.warning(messages.HEARTBEAT_FAILED(run=self._run.run_id, cause=error_text(error)))
+                for task in list(self._tasks):
+                    self.call(task)
 
     def _beat(self) -> None:
         run = self._instance.get_run_by_id(self._run.run_id)
@@ -137,26 +149,31 @@ class Heartbeat:
             raise RunLostError(messages.RUN_ENDED_ELSEWHERE(run=self._run.run_id, status=status))
         self._instance.add_run_tags(self._run.run_id, {HEARTBEAT_TAG: datetime.now(UTC).isoformat()})
 
-    def _lose(self, reason: CodedText) -> None:
-        if self.lost is not None:
-            return
+    def lose(self, reason: CodedText) -> None:
+        """Let the run fail at its end."""
         self.lost = reason
         _LOG.error(reason)
+
+    def _interrupt(self) -> None:
         main = threading.main_thread().ident
         if self._may_interrupt and main is not None:
             signal.pthread_kill(main, signal.SIGINT)  # Dagster ends the run, as after Ctrl-C
 
 
 @contextmanager
-def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Heartbeat]:
+def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun, timeout: timedelta) -> Iterator[Heartbeat]:
     """Keep the heartbeat of a run in the block.
 
     A SIGTERM or SIGHUP in the block interrupts the run. At the end of the block it is then marked as canceling, so that
     Dagster ends it as canceled instead of failed. A program that does not choose an exit code for that (`dagster job
     execute`) gets 143 or 129.
+
+    Raises:
+        KeyboardInterrupt: At the end of the block, if the run may not go on. Dagster ends the run then, whereas any
+            other error of a resource that ends would only be logged.
     """
     with signals.watch_signals():
-        heartbeat = Heartbeat(instance, run)
+        heartbeat = Heartbeat(instance, run, timeout)
         heartbeat.start()
         try:
             yield heartbeat
@@ -165,6 +182,12 @@ def keep_heartbeat(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator
             if stopped_by := signals.stop_signal():
                 _cancel(instance, run, stopped_by)
                 signals.exit_with(signals.exit_code(stopped_by))
+            elif heartbeat.lost:
+                _interrupt_with(heartbeat.lost)
+
+
+def _interrupt_with(reason: CodedText) -> NoReturn:
+    raise KeyboardInterrupt(reason)
 
 
 def _cancel(instance: dg.DagsterInstance, run: dg.DagsterRun, stopped_by: signal.Signals) -> None:

@@ -26,6 +26,9 @@ from traffic_assets.messages import runs as messages
 
 FOLDER = "_leases"
 _SUFFIX = ".json"
+_TIMEOUT = "timeout_minutes"
+_PROBE = "now-"
+"""Begin of the name of a file that shows the clock of the storage."""
 
 
 class LeaseError(RuntimeError):
@@ -64,6 +67,8 @@ class Holder:
         started: Time when the run took the lease, by the clock of its host.
         renewals: Number of heartbeats.
         released: True if the run ended.
+        timeout: Age of the last heartbeat after which the run is dead, if it cannot be seen; None for a run of an
+            earlier version.
     """
 
     run_id: str
@@ -71,16 +76,19 @@ class Holder:
     started: datetime
     renewals: int = 0
     released: bool = False
+    timeout: timedelta | None = None
 
     def to_json(self) -> bytes:
         """Return the content of the lease file."""
-        values = {
+        values: dict[str, Any] = {
             "run_id": self.run_id,
             "process": self.process.to_dict(),
             "started": self.started.isoformat(timespec="seconds"),
             "renewals": self.renewals,
             "released": self.released,
         }
+        if self.timeout is not None:
+            values[_TIMEOUT] = self.timeout / timedelta(minutes=1)
         return json.dumps(values, indent=1).encode()
 
     @classmethod
@@ -98,6 +106,7 @@ class Holder:
                 datetime.fromisoformat(values["started"]),
                 values["renewals"],
                 values["released"],
+                timedelta(minutes=values[_TIMEOUT]) if _TIMEOUT in values else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise LeaseError(messages.DAMAGED_LEASE(lease=redact(uri), cause=repr(error))) from error
@@ -123,17 +132,25 @@ class Lease:
         Raises:
             LeaseError: If another run took the lease over.
         """
-        folder, _, name = self.uri.rpartition("/")
-        newest = _newest(self.filesystem, folder)
-        if newest is not None and _number(newest.name) > _number(name):
-            raise LeaseError(messages.LEASE_LOST(lease=redact(self.uri)))
+        self._require_held()
         renewed = replace(self, holder=replace(self.holder, renewals=self.holder.renewals + 1))
         self.filesystem.write_bytes(self.uri, renewed.holder.to_json())
         return renewed
 
     def release(self) -> None:
-        """Free the lease for the next run."""
+        """Free the lease for the next run.
+
+        Raises:
+            LeaseError: If another run took the lease over.
+        """
+        self._require_held()
         self.filesystem.write_bytes(self.uri, replace(self.holder, released=True).to_json())
+
+    def _require_held(self) -> None:
+        folder, _, name = self.uri.rpartition("/")
+        newest = _newest(self.filesystem, folder)
+        if newest is not None and _number(newest.name) > _number(name):
+            raise LeaseError(messages.LEASE_LOST(lease=redact(self.uri)))
 
 
 def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout: timedelta) -> Lease:
@@ -144,7 +161,8 @@ def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout:
         base_uri: Folder or URI with all stored assets.
         task: Name of the task, such as `train-2026-01-05`.
         run_id: Id of the run that takes the lease.
-        timeout: Age of the last heartbeat after which a holder that cannot be seen from here is dead.
+        timeout: Age of the last heartbeat after which this run is dead where it cannot be seen. It also counts for a
+            holder that recorded none.
 
     Raises:
         LeaseHeldError: If a live run holds the lease.
@@ -153,7 +171,8 @@ def take(filesystem: FileSystem, base_uri: str, task: str, run_id: str, timeout:
         StorageError: If storage refuses.
     """
     folder = join(_root(base_uri), task)
-    holder = Holder(safe_name(run_id, "run id"), this_process(), datetime.now(UTC).replace(microsecond=0))
+    started = datetime.now(UTC).replace(microsecond=0)
+    holder = Holder(safe_name(run_id, "run id"), this_process(), started, timeout=timeout)
     while True:
         newest = _newest(filesystem, folder)
         if newest is not None and (current := _live_holder(filesystem, newest, timeout)) is not None:
@@ -213,19 +232,24 @@ def _live_holder(filesystem: FileSystem, newest: FileStatus, timeout: timedelta)
         return None
     if holder.released or (ended := has_ended(holder.process)):
         return None
-    if ended is None and _age(filesystem, newest) > timeout:
+    if ended is None and ((age := _age(filesystem, newest)) is None or age > (holder.timeout or timeout)):
         return None
     return holder
 
 
-def _age(filesystem: FileSystem, file: FileStatus) -> timedelta:
-    """Return the age of a file by the clock of its storage, which a new file shows."""
+def _age(filesystem: FileSystem, file: FileStatus) -> timedelta | None:
+    """Return the age of a file by the clock of its storage, which a new file shows.
+
+    None if another run took the lease meanwhile, and pruned the new file.
+    """
     folder = file.uri.rpartition("/")[0]
-    name = f"now-{secrets.token_hex(8)}"
+    name = f"{_PROBE}{secrets.token_hex(8)}"
     uri = join(folder, name)
     filesystem.write_new(uri, b"")
     try:
         entries = {entry.name: entry for entry in filesystem.list(folder)}
+        if name not in entries:
+            return None
         # the holder may have renewed the lease since
         return entries[name].modified - entries.get(file.name, file).modified
     finally:
@@ -251,9 +275,9 @@ def _number(name: str) -> int:
 
 
 def _prune(filesystem: FileSystem, folder: str, number: int) -> None:
-    """Remove the leases before a number, and what killed holders of them wrote aside."""
-    for entry in _leases(filesystem, folder):
-        if _number(entry.name) < number:
+    """Remove the leases before a number, and what killed runs left beside them."""
+    for entry in filesystem.list(folder):
+        if 0 < _number(entry.name) < number or entry.name.startswith(_PROBE):
             filesystem.discard(entry.uri)
     for entry in filesystem.list_aside(folder):
         older = entry.name.lstrip(".").partition(".")[0]

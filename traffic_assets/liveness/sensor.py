@@ -1,6 +1,7 @@
 """The sensor that ends dead runs, whoever started them."""
 
 import json
+from collections.abc import Set
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -14,9 +15,14 @@ SENSOR = "end_dead_runs"
 SECONDS_BETWEEN_TICKS = 30
 
 
-def build(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor; its cursor keeps what earlier ticks observed."""
-    timeout = timedelta(minutes=settings.runs.heartbeat_timeout_minutes)
+def build(settings: Settings, keys: Set[dg.AssetKey] = frozenset()) -> dg.SensorDefinition:
+    """Return the sensor; its cursor keeps what earlier ticks observed.
+
+    Args:
+        settings: Settings of the deployment.
+        keys: Keys of the assets whose runs keep a heartbeat.
+    """
+    timeout = settings.runs.heartbeat_timeout
 
     @dg.sensor(
         name=add_name_prefix(SENSOR, settings.deployment),
@@ -26,9 +32,14 @@ def build(settings: Settings) -> dg.SensorDefinition:
     )
     def end_dead(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         observations = _read(context.cursor)
-        reasons = end_dead_runs(context.instance, timeout, observations)
+        reasons = end_dead_runs(context.instance, timeout, observations, keys=keys)
         context.update_cursor(
-            json.dumps({run: [seen.heartbeat, seen.since.isoformat()] for run, seen in observations.items()})
+            json.dumps(
+                {
+                    run: [last.heartbeat, last.seen.isoformat(), last.silent.total_seconds()]
+                    for run, last in observations.items()
+                }
+            )
         )
         return dg.SkipReason(str(messages.DEAD_RUNS_ENDED(reasons=reasons) if reasons else messages.NO_DEAD_RUN()))
 
@@ -37,7 +48,9 @@ def build(settings: Settings) -> dg.SensorDefinition:
 
 def _read(cursor: str | None) -> dict[str, Observation]:
     try:
-        seen = json.loads(cursor or "{}")
-        return {run: Observation(heartbeat, datetime.fromisoformat(since)) for run, (heartbeat, since) in seen.items()}
-    except (ValueError, TypeError, AttributeError):  # a person changed the cursor
+        return {
+            run: Observation(heartbeat, datetime.fromisoformat(seen), timedelta(seconds=silent))
+            for run, (heartbeat, seen, silent) in json.loads(cursor or "{}").items()
+        }
+    except (ValueError, TypeError, AttributeError):  # of an earlier version, or changed by a person
         return {}

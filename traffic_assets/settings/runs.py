@@ -1,5 +1,6 @@
 """The section `runs`: liveness of runs."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -15,3 +16,8 @@ class RunSettings(Section):
         description="Minutes without a heartbeat after which a run on another host or in another container counts as "
         "dead. On the same host, a run is dead as soon as its process no longer exists.",
     )
+
+    @property
+    def heartbeat_timeout(self) -> timedelta:
+        """The timeout as a duration."""
+        return timedelta(minutes=self.heartbeat_timeout_minutes)

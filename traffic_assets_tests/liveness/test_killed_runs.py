@@ -14,8 +14,8 @@ import pytest
 
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.liveness import lease as leases
-from traffic_assets.liveness.dead_runs import CODE_TAG, PROMISE_TAG, end_dead_runs
-from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, read_beat
+from traffic_assets.liveness.dead_runs import CODE_TAG, end_dead_runs
+from traffic_assets.liveness.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, PROMISE_TAG, read_beat
 from traffic_assets.liveness.lease import Holder
 from traffic_assets.liveness.process import Process
 from traffic_assets_tests.cluster.minihdfs import free_port

@@ -97,6 +97,21 @@ def test_a_silent_holder_elsewhere_is_taken_over_after_the_timeout_by_the_clock_
     assert [entry.name for entry in local[0].list(split(lease.uri)[0])] == ["2.json"], "no probe of the clock is left"
 
 
+@pytest.mark.parametrize(("own", "outcome"), [(1, "second"), (30, "before")])
+def test_the_timeout_of_the_holder_counts_whatever_that_of_the_taker_is(
+    local: tuple[FileSystem, str], own: int, outcome: str
+) -> None:
+    uri = leave(local, ELSEWHERE)
+    holder = Holder("before", ELSEWHERE, datetime.now(UTC), timeout=timedelta(minutes=own))
+    local[0].write_bytes(uri, holder.to_json())
+    age(uri, timedelta(minutes=5 if own < 5 else 20))
+    try:
+        held_by = take(local, "second").holder
+    except LeaseHeldError as error:
+        held_by = error.holder
+    assert held_by.run_id == outcome
+
+
 def test_a_holder_elsewhere_stays_as_long_as_its_heartbeat_is_renewed(local: tuple[FileSystem, str]) -> None:
     uri = leave(local, ELSEWHERE)
     age(uri, timedelta(minutes=30))
@@ -162,7 +177,8 @@ def test_a_holder_that_wakes_up_notices_that_its_lease_was_taken_over(local: tup
     with pytest.raises(LeaseError) as raised:
         slept.renew()
     assert get_code(raised.value) == "runs.lease-lost"
-    slept.release()
+    with pytest.raises(LeaseError):
+        slept.release()
     holder = leases.find_holder(*local, TASK, TIMEOUT)
     assert holder == second.holder, "its release does not free the lease of the other run"
 
@@ -172,6 +188,34 @@ def test_what_a_killed_holder_wrote_aside_is_removed(local: tuple[FileSystem, st
     local[0].write_new(f"{folder}/.1.json.0123456789abcdef.aside", b"half")
     take(local, "second")
     assert local[0].list_aside(folder) == []
+
+
+def test_a_probe_of_the_clock_that_a_killed_run_left_is_removed(local: tuple[FileSystem, str]) -> None:
+    folder = split(leave(local, ended(this_process())))[0]
+    local[0].write_new(f"{folder}/now-0123456789abcdef", b"")
+    take(local, "second")
+    assert [entry.name for entry in local[0].list(folder)] == ["2.json"]
+
+
+class Probing(LocalFileSystem):
+    """A file system on which another run takes the lease right after the first probe of the clock was written."""
+
+    def __init__(self, meanwhile: Callable[[], Any]) -> None:
+        self.meanwhile: Callable[[], Any] | None = meanwhile
+
+    def write_new(self, uri: str, data: bytes) -> None:
+        super().write_new(uri, data)
+        if self.meanwhile and "/now-" in uri:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+
+
+def test_a_run_whose_probe_another_run_removed_learns_who_took_the_lease(local: tuple[FileSystem, str]) -> None:
+    uri = leave(local, ELSEWHERE)
+    age(uri, timedelta(hours=1))
+    with pytest.raises(LeaseHeldError) as raised:
+        take((Probing(lambda: take(local, "fast")), local[1]), "slow")
+    assert raised.value.holder.run_id == "fast"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", json.dumps({"run_id": "x", "process": {}}).encode()])

@@ -12,7 +12,7 @@ from traffic_assets.assets.group import TRAIN, Guard
 from traffic_assets.assets.keys import asset_key
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.liveness import sensor
-from traffic_assets.liveness.dead_runs import PROMISE_TAG
+from traffic_assets.liveness.heartbeat import PROMISE_TAG
 from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import load_settings
