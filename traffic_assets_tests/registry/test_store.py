@@ -144,6 +144,17 @@ def test_a_version_that_was_copied_by_hand_is_refused_and_counts_for_nothing(reg
     assert _pointer(registry) == "v1.1.0"
 
 
+def test_the_number_of_a_copy_is_skipped(registry: ModelRegistry) -> None:
+    """Otherwise the registration would fail at its last step, when it moves its files to the folder of the copy."""
+    _register(registry, "first")
+    uri = f"{registry.root}/{FOREST}"
+    registry.filesystem.copy(f"{uri}/v1.0.0", f"{uri}/v1.1.0")
+    assert registry.latest(FOREST) == "v1.0.0"
+    assert _register(registry, "second") == "v1.2.0"
+    assert registry.latest(FOREST) == _pointer(registry) == "v1.2.0"
+    assert not registry.filesystem.exists(f"{uri}/_claims/v1.1.0.json")
+
+
 def test_lanes_are_separate_including_those_with_a_prefix(local: ModelRegistry) -> None:
     for lane in ("h15/random_forest", FOREST, "linear_regression", "flow/h15/random_forest"):
         assert _register(local, f"of-{lane.replace('/', '-')}", lane) == "v1.0.0"
