@@ -37,7 +37,7 @@ from traffic_assets.history import (
 from traffic_assets.messages import history as messages
 from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import training_window
-from traffic_assets.readings.completeness import COMPLETENESS
+from traffic_assets.readings.completeness import COMPLETENESS, is_complete
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.settings import Settings
 
@@ -166,9 +166,10 @@ def newest_included_id(
 
 
 def _newer_days(split: Generation, days: Mapping[str, Published], settings: Settings) -> list[str]:
-    """Return the days of a week's window with rows that its splits do not include because they are newer.
+    """Return the days of a week's window that count for training and are newer than its splits.
 
-    A day that is older than the newest day of the splits, and not in them, had no rows or was outside the window.
+    An empty or incomplete day does not count. A day that is older than the newest day of the splits, and not in them,
+    did not count or was outside the window.
     """
     included: Mapping[str, str] = split.record["days"]
     newest = max(included.values(), default="")  # ids begin with the time of publishing
@@ -177,6 +178,7 @@ def _newer_days(split: Generation, days: Mapping[str, Published], settings: Sett
         for day in training_window(split.partition, settings)
         if isinstance(generation := days.get(day), Generation)
         and generation.record.get("rows") != 0
+        and is_complete(generation.record.get(COMPLETENESS), settings.data.minimum_completeness)
         and (generation.id != included[day] if day in included else generation.id > newest)
     ]
 

@@ -150,12 +150,18 @@ def test_a_day_that_is_newer_than_the_splits_is_trained(
     assert tick(settings, instance)[0] == [WEEK]
 
 
-def test_an_empty_day_that_is_newer_than_the_splits_is_not_trained(
-    settings: Settings, instance: dg.DagsterInstance
+def get_included(instance: dg.DagsterInstance) -> int | None:
+    """Return the storage id up to which the newest splits include every day."""
+    return read_number(fetch_latest(instance, sensors.TRAIN_SPLIT)[WEEK], FEATURES_ID)
+
+
+@pytest.mark.parametrize("changes", [{"rows": 0}, {"completeness": 0.01}], ids=["empty", "incomplete"])
+def test_a_day_that_does_not_count_is_not_newer_than_the_splits(
+    settings: Settings, instance: dg.DagsterInstance, changes: dict[str, Any]
 ) -> None:
+    publish_again(settings, DAYS[0], **changes)
     sync(settings, instance)
-    publish_again(settings, DAYS[0], rows=0)
-    sync(settings, instance)
+    assert get_included(instance) == max(latest_ids(instance, sensors.FEATURES).values())
     assert tick(settings, instance)[0] == []
 
 
@@ -316,8 +322,7 @@ def test_the_sensor_does_not_list_a_storage_that_needs_java(settings: Settings, 
 
 def test_the_newest_included_id_is_recorded(settings: Settings, instance: dg.DagsterInstance) -> None:
     sync(settings, instance)
-    split = fetch_latest(instance, sensors.TRAIN_SPLIT)[WEEK]
-    assert read_number(split, FEATURES_ID) == max(latest_ids(instance, sensors.FEATURES).values())
+    assert get_included(instance) == max(latest_ids(instance, sensors.FEATURES).values())
 
 
 def test_partitions_of_every_storage_are_reported(
