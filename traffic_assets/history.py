@@ -5,7 +5,7 @@ asset keys. The command `traffic-assets sync` (`sync.py`) reports to Dagster wha
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import dagster as dg
@@ -21,6 +21,14 @@ GENERATION, PATH = "generation", "path"
 EVENTS_PER_QUERY = 500  # Dagster's storage returns at most 1000
 SYNC_SECONDS = 120
 """Time after which a sync that made no progress counts as ended."""
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""Statuses of a run that is queued or running."""
 
 
 def latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str] = ()) -> dict[str, int]:
@@ -53,6 +61,25 @@ def fetch_latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, dg
     if not records:
         records = list(instance.fetch_materializations(key, limit=1).records)
     return {record.partition_key or UNPARTITIONED: record for record in records}
+
+
+def fetch_newest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+    """Return the latest materialization of a partition (`all` of an asset without partitions); None without one."""
+    partitions = None if partition == UNPARTITIONED else [partition]
+    records = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
+    return next(iter(instance.fetch_materializations(records, limit=1).records), None)
+
+
+def is_writing(instance: dg.DagsterInstance, keys: Set[dg.AssetKey], jobs: Collection[str]) -> bool:
+    """Return whether a run that materializes any of the assets is queued or running.
+
+    Args:
+        instance: Dagster instance with the runs.
+        keys: Asset keys as Dagster knows them.
+        jobs: Names of the jobs that materialize any of them. A run of the whole job has no selection of assets.
+    """
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
+    return any(bool(run.asset_selection & keys) if run.asset_selection else run.job_name in jobs for run in runs)
 
 
 def read_number(record: dg.EventLogRecord, name: str) -> int | None:

@@ -9,7 +9,7 @@ A run of this sensor that died, was stopped, or gave way to another training is 
 count, and the week is started again (`lost_trainings.py`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -23,10 +23,12 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import is_local, redact
 from traffic_assets.history import (
+    UNDER_WAY,
     compare_with_storage,
     fetch_by_id,
     is_stored_below,
     is_under_way,
+    is_writing,
     latest_ids,
     read_number,
     read_share,
@@ -51,13 +53,6 @@ SECONDS_BETWEEN_TICKS = 15
 FEATURES = dg.AssetKey(FEATURE_TABLE)
 TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])
 ROW_COUNT = "dagster/row_count"
-UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
@@ -193,7 +188,8 @@ def list_differences(
     features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURES, TRAIN_SPLIT))
     if not lists and not newest_id(instance, features):
         return [history_messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
-    lists = lists and not _is_writing(instance, {features, train_split}, settings.deployment)
+    jobs = [add_name_prefix(job, settings.deployment) for job in (FEATURES_JOB, TRAIN_JOB)]
+    lists = lists and not is_writing(instance, {features, train_split}, jobs)
     compared = (
         compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
         compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
@@ -319,13 +315,6 @@ def _weeks_under_way(instance: dg.DagsterInstance, names: _Names) -> set[str]:
     """Return the weeks with a training that is queued or running."""
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
     return {run.tags[PARTITION] for run in runs if PARTITION in run.tags and _trains(run, names)}
-
-
-def _is_writing(instance: dg.DagsterInstance, keys: Set[dg.AssetKey], deployment: str) -> bool:
-    """Return whether a run that materializes any of the assets is queued or running."""
-    names = {add_name_prefix(job, deployment) for job in (FEATURES_JOB, TRAIN_JOB)}
-    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
-    return any(bool(run.asset_selection & keys) if run.asset_selection else run.job_name in names for run in runs)
 
 
 def _trains(run: dg.DagsterRun, names: _Names) -> bool:

@@ -18,6 +18,7 @@ from traffic_assets.assets.group import DATE
 from traffic_assets.assets.training import FEATURES_ID
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.io_managers.base import describe_generation
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.history import fetch_latest, latest_ids, mark_sync, read_number, read_text
@@ -200,6 +201,76 @@ def test_splits_are_reported_again_with_the_days_that_they_include(
     assert latest_ids(instance, sensors.TRAIN_SPLIT)[WEEK] > before
     assert tick(settings, instance)[0] == []
     assert sync(settings, instance) == 0
+
+
+def run_features(settings: Settings, instance: dg.DagsterInstance, day: str) -> str:
+    """Publish the features of a day again and report them, as a run does; return the URI."""
+    publish_again(settings, day)
+    hdfs = get_storage(settings)
+    current = hdfs.dataset(FEATURE_TABLE).current(day)
+    assert current is not None
+    metadata = describe_generation(current, {})
+    instance.report_runless_asset_event(dg.AssetMaterialization(FEATURE_TABLE, partition=day, metadata=metadata))
+    return current.uri
+
+
+@pytest.mark.parametrize("key", [FEATURE_TABLE, "train_split"])
+def test_a_day_that_a_run_built_meanwhile_stays_the_latest_and_is_trained(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The run ends before the first day is reported, or before the first split is."""
+    uris: list[str] = []
+    original = instance.report_runless_asset_event
+
+    def report_after_a_run(event: Any) -> None:
+        original(event)
+        upstream = {FEATURE_TABLE: "sensor_table", "train_split": "test_split"}[key]
+        if event.asset_key == dg.AssetKey(upstream) and not uris:
+            uris.append("under way")
+            uris[0] = run_features(settings, instance, DAYS[-1])
+
+    monkeypatch.setattr(instance, "report_runless_asset_event", report_after_a_run)
+    sync(settings, instance)
+    latest = fetch_latest(instance, sensors.FEATURES)[DAYS[-1]]
+    assert [read_text(latest, "path")] == uris
+    assert read_text(latest, REPORTED_BY) is None
+    assert tick(settings, instance)[0] == [WEEK]
+    assert sync(settings, instance) == 0
+
+
+def test_a_generation_that_was_published_meanwhile_is_the_one_that_is_reported(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Its run has another Dagster home."""
+    plans = plan(settings, instance)
+    publish_again(settings, DAYS[0])
+    current = get_storage(settings).dataset(FEATURE_TABLE).current(DAYS[0])
+    assert current is not None
+    report(plans, settings, instance, get_storage(settings), lambda _: None)
+    assert read_text(fetch_latest(instance, sensors.FEATURES)[DAYS[0]], "path") == current.uri
+
+
+@pytest.mark.parametrize("selected", [None, {sensors.FEATURES}], ids=["job", "selection"])
+def test_an_asset_waits_while_a_run_materializes_it(
+    settings: Settings, instance: dg.DagsterInstance, selected: set[dg.AssetKey] | None
+) -> None:
+    running = dg.DagsterRun(
+        job_name="features",
+        run_id=str(uuid.uuid4()),
+        status=dg.DagsterRunStatus.STARTED,
+        asset_selection=frozenset(selected) if selected else None,
+    )
+    instance.add_run(running)
+    texts: list[str] = []
+    plans = plan(settings, instance)
+    count = report(plans, settings, instance, get_storage(settings), texts.append)
+    (text,) = [text for text in texts if text.startswith("[history.run-under-way] ")]
+    assert FEATURE_TABLE in text
+    assert not latest_ids(instance, sensors.FEATURES)
+    ended = dg.DagsterEvent(dg.DagsterEventType.RUN_FAILURE.value, running.job_name)
+    instance.report_dagster_event(ended, running.run_id)
+    assert count + sync(settings, instance) >= sum(len(plan.unreported) for plan in plans)
+    assert tick(settings, instance)[0] == []
 
 
 def test_the_sensor_waits_while_partitions_are_reported(

@@ -1,6 +1,7 @@
 """The command `sync`: reports of published partitions to a Dagster instance that does not know them."""
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,7 @@ def report_published(settings: Settings, notify: Progress, dry_run: bool) -> Non
 
     from traffic_assets.build import build_defs
     from traffic_assets.dagster_hdfs.uris import is_local, redact
+    from traffic_assets.liveness.dead_runs import end_dead_runs
     from traffic_assets.resources import build_resources
     from traffic_assets.sync import plan_sync, report
 
@@ -58,6 +60,8 @@ def report_published(settings: Settings, notify: Progress, dry_run: bool) -> Non
     if not any(plan.unreported for plan in plans):
         print_notice(messages.IN_SYNC(count=sum(len(plan.published) for plan in plans), base=redact(base)))
     elif not dry_run:
+        # a killed run would count as running
+        end_dead_runs(instance, timedelta(minutes=settings.runs.heartbeat_timeout_minutes), {})
         notify(f"{report(plans, settings, instance, hdfs, notify)} partitions reported to Dagster")
 
 

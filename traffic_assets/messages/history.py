@@ -51,6 +51,12 @@ SYNC_UNDER_WAY = Message(
     problem="The command `traffic-assets sync` is reporting partitions, and the sensor waits for its end",
     note=True,
 )
+RUN_UNDER_WAY = Message(
+    code="history.run-under-way",
+    problem="Some partitions of {assets} are not reported, because a run that materializes them is queued or running",
+    fix="run `traffic-assets sync` again after its end",
+    example={"assets": ["feature_table"]},
+)
 NO_INSTANCE = Message(
     code="history.no-instance",
     problem="DAGSTER_HOME is not set, so there is no Dagster instance to report to",
