@@ -23,7 +23,7 @@ from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.registry import describe_version, get_registry
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, describe_split
 from traffic_assets.dagster_hdfs.generation import UNPARTITIONED, Generation
-from traffic_assets.dagster_hdfs.io_managers.base import describe_generation
+from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager, describe_generation
 from traffic_assets.dagster_hdfs.message import CodedText, error_text
 from traffic_assets.dagster_hdfs.publish import Dataset, PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -123,7 +123,7 @@ def plan_sync(
     versions = _read_versions(settings, hdfs, notify)
     plans: dict[dg.AssetKey, AssetPlan] = {}
     jobs = {job.name: job.asset_layer.executable_asset_keys for job in defs.get_repository_def().get_all_jobs()}
-    for key, partitions, upstream in _list_assets(defs):
+    for key, partitions, upstream in _list_assets(defs, instance):
         if key in versions:
             published: dict[str, Published] = {w: v for w, v in versions[key].items() if w in partitions}
             root = get_registry(hdfs).root
@@ -137,7 +137,7 @@ def plan_sync(
             upstream,
             published,
             _list_unreported(latest, published, root),
-            lost=sorted(partitions.intersection(latest).difference(published)),
+            lost=sorted(partitions.intersection(_list_stored(latest)).difference(published)),
             storage_ids={partition: record.storage_id for partition, record in latest.items()},
             jobs=frozenset(name for name, keys in jobs.items() if key in keys),
         )
@@ -247,15 +247,20 @@ def _newer_days(split: Generation, days: Mapping[str, Published], settings: Sett
     ]
 
 
-def _list_assets(defs: dg.Definitions) -> Iterator[tuple[dg.AssetKey, set[str], list[dg.AssetKey]]]:
+def _list_assets(
+    defs: dg.Definitions, instance: dg.DagsterInstance
+) -> Iterator[tuple[dg.AssetKey, set[str], list[dg.AssetKey]]]:
     """Yield key, valid partitions and upstream keys of each asset in our storage, upstream assets first."""
-    graph = defs.resolve_asset_graph()
+    graph, resources = defs.resolve_asset_graph(), defs.resources or {}
+    ours = {key for key in IO_MANAGERS if isinstance(resources.get(key), HdfsIOManager)}
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
-        if not node.is_materializable or node.assets_def.get_io_manager_key_for_asset_key(key) not in IO_MANAGERS:
+        if not node.is_materializable or node.assets_def.get_io_manager_key_for_asset_key(key) not in ours:
             continue
         partitions = node.partitions_def
-        valid = set(partitions.get_partition_keys()) if partitions else {UNPARTITIONED}
+        valid = {UNPARTITIONED}
+        if partitions:
+            valid = set(partitions.get_partition_keys(dynamic_partitions_store=instance))
         yield key, valid, sorted(node.parent_keys)
 
 
@@ -271,6 +276,11 @@ def _list_unreported(
         return read_text(record, _id_name(published[partition])) == _get_id(published[partition])
 
     return _in_order([partition for partition in published if not is_known(partition)], published)
+
+
+def _list_stored(latest: Mapping[str, dg.EventLogRecord]) -> list[str]:
+    """Return the partitions whose latest materialization names what was stored; an asset may store nothing here."""
+    return [p for p, record in latest.items() if read_text(record, GENERATION) or read_text(record, VERSION)]
 
 
 def _with_splits_of_reported_days(plans: dict[dg.AssetKey, AssetPlan], settings: Settings) -> list[AssetPlan]:

@@ -62,6 +62,28 @@ NO_INSTANCE = Message(
     problem="DAGSTER_HOME is not set, so there is no Dagster instance to report to",
     fix="export DAGSTER_HOME=<folder>",
 )
+NO_LOCATION = Message(
+    code="history.no-location",
+    problem="The module {module} has no code location ({cause})",
+    expected="a Python module with the variable `defs`, which build_defs returned",
+    fix="pass the module that `dagster -m` loads, and run the command in the same folder",
+    example={"module": "acme.definitions", "cause": "No module named 'acme'"},
+)
+OTHER_PROFILE = Message(
+    code="history.other-profile",
+    problem="The module {module} stores below {other} (deployment {other_deployment!r}), and the profile {profile} "
+    "below {base} (deployment {deployment!r})",
+    expected="the profile that the module loads",
+    fix="pass it with --profile, or set TRAFFIC_PROFILE",
+    example={
+        "module": "acme.definitions",
+        "other": "hdfs://namenode:9000/traffic-data",
+        "other_deployment": "",
+        "profile": "local",
+        "base": "file:///data",
+        "deployment": "",
+    },
+)
 IN_SYNC = Message(
     code="history.in-sync",
     problem="Dagster knows every published partition ({count}) below {base}",
