@@ -16,19 +16,16 @@ from typing import NamedTuple
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
-from traffic_assets.assets.group import FEATURES as FEATURES_JOB
-from traffic_assets.assets.group import TRAIN as TRAIN_JOB
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.dagster_hdfs.uris import is_local, redact
+from traffic_assets.dagster_hdfs.uris import is_local
+from traffic_assets.differences import list_differences
 from traffic_assets.history import (
     UNDER_WAY,
-    compare_with_storage,
     fetch_by_id,
     is_stored_below,
     is_under_way,
-    is_writing,
     latest_ids,
     read_number,
     read_share,
@@ -40,7 +37,6 @@ from traffic_assets.messages import location as messages
 from traffic_assets.naming import add_key_prefix, add_name_prefix, add_tag_prefix
 from traffic_assets.partitions import (
     PARTITION,
-    build_daily_partitions,
     build_weekly_partitions,
     get_week,
     training_window,
@@ -169,32 +165,6 @@ def _request(week: str, storage_id: int, attempt: Attempt, deployment: str) -> d
         # this sensor starts a lost run again; otherwise Dagster would retry it too
         tags={add_tag_prefix(STORAGE_ID_TAG, deployment): str(storage_id), MAX_RETRIES_TAG: "0"},
     )
-
-
-def list_differences(
-    instance: dg.DagsterInstance, settings: Settings, hdfs: HdfsResource, lists: bool = True
-) -> list[CodedText]:
-    """Return what Dagster and storage do not both know of the features and the splits.
-
-    While a run writes them, only the place of the newest materialization is compared: a run publishes partitions before
-    it reports them.
-
-    Args:
-        instance: Dagster instance with the materializations.
-        settings: Settings of the deployment.
-        hdfs: Storage of the deployment.
-        lists: False to list no folder, because the first listing of a Hadoop URI starts Java.
-    """
-    features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURES, TRAIN_SPLIT))
-    if not lists and not newest_id(instance, features):
-        return [history_messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
-    jobs = [add_name_prefix(job, settings.deployment) for job in (FEATURES_JOB, TRAIN_JOB)]
-    lists = lists and not is_writing(instance, {features, train_split}, jobs)
-    compared = (
-        compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
-        compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
-    )
-    return [text for difference in compared for text in difference.describe()]
 
 
 def stale_weeks(

@@ -21,6 +21,7 @@ from traffic_assets.dagster_hdfs.filesystem import FileSystem
 from traffic_assets.dagster_hdfs.io_managers.base import describe_generation
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.differences import list_differences
 from traffic_assets.history import fetch_latest, latest_ids, mark_sync, read_number, read_text
 from traffic_assets.naming import add_key_prefix, add_name_prefix
 from traffic_assets.resources import build_resources
@@ -340,6 +341,31 @@ def test_features_of_another_base_start_no_training(
     weeks, reason = tick(other, instance)
     assert weeks == []
     assert "[history.stored-elsewhere] " in reason
+
+
+def test_a_history_from_an_older_backup_is_named(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Its partitions have the same names; the newest pointer shows the difference."""
+    sync(settings, instance)
+    publish_again(settings, DAYS[1])
+    weeks, reason = tick(settings, instance)
+    assert weeks == []
+    assert f"[history.replaced] Dagster knows another generation of feature_table {DAYS[1]} " in reason
+    sync(settings, instance)
+    assert "[history." not in tick(settings, instance)[1]
+
+
+def test_a_storage_from_an_older_backup_is_named(
+    settings: Settings, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """Its pointers are as old as before; the newest materialization shows the difference."""
+    pointer = tmp_path / "base" / "processed" / "ml-features" / "_pointers" / f"{DAYS[0]}.json"
+    sync(settings, instance)
+    shutil.copy2(pointer, tmp_path / "backup")
+    publish_again(settings, DAYS[0])
+    sync(settings, instance)
+    shutil.copy2(tmp_path / "backup", pointer)
+    (text,) = list_differences(instance, settings, get_storage(settings))
+    assert (text.code, text.values["partitions"]) == ("history.replaced", [DAYS[0]])
 
 
 def test_partitions_that_storage_lost_are_listed_and_stay(

@@ -26,6 +26,18 @@ NOT_STORED = Message(
         "last": "2026-01-18",
     },
 )
+REPLACED = Message(
+    code="history.replaced",
+    problem="Dagster knows another generation of {asset} {partitions} than {root} contains",
+    fix="run `traffic-assets sync`, which reports the published generations",
+    example={"asset": "feature_table", "partitions": ["2026-01-18"], "root": "file:///data/processed/ml-features"},
+)
+MODELS_DIFFER = Message(
+    code="history.models-differ",
+    problem="Dagster and storage differ in {assets}",
+    fix="run `traffic-assets sync --dry-run`, which shows the partitions that either lacks",
+    example={"assets": ["random_forest_model", "random_forest_registry_entry"]},
+)
 STORED_ELSEWHERE = Message(
     code="history.stored-elsewhere",
     problem="The newest materialization of {asset} is stored below {other}, and this code location stores below {base}",

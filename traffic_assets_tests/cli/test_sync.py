@@ -60,14 +60,20 @@ def test_commands_name_what_each_side_lacks(home: Path, tmp_path: Path, capsys: 
     settings = load_settings(profile, environ={})
     with dg.DagsterInstance.get() as instance:
         warn_of_differences(settings, instance)
-        assert capsys.readouterr().err.count("[history.unreported] ") == 2, "features and splits"
+        named = capsys.readouterr().err
+        assert named.count("[history.unreported] ") == 2, "features and splits"
+        (models,) = [line for line in named.replace("\n", " ").split("[") if line.startswith("history.models-differ")]
         runner.invoke(app, ["sync", "-p", str(profile)])
         warn_of_differences(settings, instance)
         assert capsys.readouterr().err == ""
         shutil.rmtree(tmp_path / "base" / "training")
         shutil.rmtree(tmp_path / "base" / "models")
         warn_of_differences(settings, instance)
-        assert capsys.readouterr().err.count("[history.not-stored] ") == 1
+        named = capsys.readouterr().err
+        assert named.count("[history.not-stored] ") == 1
+        for text in (models, named):
+            assert "random_forest_model" in text
+            assert "random_forest_registry_entry" in text
     listed = runner.invoke(app, ["models", "list", "-p", str(profile)])
     assert listed.stdout.startswith("[cli.no-models] ")
     assert listed.stderr.count("[history.not-stored] ") == len(settings.enabled_models)
