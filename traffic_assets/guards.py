@@ -22,9 +22,10 @@ from traffic_assets.assets.keys import get_step_name
 from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.launchpad import require_valid_config
 from traffic_assets.dagster_hdfs.errors import StorageError
-from traffic_assets.dagster_hdfs.message import error_text, find_coded_text
+from traffic_assets.dagster_hdfs.message import CodedText, error_text, find_coded_text
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.retries import RETRIES, SECONDS_BETWEEN
+from traffic_assets.differences import list_differences
 from traffic_assets.history import describe_other_base
 from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, Observations, end_dead_runs
@@ -90,7 +91,7 @@ def build(
 
     Args:
         settings: Settings of the deployment.
-        hdfs: Storage of the deployment; without it no run warns about another code location with its asset keys.
+        hdfs: Storage of the deployment; without it no run compares Dagster's history with storage.
         keys: Keys of the assets whose runs keep a heartbeat.
     """
 
@@ -104,13 +105,14 @@ def build(
             yield kept
 
     @dg.resource(
-        description="Refuses a run without a valid day before its first step.", required_resource_keys={HEARTBEAT}
+        description="Refuses a run without a valid day before its first step.",
+        required_resource_keys={HEARTBEAT, "hdfs"},
     )
     def day_guard(context: dg.InitResourceContext) -> Any:
         if run := _starting_run(context):
             with _without_retry(context, run):
                 require_partition(run.tags, build_daily_partitions(settings), "day")
-            _warn_of_other_base(context, settings, hdfs)
+            _warn_of_differences(context, settings, hdfs)
 
     @dg.resource(
         description="Refuses a run without a valid week, or with hyperparameters out of range, before its first step. "
@@ -125,7 +127,7 @@ def build(
             require_partition(run.tags, build_weekly_partitions(settings), "week")
             require_valid_config(run.run_config, settings)
             lease = _take_lease(context, run, settings) if _trains_a_model(run, settings) else None
-        _warn_of_other_base(context, settings, hdfs)
+        _warn_of_differences(context, settings, hdfs)
         if lease is None:
             yield None
             return
@@ -239,13 +241,25 @@ def _without_retry(context: dg.InitResourceContext, run: dg.DagsterRun) -> Itera
         raise
 
 
-def _warn_of_other_base(context: dg.InitResourceContext, settings: Settings, hdfs: HdfsResource | None) -> None:
-    """Log a warning if another code location has stored the features under the same asset key."""
-    if context.instance is None or context.log is None or hdfs is None:
+def _warn_of_differences(context: dg.InitResourceContext, settings: Settings, hdfs: HdfsResource | None) -> None:
+    """Log what Dagster and storage do not both know; the sensor does not list HDFS, and a run has Spark.
+
+    If storage cannot be read, only the place of the features is compared. The first step then fails with the reason.
+    """
+    if context.instance is None or context.log is None or hdfs is None or context.run is None:
         return
-    features = add_key_prefix(FEATURE_TABLE, settings.deployment)
-    if text := describe_other_base(context.instance, hdfs, features):
-        context.log.warning(text)
+    storage: HdfsResource = context.resources.hdfs
+    try:
+        texts = list_differences(context.instance, settings, storage, own_run=context.run.run_id)
+    except Exception:
+        other = describe_other_base(context.instance, hdfs, add_key_prefix(FEATURE_TABLE, settings.deployment))
+        texts = [other] if other else []
+    for text in texts:
+        _log_warning(context.log, text)
+
+
+def _log_warning(log: dg.DagsterLogManager, text: CodedText) -> None:
+    log.warning(text)
 
 
 def _starting_run(context: dg.InitResourceContext) -> dg.DagsterRun | None:

@@ -5,13 +5,15 @@ asset keys. The command `traffic-assets sync` (`sync.py`) reports to Dagster wha
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 
 import dagster as dg
 
 from traffic_assets.dagster_hdfs.generation import UNPARTITIONED
 from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.dagster_hdfs.publish import Dataset, PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, redact
 from traffic_assets.messages import history as messages
@@ -21,6 +23,14 @@ GENERATION, PATH = "generation", "path"
 EVENTS_PER_QUERY = 500  # Dagster's storage returns at most 1000
 SYNC_SECONDS = 120
 """Time after which a sync that made no progress counts as ended."""
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""Statuses of a run that is queued or running."""
 
 
 def latest_ids(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Iterable[str] = ()) -> dict[str, int]:
@@ -53,6 +63,32 @@ def fetch_latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, dg
     if not records:
         records = list(instance.fetch_materializations(key, limit=1).records)
     return {record.partition_key or UNPARTITIONED: record for record in records}
+
+
+def fetch_newest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+    """Return the latest materialization of a partition (`all` of an asset without partitions); None without one."""
+    partitions = None if partition == UNPARTITIONED else [partition]
+    records = dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
+    return next(iter(instance.fetch_materializations(records, limit=1).records), None)
+
+
+def is_writing(
+    instance: dg.DagsterInstance, keys: Set[dg.AssetKey], jobs: Collection[str], own_run: str | None = None
+) -> bool:
+    """Return whether a run that materializes any of the assets is queued or running.
+
+    Args:
+        instance: Dagster instance with the runs.
+        keys: Asset keys as Dagster knows them.
+        jobs: Names of the jobs that materialize any of them. A run of the whole job has no selection of assets.
+        own_run: Id of a run that does not count.
+    """
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
+    return any(
+        bool(run.asset_selection & keys) if run.asset_selection else run.job_name in jobs
+        for run in runs
+        if run.run_id != own_run
+    )
 
 
 def read_number(record: dg.EventLogRecord, name: str) -> int | None:
@@ -94,6 +130,7 @@ class Difference:
         unreported: Published partitions that Dagster does not know, sorted.
         lost: Partitions that Dagster knows and storage lacks, sorted.
         elsewhere: Message about a newest materialization below another base URI; None without it.
+        replaced: Compared partitions of which Dagster knows another generation than the current one, sorted.
     """
 
     key: dg.AssetKey
@@ -101,6 +138,7 @@ class Difference:
     unreported: list[str]
     lost: list[str]
     elsewhere: CodedText | None
+    replaced: list[str]
 
     def describe(self) -> list[CodedText]:
         """Return a message for each difference."""
@@ -110,6 +148,8 @@ class Difference:
             texts.append(messages.UNREPORTED(asset=asset, root=root, **count_partitions(self.unreported)))
         if self.lost:
             texts.append(messages.NOT_STORED(asset=asset, root=root, **count_partitions(self.lost)))
+        if self.replaced:
+            texts.append(messages.REPLACED(asset=asset, root=root, partitions=self.replaced))
         return texts
 
 
@@ -122,7 +162,8 @@ def compare_with_storage(
 ) -> Difference:
     """Compare the partitions that Dagster knows of an asset with the published ones, by name.
 
-    Two queries and one listing; no pointer is read.
+    The generation is compared for the newest materialization and the newest pointer only. A history or a storage that
+    was restored from an older backup differs in one of them.
 
     Args:
         instance: Dagster instance with the materializations.
@@ -131,18 +172,36 @@ def compare_with_storage(
         partitions: Partitions of the asset; others do not count.
         lists: False to compare only where the newest materialization is stored.
     """
-    known, published = set[str](), set[str]()
+    known, published, replaced = set[str](), set[str](), set[str]()
+    elsewhere = describe_other_base(instance, hdfs, key)
     if lists:
         valid = set(partitions.get_partition_keys())
         published = valid.intersection(hdfs.dataset(key).partitions())  # first, because publishing precedes reporting
         known = valid.intersection(latest_ids(instance, key))
+        replaced = set() if elsewhere else _find_replaced(instance, hdfs.dataset(key), key)
     return Difference(
         key,
         hdfs.dataset(key).root,
         unreported=sorted(published - known),
         lost=sorted(known - published),
-        elsewhere=describe_other_base(instance, hdfs, key),
+        elsewhere=elsewhere,
+        replaced=sorted(replaced),
     )
+
+
+def _find_replaced(instance: dg.DagsterInstance, dataset: Dataset, key: dg.AssetKey) -> set[str]:
+    """Return those of the two newest partitions of which Dagster knows another generation than the current one."""
+    replaced = set()
+    newest = instance.fetch_materializations(key, limit=1).records
+    for partition in {dataset.newest_partition(), *(record.partition_key for record in newest)}:
+        if partition is None or (record := fetch_newest(instance, key, partition)) is None:
+            continue
+        known = read_text(record, GENERATION)
+        with suppress(PointerError):  # each reader of the partition reports it
+            current = dataset.current(partition)
+            if known and current and current.id != known:
+                replaced.add(partition)
+    return replaced
 
 
 def describe_other_base(instance: dg.DagsterInstance, hdfs: HdfsResource, key: dg.AssetKey) -> CodedText | None:

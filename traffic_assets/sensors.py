@@ -9,21 +9,20 @@ A run of this sensor that died, was stopped, or gave way to another training is 
 count, and the week is started again (`lost_trainings.py`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import dagster as dg
 
 from traffic_assets.assets.features import FEATURE_TABLE
-from traffic_assets.assets.group import FEATURES as FEATURES_JOB
-from traffic_assets.assets.group import TRAIN as TRAIN_JOB
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.resources import HdfsResource
-from traffic_assets.dagster_hdfs.uris import is_local, redact
+from traffic_assets.dagster_hdfs.uris import is_local
+from traffic_assets.differences import list_differences
 from traffic_assets.history import (
-    compare_with_storage,
+    UNDER_WAY,
     fetch_by_id,
     is_stored_below,
     is_under_way,
@@ -38,7 +37,6 @@ from traffic_assets.messages import location as messages
 from traffic_assets.naming import add_key_prefix, add_name_prefix, add_tag_prefix
 from traffic_assets.partitions import (
     PARTITION,
-    build_daily_partitions,
     build_weekly_partitions,
     get_week,
     training_window,
@@ -51,13 +49,6 @@ SECONDS_BETWEEN_TICKS = 15
 FEATURES = dg.AssetKey(FEATURE_TABLE)
 TRAIN_SPLIT = dg.AssetKey(SPLIT_ASSETS["train"])
 ROW_COUNT = "dagster/row_count"
-UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
@@ -174,31 +165,6 @@ def _request(week: str, storage_id: int, attempt: Attempt, deployment: str) -> d
         # this sensor starts a lost run again; otherwise Dagster would retry it too
         tags={add_tag_prefix(STORAGE_ID_TAG, deployment): str(storage_id), MAX_RETRIES_TAG: "0"},
     )
-
-
-def list_differences(
-    instance: dg.DagsterInstance, settings: Settings, hdfs: HdfsResource, lists: bool = True
-) -> list[CodedText]:
-    """Return what Dagster and storage do not both know of the features and the splits.
-
-    While a run writes them, only the place of the newest materialization is compared: a run publishes partitions before
-    it reports them.
-
-    Args:
-        instance: Dagster instance with the materializations.
-        settings: Settings of the deployment.
-        hdfs: Storage of the deployment.
-        lists: False to list no folder, because the first listing of a Hadoop URI starts Java.
-    """
-    features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURES, TRAIN_SPLIT))
-    if not lists and not newest_id(instance, features):
-        return [history_messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
-    lists = lists and not _is_writing(instance, {features, train_split}, settings.deployment)
-    compared = (
-        compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
-        compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
-    )
-    return [text for difference in compared for text in difference.describe()]
 
 
 def stale_weeks(
@@ -319,13 +285,6 @@ def _weeks_under_way(instance: dg.DagsterInstance, names: _Names) -> set[str]:
     """Return the weeks with a training that is queued or running."""
     runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
     return {run.tags[PARTITION] for run in runs if PARTITION in run.tags and _trains(run, names)}
-
-
-def _is_writing(instance: dg.DagsterInstance, keys: Set[dg.AssetKey], deployment: str) -> bool:
-    """Return whether a run that materializes any of the assets is queued or running."""
-    names = {add_name_prefix(job, deployment) for job in (FEATURES_JOB, TRAIN_JOB)}
-    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY))]
-    return any(bool(run.asset_selection & keys) if run.asset_selection else run.job_name in names for run in runs)
 
 
 def _trains(run: dg.DagsterRun, names: _Names) -> bool:

@@ -5,6 +5,9 @@
 
 A partition is known if its latest materialization names the current generation (of a registry entry: the version) at
 its current URI. So a second sync reports nothing. Partitions that only Dagster knows are listed and stay as they are.
+
+Runs may publish and report meanwhile. So before each report, the pointer and the latest materialization are read again,
+and an asset waits for a later sync while a run that materializes it is queued or running.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +23,7 @@ from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.registry import describe_version, get_registry
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, describe_split
 from traffic_assets.dagster_hdfs.generation import UNPARTITIONED, Generation
-from traffic_assets.dagster_hdfs.io_managers.base import describe_generation
+from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager, describe_generation
 from traffic_assets.dagster_hdfs.message import CodedText, error_text
 from traffic_assets.dagster_hdfs.publish import Dataset, PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -29,7 +32,9 @@ from traffic_assets.history import (
     GENERATION,
     count_partitions,
     fetch_latest,
+    fetch_newest,
     is_stored_below,
+    is_writing,
     latest_ids,
     mark_sync,
     read_text,
@@ -37,7 +42,7 @@ from traffic_assets.history import (
 from traffic_assets.messages import history as messages
 from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import training_window
-from traffic_assets.readings.completeness import COMPLETENESS
+from traffic_assets.readings.completeness import COMPLETENESS, is_complete
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.settings import Settings
 
@@ -59,6 +64,19 @@ Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class _Days:
+    """The days of the feature table.
+
+    Attributes:
+        storage_ids: Storage id of the latest materialization of each day.
+        published: Current generation of each day, read afterwards.
+    """
+
+    storage_ids: Mapping[str, int]
+    published: Mapping[str, Published]
+
+
+@dataclass(frozen=True)
 class AssetPlan:
     """The partitions of an asset that Dagster and storage do not both know.
 
@@ -69,6 +87,8 @@ class AssetPlan:
         published: Current generation or newest version by partition.
         unreported: Partitions to report, in the order in which they were published.
         lost: Partitions that Dagster knows and storage lacks, sorted.
+        storage_ids: Storage id of the latest materialization by partition, when they were compared.
+        jobs: Names of the jobs that materialize it.
     """
 
     key: dg.AssetKey
@@ -77,6 +97,8 @@ class AssetPlan:
     published: Mapping[str, Published]
     unreported: list[str]
     lost: list[str]
+    storage_ids: Mapping[str, int]
+    jobs: frozenset[str]
 
     def describe_lost(self) -> CodedText | None:
         """Return the message about partitions that storage lacks; None without any."""
@@ -100,15 +122,25 @@ def plan_sync(
     """
     versions = _read_versions(settings, hdfs, notify)
     plans: dict[dg.AssetKey, AssetPlan] = {}
-    for key, partitions, upstream in _list_assets(defs):
+    jobs = {job.name: job.asset_layer.executable_asset_keys for job in defs.get_repository_def().get_all_jobs()}
+    for key, partitions, upstream in _list_assets(defs, instance):
         if key in versions:
             published: dict[str, Published] = {w: v for w, v in versions[key].items() if w in partitions}
             root = get_registry(hdfs).root
         else:
             dataset = hdfs.dataset(key)
             root, published = dataset.root, dict(_read_generations(dataset, partitions, notify))
-        unreported, lost = _compare(instance, key, published, partitions, root)
-        plans[key] = AssetPlan(key, root, upstream, published, unreported, lost)
+        latest = fetch_latest(instance, key)
+        plans[key] = AssetPlan(
+            key,
+            root,
+            upstream,
+            published,
+            _list_unreported(latest, published, root),
+            lost=sorted(partitions.intersection(_list_stored(latest)).difference(published)),
+            storage_ids={partition: record.storage_id for partition, record in latest.items()},
+            jobs=frozenset(name for name, keys in jobs.items() if key in keys),
+        )
         if published:
             notify(f"{key.to_user_string()}: {len(published)} published")
     return _with_splits_of_reported_days(plans, settings)
@@ -122,23 +154,28 @@ def report(
     The training sensor waits meanwhile. Otherwise it would see features without the splits that include them, and train
     every week again.
     """
-    features = next((plan for plan in plans if plan.key == add_key_prefix(FEATURE_TABLE, settings.deployment)), None)
     count, total = 0, sum(len(plan.unreported) for plan in plans)
+    waiting: list[str] = []
     mark_sync(instance, settings.deployment)
     try:
         for plan in plans:
             if not plan.unreported:
                 continue
-            ids = latest_ids(instance, features.key) if features else {}
+            days = _read_days(plans, settings, instance, hdfs)
             inputs = _input_tags(instance, plan)
             for partition in plan.unreported:
-                metadata = _describe(plan, partition, features, ids, settings, hdfs)
+                if is_writing(instance, {plan.key}, plan.jobs):
+                    waiting.append(plan.key.to_user_string())
+                    break
+                published = _read_again(plan, partition, instance, hdfs, notify)
+                if published is None:
+                    continue
                 instance.report_runless_asset_event(
                     dg.AssetMaterialization(
                         plan.key,
                         partition=None if partition == UNPARTITIONED else partition,
-                        metadata=metadata,
-                        tags=_build_tags(plan.published[partition], inputs),
+                        metadata=_describe(plan.key, published, days, settings, hdfs),
+                        tags=_build_tags(published, inputs),
                     )
                 )
                 count += 1
@@ -147,7 +184,34 @@ def report(
                     notify(f"{count} of {total} partitions reported")
     finally:
         mark_sync(instance, settings.deployment, ended=True)
+    if waiting:
+        notify(str(messages.RUN_UNDER_WAY(assets=waiting)))
     return count
+
+
+def _read_again(
+    plan: AssetPlan, partition: str, instance: dg.DagsterInstance, hdfs: HdfsResource, notify: Notify
+) -> Published | None:
+    """Return what is published of a partition now; None if it is gone, or if another report came after the plan."""
+    latest = fetch_newest(instance, plan.key, partition)
+    if latest is not None and latest.storage_id != plan.storage_ids.get(partition):
+        return None
+    published = plan.published[partition]
+    if isinstance(published, VersionMetadata):  # immutable
+        return published
+    return _read_current(hdfs.dataset(plan.key), partition, notify)
+
+
+def _read_days(plans: list[AssetPlan], settings: Settings, instance: dg.DagsterInstance, hdfs: HdfsResource) -> _Days:
+    """Return the days as they are now.
+
+    The storage ids are read first. So a day that is published in between seems newer than its id, never older.
+    """
+    key = add_key_prefix(FEATURE_TABLE, settings.deployment)
+    if key not in {plan.key for plan in plans}:
+        return _Days({}, {})
+    storage_ids, dataset = latest_ids(instance, key), hdfs.dataset(key)
+    return _Days(storage_ids, dict(_read_generations(dataset, set(dataset.partitions()), lambda _: None)))
 
 
 def newest_included_id(
@@ -166,9 +230,10 @@ def newest_included_id(
 
 
 def _newer_days(split: Generation, days: Mapping[str, Published], settings: Settings) -> list[str]:
-    """Return the days of a week's window with rows that its splits do not include because they are newer.
+    """Return the days of a week's window that count for training and are newer than its splits.
 
-    A day that is older than the newest day of the splits, and not in them, had no rows or was outside the window.
+    An empty or incomplete day does not count. A day that is older than the newest day of the splits, and not in them,
+    did not count or was outside the window.
     """
     included: Mapping[str, str] = split.record["days"]
     newest = max(included.values(), default="")  # ids begin with the time of publishing
@@ -177,31 +242,32 @@ def _newer_days(split: Generation, days: Mapping[str, Published], settings: Sett
         for day in training_window(split.partition, settings)
         if isinstance(generation := days.get(day), Generation)
         and generation.record.get("rows") != 0
+        and is_complete(generation.record.get(COMPLETENESS), settings.data.minimum_completeness)
         and (generation.id != included[day] if day in included else generation.id > newest)
     ]
 
 
-def _list_assets(defs: dg.Definitions) -> Iterator[tuple[dg.AssetKey, set[str], list[dg.AssetKey]]]:
+def _list_assets(
+    defs: dg.Definitions, instance: dg.DagsterInstance
+) -> Iterator[tuple[dg.AssetKey, set[str], list[dg.AssetKey]]]:
     """Yield key, valid partitions and upstream keys of each asset in our storage, upstream assets first."""
-    graph = defs.resolve_asset_graph()
+    graph, resources = defs.resolve_asset_graph(), defs.resources or {}
+    ours = {key for key in IO_MANAGERS if isinstance(resources.get(key), HdfsIOManager)}
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
-        if not node.is_materializable or node.assets_def.get_io_manager_key_for_asset_key(key) not in IO_MANAGERS:
+        if not node.is_materializable or node.assets_def.get_io_manager_key_for_asset_key(key) not in ours:
             continue
         partitions = node.partitions_def
-        valid = set(partitions.get_partition_keys()) if partitions else {UNPARTITIONED}
+        valid = {UNPARTITIONED}
+        if partitions:
+            valid = set(partitions.get_partition_keys(dynamic_partitions_store=instance))
         yield key, valid, sorted(node.parent_keys)
 
 
-def _compare(
-    instance: dg.DagsterInstance,
-    key: dg.AssetKey,
-    published: Mapping[str, Published],
-    partitions: set[str],
-    root: str,
-) -> tuple[list[str], list[str]]:
-    """Return the partitions to report in the order of publishing, and those that storage lacks."""
-    latest = fetch_latest(instance, key)
+def _list_unreported(
+    latest: Mapping[str, dg.EventLogRecord], published: Mapping[str, Published], root: str
+) -> list[str]:
+    """Return the partitions whose latest materialization is not the published one, in the order of publishing."""
 
     def is_known(partition: str) -> bool:
         record = latest.get(partition)
@@ -209,9 +275,12 @@ def _compare(
             return False
         return read_text(record, _id_name(published[partition])) == _get_id(published[partition])
 
-    unreported = [partition for partition in published if not is_known(partition)]
-    lost = sorted(partitions.intersection(latest).difference(published))
-    return _in_order(unreported, published), lost
+    return _in_order([partition for partition in published if not is_known(partition)], published)
+
+
+def _list_stored(latest: Mapping[str, dg.EventLogRecord]) -> list[str]:
+    """Return the partitions whose latest materialization names what was stored; an asset may store nothing here."""
+    return [p for p, record in latest.items() if read_text(record, GENERATION) or read_text(record, VERSION)]
 
 
 def _with_splits_of_reported_days(plans: dict[dg.AssetKey, AssetPlan], settings: Settings) -> list[AssetPlan]:
@@ -235,15 +304,16 @@ def _with_splits_of_reported_days(plans: dict[dg.AssetKey, AssetPlan], settings:
 
 def _read_generations(dataset: Dataset, partitions: set[str], notify: Notify) -> Iterator[tuple[str, Generation]]:
     for partition in dataset.partitions():
-        if partition not in partitions:
-            continue
-        try:
-            current = dataset.current(partition)
-        except PointerError as error:
-            notify(str(messages.UNREADABLE(cause=error_text(error))))
-            continue
-        if current is not None:
+        if partition in partitions and (current := _read_current(dataset, partition, notify)):
             yield partition, current
+
+
+def _read_current(dataset: Dataset, partition: str, notify: Notify) -> Generation | None:
+    try:
+        return dataset.current(partition)
+    except PointerError as error:
+        notify(str(messages.UNREADABLE(cause=error_text(error))))
+        return None
 
 
 def _read_versions(
@@ -260,15 +330,9 @@ def _read_versions(
 
 
 def _describe(
-    plan: AssetPlan,
-    partition: str,
-    features: AssetPlan | None,
-    ids: Mapping[str, int],
-    settings: Settings,
-    hdfs: HdfsResource,
+    key: dg.AssetKey, published: Published, days: _Days, settings: Settings, hdfs: HdfsResource
 ) -> dict[str, Any]:
     """Return the metadata of a published partition, from its record."""
-    published = plan.published[partition]
     metadata: dict[str, Any] = {
         REPORTED_BY: COMMAND,
         "published_at": dg.MetadataValue.timestamp(_published_at(published)),
@@ -277,14 +341,13 @@ def _describe(
     if isinstance(published, VersionMetadata):
         return metadata | describe_version(published, get_registry(hdfs))
     splits = {add_key_prefix(name, settings.deployment): split for split, name in SPLIT_ASSETS.items()}
-    if plan.key not in splits:
+    if key not in splits:
         counted = {name: share for name, share in published.record.items() if name == COMPLETENESS}
         return metadata | counted | describe_generation(published, hdfs.column_descriptions)
-    included = newest_included_id(published, features.published if features else {}, ids, settings)
     return {
         **metadata,
-        **describe_split(splits[plan.key], published, hdfs, settings.training),
-        FEATURES_ID: included,
+        **describe_split(splits[key], published, hdfs, settings.training),
+        FEATURES_ID: newest_included_id(published, days.published, days.storage_ids, settings),
     }
 
 

@@ -33,6 +33,8 @@ from traffic_assets_tests.runs import QUIET
 from traffic_assets_tests.tiny import WEEK, tiny_settings
 
 FOREST = "random_forest_cv_report"
+SELECTED = {"features": ["feature_table"], "train": list(SPLIT_ASSETS.values())}
+"""Assets of each job whose step fails without stored data, before Spark starts."""
 # otherwise Dagster starts a `tail` for each stream of a run that it captures
 NO_COMPUTE_LOGS = """
 compute_logs:
@@ -277,3 +279,26 @@ def test_a_run_warns_if_another_base_has_its_asset_keys(tmp_path: Path) -> None:
             assert [("file:///first," in text, f"file://{tmp_path}." in text) for text in named] == (
                 [] if deployment else [(True, True)]
             )
+
+
+@pytest.mark.parametrize(("job", "partition"), [("features", "2026-01-07"), ("train", WEEK)])
+def test_a_run_names_what_storage_lacks_before_its_first_step(tmp_path: Path, job: str, partition: str) -> None:
+    """The sensor does not notice on HDFS that `base_uri` was emptied."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        for day in ("2026-01-05", "2026-01-06"):
+            instance.report_runless_asset_event(dg.AssetMaterialization("feature_table", partition=day))
+        result = (
+            build_defs(tiny_settings(tmp_path))
+            .resolve_job_def(job)
+            .execute_in_process(
+                tags={PARTITION: partition},
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                asset_selection=[dg.AssetKey(name) for name in SELECTED[job]],
+            )
+        )
+        logged = [entry.user_message for entry in instance.all_logs(result.run_id)]
+        (text,) = [text for text in logged if text.startswith("[history.not-stored] ")]
+        assert "feature_table" in text
+        assert "(2: 2026-01-05 to 2026-01-06)" in text

@@ -18,8 +18,10 @@ from traffic_assets.assets.group import DATE
 from traffic_assets.assets.training import FEATURES_ID
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.io_managers.base import describe_generation
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.resources import HdfsResource
+from traffic_assets.differences import list_differences
 from traffic_assets.history import fetch_latest, latest_ids, mark_sync, read_number, read_text
 from traffic_assets.naming import add_key_prefix, add_name_prefix
 from traffic_assets.resources import build_resources
@@ -150,12 +152,18 @@ def test_a_day_that_is_newer_than_the_splits_is_trained(
     assert tick(settings, instance)[0] == [WEEK]
 
 
-def test_an_empty_day_that_is_newer_than_the_splits_is_not_trained(
-    settings: Settings, instance: dg.DagsterInstance
+def get_included(instance: dg.DagsterInstance) -> int | None:
+    """Return the storage id up to which the newest splits include every day."""
+    return read_number(fetch_latest(instance, sensors.TRAIN_SPLIT)[WEEK], FEATURES_ID)
+
+
+@pytest.mark.parametrize("changes", [{"rows": 0}, {"completeness": 0.01}], ids=["empty", "incomplete"])
+def test_a_day_that_does_not_count_is_not_newer_than_the_splits(
+    settings: Settings, instance: dg.DagsterInstance, changes: dict[str, Any]
 ) -> None:
+    publish_again(settings, DAYS[0], **changes)
     sync(settings, instance)
-    publish_again(settings, DAYS[0], rows=0)
-    sync(settings, instance)
+    assert get_included(instance) == max(latest_ids(instance, sensors.FEATURES).values())
     assert tick(settings, instance)[0] == []
 
 
@@ -194,6 +202,76 @@ def test_splits_are_reported_again_with_the_days_that_they_include(
     assert latest_ids(instance, sensors.TRAIN_SPLIT)[WEEK] > before
     assert tick(settings, instance)[0] == []
     assert sync(settings, instance) == 0
+
+
+def run_features(settings: Settings, instance: dg.DagsterInstance, day: str) -> str:
+    """Publish the features of a day again and report them, as a run does; return the URI."""
+    publish_again(settings, day)
+    hdfs = get_storage(settings)
+    current = hdfs.dataset(FEATURE_TABLE).current(day)
+    assert current is not None
+    metadata = describe_generation(current, {})
+    instance.report_runless_asset_event(dg.AssetMaterialization(FEATURE_TABLE, partition=day, metadata=metadata))
+    return current.uri
+
+
+@pytest.mark.parametrize("key", [FEATURE_TABLE, "train_split"])
+def test_a_day_that_a_run_built_meanwhile_stays_the_latest_and_is_trained(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The run ends before the first day is reported, or before the first split is."""
+    uris: list[str] = []
+    original = instance.report_runless_asset_event
+
+    def report_after_a_run(event: Any) -> None:
+        original(event)
+        upstream = {FEATURE_TABLE: "sensor_table", "train_split": "test_split"}[key]
+        if event.asset_key == dg.AssetKey(upstream) and not uris:
+            uris.append("under way")
+            uris[0] = run_features(settings, instance, DAYS[-1])
+
+    monkeypatch.setattr(instance, "report_runless_asset_event", report_after_a_run)
+    sync(settings, instance)
+    latest = fetch_latest(instance, sensors.FEATURES)[DAYS[-1]]
+    assert [read_text(latest, "path")] == uris
+    assert read_text(latest, REPORTED_BY) is None
+    assert tick(settings, instance)[0] == [WEEK]
+    assert sync(settings, instance) == 0
+
+
+def test_a_generation_that_was_published_meanwhile_is_the_one_that_is_reported(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Its run has another Dagster home."""
+    plans = plan(settings, instance)
+    publish_again(settings, DAYS[0])
+    current = get_storage(settings).dataset(FEATURE_TABLE).current(DAYS[0])
+    assert current is not None
+    report(plans, settings, instance, get_storage(settings), lambda _: None)
+    assert read_text(fetch_latest(instance, sensors.FEATURES)[DAYS[0]], "path") == current.uri
+
+
+@pytest.mark.parametrize("selected", [None, {sensors.FEATURES}], ids=["job", "selection"])
+def test_an_asset_waits_while_a_run_materializes_it(
+    settings: Settings, instance: dg.DagsterInstance, selected: set[dg.AssetKey] | None
+) -> None:
+    running = dg.DagsterRun(
+        job_name="features",
+        run_id=str(uuid.uuid4()),
+        status=dg.DagsterRunStatus.STARTED,
+        asset_selection=frozenset(selected) if selected else None,
+    )
+    instance.add_run(running)
+    texts: list[str] = []
+    plans = plan(settings, instance)
+    count = report(plans, settings, instance, get_storage(settings), texts.append)
+    (text,) = [text for text in texts if text.startswith("[history.run-under-way] ")]
+    assert FEATURE_TABLE in text
+    assert not latest_ids(instance, sensors.FEATURES)
+    ended = dg.DagsterEvent(dg.DagsterEventType.RUN_FAILURE.value, running.job_name)
+    instance.report_dagster_event(ended, running.run_id)
+    assert count + sync(settings, instance) >= sum(len(plan.unreported) for plan in plans)
+    assert tick(settings, instance)[0] == []
 
 
 def test_the_sensor_waits_while_partitions_are_reported(
@@ -265,6 +343,31 @@ def test_features_of_another_base_start_no_training(
     assert "[history.stored-elsewhere] " in reason
 
 
+def test_a_history_from_an_older_backup_is_named(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Its partitions have the same names; the newest pointer shows the difference."""
+    sync(settings, instance)
+    publish_again(settings, DAYS[1])
+    weeks, reason = tick(settings, instance)
+    assert weeks == []
+    assert f"[history.replaced] Dagster knows another generation of feature_table {DAYS[1]} " in reason
+    sync(settings, instance)
+    assert "[history." not in tick(settings, instance)[1]
+
+
+def test_a_storage_from_an_older_backup_is_named(
+    settings: Settings, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """Its pointers are as old as before; the newest materialization shows the difference."""
+    pointer = tmp_path / "base" / "processed" / "ml-features" / "_pointers" / f"{DAYS[0]}.json"
+    sync(settings, instance)
+    shutil.copy2(pointer, tmp_path / "backup")
+    publish_again(settings, DAYS[0])
+    sync(settings, instance)
+    shutil.copy2(tmp_path / "backup", pointer)
+    (text,) = list_differences(instance, settings, get_storage(settings))
+    assert (text.code, text.values["partitions"]) == ("history.replaced", [DAYS[0]])
+
+
 def test_partitions_that_storage_lost_are_listed_and_stay(
     settings: Settings, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -316,8 +419,7 @@ def test_the_sensor_does_not_list_a_storage_that_needs_java(settings: Settings, 
 
 def test_the_newest_included_id_is_recorded(settings: Settings, instance: dg.DagsterInstance) -> None:
     sync(settings, instance)
-    split = fetch_latest(instance, sensors.TRAIN_SPLIT)[WEEK]
-    assert read_number(split, FEATURES_ID) == max(latest_ids(instance, sensors.FEATURES).values())
+    assert get_included(instance) == max(latest_ids(instance, sensors.FEATURES).values())
 
 
 def test_partitions_of_every_storage_are_reported(

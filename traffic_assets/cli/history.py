@@ -13,15 +13,18 @@ if TYPE_CHECKING:
 
 
 def warn_of_differences(settings: Settings, instance: "dg.DagsterInstance") -> None:
-    """Print what Dagster and storage do not both know of the features and splits; nothing for an instance in memory."""
+    """Print what Dagster and storage do not both know; nothing for an instance in memory."""
+    from traffic_assets.differences import describe_model_differences, list_differences
     from traffic_assets.resources import build_resources
-    from traffic_assets.sensors import list_differences
 
     if instance.is_ephemeral:
         return
     with suppress(OSError):  # the run that follows reports that storage cannot be read
-        for text in list_differences(instance, settings, build_resources(settings)["hdfs"]):
+        hdfs = build_resources(settings)["hdfs"]
+        for text in list_differences(instance, settings, hdfs):
             print_warning(text)
+        if models := describe_model_differences(instance, settings, hdfs):
+            print_warning(models)
 
 
 def warn_of_lost(settings: Settings, assets: Iterable[str], root: str) -> None:

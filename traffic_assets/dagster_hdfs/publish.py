@@ -204,6 +204,12 @@ class Dataset:
         names = [entry.name for entry in self._list(join(self.root, Internal.POINTERS))]
         return sorted(name.removesuffix(_POINTER) for name in names if name.endswith(_POINTER))
 
+    def newest_partition(self) -> str | None:
+        """Return the key of the partition whose pointer was written last; None without any."""
+        entries = self._list(join(self.root, Internal.POINTERS))
+        pointers = [(entry.modified, entry.name) for entry in entries if entry.name.endswith(_POINTER)]
+        return max(pointers)[1].removesuffix(_POINTER) if pointers else None
+
     def prune_generations(
         self,
         keep: timedelta,

@@ -26,6 +26,18 @@ NOT_STORED = Message(
         "last": "2026-01-18",
     },
 )
+REPLACED = Message(
+    code="history.replaced",
+    problem="Dagster knows another generation of {asset} {partitions} than {root} contains",
+    fix="run `traffic-assets sync`, which reports the published generations",
+    example={"asset": "feature_table", "partitions": ["2026-01-18"], "root": "file:///data/processed/ml-features"},
+)
+MODELS_DIFFER = Message(
+    code="history.models-differ",
+    problem="Dagster and storage differ in {assets}",
+    fix="run `traffic-assets sync --dry-run`, which shows the partitions that either lacks",
+    example={"assets": ["random_forest_model", "random_forest_registry_entry"]},
+)
 STORED_ELSEWHERE = Message(
     code="history.stored-elsewhere",
     problem="The newest materialization of {asset} is stored below {other}, and this code location stores below {base}",
@@ -51,10 +63,38 @@ SYNC_UNDER_WAY = Message(
     problem="The command `traffic-assets sync` is reporting partitions, and the sensor waits for its end",
     note=True,
 )
+RUN_UNDER_WAY = Message(
+    code="history.run-under-way",
+    problem="Some partitions of {assets} are not reported, because a run that materializes them is queued or running",
+    fix="run `traffic-assets sync` again after its end",
+    example={"assets": ["feature_table"]},
+)
 NO_INSTANCE = Message(
     code="history.no-instance",
     problem="DAGSTER_HOME is not set, so there is no Dagster instance to report to",
     fix="export DAGSTER_HOME=<folder>",
+)
+NO_LOCATION = Message(
+    code="history.no-location",
+    problem="The module {module} has no code location ({cause})",
+    expected="a Python module with the variable `defs`, which build_defs returned",
+    fix="pass the module that `dagster -m` loads, and run the command in the same folder",
+    example={"module": "acme.definitions", "cause": "No module named 'acme'"},
+)
+OTHER_PROFILE = Message(
+    code="history.other-profile",
+    problem="The module {module} stores below {other} (deployment {other_deployment!r}), and the profile {profile} "
+    "below {base} (deployment {deployment!r})",
+    expected="the profile that the module loads",
+    fix="pass it with --profile, or set TRAFFIC_PROFILE",
+    example={
+        "module": "acme.definitions",
+        "other": "hdfs://namenode:9000/traffic-data",
+        "other_deployment": "",
+        "profile": "local",
+        "base": "file:///data",
+        "deployment": "",
+    },
 )
 IN_SYNC = Message(
     code="history.in-sync",
