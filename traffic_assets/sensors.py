@@ -161,7 +161,7 @@ def _explain_skip(
         minimum = limit_as_percent(settings.data.minimum_completeness)
         reasons.append(messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum))
     if len(reasons) > 1:
-        return messages.SEVERAL_WEEKS_WAIT(reasons=reasons)
+        return messages.SEVERAL_REASONS(reasons=reasons)
     return reasons[0] if reasons else messages.NOTHING_TO_TRAIN()
 
 

@@ -85,14 +85,15 @@ WEEK_GAVE_WAY = Message(
     note=True,
     example={"week": "2026-01-05", "run": "4f6c1d9e", "due": "2026-01-12 03:10+00:00"},
 )
-SEVERAL_WEEKS_WAIT = Message(
-    code="location.several-weeks-wait",
-    problem="Several weeks are not started again now:{reasons:lines}",
+SEVERAL_REASONS = Message(
+    code="location.several-reasons",
+    problem="No training is started now, for several reasons:{reasons:lines}",
     note=True,
     example={
         "reasons": [
             "[location.week-gave-way] The run 4f6c1d9e of the week 2026-01-05 gave way to another training; the week "
             "is started again from 2026-01-12 03:10+00:00 on.",
+            "[location.incomplete-days] No week has new data and enough complete days.",
         ]
     },
 )
