@@ -227,6 +227,13 @@ NO_ATOMIC_RENAME = Message(
     fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
     example={"scheme": "s3a", "uri": "s3a://bucket/traffic"},
 )
+UNKNOWN_STORAGE = Message(
+    code="settings.unknown-storage",
+    problem="{scheme} is not known to have an atomic rename ({uri}); a reader could see half of a publish",
+    expected="a folder, or a URI with one of the schemes {schemes}",
+    fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
+    example={"scheme": "swift", "uri": "swift://container.service/traffic", "schemes": ["file", "hdfs", "viewfs"]},
+)
 NEEDS_HIERARCHICAL_NAMESPACE = Message(
     code="settings.needs-hierarchical-namespace",
     problem="{uri} has an atomic rename only if the storage account has a hierarchical namespace",

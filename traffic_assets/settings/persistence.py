@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from traffic_assets.dagster_hdfs.installed_backends import find_backend
-from traffic_assets.dagster_hdfs.uris import get_scheme
+from traffic_assets.dagster_hdfs.installed_backends import backends, find_backend
+from traffic_assets.dagster_hdfs.uris import LOCAL, get_scheme
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.formats import BROWSE_URL
 from traffic_assets.settings.section import Section
@@ -22,6 +22,9 @@ OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "oss", "cosn", "obs", "wasb", "wasbs"
 
 HIERARCHICAL = ("abfs", "abfss")
 """Schemes whose rename is atomic only with a hierarchical namespace."""
+
+ATOMIC = (LOCAL, "hdfs", "viewfs", "webhdfs", "swebhdfs", "maprfs", "ofs", "o3fs", "jfs")
+"""Schemes of file systems whose rename is atomic: the local disk, HDFS, MapR, Ozone and JuiceFS."""
 
 
 class PersistenceSettings(Section):
@@ -44,9 +47,13 @@ class PersistenceSettings(Section):
     @classmethod
     def _absolute(cls, value: str) -> str:
         uri = absolute_uri(value)
-        if get_scheme(uri) in OBJECT_STORES and find_backend(uri) is None:
-            raise ValueError(messages.NO_ATOMIC_RENAME(scheme=get_scheme(uri), uri=uri))
-        return uri
+        scheme = get_scheme(uri)
+        if scheme in (*ATOMIC, *HIERARCHICAL) or find_backend(uri) is not None:
+            return uri
+        if scheme in OBJECT_STORES:
+            raise ValueError(messages.NO_ATOMIC_RENAME(scheme=scheme, uri=uri))
+        allowed = [*ATOMIC, *HIERARCHICAL, *sorted({backend.scheme for backend in backends()})]
+        raise ValueError(messages.UNKNOWN_STORAGE(scheme=scheme, uri=uri, schemes=list(dict.fromkeys(allowed))))
 
     @field_validator("registry_folder")
     @classmethod

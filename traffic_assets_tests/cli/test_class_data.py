@@ -56,7 +56,7 @@ def test_a_java_that_is_too_new_is_refused_before_it_creates_an_archive(
 ) -> None:
     program, log = tmp_path / "home" / "bin" / "java", tmp_path / "calls"
     program.parent.mkdir(parents=True)
-    program.write_text(f"#!/bin/sh\necho \"$*\" >> {log}\necho 'openjdk version \"24\" 2025-03-18' >&2\n")
+    program.write_text(f'#!/bin/sh\necho "$*" >> {log}\necho \'openjdk version "24" 2025-03-18\' >&2\n')
     program.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", str(tmp_path))
