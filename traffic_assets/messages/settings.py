@@ -246,6 +246,12 @@ UNKNOWN_TIME_ZONE = Message(
     expected="a name such as America/Los_Angeles",
     example={"zone": "Mars/Base"},
 )
+DAY_OUT_OF_RANGE = Message(
+    code="settings.day-out-of-range",
+    problem="Not a possible day of a partition ({day})",
+    expected="{first} to {last}",
+    example={"day": "9999-12-31", "first": "1900-01-01", "last": "2999-12-31"},
+)
 DAYS_OUT_OF_ORDER = Message(
     code="settings.days-out-of-order",
     problem="The last day ({last_day}) is before the first day ({first_day})",

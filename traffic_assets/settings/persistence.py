@@ -35,7 +35,7 @@ class PersistenceSettings(Section):
         description="Root of everything that is stored: a folder or a Hadoop URI such as `hdfs://namenode:9000/data`.",
     )
     registry_folder: str = Field(default="models", description="Folder of the model registry, below `base_uri`.")
-    keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
+    keep_generations_hours: Annotated[float, Field(ge=24, le=876_000)] | None = Field(
         default=None, description="Hours for which a replaced generation is kept. Default: forever."
     )
     browse_url: Annotated[str, Field(pattern=BROWSE_URL)] | None = Field(
