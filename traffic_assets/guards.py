@@ -197,7 +197,7 @@ def _warn_of_other_base(context: dg.InitResourceContext, settings: Settings, hdf
     if context.instance is None or context.log is None or hdfs is None:
         return
     features = add_key_prefix(FEATURE_TABLE, settings.deployment)
-    if text := describe_other_base(context.instance, hdfs, features):
+    if text := describe_other_base(context.instance, settings, hdfs, features):
         context.log.warning(text)
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from traffic_assets.assets.day_settings import rebuild_commands
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import FEATURES as FEATURES_JOB
 from traffic_assets.assets.group import TRAIN as TRAIN_JOB
@@ -45,6 +46,7 @@ from traffic_assets.partitions import (
 )
 from traffic_assets.readings.completeness import COMPLETENESS, as_percent, is_complete, limit_as_percent
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import sync
 
 SENSOR = "train_on_new_features"
 SECONDS_BETWEEN_TICKS = 15
@@ -118,13 +120,13 @@ def build(settings: Settings, train_job: str, hdfs: HdfsResource | None = None) 
         "changes them.",
     )
     def train_on_new_features(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        sync = read_sync(context.instance, settings.deployment)
+        last_sync = read_sync(context.instance, settings.deployment)
         splits_id = newest_id(context.instance, names.train_split)
         # read before the splits: a training that ends in between has stored its splits by then
         under_way = _weeks_under_way(context.instance, names)
         root = hdfs.dataset(FEATURE_TABLE).root if hdfs else None
         weeks = check_weeks(context.instance, settings, train_job, int(context.cursor or 0), root)
-        if is_under_way(sync) or read_sync(context.instance, settings.deployment) != sync:
+        if is_under_way(last_sync) or read_sync(context.instance, settings.deployment) != last_sync:
             return dg.SkipReason(str(history_messages.SYNC_UNDER_WAY()))  # it reports features before their splits
         attempts = {
             # a later tick checks a week under way again, when the splits of its run are stored
@@ -159,7 +161,8 @@ def _explain_skip(
         reasons.append(history_messages.DIFFERENT(differences=list(differences)))
     if weeks.uncounted:
         minimum = limit_as_percent(settings.data.minimum_completeness)
-        reasons.append(messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum))
+        days, commands = dict(sorted(weeks.uncounted.items())), rebuild_commands(weeks.uncounted, settings)
+        reasons.append(messages.INCOMPLETE_DAYS(days=days, minimum=minimum, commands=commands))
     if len(reasons) > 1:
         return messages.SEVERAL_REASONS(reasons=reasons)
     return reasons[0] if reasons else messages.NOTHING_TO_TRAIN()
@@ -192,13 +195,14 @@ def list_differences(
     """
     features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURES, TRAIN_SPLIT))
     if not lists and not newest_id(instance, features):
-        return [history_messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
+        facts = {"asset": features.to_user_string(), "base": redact(hdfs.base_uri)}
+        return [history_messages.NOTHING_KNOWN(**facts, command=sync(settings))]
     lists = lists and not _is_writing(instance, {features, train_split}, settings.deployment)
     compared = (
-        compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
-        compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
+        compare_with_storage(instance, settings, hdfs, features, build_daily_partitions(settings), lists),
+        compare_with_storage(instance, settings, hdfs, train_split, build_weekly_partitions(settings), lists),
     )
-    return [text for difference in compared for text in difference.describe()]
+    return [text for difference in compared for text in difference.describe(settings)]
 
 
 def stale_weeks(

@@ -40,6 +40,7 @@ from traffic_assets.partitions import training_window
 from traffic_assets.readings.completeness import COMPLETENESS
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import sync
 
 REPORTED_BY, COMMAND = "reported_by", "traffic-assets sync"
 """Metadata that distinguishes such a materialization, and its value."""
@@ -106,7 +107,7 @@ def plan_sync(
             root = get_registry(hdfs).root
         else:
             dataset = hdfs.dataset(key)
-            root, published = dataset.root, dict(_read_generations(dataset, partitions, notify))
+            root, published = dataset.root, dict(_read_generations(dataset, settings, partitions, notify))
         unreported, lost = _compare(instance, key, published, partitions, root)
         plans[key] = AssetPlan(key, root, upstream, published, unreported, lost)
         if published:
@@ -233,17 +234,23 @@ def _with_splits_of_reported_days(plans: dict[dg.AssetKey, AssetPlan], settings:
     return list(plans.values())
 
 
-def _read_generations(dataset: Dataset, partitions: set[str], notify: Notify) -> Iterator[tuple[str, Generation]]:
+def _read_generations(
+    dataset: Dataset, settings: Settings, partitions: set[str], notify: Notify
+) -> Iterator[tuple[str, Generation]]:
     for partition in dataset.partitions():
         if partition not in partitions:
             continue
         try:
             current = dataset.current(partition)
         except PointerError as error:
-            notify(str(messages.UNREADABLE(cause=error_text(error))))
+            notify(str(_describe_unreadable(error, settings)))
             continue
         if current is not None:
             yield partition, current
+
+
+def _describe_unreadable(error: Exception, settings: Settings) -> CodedText:
+    return messages.UNREADABLE(cause=error_text(error), command=sync(settings))
 
 
 def _read_versions(
@@ -253,7 +260,7 @@ def _read_versions(
     registry = get_registry(hdfs)
     keys = {lane.id: add_key_prefix(lane.registry_entry, settings.deployment) for lane in list_lanes(settings)}
     versions: dict[dg.AssetKey, dict[str, VersionMetadata]] = {key: {} for key in keys.values()}
-    for metadata in registry.all_versions(lambda error: notify(str(messages.UNREADABLE(cause=error_text(error))))):
+    for metadata in registry.all_versions(lambda error: notify(str(_describe_unreadable(error, settings)))):
         if metadata.lane in keys:
             versions[keys[metadata.lane]][metadata.training.week] = metadata
     return versions

@@ -288,6 +288,7 @@ def test_an_incomplete_day_counts_as_missing_and_is_named(instance: dg.DagsterIn
     skipped = str(first.skip_reason.skip_message)
     assert skipped.startswith("[location.incomplete-days] ")
     assert f"{DAYS[1]} 0.3472%, {DAYS[2]} empty" in skipped
+    assert f"run traffic-assets features {DAYS[1]} {DAYS[2]}" in skipped
     assert DAYS[0] not in skipped
     materialize(instance, *DAYS[1:], completeness=0.9)
     assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]

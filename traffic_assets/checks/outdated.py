@@ -41,7 +41,11 @@ def build_outdated(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
 
 def evaluate_settings(
-    asset: str, generations: Mapping[str, Generation], current: Fingerprint, damaged: Sequence[CodedText] = ()
+    asset: str,
+    generations: Mapping[str, Generation],
+    current: Fingerprint,
+    settings: Settings,
+    damaged: Sequence[CodedText] = (),
 ) -> dg.AssetCheckResult:
     """Check that partitions were built with the current settings and code.
 
@@ -49,6 +53,7 @@ def evaluate_settings(
         asset: Name of the asset.
         generations: Current generation by partition.
         current: Fingerprint that a partition would have if it were built now.
+        settings: Settings of the deployment.
         damaged: Message of each partition whose pointer cannot be read; the check fails with the first.
     """
     outdated, unknown = find_outdated(generations, current)
@@ -61,7 +66,7 @@ def evaluate_settings(
     if outdated and UNPARTITIONED in generations:
         failed = messages.OUTDATED_TABLE(asset=asset, settings=shown)
     elif outdated:
-        days, commands = summarize_days(outdated), rebuild_commands(days_to_rebuild(outdated))
+        days, commands = summarize_days(outdated), rebuild_commands(days_to_rebuild(outdated), settings)
         failed = messages.OUTDATED(asset=asset, partitions=days, settings=shown, commands=commands)
     elif damaged:
         failed = damaged[0]
@@ -84,7 +89,7 @@ def _check(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
         center = None
         if UNPARTITIONED in sensors and settings.data.kind == "readings":
             center = sensors[UNPARTITIONED].record["facts"].get("mean_position")
-        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center), damaged)
+        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center), settings, damaged)
 
     return check
 

@@ -51,9 +51,13 @@ INCOMPLETE_DAYS = Message(
     code="location.incomplete-days",
     problem="No week has new data and enough complete days. Some days do not count ({days})",
     expected="at least {minimum} of the readings of a day (data.minimum_completeness)",
-    fix="add the missing readings and run the features job for these days, allow fewer days with "
-    "training.minimum_days, or lower data.minimum_completeness",
-    example={"days": {"2026-01-06": "0.3472%", "2026-01-07": "empty"}, "minimum": "50%"},
+    fix="add the missing readings and run {commands}, allow fewer days with training.minimum_days, or lower "
+    "data.minimum_completeness",
+    example={
+        "days": {"2026-01-06": "0.3472%", "2026-01-07": "empty"},
+        "minimum": "50%",
+        "commands": ["traffic-assets features 2026-01-06 2026-01-07"],
+    },
 )
 NOTHING_TO_TRAIN = Message(
     code="location.nothing-to-train",
