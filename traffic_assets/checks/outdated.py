@@ -5,6 +5,7 @@ It has one result for all partitions of an asset, because a change of the settin
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -29,6 +30,8 @@ from traffic_assets.messages import checks as messages
 from traffic_assets.settings import Settings
 
 CURRENT_SETTINGS = "built_with_current_settings"
+VALUES_SHOWN = 10
+"""Stored values of a setting that a message shows; the others are counted."""
 DESCRIPTIONS = {
     CURRENT_SETTINGS: "The stored partitions were built with the current settings and code. Only warns.",
 }
@@ -57,11 +60,7 @@ def evaluate_settings(
         damaged: Message of each partition whose pointer cannot be read; the check fails with the first.
     """
     outdated, unknown = find_outdated(generations, current)
-    shown = {
-        name: f"{json.dumps(stored)}, now {json.dumps(now)}"
-        for differences in outdated.values()
-        for name, (stored, now) in without_repeated(differences).items()
-    }
+    shown = _describe_differences(outdated)
     failed = None
     if outdated and UNPARTITIONED in generations:
         failed = messages.OUTDATED_TABLE(asset=asset, settings=shown)
@@ -77,6 +76,29 @@ def evaluate_settings(
     }
     passed = "Every partition was built with the current settings and code, as far as its record tells."
     return check_result(passed, failed, metadata, warn=True)
+
+
+def _describe_differences(outdated: Mapping[str, Mapping[str, tuple[Any, Any]]]) -> dict[str, str]:
+    """Return the stored values of each setting and the current one; several stored values with their partitions.
+
+    >>> _describe_differences({"2026-01-05": {"a": (40, 65)}, "2026-01-06": {"a": (50, 65)}})
+    {'a': '40 on 2026-01-05; 50 on 2026-01-06, now 65'}
+    """
+    stored: dict[str, dict[str, list[str]]] = {}
+    current: dict[str, str] = {}
+    for key, differences in outdated.items():
+        for name, (value, now) in without_repeated(differences).items():
+            stored.setdefault(name, {}).setdefault(json.dumps(value), []).append(key)
+            current[name] = json.dumps(now)
+    return {name: f"{_describe_values(groups)}, now {current[name]}" for name, groups in stored.items()}
+
+
+def _describe_values(groups: Mapping[str, list[str]]) -> str:
+    if len(groups) == 1:
+        return next(iter(groups))
+    shown = [f"{value} on {summarize_days(days)}" for value, days in list(groups.items())[:VALUES_SHOWN]]
+    hidden = len(groups) - len(shown)
+    return "; ".join([*shown, *([f"{hidden} other values"] if hidden else [])])
 
 
 def _check(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
