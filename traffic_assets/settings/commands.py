@@ -40,6 +40,11 @@ def sync(settings: Settings) -> str:
     return f"traffic-assets sync{_profile_option(settings)}"
 
 
+def demo(settings: Settings) -> str:
+    """Return the command that trains on simulated readings."""
+    return f"traffic-assets demo{_profile_option(settings)}"
+
+
 def open_report(settings: Settings, week: str, target: str = DEFAULT_TARGET) -> str:
     """Return the command that opens the report of a week, for a target."""
     option = "" if target == DEFAULT_TARGET else f" --target {target}"

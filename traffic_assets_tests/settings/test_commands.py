@@ -11,7 +11,7 @@ from traffic_assets.dagster_hdfs.generation import describe_remedy
 from traffic_assets.dagster_hdfs.message import Message
 from traffic_assets.messages import assets, checks, history, location
 from traffic_assets.settings import load_settings
-from traffic_assets.settings.commands import open_report, rebuild_days, rebuild_template, sync, train_week
+from traffic_assets.settings.commands import demo, open_report, rebuild_days, rebuild_template, sync, train_week
 from traffic_assets_tests.settings.problems import write
 
 BASE = {"extends": "local"}
@@ -26,6 +26,7 @@ def test_a_command_names_the_profile_of_the_deployment(tmp_path: Path, folder: s
         *("traffic-assets", "features", "2026-01-05", "2026-01-06", "--profile", profile),
     ]
     assert shlex.split(train_week(settings, "2026-01-05"))[1:] == ["train", "2026-01-05", "--profile", profile]
+    assert shlex.split(demo(settings))[1:] == ["demo", "--profile", profile]
     assert shlex.split(sync(settings))[1:] == ["sync", "--profile", profile]
     assert shlex.split(open_report(settings, "2026-01-05", "flow"))[-2:] == ["--profile", profile]
     remedy = describe_remedy(rebuild_template(settings), "feature_table", ["2026-01-05", "2026-01-06"])
@@ -55,6 +56,7 @@ def test_the_commands_exist() -> None:
         rebuild_days(settings, "2026-01-05", "2026-01-05"),
         train_week(settings, "2026-01-05"),
         sync(settings),
+        demo(settings),
         open_report(settings, "2026-01-05", "flow"),
     )
     for command in commands:
