@@ -18,6 +18,7 @@ from traffic_assets.naming import add_key_prefix, add_name_prefix
 from traffic_assets.partitions import build_daily_partitions, build_weekly_partitions
 from traffic_assets.registry.versions import RegistryError
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import sync
 
 
 def list_differences(
@@ -41,14 +42,15 @@ def list_differences(
     """
     features, train_split = (add_key_prefix(key, settings.deployment) for key in (FEATURE_TABLE, SPLIT_ASSETS["train"]))
     if not lists and not newest_id(instance, features):
-        return [messages.NOTHING_KNOWN(asset=features.to_user_string(), base=redact(hdfs.base_uri))]
+        facts = {"asset": features.to_user_string(), "base": redact(hdfs.base_uri)}
+        return [messages.NOTHING_KNOWN(**facts, command=sync(settings))]
     jobs = [add_name_prefix(job, settings.deployment) for job in (FEATURES, TRAIN)]
     lists = lists and not is_writing(instance, {features, train_split}, jobs, own_run)
     compared = (
-        compare_with_storage(instance, hdfs, features, build_daily_partitions(settings), lists),
-        compare_with_storage(instance, hdfs, train_split, build_weekly_partitions(settings), lists),
+        compare_with_storage(instance, settings, hdfs, features, build_daily_partitions(settings), lists),
+        compare_with_storage(instance, settings, hdfs, train_split, build_weekly_partitions(settings), lists),
     )
-    return [text for difference in compared for text in difference.describe()]
+    return [text for difference in compared for text in difference.describe(settings)]
 
 
 def describe_model_differences(
@@ -66,9 +68,12 @@ def describe_model_differences(
     entries = {lane.id: add_key_prefix(lane.registry_entry, settings.deployment) for lane in lanes}
     if is_writing(instance, {*models.values(), *entries.values()}, [add_name_prefix(TRAIN, settings.deployment)]):
         return None
-    different = [key for key in models.values() if compare_with_storage(instance, hdfs, key, weeks).describe()]
+    different = [
+        key for key in models.values() if compare_with_storage(instance, settings, hdfs, key, weeks).describe(settings)
+    ]
     different += [entries[lane.id] for lane in lanes if _versions_differ(instance, hdfs, lane, entries[lane.id])]
-    return messages.MODELS_DIFFER(assets=[key.to_user_string() for key in different]) if different else None
+    assets = [key.to_user_string() for key in different]
+    return messages.MODELS_DIFFER(assets=assets, command=sync(settings)) if different else None
 
 
 def _versions_differ(instance: dg.DagsterInstance, hdfs: HdfsResource, lane: Lane, entry: dg.AssetKey) -> bool:

@@ -252,7 +252,8 @@ def _warn_of_differences(context: dg.InitResourceContext, settings: Settings, hd
     try:
         texts = list_differences(context.instance, settings, storage, own_run=context.run.run_id)
     except Exception:
-        other = describe_other_base(context.instance, hdfs, add_key_prefix(FEATURE_TABLE, settings.deployment))
+        features = add_key_prefix(FEATURE_TABLE, settings.deployment)
+        other = describe_other_base(context.instance, settings, hdfs, features)
         texts = [other] if other else []
     for text in texts:
         _log_warning(context.log, text)

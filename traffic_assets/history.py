@@ -17,6 +17,8 @@ from traffic_assets.dagster_hdfs.publish import Dataset, PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, redact
 from traffic_assets.messages import history as messages
+from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import sync
 
 GENERATION, PATH = "generation", "path"
 """Metadata of a materialization: id and URI of the published generation."""
@@ -140,21 +142,23 @@ class Difference:
     elsewhere: CodedText | None
     replaced: list[str]
 
-    def describe(self) -> list[CodedText]:
-        """Return a message for each difference."""
+    def describe(self, settings: Settings) -> list[CodedText]:
+        """Return a message for each difference, with the commands for these settings."""
         asset, root = self.key.to_user_string(), redact(self.root)
         texts = [self.elsewhere] if self.elsewhere else []
         if self.unreported:
-            texts.append(messages.UNREPORTED(asset=asset, root=root, **count_partitions(self.unreported)))
+            facts = count_partitions(self.unreported)
+            texts.append(messages.UNREPORTED(asset=asset, root=root, **facts, command=sync(settings)))
         if self.lost:
             texts.append(messages.NOT_STORED(asset=asset, root=root, **count_partitions(self.lost)))
         if self.replaced:
-            texts.append(messages.REPLACED(asset=asset, root=root, partitions=self.replaced))
+            texts.append(messages.REPLACED(asset=asset, root=root, partitions=self.replaced, command=sync(settings)))
         return texts
 
 
 def compare_with_storage(
     instance: dg.DagsterInstance,
+    settings: Settings,
     hdfs: HdfsResource,
     key: dg.AssetKey,
     partitions: dg.PartitionsDefinition,
@@ -167,13 +171,14 @@ def compare_with_storage(
 
     Args:
         instance: Dagster instance with the materializations.
+        settings: Settings of the deployment.
         hdfs: Storage of the deployment.
         key: Asset key as Dagster knows it.
         partitions: Partitions of the asset; others do not count.
         lists: False to compare only where the newest materialization is stored.
     """
     known, published, replaced = set[str](), set[str](), set[str]()
-    elsewhere = describe_other_base(instance, hdfs, key)
+    elsewhere = describe_other_base(instance, settings, hdfs, key)
     if lists:
         valid = set(partitions.get_partition_keys())
         published = valid.intersection(hdfs.dataset(key).partitions())  # first, because publishing precedes reporting
@@ -204,7 +209,9 @@ def _find_replaced(instance: dg.DagsterInstance, dataset: Dataset, key: dg.Asset
     return replaced
 
 
-def describe_other_base(instance: dg.DagsterInstance, hdfs: HdfsResource, key: dg.AssetKey) -> CodedText | None:
+def describe_other_base(
+    instance: dg.DagsterInstance, settings: Settings, hdfs: HdfsResource, key: dg.AssetKey
+) -> CodedText | None:
     """Return the message about an asset whose newest materialization is stored below another base URI; otherwise None.
 
     Either the data was moved, or another code location has the same asset keys.
@@ -215,7 +222,8 @@ def describe_other_base(instance: dg.DagsterInstance, hdfs: HdfsResource, key: d
         return None
     path, base = read_text(newest[0], PATH) or "", absolute_uri(hdfs.base_uri).rstrip("/")
     other = path.split(f"{root.removeprefix(base)}/{Internal.GENERATIONS}/")[0]
-    return messages.STORED_ELSEWHERE(asset=key.to_user_string(), other=redact(other), base=redact(base))
+    facts = {"asset": key.to_user_string(), "other": redact(other), "base": redact(base)}
+    return messages.STORED_ELSEWHERE(**facts, command=sync(settings))
 
 
 def mark_sync(instance: dg.DagsterInstance, deployment: str, ended: bool = False) -> None:

@@ -18,8 +18,6 @@ from traffic_assets.settings.persistence import TRAINING
 
 LOCATIONS = {key: folder for group in GROUPS for key, folder in group.locations.items()}
 """Folder below the base URI by asset key, as the asset groups declare it."""
-REMEDIES = {key: remedy for group in GROUPS for key, remedy in group.remedies.items()}
-"""What to do about damaged partitions by asset key, as the asset groups declare it."""
 
 
 def build_resources(settings: Settings, pruned: Sequence[str] | None = None) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def build_resources(settings: Settings, pruned: Sequence[str] | None = None) -> 
         key_prefix=settings.deployment,
         browse_url=settings.persistence.browse_url,
         column_descriptions=column_descriptions(),
-        remedies=REMEDIES,
+        remedies={key: remedy for group in GROUPS for key, remedy in group.remedies(settings).items()},
     )
     documents = JsonIOManager(hdfs=hdfs)
     return {

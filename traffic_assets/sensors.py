@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from traffic_assets.assets.day_settings import rebuild_commands
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, newest_id
 from traffic_assets.dagster_hdfs.message import CodedText
@@ -109,13 +110,13 @@ def build(settings: Settings, train_job: str, hdfs: HdfsResource | None = None) 
         "changes them.",
     )
     def train_on_new_features(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        sync = read_sync(context.instance, settings.deployment)
+        last_sync = read_sync(context.instance, settings.deployment)
         splits_id = newest_id(context.instance, names.train_split)
         # read before the splits: a training that ends in between has stored its splits by then
         under_way = _weeks_under_way(context.instance, names)
         root = hdfs.dataset(FEATURE_TABLE).root if hdfs else None
         weeks = check_weeks(context.instance, settings, train_job, int(context.cursor or 0), root)
-        if is_under_way(sync) or read_sync(context.instance, settings.deployment) != sync:
+        if is_under_way(last_sync) or read_sync(context.instance, settings.deployment) != last_sync:
             return dg.SkipReason(str(history_messages.SYNC_UNDER_WAY()))  # it reports features before their splits
         attempts = {
             # a later tick checks a week under way again, when the splits of its run are stored
@@ -150,9 +151,10 @@ def _explain_skip(
         reasons.append(history_messages.DIFFERENT(differences=list(differences)))
     if weeks.uncounted:
         minimum = limit_as_percent(settings.data.minimum_completeness)
-        reasons.append(messages.INCOMPLETE_DAYS(days=dict(sorted(weeks.uncounted.items())), minimum=minimum))
+        days, commands = dict(sorted(weeks.uncounted.items())), rebuild_commands(weeks.uncounted, settings)
+        reasons.append(messages.INCOMPLETE_DAYS(days=days, minimum=minimum, commands=commands))
     if len(reasons) > 1:
-        return messages.SEVERAL_WEEKS_WAIT(reasons=reasons)
+        return messages.SEVERAL_REASONS(reasons=reasons)
     return reasons[0] if reasons else messages.NOTHING_TO_TRAIN()
 
 

@@ -45,6 +45,7 @@ from traffic_assets.partitions import training_window
 from traffic_assets.readings.completeness import COMPLETENESS, is_complete
 from traffic_assets.registry.metadata import VersionMetadata
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import sync
 
 REPORTED_BY, COMMAND = "reported_by", "traffic-assets sync"
 """Metadata that distinguishes such a materialization, and its value."""
@@ -129,7 +130,7 @@ def plan_sync(
             root = get_registry(hdfs).root
         else:
             dataset = hdfs.dataset(key)
-            root, published = dataset.root, dict(_read_generations(dataset, partitions, notify))
+            root, published = dataset.root, dict(_read_generations(dataset, settings, partitions, notify))
         latest = fetch_latest(instance, key)
         plans[key] = AssetPlan(
             key,
@@ -167,7 +168,7 @@ def report(
                 if is_writing(instance, {plan.key}, plan.jobs):
                     waiting.append(plan.key.to_user_string())
                     break
-                published = _read_again(plan, partition, instance, hdfs, notify)
+                published = _read_again(plan, partition, settings, instance, hdfs, notify)
                 if published is None:
                     continue
                 instance.report_runless_asset_event(
@@ -190,7 +191,12 @@ def report(
 
 
 def _read_again(
-    plan: AssetPlan, partition: str, instance: dg.DagsterInstance, hdfs: HdfsResource, notify: Notify
+    plan: AssetPlan,
+    partition: str,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    hdfs: HdfsResource,
+    notify: Notify,
 ) -> Published | None:
     """Return what is published of a partition now; None if it is gone, or if another report came after the plan."""
     latest = fetch_newest(instance, plan.key, partition)
@@ -199,7 +205,7 @@ def _read_again(
     published = plan.published[partition]
     if isinstance(published, VersionMetadata):  # immutable
         return published
-    return _read_current(hdfs.dataset(plan.key), partition, notify)
+    return _read_current(hdfs.dataset(plan.key), settings, partition, notify)
 
 
 def _read_days(plans: list[AssetPlan], settings: Settings, instance: dg.DagsterInstance, hdfs: HdfsResource) -> _Days:
@@ -211,7 +217,7 @@ def _read_days(plans: list[AssetPlan], settings: Settings, instance: dg.DagsterI
     if key not in {plan.key for plan in plans}:
         return _Days({}, {})
     storage_ids, dataset = latest_ids(instance, key), hdfs.dataset(key)
-    return _Days(storage_ids, dict(_read_generations(dataset, set(dataset.partitions()), lambda _: None)))
+    return _Days(storage_ids, dict(_read_generations(dataset, settings, set(dataset.partitions()), lambda _: None)))
 
 
 def newest_included_id(
@@ -302,18 +308,24 @@ def _with_splits_of_reported_days(plans: dict[dg.AssetKey, AssetPlan], settings:
     return list(plans.values())
 
 
-def _read_generations(dataset: Dataset, partitions: set[str], notify: Notify) -> Iterator[tuple[str, Generation]]:
+def _read_generations(
+    dataset: Dataset, settings: Settings, partitions: set[str], notify: Notify
+) -> Iterator[tuple[str, Generation]]:
     for partition in dataset.partitions():
-        if partition in partitions and (current := _read_current(dataset, partition, notify)):
+        if partition in partitions and (current := _read_current(dataset, settings, partition, notify)):
             yield partition, current
 
 
-def _read_current(dataset: Dataset, partition: str, notify: Notify) -> Generation | None:
+def _read_current(dataset: Dataset, settings: Settings, partition: str, notify: Notify) -> Generation | None:
     try:
         return dataset.current(partition)
     except PointerError as error:
-        notify(str(messages.UNREADABLE(cause=error_text(error))))
+        notify(str(_describe_unreadable(error, settings)))
         return None
+
+
+def _describe_unreadable(error: Exception, settings: Settings) -> CodedText:
+    return messages.UNREADABLE(cause=error_text(error), command=sync(settings))
 
 
 def _read_versions(
@@ -323,7 +335,7 @@ def _read_versions(
     registry = get_registry(hdfs)
     keys = {lane.id: add_key_prefix(lane.registry_entry, settings.deployment) for lane in list_lanes(settings)}
     versions: dict[dg.AssetKey, dict[str, VersionMetadata]] = {key: {} for key in keys.values()}
-    for metadata in registry.all_versions(lambda error: notify(str(messages.UNREADABLE(cause=error_text(error))))):
+    for metadata in registry.all_versions(lambda error: notify(str(_describe_unreadable(error, settings)))):
         if metadata.lane in keys:
             versions[keys[metadata.lane]][metadata.training.week] = metadata
     return versions

@@ -21,6 +21,7 @@ from traffic_assets.lost_trainings import FAILURE_REASON_TAG, MAX_RETRIES_TAG, S
 from traffic_assets.messages.runs import BAD_HYPERPARAMETERS, LEASE_HELD, PROCESS_ENDED
 from traffic_assets.partitions import PARTITION
 from traffic_assets.readings.completeness import COMPLETENESS
+from traffic_assets.resources import build_resources
 from traffic_assets.sensors import FEATURES, ROW_COUNT, candidate_weeks
 from traffic_assets.settings import Settings
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
@@ -293,9 +294,25 @@ def test_an_incomplete_day_counts_as_missing_and_is_named(instance: dg.DagsterIn
     skipped = str(first.skip_reason.skip_message)
     assert skipped.startswith("[location.incomplete-days] ")
     assert f"{DAYS[1]} 0.3472%, {DAYS[2]} empty" in skipped
+    assert f"run traffic-assets features {DAYS[1]} {DAYS[2]}" in skipped
     assert DAYS[0] not in skipped
     materialize(instance, *DAYS[1:], completeness=0.9)
     assert requested_weeks(tick(instance, settings, first.cursor)) == [WEEK]
+
+
+def test_several_reasons_say_nothing_about_weeks_that_were_not_started(
+    instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    """Use an incomplete day, and features that storage lacks."""
+    materialize(instance, *DAYS, completeness=0.1)
+    sensor = sensors.build(settings, "train", build_resources(settings)["hdfs"])
+    result: Any = sensor(dg.build_sensor_context(instance=instance))
+    assert requested_weeks(result) == []
+    heading, *reasons = str(result.skip_reason.skip_message).splitlines()
+    assert heading == "[location.several-reasons] No training is started now, for several reasons:"
+    skipped = "\n".join(reasons)
+    assert "[location.incomplete-days] " in skipped
+    assert "[history.not-stored] " in skipped
 
 
 def test_a_lower_minimum_counts_the_days_that_were_too_incomplete(

@@ -11,7 +11,6 @@ from itertools import combinations
 from typing import Any
 
 from traffic_assets.assets.features import SENSORS_SOURCE
-from traffic_assets.assets.group import REBUILD_DAYS
 from traffic_assets.assets.readings import SOURCE
 from traffic_assets.catalogue.clock import previous_day
 from traffic_assets.catalogue.fingerprint import (
@@ -31,6 +30,7 @@ from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Generation
 from traffic_assets.messages import assets as messages
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import rebuild_days
 
 Groups = dict[str, list[str]]
 """Days by value."""
@@ -71,9 +71,9 @@ def compare_days(days: Mapping[str, Generation], settings: Settings) -> Comparis
     differences = find_differences(known, used_columns(settings))
     return Comparison(
         _describe_mixture(differences, known, settings) if differences else None,
-        different_layouts(days),
+        different_layouts(days, settings),
         _different_sources(days),
-        messages.SETTINGS_NOT_RECORDED(days=unknown, commands=rebuild_commands(unknown)) if unknown else None,
+        messages.SETTINGS_NOT_RECORDED(days=unknown, commands=rebuild_commands(unknown, settings)) if unknown else None,
     )
 
 
@@ -164,12 +164,12 @@ def days_to_rebuild(outdated: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted({*outdated, *before})
 
 
-def rebuild_commands(days: Iterable[str]) -> list[str]:
+def rebuild_commands(days: Iterable[str], settings: Settings) -> list[str]:
     """Return the commands that rebuild days, one for each range of consecutive days."""
-    return [REBUILD_DAYS.format(first=first, last=last) for first, last in _ranges(days)]
+    return [rebuild_days(settings, first, last) for first, last in _ranges(days)]
 
 
-def different_layouts(days: Mapping[str, Generation]) -> CodedText | None:
+def different_layouts(days: Mapping[str, Generation], settings: Settings) -> CodedText | None:
     """Return the warning for days whose features are not fully comparable; None if they are.
 
     The sensor table scales, clusters and encodes positions, and every new sensor changes that a little. This is a
@@ -186,7 +186,7 @@ def different_layouts(days: Mapping[str, Generation]) -> CodedText | None:
     older = sorted(day for fingerprint, group in groups.items() if fingerprint != newest for day in group)
     layouts = [f"{fingerprint}: {', '.join(group)}" for fingerprint, group in groups.items()]
     return messages.LAYOUTS_DIFFER(
-        layouts="; ".join(layouts), newest=newest, older=older, commands=rebuild_commands(older)
+        layouts="; ".join(layouts), newest=newest, older=older, commands=rebuild_commands(older, settings)
     )
 
 
@@ -220,9 +220,9 @@ def _describe_mixture(
     }
     if settings.data.kind == "features" and not any(name.startswith("data.") for name in differences):
         lacking = sorted({day for groups in differences.values() for day in groups.get("absent", ())})
-        return messages.MIXED_COLUMNS(differences=shown, commands=rebuild_commands(lacking))
+        return messages.MIXED_COLUMNS(differences=shown, commands=rebuild_commands(lacking, settings))
     return messages.MIXED_SETTINGS(
-        differences=shown, commands=rebuild_commands(days_to_rebuild(outdated) or fingerprints)
+        differences=shown, commands=rebuild_commands(days_to_rebuild(outdated) or fingerprints, settings)
     )
 
 

@@ -47,7 +47,9 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
         split = require_same_split(inputs)
         by_key = {name: inputs[get_step_name(name)] for name in names}
-        request = require_same_request(context, by_key, built_from={lane.diagnostics: lane.model for lane in lanes})
+        request = require_same_request(
+            context, settings, by_key, built_from={lane.diagnostics: lane.model for lane in lanes}
+        )
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
         entries, trials, temporal = {}, {}, {}
         for lane in lanes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DAILY_FRAMES, DATE, REBUILD_DAYS, AssetGroup, Guard
+from traffic_assets.assets.group import DAILY_FRAMES, DATE, AssetGroup, Guard
 from traffic_assets.assets.group import FEATURES as FEATURES_JOB
 from traffic_assets.assets.readings import SOURCE, get_source, prepare_days
 from traffic_assets.catalogue.clock import previous_day
@@ -36,6 +36,7 @@ from traffic_assets.readings.completeness import (
     limit_as_percent,
 )
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import rebuild_days, rebuild_template
 from traffic_assets.settings.data import DataSettings, FillSettings
 from traffic_assets.settings.persistence import PROCESSED
 
@@ -73,7 +74,9 @@ def _build_from_readings(settings: Settings) -> dg.AssetsDefinition:
         rows = build_features(sensor_readings.value, sensor_table.value, days, settings.data)
         unknown = unknown_sensors(sensor_readings.value, sensor_table.value, days, settings.data)
         for day, rows_of_day in sorted(unknown.items()):
-            context.log.warning(messages.UNKNOWN_SENSORS(day=day, rows=rows_of_day))
+            context.log.warning(
+                messages.UNKNOWN_SENSORS(day=day, rows=rows_of_day, command=rebuild_days(settings, day, day))
+            )
         records = {
             day: {
                 **_record(day, sensor_readings, sensor_table),
@@ -120,7 +123,7 @@ def _build_ready_made(settings: Settings) -> dg.AssetsDefinition:
             return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
 
         completeness = ingested.target_completeness
-        output = prepare_days(context, ingested, with_target, days, completeness, describe_origin)
+        output = prepare_days(context, settings, ingested, with_target, days, completeness, describe_origin)
         published = {day: record for day, record in output.records.items() if day not in output.refused}
         _warn_of_incomplete_days(context, published, settings)
         return output
@@ -180,7 +183,9 @@ def _warn_of_incomplete_days(
         if record.get(SENSORS) and not is_complete(record[COMPLETENESS], minimum):
             facts = {name: record[name] for name in (SENSORS, "intervals")}
             shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": limit_as_percent(minimum)}
-            context.log.warning(messages.INCOMPLETE_DAY(day=day, **facts, **shares))
+            context.log.warning(
+                messages.INCOMPLETE_DAY(day=day, **facts, **shares, command=rebuild_days(settings, day, day))
+            )
 
 
 def _metadata(record: Mapping[str, Any], facts: Mapping[str, Any], fill: FillSettings) -> dict[str, Any]:
@@ -228,5 +233,5 @@ ASSETS = AssetGroup(
     build=build,
     pruned=True,
     locations={FEATURE_TABLE: f"{PROCESSED}/ml-features"},
-    remedies={FEATURE_TABLE: REBUILD_DAYS},
+    remedies=lambda settings: {FEATURE_TABLE: rebuild_template(settings)},
 )

@@ -30,9 +30,6 @@ Job = Literal["features", "train"]
 FEATURES: Job = "features"
 TRAIN: Job = "train"
 
-REBUILD_DAYS = "traffic-assets features {first} {last}"
-"""Command that builds days again, as a template of a remedy."""
-
 
 @dataclass(frozen=True)
 class AssetGroup:
@@ -45,8 +42,8 @@ class AssetGroup:
         pruned: True if retention removes replaced generations of the group's datasets; False keeps them forever.
         locations: Folder below the base URI by asset key, below one of `settings.persistence.OWN_FOLDERS`. A dataset
             without an entry is stored in `training/<asset key>`.
-        remedies: Template by asset key of what to do about damaged partitions (`dagster_hdfs.generation`). A dataset
-            without an entry is materialized again.
+        remedies: Function that returns, for some settings, what to do about damaged partitions: a template by asset key
+            (`dagster_hdfs.generation`). A dataset without an entry is materialized again.
     """
 
     name: str
@@ -54,4 +51,4 @@ class AssetGroup:
     build: Callable[[Settings], list[dg.AssetsDefinition]]
     pruned: bool
     locations: Mapping[str, str] = field(default_factory=dict)
-    remedies: Mapping[str, str] = field(default_factory=dict)
+    remedies: Callable[[Settings], dict[str, str]] = lambda _: {}

@@ -87,7 +87,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
             request_shared(settings, SPLIT, PREPARATION, HOLDOUT, *([FOLDS] if tuned else [])),
             request_lane(settings, lane, requested, tuned),
         )
-        require_same_request(context, inputs, request)
+        require_same_request(context, settings, inputs, request)
 
         def search(earlier: Any, features: FeatureSet) -> Any:
             with scratch_folder(context, hdfs, lane) as scratch:
@@ -153,7 +153,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
 
         inputs = {lane.model: model, **_by_split(train_split, validation_split, test_split)}
         split = require_same_split(inputs)
-        request = require_same_request(context, inputs, request_shared(settings, SPLIT))
+        request = require_same_request(context, settings, inputs, request_shared(settings, SPLIT))
         slots = [Slot(**slot) for slot in model.record["slots"]]
         training, evaluation, target = settings.training, settings.evaluation, lane.target
         train, validation, test = (
@@ -209,7 +209,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         inputs = {lane.diagnostics: diagnosed, lane.temporal_verdict: temporal}
         split = require_same_split(inputs)
         built_from, inferred = {lane.diagnostics: lane.model}, infer_requests(lane, diagnosed.value, temporal.value)
-        request = require_same_request(context, inputs, built_from=built_from, inferred=inferred)
+        request = require_same_request(context, settings, inputs, built_from=built_from, inferred=inferred)
         value = {**diagnosed.value, "temporal": temporal.value}
         evaluated = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
         figures = diagnosed.files

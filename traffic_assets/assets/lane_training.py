@@ -86,7 +86,7 @@ def _cv_report(
             request_shared(settings, SPLIT, PREPARATION, FOLDS),
             request_lane(settings, lane, requested, tune),
         )
-        require_same_request(context, inputs, request)
+        require_same_request(context, settings, inputs, request)
         require_scaler(lane, fitted_preprocessor)
         rows = observed_rows(train_split.value, lane.target)
         features = FeatureSet.from_dict(fitted_preprocessor.record["features"])
@@ -188,7 +188,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
             request_shared(settings, SPLIT, PREPARATION),
             request_lane(settings, lane, requested, cv_report.value["tuned"]),
         )
-        request = require_same_request(context, inputs, own)
+        request = require_same_request(context, settings, inputs, own)
         require_scaler(lane, fitted_preprocessor)
         search = Search.model_validate(cv_report.value["search"])
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)

@@ -29,8 +29,9 @@ from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.readings.ingestion import Ingested
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
+from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import open_report
 from traffic_assets.settings.plugins import DESCRIBING
-from traffic_assets.settings.target import DEFAULT_TARGET
 
 EVENT_BYTES = 100_000
 """Maximum size of an asset's event in bytes."""
@@ -153,7 +154,7 @@ def describe_evaluation(evaluated: Evaluation) -> dict[str, Any]:
     }
 
 
-def summarize_report(report: Report) -> dg.MarkdownMetadataValue:
+def summarize_report(report: Report, settings: Settings) -> dg.MarkdownMetadataValue:
     """Return the headline and the table of a report, and the command that opens it.
 
     A browser follows no link from the Dagster UI to a local file.
@@ -166,8 +167,7 @@ def summarize_report(report: Report) -> dg.MarkdownMetadataValue:
     ]
     head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | thresholds |\n|---|---|---|---|---|"
     table = "\n".join([head, *rows])
-    option = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
-    command = f"traffic-assets report {report.week}{option} --open"
+    command = open_report(settings, report.week, board.target)
     return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nOpen the report: `{command}`")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, REBUILD_DAYS, AssetGroup, Guard
+from traffic_assets.assets.group import DAILY_FRAMES, FEATURES, FRAMES, AssetGroup, Guard
 from traffic_assets.catalogue.fingerprint import (
     FINGERPRINT,
     readings_fingerprint,
@@ -29,6 +29,7 @@ from traffic_assets.messages import readings as input_messages
 from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, SENSORS_WITH_TARGET
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import rebuild_days, rebuild_template
 from traffic_assets.settings.persistence import PROCESSED
 
 GROUP = "readings"
@@ -45,6 +46,7 @@ def get_source(uri: str, settings: Settings, spark: SparkResource) -> Any:
 
 def prepare_days(
     context: dg.AssetExecutionContext,
+    settings: Settings,
     ingested: Any,
     rows: Any,
     days: list[str],
@@ -55,6 +57,7 @@ def prepare_days(
 
     Args:
         context: Context of the asset.
+        settings: Settings of the deployment.
         ingested: Validated days (`readings.ingestion.Ingested`).
         rows: Rows to publish.
         days: Days of the run, ISO dates.
@@ -79,7 +82,7 @@ def prepare_days(
         if day in ingested.refused:
             continue
         if not record["rows"]:
-            context.log.warning(messages.EMPTY_DAY(day=day))
+            context.log.warning(messages.EMPTY_DAY(day=day, command=rebuild_days(settings, day, day)))
         if record["quarantined"]:
             context.log.warning(
                 messages.QUARANTINED_ROWS(day=day, rows=record["quarantined"], reasons=record["reasons"])
@@ -174,7 +177,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
             fingerprint = readings_fingerprint(data, ingested.formats.get(day)).to_json()
             return {FINGERPRINT: fingerprint, SOURCE: settings.describe_source(settings.source_uri)}
 
-        return prepare_days(context, ingested, ingested.rows, days, ingested.completeness, describe_origin)
+        return prepare_days(context, settings, ingested, ingested.rows, days, ingested.completeness, describe_origin)
 
     return [sensor_table, sensor_readings]
 
@@ -185,10 +188,10 @@ ASSETS = AssetGroup(
     build=build,
     pruned=True,
     locations={"sensor_table": f"{PROCESSED}/sensors", "sensor_readings": f"{PROCESSED}/readings"},
-    remedies={
+    remedies=lambda settings: {
         # the next table extends this one, so materializing it again would fail too
         "sensor_table": "restore the files from a backup. Without one, delete processed/sensors/_pointers/all.json and "
         "build all days again, because sensors and codes may change",
-        "sensor_readings": REBUILD_DAYS,
+        "sensor_readings": rebuild_template(settings),
     },
 )

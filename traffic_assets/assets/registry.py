@@ -130,10 +130,10 @@ def _new_version(
         raise dg.Failure(text, allow_retries=False)
     models.require_whole([current])
     inputs = {lane.model: AssetInput(lambda: None, {week: current}), lane.evaluation: evaluation}
-    require_same_request(context, inputs, built_from={lane.evaluation: lane.diagnostics})
+    require_same_request(context, settings, inputs, built_from={lane.evaluation: lane.diagnostics})
     if differences := find_differences(infer_requests(lane, evaluation.value, evaluation.value["temporal"])):
         again = [lane.model, lane.diagnostics, lane.temporal_verdict, lane.evaluation]
-        raise make_failure(context, differences, again)
+        raise make_failure(context, settings, differences, again)
     record = current.record
     bare = model_folder(model_uri, hdfs)
 

@@ -57,7 +57,9 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
 
         split = require_same_split(inputs)
         by_key = {name: inputs[get_step_name(name)] for name in names}
-        request = require_same_request(context, by_key, built_from={lane.diagnostics: lane.model for lane in lanes})
+        request = require_same_request(
+            context, settings, by_key, built_from={lane.diagnostics: lane.model for lane in lanes}
+        )
         training = restore_training(settings, request)
         week, facts = context.partition_key, inputs[train].record
         content = Report(
@@ -74,7 +76,7 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             board=_board(context, target, settings, inputs),
         )
         page = render(content).encode()
-        context.add_output_metadata({"summary": summarize_report(content), "page_bytes": len(page)})
+        context.add_output_metadata({"summary": summarize_report(content, settings), "page_bytes": len(page)})
         value = {
             "week": week,
             "best": content.board.best.id,

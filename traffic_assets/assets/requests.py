@@ -16,6 +16,7 @@ import dagster as dg
 from traffic_assets.dagster_hdfs.values import AssetInput
 from traffic_assets.messages import assets as messages
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import train_week
 from traffic_assets.settings.training import TrainingSettings
 
 Request = dict[str, dict[str, Any]]
@@ -117,6 +118,7 @@ def find_unrecorded(requests: Mapping[str, Request]) -> dict[str, list[str]]:
 
 def require_same_request(
     context: dg.AssetExecutionContext,
+    settings: Settings,
     inputs: Mapping[str, AssetInput],
     own: Request | None = None,
     built_from: Mapping[str, str] | None = None,
@@ -129,6 +131,7 @@ def require_same_request(
 
     Args:
         context: Context of the step.
+        settings: Settings of the deployment.
         inputs: Inputs by asset key.
         own: Request of the step itself; None if it only joins its inputs.
         built_from: Asset to materialize before an input is materialized again, by asset key of the input.
@@ -143,25 +146,31 @@ def require_same_request(
     if differences := find_differences(known):
         outdated = _find_outdated(differences, inputs)
         again = [key for name in outdated for key in ((built_from or {}).get(name), name) if key]
-        raise make_failure(context, differences, again)
+        raise make_failure(context, settings, differences, again)
     unrecorded = {name: ["all settings"] for name in inputs if name not in recorded} | find_unrecorded(every)
     if lines := {name: ", ".join(paths) for name, paths in unrecorded.items() if name in inputs}:
-        context.log.warning(messages.UNRECORDED_SETTINGS(inputs=lines, week=context.partition_key))
+        command = train_week(settings, context.partition_key)
+        context.log.warning(messages.UNRECORDED_SETTINGS(inputs=lines, command=command))
     return merge_requests(*recorded.values(), own or {})
 
 
 def make_failure(
-    context: dg.AssetExecutionContext, differences: Mapping[str, Mapping[str, Any]], again: Sequence[str]
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    differences: Mapping[str, Mapping[str, Any]],
+    again: Sequence[str],
 ) -> dg.Failure:
     """Return the failure of a step whose parts were requested differently.
 
     Args:
         context: Context of the step.
+        settings: Settings of the deployment.
         differences: Value by name of the request, by path of the setting.
         again: Keys of the assets to materialize again.
     """
     lines = {path: _describe(values) for path, values in differences.items()}
-    text = messages.DIFFERENT_REQUESTS(differences=lines, again=list(again), week=context.partition_key)
+    command = train_week(settings, context.partition_key)
+    text = messages.DIFFERENT_REQUESTS(differences=lines, again=list(again), command=command)
     return dg.Failure(text, allow_retries=False)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from traffic_assets.assets import requests
-from traffic_assets.assets.day_settings import compare_days
+from traffic_assets.assets.day_settings import compare_days, rebuild_commands
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import add_target_prefix, asset_key
@@ -108,8 +108,11 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         text = messages.DAYS_BEYOND_DATA(**facts)
     elif before:
         text = messages.DAYS_BEFORE_DATA(**facts, first_week=first_whole_week(settings))
+    elif after:
+        text = messages.DAYS_AFTER_DATA(**facts)
     else:
-        text = (messages.DAYS_AFTER_DATA if after else messages.DAYS_MISSING)(**facts)
+        commands = rebuild_commands((day for day in days if day not in filled), settings)
+        text = messages.DAYS_MISSING(**facts, commands=commands)
     raise dg.Failure(text, allow_retries=False)
 
 
@@ -117,7 +120,8 @@ def incomplete_days(published: Mapping[str, Generation], settings: Settings) -> 
     """Return the warning for incomplete days, which a training leaves out; None without any."""
     days = _list_incomplete_days(published, settings)
     minimum = limit_as_percent(settings.data.minimum_completeness)
-    return messages.INCOMPLETE_DAYS_LEFT_OUT(days=days, minimum=minimum) if days else None
+    commands = rebuild_commands(days, settings)
+    return messages.INCOMPLETE_DAYS_LEFT_OUT(days=days, minimum=minimum, commands=commands) if days else None
 
 
 def _list_incomplete_days(published: Mapping[str, Generation], settings: Settings) -> dict[str, str]:
@@ -323,7 +327,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
 
         request = request_shared(settings, requests.SPLIT, requests.PREPARATION)
-        require_same_request(context, {"train_split": train_split}, request)
+        require_same_request(context, settings, {"train_split": train_split}, request)
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in warnings:
             context.log.warning(warning)

@@ -26,6 +26,7 @@ from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import build_daily_partitions
 from traffic_assets.readings.completeness import COMPLETENESS, SENSORS, as_percent, is_complete, limit_as_percent
 from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import rebuild_days
 
 SENSOR_TABLE, SENSOR_READINGS = "sensor_table", "sensor_readings"
 HAS_ROWS, COMPLETE, FEW_QUARANTINED = "has_rows", "complete", "few_quarantined"
@@ -52,11 +53,13 @@ class Stored:
         asset: Key of the asset.
         day: Local day, ISO date; empty for the sensor table.
         record: Facts that were stored with the partition.
+        command: Command that builds the day again; empty for the sensor table.
     """
 
     asset: str
     day: str
     record: Mapping[str, Any]
+    command: str
 
     @property
     def place(self) -> dict[str, str]:
@@ -94,7 +97,8 @@ def build_days(settings: Settings) -> list[dg.AssetChecksDefinition]:
 def evaluate_rows(stored: Stored) -> dg.AssetCheckResult:
     """Check that a day has rows."""
     rows = stored.record["rows"]
-    return check_result("The day has rows.", None if rows else messages.NO_ROWS(**stored.place), {"rows": rows})
+    empty = messages.NO_ROWS(**stored.place, command=stored.command)
+    return check_result("The day has rows.", None if rows else empty, {"rows": rows})
 
 
 def evaluate_completeness(stored: Stored, minimum: float) -> dg.AssetCheckResult:
@@ -104,7 +108,7 @@ def evaluate_completeness(stored: Stored, minimum: float) -> dg.AssetCheckResult
         return check_result("Not applicable: the day was stored by an earlier version.", None, {})
     facts = {"rows": record["rows"], SENSORS: record[SENSORS], "intervals": record["intervals"]}
     shares = {COMPLETENESS: as_percent(record[COMPLETENESS]), "minimum": limit_as_percent(minimum)}
-    incomplete = messages.INCOMPLETE(**stored.place, **facts, **shares)
+    incomplete = messages.INCOMPLETE(**stored.place, **facts, **shares, command=stored.command)
     return check_result(
         f"The rows are {shares[COMPLETENESS]} of sensors x intervals.",
         None if is_complete(record[COMPLETENESS], minimum) else incomplete,
@@ -130,14 +134,14 @@ def evaluate_quarantine(stored: Stored) -> dg.AssetCheckResult:
 def evaluate_unknown_sensors(stored: Stored) -> dg.AssetCheckResult:
     """Check that the sensor table has every sensor of a day."""
     rows = stored.record["rows_of_unknown_sensors"]
-    unknown = messages.UNKNOWN_SENSORS(**stored.place, rows=rows)
+    unknown = messages.UNKNOWN_SENSORS(**stored.place, rows=rows, command=stored.command)
     return check_result("Every sensor is in the sensor table.", unknown if rows else None, {"rows": rows})
 
 
 def evaluate_columns(stored: Stored) -> dg.AssetCheckResult:
     """Check that a day lacks no column of the readings, or no feature."""
     missing = stored.record.get("missing_features", stored.record["missing_columns"])
-    text = messages.MISSING_COLUMNS(**stored.place, columns=missing)
+    text = messages.MISSING_COLUMNS(**stored.place, columns=missing, command=stored.command)
     return check_result("No column is missing.", text if missing else None, {"columns": missing})
 
 
@@ -206,7 +210,8 @@ def _checks_on(
         keys = days.get_partition_keys_in_range(context.partition_key_range) if days else [UNPARTITIONED]
         names = {key.name for key in context.selected_asset_check_keys}
         selected = [spec for spec in specs if spec.name in names]
-        results = _evaluate(context, hdfs, asset, keys, {spec.name: evaluations[spec.name] for spec in selected})
+        chosen = {spec.name: evaluations[spec.name] for spec in selected}
+        results = _evaluate(context, hdfs, settings, asset, keys, chosen)
         targets = _find_materializations(context.instance, own_key, keys if days else None)
         for spec in selected:
             for key in keys:
@@ -224,6 +229,7 @@ def _checks_on(
 def _evaluate(
     context: dg.AssetCheckExecutionContext,
     hdfs: HdfsResource,
+    settings: Settings,
     asset: str,
     keys: Sequence[str],
     evaluations: Mapping[str, Evaluate],
@@ -234,12 +240,14 @@ def _evaluate(
     results: dict[str, dict[str, dg.AssetCheckResult]] = {}
     for key in keys:
         day = "" if key == UNPARTITIONED else key
+        command = rebuild_days(settings, day, day) if day else ""
         if key in published:
-            stored = Stored(asset, day, published[key].record)
+            stored = Stored(asset, day, published[key].record, command)
             results[key] = {name: evaluate(stored) for name, evaluate in evaluations.items()}
         else:
-            absent = check_result("", messages.NOT_PUBLISHED(asset=asset, day=day), {})
-            results[key] = dict.fromkeys(evaluations, absent)
+            day_absent = messages.NOT_PUBLISHED(asset=asset, day=day, command=command)
+            absent = day_absent if day else messages.TABLE_NOT_PUBLISHED(asset=asset)
+            results[key] = dict.fromkeys(evaluations, check_result("", absent, {}))
     return results
 
 

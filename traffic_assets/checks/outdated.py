@@ -5,6 +5,7 @@ It has one result for all partitions of an asset, because a change of the settin
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -29,6 +30,8 @@ from traffic_assets.messages import checks as messages
 from traffic_assets.settings import Settings
 
 CURRENT_SETTINGS = "built_with_current_settings"
+VALUES_SHOWN = 10
+"""Stored values of a setting that a message shows; the others are counted."""
 DESCRIPTIONS = {
     CURRENT_SETTINGS: "The stored partitions were built with the current settings and code. Only warns.",
 }
@@ -41,7 +44,11 @@ def build_outdated(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
 
 def evaluate_settings(
-    asset: str, generations: Mapping[str, Generation], current: Fingerprint, damaged: Sequence[CodedText] = ()
+    asset: str,
+    generations: Mapping[str, Generation],
+    current: Fingerprint,
+    settings: Settings,
+    damaged: Sequence[CodedText] = (),
 ) -> dg.AssetCheckResult:
     """Check that partitions were built with the current settings and code.
 
@@ -49,19 +56,16 @@ def evaluate_settings(
         asset: Name of the asset.
         generations: Current generation by partition.
         current: Fingerprint that a partition would have if it were built now.
+        settings: Settings of the deployment.
         damaged: Message of each partition whose pointer cannot be read; the check fails with the first.
     """
     outdated, unknown = find_outdated(generations, current)
-    shown = {
-        name: f"{json.dumps(stored)}, now {json.dumps(now)}"
-        for differences in outdated.values()
-        for name, (stored, now) in without_repeated(differences).items()
-    }
+    shown = _describe_differences(outdated)
     failed = None
     if outdated and UNPARTITIONED in generations:
         failed = messages.OUTDATED_TABLE(asset=asset, settings=shown)
     elif outdated:
-        days, commands = summarize_days(outdated), rebuild_commands(days_to_rebuild(outdated))
+        days, commands = summarize_days(outdated), rebuild_commands(days_to_rebuild(outdated), settings)
         failed = messages.OUTDATED(asset=asset, partitions=days, settings=shown, commands=commands)
     elif damaged:
         failed = damaged[0]
@@ -74,6 +78,29 @@ def evaluate_settings(
     return check_result(passed, failed, metadata, warn=True)
 
 
+def _describe_differences(outdated: Mapping[str, Mapping[str, tuple[Any, Any]]]) -> dict[str, str]:
+    """Return the stored values of each setting and the current one; several stored values with their partitions.
+
+    >>> _describe_differences({"2026-01-05": {"a": (40, 65)}, "2026-01-06": {"a": (50, 65)}})
+    {'a': '40 on 2026-01-05; 50 on 2026-01-06, now 65'}
+    """
+    stored: dict[str, dict[str, list[str]]] = {}
+    current: dict[str, str] = {}
+    for key, differences in outdated.items():
+        for name, (value, now) in without_repeated(differences).items():
+            stored.setdefault(name, {}).setdefault(json.dumps(value), []).append(key)
+            current[name] = json.dumps(now)
+    return {name: f"{_describe_values(groups)}, now {current[name]}" for name, groups in stored.items()}
+
+
+def _describe_values(groups: Mapping[str, list[str]]) -> str:
+    if len(groups) == 1:
+        return next(iter(groups))
+    shown = [f"{value} on {summarize_days(days)}" for value, days in list(groups.items())[:VALUES_SHOWN]]
+    hidden = len(groups) - len(shown)
+    return "; ".join([*shown, *([f"{hidden} other values"] if hidden else [])])
+
+
 def _check(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset_key(asset), name=CURRENT_SETTINGS, description=DESCRIPTIONS[CURRENT_SETTINGS])
     @fails_with_code
@@ -84,7 +111,7 @@ def _check(asset: str, settings: Settings) -> dg.AssetChecksDefinition:
         center = None
         if UNPARTITIONED in sensors and settings.data.kind == "readings":
             center = sensors[UNPARTITIONED].record["facts"].get("mean_position")
-        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center), damaged)
+        return evaluate_settings(asset, generations, current_fingerprint(asset, settings, center), settings, damaged)
 
     return check
 

@@ -17,6 +17,7 @@ from traffic_assets.cli.console import (
 from traffic_assets.cli.history import warn_of_lost
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.commands import demo
 
 
 def list_models(profile: Profile = None) -> None:
@@ -28,7 +29,7 @@ def list_models(profile: Profile = None) -> None:
         registry = _registry(settings := load_settings(profile))
         versions = [summary(metadata) for metadata in registry.all_versions(notify=_print_warning)]
         if not versions:
-            print_notice(messages.NO_MODELS(root=registry.root))
+            print_notice(messages.NO_MODELS(root=registry.root, command=demo(settings)))
             warn_of_lost(settings, [lane.registry_entry for lane in list_lanes(settings)], registry.root)
             return
         table = new_table("model", "version", "week", "R²", "RMSE", "later RMSE")

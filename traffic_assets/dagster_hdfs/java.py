@@ -57,9 +57,9 @@ def require_java() -> None:
     version = java_version(path) if path else None
     if version in SUPPORTED:
         return
-    if home and (other := shutil.which("java")) and java_version(other) in SUPPORTED:
-        raise JavaError(messages.JAVA_HOME_HIDES_JAVA(home=home, java=other))
     facts = {"supported": " or ".join(map(str, SUPPORTED)), "install": _install_command()}
+    if home and (other := shutil.which("java")) and java_version(other) in SUPPORTED:
+        raise JavaError(messages.JAVA_HOME_HIDES_JAVA(home=home, java=other, **facts))
     if path is None and home:
         raise JavaError(messages.NO_JAVA_IN_HOME(home=home, **facts))
     if path is None:

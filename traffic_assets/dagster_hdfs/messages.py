@@ -446,9 +446,9 @@ NO_JAVA_IN_HOME = Message(
 JAVA_HOME_HIDES_JAVA = Message(
     code="java.hidden-by-home",
     problem="Spark cannot use the Java of JAVA_HOME ({home}), although the one on the PATH is suitable ({java})",
-    expected="JAVA_HOME with a suitable Java, or none",
-    fix="unset JAVA_HOME",
-    example={"home": "/opt/java-11", "java": "/usr/bin/java"},
+    expected="JAVA_HOME with Java {supported}, which Spark 4 needs, or no JAVA_HOME",
+    fix="unset JAVA_HOME to use {java}, or {install}",
+    example={"home": "/opt/java-11", "java": "/usr/bin/java", **_JAVA},
 )
 UNSUPPORTED_JAVA = Message(
     code="java.unsupported-version",

@@ -3,12 +3,20 @@
 from traffic_assets.dagster_hdfs.message import Message
 
 RERUN_TRAIN = "re-run the full train job for this week"
+ADD_SENSORS = (
+    "if data.sensors_source is set, add the sensors to its table; then run `{command}`, which extends sensor_table too"
+)
+ADD_READINGS = (
+    "add the missing readings, or set data.interval_minutes to their interval, then run `{command}`. If the day is as "
+    "complete as it can be, lower data.minimum_completeness"
+)
+_COMMAND = {"command": "traffic-assets features 2026-01-05 2026-01-05"}
 
 EMPTY_DAY = Message(
     code="assets.empty-day",
     problem="{day} has no rows; it is published empty and counts as missing",
-    fix="add the readings of this day, then run the features job for it again",
-    example={"day": "2026-01-05"},
+    fix="add the readings of this day, then run `{command}`",
+    example={"day": "2026-01-05", **_COMMAND},
 )
 QUARANTINED_ROWS = Message(
     code="assets.quarantined-rows",
@@ -33,30 +41,34 @@ UNKNOWN_SENSORS = Message(
     code="assets.unknown-sensors",
     problem="Some readings on {day} are from sensors that are not in the sensor table ({rows}). Their position and "
     "highway features are null",
-    fix="materialize sensor_table, then feature_table again",
-    example={"rows": 40, "day": "2026-01-05"},
+    fix=ADD_SENSORS,
+    example={"rows": 40, "day": "2026-01-05", **_COMMAND},
 )
 INCOMPLETE_DAY = Message(
     code="assets.incomplete-day",
     problem="{day} is incomplete and does not count for training: its rows are {completeness} of {sensors} sensors x "
     "{intervals} intervals",
     expected="at least {minimum} (data.minimum_completeness)",
-    fix="add the missing readings, or set data.interval_minutes to their interval, then run "
-    "`traffic-assets features {day} {day}`. If the day is as complete as it can be, lower data.minimum_completeness",
+    fix=ADD_READINGS,
     example={
         "day": "2026-01-05",
         "completeness": "0.3472%",
         "sensors": 1,
         "intervals": 288,
         "minimum": "50%",
+        **_COMMAND,
     },
 )
 INCOMPLETE_DAYS_LEFT_OUT = Message(
     code="assets.incomplete-days-left-out",
     problem="Some days of the window are incomplete and left out ({days})",
     expected="at least {minimum} (data.minimum_completeness)",
-    fix="add the missing readings and run the features job for these days, or lower data.minimum_completeness",
-    example={"days": {"2026-01-06": "0.3472%"}, "minimum": "50%"},
+    fix="add the missing readings and run {commands}, or lower data.minimum_completeness",
+    example={
+        "days": {"2026-01-06": "0.3472%"},
+        "minimum": "50%",
+        "commands": ["traffic-assets features 2026-01-06 2026-01-06"],
+    },
 )
 _DAYS = "Week {week} has {available} of the {required} days that it needs"
 _FEWER = "or allow fewer days with training.minimum_days or less complete ones with data.minimum_completeness"
@@ -71,8 +83,8 @@ _ABSENT = {
 DAYS_MISSING = Message(
     code="assets.days-missing",
     problem=f"{_DAYS} ({_NOT_THERE})",
-    fix=f"materialize feature_table for these days (run the features job), {_FEWER}",
-    example=_WEEK | _ABSENT | {"available": 12},
+    fix=f"add the missing readings and run {{commands}}, {_FEWER}",
+    example=_WEEK | _ABSENT | {"available": 11, "commands": ["traffic-assets features 2026-01-05 2026-01-07"]},
 )
 DAYS_BEFORE_DATA = Message(
     code="assets.days-before-data",
@@ -173,22 +185,22 @@ DIFFERENT_REQUESTS = Message(
     code="assets.different-requests",
     problem="Parts of this step were made with different settings:{differences:lines}",
     expected="the same settings for all parts of a model",
-    fix="materialize {again} again, or run `traffic-assets train {week}`",
+    fix="materialize {again} again, or run `{command}`",
     example={
         "differences": {
             "models.linear_regression.hyperparameters.regParam": "0.5 in linear_regression_diagnostics; 0.0 in "
             "linear_regression_temporal_verdict"
         },
         "again": ["linear_regression_temporal_verdict"],
-        "week": "2026-01-05",
+        "command": "traffic-assets train 2026-01-05",
     },
 )
 UNRECORDED_SETTINGS = Message(
     code="assets.unrecorded-settings",
     problem="Some inputs were stored by an earlier version that did not record these settings, so they are not "
     "compared:{inputs:lines}",
-    fix="run `traffic-assets train {week}` to record them",
-    example={"inputs": {"linear_regression_model": "all settings"}, "week": "2026-01-05"},
+    fix="run `{command}` to record them",
+    example={"inputs": {"linear_regression_model": "all settings"}, "command": "traffic-assets train 2026-01-05"},
 )
 NO_SCALER = Message(
     code="assets.no-scaler",

@@ -1,6 +1,9 @@
 """Messages about asset checks that fail or warn."""
 
 from traffic_assets.dagster_hdfs.message import Message
+from traffic_assets.messages.assets import ADD_READINGS, ADD_SENSORS
+
+_COMMAND = {"command": "traffic-assets features 2026-01-05 2026-01-05"}
 
 NOT_MATERIALIZED = Message(
     code="checks.not-materialized",
@@ -11,21 +14,26 @@ NOT_MATERIALIZED = Message(
 NOT_PUBLISHED = Message(
     code="checks.not-published",
     problem="{asset} has no published data ({day})",
+    fix="run `{command}`",
+    example={"asset": "sensor_readings", "day": "2026-01-05", **_COMMAND},
+)
+TABLE_NOT_PUBLISHED = Message(
+    code="checks.table-not-published",
+    problem="{asset} has no published data",
     fix="run the features job",
-    example={"asset": "sensor_readings", "day": "2026-01-05"},
+    example={"asset": "sensor_table"},
 )
 NO_ROWS = Message(
     code="checks.no-rows",
     problem="{asset} has no rows on {day}",
-    fix="add the readings of this day, then run `traffic-assets features {day} {day}`",
-    example={"asset": "sensor_readings", "day": "2026-01-05"},
+    fix="add the readings of this day, then run `{command}`",
+    example={"asset": "sensor_readings", "day": "2026-01-05", **_COMMAND},
 )
 INCOMPLETE = Message(
     code="checks.incomplete",
     problem="{asset} has too few rows on {day} ({rows}): {completeness} of {sensors} sensors x {intervals} intervals",
     expected="at least {minimum} (data.minimum_completeness)",
-    fix="add the missing readings, or set data.interval_minutes to their interval, then run "
-    "`traffic-assets features {day} {day}`",
+    fix=ADD_READINGS,
     example={
         "asset": "sensor_readings",
         "day": "2026-01-05",
@@ -34,6 +42,7 @@ INCOMPLETE = Message(
         "sensors": 1,
         "intervals": 288,
         "minimum": "50%",
+        **_COMMAND,
     },
 )
 FEW_SENSORS = Message(
@@ -61,15 +70,14 @@ MANY_QUARANTINED = Message(
 UNKNOWN_SENSORS = Message(
     code="checks.unknown-sensors",
     problem="Some rows of {asset} on {day} are from sensors that are not in the sensor table ({rows})",
-    fix="add the sensors to data.sensors_source, then run `traffic-assets features {day} {day}`",
-    example={"asset": "feature_table", "day": "2026-01-05", "rows": 40},
+    fix=ADD_SENSORS,
+    example={"asset": "feature_table", "day": "2026-01-05", "rows": 40, **_COMMAND},
 )
 MISSING_COLUMNS = Message(
     code="checks.missing-columns",
     problem="{asset} lacks columns on {day} ({columns})",
-    fix="add the columns to the source, or map others to them in data.aliases, then run "
-    "`traffic-assets features {day} {day}`",
-    example={"asset": "sensor_readings", "day": "2026-01-05", "columns": ["occupancy"]},
+    fix="add the columns to the source, or map others to them in data.aliases, then run `{command}`",
+    example={"asset": "sensor_readings", "day": "2026-01-05", "columns": ["occupancy"], **_COMMAND},
 )
 NO_SENSORS = Message(
     code="checks.no-sensors",

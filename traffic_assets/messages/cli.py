@@ -17,9 +17,9 @@ STOPPED = Message(
 NO_MODELS = Message(
     code="cli.no-models",
     problem="No model is registered below {root}",
-    fix="run `traffic-assets demo` or the train job; if models are registered elsewhere, set persistence.base_uri or "
+    fix="run `{command}` or the train job; if models are registered elsewhere, set persistence.base_uri or "
     "change to that folder",
-    example={"root": "file:///data/models"},
+    example={"root": "file:///data/models", "command": "traffic-assets demo"},
 )
 NO_PLUGINS = Message(
     code="cli.no-plugins",

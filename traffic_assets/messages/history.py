@@ -5,8 +5,9 @@ from traffic_assets.dagster_hdfs.message import Message
 UNREPORTED = Message(
     code="history.unreported",
     problem="Dagster does not know published partitions of {asset} in {root} ({count}: {first} to {last})",
-    fix="run `traffic-assets sync`, which reports them without computing them again",
+    fix="run `{command}`, which reports them without computing them again",
     example={
+        "command": "traffic-assets sync",
         "count": 14,
         "asset": "feature_table",
         "root": "file:///data/processed/ml-features",
@@ -29,28 +30,38 @@ NOT_STORED = Message(
 REPLACED = Message(
     code="history.replaced",
     problem="Dagster knows another generation of {asset} {partitions} than {root} contains",
-    fix="run `traffic-assets sync`, which reports the published generations",
-    example={"asset": "feature_table", "partitions": ["2026-01-18"], "root": "file:///data/processed/ml-features"},
+    fix="run `{command}`, which reports the published generations",
+    example={
+        "asset": "feature_table",
+        "partitions": ["2026-01-18"],
+        "root": "file:///data/processed/ml-features",
+        "command": "traffic-assets sync",
+    },
 )
 MODELS_DIFFER = Message(
     code="history.models-differ",
     problem="Dagster and storage differ in {assets}",
-    fix="run `traffic-assets sync --dry-run`, which shows the partitions that either lacks",
-    example={"assets": ["random_forest_model", "random_forest_registry_entry"]},
+    fix="run `{command} --dry-run`, which shows the partitions that either lacks",
+    example={"assets": ["random_forest_model", "random_forest_registry_entry"], "command": "traffic-assets sync"},
 )
 STORED_ELSEWHERE = Message(
     code="history.stored-elsewhere",
     problem="The newest materialization of {asset} is stored below {other}, and this code location stores below {base}",
     expected="asset keys that no other network in this Dagster instance has",
     fix="if another code location has these keys, set `deployment` in one of them; if the data was moved, run "
-    "`traffic-assets sync`",
-    example={"asset": "feature_table", "other": "file:///data/los_angeles", "base": "file:///data/san_diego"},
+    "`{command}`",
+    example={
+        "command": "traffic-assets sync",
+        "asset": "feature_table",
+        "other": "file:///data/los_angeles",
+        "base": "file:///data/san_diego",
+    },
 )
 NOTHING_KNOWN = Message(
     code="history.nothing-known",
     problem="Dagster knows no partition of {asset}. The sensor does not list {base}, because that would start Java",
-    fix="if features are stored there, run `traffic-assets sync`; otherwise run the features job",
-    example={"asset": "feature_table", "base": "hdfs://namenode:9000/traffic-data"},
+    fix="if features are stored there, run `{command}`; otherwise run the features job",
+    example={"command": "traffic-assets sync", "asset": "feature_table", "base": "hdfs://namenode:9000/traffic-data"},
 )
 DIFFERENT = Message(
     code="history.different",
@@ -105,6 +116,9 @@ IN_SYNC = Message(
 UNREADABLE = Message(
     code="history.unreadable",
     problem="A partition cannot be reported, because its record cannot be read ({cause})",
-    fix="repair or materialize it again, then run `traffic-assets sync` again",
-    example={"cause": "The pointer file:///data/training/splits/_pointers/2026-01-05.json is damaged"},
+    fix="repair or materialize it again, then run `{command}` again",
+    example={
+        "cause": "The pointer file:///data/training/splits/_pointers/2026-01-05.json is damaged",
+        "command": "traffic-assets sync",
+    },
 )

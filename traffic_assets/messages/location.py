@@ -51,9 +51,13 @@ INCOMPLETE_DAYS = Message(
     code="location.incomplete-days",
     problem="No week has new data and enough complete days. Some days do not count ({days})",
     expected="at least {minimum} of the readings of a day (data.minimum_completeness)",
-    fix="add the missing readings and run the features job for these days, allow fewer days with "
-    "training.minimum_days, or lower data.minimum_completeness",
-    example={"days": {"2026-01-06": "0.3472%", "2026-01-07": "empty"}, "minimum": "50%"},
+    fix="add the missing readings and run {commands}, allow fewer days with training.minimum_days, or lower "
+    "data.minimum_completeness",
+    example={
+        "days": {"2026-01-06": "0.3472%", "2026-01-07": "empty"},
+        "minimum": "50%",
+        "commands": ["traffic-assets features 2026-01-06 2026-01-07"],
+    },
 )
 NOTHING_TO_TRAIN = Message(
     code="location.nothing-to-train",
@@ -85,14 +89,15 @@ WEEK_GAVE_WAY = Message(
     note=True,
     example={"week": "2026-01-05", "run": "4f6c1d9e", "due": "2026-01-12 03:10+00:00"},
 )
-SEVERAL_WEEKS_WAIT = Message(
-    code="location.several-weeks-wait",
-    problem="Several weeks are not started again now:{reasons:lines}",
+SEVERAL_REASONS = Message(
+    code="location.several-reasons",
+    problem="No training is started now, for several reasons:{reasons:lines}",
     note=True,
     example={
         "reasons": [
             "[location.week-gave-way] The run 4f6c1d9e of the week 2026-01-05 gave way to another training; the week "
             "is started again from 2026-01-12 03:10+00:00 on.",
+            "[location.incomplete-days] No week has new data and enough complete days.",
         ]
     },
 )

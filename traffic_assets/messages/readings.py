@@ -9,7 +9,7 @@ NO_INPUT = Message(
     code="readings.no-input",
     problem="There is no input at {uri}",
     expected="a file, or a folder with Parquet, CSV or JSON files",
-    fix="put files there, set data.source, or run `traffic-assets sample`",
+    fix="put files there, set data.source, or run `traffic-assets sample` with the profile of this deployment",
     example={"uri": _FOLDER},
 )
 EMPTY_FOLDER = Message(

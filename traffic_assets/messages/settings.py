@@ -227,6 +227,13 @@ NO_ATOMIC_RENAME = Message(
     fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
     example={"scheme": "s3a", "uri": "s3a://bucket/traffic"},
 )
+UNKNOWN_STORAGE = Message(
+    code="settings.unknown-storage",
+    problem="{scheme} is not known to have an atomic rename ({uri}); a reader could see half of a publish",
+    expected="a folder, or a URI with one of the schemes {schemes}",
+    fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
+    example={"scheme": "swift", "uri": "swift://container.service/traffic", "schemes": ["file", "hdfs", "viewfs"]},
+)
 NEEDS_HIERARCHICAL_NAMESPACE = Message(
     code="settings.needs-hierarchical-namespace",
     problem="{uri} has an atomic rename only if the storage account has a hierarchical namespace",
@@ -238,6 +245,12 @@ UNKNOWN_TIME_ZONE = Message(
     problem="Not a time zone of the IANA database ({zone!r})",
     expected="a name such as America/Los_Angeles",
     example={"zone": "Mars/Base"},
+)
+DAY_OUT_OF_RANGE = Message(
+    code="settings.day-out-of-range",
+    problem="Not a possible day of a partition ({day})",
+    expected="{first} to {last}",
+    example={"day": "9999-12-31", "first": "1900-01-01", "last": "2999-12-31"},
 )
 DAYS_OUT_OF_ORDER = Message(
     code="settings.days-out-of-order",

@@ -13,6 +13,10 @@ from traffic_assets.settings.uri import absolute_uri
 
 Percent = Annotated[float, Field(ge=0, le=1)]
 Hour = Annotated[float, Field(ge=0, le=24)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+"""Range of daily partitions; the arithmetic of dates ends soon after it."""
 DayCheck = Literal["has_rows", "complete", "few_quarantined", "no_unknown_sensor", "no_missing_column"]
 """Checks of sensors, readings and features that a deployment can make blocking."""
 
@@ -106,7 +110,7 @@ class DataSettings(Section):
         default=65.0,
         description="Free-flow speed in mph, or `per_sensor` for each sensor's 85th percentile at night.",
     )
-    center: tuple[float, float] | None = Field(
+    center: tuple[Latitude, Longitude] | None = Field(
         default=None,
         description="Latitude and longitude of the network's centre. Default: the mean position of the sensors.",
     )
@@ -147,6 +151,13 @@ class DataSettings(Section):
             ZoneInfo(value)
         except (ValueError, OSError, KeyError) as error:
             raise ValueError(messages.UNKNOWN_TIME_ZONE(zone=value)) from error
+        return value
+
+    @field_validator("first_day", "last_day")
+    @classmethod
+    def _within_range(cls, value: date | None) -> date | None:
+        if value is not None and not FIRST_DAY <= value <= LAST_DAY:
+            raise ValueError(messages.DAY_OUT_OF_RANGE(day=value, first=FIRST_DAY, last=LAST_DAY))
         return value
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ DRIVER_MEMORY = r"^\d+[kmgKMG]$"
 HISTORY_URL = r"^https?://.*\{application_id\}"
 MASTER = r"^(local(\[.+\])?|spark://.+|yarn|k8s://.+)$"
 OWNER = r"^(team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,})$"
-SUBSET_STRATEGY = r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d*)$"
+SUBSET_STRATEGY = r"^(auto|all|onethird|sqrt|log2|0?\.\d*[1-9]\d*|1\.0|[1-9]\d{0,8})$"
 
 DESCRIPTIONS = {
     BROWSE_URL: "an http or https URL that contains {path}",

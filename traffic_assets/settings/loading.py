@@ -25,6 +25,7 @@ from traffic_assets.settings.validation import EXTENDS, describe, validate
 
 __all__ = ["SettingsError", "load_settings", "merge", "profile_names"]
 
+DEFAULT_PROFILE = "local"
 _LOG = logging.getLogger(__name__)
 _PROFILES = files("traffic_assets.settings") / "profiles"
 
@@ -60,7 +61,7 @@ def load_settings(
         SettingsError: If the settings cannot be used, with one line for every error.
     """
     environ = os.environ if environ is None else environ
-    chosen = str(profile or environ.get(PROFILE) or "local")
+    chosen = str(profile or environ.get(PROFILE) or DEFAULT_PROFILE)
     file_layer, environment_layer = _read(chosen, is_argument=bool(profile)), from_environment(environ)
     override_layer = use_current_names(Layer(dict(overrides or {})), settings_class())
     merged = merge_layers(merge_layers(file_layer, environment_layer), override_layer)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from traffic_assets.dagster_hdfs.installed_backends import find_backend
-from traffic_assets.dagster_hdfs.uris import get_scheme
+from traffic_assets.dagster_hdfs.installed_backends import backends, find_backend
+from traffic_assets.dagster_hdfs.uris import LOCAL, get_scheme
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.formats import BROWSE_URL
 from traffic_assets.settings.section import Section
@@ -23,6 +23,9 @@ OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "oss", "cosn", "obs", "wasb", "wasbs"
 HIERARCHICAL = ("abfs", "abfss")
 """Schemes whose rename is atomic only with a hierarchical namespace."""
 
+ATOMIC = (LOCAL, "hdfs", "viewfs", "webhdfs", "swebhdfs", "maprfs", "ofs", "o3fs", "jfs")
+"""Schemes of file systems whose rename is atomic: the local disk, HDFS, MapR, Ozone and JuiceFS."""
+
 
 class PersistenceSettings(Section):
     """Storage locations and retention."""
@@ -32,7 +35,7 @@ class PersistenceSettings(Section):
         description="Root of everything that is stored: a folder or a Hadoop URI such as `hdfs://namenode:9000/data`.",
     )
     registry_folder: str = Field(default="models", description="Folder of the model registry, below `base_uri`.")
-    keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
+    keep_generations_hours: Annotated[float, Field(ge=24, le=876_000)] | None = Field(
         default=None, description="Hours for which a replaced generation is kept. Default: forever."
     )
     browse_url: Annotated[str, Field(pattern=BROWSE_URL)] | None = Field(
@@ -44,9 +47,13 @@ class PersistenceSettings(Section):
     @classmethod
     def _absolute(cls, value: str) -> str:
         uri = absolute_uri(value)
-        if get_scheme(uri) in OBJECT_STORES and find_backend(uri) is None:
-            raise ValueError(messages.NO_ATOMIC_RENAME(scheme=get_scheme(uri), uri=uri))
-        return uri
+        scheme = get_scheme(uri)
+        if scheme in (*ATOMIC, *HIERARCHICAL) or find_backend(uri) is not None:
+            return uri
+        if scheme in OBJECT_STORES:
+            raise ValueError(messages.NO_ATOMIC_RENAME(scheme=scheme, uri=uri))
+        allowed = [*ATOMIC, *HIERARCHICAL, *sorted({backend.scheme for backend in backends()})]
+        raise ValueError(messages.UNKNOWN_STORAGE(scheme=scheme, uri=uri, schemes=list(dict.fromkeys(allowed))))
 
     @field_validator("registry_folder")
     @classmethod

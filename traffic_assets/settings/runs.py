@@ -11,7 +11,7 @@ from traffic_assets.settings.section import Section
 class RunSettings(Section):
     """Liveness of runs."""
 
-    heartbeat_timeout_minutes: Annotated[float, Field(ge=1)] = Field(
+    heartbeat_timeout_minutes: Annotated[float, Field(ge=1, le=10_080)] = Field(
         default=10,
         description="Minutes without a heartbeat after which a run on another host or in another container counts as "
         "dead. On the same host, a run is dead as soon as its process no longer exists.",

@@ -9,6 +9,8 @@ from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 
 Name = Annotated[str, Field(min_length=1)]
+LARGEST_INTEGER = 2**31 - 1
+"""Largest integer that a parameter of Spark can have."""
 
 
 class Section(BaseModel):

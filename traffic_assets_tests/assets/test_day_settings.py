@@ -130,13 +130,13 @@ def test_files_from_other_places_warn(tmp_path: Path) -> None:
     }
 
 
-def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
+def test_days_of_different_sensor_tables_are_reported_by_name(tmp_path: Path) -> None:
     days = {
         DAYS[0]: generation(DAYS[0], published=9, geometry="new"),
         DAYS[1]: generation(DAYS[1], published=7, geometry="old"),
         DAYS[2]: generation(DAYS[2], published=8, geometry="old"),
     }
-    warning = different_layouts(days)
+    warning = different_layouts(days, tiny_settings(tmp_path))
     assert warning is not None
     assert warning.code == "assets.layouts-differ"
     assert warning.values == {
@@ -147,10 +147,12 @@ def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
     }
 
 
-def test_days_with_one_sensor_table_or_none_are_comparable() -> None:
+def test_days_with_one_sensor_table_or_none_are_comparable(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
     same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
-    assert different_layouts(same) is None
-    assert different_layouts({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
+    assert different_layouts(same, settings) is None
+    one = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}
+    assert different_layouts(one, settings) is None
 
 
 def test_outdated_partitions_are_found_with_the_settings_that_differ(tmp_path: Path) -> None:
@@ -221,8 +223,8 @@ def test_columns_that_no_lane_uses_are_not_compared(tmp_path: Path) -> None:
     assert used_columns(settings) == ["hour_sin", "speed", "sensor_readings"]
 
 
-def test_each_range_of_consecutive_days_has_its_command() -> None:
-    assert rebuild_commands(["2026-02-01", "2026-01-05", "2026-01-31", "2026-01-06"]) == [
+def test_each_range_of_consecutive_days_has_its_command(tmp_path: Path) -> None:
+    assert rebuild_commands(["2026-02-01", "2026-01-05", "2026-01-31", "2026-01-06"], tiny_settings(tmp_path)) == [
         "traffic-assets features 2026-01-05 2026-01-06",
         "traffic-assets features 2026-01-31 2026-02-01",
     ]

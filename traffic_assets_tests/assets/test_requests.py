@@ -206,7 +206,7 @@ def context() -> Any:
 
 def refusal(context: Any, inputs: Mapping[str, AssetInput], own: Request | None = None, **built: str) -> dg.Failure:
     with pytest.raises(dg.Failure) as refused:
-        require_same_request(context, inputs, own, built)
+        require_same_request(context, load_settings("local", environ={}), inputs, own, built)
     assert not refused.value.allow_retries
     assert get_code(refused.value) == "assets.different-requests"
     return refused.value
@@ -222,7 +222,7 @@ def test_a_mixture_is_refused_with_both_values_and_the_assets_to_materialize(con
     assert values["differences"] == {
         "models.linear_regression.hyperparameters.regParam": "0.5 in diagnostics; 0.1 in temporal"
     }
-    assert (values["again"], values["week"]) == (["model", "diagnostics"], WEEK)
+    assert (values["again"], values["command"]) == (["model", "diagnostics"], f"traffic-assets train {WEEK}")
     parts["diagnostics"] = stored("a", lane_request(settings, name, regParam=0.5), day=7)
     assert get_values(refusal(context, parts))["again"] == ["temporal"], "the older one"
 
@@ -242,10 +242,10 @@ def test_what_an_earlier_version_did_not_record_is_not_compared_with_one_warning
     settings = load_settings("local", environ={})
     own = request_shared(settings, *SHARED)
     partial = {SPLIT: {path: value for path, value in own[SPLIT].items() if path != "training.seed"}}
-    assert require_same_request(context, {"whole": stored("a", own)}, own) == own
+    assert require_same_request(context, settings, {"whole": stored("a", own)}, own) == own
     assert caplog.records == []
     inputs = {"old": stored("b", None), "partial": stored("c", partial), "whole": stored("d", own)}
-    assert require_same_request(context, inputs, own) == own
+    assert require_same_request(context, settings, inputs, own) == own
     (text,) = [record.msg for record in caplog.records]
     assert isinstance(text, CodedText)
     assert text.code == "assets.unrecorded-settings"
@@ -261,20 +261,20 @@ def documents(chosen: float, later: float, tuned: bool = False) -> tuple[dict[st
 def test_the_hyperparameters_in_documents_of_an_earlier_version_are_compared(
     context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lane = Lane("linear_regression")
+    lane, settings = Lane("linear_regression"), load_settings("local", environ={})
     parts = {lane.diagnostics: stored("a", None, day=5), lane.temporal_verdict: stored("b", None, day=6)}
     with pytest.raises(dg.Failure) as refused:
-        require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.1)))
+        require_same_request(context, settings, parts, inferred=infer_requests(lane, *documents(0.5, 0.1)))
     (line,) = get_values(refused.value)["differences"].values()
     assert line == "0.5 in linear_regression_diagnostics; 0.1 in linear_regression_temporal_verdict"
-    require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.5)))
-    require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.1, tuned=True)))
+    require_same_request(context, settings, parts, inferred=infer_requests(lane, *documents(0.5, 0.5)))
+    require_same_request(context, settings, parts, inferred=infer_requests(lane, *documents(0.5, 0.1, tuned=True)))
     assert len(caplog.records) == 2, "one warning each, because other settings are not known"
 
-    tuned = lane_request(load_settings("local", environ={}), lane.model_name, True, regParam=0.1)
+    tuned = lane_request(settings, lane.model_name, True, regParam=0.1)
     parts[lane.diagnostics] = stored("a", tuned, day=7)
     with pytest.raises(dg.Failure) as refused:
-        require_same_request(context, parts, inferred=infer_requests(lane, *documents(0.5, 0.1)))
+        require_same_request(context, settings, parts, inferred=infer_requests(lane, *documents(0.5, 0.1)))
     assert list(get_values(refused.value)["differences"]) == ["models.linear_regression.tune"]
 
 

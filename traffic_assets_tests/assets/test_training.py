@@ -337,6 +337,7 @@ def test_missing_and_empty_days_are_listed(tmp_path: Path) -> None:
     assert (values["week"], values["available"], values["required"]) == (WEEK, 1, 3)
     assert values["empty"] == [DAYS[1]]
     assert DAYS[2] in values["missing"]
+    assert values["commands"] == [f"traffic-assets features {DAYS[1]} 2026-01-11"]
 
 
 def test_incomplete_days_do_not_count_and_are_listed(tmp_path: Path) -> None:
@@ -353,6 +354,7 @@ def test_incomplete_days_do_not_count_and_are_listed(tmp_path: Path) -> None:
     warning = incomplete_days(generations, fewer)
     assert warning is not None
     assert (warning.code, warning.values["days"]) == ("assets.incomplete-days-left-out", {DAYS[1]: "0.3472%"})
+    assert warning.values["commands"] == [f"traffic-assets features {DAYS[1]} {DAYS[1]}"]
     every = tiny_settings(tmp_path, {"data": {"minimum_completeness": 0}})
     assert list(require_days(WEEK, generations, every)) == DAYS
     assert incomplete_days(generations, every) is None

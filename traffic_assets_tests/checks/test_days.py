@@ -1,5 +1,6 @@
 """The checks on sensors, readings and features, evaluated for every day of a run."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,11 +26,13 @@ from traffic_assets.dagster_hdfs.message import CODE
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import local_path
+from traffic_assets.messages import assets as asset_messages
+from traffic_assets.messages import checks as check_messages
 from traffic_assets.partitions import PARTITION, RANGE_END, RANGE_START, build_daily_partitions
 from traffic_assets.resources import build_resources
-from traffic_assets.settings import Settings
+from traffic_assets.settings import Settings, load_settings
 from traffic_assets_tests.runs import QUIET, failures
-from traffic_assets_tests.tiny import DAYS, tiny_settings
+from traffic_assets_tests.tiny import DAYS, tiny_profile, tiny_settings
 
 DAY = {
     "rows": 288,
@@ -80,7 +83,7 @@ report = partial(evaluate_sensors, minimum=0.5)
 def test_a_record_passes_or_fails_with_its_code(
     evaluate: Callable[[Stored], dg.AssetCheckResult], record: dict[str, Any], code: str | None
 ) -> None:
-    result = evaluate(Stored("feature_table", DAYS[0], record))
+    result = evaluate(Stored("feature_table", DAYS[0], record, "rebuild it"))
     assert result.passed is (code is None)
     assert (result.metadata[CODE].value if CODE in result.metadata else None) == code
 
@@ -189,3 +192,26 @@ def test_the_checks_of_each_asset(tmp_path: Path) -> None:
         "feature_table": {"has_rows", "complete", "no_missing_column", "no_unknown_sensor", "sensors_report"},
     }
     assert names(kind="features") == {"feature_table": day}
+
+
+@pytest.mark.parametrize("asset", ["sensor_table", "sensor_readings"])
+def test_an_asset_that_is_not_published_fails_without_an_empty_day(
+    tmp_path: Path, instance: dg.DagsterInstance, asset: str
+) -> None:
+    profile = tmp_path / "mine.json"
+    profile.write_text(json.dumps(tiny_profile(tmp_path)))
+    tags = {RANGE_START: DAYS[0], RANGE_END: DAYS[0]}
+    result = run(load_settings(profile, environ={}), instance, asset, **tags)
+    texts = {evaluation.description for evaluation in result.get_asset_check_evaluations()}
+    command = f"traffic-assets features {DAYS[0]} {DAYS[0]} --profile {profile}"
+    assert texts == {
+        "sensor_table has no published data. Fix: run the features job."
+        if asset == "sensor_table"
+        else f"sensor_readings has no published data ({DAYS[0]}). Fix: run `{command}`."
+    }
+
+
+def test_a_problem_has_the_same_fix_in_the_log_and_in_the_check() -> None:
+    assert check_messages.UNKNOWN_SENSORS.fix == asset_messages.UNKNOWN_SENSORS.fix
+    assert check_messages.INCOMPLETE.fix == asset_messages.INCOMPLETE_DAY.fix
+    assert "data.minimum_completeness" in check_messages.INCOMPLETE.fix

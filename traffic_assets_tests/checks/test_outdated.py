@@ -1,6 +1,7 @@
 """The check on outdated partitions, from records alone."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,15 @@ import pytest
 from traffic_assets.assets.day_settings import current_fingerprint
 from traffic_assets.catalogue.fingerprint import FINGERPRINT
 from traffic_assets.checks import CURRENT_SETTINGS, build_outdated
-from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset
+from traffic_assets.checks.outdated import VALUES_SHOWN, evaluate_settings
+from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.dagster_hdfs.publish import UNPARTITIONED, Dataset, Generation
 from traffic_assets.resources import build_resources
-from traffic_assets.settings import Settings
+from traffic_assets.settings import Settings, load_settings
+from traffic_assets_tests.settings.problems import write
 from traffic_assets_tests.tiny import DAYS, tiny_settings
+
+FEATURES = "feature_table"
 
 
 def publish(dataset: Dataset, key: str, record: dict[str, Any]) -> None:
@@ -65,3 +71,43 @@ def test_the_record_that_is_stored_is_json(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
     for asset in ("sensor_table", "sensor_readings", "feature_table"):
         assert json.loads(json.dumps(current_fingerprint(asset, settings).to_json()))
+
+
+def built(base: Path, speeds: dict[str, int]) -> dict[str, Generation]:
+    """Return features of days that were built with different free-flow speeds."""
+    generations = {}
+    for day, speed in speeds.items():
+        settings = tiny_settings(base, {"data": {"free_flow_speed": speed}})
+        record: dict[str, Any] = {FINGERPRINT: current_fingerprint(FEATURES, settings).to_json()}
+        generations[day] = Generation(day, day, "file:///x", datetime(2026, 1, 9, tzinfo=UTC), "run", record)
+    return generations
+
+
+def shown(base: Path, speeds: dict[str, int], profile: str = "local") -> CodedText:
+    settings = load_settings(profile, {"data": {"free_flow_speed": 65}}, {})
+    current = current_fingerprint(FEATURES, settings)
+    text = evaluate_settings(FEATURES, built(base, speeds), current, settings).description
+    assert isinstance(text, CodedText)
+    return text
+
+
+def test_every_stored_value_is_shown_with_its_days(tmp_path: Path) -> None:
+    text = shown(tmp_path, {"2026-01-05": 40, "2026-01-06": 50, "2026-01-07": 50})
+    values = "40.0 on 2026-01-05; 50.0 on 2026-01-06 to 2026-01-07, now 65.0"
+    assert text.values["settings"]["data.free_flow_speed"] == values
+
+
+def test_one_stored_value_is_shown_alone(tmp_path: Path) -> None:
+    text = shown(tmp_path, {"2026-01-05": 40, "2026-01-06": 40})
+    assert text.values["settings"]["data.free_flow_speed"] == "40.0, now 65.0"
+
+
+def test_many_stored_values_are_counted(tmp_path: Path) -> None:
+    text = shown(tmp_path, {f"2026-01-{day:02}": 20 + day for day in range(1, VALUES_SHOWN + 3)})
+    assert text.values["settings"]["data.free_flow_speed"].endswith("; 2 other values, now 65.0")
+
+
+def test_the_command_names_the_profile(tmp_path: Path) -> None:
+    profile = write(tmp_path / "mine.json", {"extends": "local"})
+    commands = shown(tmp_path, {"2026-01-05": 40}, profile).values["commands"]
+    assert commands == [f"traffic-assets features 2026-01-05 2026-01-05 --profile {profile}"]

@@ -85,7 +85,9 @@ def test_a_home_without_java_is_refused_by_name(use: Use) -> None:
 
 def test_a_home_that_hides_a_suitable_java_is_named(use: Use) -> None:
     path, home = use.path("17.0.14"), use.home('openjdk version "11.0.22"')
-    assert _refused() == ("java.hidden-by-home", {"home": str(home), "java": str(path)})
+    code, values = _refused()
+    assert (code, values["home"], values["java"]) == ("java.hidden-by-home", str(home), str(path))
+    assert (values["supported"], bool(values["install"])) == ("17 or 21", True)
 
 
 def test_a_program_that_is_no_java_is_refused(use: Use) -> None:

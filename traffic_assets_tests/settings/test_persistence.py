@@ -1,4 +1,4 @@
-"""Storage locations: object stores without an atomic rename are refused unless a backend takes their scheme."""
+"""Storage locations: only schemes with an atomic rename are accepted, and those of installed storage backends."""
 
 import logging
 
@@ -6,7 +6,7 @@ import pytest
 
 from traffic_assets.dagster_hdfs.installed_backends import GROUP
 from traffic_assets.settings import load_settings
-from traffic_assets.settings.persistence import OBJECT_STORES
+from traffic_assets.settings.persistence import ATOMIC, HIERARCHICAL, OBJECT_STORES
 from traffic_assets_tests.packages import Install
 from traffic_assets_tests.settings.problems import problem
 
@@ -17,6 +17,25 @@ def test_an_object_store_is_refused_by_name(scheme: str) -> None:
     text = problem("local", persistence={"base_uri": uri})
     assert text.code == "settings.no-atomic-rename"
     assert text.values == {"path": "persistence.base_uri", "scheme": scheme, "uri": uri}
+
+
+@pytest.mark.parametrize("scheme", ["swift", "r2", "adl", "https", "http", "ftp", "har", "S4"])
+def test_a_scheme_that_is_not_known_to_rename_atomically_is_refused(scheme: str, install: Install) -> None:
+    install("acme-store", "def store(uri, spark): ...", {GROUP: {"acme": "store"}})
+    text = problem("local", persistence={"base_uri": f"{scheme}://host/traffic"})
+    assert text.code == "settings.unknown-storage"
+    assert text.values["scheme"] == scheme.lower()
+    assert {"file", "hdfs", "abfss", "acme"} < set(text.values["schemes"])
+
+
+@pytest.mark.parametrize("scheme", [*ATOMIC, *HIERARCHICAL, "HDFS"])
+def test_a_scheme_that_renames_atomically_is_accepted(scheme: str) -> None:
+    assert load_settings("local", {"persistence": {"base_uri": f"{scheme}:///traffic"}}, {})
+
+
+@pytest.mark.parametrize("folder", ["traffic", "~/traffic", "/traffic", "file:///traffic", "a folder"])
+def test_a_folder_is_accepted(folder: str) -> None:
+    assert load_settings("local", {"persistence": {"base_uri": folder}}, {}).persistence.base_uri.startswith("file:///")
 
 
 def test_the_input_may_be_on_an_object_store() -> None:
