@@ -186,7 +186,7 @@ def report(
     finally:
         mark_sync(instance, settings.deployment, ended=True)
     if waiting:
-        notify(str(messages.RUN_UNDER_WAY(assets=waiting)))
+        notify(str(messages.RUN_UNDER_WAY(assets=waiting, command=sync(settings))))
     return count
 
 

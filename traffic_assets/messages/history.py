@@ -77,8 +77,8 @@ SYNC_UNDER_WAY = Message(
 RUN_UNDER_WAY = Message(
     code="history.run-under-way",
     problem="Some partitions of {assets} are not reported, because a run that materializes them is queued or running",
-    fix="run `traffic-assets sync` again after its end",
-    example={"assets": ["feature_table"]},
+    fix="run `{command}` again after its end",
+    example={"assets": ["feature_table"], "command": "traffic-assets sync"},
 )
 NO_INSTANCE = Message(
     code="history.no-instance",
