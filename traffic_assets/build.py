@@ -20,14 +20,16 @@ from traffic_assets.dagster_hdfs.io_managers.refusals import require_partitions_
 from traffic_assets.dagster_hdfs.message import error_text
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.uris import absolute_uri
+from traffic_assets.liveness import sensor as liveness_sensor
 from traffic_assets.messages import location as messages
 from traffic_assets.ml.algorithm import algorithm_named
+from traffic_assets.naming import Asset, add_key_prefix, add_name_prefix, add_prefixes, list_keys
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.models.base import ModelSettings
 
-ExtraAsset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset
+ExtraAsset = Asset
 """An asset of a deployment's own: computed, or only described."""
 
 
@@ -47,7 +49,8 @@ def build_defs(
     Args:
         settings: Settings of the deployment; `load_settings()` if absent.
         resource_overrides: Resources that replace those of the settings, by key.
-        extra_checks: A deployment's own checks on these assets.
+        extra_checks: A deployment's own checks on these assets. Their keys, and those of `extra_assets`, are written
+            without the prefix of the setting `deployment`.
         loggers: Further loggers that a run can configure, by name.
         extra_assets: A deployment's own assets, in the same graph. No built-in job materializes them, and retention
             never prunes them.
@@ -84,21 +87,27 @@ def _build_defs(
     resources = build_resources(settings, pruned_keys(built))
     require_free_folders(extra_assets, own, resources["hdfs"])
     assets = [*own, *extra_assets]
-    all_checks = [*checks.build(settings), *extra_checks]
+    all_checks = [*checks.build_days(settings), *checks.build_outdated(settings)]
+    all_checks += [*checks.build(settings), *extra_checks]
     lanes = list_lanes(settings)
     for lane in lanes:
         all_checks += checks.build_lane(lane, settings)
     require_sound(assets, all_checks, lanes)
+    used = {**resources, **_complete_storage(resource_overrides, resources["hdfs"])}
+    storage = _known_storage(used["hdfs"])
+    named, named_checks = add_prefixes(assets, all_checks, settings.deployment)
+    named = [guards.require_heartbeat(asset) for asset in named]
+    named_checks = [guards.require_heartbeat(check) for check in named_checks]
+    keys = guards.list_keys_with_heartbeat([*named, *named_checks])
     return dg.Definitions(
-        assets=assets,
-        asset_checks=all_checks,
-        jobs=jobs.build(built),
-        sensors=[sensors.build(settings, jobs.TRAIN)],
-        resources={
-            **resources,
-            **guards.build(settings),
-            **_with_retention(resource_overrides, resources["hdfs"].pruned_datasets),
-        },
+        assets=named,
+        asset_checks=named_checks,
+        jobs=jobs.build(built, settings.deployment),
+        sensors=[
+            sensors.build(settings, add_name_prefix(jobs.TRAIN, settings.deployment), storage),
+            liveness_sensor.build(settings, keys),
+        ],
+        resources={**guards.build(settings, storage, keys), **used},
         loggers=loggers,
         executor=dg.in_process_executor,
     )
@@ -110,16 +119,18 @@ def _with_owners(assets: list[dg.AssetsDefinition], owners: Sequence[str]) -> li
     return [asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=owners)) for asset in assets]
 
 
-def _with_retention(overrides: Mapping[str, Any], pruned: list[str]) -> dict[str, Any]:
-    """Return the overrides; a storage that names no datasets to prune gets those of the asset groups."""
+def _complete_storage(overrides: Mapping[str, Any], own: HdfsResource) -> dict[str, Any]:
+    """Return the overrides; a storage without datasets to prune, or without a prefix, gets those of the settings."""
     storage = overrides.get("hdfs")
-    if not isinstance(storage, HdfsResource) or storage.pruned_datasets:
+    if not isinstance(storage, HdfsResource):
         return dict(overrides)
-    return {**overrides, "hdfs": storage.model_copy(update={"pruned_datasets": pruned})}
+    missing = {name: getattr(own, name) for name in ("pruned_datasets", "key_prefix") if not getattr(storage, name)}
+    return {**overrides, "hdfs": storage.model_copy(update=missing)}
 
 
-def _keys(asset: ExtraAsset) -> list[dg.AssetKey]:
-    return list(asset.keys) if isinstance(asset, dg.AssetsDefinition) else [asset.key]
+def _known_storage(hdfs: Any) -> HdfsResource | None:
+    """Return a storage whose location is known before a run; None otherwise."""
+    return hdfs if isinstance(hdfs, HdfsResource) and not isinstance(hdfs.base_uri, dg.EnvVar) else None
 
 
 def require_free_folders(
@@ -135,12 +146,12 @@ def require_free_folders(
     Raises:
         BrokenLocationError: If two assets would share a folder.
     """
-    used = {hdfs.dataset(key).root: key for asset in own for key in asset.keys}
+    used = {hdfs.dataset(add_key_prefix(key, hdfs.key_prefix)).root: key for asset in own for key in asset.keys}
     for asset in extra_assets:
         if not isinstance(asset, dg.AssetsDefinition) or not asset.is_executable:
             continue
         for key in asset.keys:
-            root = hdfs.dataset(key).root
+            root = hdfs.dataset(add_key_prefix(key, hdfs.key_prefix)).root
             if asset.get_io_manager_key_for_asset_key(key) in IO_MANAGERS and root in used:
                 raise BrokenLocationError(
                     messages.EXTRA_ASSET_IN_USED_FOLDER(
@@ -204,7 +215,7 @@ def require_sound(assets: Sequence[ExtraAsset], all_checks: list[dg.AssetChecksD
     Raises:
         BrokenLocationError: If a check has no asset, or a registry entry has no blocking gate.
     """
-    keys = {key for asset in assets for key in _keys(asset)}
+    keys = {key for asset in assets for key in list_keys(asset)}
     specs = [spec for check in all_checks for spec in check.check_specs]
     if lost := [f"{s.name} on {s.asset_key.to_user_string()}" for s in specs if s.asset_key not in keys]:
         names = sorted(key.to_user_string() for key in keys)

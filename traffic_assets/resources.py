@@ -43,8 +43,10 @@ def build_resources(settings: Settings, pruned: Sequence[str] | None = None) -> 
         default_folder=TRAINING,
         locations={**LOCATIONS, REGISTRY: settings.persistence.registry_folder},
         pruned_datasets=list(pruned),
+        key_prefix=settings.deployment,
         browse_url=settings.persistence.browse_url,
         column_descriptions=column_descriptions(),
+        remedies={key: remedy for group in GROUPS for key, remedy in group.remedies(settings).items()},
     )
     documents = JsonIOManager(hdfs=hdfs)
     return {

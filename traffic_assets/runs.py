@@ -6,6 +6,7 @@ Dagster's own `dagster job execute` does not use this module.
 import logging
 import os
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,10 @@ import dagster as dg
 from traffic_assets import jobs
 from traffic_assets.build import build_defs
 from traffic_assets.dagster_hdfs.message import CODE, CodedText
+from traffic_assets.guards import CODE_TAG, WAIT_TAG
+from traffic_assets.liveness.heartbeat import heartbeat_tags
 from traffic_assets.messages import runs as messages
+from traffic_assets.naming import add_name_prefix
 from traffic_assets.partitions import (
     PARTITION,
     RANGE_END,
@@ -43,11 +47,13 @@ class RunOutcome:
         success: True if every step and blocking check passed.
         problems: Failures and warnings, one line each: `[code] step: message`.
         run_id: Id of the Dagster run.
+        refused: Code of the message that refused the run before its first step; None if it started.
     """
 
     success: bool
     problems: list[str]
     run_id: str
+    refused: str | None = None
 
 
 def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterInstance, notify: Notify) -> RunOutcome:
@@ -68,7 +74,9 @@ def run_features(settings: Settings, days: Sequence[str], instance: dg.DagsterIn
     return _run(settings, jobs.FEATURES, tags, instance, notify)
 
 
-def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notify: Notify) -> RunOutcome:
+def run_train(
+    settings: Settings, week: str, instance: dg.DagsterInstance, notify: Notify, wait: bool = False
+) -> RunOutcome:
     """Train, evaluate and register a week in one run.
 
     Args:
@@ -76,6 +84,7 @@ def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notif
         week: Monday of the week, ISO date.
         instance: Dagster instance that records the run.
         notify: Callback for each step that starts and each line that it logs.
+        wait: True to wait for another training of the week to end; otherwise the run is refused.
 
     Raises:
         ValueError: If the week is not a complete week of the deployment. No run is created.
@@ -83,7 +92,7 @@ def run_train(settings: Settings, week: str, instance: dg.DagsterInstance, notif
     tags = {PARTITION: week}
     if problem := find_partition_problem(tags, build_weekly_partitions(settings), "week"):
         raise ValueError(problem)
-    return _run(settings, jobs.TRAIN, tags, instance, notify)
+    return _run(settings, jobs.TRAIN, {**tags, **({WAIT_TAG: "true"} if wait else {})}, instance, notify)
 
 
 def open_instance(notify: Notify) -> dg.DagsterInstance:
@@ -139,14 +148,19 @@ def _problem(subject: str, text: str) -> str:
 def _run(
     settings: Settings, job: str, tags: dict[str, str], instance: dg.DagsterInstance, notify: Notify
 ) -> RunOutcome:
-    result = (
-        build_defs(settings, loggers={PROGRESS: _progress_logger(notify)})
-        .resolve_job_def(job)
-        .execute_in_process(
-            tags=tags, instance=instance, raise_on_error=False, run_config={"loggers": {PROGRESS: {"config": {}}}}
-        )
+    location = build_defs(settings, loggers={PROGRESS: _progress_logger(notify)})
+    run_id = str(uuid.uuid4())
+    result = location.resolve_job_def(add_name_prefix(job, settings.deployment)).execute_in_process(
+        # the tags are there from its creation on, so that a run killed before its first heartbeat is known as dead
+        tags={**tags, **heartbeat_tags(run_id, settings.runs.heartbeat_timeout)},
+        run_id=run_id,
+        instance=instance,
+        raise_on_error=False,
+        run_config={"loggers": {PROGRESS: {"config": {}}}},
     )
-    return RunOutcome(result.success, list_problems(result.all_events), result.run_id)
+    run = instance.get_run_by_id(run_id)
+    refused = run.tags.get(CODE_TAG) if run is not None else None
+    return RunOutcome(result.success, list_problems(result.all_events), run_id, refused)
 
 
 def _progress_logger(notify: Notify) -> dg.LoggerDefinition:

@@ -7,12 +7,27 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 TIMEOUT = 300.0
 """Seconds after which a hanging process is killed; not a performance limit."""
+
+
+@contextlib.contextmanager
+def _handled_hangups() -> Iterator[None]:
+    """Let programs that the block starts receive SIGHUP, even if this process ignores it, as under nohup."""
+    before = signal.getsignal(signal.SIGHUP)
+    if before is not signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Processes:
@@ -50,7 +65,8 @@ class Processes:
             command: Program and arguments.
             options: Further arguments of `subprocess.Popen`.
         """
-        process = subprocess.Popen(command, start_new_session=True, **options)
+        with _handled_hangups():
+            process = subprocess.Popen(command, start_new_session=True, **options)
         try:
             yield process
         finally:

@@ -14,9 +14,10 @@ from traffic_assets.assets.group import DAILY_FRAMES, DOCUMENTS, FRAMES, MODELS
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.build import BrokenLocationError, build_defs, require_sound
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
+from traffic_assets.dagster_hdfs.generation import describe_remedy
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager
 from traffic_assets.resources import build_resources
-from traffic_assets.settings import SettingsError
+from traffic_assets.settings import SettingsError, load_settings
 from traffic_assets.settings.extras import install_command
 from traffic_assets.settings.persistence import OWN_FOLDERS
 from traffic_assets.settings.plugins import ALGORITHM_GROUP
@@ -24,7 +25,7 @@ from traffic_assets.settings.schema import ModelsSettings
 from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.processes import Processes
-from traffic_assets_tests.tiny import LANES, tiny_settings
+from traffic_assets_tests.tiny import LANES, tiny_profile, tiny_settings
 
 SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
 BOTH_TARGETS = {"training": {"targets": ["speed", "flow"]}}
@@ -61,7 +62,7 @@ def describe(defs: dg.Definitions) -> dict[str, Any]:
         },
         "sensors": {
             sensor.name: {
-                "job": sensor.job_name,
+                "job": sensor.job_name if sensor.targets else None,
                 "seconds_between_ticks": sensor.minimum_interval_seconds,
                 "status": sensor.default_status.value,
             }
@@ -166,6 +167,29 @@ def test_every_folder_with_assets_is_reserved_against_the_registry(tmp_path: Pat
     below = {place.removeprefix(f"{settings.persistence.base_uri}/").split("/")[0] for place in places}
     assert below == set(OWN_FOLDERS)
     assert settings.persistence.registry_folder not in OWN_FOLDERS
+
+
+@pytest.mark.parametrize("kind", ["readings", "features"])
+def test_damaged_days_are_built_again_by_the_command_and_other_partitions_have_a_remedy_too(
+    tmp_path: Path, kind: str
+) -> None:
+    profile = tmp_path / "mine.json"
+    profile.write_text(json.dumps(tiny_profile(tmp_path, {"data": {"kind": kind}})))
+    defs = build_defs(load_settings(profile, environ={}))
+    graph, hdfs = defs.resolve_asset_graph(), (defs.resources or {})["hdfs"]
+    remedies = {
+        key.to_user_string(): describe_remedy(hdfs.dataset(key).remedy, "it", ["2026-01-05", "2026-01-06"])
+        for key in graph.get_all_asset_keys()
+    }
+    daily = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if isinstance(graph.get(key).partitions_def, dg.DailyPartitionsDefinition)
+    }
+    assert "feature_table" in daily
+    assert {remedies[name] for name in daily} == {f"traffic-assets features 2026-01-05 2026-01-06 --profile {profile}"}
+    assert remedies["train_split"] == "materialize it 2026-01-05, 2026-01-06 again"
+    assert all(remedies.values())
 
 
 def test_the_location_loads(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,21 @@ from traffic_assets.assets.keys import add_target_prefix
 from traffic_assets.assets.presentation import dump_document
 from traffic_assets.assets.report import REPORT, page_uri
 from traffic_assets.cli.app import app
-from traffic_assets.cli.leaderboard import show_leaderboard
+from traffic_assets.cli.leaderboard import print_leaderboard, show_leaderboard
 from traffic_assets.dagster_hdfs.backends import GROUP as STORAGE_GROUP
+from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.metrics.metrics import Metrics
+from traffic_assets.registry.store import ModelRegistry
 from traffic_assets.resources import build_resources
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.packages import ALGORITHM, Install
 from traffic_assets_tests.refused import Refused
+from traffic_assets_tests.registry.examples import SCORES, made_up
 from traffic_assets_tests.tiny import WEEK, tiny_profile
 
 runner = CliRunner()
@@ -238,7 +242,22 @@ class TestUserErrors:
     def test_a_damaged_pointer(self, profile: str, reports: Dataset) -> None:
         pointer = f"{reports.root}/_pointers/{WEEK}.json"
         reports.filesystem.write_bytes(pointer, b"{")
-        assert f"The pointer {pointer} is damaged" in _message(["report", "-p", profile])
+        text = _message(["report", "-p", profile])
+        assert f"The pointer of {REPORT} {WEEK} is damaged ({pointer}: " in text
+
+    @pytest.mark.parametrize("damaged", ["page", "generation"])
+    def test_a_damaged_report(self, profile: str, reports: Dataset, damaged: str) -> None:
+        current = reports.current(WEEK)
+        assert current is not None
+        uri = page_uri(current.uri) if damaged == "page" else current.uri
+        reports.filesystem.delete(uri)
+        done = runner.invoke(app, ["report", "-p", profile], env={"COLUMNS": "400"})
+        text = " ".join(done.output.split())
+        code = {"page": "storage.damaged-generation", "generation": "storage.missing-generation"}[damaged]
+        assert done.exit_code == 2
+        assert text.startswith(f"[{code}] ")
+        assert uri in text
+        assert f"Fix: materialize {REPORT} {WEEK} again." in text
 
     def test_the_list_of_no_models_names_the_folder(self, profile: str, tmp_path: Path) -> None:
         done = runner.invoke(app, ["models", "list", "-p", profile])
@@ -312,6 +331,31 @@ def test_each_target_has_its_own_leaderboard_that_fits_a_terminal(
         assert shown.count("none set") == 2
     assert "0.99747" in output
     assert "…" not in output
+
+
+def test_an_undefined_metric_is_a_dash_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = _standing("svr", 1.0)
+    flat = Metrics.model_validate(stored["test"]).model_copy(update={"r2": math.nan})
+    entry = LeaderboardEntry.model_validate(stored | {"test": dump_document(flat)})
+    monkeypatch.setattr("traffic_assets.cli.leaderboard.out", Console(width=100))
+    print_leaderboard([entry], WEEK, "speed")
+    output = capsys.readouterr().out
+    assert "nan" not in output
+    assert "R² is undefined: the observed values do not vary" in output
+
+
+def test_a_version_with_an_undefined_metric_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.json"
+    path.write_text(json.dumps(tiny_profile(tmp_path / "base")))
+    filesystem, lane = LocalFileSystem(), "random_forest"
+    scores = SCORES | {"r2": None}
+    version = made_up(filesystem, f"file://{tmp_path}/made", lane, "flat", metrics={"train": scores, "test": scores})
+    ModelRegistry(f"file://{tmp_path}/base/models", filesystem).register(version)
+    listed = runner.invoke(app, ["models", "list", "-p", str(path)])
+    assert listed.exit_code == 0, listed.output
+    assert "–" in listed.output
 
 
 @pytest.mark.parametrize("command", ["sample", "demo"])

@@ -63,9 +63,9 @@ def test_every_setting_has_its_row_with_a_description(reference: ModuleType) -> 
 
 def test_ranges_defaults_and_allowed_values_are_those_of_the_model(reference: ModuleType) -> None:
     rows = {row[0]: row for row in _rows(reference.settings_page())}
-    assert rows["`fold_gap_minutes`"][1:4] == ["integer", "`60`", "≥ 0"]
+    assert rows["`fold_gap_minutes`"][1:4] == ["integer", "`60`", "≥ 0, ≤ 534,240"]
     assert rows["`scaler`"][1:4] == ["`standard`, `min_max`, `robust`", "`standard`", ""]
-    assert rows["`keep_generations_hours`"][1:4] == ["number or null", "`null`", "≥ 24"]
+    assert rows["`keep_generations_hours`"][1:4] == ["number or null", "`null`", "≥ 24, ≤ 876,000"]
     assert rows["`learning_rate`"][3] == "> 0, ≤ 1"
 
 

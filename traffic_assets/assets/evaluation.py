@@ -11,6 +11,7 @@ import dagster as dg
 from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.assets.requests import REQUESTED, require_same_request
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
@@ -45,6 +46,10 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.plots.comparison import plot_comparison
 
         split = require_same_split(inputs)
+        by_key = {name: inputs[get_step_name(name)] for name in names}
+        request = require_same_request(
+            context, settings, by_key, built_from={lane.diagnostics: lane.model for lane in lanes}
+        )
         metric, unit = settings.evaluation.primary_metric, TARGETS[target].unit
         entries, trials, temporal = {}, {}, {}
         for lane in lanes:
@@ -71,7 +76,7 @@ def _comparison(target: Target, settings: Settings) -> dg.AssetsDefinition:
                 "leaderboard": [presentation.dump_document(s) for s in board],
                 "differences": [presentation.dump_document(c) for c in compared],
             },
-            record={"split_id": split},
+            record={"split_id": split, REQUESTED: request},
             files={PICTURE: figure},
             links=presentation.name_links([PICTURE], PICTURE),
         )

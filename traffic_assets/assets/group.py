@@ -18,6 +18,8 @@ IO_MANAGERS = ("io_manager", DAILY_FRAMES, FRAMES, MODELS, DOCUMENTS)
 DAY_GUARD, WEEK_GUARD = "day_guard", "week_guard"
 Guard = dg.ResourceParam[object]
 """Type of an asset's parameter `day_guard` or `week_guard` (`guards.py`)."""
+HEARTBEAT = "heartbeat"
+"""Resource that keeps the heartbeat of a run. `build_defs` adds it to every asset and check; guards require it too."""
 DATE = "date"
 REGISTRY = "model_registry"
 """Key of the registry among the locations."""
@@ -40,6 +42,8 @@ class AssetGroup:
         pruned: True if retention removes replaced generations of the group's datasets; False keeps them forever.
         locations: Folder below the base URI by asset key, below one of `settings.persistence.OWN_FOLDERS`. A dataset
             without an entry is stored in `training/<asset key>`.
+        remedies: Function that returns, for some settings, what to do about damaged partitions: a template by asset key
+            (`dagster_hdfs.generation`). A dataset without an entry is materialized again.
     """
 
     name: str
@@ -47,3 +51,4 @@ class AssetGroup:
     build: Callable[[Settings], list[dg.AssetsDefinition]]
     pruned: bool
     locations: Mapping[str, str] = field(default_factory=dict)
+    remedies: Callable[[Settings], dict[str, str]] = lambda _: {}

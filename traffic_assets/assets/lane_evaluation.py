@@ -11,7 +11,18 @@ import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import infer_requests, request_lane
 from traffic_assets.assets.lanes import EVALUATION, Lane, list_lanes, model_folder, require_same_split, scratch_folder
+from traffic_assets.assets.requests import (
+    FOLDS,
+    HOLDOUT,
+    PREPARATION,
+    REQUESTED,
+    SPLIT,
+    merge_requests,
+    request_shared,
+    require_same_request,
+)
 from traffic_assets.assets.training import PREPROCESSOR, SPLIT_ASSETS
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -61,15 +72,22 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
     ) -> AssetOutput:
-        from traffic_assets.assets.presentation import describe_search, dump_document
+        from traffic_assets.assets.presentation import describe_search, dump_document, show_metrics
         from traffic_assets.ml.fitting.pipeline import observed_rows
         from traffic_assets.ml.model_selection.temporal import evaluate_temporal_holdout
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
         from traffic_assets.ml.search.from_settings import rows_from_settings, search_from_settings
 
         splits = _by_split(train_split, validation_split, test_split)
-        split = require_same_split({**splits, lane.preprocessor: fitted_preprocessor, lane.cv_report: cv_report})
+        inputs = {**splits, lane.preprocessor: fitted_preprocessor, lane.cv_report: cv_report}
+        split = require_same_split(inputs)
+        tuned = cv_report.value["tuned"]
         requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
+        request = merge_requests(
+            request_shared(settings, SPLIT, PREPARATION, HOLDOUT, *([FOLDS] if tuned else [])),
+            request_lane(settings, lane, requested, tuned),
+        )
+        require_same_request(context, settings, inputs, request)
 
         def search(earlier: Any, features: FeatureSet) -> Any:
             with scratch_folder(context, hdfs, lane) as scratch:
@@ -84,7 +102,7 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
                 rows,
                 features,
                 algorithm,
-                search if cv_report.value["tuned"] else lambda *_: requested,
+                search if tuned else lambda *_: requested,
                 share=training.temporal_train_share,
                 seed=training.seed,
                 notify=context.log.info,
@@ -92,14 +110,13 @@ def _temporal_verdict(lane: Lane, algorithm: Algorithm, settings: Settings) -> d
         context.add_output_metadata(
             {
                 "boundary": result.boundary.isoformat(),
-                **result.metrics.by_name,
+                **show_metrics(result.metrics),
                 "hyperparameters": dg.MetadataValue.json(result.hyperparameters),
                 **(describe_search(result.search) if result.search else {}),
             }
         )
-        return AssetOutput(
-            dump_document(result), record={"split_id": split}, rows=sum(train_split.record["counts"].values())
-        )
+        record = {"split_id": split, REQUESTED: request}
+        return AssetOutput(dump_document(result), record=record, rows=sum(train_split.record["counts"].values()))
 
     return temporal_verdict
 
@@ -130,10 +147,13 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         from traffic_assets.ml.evaluation.scores import sample_points, score_model
         from traffic_assets.ml.fitting.caching import cached_rows
         from traffic_assets.ml.fitting.pipeline import observed_rows
+        from traffic_assets.ml.metrics.metrics import format_r2
         from traffic_assets.ml.plots.diagnostics import plot_diagnostics
         from traffic_assets.ml.preprocessing.slots import Slot
 
-        split = require_same_split({lane.model: model, **_by_split(train_split, validation_split, test_split)})
+        inputs = {lane.model: model, **_by_split(train_split, validation_split, test_split)}
+        split = require_same_split(inputs)
+        request = require_same_request(context, settings, inputs, request_shared(settings, SPLIT))
         slots = [Slot(**slot) for slot in model.record["slots"]]
         training, evaluation, target = settings.training, settings.evaluation, lane.target
         train, validation, test = (
@@ -145,7 +165,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
             errors = diagnose(
                 model.value, predicted, validation, settings.data.zone, training.seed, evaluation.diagnostics, target
             )
-        context.log.info(f"{lane.title}: test RMSE {scored.test.rmse:.3f}, R² {scored.test.r2:.5f}")
+        context.log.info(f"{lane.title}: test RMSE {scored.test.rmse:.3f}, R² {format_r2(scored.test.r2)}")
         context.add_output_metadata(describe_scores(scored))
         value = {
             **dump_document(scored),
@@ -157,7 +177,7 @@ def _diagnostics(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.Ass
         }
         return AssetOutput(
             value,
-            record={"split_id": split, "model_generation": model.generation.uri},
+            record={"split_id": split, REQUESTED: request, "model_generation": model.generation.uri},
             files=plot_diagnostics(points, scored, errors, lane.title, settings.data.time_zone, target),
             rows=scored.train.rows + scored.test.rows,
         )
@@ -186,7 +206,10 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.evaluation.diagnostics import Diagnostics
         from traffic_assets.ml.evaluation.scores import Evaluation
 
-        split = require_same_split({lane.diagnostics: diagnosed, lane.temporal_verdict: temporal})
+        inputs = {lane.diagnostics: diagnosed, lane.temporal_verdict: temporal}
+        split = require_same_split(inputs)
+        built_from, inferred = {lane.diagnostics: lane.model}, infer_requests(lane, diagnosed.value, temporal.value)
+        request = require_same_request(context, settings, inputs, built_from=built_from, inferred=inferred)
         value = {**diagnosed.value, "temporal": temporal.value}
         evaluated = Evaluation.model_validate({name: value[name] for name in Evaluation.model_fields})
         figures = diagnosed.files
@@ -199,7 +222,7 @@ def _evaluation(lane: Lane, settings: Settings) -> dg.AssetsDefinition:
             }
         )
         # the registry stores the figures with the version
-        record = {"split_id": split, "model_generation": value["model_generation"]}
+        record = {"split_id": split, REQUESTED: request, "model_generation": value["model_generation"]}
         links = presentation.name_links(figures, f"{THUMBNAIL}.png")
         return AssetOutput(value, record=record, files=figures, links=links)
 

@@ -10,8 +10,18 @@ import dagster as dg
 
 from traffic_assets.assets.group import DOCUMENTS, MODELS, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import request_lane
 from traffic_assets.assets.lanes import TRAINING, Lane, list_lanes, require_same_split, require_scaler, scratch_folder
 from traffic_assets.assets.launchpad import TUNE, config_class
+from traffic_assets.assets.requests import (
+    FOLDS,
+    PREPARATION,
+    REQUESTED,
+    SPLIT,
+    merge_requests,
+    request_shared,
+    require_same_request,
+)
 from traffic_assets.assets.training import PREPROCESSOR
 from traffic_assets.dagster_hdfs.resources import HdfsResource
 from traffic_assets.dagster_hdfs.steps import storage_step
@@ -70,7 +80,13 @@ def _cv_report(
         values = config.model_dump()  # type: ignore[attr-defined]
         tune = values.pop(TUNE)
         requested = model_settings.override_hyperparameters(values)
-        split = require_same_split({"train_split": train_split, lane.preprocessor: fitted_preprocessor})
+        inputs = {"train_split": train_split, lane.preprocessor: fitted_preprocessor}
+        split = require_same_split(inputs)
+        request = merge_requests(
+            request_shared(settings, SPLIT, PREPARATION, FOLDS),
+            request_lane(settings, lane, requested, tune),
+        )
+        require_same_request(context, settings, inputs, request)
         require_scaler(lane, fitted_preprocessor)
         rows = observed_rows(train_split.value, lane.target)
         features = FeatureSet.from_dict(fitted_preprocessor.record["features"])
@@ -102,7 +118,8 @@ def _cv_report(
             "learning_curve": presentation.dump_document(curve) if curve else None,
         }
         links = presentation.name_links(files, FOLDS_FIGURE)
-        return AssetOutput(value, record={"split_id": split}, files=files, links=links, rows=rows_fitted)
+        record = {"split_id": split, REQUESTED: request}
+        return AssetOutput(value, record=record, files=files, links=links, rows=rows_fitted)
 
     return cv_report
 
@@ -152,20 +169,26 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         validation_split: AssetInput,
         fitted_preprocessor: AssetInput,
         cv_report: AssetInput,
+        week_guard: Guard,
     ) -> AssetOutput:
         from traffic_assets.ml.fitting.final import fit_final_model
         from traffic_assets.ml.fitting.pipeline import get_model
         from traffic_assets.ml.model_selection.trials import Search
         from traffic_assets.ml.preprocessing.feature_set import FeatureSet
 
-        split = require_same_split(
-            {
-                "train_split": train_split,
-                "validation_split": validation_split,
-                lane.preprocessor: fitted_preprocessor,
-                lane.cv_report: cv_report,
-            }
+        inputs = {
+            "train_split": train_split,
+            "validation_split": validation_split,
+            lane.preprocessor: fitted_preprocessor,
+            lane.cv_report: cv_report,
+        }
+        split = require_same_split(inputs)
+        requested = algorithm.hyperparameters.model_validate(cv_report.value["requested"])
+        own = merge_requests(
+            request_shared(settings, SPLIT, PREPARATION),
+            request_lane(settings, lane, requested, cv_report.value["tuned"]),
         )
+        request = require_same_request(context, settings, inputs, own)
         require_scaler(lane, fitted_preprocessor)
         search = Search.model_validate(cv_report.value["search"])
         chosen = algorithm.hyperparameters.model_validate(search.best.hyperparameters)
@@ -192,6 +215,7 @@ def _model(lane: Lane, algorithm: Algorithm, settings: Settings) -> dg.AssetsDef
         )
         record = {
             "split_id": split,
+            REQUESTED: request,
             "algorithm": algorithm.name,
             "target": lane.target,
             "hyperparameters": chosen.model_dump(),

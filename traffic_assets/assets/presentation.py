@@ -9,7 +9,7 @@ import base64
 import itertools
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -23,14 +23,15 @@ from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
 from traffic_assets.ml.evaluation.scores import Evaluation, Scores
 from traffic_assets.ml.evaluation.significance import Comparison
 from traffic_assets.ml.evaluation.slices import Slice, as_records, select_worst_slices
-from traffic_assets.ml.metrics.metrics import Metrics, custom_metrics
+from traffic_assets.ml.metrics.metrics import UNDEFINED, Metrics, custom_metrics
 from traffic_assets.ml.model_selection.learning_curves import LearningCurve
 from traffic_assets.ml.model_selection.trials import Search, Trial
 from traffic_assets.readings.ingestion import Ingested
 from traffic_assets.report import findings
 from traffic_assets.report.contents import Report
+from traffic_assets.settings import Settings
+from traffic_assets.settings.commands import open_report
 from traffic_assets.settings.plugins import DESCRIBING
-from traffic_assets.settings.target import DEFAULT_TARGET
 
 EVENT_BYTES = 100_000
 """Maximum size of an asset's event in bytes."""
@@ -47,6 +48,15 @@ TABLE_BYTES = 35_000
 def dump_document(model: BaseModel) -> Any:
     """Return a pydantic model as JSON values, with NaN as null."""
     return json.loads(model.model_dump_json())
+
+
+def show_number(value: float) -> float | str:
+    """Return a number as metadata; the UI cannot show a table with NaN.
+
+    >>> show_number(0.5), show_number(math.nan)
+    (0.5, 'undefined')
+    """
+    return value if math.isfinite(value) else UNDEFINED
 
 
 def embed_picture(content: bytes) -> dg.MarkdownMetadataValue:
@@ -71,7 +81,7 @@ def describe_day(ingested: Ingested, day: str) -> dict[str, Any]:
         "quarantined": count["quarantined"],
         "quarantine_reasons": dg.MetadataValue.json(count["reasons"]),
         "rows_without_target": count["without_target"],
-        "missing_columns": dg.MetadataValue.json(ingested.missing_columns),
+        "missing_columns": dg.MetadataValue.json(ingested.missing_by_day[day]),
     }
 
 
@@ -81,7 +91,12 @@ def describe_cross_validation(search: Search) -> dict[str, Any]:
     return {
         "folds": _fold_table(best),
         **describe_search(search),
-        **{f"cv_{m}_{k}": getattr(spread, k) for m, spread in best.summary.items() for k in ("mean", "std")},
+        **{
+            f"cv_{m}_{k}": show_number(getattr(spread, k))
+            for m, spread in best.summary.items()
+            for k in ("mean", "std")
+        },
+        **_explain_undefined(*best.folds),
     }
 
 
@@ -120,8 +135,9 @@ def describe_learning_curve(curve: LearningCurve) -> dict[str, Any]:
 def describe_scores(scored: Scores) -> dict[str, Any]:
     """Return the metrics on test and train rows as numbers; the evaluation shows tables and figures."""
     return {
-        **_all_metrics(scored.test),
-        **{f"train_{m}": value for m, value in scored.train.by_name.items()},
+        **_show_numbers(_all_metrics(scored.test)),
+        **{f"train_{m}": value for m, value in _show_numbers(scored.train.by_name).items()},
+        **_explain_undefined(scored.test, scored.train),
     }
 
 
@@ -131,13 +147,14 @@ def describe_evaluation(evaluated: Evaluation) -> dict[str, Any]:
     return {
         "verdicts": _verdict_table(evaluated.test, evaluated.temporal.metrics),
         **describe_scores(evaluated),
-        **{f"temporal_{m}": value for m, value in evaluated.temporal.metrics.by_name.items()},
+        **{f"temporal_{m}": value for m, value in _show_numbers(evaluated.temporal.metrics.by_name).items()},
+        **_explain_undefined(evaluated.test, evaluated.train, evaluated.temporal.metrics),
         "top_feature": top,
         "top_feature_importance": weight,
     }
 
 
-def summarize_report(report: Report) -> dg.MarkdownMetadataValue:
+def summarize_report(report: Report, settings: Settings) -> dg.MarkdownMetadataValue:
     """Return the headline and the table of a report, and the command that opens it.
 
     A browser follows no link from the Dagster UI to a local file.
@@ -150,8 +167,7 @@ def summarize_report(report: Report) -> dg.MarkdownMetadataValue:
     ]
     head = f"| | model | test RMSE, {board.unit} | later RMSE, {board.unit} | thresholds |\n|---|---|---|---|---|"
     table = "\n".join([head, *rows])
-    option = "" if board.target == DEFAULT_TARGET else f" --target {board.target}"
-    command = f"traffic-assets report {report.week}{option} --open"
+    command = open_report(settings, report.week, board.target)
     return dg.MetadataValue.md(f"{findings.headline(board)}\n\n{table}\n\nOpen the report: `{command}`")
 
 
@@ -163,10 +179,10 @@ def describe_leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataV
                 {
                     "model": s.model,
                     "kind": s.kind,
-                    "R²": round(s.test.r2, 6),
+                    "R²": show_number(round(s.test.r2, 6)),
                     "RMSE": round(s.test.rmse, 4),
                     "MAE": round(s.test.mae, 4),
-                    "later R²": round(s.temporal.r2, 6),
+                    "later R²": show_number(round(s.temporal.r2, 6)),
                     "later RMSE": round(s.temporal.rmse, 4),
                     **_get_custom_metrics(s.test),
                     **{f"later {label}": value for label, value in _get_custom_metrics(s.temporal).items()},
@@ -178,9 +194,12 @@ def describe_leaderboard(board: Sequence[LeaderboardEntry]) -> dg.TableMetadataV
     )
 
 
-def _get_custom_metrics(metrics: Metrics) -> dict[str, float]:
-    """Return the metrics of installed packages by label; NaN if the package was installed after the evaluation."""
-    return {m.label: round(metrics.extra.get(name, math.nan), 6) for name, m in custom_metrics().items()}
+def _get_custom_metrics(metrics: Metrics) -> dict[str, float | str]:
+    """Return the metrics of installed packages by label; a dash if the package was installed after the evaluation."""
+    extra = metrics.extra
+    return {
+        m.label: show_number(round(extra[name], 6)) if name in extra else "–" for name, m in custom_metrics().items()
+    }
 
 
 def describe_comparisons(compared: Sequence[Comparison], level: float) -> dg.TableMetadataValue:
@@ -220,7 +239,7 @@ def describe_diagnostics(diagnosed: Diagnostics) -> dict[str, Any]:
         }
     if diagnosed.confidence:
         for metric in ("rmse", "mae", "r2"):
-            low, high = getattr(diagnosed.confidence, metric)
+            low, high = map(show_number, getattr(diagnosed.confidence, metric))
             shown |= {f"{metric}_low": low, f"{metric}_high": high}
         shown["confidence_blocks"] = f"{diagnosed.confidence.blocks} {diagnosed.confidence.block}s"
     if diagnosed.notes:
@@ -268,7 +287,7 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
                 "evaluated": "fitted" if trial.read_from is None else "read from a larger fit",
                 "folds": len(trial.folds),
                 "share of rows": round(trial.row_share, 4),
-                **{f"{m}_mean": round(spread.mean, 6) for m, spread in trial.summary.items()},
+                **{f"{m}_mean": show_number(round(spread.mean, 6)) for m, spread in trial.summary.items()},
             }
         )
         for i, trial in enumerate(search.trials)
@@ -280,7 +299,7 @@ def _trial_records(search: Search) -> list[dg.TableRecord]:
                 "evaluated": f"by XGBoost on a sample, RMSE {left_out.rmse:.4g}: ranked too low",
                 "folds": 0,
                 "share of rows": 0.0,
-                **{f"{m}_mean": float("nan") for m in search.best.summary},
+                **dict.fromkeys((f"{m}_mean" for m in search.best.summary), UNDEFINED),
             }
         )
         for left_out in search.screened
@@ -295,8 +314,23 @@ def _verdict_table(test: Metrics, temporal: Metrics) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records=rows)
 
 
-def _round_metrics(metrics: Metrics) -> dict[str, float]:
-    return {m: round(value, 6) for m, value in _all_metrics(metrics).items()}
+def _round_metrics(metrics: Metrics) -> dict[str, float | str]:
+    return {m: show_number(round(value, 6)) for m, value in _all_metrics(metrics).items()}
+
+
+def show_metrics(metrics: Metrics) -> dict[str, Any]:
+    """Return the metrics that can choose a model as metadata, with the reason for each undefined one."""
+    return {**_show_numbers(metrics.by_name), **_explain_undefined(metrics)}
+
+
+def _show_numbers(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    return {name: show_number(value) for name, value in metrics.items()}
+
+
+def _explain_undefined(*evaluated: Metrics) -> dict[str, Any]:
+    """Return the reasons for undefined metrics; nothing if each one has a value."""
+    reasons = {name: reason for metrics in evaluated for name, reason in metrics.undefined.items()}
+    return {UNDEFINED: dg.MetadataValue.json(reasons)} if reasons else {}
 
 
 def _all_metrics(metrics: Metrics) -> dict[str, float]:

@@ -4,6 +4,7 @@ Dagster stops a lane after a failed gate in the same run only, so the entry comp
 thresholds again. Versions and their publication are in `registry/`.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,15 @@ import dagster as dg
 
 from traffic_assets.assets.group import REGISTRY, TRAIN, AssetGroup
 from traffic_assets.assets.keys import asset_key
+from traffic_assets.assets.lane_requests import infer_requests
 from traffic_assets.assets.lanes import Lane, list_lanes, model_folder
+from traffic_assets.assets.requests import (
+    REQUESTED,
+    find_differences,
+    make_failure,
+    require_same_request,
+    restore_training,
+)
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -76,12 +85,7 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
             context.log.info(f"pruned {len(removed)} replaced generations and other leftovers")
         return dg.MaterializeResult(
             metadata={
-                "version": metadata.version,
-                "path": dg.MetadataValue.path(f"{registry.root}/{lane.id}/{metadata.version}"),
-                "test_r2": evaluated.test.r2,
-                "test_rmse": evaluated.test.rmse,
-                "temporal_rmse": evaluated.temporal.metrics.rmse,
-                "model_bytes": metadata.model_bytes,
+                **describe_version(metadata, registry),
                 **record_application(context.instance, context.run.run_id, settings.spark.history_url),
                 **meter.read().metadata(),
             },
@@ -89,6 +93,22 @@ def build_lane(lane: Lane, settings: Settings) -> list[dg.AssetsDefinition]:
         )
 
     return [registry_entry]
+
+
+def describe_version(metadata: VersionMetadata, registry: ModelRegistry) -> dict[str, Any]:
+    """Return the metadata of a registered version for the Dagster UI."""
+    from traffic_assets.ml.metrics.metrics import UNDEFINED
+
+    test, temporal = metadata.metrics["test"], metadata.temporal["metrics"]
+    r2 = test["r2"]
+    return {
+        "version": metadata.version,
+        "path": dg.MetadataValue.path(f"{registry.root}/{metadata.lane}/{metadata.version}"),
+        "test_r2": UNDEFINED if r2 is None or math.isnan(r2) else r2,
+        "test_rmse": test["rmse"],
+        "temporal_rmse": temporal["rmse"],
+        "model_bytes": metadata.model_bytes,
+    }
 
 
 def _new_version(
@@ -103,10 +123,17 @@ def _new_version(
 ) -> NewVersion:
     """Return the version to register, from the evaluated generation, or raise if that is not the current one."""
     week, model_uri = context.partition_key, evaluation.value["model_generation"]
-    current = hdfs.dataset(lane.model).current(week)
+    models = hdfs.dataset(lane.model)
+    current = models.current(week)
     if current is None or current.uri != model_uri:
         text = messages.TRAINED_AGAIN(model=lane.model, week=week, evaluation=lane.evaluation)
         raise dg.Failure(text, allow_retries=False)
+    models.require_whole([current])
+    inputs = {lane.model: AssetInput(lambda: None, {week: current}), lane.evaluation: evaluation}
+    require_same_request(context, settings, inputs, built_from={lane.evaluation: lane.diagnostics})
+    if differences := find_differences(infer_requests(lane, evaluation.value, evaluation.value["temporal"])):
+        again = [lane.model, lane.diagnostics, lane.temporal_verdict, lane.evaluation]
+        raise make_failure(context, settings, differences, again)
     record = current.record
     bare = model_folder(model_uri, hdfs)
 
@@ -142,7 +169,8 @@ def _new_version(
 
 def _origin(generation: Generation, settings: Settings) -> Training:
     """Return the inputs that a stored model was trained on."""
-    record, seed = generation.record, settings.training.seed
+    record = generation.record
+    seed = restore_training(settings, record.get(REQUESTED, {})).seed
     return Training(
         week=generation.partition,
         **{name: record[name] for name in ("days", "sensor_tables", "split_id", "splits", "preprocessor")},

@@ -13,15 +13,18 @@ from traffic_assets.assets.evaluation import COMPARISON, LOADED
 from traffic_assets.assets.group import DOCUMENTS, TARGET_TAG, TRAIN, AssetGroup
 from traffic_assets.assets.keys import add_target_prefix, asset_key, get_step_name
 from traffic_assets.assets.lanes import EVALUATION, Lane, require_same_split
+from traffic_assets.assets.requests import REQUESTED, require_same_request, restore_training
 from traffic_assets.assets.training import SPLIT_ASSETS
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.dagster_hdfs.steps import storage_step
 from traffic_assets.dagster_hdfs.uris import Internal, join
 from traffic_assets.dagster_hdfs.values import AssetInput, AssetOutput
 from traffic_assets.ml.algorithm import algorithm_named
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings import Settings
 from traffic_assets.settings.target import Target
+from traffic_assets.settings.training import TrainingSettings
 
 REPORT = "training_report"
 PAGE = "report.html"
@@ -53,6 +56,11 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.report.page import render
 
         split = require_same_split(inputs)
+        by_key = {name: inputs[get_step_name(name)] for name in names}
+        request = require_same_request(
+            context, settings, by_key, built_from={lane.diagnostics: lane.model for lane in lanes}
+        )
+        training = restore_training(settings, request)
         week, facts = context.partition_key, inputs[train].record
         content = Report(
             week=week,
@@ -62,20 +70,20 @@ def _report(target: Target, settings: Settings) -> dg.AssetsDefinition:
             split_id=split,
             days=sorted(facts["days"]),
             rows=facts["counts"],
-            settings=_shown_settings(settings),
+            settings=_shown_settings(settings, training),
             time_zone=settings.data.time_zone,
-            split_kind=settings.training.split.kind,
+            split_kind=training.split.kind,
             board=_board(context, target, settings, inputs),
         )
         page = render(content).encode()
-        context.add_output_metadata({"summary": summarize_report(content), "page_bytes": len(page)})
+        context.add_output_metadata({"summary": summarize_report(content, settings), "page_bytes": len(page)})
         value = {
             "week": week,
             "best": content.board.best.id,
             "headline": findings.headline(content.board),
             "page": PAGE,
         }
-        return AssetOutput(value, record={"split_id": split}, files={PAGE: page}, opened=PAGE)
+        return AssetOutput(value, record={"split_id": split, REQUESTED: request}, files={PAGE: page}, opened=PAGE)
 
     return dg.asset(
         report,
@@ -139,7 +147,7 @@ def _lane_report(
         model_bytes=values["model_bytes"],
         training_minutes=values["training_minutes"],
         learning_curve=LearningCurve.model_validate(curve) if curve else None,
-        costs=_costs(context, [lane.cv_report, lane.model, lane.diagnostics, lane.temporal_verdict]),
+        costs=_costs(context, lane, settings.deployment),
         pictures={**_pictures(cv_report), **_pictures(diagnosed)},
     )
 
@@ -148,13 +156,15 @@ def _pictures(stored: AssetInput) -> dict[str, bytes]:
     return {n.removesuffix(".png"): content for n, content in stored.files.items() if n.endswith(".png")}
 
 
-def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
-    """Return the cost of the newest materialization of each asset in this week, from its metadata."""
+def _costs(context: dg.AssetExecutionContext, lane: Lane, deployment: str) -> list[Any]:
+    """Return the cost of the newest materialization of each step of a lane in this week, from its metadata."""
     from traffic_assets.report.contents import StepCost
 
     costs = []
-    for key in keys:
-        newest = dg.AssetRecordsFilter(asset_key=asset_key(key), asset_partitions=[context.partition_key])
+    for key in (lane.cv_report, lane.model, lane.diagnostics, lane.temporal_verdict):
+        newest = dg.AssetRecordsFilter(
+            asset_key=add_key_prefix(key, deployment), asset_partitions=[context.partition_key]
+        )
         for record in context.instance.fetch_materializations(newest, limit=1).records:
             metadata = record.asset_materialization.metadata if record.asset_materialization else {}
             spent = {name: metadata[f"cost_{name}"].value for name in _COSTS if f"cost_{name}" in metadata}
@@ -162,19 +172,24 @@ def _costs(context: dg.AssetExecutionContext, keys: list[str]) -> list[Any]:
     return costs
 
 
-def _shown_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that influence the result, by label, without those of Spark: some contain secrets."""
+def _shown_settings(settings: Settings, training: TrainingSettings) -> dict[str, str]:
+    """Return the settings that influence the result, by label, without those of Spark: some contain secrets.
+
+    Args:
+        settings: Settings of the deployment.
+        training: The section `training` that the inputs were run with.
+    """
     from traffic_assets.ml.splits.shares import Shares
     from traffic_assets.registry.metadata import code_version, library_versions
 
-    training, data = settings.training, settings.data
+    data = settings.data
     shares = Shares.from_settings(training.split)
     gap = f", {training.fold_gap_minutes} minutes apart" if training.fold_kind in ("expanding", "sliding") else ""
     preparation = ", ".join(f"{name} {value}" for name, value in training.preprocessing.model_dump().items())
     return {
         "input": f"{data.kind} at {settings.source_uri}",
-        "split": f"{training.split.kind}: train {shares.train:.0%}, validation {shares.validation:.0%}, "
-        f"test {shares.test:.0%}",
+        "split": f"{training.split.kind}: train {100 * shares.train:.15g}%, "
+        f"validation {100 * shares.validation:.15g}%, test {100 * shares.test:.15g}%",
         "folds": f"{training.folds}, {training.fold_kind}{gap}",
         "temporal holdout": f"the last {1 - training.temporal_train_share:.0%} of the window's rows",
         "preprocessing": preparation,

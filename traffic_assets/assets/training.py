@@ -12,14 +12,17 @@ from typing import Any
 
 import dagster as dg
 
+from traffic_assets.assets import requests
+from traffic_assets.assets.day_settings import compare_days, rebuild_commands
 from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import add_target_prefix, asset_key
+from traffic_assets.assets.requests import REQUESTED, request_shared, require_same_request
 from traffic_assets.catalogue.lookup import all_features, feature_columns
-from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
 from traffic_assets.dagster_hdfs.failures import fails_with_code
+from traffic_assets.dagster_hdfs.generation import join_timestamp_ranges
 from traffic_assets.dagster_hdfs.io_managers.base import DATA, SUBFOLDER, table_schema
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Generation
@@ -33,6 +36,7 @@ from traffic_assets.messages import assets as messages
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.ml.preprocessing.formulas import require_sources, without_source
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, Shares
+from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import (
     build_weekly_partitions,
     days_without_data,
@@ -40,6 +44,7 @@ from traffic_assets.partitions import (
     training_window,
     window_mapping,
 )
+from traffic_assets.readings.completeness import limit_as_percent, list_incomplete
 from traffic_assets.settings import Settings
 from traffic_assets.settings.persistence import TRAINING
 from traffic_assets.settings.training import TrainingSettings
@@ -65,7 +70,7 @@ def build(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def require_days(week: str, published: dict[str, Generation], settings: Settings) -> dict[str, Generation]:
-    """Return the days of the window that have readings, or raise if they are too few.
+    """Return the days of the window that have enough readings, or raise if they are too few.
 
     Args:
         week: Monday of the week, ISO date.
@@ -73,10 +78,15 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         settings: Settings of the deployment.
 
     Raises:
-        dagster.Failure: If days are missing or empty, or are outside data.first_day and data.last_day.
+        dagster.Failure: If days are missing, empty or incomplete, or are outside data.first_day and data.last_day.
     """
     days = training_window(week, settings)
-    filled = {day: published[day] for day in days if day in published and published[day].record["rows"]}
+    incomplete = _list_incomplete_days(published, settings)
+    filled = {
+        day: published[day]
+        for day in days
+        if day in published and published[day].record["rows"] and day not in incomplete
+    }
     required = settings.training.required_days
     if len(filled) >= required:
         return filled
@@ -85,7 +95,9 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         "available": len(filled),
         "required": required,
         "missing": [day for day in days if day not in published],
-        "empty": [day for day in days if day in published and day not in filled],
+        "empty": [day for day in days if day in published and not published[day].record["rows"]],
+        "incomplete": {day: share for day, share in incomplete.items() if day in days},
+        "minimum": limit_as_percent(settings.data.minimum_completeness),
     }
     before, after = days_without_data(week, settings) if len(days) < required else ([], [])
     if before:
@@ -96,38 +108,25 @@ def require_days(week: str, published: dict[str, Generation], settings: Settings
         text = messages.DAYS_BEYOND_DATA(**facts)
     elif before:
         text = messages.DAYS_BEFORE_DATA(**facts, first_week=first_whole_week(settings))
+    elif after:
+        text = messages.DAYS_AFTER_DATA(**facts)
     else:
-        text = (messages.DAYS_AFTER_DATA if after else messages.DAYS_MISSING)(**facts)
+        commands = rebuild_commands((day for day in days if day not in filled), settings)
+        text = messages.DAYS_MISSING(**facts, commands=commands)
     raise dg.Failure(text, allow_retries=False)
 
 
-def different_layouts(days: dict[str, Generation]) -> CodedText | None:
-    """Return the warning for days whose features are not fully comparable; None if they are.
-
-    The sensor table scales, clusters and encodes positions, and every new sensor changes that a little. This is a
-    warning and not an error, because one added detector must not stop all training. Days without a fingerprint (of a
-    ready-made table, or of an earlier version) are accepted.
-    """
-    groups: dict[str, list[str]] = {}
-    for day, generation in sorted(days.items()):
-        if fingerprint := generation.record.get(LAYOUT_FINGERPRINT):
-            groups.setdefault(fingerprint, []).append(day)
-    if len(groups) < 2:
-        return None
-    newest = max(groups, key=lambda fingerprint: max(days[day].published_at for day in groups[fingerprint]))
-    older = sorted(day for fingerprint, group in groups.items() if fingerprint != newest for day in group)
-    layouts = [f"{fingerprint}: {', '.join(group)}" for fingerprint, group in groups.items()]
-    return messages.LAYOUTS_DIFFER(layouts="; ".join(layouts), newest=newest, older=older)
+def incomplete_days(published: Mapping[str, Generation], settings: Settings) -> CodedText | None:
+    """Return the warning for incomplete days, which a training leaves out; None without any."""
+    days = _list_incomplete_days(published, settings)
+    minimum = limit_as_percent(settings.data.minimum_completeness)
+    commands = rebuild_commands(days, settings)
+    return messages.INCOMPLETE_DAYS_LEFT_OUT(days=days, minimum=minimum, commands=commands) if days else None
 
 
-def different_fills(days: dict[str, Generation], settings: Settings) -> CodedText | None:
-    """Return the warning for days whose gaps were filled with other settings than the current ones; None without any.
-
-    Days that do not record their fill (of a ready-made table, or of an earlier version) are accepted.
-    """
-    current = settings.data.fill.model_dump()
-    others = sorted(day for day, generation in days.items() if generation.record.get("fill", current) != current)
-    return messages.FILLS_DIFFER(days=others, fill=json.dumps(current)) if others else None
+def _list_incomplete_days(published: Mapping[str, Generation], settings: Settings) -> dict[str, str]:
+    records = {day: generation.record for day, generation in sorted(published.items())}
+    return list_incomplete(records, settings.data.minimum_completeness)
 
 
 def split_id(settings: Settings, days: dict[str, Generation]) -> str:
@@ -182,11 +181,15 @@ def _publish_splits(
     meter, week, training = Meter(), context.partition_key, settings.training
     features, target = hdfs.dataset(FEATURE_TABLE, DATE), hdfs.dataset(SPLIT_ASSETS["train"])
     # read before the pointers: a day that is published later may be missing here, and must not count as included
-    features_id = newest_id(context.instance, dg.AssetKey(FEATURE_TABLE))
+    features_id = newest_id(context.instance, add_key_prefix(FEATURE_TABLE, settings.deployment))
     with retried_connection_errors(hdfs.base_uri):
-        days = require_days(week, features.current_generations(training_window(week, settings)), settings)
-        layouts, fills = different_layouts(days), different_fills(days, settings)
-        for warning in filter(None, (layouts, fills)):
+        published = features.current_generations(training_window(week, settings))
+        days = require_days(week, published, settings)
+        comparison = compare_days(days, settings)
+        if comparison.mixed and training.mixed_settings == "refuse":
+            raise dg.Failure(comparison.mixed, allow_retries=False)
+        incomplete = incomplete_days(published, settings)
+        for warning in filter(None, (incomplete, *comparison.warnings, comparison.mixed)):
             context.log.warning(warning)
         rows = read_generations(spark.session, list(days.values()))
         place = split_column(rows, training.split, training.seed)
@@ -199,25 +202,23 @@ def _publish_splits(
             record = _split_record(written, place, days, settings)
             if figure := _split_figure(written, record["rows"], settings):
                 target.filesystem.write_new(join(data, Internal.FILES, SPLIT_FIGURE), figure)
-            record |= {"bytes": target.filesystem.size(data), "schema": recorded_schema(rows.schema)}
+            record |= {"schema": recorded_schema(rows.schema), **join_timestamp_ranges(list(days.values()))}
             generation = target.publish(week, data, context.run.run_id, record)
         finally:
             target.discard(staged)
     shared = {
-        "split_id": record["split_id"],
-        "days": len(days),
         FEATURES_ID: features_id,
-        "generation": generation.id,
-        "bytes": record["bytes"],
-        "geometries": layouts or "the same on every day",
-        "fills": fills or "as configured",
+        "geometries": comparison.layouts or "the same on every day",
+        "settings": comparison.mixed or comparison.unknown or "the same on every day",
         **_figure_metadata(figure, generation, hdfs),
         **record_application(context.instance, context.run.run_id, spark.history_url),
         **meter.read().metadata(record["rows"], len(SPLIT_ASSETS)),
-        "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
     }
     return [
-        dg.MaterializeResult(asset_key=name, metadata=_split_metadata(split, record, generation, training) | shared)
+        dg.MaterializeResult(
+            asset_key=add_key_prefix(name, settings.deployment),
+            metadata=describe_split(split, generation, hdfs, training) | shared,
+        )
         for split, name in SPLIT_ASSETS.items()
     ]
 
@@ -230,12 +231,17 @@ def _split_record(written: Any, place: Any, days: dict[str, Generation], setting
         place: Column expression of the split that a row belongs to.
         days: Generations of the features of each day.
         settings: Settings of the deployment.
+
+    Raises:
+        ValueError: If a split has no rows: Spark writes no folder for it, so later steps could not read it.
     """
-    from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
+    from traffic_assets.ml.splits.audit import audit_sensors, audit_splits, require_split_rows
 
     audit = audit_splits(written, place)
+    require_split_rows(audit.counts)
     record: dict[str, Any] = {
         "split_id": split_id(settings, days),
+        REQUESTED: request_shared(settings, requests.SPLIT),
         **audit._asdict(),
         "days": {day: generation.id for day, generation in days.items()},
         "sensor_tables": sorted({g.record["sensor_table"] for g in days.values() if "sensor_table" in g.record}),
@@ -267,10 +273,17 @@ def _figure_metadata(figure: bytes | None, generation: Generation, hdfs: HdfsRes
     return {"picture": embed_picture(figure), PICTURE_FILE: hdfs.describe_file(uri)}
 
 
-def _split_metadata(
-    split: str, record: Mapping[str, Any], generation: Generation, training: TrainingSettings
+def describe_split(
+    split: str, generation: Generation, hdfs: HdfsResource, training: TrainingSettings
 ) -> dict[str, Any]:
+    """Return the metadata of a published split that follows from its record."""
+    record = generation.record
     return {
+        "split_id": record["split_id"],
+        "days": len(record["days"]),
+        "generation": generation.id,
+        "bytes": record["bytes"],
+        "dagster/column_schema": table_schema(record["schema"], hdfs.column_descriptions),
         "dagster/row_count": record["counts"][split],
         "share": record["counts"][split] / max(record["rows"], 1),
         "expected_share": getattr(Shares.from_settings(training.split), split),
@@ -313,6 +326,8 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
         from traffic_assets.ml.preprocessing.pipeline import outlier_bounds, outlier_counts
         from traffic_assets.ml.preprocessing.slots import dropped_slots, slots, vector_report
 
+        request = request_shared(settings, requests.SPLIT, requests.PREPARATION)
+        require_same_request(context, settings, {"train_split": train_split}, request)
         context.log.info(f"fitting the preprocessor on {train_split.record['counts']['train']} train rows")
         for warning in warnings:
             context.log.warning(warning)
@@ -343,6 +358,7 @@ def _preprocessor(target: str, settings: Settings) -> dg.AssetsDefinition:
             rows=features.rows,
             record={
                 "split_id": train_split.record["split_id"],
+                REQUESTED: request,
                 "features": asdict(features),
                 "answer_features": list(features.leaky_features),
                 "slots": [asdict(slot) for slot in named],

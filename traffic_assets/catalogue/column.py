@@ -21,6 +21,8 @@ class Column:
         available_at: Time at which its value is available, relative to the time at which the target is observed.
         source: Columns of a reading or a sensor that it is computed from.
         description: Definition in one line.
+        version: Content version: raise it in a change of the type, unit or formula. A test compares the digest of a
+            small output of each built-in feature.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Column:
     available_at: Availability = "always"
     source: tuple[str, ...] = ()
     description: str = ""
+    version: int = 1
 
     def is_leaky(self, target: str = "speed") -> bool:
         """Return whether the feature, at horizon 0, is computed from the value to predict."""

@@ -10,6 +10,7 @@ from traffic_assets.catalogue.extension import Feature
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.targets import TARGETS
+from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.messages import features as messages
 from traffic_assets.settings.keys import did_you_mean
 from traffic_assets.settings.plugins import FEATURE_GROUP, select_usable
@@ -31,16 +32,34 @@ def feature_table_columns() -> tuple[Column, ...]:
     return (*READING_COLUMNS[:2], *all_features(), *TARGETS.values())
 
 
+def column_versions() -> dict[str, int]:
+    """Return the content version of each column of the feature table, by name."""
+    return {column.name: column.version for column in feature_table_columns()}
+
+
 def leaky_features(target: str = DEFAULT_TARGET) -> tuple[str, ...]:
     """Return the names of the features that, at horizon 0, are functions of a target."""
     return tuple(column.name for column in all_features() if column.is_leaky(target))
 
 
-def _require_known(setting: str, names: Iterable[str]) -> None:
+def describe_unknown_features(setting: str, names: Iterable[str]) -> CodedText | None:
+    """Return the message for the names of a setting that are not features, or None.
+
+    Args:
+        setting: Path of the setting.
+        names: Names that it contains.
+    """
     known = [column.name for column in all_features()]
-    if unknown := sorted(set(names).difference(known)):
-        hints = [f"{name}{did_you_mean(name, known)}" for name in unknown]
-        raise ValueError(messages.UNKNOWN_FEATURES(setting=setting, names=hints, allowed=known))
+    unknown = sorted(set(names).difference(known))
+    if not unknown:
+        return None
+    hints = [f"{name}{did_you_mean(name, known)}" for name in unknown]
+    return messages.UNKNOWN_FEATURES(setting=setting, names=hints, allowed=known)
+
+
+def _require_known(setting: str, names: Iterable[str]) -> None:
+    if text := describe_unknown_features(setting, names):
+        raise ValueError(text)
 
 
 def feature_columns(

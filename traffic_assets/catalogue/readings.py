@@ -15,3 +15,9 @@ READING_COLUMNS = (
 )
 REQUIRED_READING_COLUMNS = ("sensor_id", "timestamp", "speed")
 KEYS = ("sensor_id", "timestamp")
+READINGS_VERSION = 1
+"""Content version of `sensor_readings` and of a ready-made feature table.
+
+Raise it in a change that reads other rows from the same files (`readings/`). A test compares the digest of a small
+output, and fails if it changed and the version did not.
+"""

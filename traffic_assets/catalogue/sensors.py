@@ -12,3 +12,9 @@ SENSOR_COLUMNS = (
 
 LAYOUT_FINGERPRINT = "geometry"
 """Field of the record with the layout fingerprint; stored data has its old name."""
+
+SENSORS_VERSION = 1
+"""Content version of `sensor_table`: raise it in a change that builds another table from the same files.
+
+A test compares the digest of a small output, and fails if it changed and the version did not.
+"""

@@ -9,17 +9,20 @@ import typer
 
 from traffic_assets.cli.class_data import class_data
 from traffic_assets.cli.demo import demo
+from traffic_assets.cli.features import features
 from traffic_assets.cli.models import list_models, show_model
 from traffic_assets.cli.plugins import plugins
 from traffic_assets.cli.report import report
 from traffic_assets.cli.sample import sample
 from traffic_assets.cli.settings import settings
+from traffic_assets.cli.stopping import stopping_by_signals
+from traffic_assets.cli.sync import sync
 from traffic_assets.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True)
 
-for command in (sample, demo, train, report, settings, plugins, class_data):
+for command in (sample, demo, features, train, report, sync, settings, plugins, class_data):
     app.command()(command)
 models_app.command("list")(list_models)
 models_app.command("show")(show_model)
@@ -33,4 +36,5 @@ def _app() -> None:
 
 def main() -> None:
     """Run the console script."""
-    sys.exit(app())
+    with stopping_by_signals():
+        sys.exit(app())

@@ -23,9 +23,15 @@ def class_data(profile: Profile = None) -> None:
 
 
 def prepare_spark(settings: Settings, notify: Callable[[str], None]) -> None:
-    """Create the class data archive before a local session starts, unless it exists or the settings turn it off."""
+    """Create the class data archive before a local session starts, unless it exists or the settings turn it off.
+
+    Raises:
+        JavaError: If Spark could not use the Java that would create the archive.
+    """
     from traffic_assets.dagster_hdfs.class_data import create, jvm_runs, spark_archive
+    from traffic_assets.dagster_hdfs.java import require_java
 
     local = (settings.spark.master or "").startswith("local")
     if settings.spark.class_data_archive and local and not jvm_runs():
+        require_java()
         create(spark_archive(), notify)

@@ -25,9 +25,11 @@ Profile = Annotated[
     str | None,
     typer.Option("--profile", "-p", help="Name of a profile, or a JSON file. Default: TRAFFIC_PROFILE or local."),
 ]
-FAILED, USAGE = 1, 2
+FAILED, USAGE, HELD = 1, 2, 3
+"""Exit codes: a job failed, the command cannot run, another run trains the week."""
 _FILE_ERRORS = {
     "permission": messages.FILE_PERMISSION,
+    "read_only": messages.FILE_PERMISSION,
     "no_space": messages.DISK_FULL,
     "space_quota": messages.DISK_FULL,
 }
@@ -61,10 +63,15 @@ def print_notice(text: CodedText) -> None:
     out.print(escape(str(text)), soft_wrap=True)
 
 
-def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
-    """Print the problems of a run, and exit with code 1 if it failed."""
+def print_problems(outcome: "RunOutcome") -> None:
+    """Print the problems of a run in yellow."""
     for problem in outcome.problems:
         err.print(f"[yellow]{escape(problem)}[/yellow]")
+
+
+def exit_if_failed(job: str, outcome: "RunOutcome") -> None:
+    """Print the problems of a run, and exit with code 1 if it failed."""
+    print_problems(outcome)
     if not outcome.success:
         print_error(messages.JOB_FAILED(job=job, run=outcome.run_id))
         raise typer.Exit(FAILED)
@@ -80,6 +87,19 @@ def new_table(*columns: str, named: str = "model", title: str | None = None) -> 
     """
     headers = [Column(name, no_wrap=name == named, overflow="fold") for name in columns]
     return Table(*headers, title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+
+
+UNDEFINED_MARK = "–"
+"""Text of an undefined number in a table."""
+
+
+def show_decimals(value: float | None, decimals: int) -> str:
+    """Return a number with some decimals; a dash for an undefined one: NaN, or null in a stored document.
+
+    >>> show_decimals(0.123456, 3), show_decimals(None, 3)
+    ('0.123', '–')
+    """
+    return UNDEFINED_MARK if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def format_number(value: float) -> str:
@@ -103,10 +123,11 @@ def _user_errors() -> tuple[type[Exception], ...]:
     import dagster as dg
 
     from traffic_assets.dagster_hdfs.io_managers.refusals import UnsupportedDagsterError
+    from traffic_assets.dagster_hdfs.java import JavaError
     from traffic_assets.dagster_hdfs.publish import PointerError
     from traffic_assets.registry.versions import RegistryError
 
-    return RegistryError, PointerError, ValueError, OSError, dg.DagsterError, UnsupportedDagsterError
+    return RegistryError, PointerError, ValueError, OSError, dg.DagsterError, UnsupportedDagsterError, JavaError
 
 
 def describe_error(error: Exception) -> CodedText:

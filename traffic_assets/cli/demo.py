@@ -5,10 +5,12 @@ from datetime import date, timedelta
 
 from rich.markup import escape
 
+from traffic_assets.catalogue.clock import day_key
 from traffic_assets.cli.class_data import prepare_spark
 from traffic_assets.cli.console import Profile, Progress, exit_on_user_error, out
+from traffic_assets.cli.features import build_features
 from traffic_assets.cli.sample import write_readings
-from traffic_assets.cli.train import build_features, train_week
+from traffic_assets.cli.train import train_week
 from traffic_assets.settings import load_settings
 from traffic_assets.settings.extras import is_clone
 
@@ -26,7 +28,7 @@ def demo(profile: Profile = None) -> None:
         notify = Progress()
         prepare_spark(settings, notify)
         out.print(f"[bold]2/3 Feature table, {days} days in one run[/bold]")
-        build_features(settings, notify, first, first + timedelta(days=days - 1))
+        build_features(settings, notify, [day_key(first), day_key(first + timedelta(days=days - 1))])
         out.print(f"[bold]3/3 Training week {week}[/bold]")
         train_week(settings, notify, week.isoformat())
         minutes, seconds = divmod(round(time.monotonic() - started), 60)

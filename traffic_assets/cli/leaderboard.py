@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from traffic_assets.cli.console import format_number, new_table, out
+from traffic_assets.cli.console import UNDEFINED_MARK, format_number, new_table, out, show_decimals
 from traffic_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ def show_leaderboard(settings: Settings, week: str, run_id: str) -> None:
 
     hdfs = build_resources(settings)["hdfs"]
     for target in settings.training.targets:
-        current = hdfs.dataset(add_target_prefix(COMPARISON, target)).current(week)
+        comparisons = hdfs.dataset(add_target_prefix(COMPARISON, target))
+        current = comparisons.current(week)
         if current is not None and current.run_id == run_id:
+            comparisons.require_whole([current])
             document = hdfs.filesystem.read_bytes(f"{current.uri}/{DOCUMENT}")
             board = [LeaderboardEntry.model_validate(row) for row in json.loads(document)["leaderboard"]]
             print_leaderboard(board, week, target)
@@ -35,6 +37,7 @@ def print_leaderboard(board: "list[LeaderboardEntry]", week: str, target: str) -
     """Print the models of a week, the best first."""
     from traffic_assets.catalogue.targets import TARGETS
     from traffic_assets.ml.metrics.metrics import custom_metrics
+    from traffic_assets.report.findings import get_title
 
     title = f"Week {week}: {target}"
     added = custom_metrics()
@@ -45,13 +48,16 @@ def print_leaderboard(board: "list[LeaderboardEntry]", week: str, target: str) -
         test, later = standing.test, standing.temporal
         table.add_row(
             standing.model,
-            f"{test.r2:.5f}",
-            f"{test.rmse:.3f}",
-            f"{test.mae:.3f}",
-            f"{later.r2:.5f}",
-            f"{later.rmse:.3f}",
+            show_decimals(test.r2, 5),
+            show_decimals(test.rmse, 3),
+            show_decimals(test.mae, 3),
+            show_decimals(later.r2, 5),
+            show_decimals(later.rmse, 3),
             *(format_number(metrics.extra.get(name, math.nan)) for name in added for metrics in (test, later)),
             Text(standing.targets, colours.get(standing.targets, "dim")),
         )
     out.print(table)
+    reasons = {name: reason for s in board for m in (s.test, s.temporal) for name, reason in m.undefined.items()}
+    for name, reason in reasons.items():
+        out.print(f"{UNDEFINED_MARK} {get_title(name)} is undefined: {reason}")
     out.print(f"RMSE and MAE in {TARGETS[target].unit} on the test split; later: on the temporal holdout")

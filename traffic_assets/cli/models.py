@@ -12,24 +12,29 @@ from traffic_assets.cli.console import (
     out,
     print_notice,
     print_warning,
+    show_decimals,
 )
+from traffic_assets.cli.history import warn_of_lost
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
+from traffic_assets.settings.commands import demo
 
 
 def list_models(profile: Profile = None) -> None:
     """List the registered versions of every model."""
+    from traffic_assets.assets.lanes import list_lanes
     from traffic_assets.registry.reading import summary
 
     with exit_on_user_error():
-        registry = _registry(load_settings(profile))
+        registry = _registry(settings := load_settings(profile))
         versions = [summary(metadata) for metadata in registry.all_versions(notify=_print_warning)]
         if not versions:
-            print_notice(messages.NO_MODELS(root=registry.root))
+            print_notice(messages.NO_MODELS(root=registry.root, command=demo(settings)))
+            warn_of_lost(settings, [lane.registry_entry for lane in list_lanes(settings)], registry.root)
             return
         table = new_table("model", "version", "week", "R²", "RMSE", "later RMSE")
         for v in versions:
-            numbers = (f"{v['r2']:.5f}", f"{v['rmse']:.3f}", f"{v['temporal_rmse']:.3f}")
+            numbers = (show_decimals(v["r2"], 5), show_decimals(v["rmse"], 3), show_decimals(v["temporal_rmse"], 3))
             table.add_row(v["lane"], v["version"], v["week"], *numbers)
         out.print(table)
 

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 import typer
 
 from traffic_assets.cli.console import Profile, exit_on_user_error, out, print_warning
+from traffic_assets.cli.history import warn_of_lost
 from traffic_assets.messages import cli as messages
 from traffic_assets.settings import Settings, load_settings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target, resolve_target
@@ -53,6 +54,7 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
     dataset = hdfs.dataset(add_target_prefix(REPORT, target))
     weeks = dataset.partitions()
     if not weeks:
+        warn_of_lost(settings, [add_target_prefix(REPORT, target)], dataset.root)
         raise ValueError(messages.NO_REPORTS(root=dataset.root))
     current = dataset.current(week := week or weeks[-1])
     if current is None:
@@ -63,5 +65,6 @@ def fetch_report(settings: Settings, week: str | None, to: Path | None, target: 
         raise ValueError(messages.OUT_IS_A_FOLDER(path=copy))
     if not copy.parent.is_dir():
         raise ValueError(messages.OUT_HAS_NO_FOLDER(folder=copy.parent))
+    dataset.require_whole([current])
     copy.write_bytes(hdfs.filesystem.read_bytes(page_uri(current.uri)))
     return copy

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from traffic_assets.dagster_hdfs import messages
+from traffic_assets.dagster_hdfs.java import java_program
 
 _log = logging.getLogger(__name__)
 
@@ -128,12 +129,6 @@ def spark_archive() -> Archive | None:
     if core is None or (conf.is_dir() and any(conf.iterdir())):
         return None
     return archive_for(f"spark-{core.stem.split('-', 2)[2]}", java_program(), [conf, jars])
-
-
-def java_program() -> str:
-    """Return the Java that Spark uses: that of JAVA_HOME, otherwise the first on the PATH."""
-    home = os.environ.get("JAVA_HOME")
-    return str(Path(home, "bin", "java")) if home else "java"
 
 
 def jvm_runs() -> bool:

@@ -7,14 +7,16 @@ inside `storage_errors(uri)`.
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.message import Message
-from traffic_assets.dagster_hdfs.uris import redact
+from traffic_assets.dagster_hdfs.uris import is_local, local_path, redact
 
 _CAUSE_LENGTH = 300
 _DEEPEST_CAUSE = 20  # Java allows a chain of causes to be a cycle
@@ -24,8 +26,9 @@ class StorageError(OSError):
     """Failure of a storage that refused a call or did not answer; the message says why and what to do.
 
     The kinds are `unreachable`, `frozen`, `safe_mode`, `unknown_host`, `wrong_port`, `no_client`, `session_lost`,
-    `permission`, `name_quota`, `space_quota`, `no_space`, `no_datanode`, `missing_block`, `corrupt_file`,
-    `schema_mismatch`, `no_links` and `failed`. The code of the message is `storage.<kind>` with hyphens.
+    `permission`, `local_permission`, `read_only`, `name_quota`, `space_quota`, `no_space`, `no_datanode`,
+    `missing_block`, `corrupt_file`, `schema_mismatch`, `missing_generation`, `damaged_generation`, `no_links` and
+    `failed`. The code of the message is `storage.<kind>` with hyphens.
 
     Only the first three kinds are retryable. A NameNode that restarts or fails over looks like that from outside, and
     recovers without help. Any other failure recurs until somebody fixes its cause.
@@ -66,6 +69,7 @@ _RULES = (
     _Rule(messages.SAFE_MODE, re.compile(r"\bSafeModeException"), retryable=True),
     _Rule(messages.NAME_QUOTA, re.compile(r"NSQuotaExceededException")),
     _Rule(messages.SPACE_QUOTA, re.compile(r"DSQuotaExceededException")),
+    _Rule(messages.READ_ONLY, re.compile(r"Read-only file system")),
     _Rule(
         messages.PERMISSION,
         re.compile(r"AccessControlException|\(Permission denied\)|Mkdirs failed to create"),
@@ -94,6 +98,7 @@ _RULES = (
         re.compile(r"is not a Parquet file|FAILED_READ_FILE\.(?!FILE_NOT_EXIST)|ChecksumException"),
     ),
 )
+_LOCAL_PERMISSION = _Rule(messages.LOCAL_PERMISSION, re.compile(""))
 _SESSION_LOST = _Rule(messages.SESSION_LOST, re.compile(""))
 _NO_JVM = re.compile(r"^\w+ does not exist in the JVM$")  # py4j, about a package, if the JVM is gone
 _MISSING = re.compile(r"java\.io\.FileNotFoundException|\[PATH_NOT_FOUND\]|FAILED_READ_FILE\.FILE_NOT_EXIST")
@@ -103,7 +108,7 @@ _FILE = re.compile(r"while reading file (\S+?)\.?(?=\s)|(\S+) is not a Parquet f
 _OS_KINDS = {
     errno.EACCES: "permission",
     errno.EPERM: "permission",
-    errno.EROFS: "permission",
+    errno.EROFS: "read_only",
     errno.ENOSPC: "no_space",
     errno.EDQUOT: "space_quota",
     errno.ETIMEDOUT: "frozen",
@@ -127,7 +132,7 @@ def explain(error: BaseException, uri: str) -> OSError | None:
         return _storage_error(_SESSION_LOST, uri, str(error))
     kind = os_error_kind(error) if isinstance(error, OSError) else None
     if kind and not isinstance(error, StorageError):
-        return _storage_error(next(rule for rule in _RULES if rule.kind == kind), uri, str(error))
+        return _storage_error(_find_rule(kind), uri, str(error))
     return None
 
 
@@ -194,5 +199,18 @@ def _line_at(text: str, position: int) -> str:
 
 
 def _storage_error(rule: _Rule, uri: str, cause: str, file: re.Match[str] | None = None) -> StorageError:
+    if rule.kind == "permission" and is_local(uri):
+        rule = _find_rule("read_only") if _is_read_only(uri) else _LOCAL_PERMISSION
     paths = [redact(uri), *([redact(file[1] or file[2])] if file else [])]
     return StorageError(rule.message(paths=paths, cause=redact(cause).rstrip(".")), rule.kind, rule.retryable)
+
+
+def _find_rule(kind: str) -> _Rule:
+    return next(rule for rule in _RULES if rule.kind == kind)
+
+
+def _is_read_only(uri: str) -> bool:
+    """Return whether a local path is on a file system without write access; Spark only says that it cannot write."""
+    path = Path(local_path(uri))
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    return bool(os.statvfs(existing).f_flag & os.ST_RDONLY)

@@ -87,6 +87,21 @@ class FileSystem(ABC):
             (entry for entry in self._entries(uri) if not entry.name.endswith(_ASIDE)), key=lambda entry: entry.name
         )
 
+    def file_sizes(self, uri: str) -> dict[str, int]:
+        """Return the bytes of each file of a tree, by its path below the folder.
+
+        Raises:
+            FileNotFoundError: If the folder does not exist.
+            NotADirectoryError: If the URI is a file.
+        """
+        sizes: dict[str, int] = {}
+        for entry in self.list(uri):
+            if entry.is_dir:
+                sizes |= {f"{entry.name}/{path}": size for path, size in self.file_sizes(entry.uri).items()}
+            else:
+                sizes[entry.name] = entry.size
+        return sizes
+
     @abstractmethod
     def mkdirs(self, uri: str) -> None:
         """Create the folder and its parents if they do not exist. Do not use it as a lock."""
@@ -98,6 +113,14 @@ class FileSystem(ABC):
         Raises:
             FileNotFoundError: If the file does not exist.
         """
+
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """Return some bytes of a file; fewer at its end. A subclass should read no more than these.
+
+        Raises:
+            FileNotFoundError: If the file does not exist.
+        """
+        return self.read_bytes(uri)[start : start + length]
 
     @abstractmethod
     def write_new(self, uri: str, data: bytes) -> None:
@@ -230,6 +253,12 @@ class LocalFileSystem(FileSystem):
         """See the base class."""
         with storage_errors(uri):
             return local_path(uri).read_bytes()
+
+    def read_range(self, uri: str, start: int, length: int) -> bytes:
+        """See the base class."""
+        with storage_errors(uri), local_path(uri).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
 
     def write_new(self, uri: str, data: bytes) -> None:
         """See the base class."""

@@ -27,6 +27,12 @@ CODE = "code"
 LINES = "lines"
 """Format of a collection in a template: each item on an indented line of its own."""
 
+NUMBER = "number"
+"""Format of a number in a template: in full, but without the last digit, in which sums of decimals differ."""
+
+PERCENT = "percent"
+"""Format of a share in a template: as a percentage, in full like `NUMBER`."""
+
 LINES_SHOWN = 50
 """Items of such a collection that are shown; the rest is counted."""
 
@@ -93,6 +99,10 @@ class _Formatter(string.Formatter):
         if isinstance(value, timedelta):
             hours = value / timedelta(hours=1)
             return f"{hours:g} hour{'' if hours == 1 else 's'}"
+        if format_spec == NUMBER:
+            return f"{value:.15g}"
+        if format_spec == PERCENT:
+            return f"{100 * value:.15g}%"
         if format_spec == LINES:
             items = (
                 [_format_item(key, item) for key, item in value.items()] if isinstance(value, Mapping) else list(value)

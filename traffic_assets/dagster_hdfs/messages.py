@@ -55,6 +55,21 @@ PERMISSION = _failure(
     cause="org.apache.hadoop.security.AccessControlException: Permission denied: user=jane, access=WRITE, "
     'inode="/traffic-data":spark:hadoop:drwxr-xr-x',
 )
+_FOLDER = "file:///data/traffic/processed/ml-features"
+READ_ONLY = _failure(
+    code="storage.read-only",
+    problem="Read-only file system",
+    fix="mount it for writing, or set persistence.base_uri to a folder that can be written",
+    cause="[Errno 30] Read-only file system",
+    paths=[_FOLDER],
+)
+LOCAL_PERMISSION = _failure(
+    code="storage.local-permission",
+    problem="No write permission",
+    fix="give this user access to the folder (`chown`, `chmod`), or set persistence.base_uri to a folder of this user",
+    cause="[Errno 13] Permission denied",
+    paths=[_FOLDER],
+)
 NO_SPACE = _failure(
     code="storage.no-space",
     problem="The disk is full",
@@ -269,24 +284,38 @@ NOT_MARKED = Message(
     fix="remove the cause; the next publication marks them",
     example={"uri": "file:///data/traffic/processed/ml-features/_generations/date=2026-01-05/…", "cause": "disk full"},
 )
+_POINTER = f"{_TABLE}/_pointers/2026-01-06.json"
+_GENERATION = f"{_TABLE}/_generations/date=2026-01-06/20260107T080000000000-0123abcd"
+_DAMAGED = {"subject": "feature_table 2026-01-06", "remedy": "materialize feature_table 2026-01-06 again"}
 DAMAGED_POINTER = Message(
     code="storage.damaged-pointer",
-    problem="The pointer {pointer} is damaged ({cause})",
-    fix="materialize the partition again, or restore the file; the generations are unchanged",
-    example={
-        "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
-        "cause": "KeyError('path')",
-    },
+    problem="The pointer of {subject} is damaged ({pointer}: {cause})",
+    fix="{remedy}",
+    example={"pointer": _POINTER, "cause": "KeyError('path')", **_DAMAGED},
 )
 FOREIGN_POINTER = Message(
     code="storage.foreign-pointer",
-    problem="The pointer {pointer} is damaged: its path {path!r} does not belong to partition {partition!r}",
-    fix="materialize the partition again, or restore the file; the generations are unchanged",
+    problem="The pointer of {subject} is damaged ({pointer}): its path {path!r} does not belong to partition "
+    "{partition!r}",
+    fix="{remedy}",
     example={
-        "pointer": "hdfs://namenode:9000/traffic-data/processed/ml-features/_pointers/2026-01-05.json",
-        "path": "_generations/date=2026-01-06/20260107T080000000000-0123abcd",
-        "partition": "2026-01-05",
+        "pointer": _POINTER,
+        "path": "_generations/date=2026-01-07/20260108T080000000000-0123abcd",
+        "partition": "2026-01-06",
+        **_DAMAGED,
     },
+)
+MISSING_GENERATION = Message(
+    code="storage.missing-generation",
+    problem="The generation of {subject} is missing ({paths})",
+    fix="{remedy}",
+    example={"paths": [_GENERATION], **_DAMAGED},
+)
+DAMAGED_GENERATION = Message(
+    code="storage.damaged-generation",
+    problem="Files of {subject} are not as they were published:{files:lines}",
+    fix="{remedy}",
+    example={"files": {f"{_GENERATION}/part-00000.snappy.parquet": "0 bytes, 48797 recorded"}, **_DAMAGED},
 )
 SHORT_RETENTION = Message(
     code="storage.short-retention",
@@ -313,6 +342,13 @@ NOTHING_IN_RANGE = Message(
         "first": "2026-01-05",
         "last": "2026-01-18",
     },
+)
+NAIVE_TIME = Message(
+    code="storage.naive-time",
+    problem="A limit of the timestamps has no time zone ({times})",
+    expected="a datetime with a time zone",
+    fix="pass datetime(..., tzinfo=UTC), or another time zone",
+    example={"times": ["2026-01-05 08:00:00"]},
 )
 NO_GENERATIONS = Message(
     code="storage.no-generations",
@@ -388,6 +424,45 @@ UNSUPPORTED_DAGSTER = Message(
     expected="a version that has it",
     fix="install the version that constraints.txt pins",
     example={"version": "1.14.0", "attribute": "_asset_partitions_subset"},
+)
+
+# Java.
+
+_JAVA = {"supported": "17 or 21", "install": "run `sudo apt-get install openjdk-17-jre-headless`"}
+NO_JAVA = Message(
+    code="java.missing",
+    problem="No Java was found on the PATH, and JAVA_HOME is not set",
+    expected="Java {supported}, which Spark 4 needs",
+    fix="{install}",
+    example=_JAVA,
+)
+NO_JAVA_IN_HOME = Message(
+    code="java.wrong-home",
+    problem="JAVA_HOME ({home}) contains no Java",
+    expected="the folder of Java {supported}, which Spark 4 needs",
+    fix="correct JAVA_HOME, or {install}",
+    example={"home": "/opt/nojava", **_JAVA},
+)
+JAVA_HOME_HIDES_JAVA = Message(
+    code="java.hidden-by-home",
+    problem="Spark cannot use the Java of JAVA_HOME ({home}), although the one on the PATH is suitable ({java})",
+    expected="JAVA_HOME with Java {supported}, which Spark 4 needs, or no JAVA_HOME",
+    fix="unset JAVA_HOME to use {java}, or {install}",
+    example={"home": "/opt/java-11", "java": "/usr/bin/java", **_JAVA},
+)
+UNSUPPORTED_JAVA = Message(
+    code="java.unsupported-version",
+    problem="Spark 4 needs Java {supported}; found {version} at {path}",
+    expected="Java {supported}",
+    fix="{install}",
+    example={"version": 11, "path": "/usr/bin/java", **_JAVA},
+)
+NOT_JAVA = Message(
+    code="java.unknown-version",
+    problem="{path} prints no Java version",
+    expected="Java {supported}, which Spark 4 needs",
+    fix="{install}",
+    example={"path": "/usr/bin/java", **_JAVA},
 )
 
 # Storage backends of installed packages.

@@ -6,7 +6,8 @@
 
 Publishing renames the staged folder to its generation, then swaps the pointer. Each is one atomic step, so readers see
 the old data or the new, never a part. If two runs publish one partition, the later swap wins. File operations are in
-`filesystem.py`; reading with Spark is in `reading.py`. This module does not import dagster.
+`filesystem.py`; reading with Spark is in `reading.py`, and the comparison of a generation's files with its record in
+`inventory.py`. This module does not import dagster.
 """
 
 from __future__ import annotations
@@ -16,17 +17,26 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
+from traffic_assets.dagster_hdfs.generation import (
+    BYTES,
+    FILES,
+    REMEDY,
+    UNPARTITIONED,
+    Generation,
+    describe_partitions,
+    describe_remedy,
+)
+from traffic_assets.dagster_hdfs.inventory import require_whole, take_inventory
 from traffic_assets.dagster_hdfs.message import error_text
-from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join, redact, safe_name
+from traffic_assets.dagster_hdfs.threads import map_in_threads
+from traffic_assets.dagster_hdfs.uris import Internal, absolute_uri, join, redact, safe_name, split
 
-UNPARTITIONED = "all"
-"""The partition key of a dataset without partitions."""
+__all__ = ["SHORTEST_KEEP", "UNPARTITIONED", "Dataset", "Generation", "PointerError"]
 
 SHORTEST_KEEP = timedelta(hours=24)
 
@@ -41,18 +51,6 @@ class PointerError(RuntimeError):
     """Error for a pointer file with unexpected content."""
 
 
-@dataclass(frozen=True)
-class Generation:
-    """One published copy of a partition; `record` contains facts for JSON, such as rows, schema and provenance."""
-
-    id: str
-    partition: str
-    uri: str
-    published_at: datetime
-    run_id: str
-    record: dict[str, Any]
-
-
 class Dataset:
     """The partitions below one root URI.
 
@@ -60,17 +58,28 @@ class Dataset:
         root: URI or absolute local path.
         filesystem: File system of `root`, from `filesystem_for(root, spark)`.
         partition_column: Column for the partition key when the data is read, such as `date`; None for none.
+        name: Name for messages; None for the last segment of the root.
+        remedy: Template of what to do if a partition is damaged; see `generation.describe_remedy`.
 
     Raises:
         ValueError: If the root is a relative path, or the column's name is not valid.
     """
 
-    def __init__(self, root: str, filesystem: FileSystem, partition_column: str | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        filesystem: FileSystem,
+        partition_column: str | None = None,
+        name: str | None = None,
+        remedy: str = REMEDY,
+    ) -> None:
         if partition_column is not None and not _COLUMN.fullmatch(partition_column):
             raise ValueError(messages.INVALID_COLUMN(column=partition_column))
         self.root = absolute_uri(root).rstrip("/")
         self.filesystem = filesystem
         self.partition_column = partition_column
+        self.name = name or split(self.root)[1]
+        self.remedy = remedy
 
     def stage(self, run_id: str) -> str:
         """Create a new folder for a writer, and return its URI.
@@ -89,7 +98,8 @@ class Dataset:
             partition: Partition key (UNPARTITIONED for a dataset without partitions).
             staged_uri: URI from `stage`, or of a folder in it. The folder is moved.
             run_id: Run that produced the data.
-            record: JSON-serializable facts about the data, stored in the pointer.
+            record: JSON-serializable facts about the data, stored in the pointer. The bytes of the folder and of each
+                file are added.
 
         Raises:
             ValueError: If a name is not a valid path segment, the folder is not below this dataset's staging, or the
@@ -105,8 +115,16 @@ class Dataset:
         now = datetime.now(UTC)
         generation_id = f"{now.strftime(_ID_TIME)}-{secrets.token_hex(4)}"
         folder = join(self.root, Internal.GENERATIONS, self._partition_dir(partition))
+        sizes = self.filesystem.file_sizes(staged_uri)
         generation = Generation(
-            generation_id, partition, join(folder, generation_id), now, safe_name(run_id, "run id"), record
+            id=generation_id,
+            partition=partition,
+            uri=join(folder, generation_id),
+            published_at=now,
+            run_id=safe_name(run_id, "run id"),
+            record={**record, BYTES: sum(sizes.values()), FILES: take_inventory(sizes)},
+            dataset=self.name,
+            remedy=self.remedy,
         )
         pointer = self._to_json(generation)
         _step("staging written", generation)
@@ -148,18 +166,36 @@ class Dataset:
     def current_generations(self, partitions: Iterable[str] | None = None) -> dict[str, Generation]:
         """Return the current generation by partition key, without partitions that are not published.
 
+        The pointers are read in parallel.
+
         Args:
             partitions: Partition keys, in the order of the result; None for all.
 
         Raises:
             PointerError: If a pointer is damaged.
         """
-        keys = self.partitions() if partitions is None else partitions
-        generations = ((key, self.current(key)) for key in keys)
+        keys = self.partitions() if partitions is None else list(partitions)
+        generations = zip(keys, map_in_threads(self.current, keys), strict=True)
         return {key: generation for key, generation in generations if generation is not None}
 
+    def require_whole(self, generations: Iterable[Generation]) -> None:
+        """Raise if the files of some generations are not those that were published; see `inventory.py`.
+
+        Raises:
+            StorageError: If a file or a whole generation is missing, or a file has another size.
+        """
+        require_whole(list(generations), self.filesystem)
+
     def files(self, generation: Generation) -> dict[str, bytes]:
-        """Return the small files published with the data of a generation, by name."""
+        """Return the small files published with the data of a generation, by name.
+
+        If earlier code published it, they are not compared with the record, which does not list them.
+
+        Raises:
+            StorageError: If files of the generation are missing, or have other sizes than when they were published.
+        """
+        if generation.files is not None:
+            self.require_whole([generation])
         entries = self._list(join(generation.uri, Internal.FILES))
         return {entry.name: self.filesystem.read_bytes(entry.uri) for entry in entries}
 
@@ -167,6 +203,12 @@ class Dataset:
         """Return the keys of all published partitions, sorted."""
         names = [entry.name for entry in self._list(join(self.root, Internal.POINTERS))]
         return sorted(name.removesuffix(_POINTER) for name in names if name.endswith(_POINTER))
+
+    def newest_partition(self) -> str | None:
+        """Return the key of the partition whose pointer was written last; None without any."""
+        entries = self._list(join(self.root, Internal.POINTERS))
+        pointers = [(entry.modified, entry.name) for entry in entries if entry.name.endswith(_POINTER)]
+        return max(pointers)[1].removesuffix(_POINTER) if pointers else None
 
     def prune_generations(
         self,
@@ -252,6 +294,8 @@ class Dataset:
         return json.dumps(pointer, indent=1, allow_nan=False).encode()
 
     def _from_json(self, data: bytes, partition: str, uri: str) -> Generation:
+        subject = describe_partitions(self.name, [partition])
+        remedy = describe_remedy(self.remedy, self.name, [partition])
         try:
             pointer = json.loads(data)
             generations, folder, generation_id = pointer["path"].split("/")
@@ -263,7 +307,9 @@ class Dataset:
             )
             if not is_of_partition:
                 raise PointerError(
-                    messages.FOREIGN_POINTER(pointer=redact(uri), path=pointer["path"], partition=partition)
+                    messages.FOREIGN_POINTER(
+                        subject=subject, pointer=redact(uri), path=pointer["path"], partition=partition, remedy=remedy
+                    )
                 )
             return Generation(
                 id=generation_id,
@@ -271,10 +317,14 @@ class Dataset:
                 uri=join(self.root, Internal.GENERATIONS, folder, generation_id),
                 published_at=datetime.fromisoformat(pointer["published_at"]),
                 run_id=pointer["run_id"],
-                record=pointer["record"],
+                record=dict(pointer["record"]),
+                dataset=self.name,
+                remedy=self.remedy,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PointerError(messages.DAMAGED_POINTER(pointer=redact(uri), cause=repr(error))) from error
+            raise PointerError(
+                messages.DAMAGED_POINTER(subject=subject, pointer=redact(uri), cause=repr(error), remedy=remedy)
+            ) from error
 
 
 def _step(done: str, generation: Generation) -> None:

@@ -17,6 +17,8 @@ from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.class_data import jvm_runs, spark_archive, use_archive
 from traffic_assets.dagster_hdfs.filesystem import FileSystem
+from traffic_assets.dagster_hdfs.generation import REMEDY
+from traffic_assets.dagster_hdfs.java import require_java
 from traffic_assets.dagster_hdfs.publish import Dataset
 from traffic_assets.dagster_hdfs.uris import absolute_uri, join
 
@@ -82,6 +84,7 @@ class SparkResource(dg.ConfigurableResource):
         """The SparkSession, started on first access.
 
         Raises:
+            JavaError: If Spark would find no Java, or one that it cannot use.
             ValueError: If the active session has a different time zone from the configured one (UTC). Otherwise local
                 days and hours would shift silently.
         """
@@ -100,6 +103,8 @@ class SparkResource(dg.ConfigurableResource):
         # a new resource, because the old one would keep a session that was stopped
         config = self.spark_config()
         self._lazy = LazyPySparkResource(spark_config=config)
+        if not jvm_runs():
+            require_java()
         archive = None if jvm_runs() or not self.class_data_archive else spark_archive()
         with use_archive(archive, users_options=config.get("spark.driver.extraJavaOptions", "")):
             return self._lazy.spark_session
@@ -120,6 +125,11 @@ class HdfsResource(dg.ConfigurableResource):
     column_descriptions: dict[str, str] = Field(
         default_factory=dict, description="description of a column by name, for the column schema of stored tables"
     )
+    remedies: dict[str, str] = Field(
+        default_factory=dict,
+        description="what to do about damaged partitions {first} to {last}, by asset key (with slashes)",
+    )
+    key_prefix: str = Field(default="", description="first part of every asset key that has no folder of its own")
     browse_url: str | None = Field(
         default=None, description="address of a file below the base for browsers, with {path} for its path"
     )
@@ -153,9 +163,13 @@ class HdfsResource(dg.ConfigurableResource):
         """Return the dataset of an asset.
 
         Args:
-            key: Asset key. Its whole path determines the folder, so keys with equal last parts do not collide.
+            key: Asset key, with or without `key_prefix`. Its whole other path determines the folder, so keys with
+                equal last parts do not collide.
             partition_column: Column for the partition key when the data is read.
         """
         name = key if isinstance(key, str) else "/".join(key.path)
+        if self.key_prefix:
+            name = name.removeprefix(f"{self.key_prefix}/")
         path = self.locations.get(name, f"{self.default_folder}/{name}")
-        return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column)
+        remedy = self.remedies.get(name, REMEDY)
+        return Dataset(self.uri(*path.split("/")), self.filesystem, partition_column, name, remedy)

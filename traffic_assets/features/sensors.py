@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.ml.clustering import KMeans
 from pyspark.ml.feature import VectorAssembler
@@ -16,11 +16,20 @@ from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue import clock
+from traffic_assets.catalogue.fingerprint import Fingerprint, sensors_fingerprint
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT, SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
+from traffic_assets.features.sensor_change import FREE_FLOW, Change, find_change, find_lost_values
 from traffic_assets.messages import features as messages
-from traffic_assets.readings.readers import InputError, Part, Source, find_broken_parts, problem_text
+from traffic_assets.readings.readers import (
+    InputError,
+    Part,
+    Source,
+    find_broken_parts,
+    problem_text,
+    require_same_types,
+)
 from traffic_assets.readings.validation import REASON, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
 
@@ -46,11 +55,15 @@ class SensorTable:
         rows: One row per sensor.
         record: Number of sensors, bounding box, centre, clusters, highway codes and fingerprints.
         refused: Reason for each day whose folder this build left out.
+        unknown: Sensors that lost a value, because it depends on a changed setting and their files are gone, by column.
+        fingerprint: What the table depends on; None for a table of earlier code.
     """
 
     rows: DataFrame
     record: dict[str, Any]
     refused: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, list[str]] = field(default_factory=dict)
+    fingerprint: Fingerprint | None = None
 
 
 def build_sensor_table(
@@ -62,33 +75,39 @@ def build_sensor_table(
     """Build the sensor table from metadata or readings, or extend the previous one.
 
     A source of day folders is read incrementally: only folders that are new, or whose files have changed in name, size
-    or time. A folder that cannot be used is left out and does not affect other days.
+    or time. All folders are read again if the previous table was built with other settings, by code with another
+    content version, or by code that recorded no fingerprint. A folder that cannot be used is left out and does not
+    affect other days.
 
     Args:
         spark: Spark session.
         source: Sensor metadata, or readings with the same columns.
         data: Settings of free flow, centre and time zone.
-        previous: Previous table. Its codes are kept, and so are sensors that the source no longer has.
+        previous: Previous table. Its codes are kept, and so are sensors that the source no longer has, without the
+            values that depend on a changed setting.
 
     Raises:
         InputError: If the source has no sensor_id, or no part of it can be used.
         StorageError: If storage fails, and the cause is not a single day folder.
     """
     folders = source.fingerprints()
-    # A table of an earlier version, without a layout fingerprint, is built from all folders again.
-    seen = previous.record["folders_seen"] if previous and LAYOUT_FINGERPRINT in previous.record else {}
+    change = find_change(previous.fingerprint, data) if previous else Change()
+    seen = previous.record["folders_seen"] if previous else {}
     changed = [day for day, fingerprint in folders.items() if seen.get(day) != fingerprint] if folders else None
-    if previous is not None and changed == []:
+    if previous is not None and changed == [] and not change:
         return previous
-    described, refused = _collect_descriptions(spark, source, data, source.parts(changed), previous)
-    if described is None:
+    seen = {} if change.read_again else seen
+    parts = source.parts(list(folders) if folders and change.read_again else changed)
+    described = _collect_descriptions(spark, source, data, parts, previous, replace(change, days=changed))
+    if described.rows is None:
         if previous is None:
-            raise InputError(messages.NO_USABLE_DAY(uri=source.uri, reasons=refused))
-        return replace(previous, refused=refused)
-    facts = _summarize(described)
-    codes = _assign_codes(described, previous.record["highway_codes"] if previous else {})
-    center = data.center or (facts["mean_latitude"], facts["mean_longitude"])
-    rows = described.withColumns(
+            raise InputError(messages.NO_USABLE_DAY(uri=source.uri, reasons=described.refused))
+        return replace(previous, refused=described.refused)
+    facts = _summarize(described.rows)
+    codes = _assign_codes(described.rows, previous.record["highway_codes"] if previous else {})
+    mean = (facts["mean_latitude"], facts["mean_longitude"])
+    center = data.center or mean
+    rows = described.rows.withColumns(
         {
             "lat_normalized": _scale("latitude", facts["min_latitude"], facts["max_latitude"]),
             "lon_normalized": _scale("longitude", facts["min_longitude"], facts["max_longitude"]),
@@ -105,12 +124,36 @@ def build_sensor_table(
         "sensors_without_lanes": facts["without_lanes"],
         "bounding_box": box,
         "center": list(center),
+        "mean_position": list(mean),
         LAYOUT_FINGERPRINT: _layout_fingerprint(sensors, [*box, *center]),
         "clusters": min(CLUSTERS, facts["positioned"]),
         "highway_codes": codes,
-        "folders_seen": seen | {day: fingerprint for day, fingerprint in folders.items() if day not in refused},
+        "folders_seen": seen
+        | {day: fingerprint for day, fingerprint in folders.items() if day not in described.refused},
     }
-    return SensorTable(spark.createDataFrame(sensors, rows.schema).coalesce(1), record, refused)
+    return SensorTable(
+        spark.createDataFrame(sensors, rows.schema).coalesce(1),
+        record,
+        described.refused,
+        described.unknown,
+        sensors_fingerprint(data, described.format, center),
+    )
+
+
+class _Described(NamedTuple):
+    """Sensors before derived columns.
+
+    Attributes:
+        rows: One row per sensor, or None if no part can be used.
+        refused: Reason for each day that is left out.
+        unknown: Sensors that lost a value, by column.
+        format: Formats of the files that were read, or None.
+    """
+
+    rows: DataFrame | None
+    refused: dict[str, str]
+    unknown: dict[str, list[str]]
+    format: str | None
 
 
 def _collect_descriptions(
@@ -119,26 +162,33 @@ def _collect_descriptions(
     data: DataSettings,
     parts: Sequence[Part],
     previous: SensorTable | None,
-) -> tuple[DataFrame | None, dict[str, str]]:
-    """Describe the sensors of some parts and of the previous table.
-
-    Returns:
-        The rows, or None if no part can be used; and the reason for each day that is left out.
-    """
+    change: Change,
+) -> _Described:
+    """Describe the sensors of some parts and of the previous table."""
+    if previous is not None and not parts:  # only derived columns change
+        return _Described(previous.rows.select("sensor_id", *_DESCRIPTION, "free_flow_speed"), {}, {}, None)
     refused = dict[str, str]()
     while True:  # repeated without the day folders whose files turn out to be broken during the pass
-        new, unusable = _describe_sensors(spark, source, data, parts)
+        new, unusable, formats = _describe_sensors(spark, source, data, parts)
         refused |= unusable
         if new is None:
-            return None, refused
-        merged = new if previous is None else _merge(previous.rows, new)
+            return _Described(None, refused, {}, formats)
+        latest = None
+        if change.read_again and not change.rebuilt and change.days is not None:
+            own = [part for part in parts if set(part.days or ()) & set(change.days)]
+            latest, _, _ = _describe_sensors(spark, source, data, own)
+            latest = new.limit(0) if latest is None else latest
+        merged = new if previous is None else _merge(previous.rows, new, latest, change)
         try:
             # Rows are collected, because Spark would reuse a cached plan after the files have changed.
             with storage_errors(source.uri):
-                return spark.createDataFrame(merged.collect(), merged.schema), refused
+                rows = merged.collect()
+                unknown = find_lost_values(previous.rows.collect(), rows, change) if previous else {}
+                return _Described(spark.createDataFrame(rows, merged.schema), refused, unknown, formats)
         except StorageError as error:
             broken = find_broken_parts(parts, error)
             if not broken:
+                require_same_types(error)
                 raise
             refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]
@@ -161,15 +211,17 @@ def _summarize(described: DataFrame) -> dict[str, Any]:
 
 def _describe_sensors(
     spark: SparkSession, source: Source, data: DataSettings, parts: Sequence[Part]
-) -> tuple[DataFrame | None, dict[str, str]]:
+) -> tuple[DataFrame | None, dict[str, str], str | None]:
     """Read parts and aggregate them by sensor.
 
     Returns:
-        Rows with sensor_id, description and free-flow speed, or None if no part can be used; and the reason for each
-        day that is left out. The speed is in mph, and null if it is unknown or not configured per sensor.
+        Rows with sensor_id, description and free-flow speed, or None if no part can be used; the reason for each day
+        that is left out; and the formats of the files. The speed is in mph, and null if it is unknown or not configured
+        per sensor.
     """
     by_name = {c.name: c for c in (*SENSOR_COLUMNS, *READING_COLUMNS)}
     read, refused = source.read_all(spark, parts)
+    formats = ", ".join(sorted({str(part.format) for part, _ in read})) or None
     frames = []
     for part, frame in read:
         columns = tuple(by_name.values())
@@ -187,7 +239,7 @@ def _describe_sensors(
             good = good.withColumn("timestamp", F.lit(None).cast("timestamp"))
         frames.append(good.select("sensor_id", *_DESCRIPTION, "timestamp", "speed"))
     if not frames:
-        return None, refused
+        return None, refused, formats
     rows = frames[0]
     for frame in frames[1:]:
         rows = rows.unionByName(frame)
@@ -197,18 +249,41 @@ def _describe_sensors(
     described = rows.groupBy("sensor_id").agg(
         *(F.max(c).alias(c) for c in _DESCRIPTION), free_flow.alias("free_flow_speed")
     )
-    return described, refused
+    return described, refused, formats
 
 
-def _merge(previous: DataFrame, new: DataFrame) -> DataFrame:
-    """Return the sensors of both tables. New descriptions replace old ones, except that free-flow speeds are kept."""
-    old = previous.select("sensor_id", *(F.col(c).alias(f"old_{c}") for c in (*_DESCRIPTION, "free_flow_speed")))
-    both = new.join(old, "sensor_id", "full")
-    return both.select(
-        "sensor_id",
-        *(F.coalesce(c, f"old_{c}").alias(c) for c in _DESCRIPTION),
-        F.coalesce("old_free_flow_speed", "free_flow_speed").alias("free_flow_speed"),
-    )
+def _merge(previous: DataFrame, new: DataFrame, latest: DataFrame | None, change: Change) -> DataFrame:
+    """Return the sensors of both tables.
+
+    New descriptions replace old ones. Free-flow speeds are kept unless the table is rebuilt. Old values that depend on
+    a changed setting are dropped.
+
+    Args:
+        previous: Rows of the previous table.
+        new: Sensors of the files that were read.
+        latest: Sensors of new and changed files, if `new` also comes from files that the previous table had read.
+        change: What changed since the previous table.
+    """
+    columns = (*_DESCRIPTION, FREE_FLOW)
+    both = new.join(_add_prefix(previous, columns, "old"), "sensor_id", "full")
+    if latest is not None:
+        both = both.join(_add_prefix(latest, columns, "latest"), "sensor_id", "left")
+
+    def value(column: str) -> Column:
+        old, read = F.col(f"old_{column}"), F.col(column)
+        if column in change.stale:
+            return read
+        if change.rebuilt:
+            return F.coalesce(read, old)
+        if column == FREE_FLOW:
+            return F.coalesce(old, read)
+        return F.coalesce(read, old) if latest is None else F.coalesce(f"latest_{column}", old, read)
+
+    return both.select("sensor_id", *(value(column).alias(column) for column in columns))
+
+
+def _add_prefix(rows: DataFrame, columns: Sequence[str], prefix: str) -> DataFrame:
+    return rows.select("sensor_id", *(F.col(c).alias(f"{prefix}_{c}") for c in columns))
 
 
 def _assign_codes(rows: DataFrame, known: dict[str, int]) -> dict[str, int]:

@@ -8,12 +8,18 @@ JOB_FAILED = Message(
     fix="correct the problems above, then run it again",
     example={"job": "train", "run": "4f6c1d9e"},
 )
+STOPPED = Message(
+    code="cli.stopped",
+    problem="The command was stopped by {signal}. What it published is kept",
+    note=True,
+    example={"signal": "SIGTERM"},
+)
 NO_MODELS = Message(
     code="cli.no-models",
     problem="No model is registered below {root}",
-    fix="run `traffic-assets demo` or the train job; if models are registered elsewhere, set persistence.base_uri or "
+    fix="run `{command}` or the train job; if models are registered elsewhere, set persistence.base_uri or "
     "change to that folder",
-    example={"root": "file:///data/models"},
+    example={"root": "file:///data/models", "command": "traffic-assets demo"},
 )
 NO_PLUGINS = Message(
     code="cli.no-plugins",

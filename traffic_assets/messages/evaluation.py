@@ -10,14 +10,14 @@ NO_CROSS_VALIDATION = Message(
 )
 INVALID_COVERAGE = Message(
     code="evaluation.invalid-coverage",
-    problem="{coverage:g} is not a valid coverage",
+    problem="{coverage:number} is not a valid coverage",
     expected="a number between 0 and 1, exclusive",
     fix="correct evaluation.diagnostics.interval_coverage",
     example={"coverage": 1.0},
 )
 TOO_FEW_CALIBRATION_ROWS = Message(
     code="evaluation.too-few-calibration-rows",
-    problem="There are too few rows ({rows}) to calibrate {coverage:.0%} prediction intervals",
+    problem="There are too few rows ({rows}) to calibrate {coverage:percent} prediction intervals",
     expected="at least {needed} rows",
     fix="increase the validation share, or set a smaller evaluation.diagnostics.interval_coverage",
     example={"rows": 8, "coverage": 0.9, "needed": 9},
@@ -64,7 +64,7 @@ DIFFERENT_INSTANTS = Message(
 )
 TOO_SHORT_HOLDOUT = Message(
     code="evaluation.too-short-holdout",
-    problem="The temporal holdout spans {hours:g} hours, which is too short for autocorrelated losses",
+    problem="The temporal holdout spans {hours:number} hours, which is too short for autocorrelated losses",
     expected="at least {needed} hours",
     fix="train on a window of more days",
     example={"hours": 23.5, "needed": 24},

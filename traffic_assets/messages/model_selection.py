@@ -13,7 +13,7 @@ EMPTY_FOLD = Message(
 )
 EMPTY_SHARE = Message(
     code="model-selection.empty-share",
-    problem="There are no rows to fit on for a point of the learning curve (share {share:g})",
+    problem="There are no rows to fit on for a point of the learning curve (share {share:number})",
     expected="at least one row",
     fix="set larger shares in evaluation.diagnostics.learning_curve",
     example={"share": 0.001},

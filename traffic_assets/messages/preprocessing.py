@@ -43,9 +43,16 @@ NO_ROWS_LEFT = Message(
     "mostly missing to training.exclude_features",
     example={"missing": "drop", "outliers": "none", "action": "clip", "rows": 2, "nulls": {"flow_rate": 1}},
 )
+ONLY_IN_DROPPED_ROWS = Message(
+    code="preprocessing.only-in-dropped-rows",
+    problem="Some features have values only in train rows that training.preprocessing drops ({features})",
+    expected="at least one value in the rows that are kept",
+    fix="set training.preprocessing.outlier_action to clip, or add these features to training.exclude_features",
+    example={"features": ["flow_rate"]},
+)
 NO_SLOTS_LEFT = Message(
     code="preprocessing.no-slots-left",
-    problem="No slot has a variance above training.preprocessing.variance_threshold ({threshold:g})",
+    problem="No slot has a variance above training.preprocessing.variance_threshold ({threshold:number})",
     expected="at least one slot above it",
     fix="reduce training.preprocessing.variance_threshold",
     example={"threshold": 1000.0},

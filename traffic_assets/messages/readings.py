@@ -9,7 +9,7 @@ NO_INPUT = Message(
     code="readings.no-input",
     problem="There is no input at {uri}",
     expected="a file, or a folder with Parquet, CSV or JSON files",
-    fix="put files there, set data.source, or run `traffic-assets sample`",
+    fix="put files there, set data.source, or run `traffic-assets sample` with the profile of this deployment",
     example={"uri": _FOLDER},
 )
 EMPTY_FOLDER = Message(
@@ -24,6 +24,31 @@ NO_FILES = Message(
     expected="at least one file whose name starts with neither a dot nor an underscore",
     fix="put Parquet, CSV or JSON files there",
     example={"uri": _DAY_FOLDER},
+)
+EMPTY_FILES = Message(
+    code="readings.empty-files",
+    problem="Some files have 0 bytes ({files})",
+    expected="files with content",
+    fix="deliver the files again, or delete them if they belong to no readings",
+    example={"files": [f"{_DAY_FOLDER}/readings.parquet"]},
+)
+CUT_OFF_FILES = Message(
+    code="readings.cut-off-files",
+    problem="Some files end within a row ({files}). Their last row may lack values or contain wrong ones",
+    expected="files that were delivered completely",
+    fix="deliver the files again, then run the features job for their days",
+    example={"files": [f"{_DAY_FOLDER}/readings.csv"]},
+)
+DIFFERENT_TYPES = Message(
+    code="readings.different-types",
+    problem="A column of the input has another type in {path} than in other files. Cause: {cause}",
+    expected="one type for each column in all files of a day, or of a source without day folders",
+    fix="write the files again with the same types, such as double for speed, flow and occupancy",
+    example={
+        "path": f"{_DAY_FOLDER}/b.parquet",
+        "cause": "[FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH] Data type mismatches when reading Parquet "
+        "column [speed]. Expected Spark type double, actual Parquet type INT64",
+    },
 )
 UNREADABLE_FILES = Message(
     code="readings.unreadable-files",
@@ -75,7 +100,7 @@ WRONG_COLUMN_TYPE = Message(
 TOO_MANY_BAD_ROWS = Message(
     code="readings.too-many-bad-rows",
     problem="Too many rows are bad, {bad} of {rows} ({reasons})",
-    expected="at most {allowed:.0%}",
+    expected="at most {allowed:percent}",
     fix="correct the rows of the day, or raise data.max_bad_share",
     example={
         "bad": 40,
@@ -84,10 +109,26 @@ TOO_MANY_BAD_ROWS = Message(
         "allowed": 0.05,
     },
 )
+UNPARSABLE_TIMESTAMPS = Message(
+    code="readings.unparsable-timestamps",
+    problem="Too many rows are bad, {bad} of {rows} ({reasons}). The timestamp {value!r} is neither ISO 8601 nor in a "
+    "format of data.timestamp_formats ({formats!r})",
+    expected="at most {allowed:percent}",
+    fix="add the timestamps' format to data.timestamp_formats, correct the rows of the day, or raise "
+    "data.max_bad_share",
+    example={
+        "bad": 576,
+        "rows": 576,
+        "reasons": ["576 x timestamp: unparsable"],
+        "value": "05.01.2026 00:00",
+        "formats": ["MM/dd/yyyy HH:mm:ss"],
+        "allowed": 0.05,
+    },
+)
 UNREADABLE_TIMESTAMPS = Message(
     code="readings.unreadable-timestamps",
-    problem="The day has no rows, but some rows in {uri} have an unreadable timestamp ({rows})",
+    problem="The day has no rows, but some rows in {uri} have an unreadable timestamp ({rows}, such as {value!r})",
     expected="ISO 8601 timestamps, or one of data.timestamp_formats",
     fix="add the timestamps' format to data.timestamp_formats",
-    example={"rows": 576, "uri": _FOLDER},
+    example={"rows": 576, "uri": _FOLDER, "value": "05.01.2026 00:00"},
 )

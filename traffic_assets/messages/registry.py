@@ -34,6 +34,13 @@ NO_FREE_VERSION = Message(
     fix="check the claims in {claims}",
     example={"lane": "random_forest", "tries": 1000, "claims": "file:///data/traffic/models/random_forest/_claims"},
 )
+MISPLACED_VERSION = Message(
+    code="registry.misplaced-version",
+    problem="{uri} contains {lane} {version}",
+    expected="the version that the folder names",
+    fix="delete the folder if it is a copy; otherwise move it back to its place",
+    example={"uri": "file:///data/models/random_forest/v7.0.0", "lane": "random_forest", "version": "v1.0.0"},
+)
 DAMAGED_VERSION = Message(
     code="registry.damaged-version",
     problem="{lane} {version} at {uri} is damaged: files are missing, added or changed ({files}; see {manifest})",

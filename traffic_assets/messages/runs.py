@@ -114,3 +114,100 @@ BAD_HYPERPARAMETERS = Message(
         ],
     },
 )
+PROCESS_ENDED = Message(
+    code="runs.process-ended",
+    problem="The process of the run {run} ended without a report (process {pid} on {host})",
+    fix="start the run again. If nobody killed the process, look for a lack of memory on {host}",
+    example={"run": "4f6c1d9e", "pid": 4711, "host": "node1"},
+)
+HEARTBEAT_LOST = Message(
+    code="runs.heartbeat-lost",
+    problem="The run {run} has had no heartbeat for {minutes} minutes (process {pid} on {host})",
+    expected="a heartbeat within runs.heartbeat_timeout_minutes",
+    fix="start the run again. If its process still lives, increase runs.heartbeat_timeout_minutes",
+    example={"run": "4f6c1d9e", "pid": 4711, "host": "node1", "minutes": 10},
+)
+NO_HEARTBEAT = Message(
+    code="runs.no-heartbeat",
+    problem="The run {run} has had no heartbeat since its start, {minutes} minutes ago or longer",
+    expected="a first heartbeat before the first step",
+    fix="start the run again",
+    example={"run": "4f6c1d9e", "minutes": 10},
+)
+NO_DEAD_RUN = Message(
+    code="runs.no-dead-run",
+    problem="Every run that keeps a heartbeat is alive",
+    note=True,
+)
+DEAD_RUNS_ENDED = Message(
+    code="runs.dead-runs-ended",
+    problem="Dead runs were marked as ended:{reasons:lines}",
+    note=True,
+    example={
+        "reasons": [
+            "[runs.process-ended] The process of the run 4f6c1d9e ended without a report (process 4711 on node1)."
+        ]
+    },
+)
+HEARTBEAT_FAILED = Message(
+    code="runs.heartbeat-failed",
+    problem="A heartbeat of the run {run} failed ({cause}). The next one follows in seconds",
+    fix="if this repeats, check that storage and Dagster's database answer",
+    example={"run": "4f6c1d9e", "cause": "Connection refused"},
+)
+RUN_ENDED_ELSEWHERE = Message(
+    code="runs.ended-elsewhere",
+    problem="The run {run} was marked as ended while its process still ran (status {status}), so the process stops",
+    fix="start the run again. If the process was paused, increase runs.heartbeat_timeout_minutes",
+    example={"run": "4f6c1d9e", "status": "FAILURE"},
+)
+STOPPED_BY_SIGNAL = Message(
+    code="runs.stopped-by-signal",
+    problem="The run received the signal {signal} and is being canceled",
+    note=True,
+    example={"signal": "SIGTERM"},
+)
+LEASE_HELD = Message(
+    code="runs.lease-held",
+    problem="{task} is held by another run: {run} on {host} (process {pid}), started {start}",
+    expected="one training for each week and base_uri at a time",
+    fix="wait until that run has ended. `traffic-assets train` waits with --wait",
+    example={
+        "task": "train-2026-01-05",
+        "run": "4f6c1d9e",
+        "host": "node1",
+        "pid": 4711,
+        "start": "2026-01-12 03:00:00+00:00",
+    },
+)
+WAITING_FOR_LEASE = Message(
+    code="runs.waiting-for-lease",
+    problem="Waiting for the run {run} on {host} (process {pid}), started {start}, which holds {task}",
+    note=True,
+    example={
+        "task": "train-2026-01-05",
+        "run": "4f6c1d9e",
+        "host": "node1",
+        "pid": 4711,
+        "start": "2026-01-12 03:00:00+00:00",
+    },
+)
+LEASE_LOST = Message(
+    code="runs.lease-lost",
+    problem="Another run took the lease of this run over ({lease}), so this run stops",
+    expected="a heartbeat within runs.heartbeat_timeout_minutes",
+    fix="wait until the other run has ended. If this process was paused, increase runs.heartbeat_timeout_minutes",
+    example={"lease": "hdfs://namenode:9000/data/_leases/train-2026-01-05/3.json"},
+)
+LEASE_NOT_RELEASED = Message(
+    code="runs.lease-not-released",
+    problem="The lease of this run could not be released ({cause})",
+    fix="none is needed if this process has ended: the next run takes the lease over",
+    example={"cause": "Connection refused"},
+)
+DAMAGED_LEASE = Message(
+    code="runs.damaged-lease",
+    problem="The lease {lease} is damaged ({cause})",
+    fix="if no training of the week runs, delete the file",
+    example={"lease": "file:///data/_leases/train-2026-01-05/3.json", "cause": "KeyError('run_id')"},
+)

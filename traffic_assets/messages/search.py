@@ -36,7 +36,7 @@ MISSING_OPTUNA = Message(
 )
 TIME_LIMIT = Message(
     code="search.time-limit",
-    problem="The search was stopped after its {minutes:g} minutes of training.max_training_time_minutes. Trials "
+    problem="The search was stopped after its {minutes:number} minutes of training.max_training_time_minutes. Trials "
     "evaluated on every fold: {complete}, on some folds: {partial}. The best of them was chosen",
     fix="set a longer training.max_training_time_minutes, or search fewer trials",
     example={"minutes": 30.0, "complete": 4, "partial": 1},
@@ -63,4 +63,11 @@ PARALLEL_ON_ONE_CORE = Message(
     code="search.parallel-on-one-core",
     problem="Parallel training has no effect, because Spark has one core",
     fix="give Spark more cores, or set training.parallel_training to false",
+)
+UNDEFINED_METRIC = Message(
+    code="search.undefined-metric",
+    problem="The metric {metric!r} is undefined for every trial in at least one fold, so the first trial is chosen",
+    expected="a metric that ranks the trials",
+    fix="set evaluation.primary_metric to rmse or mae",
+    example={"metric": "r2"},
 )

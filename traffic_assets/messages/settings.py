@@ -185,11 +185,72 @@ EMPTY_URI = Message(
 
 # data
 
+INVALID_TIMESTAMP_PATTERN = Message(
+    code="settings.invalid-timestamp-pattern",
+    problem="Readings cannot be parsed with the timestamp pattern {pattern!r} ({reason})",
+    expected="a pattern of Spark's to_timestamp, such as yyyy-MM-dd HH:mm:ss",
+    fix="correct the pattern; ISO 8601 needs none",
+    example={"pattern": "YYYY-MM-dd HH:mm", "reason": "YYYY is not supported"},
+)
+UNKNOWN_ALIAS = Message(
+    code="settings.unknown-alias",
+    problem="{column!r} is not a column of the catalogue",
+    expected="one of {allowed}",
+    fix="name one of these, or remove the alias",
+    example={"column": "fluss", "allowed": ["sensor_id", "timestamp", "speed", "flow"]},
+)
+MISSPELLED_ALIAS = Message(
+    code="settings.misspelled-alias",
+    problem="{column!r} is not a column of the catalogue",
+    expected="one of {allowed}",
+    fix="did you mean {suggestion}? Correct the alias",
+    example={"column": "spede", "allowed": ["sensor_id", "timestamp", "speed"], "suggestion": "speed"},
+)
+REVERSED_ALIAS = Message(
+    code="settings.reversed-alias",
+    problem="The alias of {alias!r} is reversed: {column!r} is not a column of the catalogue",
+    expected="the column of the file first, then that of the catalogue",
+    fix='write {{"{column}": "{alias}"}}',
+    example={"alias": "speed", "column": "velocity"},
+)
+INTERVAL_NOT_IN_HOUR = Message(
+    code="settings.interval-not-in-hour",
+    problem="An hour has no whole number of intervals of {minutes} minutes",
+    expected="one of {allowed}",
+    fix="set data.interval_minutes to the interval of the readings",
+    example={"minutes": 7, "allowed": [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]},
+)
+NO_ATOMIC_RENAME = Message(
+    code="settings.no-atomic-rename",
+    problem="{scheme} is an object store without an atomic rename ({uri}); a reader could see half of a publish",
+    expected="a local folder, hdfs, viewfs or another file system with an atomic rename",
+    fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
+    example={"scheme": "s3a", "uri": "s3a://bucket/traffic"},
+)
+UNKNOWN_STORAGE = Message(
+    code="settings.unknown-storage",
+    problem="{scheme} is not known to have an atomic rename ({uri}); a reader could see half of a publish",
+    expected="a folder, or a URI with one of the schemes {schemes}",
+    fix="choose such a URI, or install a storage backend for {scheme} (docs/extending.md)",
+    example={"scheme": "swift", "uri": "swift://container.service/traffic", "schemes": ["file", "hdfs", "viewfs"]},
+)
+NEEDS_HIERARCHICAL_NAMESPACE = Message(
+    code="settings.needs-hierarchical-namespace",
+    problem="{uri} has an atomic rename only if the storage account has a hierarchical namespace",
+    fix="check that it is enabled for the account; without it, choose another storage",
+    example={"uri": "abfss://container@account.dfs.core.windows.net/traffic"},
+)
 UNKNOWN_TIME_ZONE = Message(
     code="settings.unknown-time-zone",
     problem="Not a time zone of the IANA database ({zone!r})",
     expected="a name such as America/Los_Angeles",
     example={"zone": "Mars/Base"},
+)
+DAY_OUT_OF_RANGE = Message(
+    code="settings.day-out-of-range",
+    problem="Not a possible day of a partition ({day})",
+    expected="{first} to {last}",
+    example={"day": "9999-12-31", "first": "1900-01-01", "last": "2999-12-31"},
 )
 DAYS_OUT_OF_ORDER = Message(
     code="settings.days-out-of-order",
@@ -200,7 +261,7 @@ DAYS_OUT_OF_ORDER = Message(
 )
 INVALID_RUSH_HOURS = Message(
     code="settings.invalid-rush-hours",
-    problem="Not a valid span of rush hours ({start:g} to {end:g})",
+    problem="Not a valid span of rush hours ({start:number} to {end:number})",
     expected="pairs [from, to] with from < to",
     example={"start": 9.0, "end": 8.0},
 )
@@ -215,7 +276,7 @@ FILLED_FEATURE_TABLE = Message(
 
 SHARES_NOT_ONE = Message(
     code="settings.shares-not-one",
-    problem="The shares train + validation + test add up to {total:g}",
+    problem="The shares train + validation + test add up to {total:number}",
     expected="shares that add up to 1",
     fix="change one of the shares",
     example={"total": 1.1},
@@ -268,7 +329,7 @@ TOO_MANY_DAYS = Message(
 
 BAND_OUT_OF_ORDER = Message(
     code="settings.band-out-of-order",
-    problem="Lower bound {low:g} is above upper bound {high:g}",
+    problem="Lower bound {low:number} is above upper bound {high:number}",
     expected="low <= high",
     fix="correct one of the bounds",
     example={"low": 2.0, "high": 1.5},
@@ -340,6 +401,12 @@ SECRET_IN_SPARK_CONFIG = Message(
 
 # models
 
+DEPLOYMENT_IS_A_TARGET = Message(
+    code="settings.deployment-is-a-target",
+    problem="The name of a target, which begins asset keys too ({deployment!r})",
+    expected="a name that is none of {targets}",
+    example={"deployment": "flow", "targets": ["speed", "flow"]},
+)
 NO_MODEL_ENABLED = Message(
     code="settings.no-model-enabled",
     problem="Every model is disabled",
@@ -348,14 +415,14 @@ NO_MODEL_ENABLED = Message(
 )
 RANGE_OUT_OF_ORDER = Message(
     code="settings.range-out-of-order",
-    problem="Lower bound {low:g} is not below upper bound {high:g}",
+    problem="Lower bound {low:number} is not below upper bound {high:number}",
     expected="low < high",
     fix="correct one of the bounds",
     example={"low": 1.0, "high": 0.5},
 )
 LOGARITHMIC_RANGE_AT_ZERO = Message(
     code="settings.logarithmic-range-at-zero",
-    problem="A logarithmic range begins at low {low:g}",
+    problem="A logarithmic range begins at low {low:number}",
     expected="low above 0",
     example={"low": 0.0},
 )
@@ -388,8 +455,8 @@ RANGE_IN_GRID_SEARCH = Message(
 )
 CONTRADICTED_PENALTY = Message(
     code="settings.contradicted-penalty",
-    problem="Penalty {penalty!r} contradicts {section}: regParam is {reg_param:g} and elasticNetParam is "
-    "{elastic_net_param:g}",
+    problem="Penalty {penalty!r} contradicts {section}: regParam is {reg_param:number} and elasticNetParam is "
+    "{elastic_net_param:number}",
     expected="{rule}",
     fix="remove these values, or remove the penalty",
     example={
@@ -451,7 +518,7 @@ EMPTY_SEARCH = Message(
 )
 UNUSED_TIME_LIMIT = Message(
     code="settings.unused-time-limit",
-    problem="The limit of {minutes:g} minutes has no effect: it applies to searches, and no model is tuned",
+    problem="The limit of {minutes:number} minutes has no effect: it applies to searches, and no model is tuned",
     fix="set models.<model>.tune to true",
     example={"minutes": 120.0},
 )

@@ -137,7 +137,8 @@ class Algorithm(Extension):
             seed: Seed for all random draws.
             target: Column of the observed value.
             vector: Column of the vector.
-            stop: Column that marks the validation rows for early stopping; the model is not fitted on them.
+            stop: Column that marks the validation rows for early stopping; the model is not fitted on them. If no row
+                is marked, the fit does not stop early.
             rows: Upper bound of the number of rows; None to count them if the fit depends on their number.
 
         Raises:
@@ -153,7 +154,8 @@ class Algorithm(Extension):
         if self.early_stopping is not None and self.stops_early(hyperparameters):
             if stop is None:
                 raise ValueError(messages.NO_VALIDATION_ROWS(algorithm=self.name))
-            estimator = self.early_stopping.with_validation_indicator(estimator, stop)
+            if not self.early_stopping.needs_rows or vectors.where(stop).take(1):
+                estimator = self.early_stopping.with_validation_indicator(estimator, stop)
         if self.configure_for_rows is not None:
             estimator = self.configure_for_rows(estimator, vectors.count() if rows is None else rows)
         return estimator.fit(vectors)

@@ -40,10 +40,12 @@ class EarlyStopping:
     Attributes:
         applies: Function that returns True if a fit with these hyperparameters stops early.
         with_validation_indicator: Function that returns the estimator with the column that marks the validation rows.
+        needs_rows: True if the estimator with that column fails without validation rows.
     """
 
     applies: Callable[[Any], bool]
     with_validation_indicator: Callable[[Any, str], "Estimator"]
+    needs_rows: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,23 @@ from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS, REQUIRED_READING_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.messages import readings as messages
-from traffic_assets.readings.readers import InputError, Part, Source, find_broken_parts, problem_text
-from traffic_assets.readings.validation import REASON, mark_duplicates, require_columns, validate_rows
+from traffic_assets.readings.completeness import Completeness
+from traffic_assets.readings.readers import (
+    InputError,
+    Part,
+    Source,
+    find_broken_parts,
+    problem_text,
+    require_same_types,
+)
+from traffic_assets.readings.validation import (
+    REASON,
+    UNPARSABLE,
+    UNPARSABLE_TIMESTAMP,
+    mark_duplicates,
+    require_columns,
+    validate_rows,
+)
 from traffic_assets.settings.data import DataSettings
 
 
@@ -32,17 +47,27 @@ class Ingested:
         rows: Good rows with `date`, in the catalogue's columns and types.
         quarantined: Bad rows with `date` and `_reason`.
         counts: Number of good rows, bad rows, bad rows by reason, and rows without the target, by day.
+        completeness: Completeness of the good rows, by day.
+        target_completeness: Completeness of the good rows with the target, by day.
         refused: Reason for each day that must not be published.
         missing_columns: Columns of the catalogue that at least one day lacks.
+        missing_by_day: Those that a day lacks, by day.
+        cut_off: Text files that end within a row.
         cached: Rows to unpersist once `rows` and `quarantined` are written.
+        formats: Format of the files by day; days without files are absent.
     """
 
     rows: DataFrame
     quarantined: DataFrame
     counts: dict[str, dict[str, Any]]
+    completeness: dict[str, Completeness]
+    target_completeness: dict[str, Completeness]
     refused: dict[str, str]
     missing_columns: list[str]
+    missing_by_day: dict[str, list[str]]
+    cut_off: list[str]
     cached: DataFrame
+    formats: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -91,9 +116,9 @@ def ingest_feature_table(spark: SparkSession, source: Source, days: Sequence[str
 def _ingest(request: _Input) -> Ingested:
     parts = request.source.parts(request.days)
     refused: dict[str, str] = {}
-    missing: set[str] = set()
+    missing: dict[str, set[str]] = {day: set() for day in request.days}
     while True:  # repeated without the day folders whose files turn out to be broken during the pass
-        marked, unreadable, absent = _mark_rows(request, parts)
+        marked, unreadable, absent, formats = _mark_rows(request, parts)
         refused |= unreadable
         missing |= absent
         # Unpersist first: Spark finds a cached plan by its paths, and the files may have changed since.
@@ -106,32 +131,76 @@ def _ingest(request: _Input) -> Ingested:
             cached.unpersist()
             broken = find_broken_parts(parts, error)
             if not broken:
+                require_same_types(error)
                 raise
             refused |= {day: problem_text(error) for part in broken for day in part.days or ()}
             parts = [part for part in parts if part not in broken]
     counts, own_reasons = _summarize_counts(counted, request.days, by_folder=all(part.days for part in parts))
     good = F.col(REASON).isNull()
+    completeness, target_completeness = _measure_completeness(counted, request)
     return Ingested(
-        rows=cached.where(good).drop(REASON),
-        quarantined=cached.where(~good),
+        rows=cached.where(good).drop(REASON, UNPARSABLE),
+        quarantined=cached.where(~good).drop(UNPARSABLE),
         counts=counts,
-        refused=_refuse_by_counts(request, counts, own_reasons) | refused,
-        missing_columns=sorted(missing),
+        completeness=completeness,
+        target_completeness=target_completeness,
+        refused=_refuse_by_counts(request, counts, own_reasons, _list_unparsable(counted)) | refused,
+        missing_columns=sorted(set().union(*missing.values())),
+        missing_by_day={day: sorted(columns) for day, columns in missing.items()},
+        cut_off=_find_cut_off(request.source, parts, refused),
         cached=cached,
+        formats=formats,
     )
+
+
+def _find_cut_off(source: Source, parts: Sequence[Part], refused: Mapping[str, str]) -> list[str]:
+    """Return the text files that end within a row, of the days that are not refused anyway."""
+    read = [part for part in parts if part.days is None or not set(part.days) & refused.keys()]
+    return [file for part in read for file in source.find_cut_off(part)]
 
 
 def _count_rows(rows: DataFrame) -> list[Row]:
-    """Count the rows of each day and reason."""
+    """Count the rows and sensors of each day and reason, in one pass."""
+    by_sensor = rows.groupBy("date", REASON, "sensor_id").agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(F.col("speed").isNull()).alias("without_target"),
+        F.count_if(F.col("timestamp").isNull()).alias("without_timestamp"),
+        F.min(UNPARSABLE).alias("unparsable"),
+    )
+    with_target = F.col("rows") > F.col("without_target")
+    sums = [F.sum(name).alias(name) for name in ("rows", "without_target", "without_timestamp")]
     return (
-        rows.groupBy("date", REASON)
+        by_sensor.groupBy("date", REASON)
         .agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.count_if(F.col("speed").isNull()).alias("without_target"),
-            F.count_if(F.col("timestamp").isNull()).alias("without_timestamp"),
+            *sums,
+            F.count("sensor_id").alias("sensors"),
+            F.count_if(with_target & F.col("sensor_id").isNotNull()).alias("sensors_with_target"),
+            F.min("unparsable").alias("unparsable"),
         )
         .collect()
     )
+
+
+def _measure_completeness(
+    counted: Sequence[Row], request: _Input
+) -> tuple[dict[str, Completeness], dict[str, Completeness]]:
+    """Return the completeness of each day's good rows, and of those with the target."""
+    zone, minutes = request.data.zone, request.data.interval_minutes
+    intervals = {day: clock.intervals_of_day(day, zone, minutes) for day in request.days}
+    every = {day: Completeness(0, 0, number) for day, number in intervals.items()}
+    with_target = dict(every)
+    for row in counted:
+        if row[REASON] is None:
+            number = intervals[row["date"]]
+            every[row["date"]] = Completeness(row["rows"], row["sensors"], number)
+            rows = row["rows"] - row["without_target"]
+            with_target[row["date"]] = Completeness(rows, row["sensors_with_target"], number)
+    return every, with_target
+
+
+def _list_unparsable(counted: Sequence[Row]) -> dict[str, str]:
+    """Return the text of an unparsable timestamp, for each day with one."""
+    return {row["date"]: row["unparsable"] for row in counted if row["unparsable"] is not None}
 
 
 def _summarize_counts(
@@ -167,12 +236,24 @@ def _summarize_counts(
 
 
 def _refuse_by_counts(
-    request: _Input, counts: Mapping[str, Mapping[str, Any]], own_reasons: Mapping[str, Mapping[str, int]]
+    request: _Input,
+    counts: Mapping[str, Mapping[str, Any]],
+    own_reasons: Mapping[str, Mapping[str, int]],
+    unparsable: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the days with too many bad rows, or all days if no timestamp can be read, with the reason."""
+    """Return the days with too many bad rows, or all days if no timestamp can be read, with the reason.
+
+    Args:
+        request: Source, days and settings.
+        counts: Number of rows by day.
+        own_reasons: Reasons of the bad rows that certainly belong to a day.
+        unparsable: Text of an unparsable timestamp, by day.
+    """
     without_day = sum(count["without_day"] for count in counts.values())
     if without_day == sum(count["rows"] + count["quarantined"] for count in counts.values()) > 0:
-        return dict.fromkeys(request.days, messages.UNREADABLE_TIMESTAMPS(rows=without_day, uri=request.source.uri))
+        value = next(iter(unparsable.values()), None)
+        text = messages.UNREADABLE_TIMESTAMPS(rows=without_day, uri=request.source.uri, value=value)
+        return dict.fromkeys(request.days, text)
     refused: dict[str, str] = {}
     allowed = request.data.max_bad_share
     for day, reasons in own_reasons.items():
@@ -180,16 +261,23 @@ def _refuse_by_counts(
         total = counts[day]["rows"] + bad
         if bad > allowed * total:
             worst_first = [f"{n} x {reason}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1])]
-            refused[day] = messages.TOO_MANY_BAD_ROWS(bad=bad, rows=total, reasons=worst_first, allowed=allowed)
+            facts = {"bad": bad, "rows": total, "reasons": worst_first, "allowed": allowed}
+            if UNPARSABLE_TIMESTAMP in reasons and day in unparsable:
+                formats = request.data.timestamp_formats
+                refused[day] = messages.UNPARSABLE_TIMESTAMPS(**facts, value=unparsable[day], formats=formats)
+            else:
+                refused[day] = messages.TOO_MANY_BAD_ROWS(**facts)
     return refused
 
 
-def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[str, str], set[str]]:
+def _mark_rows(
+    request: _Input, parts: Sequence[Part]
+) -> tuple[DataFrame, dict[str, str], dict[str, set[str]], dict[str, str]]:
     """Read and validate parts.
 
     Returns:
-        Every row with its local day and the reason that makes it bad; the reason for each refused day; and the
-        catalogue's columns that a part lacks.
+        Every row with its local day and the reason that makes it bad; the reason for each refused day; the catalogue's
+        columns that each day lacks; and the format of the files by day.
 
     Raises:
         InputError: If a part without days cannot be used.
@@ -197,7 +285,8 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
     read, refused = request.source.read_all(request.spark, parts)
     names = [c.name for c in request.columns]
     frames: list[DataFrame] = []
-    missing: set[str] = set()
+    formats = {day: str(part.format) for part, _ in read for day in part.days or request.days}
+    missing: dict[str, set[str]] = {}
     for part, frame in read:
         try:
             require_columns(frame, request.required, part.place)
@@ -207,7 +296,7 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
                 raise
             refused |= {day: problem_text(error) for day in part.days}
             continue
-        missing |= set(names) - set(frame.columns)
+        missing |= {day: set(names) - set(frame.columns) for day in part.days or request.days}
         frames.append(_add_local_day(validated, part, request.days, request.data))
     if frames:
         rows = frames[0]
@@ -215,9 +304,9 @@ def _mark_rows(request: _Input, parts: Sequence[Part]) -> tuple[DataFrame, dict[
             rows = rows.unionByName(frame)
     else:
         schema = ", ".join(f"{c.name} {c.spark_type}" for c in request.columns)
-        rows = request.spark.createDataFrame([], f"{schema}, {REASON} string, date string")
+        rows = request.spark.createDataFrame([], f"{schema}, {REASON} string, {UNPARSABLE} string, date string")
     order = [name for name in names if name not in KEYS]
-    return mark_duplicates(rows, KEYS, order), refused, missing
+    return mark_duplicates(rows, KEYS, order), refused, missing, formats
 
 
 def _add_local_day(rows: DataFrame, part: Part, days: Sequence[str], data: DataSettings) -> DataFrame:

@@ -17,8 +17,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
-from traffic_assets.dagster_hdfs.message import find_coded_text
+from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
 from traffic_assets.messages import readings as messages
+from traffic_assets.readings.cut_off import END_BYTES, PACKED, is_cut_off
 from traffic_assets.settings.data import ALIASES
 
 FORMATS = {
@@ -43,10 +44,12 @@ class Part:
     Attributes:
         paths: Files or folders.
         days: Local days of the files; None if the layout does not name them.
+        format: Format of the files, once they were read.
     """
 
     paths: tuple[str, ...]
     days: tuple[str, ...] | None
+    format: str | None = None
 
     @property
     def place(self) -> str:
@@ -162,7 +165,7 @@ class Source:
         """Read the parts, those with the same columns together, and refuse days that cannot be read.
 
         Returns:
-            Pairs of part and rows, and the reason for each refused day.
+            Pairs of part (with its format) and rows, and the reason for each refused day.
 
         Raises:
             InputError: If a part without days cannot be read.
@@ -172,6 +175,7 @@ class Source:
         refused: dict[str, str] = {}
         for part in parts:
             try:
+                self._require_content(part)
                 schema = self.read(spark, part).schema.json()
                 by_schema[self._detect_format(part.paths[0]), schema].append(part)
             except (InputError, StorageError) as error:
@@ -182,10 +186,58 @@ class Source:
             Part(
                 tuple(path for p in same for path in p.paths),
                 None if same[0].days is None else tuple(day for p in same for day in p.days or ()),
+                kind,
             )
-            for same in by_schema.values()
+            for (kind, _), same in by_schema.items()
         ]
         return [(group, self.read(spark, group)) for group in groups], refused
+
+    def _require_content(self, part: Part) -> None:
+        """Raise if a file has 0 bytes; Spark would ignore it silently.
+
+        If the format is detected, a file without an extension of a format, such as a marker of a finished upload, may
+        be empty.
+
+        Raises:
+            InputError: If a file is empty.
+        """
+        endings = tuple(FORMATS) if self.format == "auto" else ""
+        if empty := [file for file, size in self._sizes(part) if not size and file.lower().endswith(endings)]:
+            raise InputError(messages.EMPTY_FILES(files=empty))
+
+    def find_cut_off(self, part: Part) -> list[str]:
+        """Return the text files of a part that end within a row.
+
+        Raises:
+            StorageError: If a retry may succeed; a file that cannot be read is reported when Spark reads it.
+        """
+        kind = self._detect_format(part.paths[0])
+        if kind == "parquet":
+            return []
+        return [
+            file
+            for file, size in self._sizes(part)
+            if not file.lower().endswith(PACKED) and self._is_cut_off(file, size, kind)
+        ]
+
+    def _is_cut_off(self, file: str, size: int, kind: str) -> bool:
+        try:
+            end = self.filesystem.read_range(file, max(0, size - END_BYTES), END_BYTES)
+            return not end.endswith(b"\n") and is_cut_off(self.filesystem.read_range(file, 0, END_BYTES), end, kind)
+        except OSError as error:
+            if isinstance(error, StorageError) and error.retryable:
+                raise
+            return False
+
+    def _sizes(self, part: Part) -> list[tuple[str, int]]:
+        """Return the files of a part with their sizes in bytes."""
+        sizes: list[tuple[str, int]] = []
+        for path in part.paths:
+            try:
+                sizes += [(f"{path.rstrip('/')}/{name}", size) for name, size, _ in self._files_below(path)]
+            except NotADirectoryError:
+                sizes.append((path, self.filesystem.size(path)))
+        return sizes
 
     def _rename_columns(self, frame: DataFrame, part: Part) -> DataFrame:
         """Rename the columns to their names in the catalogue. Names are compared without case, as in Spark."""
@@ -238,6 +290,22 @@ class Source:
             return None
 
 
+def require_same_types(error: StorageError) -> None:
+    """Raise if a storage error comes from raw files whose columns differ in type; its own remedy is for tables.
+
+    Raises:
+        InputError: If the error is about the type of a column.
+    """
+    if error.kind == "schema_mismatch":
+        raise InputError(_different_types(error)) from error
+
+
+def _different_types(error: StorageError) -> CodedText:
+    text = find_coded_text(error)
+    values = text.values if text else {"paths": [], "cause": first_line(error)}
+    return messages.DIFFERENT_TYPES(path=(values["paths"] or [""])[-1], cause=values["cause"])
+
+
 def find_broken_parts(parts: Sequence[Part], error: StorageError) -> list[Part]:
     """Return the day folders whose path an error contains; none if a retry may succeed."""
     if error.retryable:
@@ -247,7 +315,9 @@ def find_broken_parts(parts: Sequence[Part], error: StorageError) -> list[Part]:
 
 
 def problem_text(error: BaseException) -> str:
-    """Return the text of an error with its code if it has one, otherwise the first line."""
+    """Return the text of an error about raw input with its code if it has one, otherwise the first line."""
+    if isinstance(error, StorageError) and error.kind == "schema_mismatch":
+        return _different_types(error)
     return find_coded_text(error) or first_line(error)
 
 

@@ -20,12 +20,17 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from traffic_assets.catalogue import clock
 from traffic_assets.catalogue.column import Column as CatalogueColumn
 from traffic_assets.messages import readings as messages
 from traffic_assets.readings.readers import InputError
 from traffic_assets.settings.data import DataSettings
 
 REASON = "_reason"
+UNPARSABLE = "_unparsable"
+"""Column with the text of an unparsable timestamp."""
+UNPARSABLE_TIMESTAMP = "timestamp: unparsable"
+"""Reason that makes a row with such a timestamp bad."""
 KM_PER_MILE = 1.609344
 _NESTED = (ArrayType, MapType, StructType, BinaryType)
 _IMPOSSIBLE: dict[str, tuple[type, ...]] = {
@@ -62,7 +67,7 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
     """Convert columns to the catalogue's types, and add the reason that makes a row bad.
 
     A column that the input lacks is null. Speeds are converted to mph. Naive timestamps are converted to UTC, and all
-    are floored to the start of their interval.
+    are floored to the start of their local interval.
 
     Args:
         frame: Rows with columns named as in the catalogue, of any types.
@@ -71,7 +76,7 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
         where: Location of the input for messages.
 
     Returns:
-        The columns and `_reason`, which is null for a good row.
+        The columns; `_reason`, which is null for a good row; and `_unparsable`, the text of an unparsable timestamp.
 
     Raises:
         InputError: If no value of a column's type can be converted to the catalogue's type.
@@ -79,6 +84,7 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
     present = {f.name: f.dataType for f in frame.schema.fields}
     values: dict[str, Column] = {}
     reasons: list[Column] = []
+    unparsable = F.lit(None)
     for column in columns:
         if column.name not in present:
             values[column.name] = F.lit(None).cast(column.spark_type)
@@ -103,12 +109,19 @@ def validate_rows(frame: DataFrame, columns: Sequence[CatalogueColumn], data: Da
             value = value / _PER_MILE[column.unit]
         values[column.name] = value
         blank = F.trim(raw.cast("string")) == "" if isinstance(present[column.name], StringType) else F.lit(False)
-        reasons.append(F.when(raw.isNotNull() & ~blank & value.isNull(), F.lit(f"{column.name}: unparsable")))
+        failed = raw.isNotNull() & ~blank & value.isNull()
+        reasons.append(F.when(failed, F.lit(f"{column.name}: unparsable")))
+        if column.spark_type == "timestamp":
+            unparsable = F.when(failed, raw.cast("string"))
         reasons += _range_reasons(column, value)
         if column.role == "key":
             reasons.append(F.when(value.isNull() | (value.cast("string") == ""), F.lit(f"{column.name}: missing")))
     reason = F.coalesce(*reasons) if reasons else F.lit(None)
-    return frame.select(*(v.alias(n) for n, v in values.items()), reason.cast("string").alias(REASON))
+    return frame.select(
+        *(value.alias(name) for name, value in values.items()),
+        reason.cast("string").alias(REASON),
+        unparsable.cast("string").alias(UNPARSABLE),
+    )
 
 
 def _range_reasons(column: CatalogueColumn, value: Column) -> list[Column]:
@@ -128,7 +141,7 @@ def _range_reasons(column: CatalogueColumn, value: Column) -> list[Column]:
 
 
 def _timestamp(raw: Column, raw_type: object, data: DataSettings) -> Column:
-    """Return UTC timestamps, floored to the interval.
+    """Return UTC timestamps, floored to the local interval.
 
     The session's time zone is UTC, so a cast reads naive values as UTC.
     """
@@ -146,8 +159,7 @@ def _timestamp(raw: Column, raw_type: object, data: DataSettings) -> Column:
         )
     elif isinstance(raw_type, TimestampNTZType | DateType):
         value = naive(value)
-    seconds = 60 * data.interval_minutes
-    return F.timestamp_seconds(F.floor(value.cast("long") / seconds) * seconds)
+    return clock.interval_start(value, data.zone, data.interval_minutes)
 
 
 def _has_zone(timestamp_format: str) -> bool:

@@ -5,6 +5,7 @@ it.
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,9 +16,11 @@ from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import registry as messages
 from traffic_assets.registry.manifest import MANIFEST, changed_files
 from traffic_assets.registry.metadata import VersionMetadata
-from traffic_assets.registry.versions import VERSION, RegistryError, Version
+from traffic_assets.registry.versions import VERSION, MisplacedVersionError, RegistryError, Version
 
 METADATA = "metadata.json"
+OFFERED = 3
+"""Most versions that the message about a damaged one offers; each is read whole before."""
 
 
 class RegistryReader:
@@ -44,27 +47,30 @@ class RegistryReader:
         return [str(version) for version in self._versions(lane)]
 
     def latest(self, lane: str) -> str:
-        """Return the newest version of a lane.
+        """Return the newest version of a lane; a folder that contains another version does not count.
 
         Raises:
             RegistryError: If the lane has no version.
         """
-        versions = self._versions(lane)
-        if not versions:
+        newest = self._newest(lane)
+        if newest is None:
             raise RegistryError(messages.NO_MODEL(lane=lane, lanes=self.lanes()))
-        return str(versions[-1])
+        return str(newest)
 
     def metadata(self, lane: str, version: str = "latest") -> VersionMetadata:
         """Return the metadata of a version.
 
         Raises:
-            RegistryError: If the version does not exist, or its metadata cannot be read.
+            RegistryError: If the version does not exist, its metadata cannot be read, or its folder contains another
+                version.
         """
         uri = self._version_uri(lane, version)
-        try:
-            return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
-        except (FileNotFoundError, ValidationError) as error:
-            raise self._make_damage_error(lane, uri, METADATA) from error
+        metadata = self._read_metadata(lane, uri)
+        if not _is_in_place(metadata, lane, uri):
+            raise MisplacedVersionError(
+                messages.MISPLACED_VERSION(uri=uri, lane=metadata.lane, version=metadata.version)
+            )
+        return metadata
 
     def all_versions(self, notify: Callable[["RegistryError"], None] | None = None) -> list[VersionMetadata]:
         """Return the metadata of every version of every lane.
@@ -92,12 +98,17 @@ class RegistryReader:
         return self.all_versions(damaged)
 
     def references(self) -> set[str]:
-        """Return the ids of the generations that registered versions refer to.
+        """Return the ids of the generations that registered versions refer to, and those of misplaced folders.
 
         Raises:
             RegistryError: If the metadata of a version cannot be read, because its references are then unknown.
         """
-        return {id_ for metadata in self.all_versions() for id_ in metadata.training.references}
+        return {
+            id_
+            for lane in self.lanes()
+            for version in self.versions(lane)
+            for id_ in self._read_metadata(lane, f"{self._lane_uri(lane)}/{version}").training.references
+        }
 
     def verify(self, lane: str, version: str = "latest") -> None:
         """Raise if a version's files differ from its manifest.
@@ -113,14 +124,53 @@ class RegistryReader:
         if changed:
             raise self._make_damage_error(lane, uri, *changed)
 
+    def _read_metadata(self, lane: str, uri: str) -> VersionMetadata:
+        """Return the metadata in a version's folder, even if it is that of another version."""
+        try:
+            return self._parse_metadata(uri)
+        except (FileNotFoundError, ValidationError) as error:
+            raise self._make_damage_error(lane, uri, METADATA) from error
+
+    def _parse_metadata(self, uri: str) -> VersionMetadata:
+        return VersionMetadata.model_validate_json(self.filesystem.read_bytes(f"{uri}/{METADATA}"))
+
     def _make_damage_error(self, lane: str, uri: str, *files: str) -> RegistryError:
         version = uri.rpartition("/")[2]
-        others = [other for other in self.versions(lane) if other != version]
+        others = (str(other) for other in reversed(self._versions(lane)) if str(other) != version)
+        intact = islice((other for other in others if self._is_intact(lane, other)), OFFERED)
         return RegistryError(
             messages.DAMAGED_VERSION(
-                lane=lane, version=version, uri=uri, files=files, manifest=MANIFEST, versions=others
+                lane=lane, version=version, uri=uri, files=files, manifest=MANIFEST, versions=[*intact][::-1]
             )
         )
+
+    def _is_readable(self, lane: str, version: str) -> bool:
+        """Return whether a folder contains the metadata of the version that it names."""
+        uri = f"{self._lane_uri(lane)}/{version}"
+        try:
+            return _is_in_place(self._parse_metadata(uri), lane, uri)
+        except (FileNotFoundError, ValidationError):
+            return False
+
+    def _is_intact(self, lane: str, version: str) -> bool:
+        """Return whether a version's metadata can be read and its files are those of its manifest."""
+        try:
+            return self._is_readable(lane, version) and not changed_files(
+                f"{self._lane_uri(lane)}/{version}", self.filesystem
+            )
+        except ValueError:
+            return False
+
+    def _newest(self, lane: str) -> Version | None:
+        for version in reversed(self._versions(lane)):
+            uri = f"{self._lane_uri(lane)}/{version}"
+            try:
+                if not _is_in_place(self._parse_metadata(uri), lane, uri):
+                    continue
+            except (FileNotFoundError, ValidationError):
+                pass  # a damaged version counts: its number is taken
+            return version
+        return None
 
     def _versions(self, lane: str) -> list[Version]:
         try:
@@ -132,7 +182,8 @@ class RegistryReader:
     def _version_uri(self, lane: str, version: str) -> str:
         name = self.latest(lane) if version == "latest" else str(Version.parse(version))
         if name not in (versions := self.versions(lane)):
-            raise RegistryError(messages.NO_VERSION(lane=lane, version=name, versions=versions))
+            readable = [version for version in versions if self._is_readable(lane, version)]
+            raise RegistryError(messages.NO_VERSION(lane=lane, version=name, versions=readable))
         return f"{self._lane_uri(lane)}/{name}"
 
     def _lane_uri(self, lane: str) -> str:
@@ -152,6 +203,10 @@ class RegistryReader:
         for entry in folders:
             if not VERSION.fullmatch(entry.name):
                 yield from self._lanes_below(entry.uri, f"{prefix}/{entry.name}" if prefix else entry.name)
+
+
+def _is_in_place(metadata: VersionMetadata, lane: str, uri: str) -> bool:
+    return (metadata.lane, metadata.version) == (lane, uri.rpartition("/")[2])
 
 
 def summary(metadata: VersionMetadata) -> dict[str, Any]:

@@ -178,7 +178,10 @@ class ModelRegistry(RegistryReader):
         return metadata
 
     def _claim(self, new: NewVersion) -> Version:
-        """Claim and return the next free number; concurrent processes get different ones."""
+        """Claim and return the next free number; concurrent processes get different ones.
+
+        A folder that was copied by hand does not count as the newest version, but its number is not free either.
+        """
         lane_uri = self._lane_uri(new.lane)
         self.filesystem.mkdirs(f"{lane_uri}/{CLAIMS}")
         claimed = [
@@ -186,11 +189,13 @@ class ModelRegistry(RegistryReader):
             for e in self.filesystem.list(f"{lane_uri}/{CLAIMS}")
             if VERSION.fullmatch(e.name.removesuffix(".json"))
         ]
-        taken = [*claimed, *self._versions(new.lane)]
+        newest, folders = self._newest(new.lane), set(self._versions(new.lane))
+        taken = [*claimed, *([newest] if newest else [])]
         version = max(taken).next() if taken else Version(*FIRST)
         content = json.dumps({"model": new.identity, "claimed_at": datetime.now(UTC).isoformat()}).encode()
         for _ in range(_TRIES):
-            if self.filesystem.create_exclusive(f"{lane_uri}/{CLAIMS}/{version}.json", content):
+            claim = f"{lane_uri}/{CLAIMS}/{version}.json"
+            if version not in folders and self.filesystem.create_exclusive(claim, content):
                 return version
             version = version.next()
         raise RegistryError(messages.NO_FREE_VERSION(lane=new.lane, tries=_TRIES, claims=f"{lane_uri}/{CLAIMS}"))

@@ -13,6 +13,10 @@ class RegistryError(RuntimeError):
     """A version that cannot be registered, found or loaded; the message says why, and which versions exist."""
 
 
+class MisplacedVersionError(RegistryError):
+    """A folder that contains another version than it names, such as a copy made by hand."""
+
+
 @dataclass(frozen=True, order=True)
 class Version:
     """A semantic version."""

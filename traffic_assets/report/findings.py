@@ -76,7 +76,7 @@ def describe_tests(board: Board) -> str:
     done = [
         f"Tests: {'; '.join(map(test_title, tests))}. Within each test, the p-values are corrected for the number of "
         f"models by {CORRECTION}; a difference is statistically significant if the corrected p is below "
-        f"{board.significance_level:g}."
+        f"{board.significance_level:.15g}."
     ]
     missing = [f"Not tested: {test_title(test)} ({reason})." for test, reason in UNTESTED.items() if test not in tests]
     return " ".join((done if tests else []) + missing)
@@ -97,6 +97,15 @@ def threshold_summary(board: Board) -> str:
         return f"All thresholds are met ({_join_names(limited)})."
     verbs = ("misses", "is") if len(missed) == 1 else ("miss", "are")
     return f"{_join_names(missed)} {verbs[0]} thresholds and {verbs[1]} not registered."
+
+
+def describe_undefined(board: Board) -> list[str]:
+    """Return a sentence for each metric that is undefined for some rows, with the reason."""
+    reasons: dict[str, str] = {}
+    for lane in board.lanes:
+        for metrics in (lane.scores.train, lane.scores.test, lane.temporal.metrics, *lane.search.best.folds):
+            reasons |= metrics.undefined
+    return [f"A dash for {get_title(name)} means that it is undefined: {why}." for name, why in reasons.items()]
 
 
 def describe_test_split(report: Report) -> str:

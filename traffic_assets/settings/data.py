@@ -4,14 +4,21 @@ from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.section import Name, Section
+from traffic_assets.settings.timestamp_patterns import find_pattern_problem
 from traffic_assets.settings.uri import absolute_uri
 
 Percent = Annotated[float, Field(ge=0, le=1)]
 Hour = Annotated[float, Field(ge=0, le=24)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+"""Range of daily partitions; the arithmetic of dates ends soon after it."""
+DayCheck = Literal["has_rows", "complete", "few_quarantined", "no_unknown_sensor", "no_missing_column"]
+"""Checks of sensors, readings and features that a deployment can make blocking."""
 
 ALIASES = {
     "avg_speed": "speed",
@@ -32,6 +39,12 @@ ALIASES = {
     "road": "highway",
 }
 """Column of the catalogue by common column name of input files; the setting `aliases` extends or replaces them."""
+
+
+def _parsable(pattern: str) -> str:
+    if problem := find_pattern_problem(pattern):
+        raise ValueError(problem)
+    return pattern
 
 
 class FillSettings(Section):
@@ -81,7 +94,7 @@ class DataSettings(Section):
     timestamps: Literal["utc", "local"] = Field(
         default="utc", description="Time zone of input timestamps that name none: UTC or `time_zone`."
     )
-    timestamp_formats: list[Name] = Field(
+    timestamp_formats: list[Annotated[Name, AfterValidator(_parsable)]] = Field(
         default=["MM/dd/yyyy HH:mm:ss"],
         description="Timestamp patterns of Spark's `to_timestamp`, tried after ISO 8601.",
     )
@@ -97,7 +110,7 @@ class DataSettings(Section):
         default=65.0,
         description="Free-flow speed in mph, or `per_sensor` for each sensor's 85th percentile at night.",
     )
-    center: tuple[float, float] | None = Field(
+    center: tuple[Latitude, Longitude] | None = Field(
         default=None,
         description="Latitude and longitude of the network's centre. Default: the mean position of the sensors.",
     )
@@ -107,12 +120,29 @@ class DataSettings(Section):
     max_bad_share: Percent = Field(
         default=0.05, description="Maximum share of quarantined rows. A day with more is refused."
     )
+    minimum_completeness: Percent = Field(
+        default=0.5,
+        description="Minimum share of the readings that a day's sensors would have in all intervals of the day. A day "
+        "with less warns and does not count for training. 0 turns it off.",
+    )
+    blocking_checks: list[DayCheck] = Field(
+        default=[],
+        description="Checks of sensors, readings and features that stop a run if they fail. The others only warn.",
+    )
     fill: FillSettings = Field(default_factory=FillSettings)
 
     @field_validator("source", "sensors_source")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         return None if value is None else absolute_uri(value)
+
+    @field_validator("interval_minutes")
+    @classmethod
+    def _divides_an_hour(cls, value: int) -> int:
+        if 60 % value:
+            allowed = [minutes for minutes in range(1, 61) if 60 % minutes == 0]
+            raise ValueError(messages.INTERVAL_NOT_IN_HOUR(minutes=value, allowed=allowed))
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -121,6 +151,13 @@ class DataSettings(Section):
             ZoneInfo(value)
         except (ValueError, OSError, KeyError) as error:
             raise ValueError(messages.UNKNOWN_TIME_ZONE(zone=value)) from error
+        return value
+
+    @field_validator("first_day", "last_day")
+    @classmethod
+    def _within_range(cls, value: date | None) -> date | None:
+        if value is not None and not FIRST_DAY <= value <= LAST_DAY:
+            raise ValueError(messages.DAY_OUT_OF_RANGE(day=value, first=FIRST_DAY, last=LAST_DAY))
         return value
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from traffic_assets.settings.json_objects import duplicate_keys, parse_json
 from traffic_assets.settings.layer import Layer, at_path, find_origin, merge, merge_layers
 from traffic_assets.settings.old_keys import use_current_names
 from traffic_assets.settings.plugins import ALGORITHM_GROUP, METRIC_GROUP, select_usable, settings_class
+from traffic_assets.settings.references import find_unknown_names
 from traffic_assets.settings.schema import Settings
 from traffic_assets.settings.sklearn_config.listed_models import complete, unlisted_warnings
 from traffic_assets.settings.sklearn_config.translation import translate
@@ -24,6 +25,7 @@ from traffic_assets.settings.validation import EXTENDS, describe, validate
 
 __all__ = ["SettingsError", "load_settings", "merge", "profile_names"]
 
+DEFAULT_PROFILE = "local"
 _LOG = logging.getLogger(__name__)
 _PROFILES = files("traffic_assets.settings") / "profiles"
 
@@ -59,13 +61,15 @@ def load_settings(
         SettingsError: If the settings cannot be used, with one line for every error.
     """
     environ = os.environ if environ is None else environ
-    chosen = str(profile or environ.get(PROFILE) or "local")
+    chosen = str(profile or environ.get(PROFILE) or DEFAULT_PROFILE)
     file_layer, environment_layer = _read(chosen, is_argument=bool(profile)), from_environment(environ)
     override_layer = use_current_names(Layer(dict(overrides or {})), settings_class())
     merged = merge_layers(merge_layers(file_layer, environment_layer), override_layer)
     settings, errors = validate({**complete(merged.content, file_layer), "profile": chosen})
     # several current settings may come from one key; report its error once
     problems = list(dict.fromkeys([*merged.problems, *describe(errors, merged.origins)]))
+    if settings is not None:
+        problems += find_unknown_names(settings)
     unlisted = unlisted_warnings(merged.content, file_layer)
     if settings is None or problems:
         source = f"{chosen}, environment" if environment_layer.content or environment_layer.problems else chosen

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from traffic_assets.dagster_hdfs.installed_backends import backends, find_backend
+from traffic_assets.dagster_hdfs.uris import LOCAL, get_scheme
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.formats import BROWSE_URL
 from traffic_assets.settings.section import Section
@@ -15,6 +17,16 @@ RAW, PROCESSED, TRAINING = OWN_FOLDERS = ("raw", "processed", "training")
 """Folders below `base_uri` for readings, features and trained models; asset groups store their datasets in them."""
 
 
+OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "oss", "cosn", "obs", "wasb", "wasbs")
+"""Schemes of object stores, whose rename copies one file after the other."""
+
+HIERARCHICAL = ("abfs", "abfss")
+"""Schemes whose rename is atomic only with a hierarchical namespace."""
+
+ATOMIC = (LOCAL, "hdfs", "viewfs", "webhdfs", "swebhdfs", "maprfs", "ofs", "o3fs", "jfs")
+"""Schemes of file systems whose rename is atomic: the local disk, HDFS, MapR, Ozone and JuiceFS."""
+
+
 class PersistenceSettings(Section):
     """Storage locations and retention."""
 
@@ -23,7 +35,7 @@ class PersistenceSettings(Section):
         description="Root of everything that is stored: a folder or a Hadoop URI such as `hdfs://namenode:9000/data`.",
     )
     registry_folder: str = Field(default="models", description="Folder of the model registry, below `base_uri`.")
-    keep_generations_hours: Annotated[float, Field(ge=24)] | None = Field(
+    keep_generations_hours: Annotated[float, Field(ge=24, le=876_000)] | None = Field(
         default=None, description="Hours for which a replaced generation is kept. Default: forever."
     )
     browse_url: Annotated[str, Field(pattern=BROWSE_URL)] | None = Field(
@@ -34,7 +46,14 @@ class PersistenceSettings(Section):
     @field_validator("base_uri")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        return absolute_uri(value)
+        uri = absolute_uri(value)
+        scheme = get_scheme(uri)
+        if scheme in (*ATOMIC, *HIERARCHICAL) or find_backend(uri) is not None:
+            return uri
+        if scheme in OBJECT_STORES:
+            raise ValueError(messages.NO_ATOMIC_RENAME(scheme=scheme, uri=uri))
+        allowed = [*ATOMIC, *HIERARCHICAL, *sorted({backend.scheme for backend in backends()})]
+        raise ValueError(messages.UNKNOWN_STORAGE(scheme=scheme, uri=uri, schemes=list(dict.fromkeys(allowed))))
 
     @field_validator("registry_folder")
     @classmethod

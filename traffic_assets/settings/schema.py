@@ -6,20 +6,23 @@ belongs to the package that uses it. `loading.py` reads files and the environmen
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from traffic_assets.dagster_hdfs.installed_backends import find_backend
 from traffic_assets.dagster_hdfs.message import CodedText
+from traffic_assets.dagster_hdfs.uris import get_scheme, redact
 from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.data import DataSettings
 from traffic_assets.settings.evaluation import EvaluationSettings
-from traffic_assets.settings.formats import OWNER
+from traffic_assets.settings.formats import DEPLOYMENT, OWNER
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models import built_in_settings
 from traffic_assets.settings.models.base import ModelSettings, Range
-from traffic_assets.settings.persistence import RAW, PersistenceSettings
+from traffic_assets.settings.persistence import HIERARCHICAL, RAW, PersistenceSettings
+from traffic_assets.settings.runs import RunSettings
 from traffic_assets.settings.section import Section, subsection, with_fields
 from traffic_assets.settings.spark import EXECUTOR_SETTINGS, SparkSettings
 from traffic_assets.settings.target import DEFAULT_TARGET, Target
@@ -60,9 +63,22 @@ class Settings(Section):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     persistence: PersistenceSettings = Field(default_factory=PersistenceSettings)
     spark: SparkSettings = Field(default_factory=SparkSettings)
+    runs: RunSettings = Field(default_factory=RunSettings)
+    deployment: Annotated[str, Field(pattern=DEPLOYMENT)] = Field(
+        default="",
+        description="Prefix of asset keys, jobs, sensors and tags in Dagster, such as `san_diego`, so that several "
+        "networks share one instance. Paths in storage, models and commands do not depend on it. Default: no prefix.",
+    )
     owners: list[Owner] = Field(
         default_factory=list, description="Owners of the assets in the Dagster UI: e-mail addresses, or `team:<name>`."
     )
+
+    @field_validator("deployment")
+    @classmethod
+    def _apart_from_targets(cls, value: str) -> str:
+        if value in get_args(Target):
+            raise ValueError(messages.DEPLOYMENT_IS_A_TARGET(deployment=value, targets=get_args(Target)))
+        return value
 
     @model_validator(mode="after")
     def _one_model_at_least(self) -> "Settings":
@@ -95,8 +111,13 @@ class Settings(Section):
 
     @property
     def without_effect(self) -> list[tuple[tuple[str, ...], CodedText]]:
-        """Settings that have no effect: path and message of each. The loader logs them as warnings."""
-        return [*self._empty_searches(), *self._idle_training(), *self._idle_spark()]
+        """Settings that have no effect, or may not work: path and message of each. The loader logs them as warnings."""
+        return [*self._empty_searches(), *self._idle_training(), *self._idle_spark(), *self._uncertain_storage()]
+
+    def _uncertain_storage(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
+        uri = self.persistence.base_uri
+        if get_scheme(uri) in HIERARCHICAL and find_backend(uri) is None:
+            yield ("persistence", "base_uri"), messages.NEEDS_HIERARCHICAL_NAMESPACE(uri=uri)
 
     def _empty_searches(self) -> Iterator[tuple[tuple[str, ...], CodedText]]:
         for name, model in self.enabled_models.items():
@@ -136,3 +157,7 @@ class Settings(Section):
     def source_uri(self) -> str:
         """URI of the input."""
         return self.data.source or f"{self.persistence.base_uri}/{RAW}/readings"
+
+    def describe_source(self, uri: str) -> str:
+        """Return where input files are: relative to the base URI if they are below it, so that both can be moved."""
+        return redact(uri.removeprefix(f"{self.persistence.base_uri.rstrip('/')}/"))

@@ -9,6 +9,8 @@ from traffic_assets.deprecation import warn_renamed
 from traffic_assets.messages import settings as messages
 
 Name = Annotated[str, Field(min_length=1)]
+LARGEST_INTEGER = 2**31 - 1
+"""Largest integer that a parameter of Spark can have."""
 
 
 class Section(BaseModel):
@@ -18,7 +20,7 @@ class Section(BaseModel):
         old_names: Current name of each renamed key, by old name; both are accepted.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     old_names: ClassVar[Mapping[str, str]] = {}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from traffic_assets.messages import settings as messages
-from traffic_assets.settings.section import Name, Section
+from traffic_assets.settings.section import LARGEST_INTEGER, Name, Section
 from traffic_assets.settings.target import DEFAULT_TARGET, Target, TargetName
 
 
@@ -82,7 +82,7 @@ class PreprocessingSettings(Section):
     variance_threshold: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="Exclusive lower bound for `variance`, in the slot's unit squared."
     )
-    top_k: Annotated[int, Field(ge=1)] = Field(
+    top_k: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] = Field(
         default=20, description="Number of slots that `univariate` and `importance` keep."
     )
     scaler: Literal["standard", "min_max", "robust"] = Field(
@@ -116,7 +116,7 @@ class SearchSettings(Section):
         default=3,
         description="Reduction factor n of `halving`: each rung keeps 1/n of the points and uses n times the rows.",
     )
-    screen: Annotated[int, Field(ge=1)] | None = Field(
+    screen: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] | None = Field(
         default=None,
         description="Number of points that a fast surrogate selects for cross-validation. `null` evaluates all points.",
     )
@@ -145,8 +145,12 @@ class TrainingSettings(Section):
     window_weeks: Annotated[int, Field(ge=1, le=53)] = Field(
         default=2, description="Weeks in a training window: the partition's week and those before it."
     )
-    minimum_days: Annotated[int, Field(ge=1)] | None = Field(
+    minimum_days: Annotated[int, Field(ge=1, le=371)] | None = Field(
         default=None, description="Days of the window that must have readings. Default: all of them."
+    )
+    mixed_settings: Literal["refuse", "warn"] = Field(
+        default="refuse",
+        description="Training over days that were built with different settings or code: `refuse` it, or only `warn`.",
     )
     split: SplitSettings = Field(default_factory=SplitSettings)
     folds: Annotated[int, Field(ge=2, le=50)] = Field(default=5, description="Number of cross-validation folds.")
@@ -154,20 +158,20 @@ class TrainingSettings(Section):
         default="random",
         description="`random` folds by row hash, `sensor` by whole sensors, `expanding` and `sliding` by time.",
     )
-    fold_gap_minutes: Annotated[int, Field(ge=0)] = Field(
+    fold_gap_minutes: Annotated[int, Field(ge=0, le=534_240)] = Field(
         default=60,
         description="Gap in minutes between train and test of a temporal fold, so that lags do not reach across.",
     )
     preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
-    max_training_time_minutes: Annotated[float, Field(gt=0)] | None = Field(
+    max_training_time_minutes: Annotated[float, Field(gt=0, le=525_600)] | None = Field(
         default=None,
         description="Time budget in minutes for all searches of a run, split equally. The best trial so far wins.",
     )
     parallel_training: bool = Field(
         default=False, description="Fit several folds and trials at the same time, up to the number of Spark's cores."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+    seed: Annotated[int, Field(ge=0, le=LARGEST_INTEGER)] = Field(
         default=42, description="Seed for splits, folds, searches and fits."
     )
     temporal_train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -177,7 +181,7 @@ class TrainingSettings(Section):
         default=None, description="Features to train on. Default: every feature of the catalogue."
     )
     exclude_features: list[Name] = Field(default=[], description="Features not to train on.")
-    cache_partitions: Annotated[int, Field(ge=1)] | None = Field(
+    cache_partitions: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] | None = Field(
         default=None, description="Spark partitions of the cached rows. Default: the number of cores."
     )
 

@@ -1,10 +1,11 @@
 """The feature table as an asset: the record of each day, and a ready-made table that a user provides."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.assets.lanes import Lane
@@ -13,9 +14,10 @@ from traffic_assets.build import build_defs
 from traffic_assets.catalogue.features import FEATURES
 from traffic_assets.dagster_hdfs.publish import UNPARTITIONED
 from traffic_assets.dagster_hdfs.reading import read_current
+from traffic_assets.dagster_hdfs.uris import local_path
 from traffic_assets.resources import build_resources
-from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import failures, run_features, run_train
+from traffic_assets_tests.deployment import Deployment, copied
+from traffic_assets_tests.runs import failure_codes, failures, get_failure_values, run_features, run_train
 from traffic_assets_tests.tiny import DAYS, WEEK, only_lanes, tiny_settings
 
 
@@ -31,6 +33,76 @@ def test_each_day_records_what_went_in(with_features: Deployment) -> None:
     sensor_table = with_features.hdfs.dataset("sensor_table").current(UNPARTITIONED)
     assert sensor_table is not None
     assert {record["geometry"] for record in records.values()} == {sensor_table.record["facts"]["geometry"]}
+
+
+def test_a_damaged_day_before_is_not_left_out_of_the_lags(
+    spark: SparkSession, with_features: Deployment, tmp_path: Path
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = copied(with_features, tmp_path, instance)
+        before = made.hdfs.dataset("sensor_readings").current(DAYS[0])
+        assert before is not None
+        (file,) = local_path(before.uri).glob("*.parquet")
+        file.unlink()
+        result = run_features(build_defs(made.settings), instance, DAYS[1:2])
+        assert failure_codes(result) == {"feature_table": "storage.damaged-generation"}
+        values = get_failure_values(result)["feature_table"]
+        assert list(values["files"]) == [f"file://{file}"]
+        assert values["remedy"] == f"traffic-assets features {DAYS[0]} {DAYS[0]}"
+        assert run_features(build_defs(made.settings), instance, DAYS[:2]).success
+
+
+def test_the_simulated_days_are_complete(with_features: Deployment) -> None:
+    for key in ("sensor_readings", "feature_table"):
+        for generation in with_features.hdfs.dataset(key).current_generations(DAYS).values():
+            record = generation.record
+            assert record["completeness"] == record["rows"] / (3 * 288) > 0.9
+            assert (record["sensors"], record["intervals"]) == (3, 288)
+    evaluations = with_features.features.get_asset_check_evaluations()
+    days = {e.partition for e in evaluations if e.asset_key == dg.AssetKey("feature_table")}
+    assert days == {None, *DAYS}, "a run over a range has results for every day, and one for all settings"
+    assert [(e.asset_key, e.check_name, e.description) for e in evaluations if not e.passed] == []
+
+
+@pytest.mark.parametrize("kind", ["readings", "features"])
+def test_a_day_of_one_row_warns_and_does_not_count_for_training(spark: SparkSession, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "raw" / "readings"
+    for day in DAYS[:2]:
+        (folder / f"date={day}").mkdir(parents=True)
+        start = datetime.fromisoformat(f"{day}T08:00:00")  # local midnight in UTC
+        moments = [start + timedelta(minutes=5 * i) for i in range(288 if day == DAYS[0] else 1)]
+        rows = [f"{sensor},{moment.isoformat()}Z,60" for moment in moments for sensor in "AB"]
+        unknown = [f"C,{moment.isoformat()}Z," for moment in moments]  # no speed, so no row of features
+        content = "\n".join(["sensor_id,timestamp,speed", *rows, *unknown])
+        (folder / f"date={day}" / "readings.csv").write_text(content)
+    settings = tiny_settings(tmp_path, {"data": {"kind": kind}})
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_features(build_defs(settings), instance, DAYS)
+        assert result.success, failures(result)
+        train = run_train(build_defs(settings), instance, WEEK)
+    assert failure_codes(train)["splits"] == "assets.days-missing"
+    values = get_failure_values(train)["splits"]
+    assert (values["available"], values["incomplete"], values["empty"]) == (1, {DAYS[1]: "0.3472%"}, [DAYS[2]])
+    records = {
+        day: g.record
+        for day, g in build_resources(settings)["hdfs"].dataset("feature_table").current_generations(DAYS).items()
+    }
+    shares = {day: (record["completeness"], record["sensors"]) for day, record in records.items()}
+    assert shares == {DAYS[0]: (1.0, 2), DAYS[1]: (1 / 288, 2), DAYS[2]: (0.0, 0)}
+    shown = {e.partition: e.metadata for e in result.asset_materializations_for_node("feature_table")}
+    assert {day: metadata["completeness"].value for day, metadata in shown.items()} == {
+        day: share for day, (share, _) in shares.items()
+    }
+    checked = {
+        (e.check_name, e.partition): e.passed
+        for e in result.get_asset_check_evaluations()
+        if e.asset_key == dg.AssetKey("feature_table")
+    }
+    assert [checked["complete", day] for day in DAYS] == [True, False, False]
+    assert [checked["has_rows", day] for day in DAYS] == [True, True, False]
+    if kind == "readings":
+        assert [checked["sensors_report", day] for day in DAYS] == [True, True, True]
+        assert (records[DAYS[0]]["sensors_seen"], records[DAYS[0]]["sensors_known"]) == (3, 3)
 
 
 def test_missing_sensor_data_is_recorded(spark: SparkSession, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_lane_reports_the_searches_that_ran_out_of_time(retrainable: Deploymen
         },
     )
     lane = Lane("linear_regression")
-    only = [lane.cv_report, lane.temporal_verdict, lane.evaluation]
+    only = [lane.cv_report, lane.model, lane.temporal_verdict, lane.diagnostics, lane.evaluation]
     result = run_train(build_defs(settings), retrainable.instance, WEEK, only=only)
     for step in (lane.cv_report, lane.temporal_verdict):
         shown = get_metadata(result, step)

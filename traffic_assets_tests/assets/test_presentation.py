@@ -1,6 +1,7 @@
 """Presentation of results in the UI."""
 
 import base64
+import json
 import math
 
 import dagster as dg
@@ -14,6 +15,7 @@ from traffic_assets.assets.presentation import (
     describe_leaderboard,
     dump_document,
     embed_picture,
+    show_metrics,
 )
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
 from traffic_assets.ml.evaluation.leaderboard import LeaderboardEntry
@@ -95,4 +97,23 @@ def test_the_leaderboard_has_a_column_for_an_installed_metric(far: str) -> None:
     ]
     (row,) = [record.data for record in describe_leaderboard(board).records]
     assert row["Far, mph"] == 2.5
-    assert str(row["later Far, mph"]) == "nan", "the metric was not installed when the holdout was evaluated"
+    assert row["later Far, mph"] == "–", "the metric was not installed when the holdout was evaluated"
+
+
+def test_a_table_has_no_nan_and_a_reason_is_shown() -> None:
+    undefined = METRICS.model_copy(update={"r2": math.nan})
+    summary = {name: Spread(mean=math.nan, std=math.nan) for name in METRICS.by_name}
+    trial = Trial(hyperparameters={}, folds=[undefined, undefined], summary=summary)
+    search = Search(primary_metric="rmse", trials=[trial], chosen=0, confirmed=trial)
+    shown = describe_cross_validation(search)
+    assert shown["cv_r2_mean"] == "undefined"
+    assert shown["undefined"].value["r2"] == "the observed values do not vary"
+    entry = LeaderboardEntry(
+        model="svr", kind="alternative", test=undefined, temporal=undefined, targets_asked=0, targets_missed=[]
+    )
+    for table in (shown["folds"], shown["trials"], describe_leaderboard([entry])):
+        for record in table.records:
+            json.dumps(record.data, allow_nan=False)
+    assert describe_leaderboard([entry]).records[0].data["R²"] == "undefined"
+    metadata = show_metrics(undefined)
+    assert (metadata["r2"], metadata["rmse"]) == ("undefined", METRICS.rmse)

@@ -81,10 +81,11 @@ def test_a_refused_day_keeps_its_data_and_the_good_days_are_published(
     assert failure_codes(result)["feature_table"] == "storage.partitions-refused"
     said = get_failure_values(result)["feature_table"]["refused"]
     assert list(said) == DAYS[1:3]
-    assert "1 of 1 (1 x timestamp: unparsable)" in said[DAYS[1]]
+    assert "'soon'" in said[DAYS[1]], "a value that cannot be parsed"
+    assert "data.timestamp_formats" in said[DAYS[1]]
     assert "sensor_id, timestamp, fast" in said[DAYS[2]]
     assert get_refusal_codes(result, "sensor_readings") == {
-        DAYS[1]: "readings.too-many-bad-rows",
+        DAYS[1]: "readings.unparsable-timestamps",
         DAYS[2]: "readings.missing-columns",
     }
     after = {key: resource.dataset(key).current_generations(DAYS) for key in both}

@@ -1,14 +1,16 @@
 """A lane's registry entry: its recorded provenance, and the refusal of a model that misses its gate."""
 
 import pytest
+from pyspark.sql import SparkSession
 
 from traffic_assets.assets.lanes import Lane
 from traffic_assets.assets.registry import get_registry
 from traffic_assets.build import build_defs
+from traffic_assets.dagster_hdfs.uris import local_path
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets_tests.deployment import Deployment
 from traffic_assets_tests.refused import Refused
-from traffic_assets_tests.runs import failure_codes, run_train
+from traffic_assets_tests.runs import failure_codes, get_failure_values, run_train
 from traffic_assets_tests.tiny import DAYS, LANES, WEEK
 
 
@@ -40,3 +42,19 @@ def test_a_registry_entry_without_its_gate_still_refuses_a_model_that_missed_it(
     assert not alone.success
     assert failure_codes(alone) == {"linear_regression_registry_entry": "assets.not-registered"}
     assert get_registry(made.hdfs).versions("linear_regression") == before == []
+
+
+def test_a_model_that_was_damaged_after_its_evaluation_is_not_registered(
+    spark: SparkSession, retrainable: Deployment
+) -> None:
+    lane, defs, instance = Lane("random_forest"), build_defs(retrainable.settings), retrainable.instance
+    model = retrainable.hdfs.dataset(lane.model).current(WEEK)
+    assert model is not None
+    assert run_train(defs, instance, WEEK, only=[lane.diagnostics, lane.evaluation]).success
+    (file,) = local_path(model.uri).glob("stages/*RandomForest*/data/*.parquet")
+    file.write_bytes(b"")
+    before = get_registry(retrainable.hdfs).versions(lane.id)
+    result = run_train(defs, instance, WEEK, only=[lane.registry_entry])
+    assert failure_codes(result) == {lane.registry_entry: "storage.damaged-generation"}
+    assert list(get_failure_values(result)[lane.registry_entry]["files"]) == [f"file://{file}"]
+    assert get_registry(retrainable.hdfs).versions(lane.id) == before

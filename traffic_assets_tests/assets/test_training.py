@@ -1,6 +1,7 @@
 """The splits and the preprocessor of a week, and the refusal of a week with too few days."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,7 @@ from traffic_assets.assets.training import (
     FEATURES_ID,
     SPLIT_ASSETS,
     SPLIT_FIGURE,
-    different_fills,
-    different_layouts,
+    incomplete_days,
     newest_id,
     require_days,
     split_id,
@@ -26,7 +26,7 @@ from traffic_assets.catalogue.readings import KEYS
 from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.dagster_hdfs.publish import Dataset, Generation
-from traffic_assets.dagster_hdfs.uris import Internal
+from traffic_assets.dagster_hdfs.uris import Internal, local_path
 from traffic_assets.ml.algorithm import built_in_algorithms
 from traffic_assets.ml.preprocessing.pipeline import is_scaled
 from traffic_assets.ml.splits.shares import SPLITS
@@ -34,8 +34,16 @@ from traffic_assets.partitions import training_window
 from traffic_assets.sensors import FEATURES, ROW_COUNT, stale_weeks
 from traffic_assets.settings import Settings
 from traffic_assets_tests.codes import get_code, get_values
-from traffic_assets_tests.deployment import Deployment
-from traffic_assets_tests.runs import failure_codes, failures, get_metadata, materialized, run_train
+from traffic_assets_tests.deployment import Deployment, copied
+from traffic_assets_tests.runs import (
+    failure_codes,
+    failures,
+    get_failure_values,
+    get_metadata,
+    materialized,
+    run_features,
+    run_train,
+)
 from traffic_assets_tests.tiny import DAYS, WEEK, tiny_settings
 
 
@@ -58,6 +66,95 @@ def test_the_splits_hold_every_row_once_in_one_generation(spark: SparkSession, t
     assert counted == current.record["counts"]
     assert set(counted) == set(SPLITS)
     assert current.record["days"] == {day: g.id for day, g in days.items()}
+
+
+def test_the_splits_record_the_range_of_the_timestamps_of_their_days(trained: Deployment) -> None:
+    hdfs = trained.hdfs
+    days = [
+        generation.record["timestamp_range"]
+        for generation in hdfs.dataset("feature_table").current_generations().values()
+    ]
+    current = hdfs.dataset("train_split").current(WEEK)
+    assert current is not None
+    assert current.record["timestamp_range"] == [days[0][0], days[-1][1]]
+    readings = hdfs.dataset("sensor_readings").current_generations().values()
+    assert [generation.record["timestamp_range"] for generation in readings] == days
+
+
+class TestDamagedDays:
+    """A day of features that was damaged by hand, below a base folder with unusual characters in its name."""
+
+    @pytest.fixture
+    def week(self, with_features: Deployment, tmp_path: Path) -> Iterator[Deployment]:
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield copied(with_features, tmp_path / "a ß 100%20 base", instance)
+
+    def _train(self, week: Deployment) -> dg.ExecuteInProcessResult:
+        return run_train(build_defs(week.settings), week.instance, WEEK, only=list(SPLIT_ASSETS.values()))
+
+    def _day(self, week: Deployment) -> Generation:
+        current = week.hdfs.dataset("feature_table").current(DAYS[1])
+        assert current is not None
+        return current
+
+    @pytest.mark.parametrize("damage", ["missing", "emptied", "shortened"])
+    @pytest.mark.parametrize("earlier", [False, True], ids=["recorded", "of earlier code"])
+    def test_a_damaged_file_fails_the_splits(
+        self, spark: SparkSession, week: Deployment, damage: str, earlier: bool
+    ) -> None:
+        day = self._day(week)
+        (name,) = [path for path in day.record["files"] if not path.startswith("_")]
+        file = local_path(f"{day.uri}/{name}")
+        size, whole = file.stat().st_size, week.hdfs.filesystem.size(day.uri)
+        if earlier:
+            pointer = week.base / "processed" / "ml-features" / "_pointers" / f"{DAYS[1]}.json"
+            content = json.loads(pointer.read_text())
+            del content["record"]["files"], content["record"]["timestamp_range"]
+            pointer.write_text(json.dumps(content))
+        if damage == "missing":
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[: 0 if damage == "emptied" else -100])
+        result = self._train(week)
+        assert failure_codes(result) == {"splits": "storage.damaged-generation"}
+        stored = {"missing": 0, "emptied": 0, "shortened": size - 100}[damage]
+        difference = "missing" if damage == "missing" else f"{stored} bytes"
+        expected = {f"{day.uri}/{name}": f"{difference}, {size} {'bytes ' if damage == 'missing' else ''}recorded"}
+        if earlier:
+            expected = {day.uri: f"{whole - size + stored} bytes, {whole} recorded"}
+        assert get_failure_values(result)["splits"] == {
+            "subject": f"feature_table {DAYS[1]}",
+            "files": expected,
+            "remedy": f"traffic-assets features {DAYS[1]} {DAYS[1]}",
+        }
+        assert week.hdfs.dataset("train_split").partitions() == []
+
+    def test_a_deleted_generation_fails_the_splits(self, spark: SparkSession, week: Deployment) -> None:
+        day = self._day(week)
+        local_path(day.uri).rename(local_path(f"{day.uri}-moved"))
+        result = self._train(week)
+        assert failures(result) == {
+            "splits": f"[storage.missing-generation] The generation of feature_table {DAYS[1]} is missing ({day.uri}). "
+            f"Fix: traffic-assets features {DAYS[1]} {DAYS[1]}."
+        }
+
+    def test_a_pointer_that_was_cut_off_fails_the_splits(self, spark: SparkSession, week: Deployment) -> None:
+        pointer = week.base / "processed" / "ml-features" / "_pointers" / f"{DAYS[1]}.json"
+        pointer.write_bytes(pointer.read_bytes()[:50])
+        result = self._train(week)
+        assert failure_codes(result) == {"splits": "storage.damaged-pointer"}
+        assert failures(result)["splits"].startswith(
+            f"[storage.damaged-pointer] The pointer of feature_table {DAYS[1]} is damaged (file://{pointer}: "
+        )
+        assert failures(result)["splits"].endswith(f"Fix: traffic-assets features {DAYS[1]} {DAYS[1]}.")
+
+    def test_the_remedy_helps(self, spark: SparkSession, week: Deployment) -> None:
+        for path in local_path(self._day(week).uri).glob("*.parquet"):
+            path.write_bytes(b"")
+        assert not self._train(week).success
+        assert run_features(build_defs(week.settings), week.instance, DAYS[1:2]).success
+        result = self._train(week)
+        assert result.success, failures(result)
 
 
 def test_whole_sensors_are_split_if_configured(spark: SparkSession, with_features: Deployment) -> None:
@@ -184,16 +281,6 @@ def test_a_feature_that_cannot_be_created_is_refused_while_loading(tmp_path: Pat
     ("training", "code", "values"),
     [
         (
-            {"features": ["hour_sin", "hour_sine"]},
-            "features.unknown",
-            {"setting": "training.features", "names": ["hour_sine (did you mean hour_sin?)"]},
-        ),
-        (
-            {"exclude_features": ["lanes"]},
-            "features.unknown",
-            {"setting": "training.exclude_features", "names": ["lanes"]},
-        ),
-        (
             {"targets": ["speed", "flow"], "features": ["flow_rate"]},
             "features.all-leaky-or-excluded",
             {"target": "flow"},
@@ -250,6 +337,27 @@ def test_missing_and_empty_days_are_listed(tmp_path: Path) -> None:
     assert (values["week"], values["available"], values["required"]) == (WEEK, 1, 3)
     assert values["empty"] == [DAYS[1]]
     assert DAYS[2] in values["missing"]
+    assert values["commands"] == [f"traffic-assets features {DAYS[1]} 2026-01-11"]
+
+
+def test_incomplete_days_do_not_count_and_are_listed(tmp_path: Path) -> None:
+    generations = {
+        DAYS[0]: generation(DAYS[0], completeness=0.5),
+        DAYS[1]: generation(DAYS[1], rows=1, completeness=1 / 288),
+        DAYS[2]: generation(DAYS[2]),  # stored by an earlier version
+    }
+    settings = tiny_settings(tmp_path)
+    values = get_values(refusal(WEEK, generations, settings))
+    assert (values["available"], values["incomplete"], values["minimum"]) == (2, {DAYS[1]: "0.3472%"}, "50%")
+    fewer = tiny_settings(tmp_path, {"training": {"minimum_days": 2}})
+    assert list(require_days(WEEK, generations, fewer)) == [DAYS[0], DAYS[2]]
+    warning = incomplete_days(generations, fewer)
+    assert warning is not None
+    assert (warning.code, warning.values["days"]) == ("assets.incomplete-days-left-out", {DAYS[1]: "0.3472%"})
+    assert warning.values["commands"] == [f"traffic-assets features {DAYS[1]} {DAYS[1]}"]
+    every = tiny_settings(tmp_path, {"data": {"minimum_completeness": 0}})
+    assert list(require_days(WEEK, generations, every)) == DAYS
+    assert incomplete_days(generations, every) is None
 
 
 def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> None:
@@ -264,6 +372,8 @@ def test_days_before_the_first_day_have_their_own_message(tmp_path: Path) -> Non
         "required": 14,
         "missing": [],
         "empty": [],
+        "incomplete": {},
+        "minimum": "50%",
         "first_day": "2026-01-05",
         "before": "2025-12-29 to 2026-01-04",
         "first_week": "2026-01-12",
@@ -292,39 +402,6 @@ def test_days_on_both_sides_of_the_data_are_listed_together(tmp_path: Path) -> N
     assert get_code(refused) == "assets.days-beyond-data"
     assert get_values(refused)["before"] == "2025-12-29 to 2026-01-04"
     assert get_values(refused)["after"] == "2026-01-08 to 2026-01-11"
-
-
-def test_days_of_different_sensor_tables_are_reported_by_name() -> None:
-    days = {
-        DAYS[0]: generation(DAYS[0], published=9, geometry="new"),
-        DAYS[1]: generation(DAYS[1], published=7, geometry="old"),
-        DAYS[2]: generation(DAYS[2], published=8, geometry="old"),
-    }
-    warning = different_layouts(days)
-    assert warning is not None
-    assert warning.code == "assets.layouts-differ"
-    assert warning.values == {
-        "layouts": f"new: {DAYS[0]}; old: {DAYS[1]}, {DAYS[2]}",
-        "newest": "new",
-        "older": [DAYS[1], DAYS[2]],
-    }
-
-
-def test_days_with_one_sensor_table_or_none_are_comparable() -> None:
-    same = {DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1], geometry="a")}
-    assert different_layouts(same) is None
-    assert different_layouts({DAYS[0]: generation(DAYS[0], geometry="a"), DAYS[1]: generation(DAYS[1])}) is None
-
-
-def test_days_that_were_filled_in_another_way_are_reported_by_name(tmp_path: Path) -> None:
-    plain, filling = tiny_settings(tmp_path), tiny_settings(tmp_path, {"data": {"fill": {"forward_fill": True}}})
-    days = {DAYS[0]: generation(DAYS[0]), DAYS[1]: generation(DAYS[1], fill=plain.data.fill.model_dump())}
-    assert different_fills(days, plain) is None
-    warning = different_fills(days, filling)
-    assert warning is not None
-    assert warning.code == "assets.fills-differ"
-    assert warning.values["days"] == [DAYS[1]]
-    assert '"forward_fill": true' in warning.values["fill"]
 
 
 def test_the_splits_show_that_days_differ(with_features: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,10 @@ from traffic_assets.dagster_hdfs.class_data import (
     Archive,
     archive_for,
     get_creation_options,
-    java_program,
     write_archive,
 )
 from traffic_assets.dagster_hdfs.hadoop import FAIL_FAST
+from traffic_assets.dagster_hdfs.java import java_program
 
 PYSPARK_JARS = Path(pyspark.__file__).parent / "jars"
 POM = Path(__file__).with_name("minihdfs-pom.xml")

@@ -1,4 +1,4 @@
-"""A real `dagster dev` with its daemons: the sensor trains a week once."""
+"""A real `dagster dev` with its daemons: the sensor trains a week once, and again if its run was killed."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.build import build_defs
+from traffic_assets.liveness.heartbeat import read_beat
 from traffic_assets.partitions import PARTITION
 from traffic_assets.sensors import SENSOR
 from traffic_assets.settings import load_settings
@@ -105,3 +106,26 @@ def test_the_sensor_trains_a_week_once(spark: SparkSession, environ: dict[str, s
         wait_until(looked_again, "a tick of the sensor after the training", dagster_dev)
         assert not any(tick.is_failure or tick.run_ids for tick in ticks_after(end))
         assert len(trainings()) == 1, "the same data is never trained twice"
+
+
+def test_the_sensor_starts_a_killed_training_again(
+    spark: SparkSession, environ: dict[str, str], dagster_dev: Path
+) -> None:
+    with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
+        features = run_features(build_defs(load_settings(environ["TRAFFIC_PROFILE"], environ={})), instance, DAYS)
+        assert features.success, failures(features)
+
+        def trainings() -> list[dg.DagsterRun]:
+            return list(instance.get_runs(dg.RunsFilter(job_name="train")))
+
+        wait_until(lambda: any(map(read_beat, trainings())), "the first heartbeat of a training", dagster_dev)
+        (killed,) = trainings()
+        beat = read_beat(killed)
+        assert beat is not None
+        os.kill(beat.process.pid, signal.SIGKILL)
+        wait_until(lambda: len(trainings()) == 2, "a second training", dagster_dev)
+        wait_until(lambda: all(run.is_finished for run in trainings()), "the end of both trainings", dagster_dev)
+        again, first = trainings()
+        assert (first.run_id, first.status) == (killed.run_id, dg.DagsterRunStatus.FAILURE)
+        assert again.status == dg.DagsterRunStatus.SUCCESS
+        assert again.tags["dagster/run_key"] == f"{first.tags['dagster/run_key']}#2"

@@ -14,7 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs import class_data, class_data_jobs
-from traffic_assets.dagster_hdfs.class_data import Archive, archive_for, java_program, spark_archive, use_archive
+from traffic_assets.dagster_hdfs.class_data import Archive, archive_for, spark_archive, use_archive
+from traffic_assets.dagster_hdfs.java import java_program
 from traffic_assets_tests.cluster import minispark
 from traffic_assets_tests.processes import Processes
 

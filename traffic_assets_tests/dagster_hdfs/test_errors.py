@@ -46,8 +46,8 @@ os._exit(0)
 @pytest.mark.parametrize(
     ("number", "kind", "code"),
     [
-        (errno.EACCES, "permission", "storage.permission"),
-        (errno.EROFS, "permission", "storage.permission"),
+        (errno.EACCES, "local_permission", "storage.local-permission"),
+        (errno.EROFS, "read_only", "storage.read-only"),
         (errno.ENOSPC, "no_space", "storage.no-space"),
         (errno.EDQUOT, "space_quota", "storage.space-quota"),
         (errno.ETIMEDOUT, "frozen", "storage.frozen"),
@@ -83,7 +83,7 @@ def test_other_errors_pass_unchanged(error: BaseException) -> None:
 
 def test_the_code_of_each_kind_is_its_name_with_hyphens() -> None:
     kinds = re.findall(r"`(\w+)`", (StorageError.__doc__ or "").split("The kinds are")[1].split(". The code")[0])
-    assert len(kinds) == 17
+    assert len(kinds) == 21
     assert {f"storage.{kind.replace('_', '-')}" for kind in kinds} <= catalogue().keys()
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -19,10 +19,17 @@ from traffic_assets.dagster_hdfs.backends import filesystem_for
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.hadoop import HadoopFileSystem
+from traffic_assets.dagster_hdfs.message import find_coded_text
 from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.processes import Processes
 
 Storage = tuple[FileSystem, str]
+
+
+class _Mount(NamedTuple):
+    """A mounted file system, as `os.statvfs` describes it."""
+
+    f_flag: int
 
 
 def _tree(fs: FileSystem, uri: str) -> None:
@@ -35,8 +42,11 @@ def test_files_are_written_read_and_replaced(storage: Storage) -> None:
     data = bytes(range(256)) * 1000
     fs.write_bytes(f"{base}/new/folder/file", data)
     assert fs.read_bytes(f"{base}/new/folder/file") == data
+    assert fs.read_range(f"{base}/new/folder/file", 255_990, 100) == data[-10:]
+    assert fs.read_range(f"{base}/new/folder/file", 1000, 5) == data[1000:1005]
     fs.write_bytes(f"{base}/new/folder/file", b"")
     assert fs.read_bytes(f"{base}/new/folder/file") == b""
+    assert fs.read_range(f"{base}/new/folder/file", 0, 5) == b""
     assert [entry.name for entry in fs.list(f"{base}/new/folder")] == ["file"]
 
 
@@ -213,6 +223,20 @@ def test_size_of_files_and_trees(storage: Storage) -> None:
     assert fs.size(f"{base}/empty") == 0
 
 
+def test_sizes_of_the_files_of_a_tree(storage: Storage) -> None:
+    fs, base = storage
+    folder = f"{base}/a ß 100%20 folder"
+    _tree(fs, f"{folder}/tree")
+    fs.write_bytes(f"{folder}/tree/split=train/_files/empty", b"")
+    fs.mkdirs(f"{folder}/tree/nothing")
+    assert fs.file_sizes(f"{folder}/tree") == {"part-0": 4, "deep/part-1": 3, "split=train/_files/empty": 0}
+    assert fs.file_sizes(f"{folder}/tree/nothing") == {}
+    with pytest.raises(FileNotFoundError):
+        fs.file_sizes(f"{folder}/absent")
+    with pytest.raises(NotADirectoryError):
+        fs.file_sizes(f"{folder}/tree/part-0")
+
+
 def test_exclusive_create_has_one_winner_among_threads(storage: Storage) -> None:
     fs, base = storage
     barrier = threading.Barrier(20)
@@ -289,12 +313,40 @@ def test_the_scheme_chooses_the_file_system() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that root cannot write to either")
-def test_a_read_only_local_folder_is_a_storage_error() -> None:
+def test_a_local_folder_without_write_access_is_a_storage_error() -> None:
     with pytest.raises(StorageError) as caught:
         LocalFileSystem().mkdirs("file:///sys/traffic")
-    assert caught.value.kind == "permission"
-    assert get_code(caught.value) == "storage.permission"
+    assert caught.value.kind in ("read_only", "local_permission"), "by how the machine mounts it"
     assert get_values(caught.value)["paths"] == ["file:///sys/traffic"]
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("number", "read_only", "kind", "first"),
+    [
+        (errno.EROFS, False, "read_only", "Read-only file system"),
+        (errno.EACCES, True, "read_only", "Read-only file system"),
+        (errno.EACCES, False, "local_permission", "No write permission"),
+        (errno.EPERM, False, "local_permission", "No write permission"),
+    ],
+)
+def test_a_read_only_mount_and_a_missing_permission_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, read_only: bool, kind: str, first: str
+) -> None:
+    def mkdir(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    statvfs = os.statvfs
+    monkeypatch.setattr(Path, "mkdir", mkdir)  # no test machine can mount a file system, and root may write anywhere
+    monkeypatch.setattr(os, "statvfs", lambda path: _Mount(os.ST_RDONLY) if read_only else statvfs(path))
+    uri = f"file://{tmp_path}/processed"
+    with pytest.raises(StorageError) as caught:
+        LocalFileSystem().mkdirs(uri)
+    text = find_coded_text(caught.value)
+    assert text is not None
+    assert (caught.value.kind, text.code) == (kind, f"storage.{kind.replace('_', '-')}")
+    assert text.plain.startswith(f"{first} ({uri}")
+    assert "hdfs dfs" not in text.plain
     assert not caught.value.retryable
 
 

@@ -127,6 +127,11 @@ def test_items_on_separate_lines_are_followed_by_the_fix() -> None:
     assert listed(count=1, refused=["no rows"]) == "1 refused:\n  no rows.\nFix: remove the cause."
 
 
+@pytest.mark.parametrize(("value", "shown"), [(5.0, "5"), (0.1 + 0.2, "0.3"), (0.99999999, "0.99999999"), (7, "7")])
+def test_a_number_is_shown_in_full(value: float, shown: str) -> None:
+    assert Message(code="x.y", problem="is {value:number}")(value=value) == f"is {shown}."
+
+
 def test_the_rest_of_many_lines_is_counted() -> None:
     listed = Message(code="x.y", problem="refused:{refused:lines}")
     lines = listed(refused=list(range(LINES_SHOWN + 3))).splitlines()
@@ -173,3 +178,8 @@ def test_the_text_of_an_error_is_found_through_its_causes() -> None:
         assert find_coded_text(wrapped) is text
     assert find_coded_text(ValueError("plain")) is None
     assert (code_metadata(text), code_metadata("plain")) == ({"code": MISSING.code}, {})
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.05, "5%"), (0.001, "0.1%"), (0.999999, "99.9999%"), (0.07, "7%")])
+def test_a_share_is_shown_in_full(share: float, shown: str) -> None:
+    assert Message(code="x.y", problem="is {share:percent}")(share=share) == f"is {shown}."

@@ -119,6 +119,35 @@ def test_partitions_in_order(local: Dataset) -> None:
     assert list(local.current_generations(keys)) == ["2026-01-07", "2026-01-05"]
 
 
+class Waiting(LocalFileSystem):
+    """File system that answers only if pointers are read at the same time."""
+
+    def __init__(self, readers: int) -> None:
+        self.barrier = threading.Barrier(readers, timeout=60)
+
+    def read_bytes(self, uri: str) -> bytes:
+        self.barrier.wait()
+        return super().read_bytes(uri)
+
+
+def test_pointers_of_many_days_are_read_at_the_same_time(local: Dataset) -> None:
+    for day in range(5, 9):
+        _publish(local, f"2026-01-0{day}", str(day))
+    waiting = Dataset(local.root, Waiting(4), "date")
+    assert waiting.current_generations() == local.current_generations()
+
+
+def test_small_files_are_read_only_if_they_are_whole(dataset: Dataset) -> None:
+    staged = dataset.stage("run-1")
+    dataset.filesystem.write_new(f"{staged}/_files/note.txt", b"beside")
+    published = dataset.publish("2026-01-05", staged, "run-1", {})
+    assert dataset.files(published) == {"note.txt": b"beside"}
+    dataset.filesystem.write_bytes(f"{published.uri}/_files/note.txt", b"")
+    with pytest.raises(StorageError) as caught:
+        dataset.files(published)
+    assert get_code(caught.value) == "storage.damaged-generation"
+
+
 def test_one_staging_folder_may_hold_many_partitions(dataset: Dataset) -> None:
     staged = dataset.stage("run-1")
     for key in ("2026-01-05", "2026-01-06"):
@@ -290,18 +319,19 @@ def test_a_retention_period_that_is_too_short_is_refused(local: Dataset) -> None
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        (lambda text: text[:40], "JSONDecodeError"),
+        (lambda text: text[:50], "JSONDecodeError"),
         (lambda text: "", "JSONDecodeError"),
         (lambda text: "[]", "TypeError"),
         (lambda text: text.replace("run_id", "other"), "KeyError"),
         (lambda text: text.replace("_generations/", "../elsewhere/"), "ValueError"),
         (lambda text: text.replace("date=2026-01-05", "date=2026-01-06"), None),
         (lambda text: text.replace('"published_at": "', '"published_at": "x'), "isoformat"),
+        (lambda text: text.replace('"record": {', '"record": 1, "other": {'), "TypeError"),
         (lambda text: "\ufffe" + text, "JSONDecodeError"),
     ],
 )
 def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, cause: str | None) -> None:
-    dataset = Dataset(str(tmp_path), LocalFileSystem(), "date")
+    dataset = Dataset(str(tmp_path), LocalFileSystem(), "date", "feature_table", "rebuild {first} {last}")
     _publish(dataset, "2026-01-05", "first")
     old = _publish(dataset, "2026-01-05", "second")
     pointer = tmp_path / "_pointers" / "2026-01-05.json"
@@ -315,6 +345,7 @@ def test_a_damaged_pointer_is_named(tmp_path: Path, change: Any, cause: str | No
             call()
         values = get_values(caught.value)
         assert values["pointer"] == f"file://{pointer}"
+        assert (values["subject"], values["remedy"]) == ("feature_table 2026-01-05", "rebuild 2026-01-05 2026-01-05")
         if cause is None:
             assert get_code(caught.value) == "storage.foreign-pointer"
             assert (values["partition"], "date=2026-01-06" in values["path"]) == ("2026-01-05", True)
@@ -411,7 +442,7 @@ def test_the_pointer_describes_its_generation(tmp_path: Path) -> None:
         "path": f"_generations/date=2026-01-05/{published.id}",
         "published_at": published.published_at.isoformat(),
         "run_id": "run-1",
-        "record": {"content": "first"},
+        "record": {"content": "first", "bytes": 15, "files": {"part-0": 5, "part-1": 5, "part-2": 5}},
     }
     moved = tmp_path.rename(tmp_path.with_name("moved"))
     assert _content(Dataset(f"file://{moved}", LocalFileSystem(), "date"), "2026-01-05") == "first"

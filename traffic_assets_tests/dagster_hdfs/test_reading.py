@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +33,11 @@ def local(tmp_path: Path) -> Dataset:
     return Dataset(f"file://{tmp_path}/features", LocalFileSystem(), "date")
 
 
-def _publish(dataset: Dataset, key: str, frame: DataFrame) -> Generation:
+def _publish(dataset: Dataset, key: str, frame: DataFrame, **record: object) -> Generation:
     staged = dataset.stage("run-1")
     frame.coalesce(1).write.mode("append").parquet(staged)
     frame.coalesce(1).write.parquet(f"{staged}/_quarantine")
-    return dataset.publish(key, staged, "run-1", {})
+    return dataset.publish(key, staged, "run-1", record)
 
 
 def _rows(frame: DataFrame) -> list[tuple[object, ...]]:
@@ -176,10 +178,84 @@ def test_a_year_is_one_scan(spark: SparkSession, tmp_path: Path) -> None:
 def test_a_generation_that_was_removed_is_missing(dataset: Dataset, spark: SparkSession) -> None:
     generation = _publish(dataset, DAYS[0], spark.range(1))
     dataset.filesystem.delete(generation.uri)
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(StorageError) as caught:
         read_current(spark, dataset.root)
-    assert get_code(caught.value) == "storage.path-missing"
-    assert generation.id in get_values(caught.value)["cause"]
+    assert get_code(caught.value) == "storage.missing-generation"
+    assert get_values(caught.value) == {
+        "subject": f"features {DAYS[0]}",
+        "paths": [generation.uri],
+        "remedy": f"materialize features {DAYS[0]} again",
+    }
+
+
+def _damage(dataset: Dataset, generation: Generation, kind: str) -> str:
+    """Damage the Parquet file of a generation, and return its URI."""
+    (part,) = [e.uri for e in dataset.filesystem.list(generation.uri) if e.name.endswith(".parquet")]
+    content = dataset.filesystem.read_bytes(part)
+    dataset.filesystem.delete(part)
+    if kind != "missing":
+        dataset.filesystem.write_new(part, {"emptied": b"", "shortened": content[:-100]}[kind])
+    return part
+
+
+@pytest.mark.parametrize("kind", ["missing", "emptied", "shortened"])
+def test_a_damaged_file_is_an_error_and_never_fewer_rows(dataset: Dataset, spark: SparkSession, kind: str) -> None:
+    generations = [_publish(dataset, key, spark.range(5)) for key in DAYS]
+    part = _damage(dataset, generations[1], kind)
+    for read in (lambda: read_current(spark, dataset.root), lambda: read_generations(spark, generations)):
+        with pytest.raises(StorageError) as caught:
+            read()
+        assert get_code(caught.value) == "storage.damaged-generation"
+        assert list(get_values(caught.value)["files"]) == [part]
+        assert get_values(caught.value)["subject"] == f"features {DAYS[1]}"
+    assert _rows(read_current(spark, dataset.root, end=DAYS[0])) == [(number, DAYS[0]) for number in range(5)]
+
+
+def test_records_of_earlier_code_are_compared_by_rows(local: Dataset, spark: SparkSession) -> None:
+    """Check a file of the same size with fewer rows, which only the Parquet footer shows."""
+    generations = []
+    for key in DAYS:
+        published = _publish(local, key, spark.range(5))
+        generations.append(replace(published, record={"rows": 5}))
+    assert read_generations(spark, generations).count() == 15
+    weeks = Dataset(local.root.replace("features", "weeks"), LocalFileSystem())
+    week = replace(_publish(weeks, DAYS[0], spark.range(3)), record={"rows": 4})
+    generations[1] = replace(generations[1], record={"rows": 7})
+    for read, generation, rows in ((generations, generations[1], "5 rows, 7"), ([week], week, "3 rows, 4")):
+        with pytest.raises(StorageError) as caught:
+            read_generations(spark, read)
+        assert get_values(caught.value)["files"] == {generation.uri: f"{rows} recorded"}
+
+
+class TestTimes:
+    """Rows by their timestamp: hours 0 to 23 of each day in UTC."""
+
+    @pytest.fixture
+    def hours(self, local: Dataset, spark: SparkSession) -> Dataset:
+        for key in DAYS:
+            hour = f"timestamp'{key} 00:00:00' + make_interval(0, 0, 0, 0, cast(id as int))"
+            first, last = f"{key}T00:00:00+00:00", f"{key}T23:00:00+00:00"
+            _publish(local, key, spark.range(24).selectExpr(f"{hour} as timestamp"), timestamp_range=[first, last])
+        return local
+
+    def test_only_rows_and_files_of_the_range_are_read(self, hours: Dataset, spark: SparkSession) -> None:
+        since = datetime(2026, 1, 6, 22, tzinfo=UTC)
+        rows = read_current(spark, hours.root, since=since, until=since + timedelta(hours=3))
+        assert [row["hour"] for row in rows.selectExpr("hour(timestamp) as hour").orderBy("timestamp").collect()] == [
+            22, 23, 0
+        ]  # fmt: skip
+        assert len(rows.inputFiles()) == 2
+        assert read_current(spark, hours.root, since=since).count() == 26
+        assert read_current(spark, hours.root, until=since.astimezone(timezone(timedelta(hours=-8)))).count() == 46
+
+    def test_a_range_without_rows_has_the_columns(self, hours: Dataset, spark: SparkSession) -> None:
+        rows = read_current(spark, hours.root, since=datetime(2027, 1, 1, tzinfo=UTC))
+        assert (rows.columns, rows.count()) == (["timestamp", "date"], 0)
+
+    def test_a_limit_needs_a_time_zone(self, local: Dataset, spark: SparkSession) -> None:
+        with pytest.raises(ValueError) as caught:
+            read_current(spark, local.root, since=datetime(2026, 1, 6))
+        assert get_code(caught.value) == "storage.naive-time"
 
 
 def test_a_column_that_changed_its_type_is_explained(local: Dataset, spark: SparkSession) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +29,8 @@ DATA = DataSettings()
 MONDAY, TUESDAY, WEDNESDAY = "2026-01-05", "2026-01-06", "2026-01-07"
 
 
-def source(folder: Path) -> Source:
-    return Source(f"file://{folder}", LocalFileSystem(), "auto")
+def source(folder: Path, aliases: Mapping[str, str] | None = None) -> Source:
+    return Source(f"file://{folder}", LocalFileSystem(), "auto", aliases or {})
 
 
 def parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -61,7 +63,11 @@ def codes(table: SensorTable) -> dict[str, int | None]:
 def stored(spark: SparkSession, table: SensorTable, folder: Path) -> SensorTable:
     """Return the table as the next build reads it: from storage, with its record from JSON."""
     table.rows.write.parquet(f"file://{folder}")
-    return SensorTable(spark.read.parquet(f"file://{folder}"), json.loads(json.dumps(table.record)))
+    return SensorTable(
+        spark.read.parquet(f"file://{folder}"),
+        json.loads(json.dumps(table.record)),
+        fingerprint=table.fingerprint,
+    )
 
 
 def test_codes_are_assigned_in_name_order_and_never_change(spark: SparkSession, tmp_path: Path) -> None:
@@ -104,6 +110,7 @@ def test_positions_are_scaled_over_the_box_and_measured_from_the_centre(spark: S
         "sensors_without_lanes": 1,
         "bounding_box": [48.8566, -0.1278, 51.5074, 2.3522],
         "center": [51.5074, -0.1278],
+        "mean_position": [pytest.approx((48.8566 + 51.5074) / 2), pytest.approx((2.3522 - 0.1278) / 2)],
         "clusters": 2,
         "highway_codes": ...,
         "folders_seen": ...,
@@ -270,12 +277,102 @@ def test_the_layout_fingerprint_differs_if_features_differ(spark: SparkSession, 
     assert len(fingerprints) == 5
 
 
-def test_a_table_of_an_earlier_version_gets_its_layout_fingerprint(spark: SparkSession, tmp_path: Path) -> None:
-    day_file(tmp_path, MONDAY, [sensor("a", "I-5", 32.0), sensor("b", "I-8", 33.0)], 1)
+def test_a_corrected_setting_reads_all_folders_again(spark: SparkSession, tmp_path: Path) -> None:
+    """Case of a public report: the timestamps of every row were unreadable."""
+    rows = [sensor(name, latitude=32.0, timestamp="05/01/2026 07:00", speed=60.0) for name in "abc"]
+    day_file(tmp_path, MONDAY, rows, 1)
+    wrong = build_sensor_table(spark, source(tmp_path), DataSettings(timestamp_formats=["yyyy.MM.dd HH:mm"]))
+    assert by_sensor(wrong) == {}
+    corrected = DataSettings(timestamp_formats=["dd/MM/yyyy HH:mm"])
+    table = build_sensor_table(spark, source(tmp_path), corrected, stored(spark, wrong, tmp_path / "_1"))
+    assert {name: row["latitude"] for name, row in by_sensor(table).items()} == dict.fromkeys("abc", 32.0)
+    assert list(table.record["folders_seen"]) == [MONDAY]
+    same = stored(spark, table, tmp_path / "_2")
+    assert build_sensor_table(spark, source(tmp_path), corrected, same) is same
+
+
+def test_a_corrected_unit_computes_free_flow_again(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, night_and_day("a", [100.0] * 20), 1)
+    misread = build_sensor_table(spark, source(tmp_path), DataSettings(free_flow_speed="per_sensor"))
+    assert by_sensor(misread)["a"]["free_flow_speed"] == 100.0
+    metric = DataSettings(free_flow_speed="per_sensor", speed_unit="km/h")
+    table = build_sensor_table(spark, source(tmp_path), metric, stored(spark, misread, tmp_path / "_1"))
+    assert by_sensor(table)["a"]["free_flow_speed"] == pytest.approx(62.14, abs=0.01)
+    assert table.unknown == {}
+
+
+def test_a_changed_unit_makes_only_free_flow_unknown_if_the_files_are_gone(spark: SparkSession, tmp_path: Path) -> None:
+    gone = day_file(tmp_path, MONDAY, [row | {"latitude": 32.0} for row in night_and_day("gone", [60.0] * 9)], 1)
+    day_file(tmp_path, TUESDAY, night_and_day("there", [50.0] * 9, TUESDAY), 1)
+    first = build_sensor_table(spark, source(tmp_path), DataSettings(free_flow_speed="per_sensor"))
+    shutil.rmtree(gone.parent)
+    metric = DataSettings(free_flow_speed="per_sensor", speed_unit="km/h")
+    table = build_sensor_table(spark, source(tmp_path), metric, stored(spark, first, tmp_path / "_1"))
+    rows = by_sensor(table)
+    assert (rows["gone"]["free_flow_speed"], rows["gone"]["latitude"]) == (None, 32.0)
+    assert rows["gone"]["highway_encoded"] == by_sensor(first)["gone"]["highway_encoded"]
+    assert rows["there"]["free_flow_speed"] == pytest.approx(31.07, abs=0.01)
+    assert table.unknown == {"free_flow_speed": ["gone"]}
+
+
+def test_a_changed_alias_concerns_the_columns_that_it_names(spark: SparkSession, tmp_path: Path) -> None:
+    with_degrees = [{"sensor_id": "a", "breite": 32.0, "laenge": -117.0, "lanes": 4, "highway": "I-5"}]
+    day_file(tmp_path, MONDAY, with_degrees, 1)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    assert by_sensor(first)["a"]["latitude"] is None
+    aliases = {"breite": "latitude", "laenge": "longitude"}
+    named = DataSettings(aliases=aliases)
+    second = build_sensor_table(spark, source(tmp_path, aliases), named, stored(spark, first, tmp_path / "_1"))
+    assert by_sensor(second)["a"]["latitude"] == 32.0
+    without = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, second, tmp_path / "_2"))
+    row = by_sensor(without)["a"]
+    assert (row["latitude"], row["lanes"], row["highway"]) == (None, 4, "I-5")
+    assert without.unknown == {"latitude": ["a"], "longitude": ["a"]}
+
+
+def test_other_values_stay_when_the_folders_are_read_again(spark: SparkSession, tmp_path: Path) -> None:
+    day_file(tmp_path, MONDAY, [sensor("a", "I-805", lanes=9)], 1)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    day_file(tmp_path, TUESDAY, [sensor("a", "I-5", lanes=4)], 2)
+    second = build_sensor_table(spark, source(tmp_path), DATA, stored(spark, first, tmp_path / "_1"))
+    assert (by_sensor(second)["a"]["highway"], by_sensor(second)["a"]["lanes"]) == ("I-5", 4)
+    day_file(tmp_path, WEDNESDAY, [sensor("b", "I-8")], 3)
+    formats = DataSettings(timestamp_formats=["dd/MM/yyyy HH:mm"])
+    third = build_sensor_table(spark, source(tmp_path), formats, stored(spark, second, tmp_path / "_2"))
+    rows = by_sensor(third)
+    assert (rows["a"]["highway"], rows["a"]["lanes"]) == ("I-5", 4), "the newest value, not that of Monday"
+    assert rows["b"]["highway"] == "I-8"
+    assert codes(third) == {"a": 1, "b": 2}
+
+
+def test_a_new_centre_is_used_without_reading_the_files(spark: SparkSession, tmp_path: Path) -> None:
+    file = day_file(tmp_path, MONDAY, [sensor("a", latitude=32.0), sensor("b", latitude=33.0)], 1)
+    first = build_sensor_table(spark, source(tmp_path), DATA)
+    file.write_bytes(b"unreadable by now, but nobody looks".ljust(file.stat().st_size))
+    os.utime(file, (1, 1))
+    centred = DataSettings(center=(32.0, -117.0))
+    table = build_sensor_table(spark, source(tmp_path), centred, stored(spark, first, tmp_path / "_1"))
+    assert by_sensor(table)["a"]["distance_from_center"] == pytest.approx(0, abs=1e-6)
+    assert table.record["geometry"] != first.record["geometry"]
+
+
+def test_a_table_without_a_fingerprint_is_read_again_once_and_keeps_what_is_gone(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    monday = day_file(tmp_path, MONDAY, [sensor("gone", "I-5", 32.0)], 1)
+    day_file(tmp_path, TUESDAY, [sensor("b", "I-8", 33.0)], 1)
     table = build_sensor_table(spark, source(tmp_path), DATA)
-    old = stored(spark, table, tmp_path / "_1")
-    fingerprint = old.record.pop("geometry")
-    assert build_sensor_table(spark, source(tmp_path), DATA, old).record["geometry"] == fingerprint
+    shutil.rmtree(monday.parent)
+    day_file(tmp_path, TUESDAY, [sensor("b", "I-8", 34.0)], 1)  # the same name, size and time
+    earlier = replace(stored(spark, table, tmp_path / "_1"), fingerprint=None)
+    del earlier.record["geometry"]
+    again = build_sensor_table(spark, source(tmp_path), DATA, earlier)
+    assert {name: row["latitude"] for name, row in by_sensor(again).items()} == {"gone": 32.0, "b": 34.0}
+    assert codes(again) == {"gone": 0, "b": 1}
+    assert again.unknown == {}
+    assert again.record["geometry"]
+    once = stored(spark, again, tmp_path / "_2")
+    assert build_sensor_table(spark, source(tmp_path), DATA, once) is once
 
 
 def test_days_with_different_columns_are_combined(spark: SparkSession, tmp_path: Path) -> None:

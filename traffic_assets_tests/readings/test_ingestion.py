@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from traffic_assets.catalogue.clock import day_start
 from traffic_assets.dagster_hdfs.errors import StorageError
 from traffic_assets.dagster_hdfs.filesystem import LocalFileSystem
+from traffic_assets.readings.completeness import Completeness
 from traffic_assets.readings.ingestion import Ingested, ingest_feature_table, ingest_readings
 from traffic_assets.readings.readers import InputError, Source
 from traffic_assets.settings.data import DataSettings
@@ -224,7 +227,112 @@ def test_a_file_without_readable_timestamps_is_not_an_empty_day(spark: SparkSess
     assert set(ingested.refused) == {MONDAY, TUESDAY}
     for day in (MONDAY, TUESDAY):
         assert reason_code(ingested, day) == "readings.unreadable-timestamps"
-        assert reason_values(ingested, day) == {"rows": 2, "uri": f"file://{tmp_path}"}
+        assert reason_values(ingested, day) == {"rows": 2, "uri": f"file://{tmp_path}", "value": "5th of January"}
+
+
+def test_a_day_folder_with_unparsable_timestamps_names_the_setting_and_a_value(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = [f"A,05/01/2026 00:{5 * i:02d},60" for i in range(3)]
+    text(tmp_path / f"date={MONDAY}" / "x.csv", "\n".join(["sensor_id,timestamp,speed", *rows]))
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+    assert reason_code(ingested, MONDAY) == "readings.unparsable-timestamps"
+    values = reason_values(ingested, MONDAY)
+    assert (values["value"], values["formats"]) == ("05/01/2026 00:00", ["MM/dd/yyyy HH:mm:ss"])
+    assert "data.timestamp_formats" in ingested.refused[MONDAY]
+
+
+def test_a_days_rows_are_compared_with_its_sensors_and_intervals(spark: SparkSession, tmp_path: Path) -> None:
+    spring, autumn = "2026-03-08", "2026-11-01"  # 23 and 25 hours
+    day_file(tmp_path, MONDAY, [reading(MONDAY)])
+    rows = [reading(TUESDAY, i, sensor_id=s, speed=60.0 if s == "A" else None) for i in range(288) for s in "AB"]
+    day_file(tmp_path, TUESDAY, [*rows, reading(TUESDAY), reading(TUESDAY, 3, sensor_id="C", speed=-1.0)])
+    for day, intervals in ((spring, 276), (autumn, 300)):
+        start = day_start(day, DATA.zone)
+        full = [reading(day, timestamp=start + timedelta(minutes=5 * i)) for i in range(intervals)]
+        day_file(tmp_path, day, full)
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY, spring, autumn], DATA)
+    assert ingested.refused == {}
+    assert ingested.completeness == {
+        MONDAY: Completeness(rows=1, sensors=1, intervals=288),
+        TUESDAY: Completeness(rows=2 * 288, sensors=2, intervals=288),  # without the duplicate and the bad sensor C
+        WEDNESDAY: Completeness(rows=0, sensors=0, intervals=288),
+        spring: Completeness(rows=276, sensors=1, intervals=276),
+        autumn: Completeness(rows=300, sensors=1, intervals=300),
+    }
+    assert ingested.target_completeness[TUESDAY] == Completeness(rows=288, sensors=1, intervals=288)
+    shares = {day: completeness.share for day, completeness in ingested.completeness.items()}
+    assert shares == {MONDAY: 1 / 288, TUESDAY: 1.0, WEDNESDAY: 0.0, spring: 1.0, autumn: 1.0}
+
+
+def test_a_file_of_0_bytes_refuses_its_day_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        day_file(tmp_path, day, [reading(day)])
+    (tmp_path / f"date={TUESDAY}" / "late.parquet").touch()
+    (tmp_path / f"date={WEDNESDAY}" / "_SUCCESS").touch()
+    (tmp_path / f"date={MONDAY}" / "x.uploaded").touch()  # a marker, not a file of readings
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
+    assert sensors_by_day(ingested) == {MONDAY: ["A"], WEDNESDAY: ["A"]}
+    assert reason_code(ingested, TUESDAY) == "readings.empty-files"
+    assert reason_values(ingested, TUESDAY) == {"files": [f"file://{tmp_path}/date={TUESDAY}/late.parquet"]}
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_a_source_of_0_bytes_is_an_error(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    for uri in (tmp_path, tmp_path / name):
+        with pytest.raises(InputError) as caught:
+            ingest_readings(spark, source(uri), [MONDAY], DATA)
+        assert get_code(caught.value) == "readings.empty-files"
+        assert get_values(caught.value) == {"files": [f"file://{tmp_path}/{name}"]}
+
+
+def test_a_file_that_was_cut_off_refuses_its_day_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    for day in (MONDAY, TUESDAY, WEDNESDAY):
+        day_file(tmp_path, day, [reading(day, i) for i in range(50)])
+    cut = parquet(tmp_path / f"date={TUESDAY}" / "z.parquet", [reading(TUESDAY, i, sensor_id="B") for i in range(50)])
+    cut.write_bytes(cut.read_bytes()[:-200])
+    rows = [f"A,{at(WEDNESDAY, i):%Y-%m-%dT%H:%M:%SZ},60" for i in range(250)]
+    packed = gzip.compress("\n".join(["sensor_id,timestamp,speed", *rows]).encode())
+    (tmp_path / f"date={WEDNESDAY}" / "x.parquet").unlink()
+    (tmp_path / f"date={WEDNESDAY}" / "x.csv.gz").write_bytes(packed[: len(packed) // 2])
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DATA)
+    assert set(ingested.refused) == {TUESDAY, WEDNESDAY}
+    assert f"date={TUESDAY}/z.parquet" in ingested.refused[TUESDAY]
+    assert f"date={WEDNESDAY}/x.csv.gz" in ingested.refused[WEDNESDAY]
+    assert ingested.counts[MONDAY] == count(50)
+
+
+def test_text_files_that_end_within_a_row_are_named(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [f"A,{at(MONDAY, i):%Y-%m-%dT%H:%M:%SZ},60,10" for i in range(20)]
+    whole = "\n".join(["sensor_id,timestamp,speed,flow", *rows])
+    text(tmp_path / f"date={MONDAY}" / "x.csv", whole)
+    text(tmp_path / f"date={TUESDAY}" / "x.csv", whole.replace(MONDAY, TUESDAY)[:-4])
+    lines = [
+        f'{{"sensor_id": "A", "timestamp": "{at(WEDNESDAY, i):%Y-%m-%dT%H:%M:%SZ}", "speed": 60}}' for i in range(20)
+    ]
+    text(tmp_path / f"date={WEDNESDAY}" / "x.json", "\n".join(lines)[:-4])
+    ingested = ingest_readings(spark, source(tmp_path), [MONDAY, TUESDAY, WEDNESDAY], DataSettings(max_bad_share=0.1))
+    assert ingested.refused == {}
+    places = [f"date={TUESDAY}/x.csv", f"date={WEDNESDAY}/x.json"]
+    assert ingested.cut_off == [f"file://{tmp_path}/{place}" for place in places]
+
+
+@pytest.mark.parametrize("by_day", [True, False])
+def test_raw_files_of_different_types_are_reported_as_input(spark: SparkSession, tmp_path: Path, by_day: bool) -> None:
+    folder = tmp_path / f"date={MONDAY}" if by_day else tmp_path
+    parquet(folder / "a.parquet", [reading(MONDAY, i) for i in range(3)])
+    parquet(folder / "b.parquet", [reading(MONDAY, i, speed=60) for i in range(3, 6)])
+    if by_day:
+        ingested = ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+        error = InputError(ingested.refused[MONDAY])
+    else:
+        with pytest.raises(InputError) as caught:
+            ingest_readings(spark, source(tmp_path), [MONDAY], DATA)
+        error = caught.value
+    assert get_code(error) == "readings.different-types"
+    assert get_values(error)["path"].endswith(".parquet")
+    assert "materialize" not in str(error)
 
 
 def test_days_with_other_columns_and_types_are_combined(spark: SparkSession, tmp_path: Path) -> None:
@@ -251,6 +359,7 @@ def test_days_with_other_columns_and_types_are_combined(spark: SparkSession, tmp
         ("C", 50.5, None, None, WEDNESDAY),
     ]
     assert ingested.missing_columns == ["flow", "occupancy"]
+    assert ingested.missing_by_day == {MONDAY: [], TUESDAY: ["flow"], WEDNESDAY: ["flow", "occupancy"]}
     assert ingested.refused == {}
 
 

@@ -16,7 +16,7 @@ from traffic_assets.catalogue.lookup import feature_table_columns
 from traffic_assets.catalogue.readings import KEYS, READING_COLUMNS
 from traffic_assets.catalogue.sensors import SENSOR_COLUMNS
 from traffic_assets.readings.readers import InputError
-from traffic_assets.readings.validation import REASON, mark_duplicates, require_columns, validate_rows
+from traffic_assets.readings.validation import REASON, UNPARSABLE, mark_duplicates, require_columns, validate_rows
 from traffic_assets.settings.data import DataSettings
 from traffic_assets_tests.codes import get_code, get_values
 
@@ -109,6 +109,32 @@ def test_other_texts_are_unparsable_or_missing_timestamps(spark: SparkSession) -
     rows = [{"sensor_id": "A", "timestamp": text, "speed": 1.0} for text in timestamps]
     refused = reasons(spark, READING_COLUMNS, rows, "sensor_id string, timestamp string, speed double")
     assert refused == ["timestamp: unparsable"] * 5 + ["timestamp: missing"] * 3
+
+
+def test_the_text_of_an_unparsable_timestamp_is_kept(spark: SparkSession) -> None:
+    rows = [("A", "yesterday"), ("B", AT), ("C", ""), ("D", None)]
+    frame = spark.createDataFrame(rows, "sensor_id string, timestamp string").coalesce(1)
+    typed = validate_rows(frame, READING_COLUMNS, UTC_INPUT, "x")
+    assert {row["sensor_id"]: row[UNPARSABLE] for row in typed.collect()} == {
+        "A": "yesterday",
+        "B": None,
+        "C": None,
+        "D": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "start"),
+    [
+        ("Asia/Kolkata", "2026-01-05 00:00:00", "2026-01-04 18:30"),
+        ("Asia/Kathmandu", "2026-01-05 23:59:00", "2026-01-05 17:15"),
+        ("Australia/Lord_Howe", "2026-01-05 00:00:00", "2026-01-04 13:00"),  # 11 hours ahead in summer
+        ("Australia/Lord_Howe", "2026-07-05 00:00:00", "2026-07-04 13:30"),  # 10.5 hours in winter
+    ],
+)
+def test_hourly_readings_keep_their_local_hour_and_day(spark: SparkSession, zone: str, text: str, start: str) -> None:
+    data = DataSettings(timestamps="local", time_zone=zone, interval_minutes=60)
+    assert stamps(texts(spark, [text]), data) == {text: start}
 
 
 def test_timestamps_of_parquet_files(spark: SparkSession, tmp_path: Path) -> None:
@@ -218,8 +244,9 @@ def test_columns_have_the_catalogues_types_even_if_the_input_lacks_them(spark: S
         ("flow", "double"),
         ("occupancy", "double"),
         (REASON, "string"),
+        (UNPARSABLE, "string"),
     ]
-    assert typed.drop("timestamp").first() == ("7", 60.0, None, None, None)
+    assert typed.drop("timestamp").first() == ("7", 60.0, None, None, None, None)
 
 
 def test_kilometres_are_converted_in_every_column_of_speeds(spark: SparkSession) -> None:

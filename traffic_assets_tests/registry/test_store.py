@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -129,6 +130,30 @@ def test_versions_count_up_and_the_last_is_the_latest(registry: ModelRegistry) -
     stored = registry.metadata(FOREST)
     assert stored == registry.metadata(FOREST, "v1.2.0") != registry.metadata(FOREST, "v1.1.0")
     assert before <= stored.created_at <= datetime.now(UTC)
+
+
+def test_a_version_that_was_copied_by_hand_is_refused_and_counts_for_nothing(registry: ModelRegistry) -> None:
+    _register(registry, "first")
+    uri = f"{registry.root}/{FOREST}"
+    registry.filesystem.copy(f"{uri}/v1.0.0", f"{uri}/v7.0.0")
+    with pytest.raises(RegistryError) as caught:
+        registry.metadata(FOREST, "v7.0.0")
+    assert get_code(caught.value) == "registry.misplaced-version"
+    assert get_values(caught.value) == {"uri": f"{uri}/v7.0.0", "lane": FOREST, "version": "v1.0.0"}
+    assert registry.latest(FOREST) == "v1.0.0"
+    assert _register(registry, "second") == "v1.1.0"
+    assert _pointer(registry) == "v1.1.0"
+
+
+def test_the_number_of_a_copy_is_skipped(registry: ModelRegistry) -> None:
+    """Otherwise the registration would fail at its last step, when it moves its files to the folder of the copy."""
+    _register(registry, "first")
+    uri = f"{registry.root}/{FOREST}"
+    registry.filesystem.copy(f"{uri}/v1.0.0", f"{uri}/v1.1.0")
+    assert registry.latest(FOREST) == "v1.0.0"
+    assert _register(registry, "second") == "v1.2.0"
+    assert registry.latest(FOREST) == _pointer(registry) == "v1.2.0"
+    assert not registry.filesystem.exists(f"{uri}/_claims/v1.1.0.json")
 
 
 def test_lanes_are_separate_including_those_with_a_prefix(local: ModelRegistry) -> None:
@@ -392,6 +417,26 @@ def test_a_damaged_file_is_found_and_named(local: ModelRegistry, file: str, dama
     local.verify(FOREST, "v1.0.0")
 
 
+def test_only_versions_that_load_are_offered(local: ModelRegistry) -> None:
+    for name in ("one", "two", "three", "four"):
+        _register(local, name)
+    folder = Path(f"{local.root}/{FOREST}".removeprefix("file://"))
+    shutil.copytree(folder / "v1.0.0", folder / "v1.9.0")
+    (folder / "v1.1.0" / "model/data/part-0").write_bytes(b"")
+    (folder / "v1.2.0" / "metadata.json").unlink()
+    (folder / "v1.3.0" / "MANIFEST.json").unlink()
+    for version in ("v1.1.0", "v1.2.0", "v1.3.0"):
+        with pytest.raises(RegistryError) as caught:
+            local.load(FOREST, version)
+        assert (get_code(caught.value), get_values(caught.value)["versions"]) == (
+            "registry.damaged-version",
+            ["v1.0.0"],
+        )
+    with pytest.raises(RegistryError) as caught:
+        local.load(FOREST, "v2.0.0")
+    assert get_values(caught.value)["versions"] == ["v1.0.0", "v1.1.0", "v1.3.0"], "registered, without the copy"
+
+
 def test_a_class_that_no_algorithm_names_is_not_imported(local: ModelRegistry) -> None:
     for name in ("os.system", "pyspark.ml.regression.DecisionTreeRegressionModel", "no_such_module.Model"):
         base = local.root.removesuffix("/models")
@@ -411,6 +456,15 @@ def test_references_of_all_versions_must_stay(local: ModelRegistry) -> None:
         _register(local, name, lane)
     shared = local.metadata(FOREST).training
     assert local.references() == ids | {"g1", *shared.days.values(), *shared.sensor_tables}
+
+
+def test_references_of_a_copy_must_stay_and_do_not_stop_pruning(local: ModelRegistry) -> None:
+    _register(local, "one")
+    folder = Path(f"{local.root}/{FOREST}".removeprefix("file://"))
+    shutil.move(folder / "v1.0.0", folder / "v5.0.0")
+    _register(local, "two")
+    ids = {_new(local, name).identity.rsplit("/", 1)[-1] for name in ("one", "two")}
+    assert ids < local.references()
 
 
 def test_a_damaged_version_stops_pruning_but_not_registration_or_the_list(local: ModelRegistry) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from traffic_assets.ml.evaluation.diagnostics import Diagnostics
+from traffic_assets.ml.evaluation.gates import ThresholdResult
 from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.report.page import render
 from traffic_assets_tests.report.examples import board, diagnostics, lane, metrics, report, search
@@ -121,3 +122,18 @@ def test_another_target_has_its_own_unit() -> None:
     assert "flow/random_forest" in page.ids
     assert "mean RMSE over 2 folds of the train rows is 9.0000 veh/interval" in " ".join(page.text.split())
     assert "predicted: flow, veh/interval" in page.text
+
+
+def test_an_undefined_metric_is_a_dash_with_the_reason() -> None:
+    flat = metrics(1.0, r2=math.nan)
+    example = lane("random_forest", 1.0)
+    limit = ThresholdResult(target="R² on test", asked=">= 0.9", measured=math.nan, passed=False)
+    changed = replace(
+        example,
+        scores=example.scores.model_copy(update={"test": flat}),
+        standing=example.standing.model_copy(update={"test": flat}),
+        targets=[limit],
+    )
+    text = Page(render(report(board(lanes=[changed], differences=[])))).text
+    assert "A dash for R² means that it is undefined: the observed values do not vary." in text
+    assert "nan" not in text.split()

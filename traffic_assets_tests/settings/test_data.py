@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from traffic_assets.settings.data import DataSettings, FillSettings
-from traffic_assets_tests.settings.problems import codes, texts
+from traffic_assets_tests.settings.problems import codes, problem, texts
 
 
 def test_first_and_last_day() -> None:
@@ -44,3 +44,9 @@ def test_a_ready_made_table_is_not_filled() -> None:
         DataSettings(kind="features", fill=FillSettings(forward_fill=True))
     assert codes(caught.value) == ["settings.filled-feature-table"]
     assert DataSettings(fill=FillSettings(interpolation=True)).fill.on
+
+
+@pytest.mark.parametrize("minutes", [7, 8, 25, 45])
+def test_an_interval_that_does_not_divide_an_hour_is_refused(minutes: int) -> None:
+    text = problem("local", data={"interval_minutes": minutes})
+    assert (text.code, text.values["minutes"]) == ("settings.interval-not-in-hour", minutes)

@@ -8,6 +8,7 @@ import pytest
 from traffic_assets.settings import SettingsError, load_settings
 from traffic_assets.settings.formats import (
     BROWSE_URL,
+    DEPLOYMENT,
     DESCRIPTIONS,
     DRIVER_MEMORY,
     HISTORY_URL,
@@ -43,6 +44,7 @@ def test_a_pattern_of_an_installed_package_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("overrides", "path", "pattern"),
     [
+        ({"deployment": "San Diego"}, "deployment", DEPLOYMENT),
         ({"owners": ["jane"]}, "owners.0", OWNER),
         ({"spark": {"driver_memory": "lots"}}, "spark.driver_memory", DRIVER_MEMORY),
         ({"spark": {"master": "cluster"}}, "spark.master", MASTER),

@@ -218,7 +218,10 @@ def test_unknown_names_in_the_environment_are_all_refused() -> None:
     assert [text.code for text in reported] == ["settings.misspelled-variable"] * 2
     assert [text.values["suggestion"] for text in reported] == ["TRAFFIC_TRAINING__SEED", "TRAFFIC_TRAINING"]
     assert [text.values["prefix"] for text in reported] == ["TRAFFIC_TRAINING__", "TRAFFIC_"]
-    sections = ["PROFILE", "DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK", "OWNERS"]
+    sections = [
+        *("PROFILE", "DATA", "MODELS", "TRAINING", "EVALUATION", "PERSISTENCE", "SPARK", "RUNS", "DEPLOYMENT"),
+        "OWNERS",
+    ]
     assert reported[1].values["allowed"] == sections
     text = problem(environ={"TRAFFIC_PROFILE__X": "1"})
     assert (text.code, text.values["path"]) == ("settings.unknown-variable", "TRAFFIC_PROFILE__X")

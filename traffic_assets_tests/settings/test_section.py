@@ -18,6 +18,8 @@ from traffic_assets.settings.training import PreprocessingSettings, SplitSetting
     [
         (DataSettings, "interval_minutes", [1, 60], [0, 61, 2.5]),
         (DataSettings, "max_bad_share", [0, 1], [-0.01, 1.01]),
+        (DataSettings, "minimum_completeness", [0, 0.5, 1], [-0.01, 1.01, float("nan")]),
+        (DataSettings, "blocking_checks", [[], ["complete", "has_rows"]], [["sensors_report"], "complete"]),
         (DataSettings, "free_flow_speed", [0.1, 65, "per_sensor"], [0, -1, "per sensor"]),
         (DataSettings, "center", [(32.8, -117.1), None], [(32.8,), (1, 2, 3), "here"]),
         (DataSettings, "kind", ["readings", "features"], ["raw"]),

@@ -33,7 +33,7 @@ def test_a_folder_becomes_a_file_uri(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "uri",
-    ["hdfs://namenode:9000/traffic", "hdfs:///traffic", "s3a://bucket/x", "abfss://container@account.dfs.example/x"],
+    ["hdfs://namenode:9000/traffic", "hdfs:///traffic", "viewfs://c/x", "abfss://container@account.dfs.example/x"],
 )
 def test_other_uris_stay_as_they_are(uri: str) -> None:
     assert PersistenceSettings(base_uri=uri).base_uri == uri

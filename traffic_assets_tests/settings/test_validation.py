@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from traffic_assets.build import build_defs
 from traffic_assets.settings import Settings, SettingsError, load_settings
 from traffic_assets.settings.evaluation import Band
 from traffic_assets.settings.keys import find_model
+from traffic_assets.settings.loading import merge
+from traffic_assets.settings.models.base import _kinds
 from traffic_assets.settings.models.random_forest import RandomForestHyperparameters, RandomForestSettings
 from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.settings.problems import paths, problem, problems, texts, write
@@ -69,7 +72,10 @@ def test_every_error_is_reported_at_once_with_path_given_and_allowed(tmp_path: P
             {
                 "key": "modles",
                 "suggestion": "models",
-                "allowed": ["extends", "data", "models", "training", "evaluation", "persistence", "spark", "owners"],
+                "allowed": [
+                    *("extends", "data", "models", "training", "evaluation", "persistence", "spark"),
+                    *("runs", "deployment", "owners"),
+                ],
             },
         ),
     }
@@ -259,6 +265,10 @@ def _places(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
                 yield from _places(inside, (*path, name))
 
 
+def _nested(place: tuple[str, ...], value: Any) -> Any:
+    return {place[0]: _nested(place[1:], value)} if place else value
+
+
 WRONG: list[Any] = [
     *(None, True, -1, 2**70, 0.5, math.nan, math.inf),
     *("", "x", "2026-1-5", "a/../b"),
@@ -269,10 +279,69 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("place", [*_places(Settings)], ids=".".join)
 def test_no_value_ends_in_another_error_than_a_coded_one(place: tuple[str, ...]) -> None:
     for value in WRONG:
-        overrides: Any = value
-        for key in reversed(place):
-            overrides = {key: overrides}
         try:
-            load_settings("local", overrides, {})
+            load_settings("local", _nested(place, value), {})
         except SettingsError as error:
             assert all(text.code for text in texts(error))
+
+
+@pytest.mark.parametrize("place", [*_places(Settings)], ids=".".join)
+def test_no_setting_is_infinite_or_not_a_number(place: tuple[str, ...]) -> None:
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(SettingsError):
+            load_settings("local", _nested(place, value), {})
+
+
+def _numeric(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], set[Any]]]:
+    """Yield the path and the numeric types of every setting that may be a number."""
+    for name, field in model.model_fields.items():
+        if inside := find_model(field.annotation):
+            yield from _numeric(inside, (*path, name))
+        elif kinds := _kinds(field.annotation) & {int, float}:
+            yield (*path, name), kinds
+
+
+NUMERIC = dict(_numeric(Settings))
+
+
+@pytest.mark.parametrize("place", NUMERIC, ids=".".join)
+def test_a_huge_number_is_refused_or_harmless(place: tuple[str, ...], tmp_path: Path) -> None:
+    huge = 10**15 if int in NUMERIC[place] else 1e15
+    both_ends = {"low": huge, "high": huge}
+    changes = _nested(place[:-1], both_ends) if place[-1] in both_ends else _nested(place, huge)
+    try:
+        settings = load_settings("local", merge(changes, {"persistence": {"base_uri": str(tmp_path)}}), {})
+    except SettingsError as error:
+        assert {text.code for text in texts(error)} == {"settings.out-of-range"}
+    else:
+        assert int not in NUMERIC[place], "Spark's integers have 32 bits"
+        build_defs(settings)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "limit"),
+    [
+        (("data", "center"), [91, 0], "a number of at most 90"),
+        (("data", "center"), [-91, 0], "a number of at least -90"),
+        (("data", "center"), [0, 181], "a number of at most 180"),
+        (("data", "center"), [0, -181], "a number of at least -180"),
+        (("runs", "heartbeat_timeout_minutes"), 1e13, "a number of at most 10080"),
+        (("persistence", "keep_generations_hours"), 1e15, "a number of at most 876000"),
+        (("training", "fold_gap_minutes"), 10**12, "a number of at most 534240"),
+    ],
+)
+def test_a_number_beyond_its_limit_is_refused(place: tuple[str, ...], value: Any, limit: str) -> None:
+    text = problem("local", **_nested(place, value))
+    assert (text.code, text.values["limit"]) == ("settings.out-of-range", limit)
+
+
+def test_a_centre_on_earth_is_accepted() -> None:
+    for center in ([-90, -180], [32.7, -117.2], [90, 180]):
+        assert load_settings("local", {"data": {"center": center}}, {}).data.center == tuple(center)
+
+
+@pytest.mark.parametrize("name", ["first_day", "last_day"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_at_the_end_of_the_calendar_is_refused(name: str, day: str) -> None:
+    reported = problems("local", data={name: day})
+    assert ("settings.day-out-of-range", f"data.{name}") in [(text.code, text.values["path"]) for text in reported]

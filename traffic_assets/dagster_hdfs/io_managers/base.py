@@ -3,7 +3,7 @@
 The order of calls is the same for each kind:
 
     handle_output: stage -> _write (aside) -> publish each partition (rename, pointer) -> metadata
-    load_input:    pointers -> _read the current generations
+    load_input:    pointers -> compare the files with the records -> _read the current generations
 
 If some partitions of a range are refused, the others are published, and the run fails. It fails immediately if no later
 step of the run loads the output. Otherwise it fails at the last reader: each reader gets the refusals with its input,
@@ -24,6 +24,7 @@ from traffic_assets.dagster_hdfs import messages
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import cost_of_output
 from traffic_assets.dagster_hdfs.failures import coded_failures
+from traffic_assets.dagster_hdfs.generation import CODE_VERSION
 from traffic_assets.dagster_hdfs.io_managers.refusals import (
     pass_on_refusals,
     refusal_metadata,
@@ -97,6 +98,10 @@ class HdfsIOManager(dg.ConfigurableIOManager):
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         """Return the value of the generations."""
 
+    def _require_whole(self, dataset: Dataset, generations: Sequence[Generation]) -> None:
+        """Raise if files of the generations are not as they were published."""
+        dataset.require_whole(generations)
+
     @coded_failures()
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Publish every partition of the output that is not refused; refusals fail the run at its end.
@@ -105,6 +110,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
             dagster.Failure: If partitions are refused, and no later step of the run loads the output.
         """
         stored = obj if isinstance(obj, AssetOutput) else AssetOutput(obj)
+        if version := context.asset_spec.code_version:
+            stored = replace(stored, record={**stored.record, CODE_VERSION: version})
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
         partitions = list(context.asset_partition_keys) if context.has_asset_partitions else [UNPARTITIONED]
         published: dict[str, Generation] = {}
@@ -147,6 +154,8 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
         Raises:
             MissingPartitionError: If some partitions were never published.
+            StorageError: If files of a partition are missing, or have other sizes than when they were published. An
+                `AssetInput` raises it when the value is read.
             dagster.Failure: If some were refused in this run, and the input is not annotated `AssetInput`.
         """
         dataset = self.storage.dataset(context.asset_key, self.partition_column)
@@ -168,6 +177,7 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
         def read() -> Any:
             with retried_connection_errors(dataset.root):
+                self._require_whole(dataset, list(generations.values()))
                 if len(partitions) > 1 and self.partition_column is None:
                     return {key: self._read([generation], subfolder) for key, generation in generations.items()}
                 return self._read(list(generations.values()), subfolder)
@@ -233,7 +243,6 @@ class HdfsIOManager(dg.ConfigurableIOManager):
                 **stored.record,
                 **stored.records.get(key, {}),
                 **facts[key],
-                "bytes": dataset.filesystem.size(folder),
                 "write_seconds": round(elapsed, 3),
             }
             published[key] = dataset.publish(key, folder, run_id, record)
@@ -245,7 +254,10 @@ class HdfsIOManager(dg.ConfigurableIOManager):
 
     def _facts(self, published: Mapping[str, Generation]) -> dict[str, dict[str, Any]]:
         """Return the metadata of each partition that was published."""
-        return {key: _facts(generation, self.storage.column_descriptions) for key, generation in published.items()}
+        return {
+            key: describe_generation(generation, self.storage.column_descriptions)
+            for key, generation in published.items()
+        }
 
     def _links(self, generation: Generation, stored: AssetOutput) -> dict[str, Any]:
         """Return the metadata that locates published files.
@@ -317,7 +329,7 @@ def _require_current(dataset: Dataset, built_on: Mapping[str, str | None]) -> No
             raise dg.RetryRequested(max_retries=RETRIES) from ReplacedMeanwhileError(text)
 
 
-def _facts(generation: Generation, descriptions: Mapping[str, str]) -> dict[str, Any]:
+def describe_generation(generation: Generation, descriptions: Mapping[str, str]) -> dict[str, Any]:
     """Return the metadata of a published generation for the UI, from its record only."""
     record = generation.record
     facts: dict[str, Any] = {

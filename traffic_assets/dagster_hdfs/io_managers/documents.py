@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from traffic_assets.dagster_hdfs import messages
+from traffic_assets.dagster_hdfs.inventory import damage_error
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager, RangeError
-from traffic_assets.dagster_hdfs.publish import Generation
+from traffic_assets.dagster_hdfs.publish import Dataset, Generation
 from traffic_assets.dagster_hdfs.uris import join
 
 DOCUMENT = "document.json"
@@ -45,6 +47,21 @@ class JsonIOManager(HdfsIOManager):
     def _folder(self, base: str, key: str) -> str:
         return join(base, key)
 
+    def _require_whole(self, dataset: Dataset, generations: Sequence[Generation]) -> None:
+        """Raise if files of the generations are not as they were published.
+
+        Bytes of earlier code are not compared: its documents contain URIs, which people replace when they move the base
+        folder. A document that was cut off is not valid JSON.
+        """
+        super()._require_whole(dataset, [g if g.files is not None else replace(g, record={}) for g in generations])
+
     def _read(self, generations: Sequence[Generation], subfolder: str | None) -> Any:
         (generation,) = generations
-        return json.loads(self.storage.filesystem.read_bytes(f"{generation.uri}/{DOCUMENT}"))
+        uri = f"{generation.uri}/{DOCUMENT}"
+        try:
+            return json.loads(self.storage.filesystem.read_bytes(uri))
+        except FileNotFoundError:
+            difference = "missing"
+        except ValueError as error:
+            difference = f"not valid JSON ({error})"
+        raise damage_error(generations, {generation.uri: {uri: difference}})

@@ -24,6 +24,9 @@ REFUSED_CODES = "refused_codes"
 PARENT = "dagster/parent_run_id"
 """Dagster's tag of a run that continues a failed run."""
 
+CODE_VERSION_TAG = "dagster/code_version"
+"""Dagster's tag of a materialization."""
+
 PARTITIONS_SUBSET = "_asset_partitions_subset"
 """The only attribute of Dagster that this package writes: the partitions of a range that an output has."""
 
@@ -47,12 +50,15 @@ def require_partitions_subset() -> None:
 
 def report_published(context: dg.OutputContext, facts: Mapping[str, dict[str, Any]]) -> None:
     """Report partitions that a failing step has published, because Dagster would not record them."""
-    step = context.step_context
+    step, version = context.step_context, context.asset_spec.code_version
     for key, metadata in facts.items():
         added = step.get_asset_metadata(context.asset_key, key) or {}
         step.instance.report_runless_asset_event(
             dg.AssetMaterialization(
-                asset_key=context.asset_key, partition=key, metadata={**metadata, **added, "run_id": context.run_id}
+                asset_key=context.asset_key,
+                partition=key,
+                metadata={**metadata, **added, "run_id": context.run_id},
+                tags={CODE_VERSION_TAG: version} if version else None,
             )
         )
 

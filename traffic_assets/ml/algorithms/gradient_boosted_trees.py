@@ -48,5 +48,5 @@ GRADIENT_BOOSTED_TREES = Algorithm(
     surrogate=boosting_surrogate,
     exports=("spark", "onnx", "pmml"),
     shared_fit=SharedFit(trees="maxIter", depth=None, min_rows=None, average=False, levels="maxDepth"),
-    early_stopping=EarlyStopping(lambda h: h.earlyStopping, _with_validation_indicator),
+    early_stopping=EarlyStopping(lambda h: h.earlyStopping, _with_validation_indicator, needs_rows=True),
 )

@@ -123,7 +123,7 @@ class Ensemble(Estimator["EnsembleModel"], Columns, HasSeed):
         for fold in range(of(self.folds)):
             train = dataset.where((F.col(_FOLD) != fold) | marked).drop(_FOLD)
             test = dataset.where((F.col(_FOLD) == fold) & ~marked)
-            if not train.take(1) or not test.take(1):
+            if not train.where(~marked).take(1) or not test.take(1):
                 raise ValueError(messages.EMPTY_PART(part=fold + 1, folds=of(self.folds)))
             for name, hyperparameters in members.items():
                 model = self._fit_member(train, name, hyperparameters)

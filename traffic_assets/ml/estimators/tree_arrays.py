@@ -22,7 +22,14 @@ from pyspark.sql import functions as F
 
 from traffic_assets.messages.algorithms import CATEGORICAL_SPLITS
 from traffic_assets.messages.metrics import NO_ROWS
-from traffic_assets.ml.metrics.metrics import MAPE_FLOOR, Metrics, aggregate_metrics, custom_metrics, p95_column
+from traffic_assets.ml.metrics.metrics import (
+    MAPE_FLOOR,
+    Metrics,
+    aggregate_metrics,
+    compute_r2,
+    custom_metrics,
+    p95_column,
+)
 
 # Spark sends the code to the workers: they need numpy and pyarrow, but not this package
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -303,13 +310,14 @@ def _make_summer(
 def _metrics(sums: Any, extra: dict[str, float]) -> Metrics:
     rows = sums["rows"]
     mse = sums["squared"] / rows
-    variance = sums["observed_squared"] / rows - (sums["observed"] / rows) ** 2
+    mean_square = sums["observed_squared"] / rows
+    variance = mean_square - (sums["observed"] / rows) ** 2
     return Metrics(
         rows=int(rows),
         rmse=math.sqrt(mse),
         mae=sums["absolute"] / rows,
         mape=sums["relative"] / sums["counted"] if sums["counted"] else math.nan,
-        r2=1 - mse / variance if variance > 0 else math.nan,
+        r2=compute_r2(mse, variance, mean_square),
         bias=sums["signed"] / rows,
         extra=extra,
     )

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.clock import local_time
 from traffic_assets.messages import evaluation as messages
-from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET
+from traffic_assets.ml.metrics.metrics import PREDICTION, SMALLEST_VARIANCE, TARGET, Number
 
 FEWEST_BLOCKS = 8
 DRAWS = 2000
@@ -32,17 +32,17 @@ class Confidence(BaseModel):
         blocks: Number of blocks.
         rmse: Lower and upper bound, in the unit of the target.
         mae: Lower and upper bound, in the unit of the target.
-        r2: Lower and upper bound.
+        r2: Lower and upper bound; NaN if R² is undefined.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
 
     level: float
     block: Block
     blocks: int
     rmse: tuple[float, float]
     mae: tuple[float, float]
-    r2: tuple[float, float]
+    r2: tuple[Number, Number]
 
 
 class TooFewBlocksError(ValueError):
@@ -103,8 +103,10 @@ def _resample(sums: NDArray[np.float64], seed: int, level: float) -> list[tuple[
     blocks = generator.integers(0, len(sums), size=(DRAWS, len(sums)))
     rows, squared, absolute, observed, observed_squared = sums[blocks].sum(axis=1).T
     mse = squared / rows
-    variance = observed_squared / rows - (observed / rows) ** 2
-    values = (np.sqrt(mse), absolute / rows, 1 - mse / np.where(variance > 0, variance, np.nan))
+    mean_square = observed_squared / rows
+    variance = mean_square - (observed / rows) ** 2
+    varies = variance > SMALLEST_VARIANCE * mean_square
+    values = (np.sqrt(mse), absolute / rows, 1 - mse / np.where(varies, variance, np.nan))
     quantiles = [(1 - level) / 2, (1 + level) / 2]
     ends = []
     for metric in values:

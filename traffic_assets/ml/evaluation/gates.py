@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from traffic_assets.messages import evaluation as messages
-from traffic_assets.ml.metrics.metrics import Metrics
+from traffic_assets.ml.metrics.metrics import REASONS, UNDEFINED, Metrics, Number
 from traffic_assets.ml.model_selection.trials import Trial
 from traffic_assets.settings.gate import GateThresholds
 
@@ -25,15 +25,15 @@ class ThresholdResult(BaseModel):
     Attributes:
         target: Measured quantity, such as "R² on test" (the name of the stored field).
         asked: Threshold with its relation, such as ">= 0.9996" (the name of the stored field).
-        measured: Measured value; NaN never passes.
+        measured: Measured value; NaN if it is undefined, which never passes.
         passed: True if the value meets the threshold.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
 
     target: str
     asked: str
-    measured: float
+    measured: Number
     passed: bool
 
 
@@ -68,7 +68,7 @@ def evaluate_thresholds(
     return [
         ThresholdResult(
             target=quantity,
-            asked=f"{relation} {limit:g}",
+            asked=f"{relation} {limit:.15g}",
             measured=value,
             passed=_passes(value, relation, limit),
         )
@@ -90,7 +90,15 @@ def _describe(result: ThresholdResult) -> str:
     quantity, _, unit = result.target.partition(", ")
     relation, _, limit = result.asked.partition(" ")
     unit = f" {unit}" if unit else ""
-    return f"{quantity[0].upper()}{quantity[1:]} is {result.measured:.6g}{unit}; {_LIMITS[relation]} {limit}{unit}."
+    expected = f"{_LIMITS[relation]} {limit}{unit}."
+    quantity = f"{quantity[0].upper()}{quantity[1:]}"
+    if math.isnan(result.measured):  # only R² can be undefined
+        where = " in at least one fold" if "fold" in quantity else ""
+        return f"{quantity} is {UNDEFINED}, because {REASONS['r2']}{where}; {expected}"
+    measured = f"{result.measured:.6g}"
+    if _passes(float(measured), relation, float(limit)):  # rounded, it would seem to pass
+        measured = f"{result.measured:.15g}"
+    return f"{quantity} is {measured}{unit}; {expected}"
 
 
 def _passes(value: float, relation: str, limit: float) -> bool:

@@ -10,11 +10,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.messages import fitting as messages
+from traffic_assets.messages import preprocessing as preprocessing_messages
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.caching import cached_vectors
 from traffic_assets.ml.fitting.early_stopping import STOP, with_stopping_rows
 from traffic_assets.ml.metrics.metrics import TARGET
-from traffic_assets.ml.preprocessing.feature_set import FeatureSet
+from traffic_assets.ml.preprocessing.feature_set import FeatureSet, add_created, has_value
 from traffic_assets.ml.preprocessing.pipeline import (
     VECTOR,
     outlier_bounds,
@@ -42,7 +43,7 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet, scaled: bool = True
         scaled: True to scale the vector; scale-invariant algorithms do not need it.
 
     Raises:
-        ValueError: If the preparation leaves no row or no slot.
+        ValueError: If the preparation leaves no row, no slot, or no value of a feature.
     """
     bounds = outlier_bounds(train, features)
     rows, stages = rows_to_fit(train, features, bounds), preprocessor(features, bounds, scaled).getStages()
@@ -51,7 +52,24 @@ def fit_preprocessor(train: DataFrame, features: FeatureSet, scaled: bool = True
         some = rows.where(unit_hash(preparation.seed, "median") < MEDIAN_ROWS / values)
         imputed = 1 + next(i for i, stage in enumerate(stages) if isinstance(stage, Imputer))
         stages = [*Pipeline(stages=stages[:imputed]).fit(some).stages, *stages[imputed:]]
-    return Pipeline(stages=stages).fit(rows)
+    try:
+        return Pipeline(stages=stages).fit(rows)
+    except Exception as error:
+        if preparation.drops and (empty := _features_without_values(rows, features)):
+            raise ValueError(preprocessing_messages.ONLY_IN_DROPPED_ROWS(features=empty)) from error
+        raise
+
+
+def _features_without_values(rows: DataFrame, features: FeatureSet) -> list[str]:
+    """Return the features without a value in these rows."""
+    columns = features.numbers | {name: name for name in features.categorical}
+    values = {
+        name: has_value(F.col(column), "categorical" if name in features.categorical else "numeric")
+        for name, column in columns.items()
+    }
+    counts = add_created(rows, features).agg(*(F.count_if(value).alias(name) for name, value in values.items()))
+    row = counts.collect()[0]
+    return [name for name in values if not row[name]]
 
 
 def fit_model(

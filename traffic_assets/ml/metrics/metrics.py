@@ -1,6 +1,7 @@
 """The metrics of a prediction, computed on Spark in one pass.
 
-RMSE and MAE are in the target's unit, mph for speed. R² is 1 - SS_res / SS_tot. MAPE is the mean of |error| /
+RMSE and MAE are in the target's unit, mph for speed. R² is 1 - SS_res / SS_tot, and undefined if the target does not
+vary. An undefined metric is NaN here and null in JSON; it passes no gate. MAPE is the mean of |error| /
 |observed| over the rows with an observed value of at least `MAPE_FLOOR`. Relative errors near zero are meaningless
 (Hyndman and Koehler 2006). Metrics of installed packages (`spec.py`) are computed in the same pass.
 """
@@ -22,6 +23,18 @@ from traffic_assets.settings.plugins import METRIC_GROUP, METRIC_NAMES, select_u
 TARGET, PREDICTION = "speed", "prediction"
 MAPE_FLOOR = 5.0
 _ACCURACY = 10_000
+SMALLEST_VARIANCE = 1e-12
+"""Variance of a target that varies, as a share of its mean square. Sums of floats show a smaller one for a constant."""
+
+UNDEFINED = "undefined"
+"""Text that replaces an undefined metric in the Dagster UI and in logs."""
+
+REASONS = {
+    "r2": "the observed values do not vary",
+    "mape": f"every observed value is below {MAPE_FLOOR:g}",
+}
+"""Reason why a built-in metric is undefined, by name."""
+
 METRICS = METRIC_NAMES
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A float whose NaN is written as null, since JSON has no NaN."""
@@ -56,6 +69,12 @@ class Metrics(BaseModel):
     def by_name(self) -> dict[str, float]:
         """Every metric that can select a model: the built-in ones, then the others."""
         return {name: getattr(self, name) for name in METRICS} | self.extra
+
+    @property
+    def undefined(self) -> dict[str, str]:
+        """The reason for each metric of `by_name` that is undefined."""
+        no_value = "the metric has no value for these rows"
+        return {name: REASONS.get(name, no_value) for name, value in self.by_name.items() if math.isnan(value)}
 
 
 class Spread(BaseModel):
@@ -100,6 +119,7 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         F.avg(F.abs(error)).alias("mae"),
         F.avg(F.when(counted, F.abs(error / y))).alias("mape"),
         F.var_pop(y).alias("variance"),
+        F.avg(y * y).alias("mean_square"),
         F.avg(error).alias("bias"),
         p95_column(error).alias("p95"),
     ]
@@ -118,11 +138,31 @@ def evaluate(predicted: DataFrame, target: str = TARGET, prediction: str = PREDI
         rmse=math.sqrt(row["mse"]),
         mae=row["mae"],
         mape=math.nan if row["mape"] is None else row["mape"],
-        r2=1 - row["mse"] / row["variance"] if row["variance"] else math.nan,
+        r2=compute_r2(row["mse"], row["variance"], row["mean_square"]),
         bias=row["bias"],
         p95=row["p95"],
         extra={name: row[name] for name in metrics},
     )
+
+
+def compute_r2(mse: float, variance: float, mean_square: float) -> float:
+    """Return R²; NaN if the observed values do not vary.
+
+    Args:
+        mse: Mean squared error.
+        variance: Variance of the observed values, without Bessel's correction.
+        mean_square: Mean of the squared observed values.
+    """
+    return 1 - mse / variance if variance > SMALLEST_VARIANCE * mean_square else math.nan
+
+
+def format_r2(value: float) -> str:
+    """Return R² as text.
+
+    >>> format_r2(0.5), format_r2(math.nan)
+    ('0.50000', 'undefined')
+    """
+    return UNDEFINED if math.isnan(value) else f"{value:.5f}"
 
 
 def p95_column(error: Column) -> Column:

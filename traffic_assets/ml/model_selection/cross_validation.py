@@ -14,10 +14,11 @@ from pyspark.sql import DataFrame
 
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.messages import model_selection as messages
+from traffic_assets.messages.algorithms import ONLY_VALIDATION_ROWS
 from traffic_assets.ml.algorithm import Algorithm
 from traffic_assets.ml.fitting.fold_fitter import FoldFitter, FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
-from traffic_assets.ml.metrics.metrics import Metrics, compute_spread
+from traffic_assets.ml.metrics.metrics import Metrics, compute_spread, format_r2
 from traffic_assets.ml.model_selection.executors import executor_for
 from traffic_assets.ml.model_selection.fit_scheduler import FitResult, FitScheduler
 from traffic_assets.ml.model_selection.shared_fits import TrialGroup, group_trials, single_group
@@ -125,7 +126,7 @@ class CrossValidation:
     ) -> list[dict[int, TrialOnFold]]:
         """Return the evaluations of each fold, by position of the trial."""
         sizes = fitter.fold_sizes()
-        _require_rows(self.folds, sizes)
+        require_fold_rows(self.folds, sizes)
         by_fold: list[dict[int, TrialOnFold]] = [{} for _ in self.folds]
         workers = min(self.threads, len(self.folds) * len(groups))
         with executor_for(fitter.rows.sparkSession, workers) as executor:
@@ -149,15 +150,21 @@ class CrossValidation:
         last = result.metrics[-1]
         self.notify(
             f"{self.algorithm.title}: {self.folds[result.fold].title}{progress}, "
-            f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {last.r2:.5f}"
+            f"RMSE {last.rmse:.3f} {TARGETS[self.features.target].unit}, R² {format_r2(last.r2)}"
         )
 
 
-def _require_rows(folds: Sequence[Fold], sizes: Sequence[FoldSize]) -> None:
-    """Raise if a fold has no train or no test rows."""
+def require_fold_rows(folds: Sequence[Fold], sizes: Sequence[FoldSize]) -> None:
+    """Raise if a fold has no rows to fit on or no test rows.
+
+    Raises:
+        ValueError: If a fold has no train or no test rows, or all its train rows only stop a fit early.
+    """
     for fold, size in zip(folds, sizes, strict=True):
         if not size.train or not size.test:
             raise ValueError(messages.EMPTY_FOLD(purpose="test" if size.train else "train", fold=fold.title))
+        if size.train == size.stopping:
+            raise ValueError(ONLY_VALIDATION_ROWS())
 
 
 def select_comparable(by_fold: Sequence[dict[int, TrialOnFold]]) -> tuple[list[dict[int, TrialOnFold]], set[int]]:

@@ -19,15 +19,19 @@ from pyspark.sql import functions as F
 from traffic_assets.catalogue.targets import TARGETS
 from traffic_assets.messages import model_selection as messages
 from traffic_assets.ml.algorithm import Algorithm
+from traffic_assets.ml.fitting.early_stopping import STOP
 from traffic_assets.ml.fitting.fold_fitter import FoldSize
 from traffic_assets.ml.fitting.fold_fitter_factory import open_fold_fitter
-from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate
+from traffic_assets.ml.metrics.metrics import PREDICTION, TARGET, Metrics, evaluate, format_r2
+from traffic_assets.ml.model_selection.cross_validation import require_fold_rows
 from traffic_assets.ml.model_selection.trials import Search
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, select_present_features
 from traffic_assets.ml.splits.folds import Fold
 from traffic_assets.settings.models.base import Hyperparameters
 
 _LOG = logging.getLogger(__name__)
+FEW_ROWS = 100
+"""Number of rows from which on it does not happen that all of them only stop a fit early, which is a tenth of them."""
 
 
 class TemporalEvaluation(BaseModel):
@@ -92,15 +96,14 @@ def evaluate_temporal_holdout(
         search, chosen = None, choice
     fold = Fold(seconds < boundary, seconds >= boundary, "temporal holdout")
     size = FoldSize(earlier_rows, test=total - earlier_rows)
-    with (
-        open_fold_fitter(rows, features, algorithm, [fold], [chosen], seed, extra_columns=["timestamp"]) as fitter,
-        fitter.prepare(0, size) as prepared,
-        prepared.predictions(chosen) as predicted,
-    ):
-        metrics = evaluate(predicted, features.target)
-        instants, losses = losses_by_instant(predicted, features.target)
+    with open_fold_fitter(rows, features, algorithm, [fold], [chosen], seed, extra_columns=["timestamp"]) as fitter:
+        if earlier_rows < FEW_ROWS and STOP in fitter.rows.columns:
+            require_fold_rows([fold], fitter.fold_sizes())
+        with fitter.prepare(0, size) as prepared, prepared.predictions(chosen) as predicted:
+            metrics = evaluate(predicted, features.target)
+            instants, losses = losses_by_instant(predicted, features.target)
     unit = TARGETS[features.target].unit
-    notify(f"{algorithm.title}: temporal holdout, RMSE {metrics.rmse:.3f} {unit}, R² {metrics.r2:.5f}")
+    notify(f"{algorithm.title}: temporal holdout, RMSE {metrics.rmse:.3f} {unit}, R² {format_r2(metrics.r2)}")
     return TemporalEvaluation(
         boundary=datetime.fromtimestamp(boundary, UTC),
         fit_rows=features.rows,

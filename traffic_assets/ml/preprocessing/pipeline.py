@@ -7,19 +7,16 @@ train rows only (in cross-validation, on those of each fold), without the rows t
 defines the columns; `algorithms/` fits models on the vector.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.feature import (
     Imputer,
-    MinMaxScaler,
     MinMaxScalerModel,
     OneHotEncoder,
-    RobustScaler,
     RobustScalerModel,
     SQLTransformer,
-    StandardScaler,
     StandardScalerModel,
     StringIndexer,
     VectorAssembler,
@@ -29,6 +26,7 @@ from pyspark.sql import DataFrame
 from traffic_assets.messages import preprocessing as messages
 from traffic_assets.ml.preprocessing.feature_set import FeatureSet, add_created
 from traffic_assets.ml.preprocessing.outliers import Bounds, clip_sql, counts_outside, fit_bounds, inside_sql
+from traffic_assets.ml.preprocessing.scaling import SlotScaler
 from traffic_assets.ml.preprocessing.selection import SlotSelector
 
 ASSEMBLED, SELECTED, VECTOR = "assembled", "selected", "features"
@@ -121,7 +119,7 @@ def preprocessor(
         threshold, top, seed = preparation.variance_threshold, preparation.top_k, preparation.seed
         stages.append(SlotSelector(preparation.selection, threshold, top, whole, features.target, chosen, seed))
     if scaled:
-        stages.append(_SCALERS[preparation.scaler](whole if preparation.selection == "none" else chosen))
+        stages.append(SlotScaler(preparation.scaler, whole if preparation.selection == "none" else chosen, VECTOR))
     return Pipeline(stages=stages)
 
 
@@ -163,13 +161,6 @@ def _add_columns(columns: Mapping[str, str]) -> SQLTransformer:
     """Return a stage that adds columns, each with its SQL."""
     added = ", ".join(f"{sql} AS `{name}`" for name, sql in columns.items())
     return SQLTransformer(statement=f"SELECT *, {added} FROM __THIS__")
-
-
-_SCALERS: dict[str, Callable[[str], Any]] = {
-    "standard": lambda column: StandardScaler(inputCol=column, outputCol=VECTOR, withMean=True, withStd=True),
-    "min_max": lambda column: MinMaxScaler(inputCol=column, outputCol=VECTOR),
-    "robust": lambda column: RobustScaler(inputCol=column, outputCol=VECTOR, withCentering=True, withScaling=True),
-}
 
 
 def _add_prefix(prefix: str, names: Sequence[str]) -> list[str]:

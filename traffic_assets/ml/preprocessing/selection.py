@@ -69,6 +69,9 @@ class SlotSelector(Estimator[VectorSlicer]):
         Spark's UnivariateFeatureSelector orders slots by p-value. From a few thousand rows on, the p-value of every
         relevant slot is 0, and the selector takes the first of these slots.
         """
+        some = dataset.select(self.vector).take(2)
+        if len(some) == 1:  # a single row has no correlation
+            return np.zeros(some[0][0].size)
         both = VectorAssembler(inputCols=[self.vector, self.target], outputCol=_WITH_TARGET, handleInvalid="keep")
         matrix = Correlation.corr(both.transform(dataset).select(_WITH_TARGET), _WITH_TARGET).collect()[0][0]
         return np.nan_to_num(np.abs(matrix.toArray()[-1, :-1]))  # a constant slot has no correlation

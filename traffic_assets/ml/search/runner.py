@@ -5,6 +5,7 @@ ends it.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -73,6 +74,8 @@ def run_search(
         raise ValueError(messages.NO_HYPERPARAMETERS())
     stopped = None if complete else _describe_stop(max_minutes, trials, len(folds))
     chosen = choose_best_trial(trials, primary_metric)
+    if len(trials) > 1 and math.isnan(trials[chosen].over_folds(primary_metric).mean):
+        notify(messages.UNDEFINED_METRIC(metric=primary_metric).with_prefix(f"{algorithm.title}: "))
     confirmed = _confirm(trials[chosen], train, validation)
     if stopped:
         notify(stopped.with_prefix(f"{algorithm.title}: "))

@@ -1,11 +1,13 @@
 """The audit of the splits: rows and sensors of each split, and keys that are in more than one."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue.readings import KEYS
+from traffic_assets.messages import splits as messages
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS
 
 
@@ -47,6 +49,20 @@ def audit_splits(rows: DataFrame, split: Column) -> SplitAudit:
     totals = keys.agg(*(F.count_if(F.col(SPLIT) == name).alias(name) for name in SPLITS), misplaced).collect()[0]
     counts = {name: totals[name] for name in SPLITS}
     return SplitAudit(counts, _shared_keys(keys) if totals["misplaced"] else 0, totals["misplaced"])
+
+
+def require_split_rows(counts: Mapping[str, int]) -> None:
+    """Raise if a split has no rows.
+
+    Args:
+        counts: Number of rows in each split.
+
+    Raises:
+        ValueError: If a split has no rows.
+    """
+    for split, rows in counts.items():
+        if not rows:
+            raise ValueError(messages.EMPTY_SPLIT(split=split, rows=sum(counts.values()), counts=dict(counts)))
 
 
 def _shared_keys(keys: DataFrame) -> int:

@@ -27,7 +27,7 @@ class Range(BaseModel):
         log: True for a logarithmic scale, on which each order of magnitude is equally likely.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     low: float = Field(description="Lower bound, inclusive.")
     high: float = Field(description="Upper bound, inclusive.")
@@ -74,7 +74,7 @@ Grid = Annotated[dict[str, GridValues], Field(description="Values to try, by hyp
 class Hyperparameters(BaseModel):
     """Base class of an algorithm's hyperparameters: unknown names are errors, values are validated."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def is_integer(cls, name: str) -> bool:
@@ -130,7 +130,7 @@ class ModelSettings(BaseModel):
         targets: Old name of `thresholds`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     thresholds: ClassVar[GateThresholds] = GateThresholds()
     targets: ClassVar[Any] = _OldTargets()

@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 from traffic_assets.messages import settings as messages
 from traffic_assets.settings.gate import GateThresholds
 from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings, Range
+from traffic_assets.settings.section import LARGEST_INTEGER
 
 
 class LinearRegressionHyperparameters(Hyperparameters):
     """Hyperparameters of MLlib's LinearRegression: least squares with an elastic-net penalty."""
 
-    maxIter: Annotated[int, Field(ge=1)] = Field(default=100, description="Maximum number of iterations.")
+    maxIter: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] = Field(
+        default=100, description="Maximum number of iterations."
+    )
     regParam: Annotated[float, Field(ge=0)] = Field(default=0.01, description="Strength of the penalty. 0 is none.")
     elasticNetParam: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0, description="Elastic-net mixing parameter, from 0 (ridge) to 1 (lasso)."

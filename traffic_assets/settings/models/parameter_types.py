@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from traffic_assets.settings.formats import SUBSET_STRATEGY
+from traffic_assets.settings.section import LARGEST_INTEGER
 
 
 def number_as_text(value: Any) -> Any:
@@ -23,5 +24,5 @@ SubsetStrategy = Annotated[
 Trees = Annotated[int, Field(ge=1, le=10_000, description="Number of trees.")]
 Depth = Annotated[int, Field(ge=1, le=30, description="Maximum depth of a tree.")]
 Bins = Annotated[int, Field(ge=2, le=65_536, description="Maximum number of candidate thresholds per feature.")]
-Rows = Annotated[int, Field(ge=1, description="Minimum number of rows in a child node.")]
+Rows = Annotated[int, Field(ge=1, le=LARGEST_INTEGER, description="Minimum number of rows in a child node.")]
 Share = Annotated[float, Field(gt=0, le=1)]

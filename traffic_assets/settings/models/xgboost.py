@@ -6,6 +6,7 @@ from pydantic import Field
 
 from traffic_assets.settings.models.base import Grid, Hyperparameters, ModelSettings
 from traffic_assets.settings.models.parameter_types import Bins, Depth, Share, Trees
+from traffic_assets.settings.section import LARGEST_INTEGER
 
 
 class XGBoostHyperparameters(Hyperparameters):
@@ -21,11 +22,11 @@ class XGBoostHyperparameters(Hyperparameters):
     colsample_bytree: Share = Field(default=1.0, description="Share of the slots drawn for each tree.")
     reg_lambda: Annotated[float, Field(ge=0)] = Field(default=1.0, description="L2 penalty on leaf weights.")
     max_bin: Bins = 256
-    early_stopping_rounds: Annotated[int, Field(ge=1)] | None = Field(
+    early_stopping_rounds: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] | None = Field(
         default=20,
         description="Stop when the validation error has not fallen for this many trees. `null` grows all trees.",
     )
-    num_workers: Annotated[int, Field(ge=1)] = Field(
+    num_workers: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] = Field(
         default=1, description="Spark tasks that share a fit. One task uses all cores of a local session."
     )
 

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from traffic_assets.dagster_hdfs import messages, retries
 from traffic_assets.dagster_hdfs.errors import StorageError
+from traffic_assets.dagster_hdfs.failures import coded_failures
 from traffic_assets.dagster_hdfs.filesystem import FileSystem, LocalFileSystem
 from traffic_assets.dagster_hdfs.io_managers.base import LOOKBACK, HdfsIOManager
 from traffic_assets.dagster_hdfs.io_managers.documents import DOCUMENT, JsonIOManager
@@ -136,6 +137,85 @@ def test_a_value_comes_back_as_it_was_with_its_record(
     (event,) = result.asset_materializations_for_node("group__thing")
     assert event.metadata["path"].value == seen["uri"]
     assert event.metadata["bytes"].value == seen["record"]["bytes"]
+
+
+def damage(filesystem: FileSystem, uri: str, how: str) -> None:
+    """Delete, empty or shorten a file."""
+    content = filesystem.read_bytes(uri)
+    filesystem.delete(uri)
+    if how != "missing":
+        filesystem.write_new(uri, {"emptied": b"", "shortened": content[:-1]}[how])
+
+
+@pytest.mark.parametrize("how", ["missing", "emptied", "shortened"])
+@pytest.mark.parametrize("kind", ["frame", "model", "document"])
+def test_a_value_with_a_damaged_file_is_not_loaded(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str, how: str
+) -> None:
+    manager_class, value, _ = make_values(spark)[kind]
+    remedies = {"thing": "rebuild {first} {last}"}
+    resource = HdfsResource(spark=hdfs_resource.spark, base_uri=hdfs_resource.base_uri, remedies=remedies)
+    seen: list[Any] = []
+
+    @dg.asset
+    def thing() -> AssetOutput:
+        return AssetOutput(value, kept=True)
+
+    @dg.asset
+    def bare(thing: Any) -> None:
+        seen.append(thing)
+
+    @dg.asset
+    def late(thing: AssetInput) -> None:
+        with coded_failures():
+            seen.append(thing.value)
+
+    @dg.asset
+    def small_files(thing: AssetInput) -> None:
+        with coded_failures():
+            seen.append(thing.files)
+
+    manager = manager_class(hdfs=resource)
+    assert run([thing], manager, instance).success
+    current = resource.dataset("thing").current("all")
+    assert current is not None
+    file = max(current.record["files"].items(), key=lambda item: item[1])[0]
+    damage(resource.filesystem, f"{current.uri}/{file}", how)
+    result = run([thing, bare, late, small_files], manager, instance, only=["bare", "late", "small_files"])
+    failed = [event for event in result.all_events if event.is_step_failure]
+    assert sorted(str(event.step_key) for event in failed) == ["bare", "late", "small_files"]
+    assert {failure_code(event) for event in failed} == {"storage.damaged-generation"}
+    for event in failed:
+        data = event.step_failure_data.user_failure_data
+        assert data is not None
+        values: Any = data.metadata["values"].value
+        assert list(values["files"]) == [f"{current.uri}/{file}"]
+        assert (values["subject"], values["remedy"]) == ("thing", "rebuild all all")
+    assert seen == []
+
+
+@pytest.mark.parametrize("kind", ["frame", "model", "document"])
+def test_a_value_whose_folder_is_missing_is_not_loaded(
+    spark: SparkSession, hdfs_resource: HdfsResource, instance: dg.DagsterInstance, kind: str
+) -> None:
+    manager_class, value, _ = make_values(spark)[kind]
+
+    @dg.asset
+    def thing() -> Any:
+        return value
+
+    @dg.asset
+    def reader(thing: Any) -> None:
+        pytest.fail("there is nothing to read")
+
+    manager = manager_class(hdfs=hdfs_resource)
+    assert run([thing], manager, instance).success
+    current = hdfs_resource.dataset("thing").current("all")
+    assert current is not None
+    hdfs_resource.filesystem.rename(current.uri, f"{current.uri}-moved")
+    (failure,) = [e for e in run([thing, reader], manager, instance, only=["reader"]).all_events if e.is_step_failure]
+    assert failure_code(failure) == "storage.missing-generation"
+    assert current.uri in str(failure.step_failure_data.error)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from pyspark.ml.linalg import Vectors
+from pyspark.sql import functions as F
 
 from traffic_assets.ml.algorithm import algorithm_named
 from traffic_assets.settings.models.gradient_boosted_trees import GradientBoostedTreesHyperparameters
@@ -105,3 +106,15 @@ def test_it_stops_when_the_validation_error_no_longer_falls(spark: SparkSession)
     with pytest.raises(ValueError) as caught:
         BOOSTED.fit(rows, early, 42, "speed", "features")
     assert get_code(caught.value) == "algorithms.no-validation-rows"
+
+
+def test_without_validation_rows_every_tree_is_fitted(vectors: DataFrame) -> None:
+    stopping = GradientBoostedTreesHyperparameters(maxIter=3, maxDepth=1, stepSize=0.5, earlyStopping=True)
+    rows = vectors.withColumn("stops_fit", F.lit(False))
+    model: Any = BOOSTED.fit(rows, stopping, 42, "speed", "features", "stops_fit")
+    assert _predictions(model, vectors) == _predictions(_fit(vectors), vectors)
+
+
+def test_a_constant_target_is_predicted_exactly(vectors: DataFrame) -> None:
+    constant = vectors.withColumn("speed", F.lit(65.3))
+    assert set(_predictions(_fit(constant), constant).values()) == {65.3}

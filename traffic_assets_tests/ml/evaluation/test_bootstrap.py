@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
-from traffic_assets.ml.evaluation.bootstrap import TooFewBlocksError, block_sums, estimate_confidence
+from traffic_assets.ml.evaluation.bootstrap import Confidence, TooFewBlocksError, block_sums, estimate_confidence
 from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
@@ -67,3 +69,21 @@ def test_errors_that_depend_on_the_day_make_the_interval_wide(spark: SparkSessio
     mixed = estimate_confidence(_predicted(spark, 12 * 24, [1.0, 5.0]), ZONE, 42)
     lumped = estimate_confidence(_predicted(spark, 12 * 24, [1.0] * 24 + [5.0] * 24), ZONE, 42)
     assert (lumped.rmse[1] - lumped.rmse[0]) > 3 * (mixed.rmse[1] - mixed.rmse[0])
+
+
+def test_an_undefined_r2_is_null_in_json_and_nan_again() -> None:
+    confidence = Confidence(
+        level=0.95, block="hour", blocks=8, rmse=(0.0, 1.0), mae=(0.0, 1.0), r2=(math.nan, math.nan)
+    )
+    stored = confidence.model_dump_json()
+    assert '"r2":[null,null]' in stored
+    assert all(map(math.isnan, Confidence.model_validate_json(stored).r2))
+
+
+def test_r2_is_undefined_for_a_constant_speed(spark: SparkSession) -> None:
+    """Sums of squares of 65.3 leave a variance of about 1e-12 instead of 0."""
+    rows = [(datetime(2026, 1, 5, hour, minute, tzinfo=UTC), 65.3) for hour in range(9) for minute in range(60)]
+    predicted = spark.createDataFrame(rows, "timestamp timestamp, speed double").withColumn("prediction", F.lit(65.2))
+    confidence = estimate_confidence(predicted, ZoneInfo("UTC"), 42)
+    assert all(map(math.isnan, confidence.r2))
+    assert confidence.rmse == pytest.approx((0.1, 0.1))

@@ -90,6 +90,14 @@ def test_a_missed_lower_limit_is_described_as_one() -> None:
     ]
 
 
+def test_limits_and_what_just_missed_them_are_shown_in_full() -> None:
+    thresholds = GateThresholds(r2_min=0.99999999, rmse_max=5)
+    assert describe_missed(evaluate_thresholds(thresholds, _metrics(r2=0.999999985, rmse=5.0000001), None)) == [
+        "R² on test is 0.999999985; the lower limit is 0.99999999.",
+        "RMSE on test is 5.0000001 mph; the limit is 5 mph.",
+    ]
+
+
 def test_there_are_no_results_without_thresholds() -> None:
     assert evaluate_thresholds(GateThresholds(), _metrics(r2=math.nan), None) == []
     assert evaluate_thresholds(GateThresholds(), _metrics(), _trial()) == []
@@ -118,3 +126,16 @@ def test_default_thresholds_at_their_limits() -> None:
         texts = describe_missed(evaluate_thresholds(getattr(seed, name), metrics, trial))
         assert [any(line.startswith(m) for m in missed) for line in texts] == [True] * len(missed), (name, texts)
         assert describe_missed(evaluate_thresholds(getattr(seed, name), _metrics(0.5, 99, 99), trial))
+
+
+def test_an_undefined_metric_misses_its_threshold_with_the_reason_and_is_null_in_json() -> None:
+    thresholds = GateThresholds(r2_min=0.9, cv_r2_mean_min=0.8)
+    results = evaluate_thresholds(thresholds, _metrics(r2=math.nan), _trial(mean=math.nan))
+    assert describe_missed(results) == [
+        "R² on test is undefined, because the observed values do not vary; the lower limit is 0.9.",
+        "Mean R² of the folds is undefined, because the observed values do not vary in at least one fold; it must be "
+        "above 0.8.",
+    ]
+    stored = results[0].model_dump_json()
+    assert '"measured":null' in stored
+    assert math.isnan(ThresholdResult.model_validate_json(stored).measured)

@@ -33,6 +33,7 @@ from traffic_assets.ml.preprocessing.slots import slots
 from traffic_assets.ml.splits.hashing import calibration_half, unit_hash
 from traffic_assets.settings.models.linear_regression import LinearRegressionHyperparameters
 from traffic_assets.settings.models.xgboost import XGBoostHyperparameters
+from traffic_assets_tests.codes import get_code, get_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -183,3 +184,14 @@ def test_rows_that_end_a_fit_are_never_dropped(feature_rows: DataFrame, features
     assert counts[True] == rows.where(STOP).count() > 0
     assert 0 < counts[False] < train.count()
     assert rows.where(f"{STOP} AND occupancy_ratio IS NULL").count() > 0, "some of them would be dropped from train"
+
+
+def test_a_feature_whose_values_are_all_dropped_is_named(spark: SparkSession) -> None:
+    table = [(1.0, None, 60.0)] * 20 + [(1000.0, 5.0, 61.0)]
+    rows = spark.createDataFrame(table, "a double, b double, speed double")
+    columns = [Column(name, "numeric", "double") for name in ("a", "b")]
+    preparation = Preparation(outliers="z_score", outlier_factor=2.0, outlier_action="drop")
+    with pytest.raises(ValueError) as refused:
+        fit_preprocessor(rows, usable_features(rows, columns, preparation))
+    assert get_code(refused.value) == "preprocessing.only-in-dropped-rows"
+    assert get_values(refused.value) == {"features": ["b"]}

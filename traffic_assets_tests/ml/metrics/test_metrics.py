@@ -15,6 +15,7 @@ from traffic_assets.ml.metrics.metrics import (
     METRICS,
     Metrics,
     Spread,
+    compute_r2,
     compute_spread,
     evaluate,
     known_metrics,
@@ -194,3 +195,18 @@ def test_the_best_value_sorts_first_and_nan_last(far: str) -> None:
     assert ordered("r2")[:3] == [3.0, 2.0, 1.0]
     assert ordered(far)[:3] == [3.0, 2.0, 1.0], "it is declared as higher is better"
     assert all(math.isnan(ordered(metric)[-1]) for metric in ("rmse", "r2", far))
+
+
+def test_each_undefined_metric_has_a_reason() -> None:
+    metrics = Metrics(rows=1, rmse=0.0, mae=0.0, mape=math.nan, r2=math.nan, extra={"far": math.nan, "near": 1.0})
+    assert metrics.undefined == {
+        "mape": "every observed value is below 5",
+        "r2": "the observed values do not vary",
+        "far": "the metric has no value for these rows",
+    }
+    assert Metrics(rows=1, rmse=0.0, mae=0.0, mape=0.1, r2=0.5).undefined == {}
+
+
+@pytest.mark.parametrize(("variance", "defined"), [(0.0, False), (9e-13, False), (-9e-13, False), (1e-6, True)])
+def test_r2_of_values_that_vary_only_by_rounding_is_undefined(variance: float, defined: bool) -> None:
+    assert math.isfinite(compute_r2(0.1, variance, 65.3**2)) is defined

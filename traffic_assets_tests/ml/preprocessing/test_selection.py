@@ -84,3 +84,7 @@ def test_the_forest_has_the_seed_of_the_settings(rows: DataFrame) -> None:
 @pytest.mark.parametrize("method", ["univariate", "importance"])
 def test_all_slots_are_kept_if_top_k_exceeds_their_number(rows: DataFrame, method: Method) -> None:
     assert _kept(rows, method, top=99) == NAMES
+
+
+def test_a_single_row_has_no_correlation(rows: DataFrame) -> None:
+    assert _kept(rows.limit(1).coalesce(1), "univariate") == ["noise", "weak"], "the first slots"

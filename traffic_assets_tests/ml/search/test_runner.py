@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from pyspark.sql import functions as F
 
 from traffic_assets.dagster_hdfs.message import CodedText
 from traffic_assets.ml.algorithm import algorithm_named
@@ -246,3 +247,14 @@ def test_a_metric_that_was_not_evaluated_is_refused(alone: Search) -> None:
 
 def test_a_search_survives_json(shared: Search) -> None:
     assert Search.model_validate_json(shared.model_dump_json()) == shared
+
+
+def test_a_search_by_an_undefined_metric_is_reported(train: DataFrame, features: FeatureSet, folds: list[Fold]) -> None:
+    constant, messages = train.withColumn("speed", F.lit(65.3)), list[str]()
+    with cached_rows(constant) as rows:
+        strategy = make_strategy(SearchSettings(), BASE, {"maxDepth": [1, 2]}, True, "r2", SEED)
+        searched = run_search(
+            rows, features, FOREST, strategy, folds=folds, seed=SEED, primary_metric="r2", notify=messages.append
+        )
+    assert searched.chosen == 0
+    assert [text.code for text in messages if isinstance(text, CodedText)] == ["search.undefined-metric"]

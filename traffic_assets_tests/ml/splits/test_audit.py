@@ -9,9 +9,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from traffic_assets.ml.splits.assign import split_column, with_split
-from traffic_assets.ml.splits.audit import audit_sensors, audit_splits
+from traffic_assets.ml.splits.audit import audit_sensors, audit_splits, require_split_rows
 from traffic_assets.ml.splits.shares import SPLIT, SPLITS, TEST, TRAIN, sensor_counts
 from traffic_assets.settings.training import SplitSettings
+from traffic_assets_tests.codes import get_code, get_values
 from traffic_assets_tests.ml.splits.keys import SENSORS
 
 if TYPE_CHECKING:
@@ -48,3 +49,12 @@ def test_a_split_that_depends_on_another_column_is_refused(keys: DataFrame) -> N
     by_flow = keys.withColumn("flow", F.rand(1))
     with pytest.raises(AnalysisException, match="flow"):
         audit_splits(with_split(by_flow, SplitSettings(), 42), F.when(F.col("flow") < 0.5, TRAIN).otherwise(TEST))
+
+
+def test_a_split_without_rows_is_refused() -> None:
+    require_split_rows({"train": 4, "validation": 1, "test": 1})
+    with pytest.raises(ValueError) as refused:
+        require_split_rows({"train": 5, "validation": 0, "test": 1})
+    assert get_code(refused.value) == "splits.empty-split"
+    assert get_values(refused.value)["split"] == "validation"
+    assert get_values(refused.value)["rows"] == 6

@@ -1,15 +1,11 @@
 """Checks of stored records against the settings; a broken record must not pass."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from traffic_assets import checks
-from traffic_assets.assets.keys import asset_key
-from traffic_assets.assets.lanes import Lane
 from traffic_assets.checks import (
     RATIO_TOLERANCE,
     evaluate_nulls,
@@ -20,13 +16,8 @@ from traffic_assets.checks import (
     ratio_tolerance,
 )
 from traffic_assets.dagster_hdfs.message import CODE
-from traffic_assets.dagster_hdfs.values import AssetInput
-from traffic_assets.messages.evaluation import NO_CROSS_VALIDATION
 from traffic_assets.ml.splits.shares import Shares
-from traffic_assets.partitions import build_weekly_partitions
 from traffic_assets.settings.training import SplitSettings
-from traffic_assets_tests.runs import QUIET, failure_codes
-from traffic_assets_tests.tiny import WEEK, tiny_settings
 
 GOOD_SPLIT = {"counts": {"train": 72_000, "validation": 8_000, "test": 20_000}, "shared_keys": 0, "misplaced": 0}
 GOOD_VECTOR = {"rows": 10, "nulls": {}, "constant": ["x=other"], "worst_mean": 1e-12, "worst_deviation": 1e-12}
@@ -105,41 +96,3 @@ def test_the_check_describes_its_comparison() -> None:
     assert "shares of the rows are within one percentage point" in (by_rows.description or "")
     by_sensors = sensors(_by_sensor(3, 1, 1))
     assert "share of the sensors, rounded to whole sensors" in (by_sensors.description or "")
-
-
-def test_an_error_in_a_gate_or_a_warning_has_its_code(tmp_path: Path) -> None:
-    class Unreadable(dg.IOManager):
-        def handle_output(self, context: dg.OutputContext, obj: object) -> None: ...
-
-        def load_input(self, context: dg.InputContext) -> AssetInput:
-            return AssetInput(self.read, {})
-
-        def read(self) -> None:
-            raise ValueError(NO_CROSS_VALIDATION(thresholds=["cv_r2_mean_min"]))
-
-    settings = tiny_settings(tmp_path)
-    lane = Lane("linear_regression")
-
-    @dg.asset(key=asset_key(lane.evaluation), partitions_def=build_weekly_partitions(settings))
-    def evaluation() -> None: ...
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize(
-            [evaluation, *checks.build_lane(lane, settings)],
-            partition_key=WEEK,
-            instance=instance,
-            resources={"io_manager": Unreadable()},
-            raise_on_error=False,
-            run_config=QUIET,
-        )
-    steps = {f"linear_regression_evaluation_{name}" for name in (checks.GATE, "training_time")}
-    assert failure_codes(result) == dict.fromkeys(steps, NO_CROSS_VALIDATION.code)
-
-
-def test_every_check_is_blocking_unless_it_only_warns(tmp_path: Path) -> None:
-    settings = tiny_settings(tmp_path, {"evaluation": {"model_size_mb": {"low": 1, "high": 2}}})
-    every = [*checks.build(settings), *checks.build_lane(Lane("random_forest"), settings)]
-    blocking = {spec.name for check in every for spec in check.check_specs if spec.blocking}
-    warning = {spec.name for check in every for spec in check.check_specs if not spec.blocking}
-    assert blocking == {"split_ratios_hold", "no_shared_key", "no_null_in_vector", "standardised", "meets_targets"}
-    assert warning == {"training_time", "top_feature", "model_size"}

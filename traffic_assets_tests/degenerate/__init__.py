@@ -1,0 +1,1 @@
+"""Weeks whose data is degenerate: constant, too short, or from one sensor only."""

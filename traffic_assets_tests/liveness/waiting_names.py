@@ -1,0 +1,10 @@
+"""The connection between a test and the code location that waits (`waiting.py`), which loads in other processes."""
+
+FOLDER_VARIABLE = "WAITING_FOLDER"
+"""Environment variable with the folder of the files below."""
+GO = "go"
+"""File that ends the step of every run."""
+REQUESTED = ".requested"
+"""Suffix of a file for which a sensor starts a run; its name is the week."""
+REACHED = ".reached"
+"""Suffix of the file that the step of a run creates; its name is the id of the run."""
