@@ -31,12 +31,12 @@ from traffic_assets.liveness import lease as leases
 from traffic_assets.liveness.dead_runs import CODE_TAG, Observations, end_dead_runs
 from traffic_assets.liveness.heartbeat import Heartbeat, RunLostError, keep_heartbeat
 from traffic_assets.liveness.lease import Lease, LeaseError, LeaseHeldError
+from traffic_assets.lost_trainings import MAX_RETRIES_TAG as MAX_RETRIES
 from traffic_assets.messages import runs as messages
 from traffic_assets.naming import add_key_prefix
 from traffic_assets.partitions import PARTITION, build_daily_partitions, build_weekly_partitions, require_partition
 from traffic_assets.settings import Settings
 
-MAX_RETRIES = "dagster/max_retries"
 WAIT_TAG = "traffic_assets/wait"
 """Tag of a run that waits for the lease of its week, instead of being refused."""
 SECONDS_BETWEEN_ATTEMPTS = 5.0

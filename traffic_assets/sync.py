@@ -22,8 +22,9 @@ from traffic_assets.assets.group import IO_MANAGERS
 from traffic_assets.assets.lanes import list_lanes
 from traffic_assets.assets.registry import describe_version, get_registry
 from traffic_assets.assets.training import FEATURES_ID, SPLIT_ASSETS, describe_split
-from traffic_assets.dagster_hdfs.generation import UNPARTITIONED, Generation
+from traffic_assets.dagster_hdfs.generation import CODE_VERSION, UNPARTITIONED, Generation
 from traffic_assets.dagster_hdfs.io_managers.base import HdfsIOManager, describe_generation
+from traffic_assets.dagster_hdfs.io_managers.refusals import CODE_VERSION_TAG
 from traffic_assets.dagster_hdfs.message import CodedText, error_text
 from traffic_assets.dagster_hdfs.publish import Dataset, PointerError
 from traffic_assets.dagster_hdfs.resources import HdfsResource
@@ -50,8 +51,8 @@ from traffic_assets.settings.commands import sync
 REPORTED_BY, COMMAND = "reported_by", "traffic-assets sync"
 """Metadata that distinguishes such a materialization, and its value."""
 VERSION = "version"
-DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
-"""Dagster's tags of a materialization that has a data version, or a code version."""
+DATA_VERSION = "dagster/data_version"
+"""Dagster's tag of a materialization that has a data version."""
 INPUT_POINTER, INPUT_VERSION = "dagster/input_event_pointer/", "dagster/input_data_version/"
 """Beginning of Dagster's tags about an upstream asset: newest storage id, and data version."""
 NO_EVENT, INITIAL = "NULL", "INITIAL"
@@ -367,8 +368,8 @@ def _build_tags(published: Published, inputs: Mapping[str, str]) -> dict[str, st
     """Return Dagster's tags about versions."""
     if isinstance(published, VersionMetadata):
         return {DATA_VERSION: published.version}
-    version = published.record.get("code_version")
-    return {CODE_VERSION: version, **inputs} if version else {}
+    version = published.record.get(CODE_VERSION)
+    return {CODE_VERSION_TAG: version, **inputs} if version else {}
 
 
 def _input_tags(instance: dg.DagsterInstance, plan: AssetPlan) -> dict[str, str]:

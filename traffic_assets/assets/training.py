@@ -3,8 +3,6 @@
 The lanes are in `lanes.py` and the modules next to it; splitting and preprocessing are in `ml/`.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -18,6 +16,7 @@ from traffic_assets.assets.features import FEATURE_TABLE
 from traffic_assets.assets.group import DATE, FRAMES, MODELS, TARGET_TAG, TRAIN, AssetGroup, Guard
 from traffic_assets.assets.keys import add_target_prefix, asset_key
 from traffic_assets.assets.requests import REQUESTED, request_shared, require_same_request
+from traffic_assets.catalogue.fingerprint import short_hash
 from traffic_assets.catalogue.lookup import all_features, feature_columns
 from traffic_assets.dagster_hdfs.applications import record_application
 from traffic_assets.dagster_hdfs.costs import Meter
@@ -136,7 +135,7 @@ def split_id(settings: Settings, days: dict[str, Generation]) -> str:
         "seed": settings.training.seed,
         "generations": {day: generation.id for day, generation in sorted(days.items())},
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return short_hash(parts)
 
 
 def newest_id(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:

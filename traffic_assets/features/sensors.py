@@ -4,8 +4,6 @@ These features are highway code, cluster, scaled position, distance from the cen
 change; a new highway gets the next free one. Not here: storage (the asset `sensor_table`).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -16,7 +14,7 @@ from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from traffic_assets.catalogue import clock
-from traffic_assets.catalogue.fingerprint import Fingerprint, sensors_fingerprint
+from traffic_assets.catalogue.fingerprint import Fingerprint, sensors_fingerprint, short_hash
 from traffic_assets.catalogue.readings import READING_COLUMNS
 from traffic_assets.catalogue.sensors import LAYOUT_FINGERPRINT, SENSOR_COLUMNS
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
@@ -322,7 +320,7 @@ def _layout_fingerprint(sensors: Sequence[Row], frame: Sequence[float | None]) -
         return [round(v, _LAYOUT_DIGITS) if isinstance(v, float) else v for v in values]
 
     inputs = [round_floats(frame), *([row["sensor_id"], *round_floats([row[c] for c in _LAYOUT])] for row in sensors)]
-    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
+    return short_hash(inputs)
 
 
 def _has_position() -> Column:

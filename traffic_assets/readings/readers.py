@@ -5,8 +5,6 @@ folder of `date=YYYY-MM-DD` folders (local days) only the requested days are rea
 Columns get their names in the catalogue and keep their types. Not here: types and ranges (`validation.py`).
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from traffic_assets.catalogue.fingerprint import short_hash
 from traffic_assets.dagster_hdfs.errors import StorageError, storage_errors
 from traffic_assets.dagster_hdfs.filesystem import FileStatus, FileSystem
 from traffic_assets.dagster_hdfs.message import CodedText, find_coded_text
@@ -108,7 +107,7 @@ class Source:
                 if error.retryable:
                     raise
                 content = ["unreadable"]  # reading the day raises the reason
-            fingerprints[day] = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+            fingerprints[day] = short_hash(content)
         return fingerprints
 
     def _files_below(self, uri: str, prefix: str = "") -> list[Any]:

@@ -112,7 +112,7 @@ def test_a_detected_format_agrees_with_itself_and_with_its_name(tmp_path: Path) 
     assert compare_days(detected, settings).mixed is None
     changed = detected | {DAYS[2]: day(DAYS[2], built_with(settings.data, detected_format="parquet"))}
     mixed = compare_days(changed, settings).mixed
-    assert mixed is not None, "one day was told to be CSV, another was found to be Parquet"
+    assert mixed is not None, "one day is configured as CSV, another was detected as Parquet"
     assert list(mixed.values["differences"]) == ["data.format"]
 
 
